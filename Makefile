@@ -1,0 +1,42 @@
+# Two commands: `make run` (the site with demo data) and `make test` (everything).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ADDRESS ?= 127.0.0.1:8000
+
+.PHONY: run test check clean messages
+.DELETE_ON_ERROR:
+
+run: $(VENV)/run
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py demo
+	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
+
+test: check
+	TEST_ON=sqlite $(BIN)/python -m pytest
+	TEST_ON=servers $(BIN)/python -m pytest
+
+check: $(VENV)/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --fail-level WARNING
+
+# The catalogue of words; needs GNU gettext. The compiled one is committed, so that nothing else does.
+messages:
+	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv
+	$(BIN)/python manage.py compilemessages --locale zh_Hant --ignore .venv
+
+$(VENV)/run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test: requirements.txt requirements-test.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $(VENV)/run $@
+
+clean:
+	rm -rf $(VENV) db.sqlite3* staticfiles .mypy_cache .pytest_cache .ruff_cache

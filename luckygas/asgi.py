@@ -1,0 +1,15 @@
+"""The ASGI application: HTTP is Django's, WebSockets are the hub's."""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
+http = get_asgi_application()
+
+from realtime.routing import websocket  # noqa: E402  (models can be imported only after the set-up above)
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

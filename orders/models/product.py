@@ -1,0 +1,49 @@
+"""Products: cylinders of gas."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from orders.models.tracked import Tracked
+
+
+class Product(Tracked):
+    """A cylinder of one size. `aliases` are the other names an office types for it, one a line. Never deleted."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=60)
+    aliases = models.TextField(_("aliases"), blank=True, help_text=_("Other names for it in order sheets, one a line."))
+    cylinder_kg = models.PositiveSmallIntegerField(_("cylinder, kg"), validators=[MinValueValidator(1)])
+    price = models.PositiveIntegerField(_("price, NT$"))
+    # May fall below zero: what was delivered was delivered, and the count was wrong.
+    stock = models.IntegerField(_("stock"), default=0)
+    low_stock_threshold = models.PositiveIntegerField(_("low stock below"), default=0)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("product"), _("products")
+        ordering = ("cylinder_kg", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def names(self) -> set[str]:
+        """Every name it answers to, in the form `product_name_key` gives."""
+        return {product_name_key(name) for name in (self.code, self.name, *self.aliases.splitlines()) if name.strip()}
+
+    @classmethod
+    def add_stock(cls, pk: int, cylinders: int) -> None:
+        """Adds to (or, negative, takes from) the stock, the row locked: two deliveries at once both count."""
+        with transaction.atomic():
+            product = cls.objects.select_for_update().get(pk=pk)
+            product.stock += cylinders
+            product.save(update_fields=["stock"])
+
+
+def product_name_key(text: str) -> str:
+    """A product's name for comparing: full width, case and spaces do not matter."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

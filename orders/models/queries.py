@@ -1,0 +1,43 @@
+"""Filters on orders that are used more than once, by name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from orders import numbers
+from orders.states import OPEN
+
+if TYPE_CHECKING:
+    from orders.models.order import Order  # noqa: F401  (the base class's parameter)
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def open(self) -> OrderQuerySet:
+        """Neither delivered nor cancelled."""
+        return self.filter(status__in=OPEN)
+
+    def urgent(self) -> OrderQuerySet:
+        return self.filter(priority="urgent")
+
+    def with_related(self) -> OrderQuerySet:
+        """With all that a list shows, in a fixed number of queries."""
+        return self.select_related("customer", "driver", "route").prefetch_related("items__product")
+
+    def search(self, text: str) -> OrderQuerySet:
+        """By any part of the number, the customer's name, the address, or the digits of a telephone."""
+        text = text.strip()[:100]
+        found = (
+            Q(order_number__contains=numbers.as_typed(text))
+            | Q(customer__name__icontains=text)
+            | Q(delivery_address__icontains=text)
+        )
+        digits = re.sub(r"[\s()-]|^\+?886", "", text)
+        if len(digits) >= 3 and digits.isdigit():
+            # Stored without the leading 0 of the area code: `0912…` is `+886912…`.
+            part = digits.removeprefix("0")
+            found |= Q(customer__phone__contains=part) | Q(customer__phone2__contains=part)
+        return self.filter(found) if text else self

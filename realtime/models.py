@@ -1,0 +1,107 @@
+"""What the screens are told, in the order it was committed (see README, “Real time”)."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Outbox(models.Model):
+    """A change that is committed and not yet numbered; written in the transaction of the change.
+
+    `subject` says what changed (`order:17`), `delta` every fact of the change itself: three quick moves of one order
+    must say three different things, however late they are numbered.
+    """
+
+    type = models.CharField(max_length=64)
+    subject = models.CharField(max_length=64)
+    delta = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("outbox row"), _("outbox")
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject}"
+
+
+class Event(models.Model):
+    """One event of the log, at its final position. `data` is what every reader of its channels may see."""
+
+    seq = models.BigIntegerField(_("id"), primary_key=True)
+    type = models.CharField(_("type"), max_length=64)
+    channels = models.JSONField(_("channels"))
+    data = models.JSONField(_("data"))
+    created_at = models.DateTimeField(_("at"), db_index=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("event"), _("event log")
+        ordering = ("-seq",)
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+
+def new_epoch() -> str:
+    return uuid.uuid4().hex
+
+
+class LogHead(models.Model):
+    """One row: the lock under which events are numbered, and the counter.
+
+    `epoch` changes when the log begins anew (another database), `floor` is the last position no longer kept.
+    """
+
+    epoch = models.CharField(max_length=32, default=new_epoch)
+    seq = models.BigIntegerField(default=0)
+    floor = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("log head"), _("log head")
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.seq}"
+
+
+class WebSocketConnection(models.Model):
+    """A socket that is open now, as its server last reported; rows no longer refreshed are dead and age out."""
+
+    connection_id = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        verbose_name=_("account"),
+    )
+    role = models.CharField(_("role"), max_length=12)
+    endpoint = models.CharField(_("endpoint"), max_length=12)
+    instance = models.CharField(_("server"), max_length=80)
+    connected_at = models.DateTimeField(_("connected at"))
+    last_ping = models.DateTimeField(_("last seen"))
+
+    class Meta:
+        db_table = "websocket_connections"
+        verbose_name, verbose_name_plural = _("open connection"), _("open connections")
+        ordering = ("-connected_at",)
+
+    def __str__(self) -> str:
+        return str(self.connection_id)
+
+
+class WebSocketTicket(models.Model):
+    """A single use pass for one socket, for a client that should not put its token in a URL."""
+
+    key_hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, in hex.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("ticket"), _("tickets")
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.expires_at:%H:%M:%S}"
