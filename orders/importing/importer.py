@@ -1,0 +1,167 @@
+"""From drafts to orders."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from orders import phones
+from orders.importing import sheet as sheets
+from orders.importing.columns import Column, Layout, locate
+from orders.importing.register import Register, import_ref
+from orders.importing.report import Created, Mode, Remark, Report
+from orders.importing.row import Draft, RowReader, name_key
+from orders.models import Actor, Customer, Order, OrderItem, Product, Source
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Rows a transaction: half a second of writing, so that nobody waits long for the database.
+BATCH = 200
+# An arbitrary name for the lock, the same in every process.
+ADVISORY_LOCK = 0x4C47_494D
+
+Progress = Callable[[int, int], None]
+
+
+def import_orders(
+    data: bytes,
+    *,
+    mode: Mode = Mode.GOOD,
+    by: User | None = None,
+    encoding: str = "",
+    max_rows: int = sheets.MAX_ROWS,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Makes an order, pending, of every row that can be understood, and says what became of each row.
+
+    Raises UnreadableSheet where the file as a whole cannot be read. Rows are committed in batches, so a run that was
+    cut short is finished by running it again: rows imported before are known. `progress` hears of rows done and total.
+    """
+    sheet = sheets.read(data, encoding, max_rows)
+    layout = locate(sheet.heading)
+    report = Report(mode, sheet.encoding, len(sheet.lines))
+    drafts = _drafts(sheet, layout, report)
+    run = _Run(report, layout, Register(draft.date for draft in drafts), by)
+    count = itertools.count(1)
+    step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
+    for start in range(0, len(drafts), step):
+        run.batch(drafts[start : start + step], lambda: progress(next(count), len(drafts)))
+    return report.by_row()
+
+
+def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
+    """The rows that were understood; the others, and headings nobody knows, go to the report."""
+    for title in layout.unused:
+        report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
+    reader = RowReader(layout, Product.objects.all(), timezone.localdate())
+    drafts = []
+    for line in sheet.lines:
+        read = reader.read(line)
+        if isinstance(read, Draft):
+            drafts.append(read)
+        else:
+            report.problems += read
+    return drafts
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """A transaction in which no other import writes, so that two at once make no customer twice.
+
+    SQLite has one writer by itself.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        yield
+
+
+def _new_customer(draft: Draft) -> Customer:
+    phone, phone2 = (*draft.phone, "", "")[:2]
+    return Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
+
+
+class _Run:
+    """One import: what it knows, and what it reports."""
+
+    def __init__(self, report: Report, layout: Layout, register: Register, by: User | None) -> None:
+        self.report, self.layout, self.register = report, layout, register
+        self.actor = Actor(by, Source.IMPORT)
+
+    def batch(self, drafts: list[Draft], tick: Callable[[], None]) -> None:
+        """Decides about every draft before it writes the first; `tick` is called once a draft."""
+        if self.report.mode is Mode.CHECK:
+            self.register.refresh()
+            for draft in drafts:
+                if self.customer_for(draft):
+                    self.report.created.append(Created(draft.row))
+                tick()
+            return
+        with _one_at_a_time():
+            self.register.refresh()
+            for draft, customer in [(draft, self.customer_for(draft)) for draft in drafts]:
+                if customer and not self.report.withheld:
+                    self.write(draft, customer)
+                tick()
+
+    def customer_for(self, draft: Draft) -> Customer | None:
+        """Whose order this row is, perhaps one not saved yet; None: it makes no order, and the report says why."""
+        if self.register.is_known(draft):
+            self.report.known.append(draft.row)
+            return None
+        customer = self.register.find(draft) or _new_customer(draft)
+        if trouble := self.trouble(draft, customer):
+            column, reason, text = trouble
+            self.report.problems.append(Remark(draft.row, self.layout.title(column), reason, text))
+            return None
+        if customer._state.adding:
+            self.register.add(customer)
+        self.compare(draft, customer)
+        self.register.remember(draft)
+        return customer
+
+    def trouble(self, draft: Draft, customer: Customer) -> tuple[Column, str, str] | None:
+        """What only the other rows and the database tell: column, reason and what stands there."""
+        if other := self.register.other_with_number(draft):
+            reason = _("This number was used on that day for another order (%s).") % other
+            return Column.NUMBER, reason, draft.number
+        if not customer.is_active:
+            return Column.CUSTOMER, _("This customer is deactivated; activate the record first."), customer.name
+        if not customer.name:
+            return Column.CUSTOMER, _("The name is missing, and nobody with this telephone is known."), ""
+        if not (draft.address or customer.address):
+            return Column.ADDRESS, _("The address is missing, and nobody with this telephone is known."), ""
+        return None
+
+    def compare(self, draft: Draft, customer: Customer) -> None:
+        """Says where a customer we know and the row differ. The record stays as it is: a sheet may be wrong."""
+        if draft.customer and name_key(customer.name) != draft.name_key:
+            reason = _("The customer with this telephone is “%s”; the record was left as it is.") % customer.name
+            self.note(draft, Column.CUSTOMER, reason, draft.customer)
+        if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
+            reason = _("Known by name and address, with another telephone; the record was left as it is.")
+            self.note(draft, Column.PHONE, reason, ", ".join(map(phones.display, draft.phone)))
+
+    def write(self, draft: Draft, customer: Customer) -> None:
+        if customer._state.adding:
+            customer.save()
+        order = Order(
+            customer=customer, scheduled_date=draft.date, time_slot=draft.slot, priority=draft.priority,
+            delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
+            import_ref=import_ref(draft),
+        )  # fmt: skip
+        order.actor = self.actor
+        order.save()
+        OrderItem.objects.create(order=order, product=draft.product, quantity=draft.quantity)
+        self.report.created.append(Created(draft.row, order.order_number))
+
+    def note(self, draft: Draft, column: Column, reason: str, text: str) -> None:
+        self.report.notes.append(Remark(draft.row, self.layout.title(column), reason, text))
