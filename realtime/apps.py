@@ -1,7 +1,20 @@
+"""Telling screens."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RealtimeConfig(AppConfig):
     name = "realtime"
+    verbose_name = _("Real time")
+
+    def ready(self) -> None:
+        from orders import presence as orders_presence
+        from orders.api import cursor
+        from realtime import log, presence, receivers
+
+        receivers.connect()
+        cursor.provide(lambda: log.head().seq)
+        orders_presence.provide(presence.online_driver_ids)

@@ -1,0 +1,132 @@
+"""The parts of the system, each with its question."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Max, Min, Q
+from django.utils import timezone
+
+from health.probes import Answer, Health, Probe, worst
+from notifications.gateways import get_gateway
+from notifications.models import NotificationHistory
+from notifications.states import Status
+from realtime import presence
+from realtime.hub import Hub
+
+# A message that waits longer than this has nobody who sends it.
+LONGEST_PENDING = timedelta(minutes=5)
+REDIS_SECONDS = 0.5
+
+
+def ask_database() -> Answer:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return {"status": Health.HEALTHY, "vendor": connection.vendor}
+
+
+@cache
+def _all_applied() -> bool:
+    """Raises LookupError while migrations are missing, and asks no more once there are none."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise LookupError
+    return True
+
+
+def ask_migrations() -> Answer:
+    try:
+        _all_applied()
+    except LookupError:
+        return {"status": Health.UNHEALTHY, "detail": "not all migrations are applied; run manage.py migrate"}
+    return {"status": Health.HEALTHY}
+
+
+@cache
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+
+
+def ask_redis() -> Answer:
+    """Without Redis screens still learn everything, a second later at most: so it degrades and breaks nothing."""
+    if not settings.REDIS_URL:
+        return {"status": Health.HEALTHY, "configured": False}
+    try:
+        _redis(settings.REDIS_URL).ping()
+    except redis.RedisError as error:
+        return {"status": Health.DEGRADED, "configured": True, "detail": type(error).__name__}
+    return {"status": Health.HEALTHY, "configured": True}
+
+
+def ask_websocket() -> Answer:
+    """Sockets of all processes; bell and lag of this one."""
+    link = ask_redis()
+    figures = [hub.statistics for hub in Hub.running()]
+    return {
+        "status": link["status"], "connections": presence.live().count(), "redis": link["status"],
+        "bell_missed": sum(each.bell_missed for each in figures),
+        "hub_lag_ms": max((each.lag_ms for each in figures), default=0.0),
+    }  # fmt: skip
+
+
+def ask_notifications() -> Answer:
+    now = timezone.now()
+    counts = _count(now)
+    provider = get_gateway().health()
+    oldest = counts.pop("oldest_pending")
+    waiting = (now - oldest) if oldest else timedelta()
+    known = counts.pop("good") + counts["bad"]
+    late = Health.DEGRADED if waiting > LONGEST_PENDING else Health.HEALTHY
+    return {
+        "status": late if provider.reachable else Health.UNHEALTHY,
+        "sms_provider": {"name": settings.SMS_GATEWAY, "reachable": provider.reachable, "detail": provider.detail},
+        "balance": None,
+        "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,
+        "oldest_pending_seconds": round(waiting.total_seconds(), 1),
+        **counts,
+    }
+
+
+def _count(now: Any) -> dict[str, Any]:
+    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
+    lately = Q(created_at__gte=now - timedelta(hours=24))
+    due = Q(status=Status.PENDING) & (Q(send_after=None) | Q(send_after__lte=now))
+    return NotificationHistory.objects.aggregate(
+        notifications_sent_today=Count("pk", filter=good & Q(sent_at__gte=today)),
+        notifications_failed_today=Count("pk", filter=bad & Q(created_at__gte=today)),
+        pending=Count("pk", filter=Q(status=Status.PENDING)),
+        unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
+        good=Count("pk", filter=good & lately),
+        bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
+        oldest_pending=Min("created_at", filter=due),
+        last_receipt_at=Max("delivered_at"),
+    )
+
+
+# Seconds each may take. The provider is in another house; the others are next door.
+PARTS: dict[str, Probe] = {
+    "database": Probe(ask_database, 1.0),
+    "migrations": Probe(ask_migrations, 2.0),
+    "redis": Probe(ask_redis, 1.0),
+    "websocket": Probe(ask_websocket, 1.5),
+    "notifications": Probe(ask_notifications, 4.0),
+}
+
+
+def ready() -> Answer:
+    """Whether requests can be served: the database decides, Redis only degrades."""
+    parts = {name: PARTS[name]() for name in ("database", "migrations", "redis")}
+    return {"status": worst(list(parts.values()))} | parts
+
+
+def summary() -> Answer:
+    parts = {name: probe() for name, probe in PARTS.items()}
+    return {"status": worst(list(parts.values()))} | parts

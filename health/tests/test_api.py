@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from health import parts
+from luckygas.testing.servers import Redis, free_port
+from notifications.models import NotificationHistory
+from orders.tests.factories import make_customer, make_office, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PARTS = ("database", "redis", "websocket", "notifications")
+
+
+@pytest.fixture
+def office(client: Client) -> Client:
+    client.force_login(make_office())
+    return client
+
+
+def test_live_asks_nothing(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = client.get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
+
+
+def test_ready_is_open_and_names_its_parts(client: Client) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"status", "database", "migrations", "redis"}
+    assert answer.json()["database"]["ms"] >= 0
+
+
+def test_ready_without_redis_is_degraded_and_200(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["redis"]["detail"] == "ConnectionError"
+
+
+def test_ready_with_missing_migrations_is_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> bool:
+        raise LookupError
+
+    monkeypatch.setattr(parts, "_all_applied", missing)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
+    assert "migrate" in answer.json()["migrations"]["detail"]
+
+
+@pytest.mark.servers
+def test_a_redis_that_dies_is_noticed(client: Client, settings: Settings) -> None:
+    redis = Redis()
+    redis.start()
+    settings.REDIS_URL = redis.url
+    assert client.get("/health/ready").json()["redis"]["status"] == "healthy"
+    redis.stop()
+    assert client.get("/health/ready").json()["redis"]["status"] == "degraded"
+
+
+@pytest.mark.parametrize("part", ["", *PARTS])
+def test_the_parts_are_for_staff_and_monitors(client: Client, settings: Settings, part: str) -> None:
+    settings.MONITORING_TOKEN = "a-monitor's-own"
+    wrong = {"Authorization": "Bearer nonsense"}
+    right = {"Authorization": "Bearer a-monitor's-own"}
+    assert client.get(f"/health/{part}").status_code == 401
+    assert client.get(f"/health/{part}", headers=wrong).status_code == 401
+    client.force_login(make_user())
+    assert client.get(f"/health/{part}").status_code == 403
+    client.logout()
+    assert client.get(f"/health/{part}", headers=right).status_code == 200
+    assert client.get("/api/v1/orders/", headers=right).status_code == 401
+
+
+def test_an_empty_monitoring_token_lets_nobody_in(client: Client, settings: Settings) -> None:
+    settings.MONITORING_TOKEN = ""
+    assert client.get("/health/database", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+def test_the_summary_has_every_part(office: Client) -> None:
+    assert set(office.get("/health/").json()) == {"status", "migrations", *PARTS}
+
+
+def test_websocket_figures(office: Client) -> None:
+    answer = office.get("/health/websocket").json()
+    assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms"} <= set(answer)
+    assert answer["redis"] == "healthy"
+
+
+def make_message(status: str, **fields: Any) -> None:
+    NotificationHistory.objects.create(customer=make_customer(), kind="order_confirmed", status=status, **fields)
+
+
+def test_notification_figures(office: Client) -> None:
+    now = timezone.now()
+    make_message("sent", sent_at=now)
+    make_message("delivered", sent_at=now, delivered_at=now)
+    make_message("delivered", sent_at=now)
+    make_message("failed")
+    make_message("unknown")
+    make_message("pending", created_at=now - timedelta(minutes=10))
+    make_message("pending", created_at=now - timedelta(days=2), send_after=now + timedelta(hours=1))
+    answer = office.get("/health/notifications").json()
+    assert answer["status"] == "degraded"
+    assert (answer["notifications_sent_today"], answer["notifications_failed_today"]) == (3, 1)
+    assert (answer["pending"], answer["unknown"], answer["success_rate_24h"]) == (2, 1, 0.6)
+    assert 590 < answer["oldest_pending_seconds"] < 660
+    assert answer["last_receipt_at"]
+    assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
+
+
+def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Settings) -> None:
+    settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL = "http", f"http://127.0.0.1:{free_port()}/send"
+    answer = office.get("/health/notifications")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
+    assert answer.json()["sms_provider"]["reachable"] is False
+
+
+def test_health_speaks_of_no_error_text(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> dict[str, Any]:
+        raise RuntimeError("postgres://user:password@host")
+
+    monkeypatch.setattr(parts.PARTS["database"], "ask", broken)
+    answer = office.get("/health/database")
+    assert answer.status_code == 503
+    assert "password" not in answer.content.decode()

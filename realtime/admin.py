@@ -1,0 +1,58 @@
+"""What staff may look at: the event log and the open sockets. Nothing here is changed by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from realtime.models import Event, WebSocketConnection
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("seq", "created_at", "type", "channel_list", "subject")
+    list_filter = ("type", "created_at")
+    fields = ("seq", "created_at", "type", "channel_list", "payload")
+    # Counting a log of millions to show the number of pages is not worth its price.
+    show_full_result_count = False
+
+    @admin.display(description=_("channels"))
+    def channel_list(self, event: Event) -> str:
+        return ", ".join(event.channels)
+
+    @admin.display(description=_("about"))
+    def subject(self, event: Event) -> str:
+        return str(event.data.get("order_number") or event.data.get("name") or "")
+
+    @admin.display(description=_("data"))
+    def payload(self, event: Event) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(event.data, ensure_ascii=False, indent=2))
+
+
+@admin.register(WebSocketConnection)
+class WebSocketConnectionAdmin(ReadOnlyAdmin):
+    list_display = ("connection_id", "user", "role", "endpoint", "instance", "connected_at", "last_ping")
+    list_filter = ("role", "endpoint", "instance")
+    list_select_related = ("user",)

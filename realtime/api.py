@@ -1,0 +1,107 @@
+"""The log over HTTP, for clients without a socket, and tickets for those with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orders.api.cursor import LastEventId
+from orders.permissions import AnyRole
+from orders.refusals import Refusal
+from realtime import auth, channels, frames, log
+from realtime.channels import Identity
+
+# Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
+MOST_EVENTS = 500
+MOST_ROWS = 5000
+
+
+class EventQuery(serializers.Serializer[Any]):
+    since = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
+    epoch = serializers.CharField(max_length=32, default="", allow_blank=True)
+    channel = serializers.CharField(max_length=64, default="", allow_blank=True)
+    limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)
+
+
+EventSchema = inline_serializer(
+    "EventEnvelope",
+    {
+        "type": serializers.CharField(),
+        "id": serializers.IntegerField(),
+        "channel": serializers.CharField(),
+        "timestamp": serializers.DateTimeField(),
+        "data": serializers.DictField(),
+    },
+    many=True,
+)
+
+
+class EventPage(serializers.Serializer[Any]):
+    events = EventSchema
+    last_event_id = serializers.IntegerField()
+    epoch = serializers.CharField()
+    more = serializers.BooleanField()
+
+
+class Events(LastEventId):
+    permission_classes = [AnyRole]
+
+    @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=EventPage)
+    def get(self, request: Request) -> Response:
+        """The events after `since` that the caller may see: of all their channels, or of one.
+
+        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh.
+        """
+        query = EventQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        wanted = _channels(request, query.validated_data["channel"])
+        log.number()
+        return Response(_page(wanted, **query.validated_data))
+
+
+def _channels(request: Request, channel: str) -> set[str]:
+    identity = Identity.of(request.user)  # type: ignore[arg-type]  # AnyRole lets only users in
+    if not channel:
+        endpoints = ["ws", *(["office"] if identity.is_office else []), *(["driver"] if identity.driver_id else [])]
+        return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
+    if not channels.exists(channel):
+        raise Refusal("unknown_channel", _("There is no such channel."), attr="channel", status=404)
+    if not channels.may_read(identity, channel):
+        raise Refusal("forbidden", _("You may not read this channel."), attr="channel", status=403)
+    return {channel}
+
+
+def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
+    head = log.head()
+    try:
+        log.check_cursor(head, since, epoch)
+    except log.CursorGone:
+        detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
+        raise Refusal("cursor_gone", detail, attr="since", status=410) from None
+    rows = log.read(since, MOST_ROWS)
+    seen = [row for row in rows if not wanted.isdisjoint(row.channels)][:limit]
+    whole = len(seen) < limit
+    last = (rows[-1].seq if rows else since) if whole else seen[-1].seq
+    events = [frames.envelope(row) for row in seen]
+    return {"events": events, "last_event_id": last, "epoch": head.epoch, "more": last < head.seq}
+
+
+TicketSchema = inline_serializer(
+    "WebSocketTicket", {"ticket": serializers.CharField(), "expires_in": serializers.IntegerField()}
+)
+
+
+class Ticket(APIView):
+    permission_classes = [AnyRole]
+
+    @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
+    def post(self, request: Request) -> Response:
+        """A pass for one socket, for a client that should not put its token in a URL."""
+        ticket = auth.new_ticket(request.user)  # type: ignore[arg-type]
+        return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

@@ -1,0 +1,127 @@
+"""Who opens a socket: a token, a ticket, the session, or the link from an SMS. The first that applies counts."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import ParseResult, parse_qs, urlparse
+
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.security.websocket import OriginValidator
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken
+
+from orders.models import Order
+from orders.refusals import Refusal
+from orders.states import Role, Status
+from realtime.channels import Identity
+from realtime.models import WebSocketTicket
+
+TICKET_SECONDS = 30
+# How long the link in the customer's SMS works after the delivery.
+LINK_LIFE = timedelta(hours=24)
+# Close codes of our own (4000–4999 are an application's; RFC 6455, 7.4.2).
+UNAUTHENTICATED = 4401
+FORBIDDEN = 4403
+
+Scope = dict[str, Any]
+
+
+def query(scope: Scope) -> dict[str, str]:
+    """The parameters of the URL; of a repeated one, the last."""
+    parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
+    return {name: values[-1] for name, values in parsed.items()}
+
+
+async def _in_thread(function: Callable[[Any], Identity], argument: Any) -> Identity:
+    identity: Identity = await database_sync_to_async(function)(argument)
+    return identity
+
+
+async def identify(scope: Scope, endpoint: str) -> Identity:
+    """Who is there. Raises a Refusal whose `status` is the code to close with."""
+    parameters = query(scope)
+    if endpoint == "nowhere":
+        raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
+    if endpoint == "track":
+        return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"])
+    if "token" in parameters:
+        identity = of_token(parameters["token"])
+    elif "ticket" in parameters:
+        identity = await _in_thread(of_ticket, parameters["ticket"])
+    else:
+        identity = await of_session(scope)
+    if (endpoint == "office" and not identity.is_office) or (endpoint == "driver" and identity.driver_id is None):
+        raise Refusal("forbidden", _("This endpoint is not for your role."), status=FORBIDDEN)
+    return identity
+
+
+def of_token(token: str) -> Identity:
+    """From the claims alone: connecting needs no query."""
+    try:
+        claims = AccessToken(token).payload  # type: ignore[arg-type]  # it takes text
+        user_id = int(claims["user_id"])
+    except (TokenError, KeyError, TypeError, ValueError):
+        raise Refusal("token_not_valid", _("The token is not valid or has ended."), status=UNAUTHENTICATED) from None
+    return Identity(user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]))
+
+
+def new_ticket(user: User) -> str:
+    """A pass for one socket, good for TICKET_SECONDS; only its hash is kept."""
+    ticket = secrets.token_urlsafe(24)
+    ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
+    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
+    WebSocketTicket.objects.create(key_hash=_hash(ticket), user=user, expires_at=ends)
+    return ticket
+
+
+def _hash(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()
+
+
+def of_ticket(ticket: str) -> Identity:
+    valid = WebSocketTicket.objects.filter(key_hash=_hash(ticket), expires_at__gt=timezone.now())
+    row = valid.select_related("user").first()
+    # The one who deletes the row is the one who uses it.
+    if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
+        raise Refusal("ticket_not_valid", _("The ticket was used or has ended."), status=UNAUTHENTICATED)
+    return _of_user(row.user)
+
+
+async def of_session(scope: Scope) -> Identity:
+    """The session cookie, if this site's own page sent it: a browser sends cookies for any page that asks."""
+    headers = dict(scope["headers"])
+    validator = OriginValidator(None, settings.ALLOWED_HOSTS)
+    if not validator.valid_origin(_origin(headers.get(b"origin", b""))):
+        raise Refusal("origin_not_allowed", _("This page may not use your session."), status=FORBIDDEN)
+    user = await get_user(scope)
+    if not user.is_authenticated:
+        raise Refusal("not_authenticated", _("Please sign in."), status=UNAUTHENTICATED)
+    return await _in_thread(_of_user, user)
+
+
+def _origin(header: bytes) -> ParseResult | None:
+    return urlparse(header.decode("ascii", "replace")) if header else None
+
+
+def _of_user(user: User) -> Identity:
+    if not user.is_active:
+        raise Refusal("not_authenticated", _("This account is no longer active."), status=UNAUTHENTICATED)
+    return Identity.of(user)
+
+
+def of_link(token: str) -> Identity:
+    """Whoever holds the link, until a day after the delivery."""
+    order = Order.objects.filter(tracking_token=token).values("pk", "status", "updated_at").first()
+    ended = order and order["status"] in {Status.DELIVERED, Status.CANCELLED}
+    if order is None or (ended and order["updated_at"] < timezone.now() - LINK_LIFE):
+        raise Refusal("link_not_valid", _("This link has ended."), status=UNAUTHENTICATED)
+    return Identity(role=Role.CUSTOMER, tracked_order_id=order["pk"])

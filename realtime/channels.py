@@ -1,0 +1,83 @@
+"""Channels: one audience each. What a reader is subscribed to at once, and what it may ask for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from orders.models import Order
+from orders.permissions import customer_id, driver_id, main_role
+from orders.states import Role
+
+OFFICE = ("staff", "orders", "drivers", "routes", "customers", "inventory", "notifications")
+NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who reads: taken from a token's claims without a query, or from the user. `expires_at` in seconds since 1970."""
+
+    user_id: int | None = None
+    role: str | None = None
+    driver_id: int | None = None
+    customer_id: int | None = None
+    expires_at: float | None = None
+    tracked_order_id: int | None = None
+
+    @classmethod
+    def of(cls, user: User) -> Identity:
+        return cls(user.pk, main_role(user), driver_id(user), customer_id(user))
+
+    @property
+    def is_office(self) -> bool:
+        return self.role == Role.OFFICE
+
+
+def own(identity: Identity, endpoint: str = "ws") -> list[str]:
+    """The channels a reader has without asking, by endpoint (`ws`, `driver`, `office`, `track`)."""
+    if identity.tracked_order_id is not None:
+        return [f"track:{identity.tracked_order_id}"]
+    channels = [f"user:{identity.user_id}"]
+    if endpoint == "office":
+        channels += OFFICE
+    if endpoint == "driver":
+        channels.append(f"driver:{identity.driver_id}")
+    if endpoint == "ws" and identity.customer_id is not None:
+        channels.append(f"customer:{identity.customer_id}")
+    return [*channels, "system"]
+
+
+def exists(channel: str) -> bool:
+    return channel in OFFICE or channel == "system" or NUMBERED.fullmatch(channel) is not None
+
+
+def needs_query(channel: str) -> bool:
+    """Whether only the database can say who may read it."""
+    return channel.startswith("order:")
+
+
+def may_read(identity: Identity, channel: str) -> bool:
+    """Whether the reader may subscribe to a channel. Asks the database for `order:{id}` only; synchronous."""
+    if identity.tracked_order_id is not None:
+        return channel == f"track:{identity.tracked_order_id}"
+    if channel == "system" or channel in _personal(identity):
+        return True
+    kind, _, number = channel.partition(":")
+    if identity.is_office:
+        return channel in OFFICE or kind in {"driver", "route", "order"}
+    return kind == "order" and _concerns(identity, int(number))
+
+
+def _personal(identity: Identity) -> set[str]:
+    ids = {"user": identity.user_id, "driver": identity.driver_id, "customer": identity.customer_id}
+    return {f"{kind}:{pk}" for kind, pk in ids.items() if pk is not None}
+
+
+def _concerns(identity: Identity, order_id: int) -> bool:
+    order = Order.objects.filter(pk=order_id).values("driver_id", "customer_id").first()
+    return order is not None and (
+        (identity.driver_id is not None and order["driver_id"] == identity.driver_id)
+        or (identity.customer_id is not None and order["customer_id"] == identity.customer_id)
+    )

@@ -1,0 +1,122 @@
+"""What a client may say on its socket, and what it is answered. A refusal is an answer; the connection stays open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from orders.refusals import Refusal
+from realtime import channels, frames
+from realtime.channels import Identity
+from realtime.connection import Connection
+from realtime.hub import Hub
+
+Message = dict[str, Any]
+Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
+NOT_YOURS = _("You may not read this channel.")
+# Channels one connection may hold; a board needs a dozen.
+MOST_CHANNELS = 100
+
+
+async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
+    """Carries one message out, or answers with the error."""
+    ref: Any = None
+    try:
+        message = parse(text)
+        ref = message.get("ref") if isinstance(message.get("ref"), str) else None
+        handler = HANDLERS.get(message["type"])
+        if handler is None:
+            raise Refusal("unknown_type", _("There is no message of this type."))
+        await handler(hub, connection, message)
+    except Refusal as refusal:
+        connection.write([frames.error(refusal.code, refusal.detail, ref)])
+
+
+def parse(text: str | None) -> Message:
+    """A JSON object with a `type`. Raises Refusal."""
+    if text is None:
+        raise Refusal("invalid_message", _("Please send text, not binary data."))
+    try:
+        message = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Refusal("invalid_json", _("This is not JSON.")) from None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise Refusal("invalid_message", _("A message is a JSON object with a “type”."))
+    return message
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON (RFC 8259, 6)")
+
+
+async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
+    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
+    connection.write([frames.encode(frame)])
+
+
+async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
+    """From the next event on; what was before is loaded by REST."""
+    channel = _channel(message)
+    if len(connection.channels) >= MOST_CHANNELS:
+        raise Refusal("too_many_channels", _("A connection can read at most %d channels.") % MOST_CHANNELS)
+    while True:
+        before = hub.cursor
+        if not await may_read(connection.identity, channel):
+            raise Refusal("forbidden", NOT_YOURS)
+        # The right may have ended while we asked; then we ask again.
+        if not hub.unassigned_since(before, channel):
+            break
+    hub.subscribe(connection, [channel])
+    _say(hub, connection, "subscribed", channel)
+
+
+async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
+    channel = _channel(message)
+    if channel in connection.channels:
+        hub.unsubscribe(connection, channel)
+    _say(hub, connection, "unsubscribed", channel)
+
+
+def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
+    connection.write([frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor})])
+
+
+def _channel(message: Message) -> str:
+    channel = message.get("channel")
+    if not isinstance(channel, str) or not channels.exists(channel):
+        raise Refusal("unknown_channel", _("There is no such channel."))
+    return channel
+
+
+async def may_read(identity: Identity, channel: str) -> bool:
+    if channels.needs_query(channel) and not identity.is_office:
+        return bool(await database_sync_to_async(channels.may_read)(identity, channel))
+    return channels.may_read(identity, channel)
+
+
+async def requested_channels(
+    identity: Identity, endpoint: str, parameters: dict[str, str]
+) -> tuple[list[str], list[str]]:
+    """The channels a connection begins with, and those it asked for (`?channels=a,b`) and may not read."""
+    wanted, refused = channels.own(identity, endpoint), list[str]()
+    for channel in parameters.get("channels", "").split(",")[:MOST_CHANNELS]:
+        if channel and channel not in wanted:
+            allowed = channels.exists(channel) and await may_read(identity, channel)
+            (wanted if allowed else refused).append(channel)
+    return wanted, refused
+
+
+def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
+    """`since` and `epoch` of the URL. A `since` that is no position counts as one that is gone."""
+    since = parameters.get("since")
+    if since is None:
+        return None, None
+    return (int(since) if since.isascii() and since.isdigit() and len(since) < 19 else -1), parameters.get("epoch")
+
+
+HANDLERS: dict[str, Handler] = {"heartbeat": heartbeat, "subscribe": subscribe, "unsubscribe": unsubscribe}

@@ -1,0 +1,142 @@
+"""One socket: who it is, what it asks, and what the hub writes to it. No business lives here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from channels.consumer import AsyncConsumer, get_handler_name
+from channels.exceptions import StopConsumer
+from django.utils import timezone, translation
+
+from orders.refusals import Refusal
+from realtime import commands, frames
+from realtime.auth import UNAUTHENTICATED, identify, query
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.log import CursorGone
+
+# Seconds between the heartbeats a client is asked to send.
+HEARTBEAT_INTERVAL = 30
+# The longest message a client may send; past it the socket closes with 1009 (RFC 6455, 7.4.1).
+MOST_BYTES = 64 * 1024
+TOO_BIG = 1009
+# Something broke on our side; the client reconnects and is told afresh.
+INTERNAL_ERROR = 1011
+# Codes from here on are an application's own (RFC 6455, 7.4.2).
+PRIVATE = 4000
+
+
+class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no types
+    """All endpoints: `ws`, `driver`, `office`, `track`. Without a layer of its own: the hub hears for all sockets."""
+
+    channel_layer_alias = None
+    endpoint = "ws"
+    hub: Hub
+    connection: Connection | None = None
+    timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.tasks: list[asyncio.Task[None]] = []
+        self.closed = False
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels' own would close old database connections first, on the one thread that all sockets share.
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        await self.send({"type": "websocket.accept"})
+        translation.activate(language(self.scope))
+        try:
+            identity = await identify(self.scope, self.endpoint)
+        except Refusal as refusal:
+            await self.send_text(frames.error(refusal.code, refusal.detail))
+            await self.close(refusal.status)
+            return
+        self.hub = await Hub.current()
+        await self._welcome(Connection(identity, self.endpoint, self.send_text))
+
+    async def _welcome(self, connection: Connection) -> None:
+        """Tells the client where it stands and what it missed, then hands it to the hub."""
+        wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, query(self.scope))
+        since, epoch = commands.cursor(query(self.scope))
+        recovered = None if since is None else await self.hub.resumable(since, epoch)
+        welcome = self._connection_frame(connection, wanted, recovered)
+        if recovered and since is not None:
+            await self.send_text(welcome)
+            try:
+                async for missed in self.hub.missed(since, set(wanted)):
+                    for frame in missed:
+                        await self.send_text(frame)
+            except CursorGone:
+                await self.close(INTERNAL_ERROR)
+                return
+        else:
+            connection.write([welcome])
+        # From here to the end nothing waits: what is next in the log goes to this client too.
+        connection.write([frames.error("forbidden", commands.NOT_YOURS, channel) for channel in refused])
+        self.connection = connection
+        self.hub.attach(connection)
+        self.hub.subscribe(connection, wanted)
+        self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
+        if connection.identity.expires_at is not None:
+            left = connection.identity.expires_at - timezone.now().timestamp()
+            self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)
+
+    def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
+        return frames.encode({
+            "type": "connection", "status": "connected", "connection_id": str(connection.id),
+            "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
+            "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
+            "heartbeat_interval": HEARTBEAT_INTERVAL,
+        })  # fmt: skip
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if self.connection is None:
+            return  # refused, and not gone yet
+        text = message.get("text")
+        if text is not None and len(text.encode()) > MOST_BYTES:
+            self.connection.close(TOO_BIG)
+        else:
+            await commands.handle(self.hub, self.connection, text)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        self.closed = True
+        await self._leave()
+        raise StopConsumer
+
+    async def _leave(self) -> None:
+        if self.connection is not None:
+            self.hub.detach(self.connection)
+        if self.timer is not None:
+            self.timer.cancel()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _close_when_asked(self, connection: Connection) -> None:
+        code = await connection.closing
+        self.hub.detach(connection)
+        self.tasks[0].cancel()
+        await self.close(code)
+
+    async def send_text(self, text: str) -> None:
+        await self.send({"type": "websocket.send", "text": text})
+
+    async def close(self, code: int) -> None:
+        if not self.closed:
+            self.closed = True
+            try:
+                await self.send({"type": "websocket.close", "code": code})
+            except Exception:
+                if code >= PRIVATE:
+                    raise
+                # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
+                await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
+
+
+def language(scope: dict[str, Any]) -> str:
+    """The client's language, from Accept-Language as for pages."""
+    accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("ascii", "replace").lower()
+    return "en" if accepted.startswith("en") else "zh-hant"

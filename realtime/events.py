@@ -1,0 +1,144 @@
+"""Which change becomes which events, for which channels, with which payload (README, “Events”).
+
+Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
+a stranger's eyes may see: never a reason, a member of staff's name, or another's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from realtime import messages, subjects
+from realtime.models import Outbox
+from realtime.subjects import Facts, routes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that has no number yet. The first channel is the one its readers see named."""
+
+    type: str
+    channels: list[str]
+    data: dict[str, Any]
+
+
+CORE = (
+    "order_number", "version", "status", "priority", "attempt", "customer_id", "scheduled_date", "time_slot", "eta",
+    "address", "area", "amount_due",
+)  # fmt: skip
+
+
+def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
+    """The events of each row. The subjects of the whole batch are read in a fixed number of queries."""
+    orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
+    facts = subjects.read((_pk(row) for row in orders), (row.delta["customer_id"] for row in orders))
+    made = [BUILDERS[row.subject.partition(":")[0]](row, facts) for row in rows]
+    # A route tells its number of stops once a batch, behind the last order that came or went.
+    last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
+    for route, data in routes_of(last).items():
+        made[last[route]].append(_route_event("route.updated", route, data))
+    return made
+
+
+def _pk(row: Outbox) -> int:
+    return int(row.subject.partition(":")[2])
+
+
+def _order(row: Outbox, facts: Facts) -> list[Draft]:
+    if row.type == "delivery.confirmed":
+        channels = ["orders", f"order:{_pk(row)}"]
+        return [Draft("delivery.confirmed", channels, {"order_id": _pk(row)} | row.delta)]
+    delta, customer = row.delta, row.delta["customer_id"]
+    data = {"order_id": _pk(row)} | {name: delta[name] for name in CORE}
+    data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
+    office = data | {"driver_id": delta["driver_id"], "route_id": delta["route_id"]}
+    types = [row.type, *_also(delta)]
+    made = _unassigned(data, delta) + _assigned(data, delta)
+    for type_ in types:
+        details = type_ == "order.status_changed"
+        made.append(Draft(type_, ["orders"], office | (_circumstances(delta) if details else {})))
+        previous = {"previous_status": delta["previous_status"]} if details else {}
+        made.append(Draft(type_, _concerned(data, delta), data | previous))
+    return made + _delivery_update(data, delta, facts.language(customer))
+
+
+def _also(delta: dict[str, Any]) -> Iterable[str]:
+    """What the change is besides being a change: a toast of its own on the office's screens."""
+    if delta["now_urgent"]:
+        yield "order.urgent"
+    if delta["previous_status"] and delta["status"] == "cancelled":
+        yield "order.cancelled"
+
+
+def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
+    """For the office alone."""
+    return {
+        "previous_status": delta["previous_status"], "changed_by": delta["by"], "source": delta["source"],
+        "reason": delta["reason"], "at": delta["at"],
+    }  # fmt: skip
+
+
+def _concerned(data: dict[str, Any], delta: dict[str, Any]) -> list[str]:
+    driver = [f"driver:{delta['driver_id']}"] if delta["driver_id"] else []
+    return [*driver, f"customer:{data['customer_id']}", f"order:{data['order_id']}"]
+
+
+def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
+    """Before all else of the change: the hub ends the former driver's and customer's rights when it reads this."""
+    former = {"driver": delta["previous_driver"], "customer": delta["previous_customer"]}
+    channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
+    few = {name: data[name] for name in ("order_id", "order_number", "version")}
+    return [Draft("order.unassigned", channels, few)] if channels else []
+
+
+def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
+    return [Draft("order.assigned", [f"driver:{delta['driver_id']}"], data)] if delta["now_driven"] else []
+
+
+def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[Draft]:
+    """What the customer reads of a move, and whoever holds the link from the SMS: nothing a stranger should not see."""
+    if not delta["previous_status"]:
+        return []
+    channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
+    few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
+    return [Draft("delivery.update", channels, few | {"message": messages.of(data["status"], language)})]
+
+
+def _route(row: Outbox, facts: Facts) -> list[Draft]:
+    delta, pk = row.delta, _pk(row)
+    data = {"route_id": pk} | {name: delta[name] for name in ("driver_id", "total_stops", "date")}
+    former = delta["previous_driver"]
+    # The former driver learns that the route is gone, not whose it is now.
+    lost = [Draft("route.updated", [f"driver:{former}"], data | {"driver_id": None})] if former else []
+    return [*lost, _route_event(row.type, pk, data)]
+
+
+def _route_event(type_: str, pk: int, data: dict[str, Any]) -> Draft:
+    driver = [f"driver:{data['driver_id']}"] if data["driver_id"] else []
+    return Draft(type_, ["routes", f"route:{pk}", *driver], data)
+
+
+def _customer(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, ["customers", row.subject], {"customer_id": _pk(row), "name": row.delta["name"]})]
+
+
+def _product(row: Outbox, facts: Facts) -> list[Draft]:
+    data = {"product_id": _pk(row)} | {name: row.delta[name] for name in ("name", "stock", "threshold")}
+    types = ["inventory.updated", *(["inventory.low"] if row.delta["now_low"] else [])]
+    return [Draft(type_, ["inventory"], data) for type_ in types]
+
+
+def _notification(row: Outbox, facts: Facts) -> list[Draft]:
+    data = {"notification_id": row.subject.partition(":")[2]} | row.delta
+    return [Draft(row.type, ["notifications"], data)]
+
+
+BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
+    "order": _order,
+    "route": _route,
+    "customer": _customer,
+    "product": _product,
+    "notification": _notification,
+}

@@ -1,0 +1,81 @@
+"""The log: what is committed, numbered without gaps, so that one integer is a safe cursor.
+
+An auto-increment id is none: on PostgreSQL 6 can become visible before 5. So rows wait in the outbox until they are
+committed, and `number()` moves them into the log under one lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from realtime.events import Draft, drafts
+from realtime.models import Event, LogHead, Outbox
+
+logger = logging.getLogger(__name__)
+
+# Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
+BATCH = 1000
+HEAD = 1
+
+
+class CursorGone(Exception):
+    """The cursor is older than what is kept, ahead of the log, or of another epoch: the reader must load afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """What one call of `number()` did. `busy`: another process holds the lock and is numbering for all."""
+
+    events: int = 0
+    busy: bool = False
+
+
+def head() -> LogHead:
+    """The end of the log as committed now."""
+    return LogHead.objects.get_or_create(pk=HEAD)[0]
+
+
+def number() -> Numbered:
+    """Moves what is committed from the outbox to the log, in the order of the outbox, until nothing waits."""
+    total = 0
+    while Outbox.objects.exists():
+        done = _number_batch()
+        total += done.events
+        if done.busy:
+            return Numbered(total, busy=True)
+    return Numbered(total)
+
+
+@transaction.atomic
+def _number_batch() -> Numbered:
+    # The head row, not the rows: skipping locked rows would let a second numberer take the rest out of order.
+    locked = LogHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    log = locked.filter(pk=HEAD).first()
+    if log is None:
+        created = LogHead.objects.get_or_create(pk=HEAD)[1]
+        return Numbered(busy=not created)
+    rows = list(Outbox.objects.order_by("id")[:BATCH])
+    made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
+    Event.objects.bulk_create(_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1))
+    Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    log.seq += len(made)
+    log.save(update_fields=["seq"])
+    return Numbered(len(made))
+
+
+def _event(seq: int, row: Outbox, draft: Draft) -> Event:
+    return Event(seq=seq, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at)
+
+
+def check_cursor(log: LogHead, since: int, epoch: str | None) -> None:
+    """Raises CursorGone unless everything after `since` is still in the log."""
+    if since < log.floor or since > log.seq or (epoch and epoch != log.epoch):
+        raise CursorGone
+
+
+def read(since: int, limit: int) -> list[Event]:
+    """The events after `since`, at most `limit`, in order."""
+    return list(Event.objects.filter(seq__gt=since).order_by("seq")[:limit])

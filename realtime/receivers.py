@@ -1,0 +1,114 @@
+"""Which change becomes which row of the outbox. A receiver decides and calls one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.signals import post_save
+
+from notifications.models import NotificationHistory
+from notifications.states import Status as SmsStatus
+from orders.models import Customer, DeliveryConfirmation, Order, Product, Route
+from orders.states import Status
+from realtime.outbox import announce
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    senders: dict[type[Any], Any] = {
+        Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
+        DeliveryConfirmation: confirmation_saved, NotificationHistory: notification_saved,
+    }  # fmt: skip
+    for sender, receiver in senders.items():
+        post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
+
+
+def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
+    moved = "status" in instance.before
+    type_ = "order.created" if created else "order.status_changed" if moved else "order.updated"
+    announce(type_, f"order:{instance.pk}", order_delta(instance, created))
+
+
+def order_delta(order: Order, created: bool) -> dict[str, Any]:
+    """Every fact of the change itself: what is read later may have changed again by then."""
+    actor, before = order.change.actor, order.before
+    by = (actor.by.get_full_name() or actor.by.get_username()) if actor.by else ""
+    return {
+        "order_number": order.order_number, "version": order.version, "status": order.status,
+        "priority": order.priority, "attempt": order.attempt, "customer_id": order.customer_id,
+        "scheduled_date": str(order.scheduled_date), "time_slot": order.time_slot,
+        "eta": order.eta and order.eta.isoformat(), "address": order.delivery_address, "area": order.area,
+        "driver_id": order.driver_id, "route_id": order.route_id, "amount_due": order.amount_due,
+        "at": order.change.at.isoformat(), "by": by, "source": order.change.actor.source, "reason": order.change.reason,
+        "previous_status": before.get("status"), "previous_driver": before.get("driver_id"),
+        "previous_customer": before.get("customer_id"),
+        "routes_touched": _routes_touched(order, created),
+        "now_urgent": order.priority == "urgent" and (created or "priority" in before),
+        "now_driven": order.driver_id is not None and (created or "driver_id" in before),
+    }  # fmt: skip
+
+
+def _routes_touched(order: Order, created: bool) -> list[int]:
+    """The routes whose number of stops this save changed."""
+    touched = {order.route_id} if created or "route_id" in order.before else set()
+    touched.add(order.before.get("route_id"))
+    if order.status == Status.CANCELLED and "status" in order.before:
+        touched.add(order.route_id)
+    return sorted(pk for pk in touched if pk is not None)
+
+
+def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: Any) -> None:
+    if not created and not instance.before:
+        return
+    driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
+    announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", route_delta(instance))
+
+
+def route_delta(route: Route) -> dict[str, Any]:
+    return {
+        "driver_id": route.driver_id, "date": str(route.date), "previous_driver": route.before.get("driver_id"),
+        "total_stops": route.total_stops,
+    }  # fmt: skip
+
+
+def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
+    if created or instance.before:
+        type_ = "customer.created" if created else "customer.updated"
+        announce(type_, f"customer:{instance.pk}", {"name": instance.name})
+
+
+def product_saved(sender: type[Product], instance: Product, created: bool, **kwargs: Any) -> None:
+    if created or instance.before:
+        announce("inventory.updated", f"product:{instance.pk}", product_delta(instance, created))
+
+
+def product_delta(product: Product, created: bool) -> dict[str, Any]:
+    """`now_low`: this change took the stock below the threshold; it was not below before."""
+    stock, threshold = product.stock, product.low_stock_threshold
+    was = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
+    now_low = stock < threshold and (created or was[0] >= was[1])
+    return {"name": product.name, "stock": stock, "threshold": threshold, "now_low": now_low}
+
+
+def confirmation_saved(sender: type[Any], instance: DeliveryConfirmation, created: bool, **kwargs: Any) -> None:
+    facts = {
+        "confirmation_type": instance.confirmation_type, "cylinder_serials": instance.cylinder_serials,
+        "confirmed_at": instance.confirmed_at.isoformat(),
+    }  # fmt: skip
+    announce("delivery.confirmed", f"order:{instance.order_id}", facts)
+
+
+GOOD_NEWS = {SmsStatus.SENT, SmsStatus.DELIVERED}
+BAD_NEWS = {SmsStatus.FAILED, SmsStatus.UNKNOWN, SmsStatus.EXPIRED, SmsStatus.SUPPRESSED}
+
+
+def notification_saved(sender: type[Any], instance: NotificationHistory, update_fields: Any, **kwargs: Any) -> None:
+    if instance.status in GOOD_NEWS | BAD_NEWS and (update_fields is None or "status" in update_fields):
+        type_ = "notification.sent" if instance.status in GOOD_NEWS else "notification.failed"
+        announce(type_, f"notification:{instance.pk}", notification_delta(instance))
+
+
+def notification_delta(message: NotificationHistory) -> dict[str, Any]:
+    return {
+        "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
+    }  # fmt: skip

@@ -1,0 +1,53 @@
+"""What an event tells of its subject besides the change: what hardly changes, or was not yet there when saved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q
+
+from orders.models import Customer, OrderItem, Route
+from orders.states import Status
+
+
+@dataclass(slots=True)
+class Facts:
+    """Of a whole batch: the products of orders (saved after the order itself), names and languages of customers."""
+
+    products: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    customers: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def name(self, customer_id: int) -> str:
+        return self.customers.get(customer_id, ("", ""))[0]
+
+    def language(self, customer_id: int) -> str:
+        return self.customers.get(customer_id, ("", "zh-hant"))[1]
+
+
+def read(order_ids: Iterable[int], customer_ids: Iterable[int]) -> Facts:
+    """In one query for the products and one for the customers.
+
+    The customers are those of the changes, not those the orders have by now: an event for the one must not name the
+    other.
+    """
+    products: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    items = OrderItem.objects.filter(order__in=set(order_ids)).order_by("id")
+    for order, name, quantity in items.values_list("order_id", "product__name", "quantity"):
+        products[order].append({"name": name, "quantity": quantity})
+    customers = Customer.objects.filter(pk__in=set(customer_ids)).values_list("pk", "name", "language")
+    return Facts(dict(products), {pk: (name, language) for pk, name, language in customers})
+
+
+def routes_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What a route's event says, by id, in one query for all (none for none)."""
+    if not (wanted := set(ids)):
+        return {}
+    stops = Count("orders", filter=~Q(orders__status=Status.CANCELLED))
+    rows = Route.objects.filter(pk__in=wanted).annotate(stops=stops).values_list("pk", "driver_id", "date", "stops")
+    return {
+        pk: {"route_id": pk, "driver_id": driver, "total_stops": stops, "date": str(date)}
+        for pk, driver, date, stops in rows
+    }

@@ -1,0 +1,81 @@
+"""A real WebSocket client for the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.asyncio.client import ClientConnection, connect
+
+from orders.permissions import customer_id, driver_id, main_role
+
+WAIT_SECONDS = 5
+
+
+def token_for(user: User | None) -> str:
+    """An access token with the claims that `auth/token/` gives."""
+    assert user is not None
+    token = AccessToken.for_user(user)
+    token["role"], token["driver"], token["customer"] = main_role(user), driver_id(user), customer_id(user)
+    return str(token)
+
+
+def on_orders(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [frame for frame in frames if frame.get("channel") == "orders"]
+
+
+class Client:
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.welcome: dict[str, Any] = {}
+
+    async def receive(self) -> dict[str, Any]:
+        async with asyncio.timeout(WAIT_SECONDS):
+            frame: dict[str, Any] = json.loads(await self.socket.recv())
+            return frame
+
+    async def send(self, **message: Any) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def ask(self, **message: Any) -> dict[str, Any]:
+        await self.send(**message)
+        return await self.receive()
+
+    async def events(self, count: int) -> list[dict[str, Any]]:
+        return [await self.receive() for _ in range(count)]
+
+    async def orders(self, count: int) -> list[dict[str, Any]]:
+        """The next events of the channel `orders`, whatever else comes between."""
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            found += on_orders([await self.receive()])
+        return found
+
+    async def everything(self) -> list[dict[str, Any]]:
+        """The events up to now: a heartbeat's answer comes behind all that was written before it."""
+        await self.send(type="heartbeat")
+        frames = []
+        while (frame := await self.receive())["type"] != "heartbeat":
+            frames.append(frame)
+        return frames
+
+    async def closed(self) -> int:
+        """Waits for the server to close the socket; the code."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self.socket.wait_closed()
+        assert self.socket.close_code is not None
+        return self.socket.close_code
+
+
+@asynccontextmanager
+async def open_client(url: str, **headers: str) -> AsyncIterator[Client]:
+    """A client whose first frame, the greeting or the refusal, is in `welcome`."""
+    async with connect(url, additional_headers=headers, compression=None, proxy=None) as socket:
+        client = Client(socket)
+        client.welcome = await client.receive()
+        yield client

@@ -1,0 +1,279 @@
+"""A real client against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from websockets.exceptions import ConnectionClosed
+
+from luckygas.testing.site import Site, manage
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from realtime.tests.client import open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+make = sync_to_async  # factories are synchronous, these tests are not
+
+
+async def token(user: User | None) -> str:
+    return await make(token_for)(user)
+
+
+MOVE = "from orders.models import Order; Order.objects.get(pk={pk}).transition_to('{to}', reason='測試')"
+
+
+async def in_another_process(order: Order, *statuses: str) -> None:
+    code = "\n".join(MOVE.format(pk=order.pk, to=status) for status in statuses)
+    await asyncio.to_thread(manage, "shell", "-v", "0", "-c", code)
+
+
+async def test_the_greeting_comes_first(site: Site) -> None:
+    office = await make(make_office)()
+    async with open_client(f"{site.ws}/office?token={await token(office)}") as client:
+        welcome = client.welcome
+    assert (welcome["type"], welcome["status"], welcome["role"]) == ("connection", "connected", "office")
+    assert welcome["recovered"] is None
+    assert welcome["heartbeat_interval"] == 30
+    assert welcome["channels"][0] == f"user:{office.pk}"
+    assert {"orders", "staff", "inventory", "system"} < set(welcome["channels"])
+
+
+async def test_changes_of_another_process_arrive_in_order_of_their_commits(site: Site) -> None:
+    order = await make(make_order)()
+    async with open_client(f"{site.ws}/office?token={await token(await make(make_office)())}") as client:
+        await in_another_process(order, Status.CONFIRMED, Status.CANCELLED)
+        events = await client.orders(3)
+    assert [(e["type"], e["data"]["status"]) for e in events] == [
+        ("order.status_changed", "confirmed"),
+        ("order.status_changed", "cancelled"),
+        ("order.cancelled", "cancelled"),
+    ]
+    assert [e["id"] for e in events] == sorted({e["id"] for e in events})
+    assert events[1]["channel"] == "orders"
+    assert events[1]["data"]["reason"] == "測試"
+
+
+async def test_a_client_that_was_cut_off_gets_what_it_missed_once_each(site: Site) -> None:
+    order, office = await make(make_order)(), await make(make_office)()
+    url = f"{site.ws}/office?token={await token(office)}"
+    async with open_client(url) as client:
+        since, epoch = client.welcome["last_event_id"], client.welcome["epoch"]
+        client.socket.transport.abort()
+    await in_another_process(order, Status.CONFIRMED)
+    async with open_client(f"{url}&since={since}&epoch={epoch}") as client:
+        assert client.welcome["recovered"] is True
+        missed = await client.orders(1)
+        await make(order.transition_to)(Status.CANCELLED, reason="測試")
+        new = await client.orders(2)
+    ids = [event["id"] for event in missed + new]
+    assert [event["data"]["status"] for event in missed] == ["confirmed"]
+    assert [event["type"] for event in new] == ["order.status_changed", "order.cancelled"]
+    assert ids == sorted(set(ids))
+
+
+async def test_a_cursor_that_is_gone_is_said(site: Site) -> None:
+    jwt = await token(await make(make_office)())
+    for cursor in ("since=999999", "since=0&epoch=other", "since=x", "since=-1", "since=" + "9" * 30):
+        async with open_client(f"{site.ws}/office?token={jwt}&{cursor}") as client:
+            assert client.welcome["recovered"] is False, cursor
+            assert await client.everything() == []
+
+
+async def test_a_page_of_this_site_uses_the_session(site: Site) -> None:
+    browser, office = Browser(), await make(make_office)()
+    await make(browser.force_login)(office)
+    cookie = f"sessionid={browser.cookies['sessionid'].value}"
+    async with open_client(f"{site.ws}/office", Cookie=cookie, Origin=site.url) as client:
+        assert client.welcome["role"] == "office"
+    async with open_client(f"{site.ws}/office", Cookie=cookie, Origin="https://evil.example") as client:
+        assert client.welcome["code"] == "origin_not_allowed"
+        assert await client.closed() == 4403
+    async with open_client(f"{site.ws}/office", Cookie=cookie) as client:
+        assert client.welcome["code"] == "origin_not_allowed"
+
+
+async def test_a_stranger_is_told_why_and_closed_with_a_readable_code(site: Site) -> None:
+    for path, code, close in (
+        ("", "origin_not_allowed", 4403),
+        ("?token=nonsense", "token_not_valid", 4401),
+        ("?ticket=nonsense", "ticket_not_valid", 4401),
+        ("/track/nonsense", "link_not_valid", 4401),
+        ("/elsewhere?token=x", "unknown_endpoint", 4403),
+    ):
+        async with open_client(site.ws + path) as client:
+            assert (client.welcome["type"], client.welcome["code"]) == ("error", code)
+            assert await client.closed() == close
+
+
+async def test_an_endpoint_of_another_role_is_refused(site: Site) -> None:
+    driver = await make(make_driver)()
+    async with open_client(f"{site.ws}/office?token={await token(driver.user)}") as client:
+        assert client.welcome["code"] == "forbidden"
+        assert await client.closed() == 4403
+
+
+async def test_a_refusal_speaks_the_clients_language(site: Site) -> None:
+    said = []
+    for language in ("en", "zh-TW"):
+        async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
+            said.append(client.welcome["detail"])
+    assert said[0] == "The token is not valid or has ended."
+    assert said[1] != said[0]
+
+
+BAD_FRAMES: list[tuple[str | bytes, str]] = [
+    ("{", "invalid_json"),
+    ("[" * 50_000, "invalid_json"),
+    ('{"type": "heartbeat", "n": NaN}', "invalid_json"),
+    ("[]", "invalid_message"),
+    ("{}", "invalid_message"),
+    ('{"type": 7}', "invalid_message"),
+    (b"\x00\x01", "invalid_message"),
+    ('{"type": "explode", "ref": "a1"}', "unknown_type"),
+    ('{"type": "subscribe"}', "unknown_channel"),
+    ('{"type": "subscribe", "channel": ["orders"]}', "unknown_channel"),
+    ('{"type": "subscribe", "channel": "order:0"}', "unknown_channel"),
+    ('{"type": "subscribe", "channel": "order:999999999999999999999"}', "unknown_channel"),
+    ('{"type": "subscribe", "channel": "orders"}', "forbidden"),
+    ('{"type": "subscribe", "channel": "customer:1"}', "forbidden"),
+    ('{"type": "subscribe", "channel": "order:999999999999999999"}', "forbidden"),
+]
+
+
+async def test_a_bad_frame_is_answered_and_the_connection_lives(site: Site) -> None:
+    async with open_client(f"{site.ws}?token={await token(await make(make_user)())}") as client:
+        for text, code in BAD_FRAMES:
+            await client.socket.send(text)
+            answer = await client.receive()
+            assert (answer["type"], answer["code"]) == ("error", code), text
+            assert answer["ref"] == ("a1" if code == "unknown_type" else None)
+        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+
+
+async def test_a_message_over_64_kib_closes_the_socket(site: Site) -> None:
+    async with open_client(f"{site.ws}?token={await token(await make(make_user)())}") as client:
+        await client.socket.send(json.dumps({"type": "x", "pad": "瓦" * 22_000}, ensure_ascii=False))
+        assert await client.closed() in {1009, 4009}  # daphne may not send the former
+
+
+async def test_subscribe_and_unsubscribe(site: Site) -> None:
+    order, office = await make(make_order)(), await make(make_office)()
+    async with open_client(f"{site.ws}?token={await token(office)}") as client:
+        answer = await client.ask(type="subscribe", channel="orders")
+        assert (answer["type"], answer["channel"]) == ("subscribed", "orders")
+        await make(order.transition_to)(Status.CONFIRMED)
+        (event,) = await client.orders(1)
+        assert event["id"] > answer["last_event_id"]
+        await client.ask(type="unsubscribe", channel="orders")
+        await make(order.transition_to)(Status.CANCELLED, reason="測試")
+        await asyncio.sleep(1.2)
+        assert await client.everything() == []
+
+
+async def test_channels_of_the_url_are_added_and_foreign_ones_refused(site: Site) -> None:
+    office = await make(make_office)()
+    async with open_client(f"{site.ws}?token={await token(office)}&channels=orders,customer:1,nonsense") as client:
+        assert "orders" in client.welcome["channels"]
+        refused = await client.events(2)
+    assert [(frame["code"], frame["ref"]) for frame in refused] == [
+        ("forbidden", "customer:1"),
+        ("forbidden", "nonsense"),
+    ]
+
+
+async def test_a_driver_whose_order_is_reassigned_hears_no_more_of_it(site: Site) -> None:
+    old, new = await make(make_driver)(), await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=old)
+    async with open_client(f"{site.ws}/driver?token={await token(old.user)}") as client:
+        await client.everything()
+        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        await make(order.assign)(new)
+        await make(order.transition_to)(Status.DELIVERING)
+        await asyncio.sleep(1.2)
+        frames = await client.everything()
+    assert [frame["type"] for frame in frames] == ["order.unassigned"]
+    assert set(frames[0]["data"]) == {"order_id", "order_number", "version"}
+
+
+async def test_a_token_that_ends_closes_the_socket(site: Site) -> None:
+    from datetime import timedelta
+
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    short = AccessToken.for_user(await make(make_user)())
+    short.set_exp(lifetime=timedelta(seconds=1))
+    async with open_client(f"{site.ws}?token={short}") as client:
+        assert await client.closed() == 4401
+
+
+async def test_whoever_holds_the_link_follows_one_order(site: Site) -> None:
+    order, other = await make(make_order)(), await make(make_order)()
+    async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
+        assert client.welcome["channels"] == [f"track:{order.pk}"]
+        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
+        await make(other.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(Status.CONFIRMED)
+        event = await client.receive()
+    assert (event["type"], event["data"]["order_id"]) == ("delivery.update", order.pk)
+
+
+async def test_a_customer_reads_what_is_theirs(site: Site) -> None:
+    customer = await make(make_customer)(user=await make(make_user)())
+    order, other = await make(make_order)(customer=customer), await make(make_order)()
+    async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
+        assert (await client.ask(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
+        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        await make(other.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(Status.CONFIRMED)
+        await asyncio.sleep(1.2)
+        frames = await client.everything()
+    assert [frame["type"] for frame in frames] == ["order.status_changed", "delivery.update"]
+    assert {frame["data"]["order_id"] for frame in frames} == {order.pk}
+
+
+async def test_a_server_that_was_killed_leaves_nothing_untold(site: Site) -> None:
+    """Its rows wait in the outbox, and the client that returns with its cursor gets them once each."""
+    office, order = await make(make_office)(), await make(make_order)()
+    url = f"/office?token={await token(office)}"
+    async with open_client(site.ws + url) as client:
+        since = client.welcome["last_event_id"]
+        site.kill()
+        with pytest.raises(ConnectionClosed):
+            await client.socket.recv()
+    await make(order.transition_to)(Status.CONFIRMED)
+    await asyncio.to_thread(site.start)
+    async with open_client(f"{site.ws}{url}&since={since}") as client:
+        assert client.welcome["recovered"] is True
+        assert [event["data"]["status"] for event in await client.orders(1)] == ["confirmed"]
+
+
+async def test_two_hundred_sockets_at_rest_all_hear_of_one_change(site: Site) -> None:
+    """More sockets than redis-py's default pool, idle for longer than its default time-out."""
+    order, jwt = await make(make_order)(), await token(await make(make_office)())
+    async with asyncio.TaskGroup() as group:
+        ready, go = asyncio.Semaphore(0), asyncio.Event()
+
+        async def listen() -> str:
+            async with open_client(f"{site.ws}/office?token={jwt}") as client:
+                ready.release()
+                await go.wait()
+                return str((await client.receive())["type"])
+
+        heard = [group.create_task(listen()) for _ in range(200)]
+        for _ in heard:
+            await ready.acquire()
+        await asyncio.sleep(6)
+        started = time.monotonic()
+        go.set()
+        await make(order.transition_to)(Status.CONFIRMED)
+    assert [task.result() for task in heard] == ["order.status_changed"] * 200
+    assert time.monotonic() - started < 5

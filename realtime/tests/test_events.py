@@ -1,0 +1,165 @@
+"""Who is told what: over every type of event and every kind of channel."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from notifications.models import NotificationHistory
+from orders.models import Actor, Order, Source
+from orders.models.moves import Proof
+from orders.states import Status
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_product,
+    make_route,
+    make_user,
+)
+from realtime import log
+from realtime.models import Event
+
+pytestmark = pytest.mark.django_db
+
+REASON, CLERK, OTHER, DRIVER = "秘密原因", "職員甲", "別的客人", "老張司機"
+PERSONAL = ("driver:", "customer:", "order:", "track:")
+EVERY_TYPE = {
+    "order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed", "order.assigned",
+    "order.unassigned", "delivery.update", "delivery.confirmed", "route.assigned", "route.updated", "customer.created",
+    "customer.updated", "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+}  # fmt: skip
+
+
+def events() -> list[Event]:
+    log.number()
+    return log.read(0, 10_000)
+
+
+def everything_that_happens() -> tuple[Order, list[Event]]:
+    """A few orders' whole lives, every kind of change, by a clerk who gives reasons."""
+    clerk = make_office(first_name=CLERK)
+    first, second = make_driver(name=DRIVER), make_driver(name=DRIVER, user=make_user(last_name=DRIVER))
+    other, product = make_customer(name=OTHER), make_product(stock=5, low_stock_threshold=5)
+    route = make_route(driver=first)
+    route.driver = second
+    route.save()
+    other.notes = "x"
+    other.save()
+    order = make_order(product=product, priority="urgent", route=route)
+
+    def move(to: str, **more: Any) -> None:
+        order.transition_to(to, by=clerk, source=Source.REST, reason=REASON, **more)
+
+    move("confirmed")
+    move("assigned", driver=first)
+    order.assign(second, by=clerk, reason=REASON)
+    for to in ("delivering", "arriving", "delivering", "failed", "confirmed"):
+        move(to)
+    move("assigned", driver=first)
+    for to in ("delivering", "arriving"):
+        move(to)
+    move("delivered", proof=Proof("qr_code", ["CYL789"]))
+    make_order(customer=order.customer).transition_to("cancelled", by=clerk, reason=REASON)
+    order.actor = Actor(clerk, Source.ADMIN)
+    order.customer = other
+    order.save()
+    for attempt, status in ((8, "sent"), (9, "failed")):
+        message = NotificationHistory(order=order, customer=other, kind="order_confirmed", delivery_attempt=attempt)
+        message.save()
+        message.move("pending", status)
+    return order, events()
+
+
+def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs() -> None:
+    order, told = everything_that_happens()
+    assert {event.type for event in told} == EVERY_TYPE
+    personal = [event for event in told if any(channel.startswith(PERSONAL) for channel in event.channels)]
+    assert {event.type for event in personal} == EVERY_TYPE - {
+        "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+    }  # fmt: skip
+    for event in personal:
+        own = f"customer:{order.customer_id}" in event.channels
+        text = json.dumps(event.data, ensure_ascii=False)
+        secrets = {REASON, CLERK, DRIVER} | (set() if own else {OTHER})
+        assert not [secret for secret in secrets if secret in text], event
+        assert not {"reason", "changed_by", "source", "by"} & set(event.data), event
+        if not event.type.startswith("route."):
+            assert not {"driver_id", "route_id"} & set(event.data), event
+
+
+def test_office_channels_and_personal_ones_never_share_an_event_but_for_harmless_types() -> None:
+    _, told = everything_that_happens()
+    mixed = {event.type for event in told if len({channel.startswith(PERSONAL) for channel in event.channels}) == 2}
+    assert mixed == {
+        "delivery.confirmed", "route.assigned", "route.updated", "customer.created", "customer.updated",
+    }  # fmt: skip
+
+
+def test_the_office_learns_who_moved_it_and_why() -> None:
+    clerk = make_office(first_name=CLERK)
+    make_order().transition_to("cancelled", by=clerk, source=Source.REST, reason=REASON)
+    (data,) = [e.data for e in events() if e.type == "order.status_changed" and e.channels == ["orders"]]
+    assert (data["previous_status"], data["status"], data["reason"]) == ("pending", "cancelled", REASON)
+    assert (data["changed_by"], data["source"]) == (CLERK, "rest")
+    assert data["products"] == [{"name": "20kg 瓦斯桶", "quantity": 1}]
+    assert data["customer_name"]
+
+
+def test_the_track_channel_tells_the_status_and_no_more() -> None:
+    make_order(Status.CONFIRMED)
+    (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
+    assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])
+def test_the_customer_is_told_in_their_language(language: str, word: str) -> None:
+    make_order(Status.CONFIRMED, customer=make_customer(language=language))
+    (data,) = [e.data for e in events() if e.type == "delivery.update"]
+    assert word in data["message"]
+
+
+def test_the_former_driver_is_told_first_and_only_that_it_is_gone() -> None:
+    old, new = make_driver(), make_driver()
+    order = make_order(Status.ASSIGNED, driver=old)
+    before = len(events())
+    order.assign(new)
+    told = events()[before:]
+    assert [event.type for event in told][:2] == ["order.unassigned", "order.assigned"]
+    assert told[0].channels == [f"driver:{old.pk}"]
+    assert f"driver:{old.pk}" not in [channel for event in told[1:] for channel in event.channels]
+
+
+def test_a_route_tells_its_stops_once_a_batch() -> None:
+    route = make_route(driver=make_driver())
+    events()
+    before = log.head().seq
+    for _ in range(3):
+        make_order(route=route)
+    log.number()
+    told = [event for event in log.read(before, 100) if event.type == "route.updated"]
+    assert [event.data["total_stops"] for event in told] == [3]
+
+
+def test_low_stock_is_told_when_it_becomes_low_and_not_again() -> None:
+    product = make_product(stock=6, low_stock_threshold=5)
+    for _ in range(3):
+        product.add_stock(product.pk, -1)
+    assert [e.data["stock"] for e in events() if e.type == "inventory.low"] == [4]
+
+
+def test_a_batch_of_any_size_is_numbered_in_as_many_queries() -> None:
+    log.head()  # the first numbering of all makes it
+    counts = []
+    for orders in (2, 12):
+        for _ in range(orders):
+            make_order(Status.CONFIRMED)
+        with CaptureQueriesContext(connection) as queries:
+            assert log.number().events > orders
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

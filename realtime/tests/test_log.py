@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connection, transaction
+
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_order
+from realtime import log
+from realtime.models import Event, LogHead, Outbox
+from realtime.outbox import announce
+
+pytestmark = pytest.mark.django_db
+
+
+def announce_customer(pk: int) -> None:
+    announce("customer.updated", f"customer:{pk}", {"name": f"王{pk}"})
+
+
+def numbered() -> list[int]:
+    return [event.data["customer_id"] for event in log.read(0, 1000)]
+
+
+def test_number_gives_consecutive_positions_in_the_order_of_the_outbox() -> None:
+    for pk in (7, 8, 9):
+        announce_customer(pk)
+    assert log.number() == log.Numbered(3)
+    assert [(event.seq, event.data["customer_id"]) for event in log.read(0, 10)] == [(1, 7), (2, 8), (3, 9)]
+    assert (Outbox.objects.count(), log.head().seq) == (0, 3)
+
+
+def test_number_works_through_more_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "BATCH", 2)
+    for pk in range(1, 6):
+        announce_customer(pk)
+    assert log.number().events == 5
+    assert numbered() == [1, 2, 3, 4, 5]
+
+
+def test_number_with_nothing_waiting_writes_nothing() -> None:
+    assert log.number() == log.Numbered(0)
+    assert not LogHead.objects.exists()
+
+
+@pytest.mark.parametrize(("since", "epoch"), [(0, None), (4, None), (2, "other")])
+def test_a_cursor_outside_the_log_is_gone(since: int, epoch: str | None) -> None:
+    with pytest.raises(log.CursorGone):
+        log.check_cursor(LogHead(epoch="this", seq=3, floor=1), since, epoch)
+
+
+def test_a_cursor_at_the_floor_and_at_the_head_is_good() -> None:
+    head = LogHead(epoch="this", seq=3, floor=1)
+    log.check_cursor(head, 1, "this")
+    log.check_cursor(head, 3, None)
+
+
+def test_three_quick_moves_say_three_different_things() -> None:
+    order = make_order(Status.ASSIGNED)
+    log.number()
+    start = log.head().seq
+    for status in (Status.DELIVERING, Status.ARRIVING, Status.FAILED):
+        order.transition_to(status, reason="沒人在家")
+    log.number()
+    events = Event.objects.filter(seq__gt=start, type="order.status_changed", channels=["orders"]).order_by("seq")
+    said = [(e.data["previous_status"], e.data["status"], e.data["version"]) for e in events]
+    assert said == [
+        ("assigned", "delivering", order.version - 2),
+        ("delivering", "arriving", order.version - 1),
+        ("arriving", "failed", order.version),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_change_leaves_nothing() -> None:
+    order = make_order()
+    log.number()
+    before = log.head().seq
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        order.transition_to(Status.CONFIRMED)
+        raise ZeroDivisionError
+    assert (log.number().events, Outbox.objects.count(), log.head().seq) == (0, 0, before)
+
+
+def in_thread(work: Callable[[], object]) -> threading.Thread:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number_between", [True, False])
+def test_commits_in_the_other_order_lose_no_event(number_between: bool) -> None:
+    """The first transaction takes the lower outbox id and commits last."""
+    first_wrote, second_committed = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with transaction.atomic():
+            announce_customer(1)
+            first_wrote.set()
+            assert second_committed.wait(10)
+
+    thread = in_thread(first)
+    assert first_wrote.wait(10)
+    announce_customer(2)
+    cursors = [0]
+    if number_between:
+        log.number()
+        cursors.append(log.head().seq)
+        assert numbered() == [2]
+    second_committed.set()
+    thread.join()
+    log.number()
+    assert sorted(numbered()) == [1, 2]
+    for cursor in cursors:
+        behind = [event.data["customer_id"] for event in log.read(cursor, 10)]
+        assert 1 in behind, f"a reader at {cursor} never sees the first transaction's event"
+    assert [event.seq for event in log.read(0, 10)] == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_numberers_and_writers_make_one_gapless_log() -> None:
+    done = threading.Event()
+
+    def keep_numbering() -> None:
+        while not done.is_set():
+            log.number()
+
+    numberers = [in_thread(keep_numbering) for _ in range(3)]
+    orders = [make_order() for _ in range(4)]
+
+    def live(order: Order) -> None:
+        for status in (Status.CONFIRMED, Status.CANCELLED):
+            order.transition_to(status, reason="測試")
+
+    for thread in [in_thread(lambda order=order: live(order)) for order in orders]:  # type: ignore[misc]
+        thread.join()
+    done.set()
+    for thread in numberers:
+        thread.join()
+    log.number()
+    events = log.read(0, 1000)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    for order in orders:
+        versions = [e.data["version"] for e in events if e.channels == ["orders"] and e.data["order_id"] == order.pk]
+        assert versions == sorted(versions)
+        assert set(versions) == {1, 2, 3}
