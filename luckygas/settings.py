@@ -68,10 +68,12 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "orders.api.bodies.BoundedBodies",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "notifications.middleware.outcomes",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "luckygas.urls"
@@ -153,15 +155,24 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "orders.api.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "orders.api.schema.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-DRF_STANDARDIZED_ERRORS = {"ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True}
+ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
+DRF_STANDARDIZED_ERRORS = {
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+    "EXCEPTION_HANDLER_CLASS": "orders.api.errors.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "orders.api.errors.Formatter",
+    "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
+    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "orders.api.errors.ErrorResponse"),
+}
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
@@ -178,9 +189,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "orders.states.Status",
+        "RouteStatusEnum": "orders.models.RouteStatus",
+        "MessageStatusEnum": "notifications.states.Status",
+        "MessageTypeEnum": "notifications.states.Type",
+        "LanguageEnum": LANGUAGES,
+        "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
+    },
 }
-# 10 MB of nonsense is refused before it is read into memory.
+# 10 MB of nonsense is refused before it is read into memory; of the API too (orders.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # SMS. A name of SMS_GATEWAYS; the rest is for the `http` gateway.
@@ -196,7 +214,8 @@ SMS_API_KEY = env.str("SMS_API_KEY", default="")
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
-SMS_WORKERS = env.int("SMS_WORKERS", default=8)
+# Threads a process, so messages at once; providers allow some fifteen connections.
+SMS_WORKERS = env.int("SMS_WORKERS", default=12)
 
 # A secret that lets a monitor read /health/ without an account; empty: staff only.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")

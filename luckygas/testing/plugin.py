@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
+
+if TYPE_CHECKING:
+    from luckygas.testing.site import Site
 
 # The tests do not depend on what the developer's shell happens to say.
 for name in (
@@ -37,9 +43,15 @@ def start(server: Server) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def on_servers() -> bool:
+    return os.environ.get("TEST_ON", "sqlite") == "servers"
+
+
 def prepare() -> None:
-    if os.environ.get("TEST_ON", "sqlite") != "servers":
-        os.environ["TEST_SQLITE"] = tempfile.mkdtemp(prefix="luckygas-") + "/test.sqlite3"
+    if not on_servers():
+        directory = tempfile.mkdtemp(prefix="luckygas-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        os.environ["TEST_SQLITE"] = f"{directory}/test.sqlite3"
         return
     postgres, redis = Postgres(), Redis()
     start(postgres)
@@ -48,3 +60,25 @@ def prepare() -> None:
 
 
 prepare()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On SQLite, where there is one writer at a time, what is about many has nothing to test."""
+    if not on_servers():
+        left_out = [item for item in items if item.get_closest_marker("servers")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def site(transactional_db: None) -> Iterator[Site]:
+    """The running site on the test's database; stopped after the test."""
+    from luckygas.testing.site import Site
+
+    server = Site()
+    try:
+        server.start()
+        yield server
+    finally:
+        print(server.log.read_text())  # pytest shows it where the test failed
+        server.stop()

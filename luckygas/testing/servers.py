@@ -73,13 +73,28 @@ class Server:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: PLW1509  (the function called is async-signal-safe)
-                self.command(), stdout=log, stderr=log, user=self.user(), preexec_fn=die_with_parent, cwd="/"
+            self.process = subprocess.Popen(
+                self.command(),
+                stdout=log,
+                stderr=log,
+                user=self.user(),
+                preexec_fn=die_with_parent,
+                cwd="/",
+                env=self.environment(),
             )
         wait_until(lambda: answers(self.port), self.process, self.log)
 
     def user(self) -> str | None:
         return None
+
+    def environment(self) -> dict[str, str] | None:
+        return None
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is tidied up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         if self.process is not None:

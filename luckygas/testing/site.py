@@ -1,0 +1,55 @@
+"""The site as users meet it: a real server process on the tests' database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.db import connection
+
+from luckygas.testing.servers import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def database_url() -> str:
+    """The URL of the database the test at hand uses, for another process."""
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{settings['NAME']}"
+    return f"postgres://{settings['USER']}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """For a process of the product beside the test: the same database and Redis."""
+    return os.environ | {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)} | extra
+
+
+def manage(*arguments: str) -> None:
+    """A management command in a process of its own."""
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(), check=True, timeout=50)
+
+
+class Site(Server):
+    """Daphne, as `runserver` starts it. `url` is its root, `ws` the same for sockets."""
+
+    def __init__(self, **extra: str) -> None:
+        super().__init__()
+        self.extra = extra
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/api/v1/websocket/ws"
+
+    def command(self) -> list[str]:
+        where = ["-b", "127.0.0.1", "-p", str(self.port)]
+        return [sys.executable, "-m", "daphne", "-v", "0", *where, "luckygas.asgi:application"]
+
+    def environment(self) -> dict[str, str]:
+        return environment(**self.extra)

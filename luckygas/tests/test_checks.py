@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from luckygas.checks import settings_are_sound
+
+
+def ids(settings: Any, **values: Any) -> list[str]:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    found = settings_are_sound(None)
+    assert all(message.hint for message in found)
+    return [str(message.id) for message in found]
+
+
+def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
+    assert ids(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"SMS_GATEWAY": "pigeon"}, ["luckygas.E001"]),
+        ({"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": ""}, ["luckygas.E002"]),
+        ({"SMS_TIMEOUT_SECONDS": 0}, ["luckygas.E003"]),
+        ({"SMS_TIMEOUT_SECONDS": 61}, ["luckygas.E003"]),
+        ({"SMS_WAIT_SECONDS": -1}, ["luckygas.E003"]),
+        ({"SMS_WORKERS": 0}, ["luckygas.E003"]),
+        ({"SMS_SENDER": "幸福氣" * 9}, ["luckygas.W002"]),
+        ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
+    ],
+)
+def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
+    assert ids(settings, **values) == expected

@@ -1,0 +1,57 @@
+"""The README says what there is: every setting, command, dependency and health path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import get_commands
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+OURS = {"orders", "notifications", "realtime", "health", "luckygas"}
+
+
+def settings_read() -> set[str]:
+    return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "luckygas/settings.py").read_text()))
+
+
+def commands() -> set[str]:
+    return {name for name, app in get_commands().items() if app in OURS}
+
+
+def dependencies() -> set[str]:
+    return set(re.findall(r"^([\w-]+)[\[=]", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+
+
+def test_there_is_something_to_document() -> None:
+    assert len(settings_read()) > 10
+    assert {"import_orders", "resend_sms", "demo"} <= commands()
+
+
+@pytest.mark.parametrize("name", sorted(settings_read()))
+def test_every_setting_is_described(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_is_described(name: str) -> None:
+    assert re.search(rf"^\| `{name}[ `]", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(dependencies()))
+def test_every_dependency_has_its_reason(name: str) -> None:
+    assert name.lower() in README.lower()
+
+
+def test_settings_alone_read_the_environment() -> None:
+    files = [path for app in OURS for path in (ROOT / app).rglob("*.py") if not {"tests", "testing"} & set(path.parts)]
+    readers = {path.name for path in files if re.search(r"os\.environ(?!\.setdefault)|getenv", path.read_text())}
+    assert readers == set()
+
+
+def test_realtime_tells_before_notifications_send() -> None:
+    order = [config.name for config in apps.get_app_configs()]
+    assert order.index("realtime") < order.index("notifications")
