@@ -22,7 +22,7 @@ AREA_LENGTHS: dict[str, frozenset[int]] = {
 }  # fmt: skip
 MOBILE = re.compile(r"09[0-8]\d{7}")
 OTHER = re.compile(r"0800\d{6}|0809\d{6}|070\d{8}|020\d{7,8}|099\d{7}")
-EXTENSION = re.compile(r"\s*(?:分機|轉|ext\.?|x|#)\s*[:：]?\s*(\d{1,6})\s*$", re.IGNORECASE)
+EXTENSION = re.compile(r"\s*(?:;ext=|分機|轉|ext\.?|x|#)\s*[:：]?\s*(\d{1,6})\s*$", re.IGNORECASE)
 TWO_NUMBERS = re.compile(r"[/／、,，;；\n或]")
 
 
@@ -89,8 +89,9 @@ def display(stored: str) -> str:
     local, extension = _local(stored), stored.partition(";ext=")[2]
     code = local[:4] if MOBILE.fullmatch(local) else _area_code(local) or local[:4]
     rest = local[len(code) :]
-    split = 3 if len(rest) in (5, 6, 7) else 4
-    shown = f"{code}-{rest[:split]}-{rest[split:]}"
+    # The last group has four digits (a mobile's three); what is shorter stays in one piece.
+    last = 3 if len(code) == 4 and len(rest) == 6 else 4
+    shown = f"{code}-{rest[:-last]}-{rest[-last:]}" if len(rest) > 6 or last == 3 else f"{code}-{rest}"
     return f"{shown} 分機{extension}" if extension else shown
 
 
@@ -99,4 +100,4 @@ def mask(stored: str) -> str:
     if not stored:
         return ""
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
-    return f"{head[:4]}-***-{tail[-3:]}" if tail else f"{head[:4]}***{head[-3:]}"
+    return f"{head[:4]}-***-{tail.replace('-', '')[-3:]}" if tail else f"{head[:4]}***{head[-3:]}"

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from orders.models import Order, OrderItem, Product
+from orders.models.moves import Proof
+from orders.refusals import Refusal, VersionConflict
+from orders.states import Status
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_product,
+    make_route,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def refusal(order: Order, to: str, **circumstances: Any) -> str:
+    """The code of the refusal; nothing must have changed."""
+    before = Order.objects.values().get(pk=order.pk)
+    with pytest.raises(Refusal) as refused:
+        order.transition_to(to, **circumstances)
+    assert Order.objects.values().get(pk=order.pk) == before
+    return refused.value.code
+
+
+def test_a_move_is_written_down() -> None:
+    order, office = make_order(), make_office()
+    happened = timezone.now() - timedelta(seconds=30)
+    row = order.transition_to("confirmed", by=office, source="rest", at=happened, details={"notes": "x"})
+    assert (row.from_status, row.to_status, row.by, row.source) == ("pending", "confirmed", office, "rest")
+    assert (row.at, row.details, row.version, order.version) == (happened, {"notes": "x"}, 2, 2)
+    assert row.recorded_at > happened
+
+
+def test_an_old_version_is_refused_with_the_present_one() -> None:
+    order = make_order(Status.CONFIRMED)
+    with pytest.raises(VersionConflict) as refused:
+        order.transition_to("cancelled", reason="x", version=1)
+    assert refused.value.version == order.version
+
+
+def test_a_driver_moves_own_orders_only() -> None:
+    driver, other = make_driver(), make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver)
+    assert refusal(order, "delivering", by=other.user) == "forbidden"
+    assert order.transition_to("delivering", by=driver.user).to_status == "delivering"
+
+
+def test_a_customer_cancels_before_the_delivery_begins_and_not_after() -> None:
+    customer = make_customer(user=make_user())
+    order = make_order(Status.ASSIGNED, customer=customer)
+    order.transition_to("cancelled", by=customer.user, reason="不需要了")
+    late = make_order(Status.DELIVERING, customer=customer)
+    assert refusal(late, "cancelled", by=customer.user, reason="不需要了") == "forbidden"
+
+
+def test_a_deactivated_driver_moves_nothing() -> None:
+    driver = make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver)
+    driver.is_active = False
+    driver.save()
+    driver.user.refresh_from_db()
+    assert refusal(order, "delivering", by=driver.user) == "forbidden"
+
+
+def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
+    driver = make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver)
+    first = order.transition_to("delivering", by=driver.user, ref="a1")
+    order.transition_to("arriving", by=driver.user)
+    again = order.transition_to("delivering", by=driver.user, ref="a1")
+    assert (again.pk, order.status) == (first.pk, "arriving")
+
+
+def test_a_ref_names_one_command() -> None:
+    driver = make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver)
+    order.transition_to("delivering", by=driver.user, ref="a1")
+    assert refusal(order, "arriving", by=driver.user, ref="a1") == "ref_reused"
+    # Another's ref of the same name is another's.
+    assert order.transition_to("arriving", by=make_office(), ref="a1").to_status == "arriving"
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(days=-2)])
+def test_a_time_that_cannot_be_is_refused(off: timedelta) -> None:
+    assert refusal(make_order(), "confirmed", at=timezone.now() + off) == "invalid_time"
+
+
+def test_a_clock_slightly_ahead_counts_as_now() -> None:
+    row = make_order().transition_to("confirmed", at=timezone.now() + timedelta(seconds=30))
+    assert row.at <= timezone.now()
+
+
+def test_assigning_needs_an_active_driver() -> None:
+    order = make_order(Status.CONFIRMED)
+    assert refusal(order, "assigned") == "driver_required"
+    assert refusal(order, "assigned", driver=make_driver(is_active=False)) == "driver_required"
+
+
+def test_assigning_takes_the_driver_of_the_route() -> None:
+    driver = make_driver()
+    order = make_order(Status.CONFIRMED, route=make_route(driver=driver))
+    order.transition_to("assigned")
+    assert order.driver == driver
+
+
+def test_an_order_goes_straight_from_one_driver_to_another() -> None:
+    order, new = make_order(Status.ASSIGNED), make_driver()
+    order.assign(new, by=make_office())
+    assert (order.status, order.driver) == ("assigned", new)
+
+
+def test_a_driver_does_not_take_an_order_from_a_colleague() -> None:
+    order, thief = make_order(Status.ASSIGNED), make_driver()
+    assert refusal(order, "assigned", driver=thief, by=thief.user) == "invalid_transition"
+
+
+def test_an_order_given_to_another_driver_leaves_the_route_of_the_former() -> None:
+    driver = make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver, route=make_route(driver=driver), stop_sequence=3)
+    order.assign(make_driver())
+    assert (order.route, order.stop_sequence) == (None, None)
+
+
+def test_taken_back_it_belongs_to_nobody() -> None:
+    order = make_order(Status.ASSIGNED, route=make_route())
+    order.assign(None)
+    assert (order.status, order.driver, order.route) == ("confirmed", None, None)
+
+
+def test_a_failed_order_begins_its_next_attempt() -> None:
+    order = make_order(Status.FAILED)
+    order.transition_to("confirmed")
+    assert (order.attempt, order.driver) == (2, None)
+
+
+def test_a_delivery_leaves_proof_and_takes_the_stock() -> None:
+    product, driver = make_product(stock=10), make_driver()
+    order = make_order(Status.ARRIVING, product=product, quantity=3, driver=driver)
+    order.transition_to("delivered", by=driver.user, proof=Proof("qr_code", ["CYL789"], amount_collected=2400))
+    proof = order.confirmations.get()
+    assert (proof.confirmation_type, proof.cylinder_serials, proof.by) == ("qr_code", ["CYL789"], driver.user)
+    assert (order.amount_collected, order.items.get().quantity_delivered) == (2400, 3)
+    assert Product.objects.get(pk=product.pk).stock == 7
+
+
+def test_part_of_an_order_may_be_refused_at_the_door() -> None:
+    product = make_product(stock=10)
+    order = make_order(Status.ARRIVING, product=product, quantity=3)
+    order.transition_to("delivered", proof=Proof(quantities={product.pk: 1}))
+    assert order.items.get().quantity_delivered == 1
+    assert Product.objects.get(pk=product.pk).stock == 9
+
+
+def test_more_than_was_ordered_cannot_be_delivered() -> None:
+    product = make_product()
+    order = make_order(Status.ARRIVING, product=product)
+    for quantities in ({product.pk: 2}, {product.pk: -1}, {make_product().pk: 1}):
+        assert refusal(order, "delivered", proof=Proof(quantities=quantities)) == "invalid_quantity"
+    assert Product.objects.get(pk=product.pk).stock == 100
+
+
+def test_a_delivery_that_was_none_brings_the_stock_back() -> None:
+    product = make_product(stock=10)
+    order = make_order(Status.DELIVERED, product=product, quantity=2)
+    order.transition_to("cancelled", reason="按錯")
+    assert Product.objects.get(pk=product.pk).stock == 10
+
+
+def test_deliveries_of_several_products_are_all_counted() -> None:
+    order = make_order(Status.ARRIVING)
+    second = make_product(stock=5)
+    OrderItem.objects.create(order=order, product=second, quantity=4)
+    order.transition_to("delivered")
+    assert Product.objects.get(pk=second.pk).stock == 1

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from orders import permissions
+from orders.models import Order
+from orders.states import Role
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def visible(user: permissions.Anyone) -> set[int]:
+    return set(permissions.visible_orders(user, Order.objects.all()).values_list("pk", flat=True))
+
+
+def test_who_sees_which_orders() -> None:
+    driver, customer = make_driver(), make_customer(user=make_user())
+    assert customer.user is not None
+    driven, owned, other = make_order("assigned", driver=driver), make_order(customer=customer), make_order()
+    assert visible(make_office()) == {driven.pk, owned.pk, other.pk}
+    assert visible(driver.user) == {driven.pk}
+    assert visible(customer.user) == {owned.pk}
+    assert visible(make_user()) == set()
+    assert visible(AnonymousUser()) == set()
+
+
+def test_the_deactivated_have_no_role() -> None:
+    office, driver, customer = make_office(is_active=False), make_driver(is_active=False), make_customer()
+    customer.user, customer.is_active = make_user(), False
+    customer.save()
+    for user in (office, driver.user, customer.user):
+        assert permissions.roles(user) == frozenset()
+        assert visible(user) == set()
+
+
+def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
+    driver = make_driver(user=make_office())
+    assert permissions.roles(driver.user) == {Role.OFFICE, Role.DRIVER}
+    assert permissions.main_role(driver.user) == Role.OFFICE
+    assert permissions.main_role(make_user()) is None
+
+
+def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:
+    driver = make_driver()
+    order = make_order("assigned", driver=driver)
+    assert permissions.roles_towards(driver.user, order) == {Role.DRIVER}
+    assert permissions.roles_towards(make_driver().user, order) == frozenset()
+    assert permissions.roles_towards(None, order) == {Role.OFFICE}
+
+
+def test_an_order_without_a_driver_is_no_drivers() -> None:
+    assert permissions.roles_towards(make_user(), make_order()) == frozenset()
