@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from realtime import bell, log, presence
@@ -104,7 +104,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._in_thread(connection.close)
+        await self._in_thread(connections.close_all)
         self._thread.shutdown(wait=False)
 
     def _spawn(self, work: Any) -> None:

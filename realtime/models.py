@@ -73,10 +73,11 @@ class WebSocketConnection(models.Model):
     connection_id = models.UUIDField(primary_key=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        models.CASCADE,
+        models.DO_NOTHING,
         null=True,
         related_name="+",
         verbose_name=_("account"),
+        db_constraint=False,  # a token outlives its account by minutes: that must not stop the other rows
     )
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import Settings
+
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from realtime import api, auth, log
+from realtime.models import LogHead
+
+pytestmark = pytest.mark.django_db
+
+
+def events(user: User, **query: Any) -> Any:
+    client = Client()
+    client.force_login(user)
+    return client.get("/api/v1/events/", query)
+
+
+def test_the_office_reads_the_whole_office_log() -> None:
+    make_order(Status.CONFIRMED)
+    page = events(make_office()).json()
+    types = [event["type"] for event in page["events"]]
+    assert types[-1] == "order.status_changed"
+    assert types.count("order.created") == 1
+    assert (page["more"], page["last_event_id"], page["epoch"]) == (False, log.head().seq, log.head().epoch)
+
+
+def test_driver_and_customer_read_their_own() -> None:
+    driver, customer = make_driver(), make_customer(user=make_user())
+    make_order(Status.ASSIGNED)
+    order = make_order(Status.ASSIGNED, driver=driver, customer=customer)
+    for user in (driver.user, customer.user):
+        assert user is not None
+        page = events(user).json()
+        assert {event["data"].get("order_id", order.pk) for event in page["events"]} == {order.pk}
+        assert not any("reason" in event["data"] for event in page["events"])
+        assert page["last_event_id"] == log.head().seq
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MOST_ROWS", 4)
+    office = make_office()
+    for _ in range(5):
+        make_order(Status.CONFIRMED)
+    whole = [event["id"] for event in events(office, limit=500).json()["events"]]
+    seen, since, more = list[int](), 0, True
+    while more:
+        page = events(office, since=since, limit=3).json()
+        seen += [event["id"] for event in page["events"]]
+        since, more = page["last_event_id"], page["more"]
+    log_of_office = [e.seq for e in log.read(0, 1000) if set(e.channels) & {"orders", "customers", "inventory"}]
+    assert seen == log_of_office
+    assert whole == log_of_office[: len(whole)]
+
+
+def test_one_channel() -> None:
+    order = make_order(Status.CONFIRMED)
+    page = events(make_office(), channel=f"order:{order.pk}").json()
+    assert [event["type"] for event in page["events"]] == ["order.created", "order.status_changed"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"since": -1}, 400, "min_value"),
+        ({"since": "x"}, 400, "invalid"),
+        ({"since": 10**30}, 400, "max_value"),
+        ({"limit": 0}, 400, "min_value"),
+        ({"limit": 501}, 400, "max_value"),
+        ({"channel": "nonsense"}, 404, "unknown_channel"),
+        ({"channel": "customer:1"}, 403, "forbidden"),
+        ({"since": 10**6}, 410, "cursor_gone"),
+        ({"since": 0, "epoch": "other"}, 410, "cursor_gone"),
+    ],
+)
+def test_bad_queries(query: dict[str, Any], status: int, code: str) -> None:
+    answer = events(make_office(), **query)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code)
+
+
+def test_a_cursor_older_than_what_is_kept_is_gone() -> None:
+    LogHead.objects.create(pk=1, seq=9, floor=5)
+    assert events(make_office(), since=4).status_code == 410
+    assert events(make_office(), since=5).status_code == 200
+
+
+def test_a_stranger_reads_nothing(settings: Settings) -> None:
+    assert Client().get("/api/v1/events/").status_code == 401
+    assert events(make_user()).status_code == 403
+
+
+def test_a_ticket_is_given_to_whoever_is_signed_in() -> None:
+    driver, client = make_driver(), Client()
+    assert client.post("/api/v1/websocket/ticket/").status_code == 401
+    client.force_login(driver.user)
+    answer = client.post("/api/v1/websocket/ticket/")
+    assert (answer.status_code, answer.json()["expires_in"]) == (201, 30)
+    assert auth.of_ticket(answer.json()["ticket"]).driver_id == driver.pk

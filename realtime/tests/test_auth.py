@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from orders.refusals import Refusal
+from orders.states import Status
+from orders.tests.factories import make_driver, make_office, make_order, make_user
+from realtime import auth
+from realtime.models import WebSocketTicket
+from realtime.tests.client import token_for
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_token_says_who_it_is_without_a_query(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    driver = make_driver()
+    token = token_for(driver.user)
+    with django_assert_num_queries(0):
+        identity = auth.of_token(token)
+    assert (identity.user_id, identity.role, identity.driver_id) == (driver.user_id, "driver", driver.pk)
+    assert identity.expires_at is not None
+
+
+def test_a_token_that_has_ended_is_refused() -> None:
+    token = token_for(make_office())
+    with time_machine.travel(timezone.now() + timedelta(hours=1)), pytest.raises(Refusal, match=r"."):
+        auth.of_token(token)
+
+
+def test_a_refresh_token_opens_no_socket() -> None:
+    from rest_framework_simplejwt.tokens import RefreshToken
+
+    with pytest.raises(Refusal):
+        auth.of_token(str(RefreshToken.for_user(make_office())))
+
+
+def test_a_ticket_is_good_once_and_kept_only_as_a_hash() -> None:
+    user = make_office()
+    ticket = auth.new_ticket(user)
+    assert ticket not in str(WebSocketTicket.objects.values().get())
+    assert auth.of_ticket(ticket).user_id == user.pk
+    with pytest.raises(Refusal):
+        auth.of_ticket(ticket)
+
+
+def test_a_ticket_ends_after_half_a_minute_and_its_row_goes_with_the_next() -> None:
+    ticket = auth.new_ticket(make_office())
+    with time_machine.travel(timezone.now() + timedelta(seconds=31)):
+        with pytest.raises(Refusal):
+            auth.of_ticket(ticket)
+        auth.new_ticket(make_office())
+        assert WebSocketTicket.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_use_one_ticket_at_once_one_gets_in() -> None:
+    ticket, outcomes = auth.new_ticket(make_office()), list[str]()
+
+    def use() -> None:
+        try:
+            auth.of_ticket(ticket)
+            outcomes.append("in")
+        except Refusal as refusal:
+            outcomes.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["in", *["ticket_not_valid"] * 7]
+
+
+def test_a_ticket_of_a_deactivated_account_opens_nothing() -> None:
+    user = make_user()
+    ticket = auth.new_ticket(user)
+    user.is_active = False
+    user.save()
+    with pytest.raises(Refusal):
+        auth.of_ticket(ticket)
+
+
+def test_a_link_works_until_a_day_after_the_delivery() -> None:
+    order = make_order(Status.DELIVERED)
+    assert auth.of_link(order.tracking_token).tracked_order_id == order.pk
+    with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
+        auth.of_link(order.tracking_token)

@@ -1,0 +1,164 @@
+"""The hub in this process, with connections that keep what they are given."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from realtime import hub as module
+from realtime import log
+from realtime.channels import Identity
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.models import Event, LogHead, Outbox
+from realtime.outbox import announce
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Reader(Connection):
+    """Keeps frames instead of sending them."""
+
+    def __init__(self, *channels: str, identity: Identity | None = None) -> None:
+        super().__init__(identity or Identity(user_id=1), "ws", self._never)
+        self.wanted, self.frames = channels, list[dict[str, Any]]()
+
+    async def _never(self, frame: str) -> None:
+        raise AssertionError
+
+    def write(self, frames: Any) -> None:
+        self.frames += [json.loads(frame) for frame in frames]
+
+    @property
+    def ids(self) -> list[int]:
+        return [frame["id"] for frame in self.frames]
+
+
+@pytest.fixture
+async def hub(transactional_db: None) -> AsyncIterator[Hub]:
+    hub = await Hub.current()
+    await asyncio.sleep(0.1)  # it has listened to the layer and looked once
+    yield hub
+    await hub.stop()
+
+
+def join(hub: Hub, reader: Reader) -> Reader:
+    hub.attach(reader)
+    hub.subscribe(reader, reader.wanted)
+    return reader
+
+
+async def change(*customers: int) -> None:
+    def write() -> None:
+        for pk in customers:
+            announce("customer.updated", f"customer:{pk}", {"name": "王"})
+
+    await sync_to_async(write)()
+
+
+async def until(hub: Hub, cursor: int) -> None:
+    async with asyncio.timeout(5):
+        while hub.cursor < cursor:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_change_in_this_process_is_written_at_once(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+    started = asyncio.get_running_loop().time()
+    await change(7)
+    await until(hub, 1)
+    assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
+    assert reader.frames[0]["data"] == {"customer_id": 7, "name": "王"}
+    assert hub.statistics.bell_missed == 0
+
+
+async def test_nobody_gets_an_event_twice_or_one_of_anothers(hub: Hub) -> None:
+    both, one, other = join(hub, Reader("customers", "customer:7")), Reader("customer:7"), Reader("customer:8")
+    join(hub, one)
+    join(hub, other)
+    await change(7, 9)
+    await until(hub, 2)
+    assert (both.ids, one.ids, other.ids) == ([1, 2], [1], [])
+
+
+async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+
+    def write_without_a_bell() -> None:
+        Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"})
+
+    await sync_to_async(write_without_a_bell)()
+    await until(hub, 1)
+    assert (reader.ids, hub.statistics.bell_missed) == ([1], 1)
+
+
+@pytest.mark.parametrize("remembered", [0, 3, 5000])
+async def test_what_was_missed_comes_from_memory_or_from_the_log(hub: Hub, remembered: int) -> None:
+    await change(*range(1, 11))
+    await until(hub, 10)
+    while len(hub._recent) > remembered:
+        hub._recent.popleft()
+    missed = [json.loads(text)["id"] async for portion in hub.missed(4, {"customers"}) for text in portion]
+    assert missed == [5, 6, 7, 8, 9, 10]
+    assert [text async for portion in hub.missed(4, {"customer:6"}) for text in portion][0].count('"id":6') == 1
+    assert [text async for portion in hub.missed(10, {"customers"}) for text in portion] == []
+
+
+async def test_what_is_no_longer_kept_is_not_passed_over_in_silence(hub: Hub) -> None:
+    await change(1, 2, 3)
+    await until(hub, 3)
+    hub._recent.clear()
+    await sync_to_async(Event.objects.all().delete)()
+    with pytest.raises(log.CursorGone):
+        [text async for portion in hub.missed(0, {"customers"}) for text in portion]
+    await sync_to_async(LogHead.objects.update)(floor=3)
+    assert await hub.resumable(0, None) is False
+
+
+async def test_a_client_from_a_hub_a_little_ahead_is_waited_for(hub: Hub) -> None:
+    await change(1)
+    await until(hub, 1)
+    asking = asyncio.create_task(hub.resumable(2, hub.epoch))
+    await change(2)
+    assert await asking is True
+    assert await hub.resumable(99, hub.epoch) is False
+
+
+async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+    await change(1)
+    await until(hub, 1)
+    await sync_to_async(LogHead.objects.update)(epoch="restored", seq=0)
+    await sync_to_async(Event.objects.all().delete)()
+    async with asyncio.timeout(5):
+        assert await reader.closing == module.SERVICE_RESTART
+    assert (hub.epoch, hub.cursor) == ("restored", 0)
+
+
+async def test_who_leaves_is_forgotten(hub: Hub) -> None:
+    reader = join(hub, Reader("customers", "system"))
+    hub.detach(reader)
+    await change(1)
+    await until(hub, 1)
+    assert (reader.frames, reader.channels, hub.connections, dict(hub._readers)) == ([], set(), set(), {})
+
+
+async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, broken = join(hub, Reader("customers")), [True, True]
+    number = log.number
+
+    def sometimes() -> log.Numbered:
+        if broken:
+            broken.pop()
+            raise ConnectionError("away")
+        return number()
+
+    monkeypatch.setattr(log, "number", sometimes)
+    await change(1)
+    await until(hub, 1)
+    assert reader.ids == [1]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, transaction
+
+from notifications.models import NotificationHistory
+from orders.tests.factories import make_order
+from realtime import bell
+from realtime.models import Outbox
+from realtime.outbox import announce
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def rings() -> Iterator[list[str]]:
+    """How often the bell was rung in this process, with what was committed by then."""
+    heard: list[str] = []
+
+    def wake() -> None:
+        heard.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
+
+    bell.register(wake)
+    yield heard
+    bell.unregister(wake)
+
+
+def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) -> None:
+    with transaction.atomic():
+        announce("customer.updated", "customer:1", {"name": "王"})
+        announce("customer.updated", "customer:2", {"name": "李"})
+        assert rings == []
+    assert rings == ["customer:1,customer:2"]
+
+
+def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        announce("customer.updated", "customer:1", {"name": "王"})
+        raise ZeroDivisionError
+    assert (rings, Outbox.objects.count()) == ([], 0)
+
+
+def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> None:
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            announce("customer.updated", "customer:1", {"name": "王"})
+            raise ZeroDivisionError
+        announce("customer.updated", "customer:2", {"name": "李"})
+    assert rings == ["customer:2"]
+
+
+def test_the_screens_are_told_before_the_sms_is_sent() -> None:
+    order, at_the_bell = make_order(), []
+
+    def wake() -> None:
+        at_the_bell.append(list(NotificationHistory.objects.values_list("status", flat=True)))
+
+    bell.register(wake)
+    order.transition_to("confirmed")
+    bell.unregister(wake)
+    assert at_the_bell[0] == ["pending"]
+
+
+def test_a_transaction_has_one_bell_and_one_hand_over_however_many_changes() -> None:
+    orders = [make_order() for _ in range(3)]
+    with transaction.atomic():
+        for order in orders:
+            order.transition_to("confirmed")
+        assert len(connection.run_on_commit) == 2
