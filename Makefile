@@ -13,8 +13,8 @@ run: $(VENV)/run
 	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
 
 test: check
-	TEST_ON=sqlite $(BIN)/python -m pytest
-	TEST_ON=servers $(BIN)/python -m pytest
+	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
+	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 2
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .

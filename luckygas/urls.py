@@ -12,6 +12,7 @@ handler400 = "orders.api.fallback.bad_request"
 handler500 = "orders.api.fallback.server_error"
 
 urlpatterns = [
+    path("", include("orders.urls")),
     path("admin/", admin.site.urls),
     path("health/", include("health.urls")),
     path("api/v1/", include("orders.api.urls")),

@@ -21,18 +21,8 @@ if TYPE_CHECKING:
     from luckygas.testing.site import Site
 
 # The tests do not depend on what the developer's shell happens to say.
-for name in (
-    "DATABASE_URL",
-    "REDIS_URL",
-    "SMS_GATEWAY",
-    "SMS_PROVIDER_URL",
-    "SMS_API_KEY",
-    "MONITORING_TOKEN",
-    "DEBUG",
-):
-    os.environ.pop(name, None)
-os.environ["SMS_GATEWAY"] = "memory"
-os.environ["SECRET_KEY"] = "the-tests-own-key-" + "x" * 40
+FORGOTTEN = ("DATABASE_URL", "REDIS_URL", "SMS_PROVIDER_URL", "SMS_API_KEY", "MONITORING_TOKEN", "DEBUG", "HTTPS")
+OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 
 
 def start(server: Server) -> None:
@@ -48,6 +38,11 @@ def on_servers() -> bool:
 
 
 def prepare() -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # the run that started this worker has prepared everything, in the environment it hands on
+    for name in FORGOTTEN:
+        os.environ.pop(name, None)
+    os.environ.update(OWN)
     if not on_servers():
         directory = tempfile.mkdtemp(prefix="luckygas-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
