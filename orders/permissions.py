@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from orders.states import Role
+from orders.refusals import Refusal
+from orders.states import OPEN, Role, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-    from orders.models import Order
+    from orders.models import Customer, Driver, Order, Product, Route
 
     Anyone = User | AnonymousUser | AbstractBaseUser
 
@@ -37,16 +40,23 @@ def is_office(user: Anyone) -> bool:
 
 def roles(user: Anyone) -> frozenset[Role]:
     """Every role of a user; a deactivated one has none."""
-    if not user.is_active:
-        return frozenset()
-    held = {Role.OFFICE: is_office(user), Role.DRIVER: driver_id(user), Role.CUSTOMER: customer_id(user)}
-    return frozenset(role for role, holds in held.items() if holds)
+    return frozenset(_roles(user))
 
 
 def main_role(user: Anyone) -> Role | None:
-    """The role a token or a connection speaks for, the widest first."""
-    held = roles(user)
-    return next((role for role in Role if role in held), None)
+    """The role a token or a connection speaks for, the widest first. For the office it needs no query."""
+    return next(_roles(user), None)
+
+
+def _roles(user: Anyone) -> Iterator[Role]:
+    if not user.is_active:
+        return
+    if is_office(user):
+        yield Role.OFFICE
+    if driver_id(user):
+        yield Role.DRIVER
+    if customer_id(user):
+        yield Role.CUSTOMER
 
 
 def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
@@ -63,14 +73,71 @@ def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
 
 def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
     """Those of `orders` the user may see: the office all, a driver and a customer their own."""
+    match main_role(user):
+        case Role.OFFICE:
+            return orders
+        case Role.DRIVER:
+            return orders.filter(driver=driver_id(user))
+        case Role.CUSTOMER:
+            return orders.filter(customer=customer_id(user))
+    return orders.none()
+
+
+def visible_customers(user: Anyone, customers: QuerySet[Customer]) -> QuerySet[Customer]:
+    """The office sees all, a driver those to whom an open order of theirs goes."""
+    match main_role(user):
+        case Role.OFFICE:
+            return customers
+        case Role.DRIVER:
+            return customers.filter(orders__driver=driver_id(user), orders__status__in=OPEN).distinct()
+    return customers.none()
+
+
+def visible_drivers(user: Anyone, drivers: QuerySet[Driver]) -> QuerySet[Driver]:
+    """The office sees all, a driver the own record."""
+    return drivers if is_office(user) else drivers.filter(pk=driver_id(user) or 0)
+
+
+def visible_routes(user: Anyone, routes: QuerySet[Route]) -> QuerySet[Route]:
+    """The office sees all, a driver the own ones."""
+    return routes if is_office(user) else routes.filter(driver=driver_id(user) or 0)
+
+
+def visible_products(user: Anyone, products: QuerySet[Product]) -> QuerySet[Product]:
+    """The office sees all, others what is sold now."""
+    return products if is_office(user) else products.filter(is_active=True)
+
+
+# What a customer may say of an own order; the rest is the office's.
+PLACED = frozenset({"items", "scheduled_date", "time_slot", "delivery_address", "notes"})
+CHANGED = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"})
+
+
+def check_placing(user: Anyone, fields: Collection[str]) -> None:
+    """Raises a Refusal unless the user may place an order and say `fields` of it."""
     held = roles(user)
     if Role.OFFICE in held:
-        return orders
-    if Role.DRIVER in held:
-        return orders.filter(driver=driver_id(user) or 0)
-    if Role.CUSTOMER in held:
-        return orders.filter(customer=customer_id(user) or 0)
-    return orders.none()
+        return
+    if Role.CUSTOMER not in held:
+        raise Refusal("forbidden", _("Only the office and customers place orders."), status=403)
+    _check_fields(set(fields) - PLACED)
+
+
+def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
+    """Raises a Refusal unless the user may change `fields` of the order: a customer only before it is confirmed."""
+    held = roles_towards(user, order)
+    if Role.OFFICE in held:
+        return
+    if Role.CUSTOMER not in held:
+        raise Refusal("forbidden", _("You may not make this change to the order."), status=403)
+    if order.status != Status.PENDING:
+        raise Refusal("forbidden", _("The order is already confirmed: please call us to change it."), status=403)
+    _check_fields(set(fields) - CHANGED)
+
+
+def _check_fields(forbidden: Collection[str]) -> None:
+    if forbidden:
+        raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)
 
 
 class OfficeOnly(BasePermission):
@@ -81,18 +148,22 @@ class OfficeOnly(BasePermission):
 
 
 class AnyRole(BasePermission):
-    """Office, driver or customer; the view narrows the rows with `visible_orders`."""
+    """Office, driver or customer; the view narrows the rows with `visible_…`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(roles(request.user))
+        return main_role(request.user) is not None
 
 
-class OfficeOrOwnDriver(BasePermission):
-    """The office; a driver may read what is their own (the view narrows the rows)."""
+class OfficeOrReader(BasePermission):
+    """The office; the roles named in `readers` may read what the view narrows to them."""
+
+    readers: frozenset[Role] = frozenset({Role.DRIVER})
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        held = roles(request.user)
-        return Role.OFFICE in held or (Role.DRIVER in held and request.method in SAFE_METHODS)
+        if is_office(request.user):
+            return True
+        return request.method in SAFE_METHODS and not self.readers.isdisjoint(roles(request.user))
 
-    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
-        return is_office(request.user) or getattr(obj, "driver_id", obj.pk) == driver_id(request.user)
+
+class OfficeOrAnyReader(OfficeOrReader):
+    readers = frozenset({Role.DRIVER, Role.CUSTOMER})

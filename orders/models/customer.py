@@ -6,16 +6,26 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from orders.addresses import district
 from orders.models.fields import PhoneField, latitude_field, longitude_field
+from orders.models.queries import phone_part
 from orders.models.tracked import Tracked
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def active(self) -> CustomerQuerySet:
         return self.filter(is_active=True)
+
+    def search(self, text: str) -> CustomerQuerySet:
+        """By any part of the name, the address, or the digits of a telephone."""
+        text = text.strip()[:100]
+        found = Q(name__icontains=text) | Q(address__icontains=text)
+        if part := phone_part(text):
+            found |= Q(phone__contains=part) | Q(phone2__contains=part)
+        return self.filter(found) if text else self
 
 
 class Customer(Tracked):

@@ -35,9 +35,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
             | Q(customer__name__icontains=text)
             | Q(delivery_address__icontains=text)
         )
-        digits = re.sub(r"[\s()-]|^\+?886", "", text)
-        if len(digits) >= 3 and digits.isdigit():
-            # Stored without the leading 0 of the area code: `0912…` is `+886912…`.
-            part = digits.removeprefix("0")
+        if part := phone_part(text):
             found |= Q(customer__phone__contains=part) | Q(customer__phone2__contains=part)
         return self.filter(found) if text else self
+
+
+def phone_part(text: str) -> str:
+    """What was typed of a telephone number, as it stands in the column; empty where it is none."""
+    digits = re.sub(r"[\s()-]|^\+?886", "", text)
+    # Stored without the leading 0 of the area code: `0912…` is `+886912…`.
+    return digits.removeprefix("0") if len(digits) >= 3 and digits.isdigit() else ""

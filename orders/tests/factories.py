@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
@@ -26,9 +28,14 @@ PATH_TO = {
 }
 
 
+@cache
+def hashed_password() -> str:
+    """Of "correct horse"; hashed once, because hashing is slow on purpose."""
+    return make_password("correct horse")
+
+
 def make_user(**fields: Any) -> User:
-    name = fields.pop("username", f"user{next(_count)}")
-    return User.objects.create_user(name, password="correct horse", **fields)
+    return User.objects.create(**({"username": f"user{next(_count)}", "password": hashed_password()} | fields))
 
 
 def make_office(**fields: Any) -> User:

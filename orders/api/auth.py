@@ -1,0 +1,34 @@
+"""`auth/`: tokens for programs and apps."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_simplejwt import views
+from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
+
+from orders.api.tokens import RefreshSerializer, TokenPair, TokenSerializer
+
+
+class Token(views.TokenObtainPairView):
+    @extend_schema(operation_id="auth_token", request=TokenSerializer, responses=TokenPair)
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Name and password for an access token (15 min) and a refresh token (14 days, single use)."""
+        return super().post(request, *args, **kwargs)
+
+
+class TokenRefresh(views.TokenRefreshView):
+    serializer_class = RefreshSerializer
+
+    @extend_schema(operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair)
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """A refresh token for a new pair, with the roles of now. The old one is used up."""
+        return super().post(request, *args, **kwargs)
+
+
+class Logout(views.TokenBlacklistView):
+    @extend_schema(operation_id="auth_logout", request=TokenBlacklistSerializer, responses={200: None})
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Makes a refresh token worthless."""
+        return super().post(request, *args, **kwargs)

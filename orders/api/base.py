@@ -1,0 +1,39 @@
+"""The base of the API's resources, of all apps."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.api.cursor import LastEventId
+
+Row = TypeVar("Row", bound=Model)
+
+
+class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
+    """List and read."""
+
+    lookup_value_regex = "[0-9]+"
+
+
+class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
+    """List, read, create and change by PATCH. Nothing is deleted: it is deactivated."""
+
+    http_method_names = ["get", "head", "post", "patch"]
+
+    def get_queryset(self) -> QuerySet[Row]:
+        """For a change the row is locked, so that it is applied to what is there and not to what was read."""
+        rows = super().get_queryset()
+        return rows.select_for_update(of=("self",)) if self.action == "partial_update" else rows
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+            serializer.is_valid(raise_exception=True)
+            serializer.save()
+        return Response(serializer.data)

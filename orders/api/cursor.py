@@ -1,0 +1,43 @@
+"""The header `Last-Event-Id`: the head of the event log, read before the rows of the answer.
+
+A page loads its state, then connects with `since=` that: nothing falls between. The log belongs to an app further to
+the right, which provides the function that reads its head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+HEADER = "Last-Event-Id"
+_provider: Callable[[], int | None] | None = None
+
+
+def provide(head: Callable[[], int | None] | None) -> None:
+    """Names the function that reads the head of the log; it may answer None, and then there is no header."""
+    global _provider  # noqa: PLW0603  (one log a site, named once at start)
+    _provider = head
+
+
+def head() -> int | None:
+    return _provider() if _provider is not None else None
+
+
+class LastEventId(APIView):
+    """Base of the API's views: every successful GET carries the header."""
+
+    event_head: int | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in ("GET", "HEAD"):
+            self.event_head = head()
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if self.event_head is not None and response.status_code < 400:
+            response[HEADER] = str(self.event_head)
+        return super().finalize_response(request, response, *args, **kwargs)

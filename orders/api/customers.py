@@ -1,0 +1,63 @@
+"""`customers/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from orders import permissions
+from orders.api.base import Resource
+from orders.api.fields import ByRole, MaskedPhoneField, PhoneNumberField, StrictModelSerializer, related
+from orders.api.filters import CustomerFilters
+from orders.models import Customer
+from orders.permissions import OfficeOrReader
+from orders.states import Role
+
+CUSTOMERS = Customer.objects.all()
+
+
+FIELDS = (
+    "id", "name", "phone", "phone2", "email", "address", "area", "latitude", "longitude", "notes", "language",
+    "sms_opt_out", "sms_confirmed", "sms_arriving", "sms_delivered", "user", "is_active", "created_at",
+)  # fmt: skip
+# What a driver needs in order to find the door and to call.
+DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
+
+
+class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
+    """A customer; telephones are taken as people write them and kept in E.164."""
+
+    seen_by = {Role.OFFICE: frozenset(FIELDS), Role.DRIVER: DRIVER}
+    phone = PhoneNumberField(required=False)
+    phone2 = PhoneNumberField(required=False)
+    user = related(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
+
+    class Meta:
+        model = Customer
+        fields = FIELDS
+        read_only_fields = ("id", "created_at")
+
+
+class CustomerRow(CustomerSerializer):
+    """In a list, the telephones are masked."""
+
+    phone = MaskedPhoneField()  # type: ignore[assignment]
+    phone2 = MaskedPhoneField()  # type: ignore[assignment]
+
+
+class Customers(Resource[Customer]):
+    """The office; a driver reads those to whom an open order of theirs goes."""
+
+    queryset = CUSTOMERS
+    permission_classes = (OfficeOrReader,)
+    filterset_class = CustomerFilters
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        return permissions.visible_customers(self.request.user, super().get_queryset())
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return CustomerRow if self.action == "list" else CustomerSerializer

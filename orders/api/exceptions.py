@@ -1,0 +1,40 @@
+"""What the API answers besides DRF's own exceptions."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
+
+from orders.refusals import Refusal
+
+
+class Refused(APIException):
+    """A `Refusal` as an answer; the order's present version travels in the ETag too."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal.detail), refusal.code)
+        self.status_code, self.attr, self.version = refusal.status, refusal.attr, refusal.version
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_code, default_detail = "too_large", _("The request is too large; send it in smaller parts.")
+
+
+class Impossible(APIException):
+    status_code = 400
+    default_code, default_detail = "invalid", _("A value of the request lies outside of what can be stored.")
+
+
+class Conflict(APIException):
+    status_code = 409
+    default_code, default_detail = "conflict", _("Someone else changed the same thing. Load it again and retry.")
+
+
+class Busy(APIException):
+    status_code, wait = 503, 1
+    default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
+
+
+class Broken(APIException):
+    default_detail = _("Something went wrong on our side. It was logged; please try again later.")

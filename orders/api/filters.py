@@ -1,0 +1,104 @@
+"""Filters of the lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import F, OrderBy, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from orders.api.fields import MOST_ID
+from orders.models import Customer, Order, Priority, Product, Route, RouteStatus
+from orders.models.customer import CustomerQuerySet
+from orders.models.queries import OrderQuerySet
+from orders.states import Status
+
+
+class IdFilter(filters.Filter):
+    """`?driver=3`: a whole number, not the decimal that NumberFilter takes."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=MOST_ID, **kwargs)
+
+
+class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
+    """`?status=pending,confirmed`."""
+
+
+class StableOrdering(filters.OrderingFilter):
+    """`?ordering=-scheduled_date,id`; the id last, so that no row is on two pages. What is unknown comes last."""
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        columns = [self.get_ordering_value(name) for name in value or () if name]
+        return qs.order_by(*[_term(column) for column in columns], "-pk") if columns else qs
+
+
+def _term(column: str) -> OrderBy:
+    return F(column[1:]).desc(nulls_last=True) if column.startswith("-") else F(column).asc(nulls_last=True)
+
+
+def ordering(*names: str) -> StableOrdering:
+    return StableOrdering(fields=[(name, name) for name in names])
+
+
+class OrderFilters(filters.FilterSet):
+    status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
+    priority = filters.ChoiceFilter(choices=Priority.choices)
+    scheduled_date = filters.DateFilter()
+    scheduled_date_from = filters.DateFilter(field_name="scheduled_date", lookup_expr="gte")
+    scheduled_date_to = filters.DateFilter(field_name="scheduled_date", lookup_expr="lte")
+    driver = IdFilter()
+    route = IdFilter()
+    customer = IdFilter()
+    area = filters.CharFilter(max_length=20)
+    q = filters.CharFilter(
+        method="search", max_length=100, help_text=_("Part of the number, name, address, or telephone.")
+    )
+    ordering = ordering("scheduled_date", "created_at", "id", "priority", "stop_sequence")
+
+    class Meta:
+        model = Order
+        fields: list[str] = []
+
+    def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
+        return orders.search(value)
+
+
+class CustomerFilters(filters.FilterSet):
+    area = filters.CharFilter(max_length=20)
+    is_active = filters.BooleanFilter()
+    q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
+    ordering = ordering("name", "id", "created_at")
+
+    class Meta:
+        model = Customer
+        fields: list[str] = []
+
+    def search(self, customers: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
+        return customers.search(value)
+
+
+class ProductFilters(filters.FilterSet):
+    is_active = filters.BooleanFilter()
+    ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
+
+    class Meta:
+        model = Product
+        fields: list[str] = []
+
+
+class RouteFilters(filters.FilterSet):
+    status = ChoicesFilter(choices=RouteStatus.choices)
+    date = filters.DateFilter()
+    date_from = filters.DateFilter(field_name="date", lookup_expr="gte")
+    date_to = filters.DateFilter(field_name="date", lookup_expr="lte")
+    driver = IdFilter()
+    ordering = ordering("date", "name", "id")
+
+    class Meta:
+        model = Route
+        fields: list[str] = []

@@ -1,0 +1,141 @@
+"""What callers may say of orders. Whether it may be done is decided by `orders.permissions` and `orders.services`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from orders.api.fields import MOST_MONEY, FiniteFloatField, NearDateTimeField, Strict, id_field, related
+from orders.lines import MOST_LINES, Line
+from orders.models import ConfirmationType, Customer, Driver, OrderItem, Priority, Route, TimeSlot
+from orders.models.moves import Proof
+from orders.states import Status
+
+MOST_IDS = 1000
+MOST_SERIALS = 200
+MOST_STOPS = 999
+
+
+class ItemInput(Strict):
+    """So many cylinders of one product."""
+
+    product = id_field()
+    quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
+
+
+class OrderInput(Strict):
+    """What may be said of an order when it is placed and later."""
+
+    items = ItemInput(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
+    scheduled_date = serializers.DateField()
+    time_slot = serializers.ChoiceField(TimeSlot.choices, required=False)
+    delivery_address = serializers.CharField(max_length=200, required=False)
+    notes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    priority = serializers.ChoiceField(Priority.choices, required=False)
+
+    def validate_items(self, items: list[dict[str, int]]) -> list[Line]:
+        return [Line(**item) for item in items]
+
+
+class NewOrder(OrderInput):
+    """An order to place."""
+
+    customer = related(
+        Customer.objects.active(), required=False, help_text=_("Required of the office; a customer orders for itself.")
+    )
+
+
+class OrderChanges(OrderInput):
+    """Only what changes is named; `version`, where named, must be the present one."""
+
+    customer = related(Customer.objects.active(), required=False)
+    eta = NearDateTimeField(required=False, allow_null=True)
+    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    stop_sequence = serializers.IntegerField(min_value=1, max_value=MOST_STOPS, required=False, allow_null=True)
+    version = serializers.IntegerField(min_value=1, required=False)
+
+
+class CommandInput(Strict):
+    """What every command may carry; `ref` is the caller's own name for it."""
+
+    version = serializers.IntegerField(min_value=1, required=False)
+    ref = serializers.CharField(max_length=64, required=False)
+
+
+class StatusInput(CommandInput):
+    """The status to move to, and why. `at`: when it happened."""
+
+    status = serializers.ChoiceField(Status.choices)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    at = serializers.DateTimeField(required=False)
+    driver = related(
+        Driver.objects.filter(is_active=True), required=False, help_text=_("For “assigned”, where the route has none.")
+    )
+
+
+class ConfirmationInput(CommandInput):
+    """Proof of delivery. `quantities` only where less was delivered than ordered."""
+
+    confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
+    cylinder_serials = serializers.ListField(
+        child=serializers.CharField(max_length=40), max_length=MOST_SERIALS, required=False
+    )
+    quantities = serializers.DictField(
+        child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
+        required=False,
+        help_text=_("Cylinders delivered, by the id of the product."),
+    )
+    amount_collected = serializers.IntegerField(min_value=0, max_value=MOST_MONEY, required=False)
+    confirmed_at = serializers.DateTimeField(required=False)
+    latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
+    longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
+
+    def validate_quantities(self, quantities: Mapping[str, int]) -> dict[int, int]:
+        if len(quantities) > MOST_LINES or not all(key.isdecimal() and len(key) < 19 for key in quantities):
+            raise serializers.ValidationError(_("Name products by their ids: {“12”: 1}."))
+        return {int(key): quantity for key, quantity in quantities.items()}
+
+    def proof(self) -> Proof:
+        said = self.validated_data
+        names = ("confirmation_type", "cylinder_serials", "quantities", "amount_collected", "latitude", "longitude")
+        return Proof(**{name: said[name] for name in names if name in said})
+
+
+class BulkInput(Strict):
+    """What to change of which orders."""
+
+    ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
+    status = serializers.ChoiceField(Status.choices, required=False)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    priority = serializers.ChoiceField(Priority.choices, required=False)
+    scheduled_date = serializers.DateField(required=False)
+
+    def validate_ids(self, ids: list[int]) -> list[int]:
+        if len(set(ids)) < len(ids):
+            raise serializers.ValidationError(_("An order is named twice."), code="unique")
+        return ids
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() - {"ids", "reason"}:
+            raise serializers.ValidationError(_("Say what to change: status, driver, route, priority or date."))
+        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in (Status.CONFIRMED, Status.ASSIGNED):
+            detail = _("A driver goes with the status “confirmed” or “assigned” only.")
+            raise serializers.ValidationError({"driver": [detail]})
+        return attrs
+
+
+class FailureOutput(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BulkOutput(serializers.Serializer[Any]):
+    updated = serializers.ListField(child=serializers.IntegerField())
+    failed = FailureOutput(many=True)

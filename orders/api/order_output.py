@@ -1,0 +1,116 @@
+"""An order as each role sees it: the one place that decides which fields go to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orders import phones
+from orders.api.fields import ByRole
+from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
+from orders.permissions import main_role
+from orders.states import OPEN, Role
+
+CUSTOMER = frozenset(
+    {"id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
+     "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
+     "created_at", "updated_at"}
+)  # fmt: skip
+DRIVER = CUSTOMER | {"customer_phone", "customer_phone2", "driver", "route", "stop_sequence"}
+OFFICE = DRIVER | {"driver_name", "history", "confirmations"}
+
+
+class ItemOutput(serializers.ModelSerializer[OrderItem]):
+    name = serializers.CharField(source="product.name", read_only=True)
+
+    class Meta:
+        model = OrderItem
+        fields = read_only_fields = ("product", "name", "quantity", "unit_price", "quantity_delivered")
+
+
+class ByField(serializers.CharField):
+    """The name of whoever did it; null is the system itself."""
+
+    def __init__(self) -> None:
+        super().__init__(source="by", read_only=True, allow_null=True)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value.get_full_name() or value.get_username())
+
+
+class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
+    changed_by = ByField()
+
+    class Meta:
+        model = OrderStatusChange
+        fields = read_only_fields = (
+            "from_status", "to_status", "changed_by", "source", "reason", "at", "recorded_at", "details", "version",
+        )  # fmt: skip
+
+
+class ConfirmationOutput(serializers.ModelSerializer[DeliveryConfirmation]):
+    confirmed_by = ByField()
+
+    class Meta:
+        model = DeliveryConfirmation
+        fields = read_only_fields = (
+            "attempt", "confirmation_type", "cylinder_serials", "confirmed_at", "confirmed_by", "latitude", "longitude",
+        )  # fmt: skip
+
+
+@extend_schema_field(str)
+class CallingNumberField(serializers.Field[str, Any, str, Order]):
+    """The customer's telephone: in full for the driver while there is something to deliver, else masked."""
+
+    def get_attribute(self, instance: Order) -> str:
+        number: str = getattr(instance.customer, self.field_name.removeprefix("customer_"))  # type: ignore[union-attr]
+        calling = main_role(self.context["request"].user) is Role.DRIVER and instance.status in OPEN
+        return number if calling else phones.mask(number)
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
+    """A row of a list."""
+
+    seen_by = {Role.OFFICE: OFFICE, Role.DRIVER: DRIVER, Role.CUSTOMER: CUSTOMER}
+    customer_name = serializers.CharField(source="customer.name", read_only=True)
+    customer_phone = CallingNumberField(read_only=True)
+    customer_phone2 = CallingNumberField(read_only=True)
+    driver_name = serializers.CharField(source="driver.name", read_only=True, allow_null=True, default=None)
+    items = ItemOutput(many=True, read_only=True)
+
+    class Meta:
+        model = Order
+        fields: tuple[str, ...] = (
+            "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name",
+            "customer_phone", "customer_phone2", "items", "scheduled_date", "time_slot", "eta", "delivery_address",
+            "area", "notes", "driver", "driver_name", "route", "stop_sequence", "amount_due", "amount_collected",
+            "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class WholeOrderOutput(OrderOutput):
+    """One order, for the office with its history and proofs of delivery."""
+
+    history = HistoryOutput(many=True, read_only=True)
+    confirmations = ConfirmationOutput(many=True, read_only=True)
+
+    class Meta(OrderOutput.Meta):
+        fields = read_only_fields = (*OrderOutput.Meta.fields, "history", "confirmations")
+
+
+class MoveOutput(serializers.ModelSerializer[OrderStatusChange]):
+    """A move that was made; a command repeated with its `ref` gets the very same answer."""
+
+    id = serializers.IntegerField(source="order_id", read_only=True)
+    order_number = serializers.CharField(source="order.order_number", read_only=True)
+    status = serializers.CharField(source="to_status", read_only=True)
+
+    class Meta:
+        model = OrderStatusChange
+        fields = read_only_fields = ("id", "order_number", "status", "version", "at", "ref")

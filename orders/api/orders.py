@@ -1,0 +1,138 @@
+"""`orders/`: place, read, change, move, confirm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders import permissions, services
+from orders.api.base import Resource
+from orders.api.errors import etag
+from orders.api.filters import OrderFilters
+from orders.api.order_input import (
+    BulkInput,
+    BulkOutput,
+    ConfirmationInput,
+    NewOrder,
+    OrderChanges,
+    StatusInput,
+)
+from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
+from orders.api.statistics import Period, StatisticsOutput
+from orders.models import Actor, Order, OrderItem, OrderStatusChange, Source
+from orders.permissions import AnyRole, OfficeOnly
+from orders.states import Status
+from orders.statistics import statistics_of
+
+LISTS = ("list", "urgent")
+ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
+WHOLE = ("history__by", "confirmations__by")
+
+
+class Orders(Resource[Order]):
+    """The office sees all orders, drivers and customers their own; another's is 404."""
+
+    queryset = Order.objects.select_related("customer", "driver")
+    permission_classes = (AnyRole,)
+    filterset_class = OrderFilters
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = permissions.visible_orders(self.request.user, super().get_queryset())
+        return orders.prefetch_related(ITEMS) if self.action in LISTS else orders
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return OrderOutput if self.action in LISTS else WholeOrderOutput
+
+    def _is_office(self) -> bool:
+        return permissions.is_office(self.request.user)
+
+    def _actor(self) -> Actor:
+        return Actor(by=self.request.user, source=Source.REST)  # type: ignore[arg-type]  # AnyRole lets only users in
+
+    @extend_schema(responses=WholeOrderOutput)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._whole(self.get_object())
+
+    def _whole(self, order: Order, status: int = 200) -> Response:
+        prefetch_related_objects([order], ITEMS, *(WHOLE if self._is_office() else ()))
+        return Response(self.get_serializer(order).data, status, headers={"ETag": etag(order.version)})
+
+    def _said(self, form: type[serializers.Serializer[Any]], **kwargs: Any) -> Any:
+        serializer = form(data=self.request.data, context=self.get_serializer_context(), **kwargs)
+        serializer.is_valid(raise_exception=True)
+        return serializer
+
+    @extend_schema(request=NewOrder, responses={201: WholeOrderOutput})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A new order, pending. A customer orders for itself; prices are those of today and stay."""
+        said = self._said(NewOrder).validated_data
+        permissions.check_placing(request.user, said.keys())
+        if not self._is_office():
+            said["customer"] = request.user.customer  # type: ignore[union-attr]
+        elif "customer" not in said:
+            raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
+        return self._whole(services.place(actor=self._actor(), **said), 201)
+
+    @extend_schema(request=OrderChanges, responses=WholeOrderOutput)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
+        said = self._said(OrderChanges, partial=True).validated_data
+        with transaction.atomic():
+            order = self.get_object()
+            permissions.check_change(request.user, order, said.keys())
+            services.change(order, said, self._actor())
+        return self._whole(order)
+
+    @extend_schema(operation_id="orders_status", request=StatusInput, responses=MoveOutput)
+    @action(detail=True, methods=["patch"], url_path="status", filterset_class=None, pagination_class=None)
+    def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
+        said = self._said(StatusInput).validated_data
+        return self._moved(said.pop("status"), said)
+
+    @extend_schema(operation_id="orders_confirm_delivery", request=ConfirmationInput, responses=MoveOutput)
+    @action(detail=True, methods=["post"], url_path="confirm-delivery", filterset_class=None, pagination_class=None)
+    def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Proof of delivery, and the move to delivered in one."""
+        form = self._said(ConfirmationInput)
+        said = form.validated_data
+        circumstances = {name: said[name] for name in ("version", "ref") if name in said}
+        return self._moved(Status.DELIVERED, circumstances | {"at": said.get("confirmed_at"), "proof": form.proof()})
+
+    def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
+        actor = self._actor()
+        done: OrderStatusChange = self.get_object().transition_to(to, by=actor.by, source=actor.source, **circumstances)
+        return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
+
+    @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)
+    @action(
+        detail=False, methods=["post"], url_path="bulk-update", permission_classes=[OfficeOnly],
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
+    def bulk_update(self, request: Request) -> Response:
+        """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""
+        said = self._said(BulkInput).validated_data
+        return Response(BulkOutput(services.bulk_update(said.pop("ids"), said, self._actor())).data)
+
+    @extend_schema(operation_id="orders_urgent", responses=OrderOutput(many=True))
+    @action(detail=False, permission_classes=[OfficeOnly])
+    def urgent(self, request: Request) -> Response:
+        """Urgent, and neither delivered nor cancelled."""
+        self.queryset = Order.objects.urgent().open().select_related("customer", "driver")
+        return self.list(request)
+
+    @extend_schema(operation_id="orders_statistics", parameters=[Period], responses=StatisticsOutput)
+    @action(detail=False, permission_classes=[OfficeOnly], filterset_class=None, pagination_class=None)
+    def statistics(self, request: Request) -> Response:
+        """By delivery date, the last 30 days unless asked, 366 days at most."""
+        period = Period(data=request.query_params)
+        period.is_valid(raise_exception=True)
+        return Response(StatisticsOutput(statistics_of(*period.days())).data)

@@ -1,0 +1,91 @@
+"""`routes/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders import permissions, services
+from orders.api.base import Resource
+from orders.api.fields import Strict, StrictModelSerializer, related
+from orders.api.filters import RouteFilters
+from orders.api.order_input import FailureOutput
+from orders.models import Actor, Driver, Order, Route, Source
+from orders.permissions import OfficeOnly, OfficeOrReader
+from orders.states import Status
+
+ACTIVE_DRIVERS = Driver.objects.filter(is_active=True)
+
+
+class RouteSerializer(StrictModelSerializer[Route]):
+    """One driver's stops of one day."""
+
+    driver = related(ACTIVE_DRIVERS, required=False, allow_null=True)
+    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled ones."))
+
+    class Meta:
+        model = Route
+        fields = ("id", "date", "name", "driver", "status", "total_stops")
+
+    def validate_driver(self, driver: Driver | None) -> Driver | None:
+        if self.instance is not None and self.instance.driver != driver:
+            detail = _("Use assign-driver/, which gives the orders of the route to the driver too.")
+            raise serializers.ValidationError(detail, code="use_assign_driver")
+        return driver
+
+
+class AssignDriverInput(Strict):
+    """Who is to drive the route."""
+
+    driver = related(ACTIVE_DRIVERS)
+
+
+class AssignDriverOutput(serializers.Serializer[Any]):
+    """The orders that were given to the driver, and the open ones that could not be."""
+
+    route = serializers.IntegerField()
+    driver = serializers.IntegerField()
+    assigned = serializers.ListField(child=serializers.IntegerField())
+    failed = FailureOutput(many=True)
+
+
+class Routes(Resource[Route]):
+    """The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”."""
+
+    queryset = Route.objects.all()
+    serializer_class = RouteSerializer
+    permission_classes = (OfficeOrReader,)
+    filterset_class = RouteFilters
+
+    def get_queryset(self) -> QuerySet[Route]:
+        return permissions.visible_routes(self.request.user, with_stops(super().get_queryset()))
+
+    @extend_schema(operation_id="routes_assign_driver", request=AssignDriverInput, responses=AssignDriverOutput)
+    @action(
+        detail=True, methods=["post"], url_path="assign-driver", permission_classes=[OfficeOnly],
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
+    def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Assigns the route, and its confirmed and assigned orders."""
+        said = AssignDriverInput(data=request.data)
+        said.is_valid(raise_exception=True)
+        route, driver = self.get_object(), said.validated_data["driver"]
+        actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # OfficeOnly lets only users in
+        outcome = services.assign_route(route.pk, driver, actor)
+        answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
+        return Response(AssignDriverOutput(answer).data)
+
+
+def with_stops(routes: QuerySet[Route]) -> QuerySet[Route]:
+    """With `total_stops` counted for all in one query (a subquery: a locked row cannot be grouped)."""
+    stops = Order.objects.filter(route=OuterRef("pk")).exclude(status=Status.CANCELLED).order_by().values("route")
+    counted = Subquery(stops.annotate(count=Count("id")).values("count"), output_field=IntegerField())
+    return routes.annotate(stops=Coalesce(counted, 0))

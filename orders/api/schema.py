@@ -1,0 +1,51 @@
+"""OpenAPI: what drf-spectacular cannot see by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_standardized_errors.openapi import AutoSchema as StandardizedAutoSchema
+
+from orders.api.fields import ByRole
+
+BODY = ("POST", "PUT", "PATCH")
+
+
+class AutoSchema(StandardizedAutoSchema):
+    """Conflicts and bodies that are too large belong to calls with a body only."""
+
+    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+        if status_code in ("409", "413") and self.method not in BODY:
+            return False
+        return bool(super()._should_add_error_response(responses, status_code))
+
+
+class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A strict serializer takes no other fields than its own."""
+
+    target_class = "orders.api.fields.Strict"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return _only_common_required(self.target, schema | {"additionalProperties": False})
+
+
+class ByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Only what all roles see is sure to be there."""
+
+    target_class = "orders.api.fields.ByRole"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        return _only_common_required(
+            self.target, auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        )
+
+
+def _only_common_required(serializer: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(serializer, ByRole):
+        return schema
+    required = sorted(serializer.seen_by_all().intersection(schema.pop("required", ())))
+    return schema | ({"required": required} if required else {})

@@ -1,0 +1,37 @@
+"""The group “office”: what staff who are not superusers may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import Group, Permission
+
+if TYPE_CHECKING:
+    from django.apps import AppConfig
+
+NAME = "office"
+# By the label of the app: the other apps need not be known here. Nobody gets to delete.
+ACTIONS = {
+    "orders": ("view", "add", "change"),
+    "notifications": ("view",),
+    "realtime": ("view",),
+    "health": ("view",),
+}
+# The accounts of drivers and customers (see `accounts.may_manage`).
+MORE = {"auth": ("view_user", "change_user")}
+
+
+def grant(app_config: AppConfig, using: str, **kwargs: Any) -> None:
+    """Receiver of `post_migrate`, after that of `django.contrib.auth` which makes the permissions of the same app.
+
+    The group belongs to the product: every migration brings it up to date. For other rights, make another group.
+    """
+    label = app_config.label
+    codenames = list(MORE.get(label, ()))
+    for action in ACTIONS.get(label, ()):
+        codenames += [get_permission_codename(action, model._meta) for model in app_config.get_models()]
+    if codenames:
+        found = Permission.objects.using(using).filter(content_type__app_label=label, codename__in=codenames)
+        group, _ = Group.objects.using(using).get_or_create(name=NAME)
+        group.permissions.add(*found)

@@ -1,0 +1,189 @@
+"""Work on orders that is more than one move: placing, changing several things at once, many orders, a route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from orders import lines
+from orders.lines import Line
+from orders.models import Actor, Driver, Order, OrderItem, Route
+from orders.models.moves import Command
+from orders.refusals import Refusal, VersionConflict
+from orders.states import ON_THE_ROAD, OPEN, Status
+
+FARTHEST = timedelta(days=366)
+COLUMNS = frozenset(
+    {"customer", "scheduled_date", "time_slot", "eta", "delivery_address", "notes", "priority", "route",
+     "stop_sequence"}
+)  # fmt: skip
+# May still be written on an order that is delivered or cancelled.
+AFTERWARDS = frozenset({"notes", "version"})
+
+
+@dataclass
+class Outcome:
+    """What became of each order of a bulk change."""
+
+    updated: list[int] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+
+    def fail(self, order_id: int, refusal: Refusal) -> None:
+        self.failed.append({"id": order_id, "code": refusal.code, "detail": str(refusal.detail)})
+
+
+def place(items: Sequence[Line], actor: Actor, **columns: Any) -> Order:
+    """A new order, pending, with its items, in one transaction. Raises Refusal."""
+    _check_date(columns["scheduled_date"])
+    made = lines.new_items(items)
+    order = Order(**columns, amount_due=lines.amount(made))
+    order.actor = actor
+    with transaction.atomic():
+        order.save()
+        for item in made:
+            item.order = order
+        OrderItem.objects.bulk_create(made)
+    return order
+
+
+def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
+    """Applies `changes` to an order that this transaction holds: columns and `items` first, then `driver`.
+
+    `driver` moves the order: from another driver straight to this one; None takes it back to the office. A route with
+    a driver brings that driver. `version`, where given, must be the present one. Raises Refusal; the caller's
+    transaction must then be rolled back.
+    """
+    _check(order, changes)
+    for name in COLUMNS & changes.keys():
+        setattr(order, name, changes[name])
+    _keep_stop_on_route(order)
+    if "items" in changes:
+        lines.replace(order, changes["items"])
+    order.actor = actor
+    order.save(touch="items" in changes)
+    if "driver" in changes:
+        _give(order, changes["driver"], actor)
+    elif (route := changes.get("route")) and route.driver and order.status in (Status.CONFIRMED, Status.ASSIGNED):
+        _give(order, route.driver, actor)
+
+
+def _check(order: Order, changes: Mapping[str, Any]) -> None:
+    if changes.get("version") not in (None, order.version):
+        raise VersionConflict(order.version)
+    if order.status not in OPEN and changes.keys() - AFTERWARDS:
+        detail = _("This order is closed (“%s”): only its notes can still be changed.") % order.get_status_display()
+        raise Refusal("order_closed", detail, attr=min(changes.keys() - AFTERWARDS), status=409)
+    if changes.get("scheduled_date", order.scheduled_date) != order.scheduled_date:
+        _check_date(changes["scheduled_date"])
+    if changes.get("route"):
+        _check_route(order, changes["route"], changes)
+    if changes.get("stop_sequence") and changes.get("route", order.route) is None:
+        raise Refusal("route_required", _("A stop belongs to a route: please name the route."), attr="stop_sequence")
+
+
+def _check_date(day: date) -> None:
+    today = timezone.localdate()
+    if day < today:
+        raise Refusal("date_passed", _("The delivery date lies in the past."), attr="scheduled_date")
+    if day > today + FARTHEST:
+        raise Refusal("date_too_far", _("The delivery date is more than a year away."), attr="scheduled_date")
+
+
+def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None:
+    """The driver of an order and the driver of its route are the same."""
+    driver = changes.get("driver")
+    on_the_road = order.driver if order.status in ON_THE_ROAD and "driver" not in changes else None
+    expected = driver or on_the_road
+    if expected is not None and route.driver_id is not None and route.driver_id != expected.pk:
+        detail = _("This route is driven by someone else than this order.")
+        raise Refusal("route_of_other_driver", detail, attr="route", status=409)
+
+
+def _keep_stop_on_route(order: Order) -> None:
+    if order.route is None:
+        order.stop_sequence = None
+
+
+def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
+    if (driver.pk if driver else None) != order.driver_id:
+        to = Status.ASSIGNED if driver else Status.CONFIRMED
+        order.move(Command(to, by=actor.by, source=actor.source, driver=driver))
+
+
+@transaction.atomic
+def bulk_update(ids: Sequence[int], changes: Mapping[str, Any], actor: Actor) -> Outcome:
+    """Applies `changes` to each order on its own merit, in one transaction, the rows locked in the order of their ids.
+
+    In this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which together with the status
+    “assigned” is one move. If one part is refused for an order, nothing of that order is changed.
+    """
+    outcome = Outcome()
+    found = {order.pk: order for order in _locked().filter(pk__in=ids)}
+    # A savepoint costs two queries an order; a single part refuses before it writes.
+    single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
+    for pk in ids:
+        try:
+            with nullcontext() if single else transaction.atomic():
+                _apply(_known(found.get(pk)), changes, actor)
+        except Refusal as refusal:
+            outcome.fail(pk, refusal)
+        else:
+            outcome.updated.append(pk)
+    return outcome
+
+
+def _locked() -> Any:
+    related = Order.objects.select_related("customer", "driver", "route__driver")
+    return related.select_for_update(of=("self",)).order_by("pk")
+
+
+def _known(order: Order | None) -> Order:
+    if order is None:
+        raise Refusal("not_found", _("There is no such order."), status=404)
+    return order
+
+
+def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
+    columns = {name: changes[name] for name in COLUMNS & changes.keys()}
+    status = changes.get("status")
+    if columns:
+        change(order, columns, actor)
+    if status is not None:
+        driver = changes.get("driver") if status == Status.ASSIGNED else None
+        reason = changes.get("reason", "")
+        order.move(Command(status, by=actor.by, source=actor.source, reason=reason, driver=driver))
+    if "driver" in changes and status != Status.ASSIGNED:
+        change(order, {"driver": changes["driver"]}, actor)
+
+
+@transaction.atomic
+def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
+    """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
+    route = Route.objects.select_for_update().get(pk=route_id)
+    route.driver = driver
+    route.save()
+    outcome = Outcome()
+    for order in _locked().filter(route=route, status__in=OPEN).exclude(driver=driver):
+        order.route = route
+        try:
+            _give_from_office(order, driver, actor)
+        except Refusal as refusal:
+            outcome.fail(order.pk, refusal)
+        else:
+            outcome.updated.append(order.pk)
+    return outcome
+
+
+def _give_from_office(order: Order, driver: Driver, actor: Actor) -> None:
+    """As `_give`, but never takes an order off the road."""
+    if order.status in ON_THE_ROAD:
+        detail = _("The order is on the road with another driver.")
+        raise Refusal("invalid_transition", detail, attr="status", status=409)
+    _give(order, driver, actor)

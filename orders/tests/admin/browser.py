@@ -1,0 +1,91 @@
+"""A browser without scripts: it reads forms from pages, fills them in and posts them."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+
+
+class Forms(HTMLParser):
+    """What each form of a page would post, by its id (or its action where it has none)."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.forms: dict[str, dict[str, str]] = {}
+        self.form: dict[str, str] = {}
+        self.select = self.textarea = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        name, value = said.get("name") or "", said.get("value")
+        if tag == "form":
+            self.form = self.forms.setdefault(said.get("id") or said.get("action") or "", {})
+        elif tag == "select":
+            self.select, self.form[name] = name, ""
+        elif tag == "option" and self.select and "selected" in said:
+            self.form[self.select] = value or ""
+        elif tag == "textarea":
+            self.textarea, self.form[name] = name, ""
+        elif tag == "input":
+            self.handle_input(name, "on" if value is None and said.get("type") == "checkbox" else value or "", said)
+
+    def handle_input(self, name: str, value: str, said: dict[str, str | None]) -> None:
+        kind = said.get("type")
+        chosen = kind not in ("checkbox", "radio") or "checked" in said
+        if name and chosen and kind != "submit":
+            self.form[name] = value
+
+    def handle_data(self, data: str) -> None:
+        if self.textarea:
+            self.form[self.textarea] += data.removeprefix("\r\n").removeprefix("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self.textarea = ""
+        elif tag == "select":
+            self.select = ""
+
+
+class Browser:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def get(self, path: str, status: int = 200, **query: Any) -> str:
+        answer = self.client.get(path, query)
+        assert answer.status_code == status, (path, answer.status_code)
+        return answer.content.decode()
+
+    def form(self, path: str, name: str) -> dict[str, str]:
+        return Forms(self.get(path)).forms[name]
+
+    def post(self, path: str, data: dict[str, Any]) -> Any:
+        return self.client.post(path, data, follow=True)
+
+
+def sign_in(user: User, group: str = "") -> Browser:
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    return Browser(client)
+
+
+def told(answer: Any) -> list[tuple[str, str]]:
+    """The (level, text) of each message on a page."""
+    return [(message.level_tag, str(message)) for message in answer.context["messages"]]
+
+
+def errors(answer: Any) -> list[str]:
+    """What the form of a page that was shown again says."""
+    assert answer.status_code == 200
+    assert not answer.redirect_chain
+    return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]
+
+
+def change(model: str, pk: int) -> str:
+    return reverse(f"admin:orders_{model}_change", args=[pk])

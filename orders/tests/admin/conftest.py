@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from orders.tests.admin.browser import Browser, sign_in
+from orders.tests.factories import make_office
+
+
+@pytest.fixture(autouse=True)
+def _two_days_before() -> Iterator[None]:
+    """The orders of the factories are for the day after tomorrow."""
+    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
+        yield
+
+
+@pytest.fixture
+def office(db: None) -> Browser:
+    """Staff with the rights of the group “office”, no more; in English."""
+    return sign_in(make_office(), group="office")

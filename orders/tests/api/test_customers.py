@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orders.api.customers import DRIVER
+from orders.models import Customer
+from orders.states import Status
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_driver, make_order, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_office_makes_a_customer() -> None:
+    said = {"name": "王小姐", "phone": "０９１２－３４５－６７８", "address": "台北市大安區信義路四段1號"}
+    answer = make_api("office").post("customers/", said)
+    customer = Customer.objects.get()
+    assert (answer.status_code, customer.phone, customer.area) == (201, "+886912345678", "大安區")
+
+
+def test_a_number_with_extension_survives_the_round_trip() -> None:
+    customer, api = make_customer(phone="02-29300016 分機29"), make_api("office")
+    said = api.get(f"customers/{customer.pk}/").json()["phone"]
+    api.patch(f"customers/{customer.pk}/", {"phone": said})
+    customer.refresh_from_db()
+    assert customer.phone == said == "+886229300016;ext=29"
+
+
+def test_office_deactivates_a_customer() -> None:
+    customer = make_customer()
+    assert make_api("office").patch(f"customers/{customer.pk}/", {"is_active": False}).status_code == 200
+    customer.refresh_from_db()
+    assert not customer.is_active
+
+
+def test_numbers_are_full_in_the_object_and_masked_in_the_list() -> None:
+    customer, api = make_customer(phone="0912-345-678"), make_api("office")
+    assert api.get(f"customers/{customer.pk}/").json()["phone"] == "+886912345678"
+    assert api.get("customers/").json()["results"][0]["phone"] == "0912-***-678"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("phone", "09000000", "invalid_phone"), ("phone", "請打家裡", "invalid_phone"),
+        ("phone", "x" * 65, "invalid_phone"),
+        ("email", "x", "invalid"), ("name", "", "blank"), ("name", "x" * 101, "max_length"),
+        ("latitude", 91, "max_value"), ("latitude", "nan", "invalid"),
+        ("longitude", "inf", "invalid"), ("language", "fr", "invalid_choice"),
+        ("notes", "x" * 2001, "max_length"), ("user", 10**30, "does_not_exist"), ("is_actve", True, "unknown_field"),
+        ("sms_opt_out", "perhaps", "invalid"),
+    ],
+)  # fmt: skip
+def test_a_wrong_customer_is_refused(field: str, value: Any, code: str) -> None:
+    said = {"name": "王", "address": "台北市", field: value}
+    answer = make_api("office").post("customers/", said)
+    assert (answer.status_code, codes(answer)) == (400, [(code, field)])
+    assert not Customer.objects.exists()
+
+
+def test_one_account_is_one_customer() -> None:
+    user = make_customer(user=make_user()).user
+    assert user is not None
+    answer = make_api("office").post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
+    assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
+
+
+def test_driver_reads_whom_an_open_order_goes_to() -> None:
+    driver, seen, done = make_driver(), make_customer(), make_customer()
+    make_customer()
+    for _ in range(2):
+        make_order(Status.ASSIGNED, driver=driver, customer=seen)
+    make_order(Status.DELIVERED, driver=driver, customer=done)
+    api = Api(driver.user)
+    (row,) = api.get("customers/").json()["results"]
+    assert (row["id"], set(row)) == (seen.pk, set(DRIVER))
+    assert api.get(f"customers/{done.pk}/").status_code == 404

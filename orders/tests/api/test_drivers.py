@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from orders import presence
+from orders.models import Driver, DriverLocation
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_driver, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_office_makes_a_driver_of_an_account() -> None:
+    user = make_user()
+    answer = make_api("office").post("drivers/", {"name": "陳司機", "phone": "0911-222-333", "user": user.pk})
+    assert (answer.status_code, Driver.objects.get().user) == (201, user)
+
+
+def test_one_account_is_one_driver() -> None:
+    answer = make_api("office").post("drivers/", {"name": "陳", "user": make_driver().user.pk})
+    assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
+
+
+def test_a_driver_keeps_the_account() -> None:
+    driver, api = make_driver(), make_api("office")
+    same = api.patch(f"drivers/{driver.pk}/", {"name": "陳", "user": driver.user.pk})
+    other = api.patch(f"drivers/{driver.pk}/", {"user": make_user().pk})
+    assert (same.status_code, other.status_code, codes(other)) == (200, 400, [("invalid", "user")])
+
+
+def test_driver_reads_the_own_record_only() -> None:
+    driver, other = make_driver(), make_driver()
+    api = Api(driver.user)
+    assert [row["id"] for row in api.get("drivers/").json()["results"]] == [driver.pk]
+    assert api.get(f"drivers/{other.pk}/").status_code == 404
+    assert api.patch(f"drivers/{driver.pk}/", {"name": "x"}).status_code == 403
+
+
+def test_a_deactivated_driver_has_no_role() -> None:
+    driver = make_driver()
+    api = Api(driver.user)
+    make_api("office").patch(f"drivers/{driver.pk}/", {"is_active": False})
+    assert api.get("orders/").status_code == 403
+
+
+def test_locations_say_where_and_who_is_online(monkeypatch: pytest.MonkeyPatch) -> None:
+    away, here = make_driver(name="甲"), make_driver(name="乙")
+    make_driver(is_active=False)
+    at = timezone.now()
+    DriverLocation.objects.create(driver=here, latitude=25.03, longitude=121.56, speed=30, recorded_at=at)
+    monkeypatch.setattr(presence, "_provider", lambda: {here.pk})
+    rows = {row["driver"]: row for row in make_api("office").get("drivers/locations/").json()["results"]}
+    assert set(rows) == {away.pk, here.pk}
+    assert (rows[here.pk]["online"], rows[here.pk]["latitude"], rows[here.pk]["speed"]) == (True, 25.03, 30)
+    assert (rows[away.pk]["online"], rows[away.pk]["latitude"], rows[away.pk]["timestamp"]) == (False, None, None)
+
+
+def test_nobody_is_online_where_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_driver()
+    monkeypatch.setattr(presence, "_provider", None)
+    (row,) = make_api("office").get("drivers/locations/").json()["results"]
+    assert row["online"] is False
+
+
+def test_locations_need_few_queries(django_assert_max_num_queries, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(5):
+        DriverLocation.objects.create(driver=make_driver(), latitude=25, longitude=121, recorded_at=timezone.now())
+    monkeypatch.setattr(presence, "_provider", lambda: frozenset())
+    api = make_api("office")
+    api.get("drivers/locations/")
+    with django_assert_max_num_queries(6):
+        api.get("drivers/locations/")

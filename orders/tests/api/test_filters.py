@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from orders.models import Order, Priority
+from orders.states import Status
+from orders.tests.api.client import codes, make_api
+from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route
+
+pytestmark = pytest.mark.django_db
+
+
+def found(**query: object) -> list[int]:
+    answer = make_api("office").get("orders/", **query)
+    assert answer.status_code == 200, answer.content
+    return [row["id"] for row in answer.json()["results"]]
+
+
+def test_filter_by_several_statuses() -> None:
+    make_order(Status.CANCELLED)
+    wanted = [make_order().pk, make_order(Status.CONFIRMED).pk]
+    assert sorted(found(status="pending,confirmed")) == wanted
+
+
+def test_filter_by_a_range_of_dates() -> None:
+    days = [make_order(scheduled_date=TODAY + timedelta(days=n)).pk for n in range(4)]
+    assert sorted(found(scheduled_date_from="2026-11-24", scheduled_date_to="2026-11-25")) == days[1:3]
+
+
+def test_filter_by_one_day() -> None:
+    make_order(scheduled_date=TODAY + timedelta(days=1))
+    order = make_order()
+    assert found(scheduled_date="2026-11-23") == [order.pk]
+
+
+def test_filter_by_driver_route_customer_area_and_priority() -> None:
+    make_order()
+    driver, customer = make_driver(), make_customer(address="台北市信義區松仁路1號")
+    route = make_route(driver=driver)
+    order = make_order(
+        Status.ASSIGNED, driver=driver, route=route, customer=customer, priority=Priority.URGENT
+    )  # fmt: skip
+    for query in (
+        {"driver": driver.pk}, {"route": route.pk}, {"customer": customer.pk}, {"area": "信義區"},
+        {"priority": "urgent"},
+    ):  # fmt: skip
+        assert found(**query) == [order.pk], query
+
+
+@pytest.mark.parametrize("typed", ["0912-345-678", "345678", "陳太太", "松仁路"])
+def test_search_by_what_people_type(typed: str) -> None:
+    make_order(customer=make_customer(phone="0922-000-111"))
+    customer = make_customer(name="陳太太", phone="0912-345-678", address="台北市信義區松仁路1號")
+    order = make_order(customer=customer)
+    assert found(q=typed) == [order.pk]
+
+
+def test_search_by_number() -> None:
+    make_order()
+    order = make_order()
+    assert found(q=order.order_number.replace("-", "")) == [order.pk]
+
+
+def test_ordering_ends_with_the_id_and_leaves_unknown_stops_last() -> None:
+    route = make_route()
+    none, second, first = (
+        make_order(),
+        make_order(route=route, stop_sequence=2),
+        make_order(route=route, stop_sequence=1),
+    )
+    assert found(ordering="stop_sequence") == [first.pk, second.pk, none.pk]
+    assert found(ordering="-scheduled_date,id") == sorted([none.pk, second.pk, first.pk])
+
+
+def test_newest_first_unless_asked() -> None:
+    orders = [make_order().pk, make_order().pk]
+    assert found() == orders[::-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "flying"), ("priority", "x"), ("driver", "1.5"), ("driver", "-1"), ("route", str(10**30)),
+        ("customer", "NaN"), ("scheduled_date", "2026-02-30"), ("scheduled_date_from", "tomorrow"), ("q", "\0"),
+        ("area", "x" * 21), ("q", "x" * 101), ("ordering", "tracking_token"),
+    ],
+)  # fmt: skip
+def test_a_wrong_filter_is_refused_by_name(name: str, value: str) -> None:
+    answer = make_api("office").get("orders/", **{name: value})
+    assert (answer.status_code, {attr for _, attr in codes(answer)}) == (400, {name})
+
+
+@pytest.mark.parametrize("query", [{"page": "0"}, {"page": "x"}, {"page": "2"}, {"page": "9" * 5000}])
+def test_a_page_that_is_not_there_is_404(query: dict[str, str]) -> None:
+    answer = make_api("office").get("orders/", **query)
+    assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
+
+
+def test_pages_are_bounded() -> None:
+    customer = make_customer()
+    Order.objects.bulk_create(
+        Order(customer=customer, scheduled_date=TODAY, order_number=f"{n:04d}-0000") for n in range(501)
+    )
+    api = make_api("office")
+    assert len(api.get("orders/").json()["results"]) == 50
+    assert len(api.get("orders/", page_size=100_000).json()["results"]) == 500
+
+
+@pytest.mark.parametrize("path", ["orders/", "orders/urgent/", "customers/", "products/", "drivers/", "routes/"])
+def test_lists_need_few_queries_whatever_their_size(path: str, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(5):
+        driver = make_driver()
+        make_order(Status.ASSIGNED, driver=driver, priority=Priority.URGENT, route=make_route(driver=driver))
+    api = make_api("office")
+    api.get(path)  # the first call makes the head of an empty log
+    with django_assert_max_num_queries(6):
+        answer = api.get(path)
+    assert len(answer.json()["results"]) == 5
+
+
+def test_customers_are_found_by_telephone() -> None:
+    make_customer(phone="0922-000-111")
+    customer = make_customer(phone="0912-345-678")
+    rows = make_api("office").get("customers/", q="345-678").json()["results"]
+    assert [row["id"] for row in rows] == [customer.pk]

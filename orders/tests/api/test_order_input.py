@@ -1,0 +1,278 @@
+"""Placing and changing orders."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from orders.models import Customer, Order, Priority
+from orders.states import Status
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def new_order(**fields: Any) -> dict[str, Any]:
+    usual = {"items": [{"product": make_product(price=800).pk, "quantity": 2}], "scheduled_date": str(tomorrow())}
+    return usual | fields
+
+
+def tomorrow() -> date:
+    return timezone.localdate() + timedelta(days=1)
+
+
+def make_customer_api() -> tuple[Customer, Api]:
+    customer = make_customer(user=make_user())
+    return customer, Api(customer.user)
+
+
+def test_office_places_an_order() -> None:
+    customer, api = make_customer(), make_api("office")
+    said = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
+    answer = api.post("orders/", said)
+    order = Order.objects.get()
+    assert (answer.status_code, answer.json()["id"], answer["ETag"]) == (201, order.pk, '"1"')
+    assert (order.customer, order.status, order.amount_due, order.time_slot) == (customer, "pending", 1600, "morning")
+    assert order.history.get().by == api.user
+
+
+def test_an_order_is_saved_once() -> None:
+    make_api("office").post("orders/", new_order(customer=make_customer().pk))
+    assert Order.objects.get().version == 1
+
+
+def test_customer_places_an_own_order() -> None:
+    customer, api = make_customer_api()
+    assert api.post("orders/", new_order()).status_code == 201
+    assert Order.objects.get().customer == customer
+
+
+@pytest.mark.parametrize("field", ["customer", "priority"])
+def test_customer_may_not_say_what_the_office_decides(field: str) -> None:
+    value = {"customer": make_customer().pk, "priority": "urgent"}[field]
+    answer = make_api("customer").post("orders/", new_order(**{field: value}))
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", field)])
+    assert not Order.objects.exists()
+
+
+def test_driver_places_no_order() -> None:
+    answer = make_api("driver").post("orders/", new_order())
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", None)])
+
+
+def test_office_must_name_the_customer() -> None:
+    answer = make_api("office").post("orders/", new_order())
+    assert (answer.status_code, codes(answer)) == (400, [("required", "customer")])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code", "attr"),
+    [
+        ("items", [], "empty", "items"),
+        ("items", "x", "not_a_list", "items"),
+        ("items", [{"product": 0, "quantity": 1}], "min_value", "items.0.product"),
+        ("items", [{"product": 10**30, "quantity": 1}], "max_value", "items.0.product"),
+        ("items", [{"product": 999_999, "quantity": 1}], "unknown_product", "items.0.product"),
+        ("items", [{"product": 1, "quantity": -1}], "min_value", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1000}], "max_value", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1.5}], "invalid", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1, "price": 1}], "unknown_field", "items.0.price"),
+        ("items", [{"product": 1, "quantity": 1}] * 21, "max_length", "items"),
+        ("customer", True, "invalid", "customer"),
+        ("customer", 10**30, "does_not_exist", "customer"),
+        ("customer", [1], "invalid", "customer"),
+        ("scheduled_date", "2026-02-30", "invalid", "scheduled_date"),
+        ("scheduled_date", "2020-01-01", "date_passed", "scheduled_date"),
+        ("scheduled_date", "9999-12-31", "date_too_far", "scheduled_date"),
+        ("time_slot", "noon", "invalid_choice", "time_slot"),
+        ("delivery_address", "x" * 201, "max_length", "delivery_address"),
+        ("notes", {"a": 1}, "invalid", "notes"),
+        ("status", "delivered", "unknown_field", "status"),
+        ("driver", 1, "unknown_field", "driver"),
+    ],
+)
+def test_a_wrong_order_is_refused_and_not_made(field: str, value: Any, code: str, attr: str) -> None:
+    said = new_order(customer=make_customer().pk) | {field: value}
+    answer = make_api("office").post("orders/", said)
+    assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
+    assert not Order.objects.exists()
+
+
+def test_a_product_is_named_once() -> None:
+    product = make_product().pk
+    items = [{"product": product, "quantity": 1}, {"product": product, "quantity": 2}]
+    answer = make_api("office").post("orders/", new_order(customer=make_customer().pk, items=items))
+    assert codes(answer) == [("product_repeated", "items.1.product")]
+
+
+def test_a_product_no_longer_sold_is_refused() -> None:
+    items = [{"product": make_product(is_active=False).pk, "quantity": 1}]
+    answer = make_api("office").post("orders/", new_order(customer=make_customer().pk, items=items))
+    assert codes(answer) == [("unknown_product", "items.0.product")]
+
+
+def test_office_changes_columns_in_one_version() -> None:
+    order, api = make_order(), make_api("office")
+    answer = api.patch(f"orders/{order.pk}/", {"notes": "後門", "priority": "urgent", "version": 1})
+    order.refresh_from_db()
+    assert (answer.status_code, answer["ETag"]) == (200, '"2"')
+    assert (order.notes, order.priority, order.version) == ("後門", Priority.URGENT, 2)
+
+
+def test_items_keep_the_price_they_were_ordered_at() -> None:
+    product, other = make_product(price=800), make_product(price=500)
+    order = make_order(product=product)
+    product.price = 900
+    product.save()
+    items = [{"product": product.pk, "quantity": 3}, {"product": other.pk, "quantity": 1}]
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"items": items})
+    order.refresh_from_db()
+    assert (order.amount_due, order.version) == (3 * 800 + 500, 2)
+    assert [item["unit_price"] for item in answer.json()["items"]] == [800, 500]
+
+
+def test_an_item_left_out_is_gone() -> None:
+    order, other = make_order(), make_product(price=500)
+    make_api("office").patch(f"orders/{order.pk}/", {"items": [{"product": other.pk, "quantity": 1}]})
+    assert [item.product for item in order.items.all()] == [other]
+
+
+def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
+    order = make_order(Status.CONFIRMED)
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})
+    assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
+    assert "2" in answer.json()["errors"][0]["detail"]
+    assert Order.objects.get().notes == ""
+
+
+def test_patch_with_a_driver_assigns() -> None:
+    order, driver = make_order(Status.CONFIRMED), make_driver()
+    body = make_api("office").patch(f"orders/{order.pk}/", {"driver": driver.pk, "notes": "快"}).json()
+    assert (body["status"], body["driver"], body["notes"]) == ("assigned", driver.pk, "快")
+
+
+def test_patch_goes_straight_from_one_driver_to_another() -> None:
+    order, driver = make_order(Status.ASSIGNED), make_driver()
+    make_api("office").patch(f"orders/{order.pk}/", {"driver": driver.pk})
+    order.refresh_from_db()
+    assert (order.status, order.driver) == (Status.ASSIGNED, driver)
+
+
+def test_patch_without_driver_takes_the_order_back() -> None:
+    order = make_order(Status.ASSIGNED)
+    make_api("office").patch(f"orders/{order.pk}/", {"driver": None})
+    order.refresh_from_db()
+    assert (order.status, order.driver) == (Status.CONFIRMED, None)
+
+
+def test_patch_is_all_or_nothing() -> None:
+    order = make_order()
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "x", "driver": make_driver().pk})
+    assert (answer.status_code, codes(answer)) == (409, [("invalid_transition", "status")])
+    assert Order.objects.get().notes == ""
+
+
+def test_a_route_brings_its_driver() -> None:
+    driver = make_driver()
+    order, route = make_order(Status.CONFIRMED), make_route(driver=driver)
+    body = make_api("office").patch(f"orders/{order.pk}/", {"route": route.pk, "stop_sequence": 3}).json()
+    assert (body["status"], body["driver"], body["route"], body["stop_sequence"]) == (
+        "assigned", driver.pk, route.pk, 3,
+    )  # fmt: skip
+
+
+def test_the_route_of_another_driver_is_refused_on_the_road() -> None:
+    order, route = make_order(Status.DELIVERING), make_route(driver=make_driver())
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"route": route.pk})
+    assert (answer.status_code, codes(answer)) == (409, [("route_of_other_driver", "route")])
+
+
+def test_a_closed_order_takes_notes_only() -> None:
+    order, api = make_order(Status.DELIVERED), make_api("office")
+    assert api.patch(f"orders/{order.pk}/", {"notes": "少一桶"}).status_code == 200
+    assert codes(api.patch(f"orders/{order.pk}/", {"priority": "urgent"})) == [("order_closed", "priority")]
+
+
+def test_an_old_order_keeps_its_past_date() -> None:
+    order = make_order(scheduled_date=timezone.localdate() - timedelta(days=3))
+    said = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
+    assert make_api("office").patch(f"orders/{order.pk}/", said).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "attr"),
+    [
+        ({"eta": "0001-01-01T00:00:00+08:00"}, "overflow", "eta"),
+        ({"eta": "2001-01-01T00:00:00+08:00"}, "far", "eta"),
+        ({"eta": "9999-12-31T23:59:59Z"}, "overflow", "eta"),
+        ({"eta": 5}, "invalid", "eta"),
+        ({"stop_sequence": 70_000}, "max_value", "stop_sequence"),
+        ({"driver": 0}, "does_not_exist", "driver"),
+        ({"version": "x"}, "invalid", "version"),
+        ({"status": "delivered"}, "unknown_field", "status"),
+        ({"delivery_address": ""}, "blank", "delivery_address"),
+        ({"notes": None}, "null", "notes"),
+    ],
+)
+def test_a_wrong_change_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+    order = make_order()
+    answer = make_api("office").patch(f"orders/{order.pk}/", said)
+    assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
+
+
+def test_customer_changes_an_own_pending_order() -> None:
+    customer, api = make_customer_api()
+    order = make_order(customer=customer)
+    said = {"notes": "請打電話", "time_slot": "evening", "scheduled_date": str(tomorrow())}
+    assert api.patch(f"orders/{order.pk}/", said).status_code == 200
+
+
+def test_customer_may_not_change_the_priority() -> None:
+    customer, api = make_customer_api()
+    answer = api.patch(f"orders/{make_order(customer=customer).pk}/", {"priority": "urgent"})
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", "priority")])
+
+
+def test_customer_may_not_change_a_confirmed_order() -> None:
+    customer, api = make_customer_api()
+    order = make_order(Status.CONFIRMED, customer=customer)
+    answer = api.patch(f"orders/{order.pk}/", {"notes": "x"})
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", None)])
+
+
+def test_driver_may_not_change_an_own_order() -> None:
+    driver = make_driver()
+    order = make_order(Status.ASSIGNED, driver=driver)
+    answer = Api(driver.user).patch(f"orders/{order.pk}/", {"notes": "x"})
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", None)])
+
+
+@pytest.mark.parametrize("role", ["driver", "customer"])
+def test_the_order_of_another_is_not_there(role: str) -> None:
+    order, api = make_order(Status.ASSIGNED), make_api(role)
+    answers = [api.get(f"orders/{order.pk}/"), api.patch(f"orders/{order.pk}/", {"notes": "x"})]
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_clerks_change_one_version_and_one_succeeds() -> None:
+    order, clerks = make_order(), [make_api("office") for _ in range(8)]
+    found: list[int] = []
+
+    def change(api: Api) -> None:
+        found.append(api.patch(f"orders/{order.pk}/", {"notes": str(api.user), "version": 1}).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=change, args=(api,)) for api in clerks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [200, *[409] * 7]
+    assert Order.objects.get().version == 2

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from orders.api.tokens import Refresh
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_driver, make_office, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def sign_in(user: User | None, password: str = "correct horse") -> Any:
+    assert user is not None
+    return Api().post("auth/token/", {"username": user.username, "password": password})
+
+
+def claims(access: str) -> dict[str, Any]:
+    payload: dict[str, Any] = jwt.decode(access, options={"verify_signature": False})
+    return {name: payload[name] for name in ("role", "driver", "customer")}
+
+
+def test_a_token_says_who_its_user_is() -> None:
+    driver, customer = make_driver(), make_customer(user=make_user())
+    expected = {
+        make_office(): {"role": "office", "driver": None, "customer": None},
+        driver.user: {"role": "driver", "driver": driver.pk, "customer": None},
+        customer.user: {"role": "customer", "driver": None, "customer": customer.pk},
+        make_user(): {"role": None, "driver": None, "customer": None},
+    }
+    for user, said in expected.items():
+        assert claims(sign_in(user).json()["access"]) == said
+
+
+def test_an_access_token_lasts_fifteen_minutes() -> None:
+    api = make_api("office")
+    with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=False):
+        assert api.get("orders/").status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        answer = api.get("orders/")
+    assert (answer.status_code, codes(answer)) == (401, [("token_not_valid", None)])
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "", "x y"])
+def test_a_wrong_token_is_401(token: str) -> None:
+    api = Api()
+    api.client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    answer = api.get("orders/")
+    assert (answer.status_code, len(codes(answer))) == (401, 1)
+
+
+def test_a_wrong_password_is_401() -> None:
+    answer = sign_in(make_office(), "wrong")
+    assert (answer.status_code, codes(answer)) == (401, [("no_active_account", None)])
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"username": "x"}, {"username": ["x"], "password": 1}, {"username": "", "password": ""}]
+)
+def test_half_a_sign_in_is_400(said: dict[str, Any]) -> None:
+    assert Api().post("auth/token/", said).status_code == 400
+
+
+def test_refreshing_reads_the_roles_again() -> None:
+    user = make_office()
+    refresh = sign_in(user).json()["refresh"]
+    user.is_staff = False
+    user.save()
+    driver = make_driver(user=user)
+    renewed = Api().post("auth/token/refresh/", {"refresh": refresh}).json()
+    assert claims(renewed["access"]) == {"role": "driver", "driver": driver.pk, "customer": None}
+
+
+def test_a_refresh_token_is_used_once() -> None:
+    refresh = sign_in(make_office()).json()["refresh"]
+    first, again = (Api().post("auth/token/refresh/", {"refresh": refresh}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 401)
+
+
+def test_a_deactivated_user_gets_no_token() -> None:
+    user = make_office()
+    refresh = sign_in(user).json()["refresh"]
+    user.is_active = False
+    user.save()
+    for answer in (sign_in(user), Api().post("auth/token/refresh/", {"refresh": refresh})):
+        assert (answer.status_code, codes(answer)) == (401, [("no_active_account", None)])
+
+
+def test_a_deactivated_user_is_refused_with_a_token_still_valid() -> None:
+    api = make_api("office")
+    assert api.user is not None
+    api.user.is_active = False
+    api.user.save()
+    assert api.get("orders/").status_code == 401
+
+
+def test_a_refresh_token_of_nobody_is_401() -> None:
+    user = make_office()
+    refresh = Refresh.for_user(user)
+    refresh["user_id"] = "0"
+    assert Api().post("auth/token/refresh/", {"refresh": str(refresh)}).status_code == 401
+
+
+def test_logout_ends_the_refresh_token() -> None:
+    refresh = sign_in(make_office()).json()["refresh"]
+    assert Api().post("auth/logout/", {"refresh": refresh}).status_code == 200
+    assert Api().post("auth/token/refresh/", {"refresh": refresh}).status_code == 401

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orders.models import Order, TimeSlot
+from orders.states import Status
+from orders.statistics import deadline, statistics_of
+from orders.tests.factories import TODAY, make_driver, make_order, make_product
+
+pytestmark = pytest.mark.django_db
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+
+def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
+    """An order of today that was delivered at this hour in Taipei."""
+    order = make_order(Status.DELIVERED, **fields)
+    at = datetime(2026, 11, 23, hour, minute, tzinfo=TAIPEI)
+    order.history.filter(to_status=Status.DELIVERED).update(at=at)
+    order.history.filter(to_status=Status.CONFIRMED).update(at=at - timedelta(minutes=minutes_since_confirmed))
+    return order
+
+
+def test_counts_by_status_day_product_and_driver() -> None:
+    driver, product = make_driver(name="陳"), make_product(name="16kg 瓦斯桶")
+    make_order(Status.DELIVERED, driver=driver, product=product, quantity=2)
+    make_order(product=product, scheduled_date=TODAY + timedelta(days=1))
+    make_order(Status.CANCELLED, product=product)
+    make_order(scheduled_date=TODAY + timedelta(days=2))
+    found = statistics_of(TODAY, TODAY + timedelta(days=1))
+    assert (found["total"], found["by_status"]["delivered"], found["by_status"]["failed"]) == (3, 1, 0)
+    assert found["by_day"] == [
+        {"date": TODAY, "orders": 2, "delivered": 1},
+        {"date": TODAY + timedelta(days=1), "orders": 1, "delivered": 0},
+    ]
+    assert found["by_product"] == [{"product": product.pk, "name": "16kg 瓦斯桶", "ordered": 3, "delivered": 2}]
+    assert found["by_driver"] == [{"driver": driver.pk, "name": "陳", "orders": 1, "delivered": 1}]
+
+
+def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
+    make_delivered(12, 0, time_slot=TimeSlot.MORNING)
+    make_delivered(12, 1, time_slot=TimeSlot.MORNING)
+    make_delivered(23, 59, time_slot=TimeSlot.ANYTIME)
+    make_delivered(9, 0, scheduled_date=TODAY - timedelta(days=1))
+    assert statistics_of(TODAY - timedelta(days=1), TODAY)["on_time_share"] == 0.5
+
+
+def test_median_minutes_from_the_last_confirmation() -> None:
+    for minutes in (30, 50, 600):
+        make_delivered(10, minutes_since_confirmed=minutes)
+    twice = make_delivered(10, minutes_since_confirmed=45)
+    first = twice.history.get(to_status=Status.CONFIRMED)
+    first.pk = None
+    first.at -= timedelta(days=1)
+    first.save()
+    assert statistics_of(TODAY, TODAY)["median_minutes"] == 47.5
+
+
+def test_without_deliveries_there_is_no_share() -> None:
+    make_order()
+    found = statistics_of(TODAY, TODAY)
+    assert (found["delivered"], found["on_time_share"], found["median_minutes"]) == (0, None, None)
+
+
+def test_the_number_of_queries_is_constant(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(5):
+        make_delivered(10)
+    with django_assert_num_queries(5):
+        statistics_of(TODAY, TODAY)
+
+
+@pytest.mark.parametrize("slot", TimeSlot.values)
+def test_every_slot_has_an_end(slot: str) -> None:
+    assert deadline(TODAY, slot).utcoffset() == timedelta(hours=8)
