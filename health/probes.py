@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connections
 
 from notifications.pool import Pool
 
@@ -27,7 +27,7 @@ def worst(answers: list[Answer]) -> Health:
 
 
 class Probe:
-    """Runs one question on a thread of its own, which keeps its database connection from one asking to the next.
+    """Runs one question on a thread of its own.
 
     While a question hangs, nobody waits for it a second time and none is asked behind it: a dead database does not
     collect threads.
@@ -56,8 +56,10 @@ class Probe:
             return {"status": Health.UNHEALTHY, "detail": type(error).__name__}
 
     def _ask(self) -> Answer:
-        close_old_connections()
-        return self.ask()
+        try:
+            return self.ask()
+        finally:
+            connections.close_all()
 
     def _silent(self) -> Answer:
         return {"status": Health.UNHEALTHY, "detail": f"no answer within {self.seconds:g} s"}

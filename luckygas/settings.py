@@ -106,8 +106,11 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
     # A file, not memory: the tests write from several threads and processes.
     DATABASE["TEST"] = {"NAME": env.str("TEST_SQLITE", default=str(BASE_DIR / "db.sqlite3.test"))}
 else:
-    # One connection a thread for a minute at most; a connection the server dropped is noticed before use.
-    DATABASE |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    # Under ASGI every request has a thread of its own, so a pool keeps the connections and not the threads; one that
+    # the server dropped is noticed before use.
+    pool = {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=20), "timeout": 10}
+    DATABASE["CONN_HEALTH_CHECKS"] = True
+    DATABASE["OPTIONS"] = DATABASE.get("OPTIONS", {}) | {"pool": pool}
 DATABASES = {"default": DATABASE}
 
 REDIS_URL = env.str("REDIS_URL", default="")

@@ -1,7 +1,20 @@
+"""Telling customers."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.signals import setting_changed
+from django.db.models.signals import post_save
+from django.utils.translation import gettext_lazy as _
 
 
 class NotificationsConfig(AppConfig):
     name = "notifications"
+    verbose_name = _("Messages to customers")
+
+    def ready(self) -> None:
+        from notifications import gateways, receivers
+        from orders.models import Order
+
+        post_save.connect(receivers.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
+        setting_changed.connect(gateways.forget, dispatch_uid="notifications.gateway")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
+from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from notifications.states import Kind, Reason, Status
+from notifications.states import Kind, Reason, Status, Type
 from orders import phones
 from orders.models import Customer, Order
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+# All tries together take twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
+LONGEST_SENDING = timedelta(minutes=5)
 
 
 class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
@@ -21,6 +29,10 @@ class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
         return self.filter(ready, status=Status.PENDING)
 
+    def interrupted(self) -> NotificationQuerySet:
+        """Being sent for longer than any sending takes: the process that did it has died."""
+        return self.filter(status=Status.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
+
     def not_resent(self) -> NotificationQuerySet:
         return self.filter(resent_as=None)
 
@@ -28,12 +40,9 @@ class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
 class NotificationHistory(models.Model):
     """One message: to whom, why, what the provider said of it. Its id is the provider's idempotency key.
 
-    The text is rendered when the row is claimed for sending, so that it says what is true then.
+    The text is rendered when the row is claimed for sending, so that it says what is true then. What a person asks to
+    send again is a row of its own, `resend_of` the first; only what may already have gone out keeps its id.
     """
-
-    class Type(models.TextChoices):
-        SMS = "sms", _("SMS")
-        EMAIL = "email", _("e-mail")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     type = models.CharField(_("type"), max_length=8, choices=Type, default=Type.SMS)
@@ -76,7 +85,12 @@ class NotificationHistory(models.Model):
         db_table = "notification_history"
         verbose_name, verbose_name_plural = _("message"), _("messages")
         ordering = ("-created_at", "-id")
-        indexes = [models.Index(fields=["type", "sent_at"]), models.Index(fields=["status"])]
+        permissions = [("view_full_number", _("Can see the whole telephone number"))]
+        indexes = [
+            models.Index(fields=["type", "sent_at"]),
+            models.Index(fields=["status"]),
+            models.Index(fields=["created_at"]),
+        ]
         constraints = [
             # Two clerks who confirm at once cost one SMS; what a person asks for again is exempt.
             models.UniqueConstraint(
@@ -91,16 +105,27 @@ class NotificationHistory(models.Model):
 
     @property
     def masked_recipient(self) -> str:
-        return phones.mask(self.recipient) if self.type == self.Type.SMS else self.recipient
+        return phones.mask(self.recipient) if self.type == Type.SMS else self.recipient
+
+    def recipient_for(self, user: User | AnonymousUser) -> str:
+        """The whole number for those who may see it, else the masked one."""
+        return self.recipient if user.has_perm("notifications.view_full_number") else self.masked_recipient
 
     def move(self, before: str, to: str, **columns: Any) -> bool:
-        """A conditional write: `before` → `to`, if the row is still in `before`. False: somebody else was faster."""
+        """A conditional write: `before` → `to`, if the row is still in `before` and was not sent since it was read.
+
+        False: somebody else was faster, and nothing was changed.
+        """
+        columns["status"] = to
+        # With the receivers of post_save in the one transaction, as in `save()`, but the one UPDATE decides.
         with transaction.atomic():
-            # The one UPDATE decides, alike on SQLite and PostgreSQL; from then on the row is ours until the commit.
-            if not NotificationHistory.objects.filter(pk=self.pk, status=before).update(status=to):
+            still = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
+            if not still.update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
-            self.status = to
-            self.save(update_fields=["status", *columns])
+            post_save.send(
+                NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
+                update_fields=frozenset(columns),
+            )  # fmt: skip
         return True

@@ -6,6 +6,11 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
+class Type(TextChoices):
+    SMS = "sms", _("SMS")
+    EMAIL = "email", _("e-mail")
+
+
 class Status(TextChoices):
     PENDING = "pending", _("Waiting")
     SENDING = "sending", _("Being sent")

@@ -31,6 +31,13 @@ PROVIDER_SECONDS = 1.5
 
 
 @pytest.fixture
+def httpserver() -> Iterator[HTTPServer]:
+    """A provider that answers several at once: one that hangs holds up nobody else."""
+    with HTTPServer(threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
 def site(transactional_db: None, httpserver: HTTPServer) -> Iterator[Site]:
     """The site with a provider that accepts everything."""
     httpserver.expect_request("/send").respond_with_json({"message_id": "m1"})

@@ -1,0 +1,93 @@
+"""The history of messages over REST, for the office."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications import resending, statistics
+from notifications.filters import NotificationFilters
+from notifications.models import NotificationHistory
+from notifications.states import Status
+from orders.api.base import ReadOnlyResource
+from orders.api.statistics import Period
+
+
+class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
+    """A message as lists show it: the number masked."""
+
+    recipient = serializers.SerializerMethodField()
+    order_number = serializers.CharField(source="order.order_number", default=None, read_only=True)
+    customer_name = serializers.CharField(source="customer.name", read_only=True)
+    resent_as = serializers.PrimaryKeyRelatedField[Any](read_only=True, allow_null=True, default=None)
+
+    def get_recipient(self, row: NotificationHistory) -> str:
+        return row.masked_recipient
+
+    class Meta:
+        model = NotificationHistory
+        fields = [
+            "id", "type", "kind", "order", "order_number", "customer", "customer_name", "recipient", "content",
+            "status", "status_reason", "error_message", "gateway", "provider_message_id", "raw_status", "segments",
+            "attempts", "delivery_attempt", "send_after", "resend_of", "resent_as", "created_at", "sent_at",
+            "delivered_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class NotificationDetailSerializer(NotificationSerializer):
+    """One message; the whole number for those who may see it."""
+
+    def get_recipient(self, row: NotificationHistory) -> str:
+        return row.recipient_for(self.context["request"].user)
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    gateway = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    messages = serializers.IntegerField()
+    segments = serializers.IntegerField()
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    to = serializers.DateField()
+    messages = serializers.IntegerField()
+    segments = serializers.IntegerField(help_text=_("Of the messages that the provider may put on the bill."))
+    success_share = serializers.FloatField(allow_null=True, help_text=_("Of those that were tried, 0 to 1."))
+    days = DaySerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` cannot be the name of an attribute.
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class Notifications(ReadOnlyResource[NotificationHistory]):
+    queryset = NotificationHistory.objects.select_related("order", "customer", "resent_as")
+    filterset_class = NotificationFilters
+    lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+    def get_serializer_class(self) -> type[NotificationSerializer]:
+        return NotificationSerializer if self.action == "list" else NotificationDetailSerializer
+
+    @extend_schema(request=None, responses=NotificationDetailSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
+    def resend(self, request: Request, pk: str) -> Response:
+        """Sends the message again; answers with the row that stands for it, and its outcome if that came in time."""
+        row = resending.resend(self.get_object(), by=cast(User, request.user))
+        return Response(self.get_serializer(row).data)
+
+    @extend_schema(parameters=[Period], responses=StatisticsSerializer)
+    @action(detail=False, filterset_class=None, pagination_class=None)
+    def statistics(self, request: Request) -> Response:
+        """Messages by day, gateway and status; how many arrived and what they cost. The last 30 days unless asked."""
+        period = Period(data=request.query_params)
+        period.is_valid(raise_exception=True)
+        return Response(StatisticsSerializer(statistics.summary(*period.days())).data)

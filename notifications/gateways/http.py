@@ -1,0 +1,57 @@
+"""The generic provider: JSON over HTTP, 200 is accepted and anything else is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from django.conf import settings
+from requests import PreparedRequest
+
+from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
+from notifications.gateways.web import Answer, exchange
+from notifications.states import Reason
+
+HEALTH_SECONDS = 2.0
+
+
+class Http(Gateway):
+    """`POST {SMS_PROVIDER_URL}`; an Idempotency-Key lets it be repeated."""
+
+    idempotent = True
+
+    def __init__(self) -> None:
+        self.url = settings.SMS_PROVIDER_URL
+        self.secrets = (settings.SMS_API_KEY,)
+
+    def transmit(self, message: Message) -> Accepted:
+        answer = exchange(
+            "POST", self.url, seconds=settings.SMS_TIMEOUT_SECONDS, auth=self.sign,
+            json={"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER},
+            headers={"Idempotency-Key": str(message.id)},
+        )  # fmt: skip
+        if answer.status != 200:
+            raise GatewayError(answer.body, reason=Reason.REFUSED, permanent=True, raw_status=str(answer.status))
+        return Accepted(message_id(answer), str(answer.status))
+
+    def sign(self, request: PreparedRequest) -> PreparedRequest:
+        # As `auth`, because the library would otherwise let a ~/.netrc replace the header.
+        request.headers["Authorization"] = f"Bearer {settings.SMS_API_KEY}".encode()  # type: ignore[assignment]
+        return request
+
+    def health(self) -> Health:
+        try:
+            answer = exchange("GET", self.url.rstrip("/") + "/health", seconds=HEALTH_SECONDS, auth=self.sign)
+        except GatewayError as error:
+            return Health(reachable=False, detail=str(error))
+        return Health(reachable=answer.status == 200, detail=f"HTTP {answer.status}")
+
+
+def message_id(answer: Answer) -> str:
+    """The provider's own id, where its answer is a JSON object that has one."""
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        return ""
+    found = (said.get("message_id") or said.get("id") or "") if isinstance(said, Mapping) else ""
+    return str(found)[:80]

@@ -1,0 +1,73 @@
+"""A few threads that do one kind of slow work, so that the threads Django shares never wait for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+class Pool(Generic[Job, Result]):
+    """Does `work` on what is submitted; `at_rest` is called in a thread that finds nothing more to do.
+
+    Unlike those of `concurrent.futures`, its threads are daemons: the end of the process waits for none of them.
+    """
+
+    def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int) -> None:
+        self._work, self._at_rest, self._size = work, at_rest, size
+        self._waiting: queue.SimpleQueue[tuple[Job, Future[Result]]] = queue.SimpleQueue()
+        self._unfinished: set[Future[Result]] = set()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    def submit(self, job: Job) -> Future[Result]:
+        future: Future[Result] = Future()
+        with self._lock:
+            self._unfinished.add(future)
+            if self._threads < self._size:
+                self._threads += 1
+                threading.Thread(target=self._run, name=f"sender-{self._threads}", daemon=True).start()
+        self._waiting.put((job, future))
+        return future
+
+    def drain(self, seconds: float) -> bool:
+        """Waits until nothing is left to do. False: something is, after `seconds`."""
+        with self._lock:
+            unfinished = list(self._unfinished)
+        return not wait(unfinished, seconds).not_done
+
+    def _run(self) -> None:
+        job, future = self._waiting.get()
+        while True:
+            done = self._do(job)
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                self._at_rest()
+                self._finish(future, done)
+                following = self._waiting.get()
+            else:
+                self._finish(future, done)
+            job, future = following
+
+    def _do(self, job: Job) -> Result | Exception:
+        try:
+            return self._work(job)
+        except Exception as error:
+            log.exception("The work on %s failed.", job)
+            return error
+
+    def _finish(self, future: Future[Result], done: Result | Exception) -> None:
+        with self._lock:
+            self._unfinished.discard(future)
+        if isinstance(done, Exception):
+            future.set_exception(done)
+        else:
+            future.set_result(done)

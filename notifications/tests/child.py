@@ -1,0 +1,52 @@
+"""Another process on the database of the test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str]:
+    """What lets a process find the database and the provider of this test."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    named = {"SMS_GATEWAY", "SMS_PROVIDER_URL", "SMS_API_KEY", "SMS_TIMEOUT_SECONDS", "SMS_WAIT_SECONDS"}
+    return os.environ | {"DATABASE_URL": url} | {name: str(getattr(settings, name)) for name in named}
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """`python …` in the project."""
+    return subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def confirming(order_id: int, before: str = "") -> subprocess.Popen[str]:
+    """A process that confirms an order, after `before` is carried out in it."""
+    code = f"""
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "luckygas.settings"
+django.setup()
+from notifications import sender
+from orders.models import Order
+{before}
+Order.objects.get(pk={order_id}).transition_to("confirmed")
+"""
+    return start("-c", code)
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit code and all it said."""
+    said, _ = process.communicate(timeout=30)
+    return process.returncode, said

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from notifications import sender
+from notifications.gateways.memory import Memory
+from notifications.tests.provider import Provider
+
+
+@pytest.fixture(autouse=True)
+def empty_outbox() -> None:
+    Memory.outbox.clear()
+
+
+@pytest.fixture
+def fake_provider(settings: Any) -> Iterator[Provider]:
+    """A provider that accepts unless told otherwise, and the `http` gateway on it."""
+    made = Provider()
+    settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", made.url, "top-secret"
+    settings.SMS_TIMEOUT_SECONDS = 1
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def provider(transactional_db: None, fake_provider: Provider) -> Iterator[Provider]:
+    """The same for what commits; no sending outlives the test."""
+    yield fake_provider
+    fake_provider.over.set()
+    assert sender.pool().drain(20)

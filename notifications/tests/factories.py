@@ -1,0 +1,33 @@
+"""Messages for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Status
+from orders.models import Order
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_order
+
+
+def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Order:
+    """An order that came to `status` without a message."""
+    with transaction.atomic():
+        order = make_order(status, **fields)
+        NotificationHistory.objects.filter(order=order).delete()
+    return order
+
+
+def make_message(status: str = Status.PENDING, **fields: Any) -> NotificationHistory:
+    """“Order confirmed” for an order where that is true, in any status of its own."""
+    order = fields.pop("order", None) or make_quiet_order()
+    sent = (
+        {}
+        if status == Status.PENDING
+        else {"attempts": 1, "recipient": order.customer.phone, "content": "瓦斯", "segments": 1}
+    )
+    usual = {"order": order, "customer": order.customer, "kind": Kind.ORDER_CONFIRMED, "status": status}
+    return NotificationHistory.objects.create(**(usual | sent | fields))

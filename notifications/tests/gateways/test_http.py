@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import Accepted, GatewayError, Message
+from notifications.states import Reason
+from notifications.tests import provider as doing
+from notifications.tests.provider import Provider, says
+
+MESSAGE = Message(uuid.uuid4(), "+886912345678", "【幸福氣】您的瓦斯")
+
+
+@pytest.fixture(autouse=True)
+def provider(fake_provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+    return fake_provider
+
+
+def error() -> GatewayError:
+    with pytest.raises(GatewayError) as failed:
+        get_gateway().send(MESSAGE)
+    return failed.value
+
+
+def test_the_request_is_the_documented_one(provider: Provider) -> None:
+    get_gateway().send(MESSAGE)
+    (asked,) = provider.asked
+    assert (asked.method, asked.path) == ("POST", "/sms")
+    assert asked.body == {"phone": MESSAGE.phone, "message": MESSAGE.text, "sender": "幸福氣"}
+    assert asked.headers["Authorization"] == "Bearer top-secret"
+    assert asked.headers["Idempotency-Key"] == str(MESSAGE.id)
+    assert asked.headers["Content-Type"] == "application/json"
+
+
+def test_a_netrc_does_not_replace_the_key(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    get_gateway().send(MESSAGE)
+    assert provider.asked[0].headers["Authorization"] == "Bearer top-secret"
+
+
+@pytest.mark.parametrize(
+    ("body", "known_as"),
+    [
+        ('{"message_id": "m-1", "id": 3}', "m-1"),
+        ('{"id": 17}', "17"),
+        ('{"id": null}', ""),
+        ("[1]", ""),
+        ("OK", ""),
+        ("", ""),
+        ('{"id": "' + "9" * 200 + '"}', "9" * 80),
+    ],
+)
+def test_the_providers_id_is_kept(provider: Provider, body: str, known_as: str) -> None:
+    provider.behave(says(200, body))
+    assert get_gateway().send(MESSAGE) == Accepted(known_as, "200")
+
+
+@pytest.mark.parametrize("status", [201, 302, 400, 404, 429, 500, 503])
+def test_anything_but_200_is_refused_and_not_repeated(provider: Provider, status: int) -> None:
+    provider.behave(says(status, "no credit", Location="/elsewhere"))
+    refused = error()
+    assert (refused.reason, refused.raw_status, str(refused)) == (Reason.REFUSED, str(status), "no credit")
+    assert len(provider.asked) == 1
+
+
+def test_no_answer_is_repeated_once_under_the_same_key(provider: Provider) -> None:
+    provider.behave(doing.hangs_up, doing.ACCEPTS)
+    assert get_gateway().send(MESSAGE).provider_message_id == "m-1"
+    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(MESSAGE.id)] * 2
+
+
+@pytest.mark.parametrize("behaviour", [doing.hangs, doing.hangs_up, doing.drips_status])
+def test_no_answer_twice_is_unknown_within_the_time_limit(provider: Provider, settings: Any, behaviour: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 0.4
+    provider.behave(behaviour)
+    begun = time.monotonic()
+    assert error().reason == Reason.NO_ANSWER
+    assert time.monotonic() - begun < 2
+    assert len(provider.asked) == 2
+
+
+@pytest.mark.parametrize("behaviour", [doing.drips_headers, doing.drips_body])
+def test_what_drips_behind_the_200_does_not_undo_it(provider: Provider, settings: Any, behaviour: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 0.4
+    provider.behave(behaviour)
+    begun = time.monotonic()
+    assert get_gateway().send(MESSAGE) == Accepted("", "200")
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("status", [302, 500])
+def test_a_body_without_end_is_cut(provider: Provider, status: int) -> None:
+    provider.behave(says(status, "x" * 1_000_000, Location="/elsewhere"))
+    assert len(str(error())) == 65_536
+
+
+def test_a_flood_is_not_read_until_the_time_is_up(provider: Provider, settings: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 5
+    provider.behave(doing.floods)
+    begun = time.monotonic()
+    assert error().reason == Reason.REFUSED
+    assert time.monotonic() - begun < 2
+
+
+def test_a_refused_connection_is_certainly_not_sent(provider: Provider) -> None:
+    provider.stop()
+    assert error().reason == Reason.UNREACHABLE
+
+
+def test_a_connection_is_tried_three_times(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider.stop()
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    error()
+    assert len(pauses) == 2
+
+
+def test_a_name_that_does_not_exist_is_certainly_not_sent(settings: Any) -> None:
+    settings.SMS_PROVIDER_URL = "http://sms.invalid/"
+    assert error().reason == Reason.UNREACHABLE
+
+
+@pytest.mark.parametrize("url", ["", "sms", "ftp://127.0.0.1/", "http://", "http://[::1/"])
+def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
+    settings.SMS_PROVIDER_URL = url
+    assert error().permanent
+
+
+def test_an_answer_without_tls_where_tls_is_expected_is_no_500(provider: Provider, settings: Any) -> None:
+    settings.SMS_PROVIDER_URL = provider.url.replace("http:", "https:")
+    assert error().reason == Reason.NO_ANSWER
+
+
+def test_a_key_beyond_latin_1_is_sent_as_utf_8(provider: Provider, settings: Any) -> None:
+    settings.SMS_API_KEY = "鑰匙"
+    get_gateway().send(MESSAGE)
+    assert provider.asked[0].headers["Authorization"].encode("latin-1").decode() == "Bearer 鑰匙"
+
+
+def test_health_asks_the_documented_path(provider: Provider) -> None:
+    assert get_gateway().health() == base.Health(reachable=True, detail="HTTP 200")
+    assert (provider.asked[0].method, provider.asked[0].path) == ("GET", "/sms/health")
+
+
+def test_health_of_a_broken_provider(provider: Provider) -> None:
+    provider.behave(says(503))
+    assert get_gateway().health() == base.Health(reachable=False, detail="HTTP 503")
+
+
+def test_health_of_a_hanging_provider_takes_two_seconds(provider: Provider) -> None:
+    provider.behave(doing.hangs)
+    begun = time.monotonic()
+    assert not get_gateway().health().reachable
+    assert time.monotonic() - begun < 3

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import translation
+
+from notifications.admin import COLOUR
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Status
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.tests.factories import make_customer, make_office
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:notifications_notificationhistory_changelist")
+
+
+@pytest.fixture
+def office() -> Client:
+    """Staff who may read messages and orders, no more; in English."""
+    user = make_office()
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_notificationhistory", "view_order"]))
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    return client
+
+
+def message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
+    return make_message(status, order=make_quiet_order(customer=make_customer(phone="0912-345-678")), **fields)
+
+
+def page(row: NotificationHistory) -> str:
+    return reverse("admin:notifications_notificationhistory_change", args=[row.pk])
+
+
+def again(row: NotificationHistory) -> str:
+    return reverse("admin:notifications_resend", args=[row.pk])
+
+
+def test_the_list_shows_what_became_of_each(office: Client) -> None:
+    row = message(status_reason="refused")
+    shown = office.get(LIST).content.decode()
+    assert str(row.order) in shown
+    assert "badge bad" in shown
+    assert "0912-***-678" in shown
+    assert "912345678" not in shown
+
+
+def test_the_list_takes_the_same_queries_for_any_length(office: Client) -> None:
+    counts = []
+    for _ in range(2):
+        message()
+        with CaptureQueriesContext(connection) as queries:
+            office.get(LIST)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("last_digits", ["678", "45678", "345-678", "0912-345-678"])
+def test_search_by_the_digits(office: Client, last_digits: str) -> None:
+    row, other = (
+        message(),
+        make_message(Status.FAILED, order=make_quiet_order(customer=make_customer(phone="0987654321"))),
+    )
+    shown = office.get(LIST, {"q": last_digits}).content.decode()
+    assert str(row.order) in shown
+    assert str(other.order) not in shown
+
+
+def test_search_by_order_number(office: Client) -> None:
+    row, other = message(), message()
+    shown = office.get(LIST, {"q": str(row.order)}).content.decode()
+    assert str(row.order) in shown
+    assert str(other.order) not in shown
+
+
+def test_the_page_masks_the_number(office: Client) -> None:
+    shown = office.get(page(message())).content.decode()
+    assert "0912-***-678" in shown
+    assert "912345678" not in shown
+
+
+def test_the_page_shows_the_whole_number_to_who_may_see_it(admin_client: Client) -> None:
+    assert "+886912345678" in admin_client.get(page(message())).content.decode()
+
+
+@pytest.mark.parametrize("path", ["add/", "{pk}/delete/"])
+def test_not_even_a_superuser_writes_history(admin_client: Client, path: str) -> None:
+    assert admin_client.get(LIST + path.format(pk=message().pk)).status_code == 403
+
+
+def test_not_even_a_superuser_changes_history(admin_client: Client) -> None:
+    assert admin_client.post(page(message()), {"status": "sent"}).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_button_sends_again_and_says_the_outcome(office: Client) -> None:
+    row = message()
+    answer = office.post(again(row), follow=True)
+    second = NotificationHistory.objects.get(resend_of=row)
+    assert answer.redirect_chain == [(page(second), 302)]
+    assert second.status == Status.SENT
+    assert "(1)" in [str(line) for line in answer.context["messages"]][0]
+    assert again(row) in office.get(page(row)).content.decode()
+
+
+def test_the_button_says_why_not(office: Client) -> None:
+    with translation.override("en"):
+        answer = office.post(again(message(Status.SUPPRESSED, status_reason="no_mobile")), follow=True)
+    assert [line.level_tag for line in answer.context["messages"]] == ["warning"]
+    assert Memory.outbox == []
+
+
+def test_the_button_is_no_link(office: Client) -> None:
+    assert office.get(again(message())).status_code == 405
+
+
+def test_the_button_of_a_message_that_is_none(office: Client) -> None:
+    assert office.post(again(NotificationHistory())).status_code == 404
+
+
+def test_staff_who_may_not_read_messages_send_none() -> None:
+    client, row = Client(), message()
+    client.force_login(make_office())
+    client.post(again(row))
+    assert not NotificationHistory.objects.filter(resend_of=row).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_action_sends_several(office: Client) -> None:
+    rows = [message(), message(), message(Status.SUPPRESSED, status_reason="opt_out")]
+    chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
+    answer = office.post(LIST, chosen, follow=True)
+    assert len(Memory.outbox) == 2
+    assert sorted(line.level_tag for line in answer.context["messages"]) == ["info", "warning"]
+
+
+def test_the_action_sends_no_more_than_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifications.admin.MOST_AT_ONCE", 1)
+    rows = [message(), message()]
+    chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
+    answer = office.post(LIST, chosen, follow=True)
+    assert [line.level_tag for line in answer.context["messages"]] == ["error"]
+    assert not NotificationHistory.objects.exclude(resend_of=None).exists()
+
+
+def test_an_orders_page_shows_its_messages(admin_client: Client) -> None:
+    row = message(Status.FAILED, status_reason="refused")
+    shown = admin_client.get(reverse("admin:orders_order_change", args=[row.order_id])).content.decode()
+    assert page(row) in shown
+    assert "badge bad" in shown
+
+
+def test_every_status_has_a_colour() -> None:
+    assert set(COLOUR) == set(Status)
+
+
+def test_a_year_that_has_none_after_it_is_no_500(office: Client) -> None:
+    assert office.get(LIST, {"created_at__year": "9999"}).status_code < 500

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Status
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_office, make_order
+
+pytestmark = pytest.mark.django_db
+
+
+def message(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
+    order = make_quiet_order(customer=make_customer(phone="0912-345-678"))
+    return make_message(status, **({"order": order} | fields))
+
+
+@pytest.mark.parametrize("role", ["driver", "customer", "none"])
+@pytest.mark.parametrize("path", ["", "{id}/", "statistics/"])
+def test_only_the_office_may_read(role: str, path: str) -> None:
+    found = make_api(role).get("notifications/" + path.format(id=message().pk))
+    assert found.status_code == 403
+
+
+@pytest.mark.parametrize("role", ["driver", "customer", "none", "anonymous"])
+def test_only_the_office_may_send_again(role: str) -> None:
+    row = message(Status.FAILED)
+    assert make_api(role).post(f"notifications/{row.pk}/resend/").status_code in (401, 403)
+    assert not NotificationHistory.objects.filter(resend_of=row).exists()
+
+
+def test_the_list_masks_the_number() -> None:
+    message()
+    (row,) = make_api("office").get("notifications/").json()["results"]
+    assert row["recipient"] == "0912-***-678"
+
+
+def test_one_message_is_masked_too_without_the_permission() -> None:
+    assert make_api("office").get(f"notifications/{message().pk}/").json()["recipient"] == "0912-***-678"
+
+
+def test_one_message_shows_the_whole_number_with_the_permission() -> None:
+    office = make_office()
+    office.user_permissions.add(Permission.objects.get(codename="view_full_number"))
+    assert Api(office).get(f"notifications/{message().pk}/").json()["recipient"] == "+886912345678"
+
+
+def test_the_list_takes_the_same_queries_for_any_length() -> None:
+    api, counts = make_api("office"), []
+    api.get("notifications/")
+    for number in (1, 2):
+        resent = message(Status.FAILED)
+        make_message(Status.SENT, order=resent.order, resend_of=resent)
+        with CaptureQueriesContext(connection) as queries:
+            assert api.get("notifications/").json()["count"] == 2 * number
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"status": "failed"}, 1),
+        ({"status": "failed,sent"}, 2),
+        ({"kind": Kind.ORDER_CONFIRMED}, 2),
+        ({"kind": Kind.ORDER_DELIVERED}, 0),
+        ({"created_at_from": "2026-11-23", "created_at_to": "2026-11-23"}, 1),
+        ({"created_at_to": "2026-11-22"}, 0),
+    ],
+)
+def test_the_list_can_be_filtered(query: dict[str, str], expected: int) -> None:
+    message(Status.FAILED)
+    message(created_at=timezone.make_aware(datetime(2026, 11, 23, 23, 59)))  # noqa: DTZ001  (made aware here)
+    NotificationHistory.objects.filter(status=Status.FAILED).update(created_at="2026-11-24T00:00+08:00")
+    assert make_api("office").get("notifications/", **query).json()["count"] == expected
+
+
+def test_the_list_can_be_filtered_by_order_and_customer() -> None:
+    row, _ = message(), message()
+    api = make_api("office")
+    assert api.get("notifications/", order=row.order_id).json()["count"] == 1
+    assert api.get("notifications/", customer=row.customer_id).json()["count"] == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"status": "lost"}, {"kind": "x"}, {"order": "x"}, {"order": 2**64}, {"created_at_from": "2026-02-30"}],
+)
+def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, Any]) -> None:
+    assert make_api("office").get("notifications/", **query).status_code == 400
+
+
+@pytest.mark.parametrize("query", [{"created_at_from": "0001-01-01"}, {"created_at_to": "9999-12-31"}])
+def test_a_day_at_the_end_of_time_is_no_500(query: dict[str, Any]) -> None:
+    assert make_api("office").get("notifications/", **query).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("pk", [uuid.uuid4(), "1", "x", "0" * 36, "-" * 36])
+def test_an_unknown_message_is_404(pk: Any) -> None:
+    assert make_api("office").get(f"notifications/{pk}/").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "post"])
+def test_history_is_not_written(method: str) -> None:
+    answer = getattr(make_api("office").client, method)(f"/api/v1/notifications/{message().pk}/", {})
+    assert answer.status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_resend_answers_with_the_outcome() -> None:
+    row, api = message(Status.FAILED), make_api("office")
+    answer = api.post(f"notifications/{row.pk}/resend/")
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["resend_of"]) == (200, "sent", str(row.pk))
+    assert answer["Sms-Outcome"] == "order_confirmed=sent"
+    assert NotificationHistory.objects.get(pk=body["id"]).requested_by == api.user
+    assert api.get(f"notifications/{row.pk}/").json()["resent_as"] == body["id"]
+    assert len(Memory.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_resend_is_a_409() -> None:
+    row, api = message(Status.FAILED), make_api("office")
+    api.post(f"notifications/{row.pk}/resend/")
+    answer = api.post(f"notifications/{row.pk}/resend/")
+    assert (answer.status_code, codes(answer)) == (409, [("already_resent", None)])
+    assert len(Memory.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_over_rest_says_what_became_of_the_sms() -> None:
+    answer = make_api("office").patch(f"orders/{make_order().pk}/status/", {"status": "confirmed"})
+    assert (answer.status_code, answer["Sms-Outcome"]) == (200, "order_confirmed=sent")
+
+
+def test_statistics() -> None:
+    today = timezone.localdate()
+    for status, gateway, segments in [("sent", "http", 1), ("delivered", "http", 2), ("failed", "http", 1),
+                                      ("unknown", "console", 1), ("suppressed", "", 0)]:  # fmt: skip
+        message(status, gateway=gateway, segments=segments)
+    message(created_at=timezone.now() - timedelta(days=40))
+    found = make_api("office").get("notifications/statistics/").json()
+    assert (found["to"], found["messages"], found["segments"], found["success_share"]) == (str(today), 5, 4, 0.5)
+    assert found["from"] == str(today - timedelta(days=29))
+    assert {"day": str(today), "gateway": "http", "status": "delivered", "messages": 1, "segments": 2} in found["days"]
+
+
+def test_statistics_count_taipeis_days() -> None:
+    message(created_at=datetime.fromisoformat("2026-11-22T16:00+00:00"))
+    message(created_at=datetime.fromisoformat("2026-11-22T15:59+00:00"))
+    found = make_api("office").get("notifications/statistics/", **{"from": "2026-11-23", "to": "2026-11-23"}).json()
+    assert (found["messages"], found["days"][0]["day"]) == (1, "2026-11-23")
+
+
+def test_statistics_of_nothing() -> None:
+    found = make_api("office").get("notifications/statistics/").json()
+    assert (found["messages"], found["segments"], found["success_share"], found["days"]) == (0, 0, None, [])
+
+
+@pytest.mark.parametrize("query", [{"from": "x"}, {"from": "2026-11-24", "to": "2026-11-23"}, {"from": "1999-01-01"}])
+def test_statistics_of_a_period_that_is_none(query: dict[str, str]) -> None:
+    assert make_api("office").get("notifications/statistics/", **query).status_code == 400
+
+
+def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("spectacular", "--urlconf", "notifications.urls", "--validate", "--fail-on-warn")
+    said = capsys.readouterr().out
+    assert "/notifications/{id}/resend/" in said

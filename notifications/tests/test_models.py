@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from notifications.models import LONGEST_SENDING, NotificationHistory
+from notifications.states import Reason, Status, Type
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.tests.factories import make_customer
+
+pytestmark = pytest.mark.django_db
+Rows = NotificationHistory.objects
+
+
+def test_a_move_writes_status_and_columns() -> None:
+    row = make_message(Status.SENDING)
+    assert row.move(Status.SENDING, Status.FAILED, status_reason=Reason.REFUSED)
+    found = Rows.get(pk=row.pk)
+    assert (found.status, found.status_reason) == (Status.FAILED, Reason.REFUSED)
+
+
+def test_a_move_from_another_status_changes_nothing() -> None:
+    row = make_message(Status.SENT)
+    assert not row.move(Status.SENDING, Status.FAILED, status_reason=Reason.REFUSED)
+    found = Rows.get(pk=row.pk)
+    assert (found.status, found.status_reason, row.status_reason) == (Status.SENT, "", "")
+
+
+def test_a_move_of_a_row_sent_again_since_changes_nothing() -> None:
+    row = make_message(Status.SENDING)
+    Rows.filter(pk=row.pk).update(attempts=2)
+    assert not row.move(Status.SENDING, Status.UNKNOWN)
+
+
+def test_due_are_those_that_need_not_wait() -> None:
+    now = timezone.now()
+    due = {make_message().pk, make_message(send_after=now - timedelta(seconds=1)).pk}
+    make_message(send_after=now + timedelta(hours=1))
+    make_message(Status.SENT)
+    assert {row.pk for row in Rows.due()} == due
+
+
+def test_interrupted_are_those_claimed_long_ago() -> None:
+    now = timezone.now()
+    dead = make_message(Status.SENDING, claimed_at=now - LONGEST_SENDING - timedelta(seconds=1))
+    make_message(Status.SENDING, claimed_at=now - LONGEST_SENDING + timedelta(seconds=30))
+    make_message(Status.SENT, claimed_at=now - timedelta(days=1))
+    assert list(Rows.interrupted()) == [dead]
+
+
+def test_one_automatic_message_an_order_kind_and_attempt() -> None:
+    row = make_message()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_message(order=row.order)
+    make_message(order=row.order, delivery_attempt=2)
+    make_message(order=row.order, resend_of=row)
+
+
+def test_words_for_people_hold_no_whole_number() -> None:
+    row = make_message(Status.SENT, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
+    assert str(row).endswith("0912-***-678")
+
+
+def test_an_address_is_shown_whole() -> None:
+    assert NotificationHistory(type=Type.EMAIL, recipient="a@example.org").masked_recipient == "a@example.org"

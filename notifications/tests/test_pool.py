@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from notifications.pool import Pool
+
+
+def test_results_come_back() -> None:
+    pool: Pool[int, int] = Pool(lambda n: n * 2, lambda: None, 3)
+    assert [future.result(5) for future in [pool.submit(n) for n in range(10)]] == [n * 2 for n in range(10)]
+
+
+def test_as_many_at_once_as_it_has_threads() -> None:
+    meeting = threading.Barrier(3)
+    pool: Pool[int, int] = Pool(lambda _: meeting.wait(5), lambda: None, 3)
+    assert sorted(future.result(5) for future in [pool.submit(n) for n in range(3)]) == [0, 1, 2]
+
+
+def test_an_error_is_the_callers_and_the_thread_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    pool: Pool[int, float] = Pool(lambda n: 1 / n, lambda: None, 1)
+    broken, fine = pool.submit(0), pool.submit(2)
+    assert isinstance(broken.exception(5), ZeroDivisionError)
+    assert fine.result(5) == 0.5
+    assert "The work on 0 failed" in caplog.text
+
+
+def test_drain_says_whether_all_is_done() -> None:
+    go = threading.Event()
+    pool: Pool[int, bool] = Pool(lambda _: go.wait(5), lambda: None, 1)
+    pool.submit(1)
+    assert not pool.drain(0.01)
+    go.set()
+    assert pool.drain(5)
+
+
+def test_a_thread_that_finds_nothing_to_do_rests_before_it_answers() -> None:
+    rested: list[str] = []
+    pool: Pool[int, int] = Pool(lambda n: n, lambda: rested.append(threading.current_thread().name), 1)
+    assert pool.submit(1).result(5) == 1
+    assert rested == ["sender-1"]
+
+
+def test_its_threads_hold_up_no_exit() -> None:
+    pool: Pool[int, None] = Pool(lambda _: time.sleep(5), lambda: None, 1)
+    pool.submit(1)
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("sender-"))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import transaction
+
+from notifications import queue, sender
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Kind
+from notifications.tests.factories import make_quiet_order
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_many_orders_of_one_transaction_are_handed_over_once() -> None:
+    orders = [make_order() for _ in range(3)]
+    with mock.patch.object(sender, "deliver") as deliver, transaction.atomic():
+        for order in orders:
+            order.transition_to(Status.CONFIRMED)
+    (call,) = deliver.call_args_list
+    assert set(call.args[0]) == set(NotificationHistory.objects.values_list("pk", flat=True))
+
+
+def test_a_rolled_back_change_tells_nobody() -> None:
+    order = make_order()
+    with pytest.raises(RuntimeError), transaction.atomic():
+        order.transition_to(Status.CONFIRMED)
+        raise RuntimeError
+    assert (NotificationHistory.objects.count(), Memory.outbox) == (0, [])
+
+
+def test_a_rolled_back_savepoint_tells_nobody_and_the_rest_goes_on() -> None:
+    first, undone, last = (make_order() for _ in range(3))
+    with transaction.atomic():
+        first.transition_to(Status.CONFIRMED)
+        with pytest.raises(RuntimeError), transaction.atomic():
+            undone.transition_to(Status.CONFIRMED)
+            raise RuntimeError
+        last.transition_to(Status.CONFIRMED)
+    assert {row.order_id for row in NotificationHistory.objects.filter(status="sent")} == {first.pk, last.pk}
+    assert len(Memory.outbox) == 2
+
+
+def test_a_savepoint_that_registered_first_takes_only_its_own_away() -> None:
+    undone, kept = make_order(), make_order()
+    with transaction.atomic():
+        with pytest.raises(RuntimeError), transaction.atomic():
+            undone.transition_to(Status.CONFIRMED)
+            raise RuntimeError
+        kept.transition_to(Status.CONFIRMED)
+    assert [row.order_id for row in NotificationHistory.objects.all()] == [kept.pk]
+    assert len(Memory.outbox) == 1
+
+
+def test_the_same_message_twice_in_an_attempt_is_one() -> None:
+    order = make_quiet_order()
+    for _ in range(2):
+        with transaction.atomic():
+            queue.put(order, Kind.ORDER_CONFIRMED)
+    assert (NotificationHistory.objects.count(), len(Memory.outbox)) == (1, 1)
+
+
+def test_a_broken_sender_fails_no_order(settings: Any) -> None:
+    order = make_order()
+    with mock.patch.object(sender, "submit", side_effect=RuntimeError("no threads")):
+        order.transition_to(Status.CONFIRMED)
+    assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
+    assert NotificationHistory.objects.get().status == "pending"

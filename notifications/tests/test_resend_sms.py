@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from notifications import messages
+from notifications.gateways.memory import Memory
+from notifications.management.commands.resend_sms import moment
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Reason, Status
+from notifications.tests import child
+from notifications.tests import provider as doing
+from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.provider import Provider, says, slow
+from orders.models import Order
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_customer, make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LONG_AGO = timezone.now() - timedelta(hours=1)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command; returns its exit code and what it said."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        try:
+            call_command("resend_sms", *arguments)
+        except SystemExit as ended:
+            return int(ended.code or 0), capsys.readouterr().out.strip()
+        return 0, capsys.readouterr().out.strip()
+
+    return run
+
+
+def test_it_asks_which(run: Any) -> None:
+    with pytest.raises(CommandError) as wrong:
+        run()
+    assert wrong.value.returncode == 2
+
+
+def test_nothing_owed_is_well(run: Any) -> None:
+    assert run("--failed", "--unknown", "--stuck") == (0, "sent 0, failed 0, unknown 0")
+
+
+def test_each_option_takes_its_own(run: Any) -> None:
+    for status in Status:
+        make_message(status, claimed_at=LONG_AGO, gateway="memory")
+    assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
+    assert run("--unknown") == (0, "sent 1, failed 0, unknown 0")
+    # One was pending and is sent; one was half sent, and nobody knows.
+    assert run("--stuck") == (1, "sent 1, failed 0, unknown 1")
+    assert len(Memory.outbox) == 3
+
+
+def test_what_was_sent_again_is_not_taken_twice(run: Any) -> None:
+    make_message(Status.FAILED)
+    assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
+    assert run("--failed") == (0, "sent 0, failed 0, unknown 0")
+
+
+def test_what_is_just_being_sent_is_not_stuck(run: Any) -> None:
+    make_message(Status.SENDING, claimed_at=timezone.now())
+    assert run("--stuck") == (0, "sent 0, failed 0, unknown 0")
+
+
+def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
+    provider.behave(says(500))
+    make_message(Status.FAILED)
+    assert run("--failed") == (1, "sent 0, failed 1, unknown 0")
+
+
+def test_a_fault_of_ours_is_exit_code_1_and_the_rest_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, fine = make_message(), make_message()
+    real = messages.render
+
+    def render(row: NotificationHistory) -> str:
+        if row == broken:
+            raise KeyError("a fault of ours")
+        return real(row)
+
+    monkeypatch.setattr(messages, "render", render)
+    assert run("--stuck") == (1, "sent 1, failed 0, unknown 0, broken 1")
+    assert [message.id for message in Memory.outbox] == [fine.pk]
+
+
+def test_what_is_no_longer_true_is_counted_and_no_failure(run: Any) -> None:
+    make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    assert run("--failed") == (0, "sent 0, failed 0, unknown 0, overtaken 1")
+
+
+def test_since_order_kind_and_limit_narrow(run: Any) -> None:
+    old, new = make_message(Status.FAILED, created_at=LONG_AGO), make_message(Status.FAILED)
+    assert run("--failed", "--since", "30m", "--order", str(old.order_id))[1].startswith("sent 0")
+    assert run("--failed", "--kind", Kind.ORDER_DELIVERED)[1].startswith("sent 0")
+    assert run("--failed", "--limit", "1")[1].startswith("sent 1")
+    assert [row.pk for row in NotificationHistory.objects.filter(resent_as=None, status="failed")] == [new.pk]
+    assert run("--failed", "--since", "2h", "--order", str(new.order), "--kind", new.kind)[1].startswith("sent 1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--since", "yesterday"], ["--since", "0001-01-01"], ["--since", "2026-02-30"], ["--order", "0000-0001"],
+     ["--order", "x"], ["--order", "9" * 30], ["--kind", "birthday"], ["--limit", "0"], ["--limit", "-1"],
+     ["--limit", "many"]],
+)  # fmt: skip
+def test_a_wrong_value_is_said_and_nothing_is_sent(run: Any, wrong: list[str]) -> None:
+    make_message(Status.FAILED)
+    with pytest.raises(CommandError):
+        run("--failed", *wrong)
+    assert Memory.outbox == []
+
+
+def test_times_are_taipeis_where_they_name_no_zone() -> None:
+    assert moment("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
+    assert moment("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
+    assert moment("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert abs(moment("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
+
+
+def test_a_dry_run_says_what_it_would_cost_and_changes_nothing(run: Any) -> None:
+    row = make_message(Status.FAILED, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
+    make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    before = list(NotificationHistory.objects.order_by("pk").values())
+    code, said = run("--failed", "--dry-run")
+    lines = said.splitlines()
+    assert (code, len(lines)) == (0, 3)
+    assert str(row.order) in lines[0]
+    assert "0912-***-678" in lines[0]
+    assert "overtaken" in lines[1]
+    assert list(NotificationHistory.objects.order_by("pk").values()) == before
+    assert Memory.outbox == []
+
+
+def test_killed_between_commit_and_send_the_row_is_found(run: Any, provider: Provider) -> None:
+    order = make_order()
+    killing = "import signal; sender.submit = lambda row: os.kill(os.getpid(), signal.SIGKILL)"
+    code, said = child.end(child.confirming(order.pk, killing))
+    assert (code, said) == (-signal.SIGKILL, "")
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
+    assert (NotificationHistory.objects.get(order=order).status, provider.asked) == (Status.PENDING, [])
+    assert run("--stuck") == (0, "sent 1, failed 0, unknown 0")
+    assert (NotificationHistory.objects.get(order=order).status, len(provider.asked)) == (Status.SENT, 1)
+
+
+def test_killed_while_sending_the_row_is_repeated_under_its_key(run: Any, provider: Provider) -> None:
+    provider.behave(doing.hangs, doing.ACCEPTS)
+    order = make_order()
+    process = child.confirming(order.pk)
+    wait_for(lambda: bool(provider.asked))
+    process.kill()
+    child.end(process)
+    row = NotificationHistory.objects.get(order=order)
+    assert row.status == Status.SENDING
+    NotificationHistory.objects.update(claimed_at=LONG_AGO)
+    assert run("--stuck") == (0, "sent 1, failed 0, unknown 0")
+    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(row.pk)] * 2
+
+
+def test_a_process_ends_while_its_provider_hangs(provider: Provider, settings: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS = 30, 0.2
+    provider.behave(doing.hangs)
+    process = child.confirming(make_order().pk)
+    wait_for(lambda: bool(provider.asked))
+    begun = time.monotonic()
+    code, _ = child.end(process)
+    assert code == 0
+    assert time.monotonic() - begun < 5
+    assert NotificationHistory.objects.get().status == Status.SENDING
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.PENDING, Status.UNKNOWN])
+def test_two_at_once_never_send_one_row_twice(provider: Provider, status: str) -> None:
+    provider.behave(slow(0.05))
+    rows = [make_message(status, gateway="http" if n % 2 else "console") for n in range(20)]
+    arguments = ["manage.py", "resend_sms", "--failed", "--stuck", "--unknown"]
+    ended = [child.end(process) for process in [child.start(*arguments) for _ in range(2)]]
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert len(provider.asked) == len(rows)
+    assert len({asked.headers["Idempotency-Key"] for asked in provider.asked}) == len(rows)
+    assert NotificationHistory.objects.filter(status=Status.SENT).count() == len(rows)
+
+
+def test_an_interrupted_sending_without_a_key_is_reported(run: Any) -> None:
+    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="memory")
+    assert run("--stuck") == (1, "sent 0, failed 0, unknown 1")
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from notifications import resending, sender
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Reason, Status
+from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.provider import Provider, says
+from orders.refusals import Refusal
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_office
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LONG_AGO = timezone.now() - timedelta(hours=1)
+
+
+def refusal(row: NotificationHistory) -> str:
+    with pytest.raises(Refusal) as refused:
+        resending.resend(row)
+    assert refused.value.status == 409
+    return refused.value.code
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.DELIVERED, Status.EXPIRED, Status.UNKNOWN])
+def test_it_is_sent_again_as_a_row_of_its_own(status: str) -> None:
+    office = make_office()
+    first = make_message(status)
+    second = resending.resend(first, by=office)
+    assert (second.status, second.resend_of, second.requested_by) == (Status.SENT, first, office)
+    assert (second.kind, second.order, second.delivery_attempt) == (first.kind, first.order, first.delivery_attempt)
+    assert [message.id for message in Memory.outbox] == [second.pk]
+    first.refresh_from_db()
+    assert first.status == status
+
+
+def test_a_second_time_is_refused() -> None:
+    row = make_message(Status.FAILED)
+    resending.resend(row)
+    assert refusal(row) == "already_resent"
+    assert len(Memory.outbox) == 1
+
+
+def test_the_newer_one_may_be_sent_again() -> None:
+    second = resending.resend(make_message(Status.FAILED))
+    assert resending.resend(second).resend_of == second
+
+
+def test_two_who_press_at_once_cost_one_sms() -> None:
+    row = make_message(Status.FAILED)
+    barrier = threading.Barrier(4)
+    codes: list[str] = []
+
+    def press() -> None:
+        mine = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
+        barrier.wait(5)
+        try:
+            resending.resend(mine)
+        except Refusal as refused:
+            codes.append(refused.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (codes, len(Memory.outbox)) == (["already_resent"] * 3, 1)
+
+
+def test_unknown_is_repeated_under_its_key_where_the_provider_knows_keys(provider: Provider) -> None:
+    row = make_message(Status.UNKNOWN, gateway="http", content="the first text")
+    again = resending.resend(row)
+    assert (again.pk, again.status, again.attempts) == (row.pk, Status.SENT, 2)
+    (asked,) = provider.asked
+    assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
+
+
+def test_unknown_at_another_provider_is_a_new_row(provider: Provider) -> None:
+    row = make_message(Status.UNKNOWN, gateway="mitake")
+    assert resending.resend(row).resend_of == row
+
+
+def test_unknown_that_was_sent_again_as_a_new_row_is_not_repeated(provider: Provider) -> None:
+    row = make_message(Status.UNKNOWN, gateway="http")
+    make_message(Status.FAILED, order=row.order, resend_of=row)
+    assert refusal(row) == "already_resent"
+    assert provider.asked == []
+
+
+def test_unknown_that_somebody_took_since_it_was_read_is_not_repeated(provider: Provider) -> None:
+    provider.behave(says(500))
+    row = make_message(Status.UNKNOWN, gateway="http")
+    stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
+    assert resending.resend(row).status == Status.UNKNOWN
+    assert refusal(stale) == "already_resent"
+    assert len(provider.asked) == 1
+
+
+def test_pending_is_sent_as_it_is() -> None:
+    row = make_message()
+    assert resending.resend(row).pk == row.pk
+    assert [message.id for message in Memory.outbox] == [row.pk]
+
+
+def test_what_is_being_sent_is_left_alone() -> None:
+    assert refusal(make_message(Status.SENDING, claimed_at=timezone.now())) == "being_sent"
+
+
+def test_a_sending_that_died_is_repeated_under_its_key(provider: Provider) -> None:
+    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
+    again = resending.resend(row)
+    assert (again.pk, again.status) == (row.pk, Status.SENT)
+    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(row.pk)]
+
+
+def test_a_sending_that_died_without_a_key_becomes_unknown() -> None:
+    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="memory")
+    assert refusal(row) == "interrupted"
+    row.refresh_from_db()
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.UNKNOWN, Reason.INTERRUPTED, [])
+
+
+def test_of_two_who_find_a_dead_sending_one_repeats_it(provider: Provider) -> None:
+    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
+    stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
+    resending.resend(row)
+    # Meanwhile it is being sent again, for so long that it too looks dead.
+    NotificationHistory.objects.update(status=Status.SENDING, claimed_at=LONG_AGO)
+    assert refusal(stale) == "already_resent"
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(Status.SUPPRESSED, Reason.NO_MOBILE), (Status.SUPPRESSED, Reason.OPT_OUT), (Status.CANCELLED, Reason.OVERTAKEN)],
+)
+def test_what_our_own_rules_held_back_is_refused_with_the_reason(status: str, reason: str) -> None:
+    assert refusal(make_message(status, status_reason=reason)) == reason
+
+
+def test_a_withdrawn_message_without_a_reason_is_refused() -> None:
+    assert refusal(make_message(Status.CANCELLED)) == "withdrawn"
+
+
+def test_what_is_no_longer_true_is_refused_and_stays_as_it_is() -> None:
+    row = make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    assert refusal(row) == Reason.OVERTAKEN
+    assert NotificationHistory.objects.filter(order=row.order).count() == 1
+
+
+def test_the_caller_waits_no_longer_than_told(settings: Any, provider: Provider) -> None:
+    from notifications.tests.provider import slow
+
+    settings.SMS_WAIT_SECONDS = 0.1
+    provider.behave(slow(0.5))
+    assert resending.resend(make_message(Status.FAILED)).status in (Status.PENDING, Status.SENDING)
+    assert sender.pool().drain(5)

@@ -1,0 +1,279 @@
+"""From a change of an order to what is known of its SMS, with a real provider and real commits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from notifications import rules, sender
+from notifications.gateways import base
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Reason, Status
+from notifications.tests import provider as doing
+from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.provider import Provider, says, slow
+from orders.models import Order
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_customer, make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def confirm(**customer: Any) -> NotificationHistory:
+    """Confirms an order; returns the row of its message."""
+    order = make_order(customer=make_customer(**customer))
+    order.transition_to(OrderStatus.CONFIRMED)
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
+    return NotificationHistory.objects.get(order=order)
+
+
+def seconds_of(work: Any) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+def test_accepted(provider: Provider) -> None:
+    row = confirm(phone="0912-345-678")
+    assert (row.status, row.status_reason, row.error_message) == (Status.SENT, "", "")
+    assert (row.provider_message_id, row.raw_status, row.gateway) == ("m-1", "200", "http")
+    assert (row.recipient, row.segments, row.attempts) == ("+886912345678", 1, 1)
+    assert row.sent_at and row.claimed_at and row.sent_at >= row.claimed_at  # noqa: PT018  (for the types)
+    assert provider.asked[0].body["message"] == row.content
+    assert provider.asked[0].headers["Idempotency-Key"] == str(row.pk)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_refused(provider: Provider, status: int) -> None:
+    provider.behave(says(status, "cannot send to 0912345678, key top-secret"))
+    row = confirm(phone="0912-345-678")
+    assert (row.status, row.status_reason, row.raw_status) == (Status.FAILED, Reason.REFUSED, str(status))
+    assert row.error_message == "cannot send to 0912-***-678, key ***"
+    assert (row.sent_at, len(provider.asked)) == (None, 1)
+
+
+def test_hanging_past_the_time_limit(provider: Provider, settings: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 0.3
+    provider.behave(doing.hangs)
+    row = confirm()
+    assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.NO_ANSWER)
+
+
+def test_connection_refused(provider: Provider) -> None:
+    provider.stop()
+    row = confirm()
+    assert (row.status, row.status_reason) == (Status.FAILED, Reason.UNREACHABLE)
+
+
+def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Provider, settings: Any) -> None:
+    settings.SMS_WAIT_SECONDS = 0.3
+    provider.behave(slow(0.9))
+    begun = time.monotonic()
+    row = confirm()
+    assert 0.3 <= time.monotonic() - begun < 0.8
+    assert row.status == Status.SENDING
+    assert sender.pool().drain(5)
+    row.refresh_from_db()
+    assert row.status == Status.SENT
+
+
+def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, settings: Any) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 2
+    settings.SMS_WAIT_SECONDS = 1
+    provider.behave(doing.hangs)
+    order, other = make_order(), make_quiet_order()
+    hanging = threading.Thread(target=in_thread(lambda: order.transition_to(OrderStatus.CONFIRMED)))
+    hanging.start()
+    while not provider.asked:
+        time.sleep(0.01)
+
+    def write() -> None:
+        other.notes = "後門"
+        other.save()
+
+    assert seconds_of(write) < 0.5
+    assert hanging.is_alive()
+    hanging.join()
+
+
+def in_thread(work: Any) -> Any:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    return run
+
+
+def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
+    provider.behave(slow(0.5))
+    order = make_order()
+    with sender.no_waiting():
+        assert seconds_of(lambda: order.transition_to(OrderStatus.CONFIRMED)) < 0.4
+    assert sender.pool().drain(5)
+    assert NotificationHistory.objects.get(order=order).status == Status.SENT
+
+
+def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None:
+    order = make_order()
+    barrier = threading.Barrier(2)
+
+    def clerk() -> None:
+        mine = Order.objects.get(pk=order.pk)
+        barrier.wait(5)
+        try:
+            mine.transition_to(OrderStatus.CONFIRMED)
+        except Exception as error:
+            refused.append(error)
+
+    refused: list[Exception] = []
+    threads = [threading.Thread(target=in_thread(clerk)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(refused), len(provider.asked), NotificationHistory.objects.count()) == (1, 1, 1)
+
+
+def test_many_senders_on_one_row_send_it_once() -> None:
+    row = make_message()
+    futures = [sender.submit(row.pk) for _ in range(20)]
+    outcomes = [future.result(10) for future in futures]
+    assert (len(Memory.outbox), len([found for found in outcomes if found])) == (1, 1)
+
+
+def test_a_landline_is_suppressed_visibly() -> None:
+    row = confirm(phone="02-2930-0016")
+    assert (row.status, row.status_reason, row.masked_recipient) == (Status.SUPPRESSED, Reason.NO_MOBILE, "02-***-016")
+    assert (Memory.outbox, row.attempts, row.segments) == ([], 0, 0)
+
+
+def test_a_mobile_in_the_second_number_is_used() -> None:
+    row = confirm(phone="02-2930-0016", phone2="0912-345-678")
+    assert (row.status, row.recipient) == (Status.SENT, "+886912345678")
+    assert [message.phone for message in Memory.outbox] == ["+886912345678"]
+
+
+def test_an_opt_out_is_suppressed() -> None:
+    row = confirm(sms_opt_out=True)
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.SUPPRESSED, Reason.OPT_OUT, [])
+
+
+def test_an_english_customer_is_told_in_english() -> None:
+    confirm(language="en")
+    assert "is confirmed for 11/23" in Memory.outbox[0].text
+
+
+def test_arriving_that_waited_too_long_is_cancelled() -> None:
+    row = make_message(order=make_quiet_order(OrderStatus.DELIVERED), kind="driver_arriving")
+    assert sender.deliver_one(row.pk) == row
+    row.refresh_from_db()
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.CANCELLED, Reason.OVERTAKEN, [])
+
+
+def test_the_text_is_what_is_true_when_it_is_sent() -> None:
+    order = make_quiet_order()
+    row = make_message(order=order)
+    order.time_slot = "evening"
+    order.save()
+    sender.deliver_one(row.pk)
+    assert Memory.outbox[0].text.endswith("11/23 晚上")
+
+
+def test_what_went_out_before_keeps_text_and_number_under_its_id() -> None:
+    row = make_message(attempts=1, content="the first text", recipient="+886987654321")
+    sender.deliver_one(row.pk)
+    assert [(m.id, m.text, m.phone) for m in Memory.outbox] == [(row.pk, "the first text", "+886987654321")]
+
+
+def test_what_went_out_before_stays_unknown_when_refused(provider: Provider) -> None:
+    provider.behave(says(500))
+    row = make_message(attempts=1, content="the first text", recipient="+886987654321")
+    sender.deliver_one(row.pk)
+    row.refresh_from_db()
+    assert (row.status, row.status_reason, row.attempts) == (Status.UNKNOWN, Reason.REFUSED, 2)
+
+
+def test_what_went_out_before_stays_unknown_when_overtaken() -> None:
+    row = make_message(
+        order=make_quiet_order(OrderStatus.DELIVERED), attempts=1, content="x", recipient="+886987654321"
+    )
+    sender.deliver_one(row.pk)
+    row.refresh_from_db()
+    assert (row.status, row.status_reason, row.recipient) == (Status.UNKNOWN, Reason.OVERTAKEN, "+886987654321")
+
+
+def test_a_row_that_does_not_exist_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    assert sender.deliver_one(NotificationHistory().pk) is None
+
+
+def test_a_row_that_is_to_wait_waits() -> None:
+    row = make_message(send_after=timezone.now() + timedelta(hours=1))
+    assert sender.deliver_one(row.pk) is None
+    assert Memory.outbox == []
+
+
+def test_a_gateway_that_breaks_leaves_unknown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*args: Any) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(Memory, "transmit", breaks)
+    row = confirm()
+    assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
+    assert row.error_message == "The gateway broke: KeyError."
+
+
+def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def transmit(self: Memory, message: base.Message) -> base.Accepted:
+        row = NotificationHistory.objects.get(pk=message.id)
+        assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
+        return base.Accepted("late")
+
+    monkeypatch.setattr(Memory, "transmit", transmit)
+    row = confirm()
+    assert (row.status, row.status_reason, row.provider_message_id) == (Status.SENT, "", "late")
+
+
+def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def transmit(self: Memory, message: base.Message) -> base.Accepted:
+        row = NotificationHistory.objects.get(pk=message.id)
+        assert row.move(Status.SENDING, Status.SENDING, attempts=row.attempts + 1)
+        return base.Accepted("late")
+
+    monkeypatch.setattr(Memory, "transmit", transmit)
+    row = confirm()
+    assert (row.status, row.provider_message_id, row.attempts) == (Status.SENDING, "", 2)
+    assert "was changed meanwhile" in caplog.text
+
+
+def test_no_log_holds_a_whole_number(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    confirm(phone="0912-345-678")
+    assert "0912-***-678" in caplog.text
+    ours = [record for record in caplog.records if not record.name.startswith("django.db")]
+    assert not [record for record in ours if "912345678" in record.getMessage().replace("-", "")]
+
+
+def test_outcomes_are_collected_for_who_waits() -> None:
+    with sender.collecting() as rows:
+        row = confirm()
+    assert [(found.pk, found.status) for found in rows] == [(row.pk, Status.SENT)]
+
+
+def test_rules_are_asked_when_the_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(rules, "against", asked.append)
+    row = confirm()
+    assert asked == [row]
