@@ -25,7 +25,7 @@ class Forms(HTMLParser):
         name, value = said.get("name") or "", said.get("value")
         if tag == "form":
             self.form = self.forms.setdefault(said.get("id") or said.get("action") or "", {})
-        elif tag == "select":
+        elif tag == "select" and "multiple" not in said:
             self.select, self.form[name] = name, ""
         elif tag == "option" and self.select and "selected" in said:
             self.form[self.select] = value or ""

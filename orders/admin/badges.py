@@ -1,0 +1,66 @@
+"""What lists show of an order, a word in a colour or a number made fit for a list."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
+
+from orders import phones
+from orders.models import Order, Priority
+from orders.states import Status
+
+# Class of `orders/static/orders/admin.css`; a message has the same.
+COLOUR = {
+    Status.PENDING: "waiting", Status.CONFIRMED: "plain", Status.ASSIGNED: "plain", Status.DELIVERING: "moving",
+    Status.ARRIVING: "moving", Status.DELIVERED: "good", Status.FAILED: "bad", Status.CANCELLED: "over",
+}  # fmt: skip
+
+
+def badge(status: str) -> SafeString:
+    known = Status(status)
+    return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+
+
+def money(amount: int | None) -> str:
+    return "–" if amount is None else f"NT$ {amount:,}"
+
+
+class OrderColumns:
+    """The columns of the list of orders."""
+
+    @admin.display(description=_("status"), ordering="status")
+    def badge(self, order: Order) -> str:
+        if order.priority != Priority.URGENT:
+            return badge(order.status)
+        urgent = Priority.URGENT.label
+        return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), urgent)
+
+    @admin.display(description=_("customer"), ordering="customer__name")
+    def who(self, order: Order) -> str:
+        phone = phones.mask(order.customer.phone or order.customer.phone2)
+        return format_html('{}<br><span class="narrow">{}</span>', order.customer.name, phone)
+
+    @admin.display(description=_("items"))
+    def items_in_short(self, order: Order) -> str:
+        return ", ".join(f"{item.product.cylinder_kg}kg×{item.quantity}" for item in order.items.all())
+
+    @admin.display(description=_("amount due"), ordering="amount_due")
+    def amount(self, order: Order) -> str:
+        return money(order.amount_due)
+
+    @admin.display(description=_("when"), ordering="scheduled_date")
+    def when(self, order: Order) -> str:
+        day = f"{order.scheduled_date:%m/%d}"
+        return format_html('{}<br><span class="narrow">{}</span>', day, order.get_time_slot_display())
+
+    @admin.display(description=_("driver, route"), ordering="driver__name")
+    def with_whom(self, order: Order) -> str:
+        return format_html("{}<br>{}", order.driver or "–", order.route or "")
+
+    @admin.display(description=_("age"), ordering="created_at")
+    def age(self, order: Order) -> str:
+        return timesince(order.created_at, timezone.now(), depth=1)

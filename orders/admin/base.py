@@ -1,0 +1,174 @@
+"""What the office's pages share: nothing is deleted, a refusal is an error of the form, nonsense is no 500."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from orders import phones
+from orders.models import Actor, Source
+from orders.models.fields import PhoneField
+from orders.refusals import Refusal
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.functional import Promise
+
+    ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
+
+# What a page may change with one click; Django takes at most 1,000 fields in one form.
+MOST_AT_ONCE = 500
+STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
+LONGEST_ID = 18  # digits; more do not fit the column
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who asks; the admin lets only signed-in staff in."""
+    return cast("User", request.user)
+
+
+def actor(request: HttpRequest) -> Actor:
+    return Actor(by=user_of(request), source=Source.ADMIN)
+
+
+def is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Above a form: at once (`posts`), or a link to a page that asks first."""
+
+    label: str | Promise
+    url: str
+    posts: bool = True
+    hidden: dict[str, Any] = field(default_factory=dict)
+
+
+class HouseForm(ModelForm):
+    """Shown again with the refusal, where the house refused what it said."""
+
+    refusal: Refusal | None = None
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.refusal is not None:
+            attr = self.refusal.attr
+            self.add_error(attr if attr in self.fields else None, str(self.refusal))
+        return cleaned
+
+
+class PhoneText(forms.CharField):
+    """A stored number is shown as people read it."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return phones.display(value) if STORED_PHONE.fullmatch(value or "") else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class HouseChangeList(ChangeList):
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except (ValueError, OverflowError) as error:  # the year 9999 has none after it
+            raise IncorrectLookupParameters(error) from error
+
+
+class HouseAdmin(ModelAdmin):
+    form = HouseForm
+    list_per_page = 50
+    # Counting a whole table to show how much a filter leaves out is not worth its price.
+    show_full_result_count = False
+    formfield_overrides = {PhoneField: {"form_class": PhoneText}}
+    change_form_template = "admin/house_change_form.html"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not even a superuser: what is no longer wanted is cancelled or deactivated."""
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return HouseChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """For a change the row is held, so that the form is applied to what is there and not to what was read."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            found.refresh_from_db(from_queryset=self.model._default_manager.select_for_update())
+        return found
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"refusal": getattr(request, "refusal", None)})
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A refusal takes back all of the change; the same form then says it."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Refusal as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        obj = context.get("original")
+        may = obj is not None and self.has_change_permission(request, obj)
+        context["buttons"] = self.buttons(request, obj) if may else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Sequence[Button]:
+        """What may be done to `obj` besides saving the form, by who may change it."""
+        return ()
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if len(chosen) > MOST_AT_ONCE or not all(map(is_id, chosen)):
+            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
+            return None
+        return super().response_action(request, queryset)
+
+    def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
+        """The ids of the rows of an action; none, and a message, where they are too many."""
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        if len(ids) <= MOST_AT_ONCE:
+            return ids
+        said = gettext("At most %d at once; nothing was changed. Please select fewer.") % MOST_AT_ONCE
+        self.message_user(request, said, messages.ERROR)
+        return []
+
+
+class Deactivation(HouseAdmin):
+    """For rows with `is_active`."""
+
+    actions = ("deactivate",)
+
+    @admin.action(description=_("Deactivate"), permissions=["change"])
+    @transaction.atomic
+    def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """One by one, so that everyone who listens hears of it."""
+        chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
+        for row in chosen.order_by("pk").select_for_update():
+            row.is_active = False
+            row.save(update_fields=["is_active"])
+            self.log_change(request, row, [{"changed": {"fields": ["is_active"]}}])
+            self.deactivated(request, row)
+
+    def deactivated(self, request: HttpRequest, row: Any) -> None:
+        """Says what is to be known of a row that was deactivated."""
+        self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)

@@ -1,0 +1,130 @@
+"""Drivers, each made together with the account he or she signs in with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxLengthValidator
+from django.db import transaction
+from django.db.models import Count, Q
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from orders import accounts, phones
+from orders.admin.base import Button, Deactivation, HouseForm, user_of
+from orders.admin.sign_in import mail_link, show_password
+from orders.models import Driver
+from orders.states import OPEN
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+FIELDS = ("name", "phone", "vehicle_plate", "is_active")
+
+
+class NewDriverForm(HouseForm):
+    username = forms.CharField(
+        label=_("account name"),
+        validators=[User.username_validator, MaxLengthValidator(accounts.LONGEST_USERNAME)],
+        help_text=_("To sign in with: letters, digits and @ . + - _"),
+    )
+    email = forms.EmailField(
+        label=_("e-mail"),
+        required=False,
+        help_text=_("The link to set a password goes there. Without one, a password is shown to you once."),
+    )
+
+
+@admin.register(Driver)
+class DriverAdmin(Deactivation):
+    list_display = ("name", "masked_phone", "vehicle_plate", "user", "open_orders", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("user",)
+    search_fields = ("name", "vehicle_plate", "user__username")
+    readonly_fields = ("account",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Driver]:
+        drivers: QuerySet[Driver] = super().get_queryset(request)
+        return drivers.annotate(undone=Count("orders", filter=Q(orders__status__in=OPEN)))
+
+    def get_form(self, request: HttpRequest, obj: Driver | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewDriverForm} | kwargs))
+
+    def get_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
+        return (*FIELDS, "account") if obj else ("username", "email", *FIELDS)
+
+    def save_model(self, request: HttpRequest, obj: Driver, form: Any, change: bool) -> None:
+        if not change:
+            self.give_account(request, obj, form.cleaned_data["username"], form.cleaned_data["email"])
+        super().save_model(request, obj, form, change)
+        if change and not obj.is_active:
+            self.warn_of_orders(request, obj)
+
+    def give_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
+        password = accounts.new_password()
+        driver.user = accounts.make(username, email, driver.name, password)
+        after = partial(mail_link, request, self, driver.user)
+        if not email:
+            after = partial(show_password, request, self, driver.user, password)
+        transaction.on_commit(after)
+
+    def deactivated(self, request: HttpRequest, row: Driver) -> None:
+        super().deactivated(request, row)
+        self.warn_of_orders(request, row)
+
+    def warn_of_orders(self, request: HttpRequest, driver: Driver) -> None:
+        if count := driver.orders.open().count():
+            said = ngettext(
+                "%(name)s still has %(count)d open order: please give it to another driver.",
+                "%(name)s still has %(count)d open orders: please give them to another driver.",
+                count,
+            )
+            self.message_user(request, said % {"name": driver.name, "count": count}, messages.WARNING)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.password_view)
+        return [path("<int:pk>/password/", view, name="orders_driver_password"), *super().get_urls()]
+
+    def buttons(self, request: HttpRequest, obj: Driver) -> Sequence[Button]:
+        label = _("Send the link to set a password") if obj.user.email else _("Make a new password")
+        may = accounts.may_manage(user_of(request), obj.user)
+        return [Button(label, reverse("admin:orders_driver_password", args=[obj.pk]))] if may else []
+
+    @method_decorator(require_POST)
+    def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        driver = get_object_or_404(Driver.objects.select_related("user"), pk=pk)
+        user = driver.user
+        if not self.has_change_permission(request, driver) or not accounts.may_manage(user_of(request), user):
+            raise PermissionDenied
+        if user.email:
+            mail_link(request, self, user)
+        else:
+            password = accounts.new_password()
+            user.set_password(password)
+            user.save(update_fields=["password"])
+            show_password(request, self, user, password)
+        return redirect("admin:orders_driver_change", pk)
+
+    @admin.display(description=_("telephone"))
+    def masked_phone(self, driver: Driver) -> str:
+        return phones.mask(driver.phone)
+
+    @admin.display(description=_("open orders"))
+    def open_orders(self, driver: Any) -> int:
+        return int(driver.undone)
+
+    @admin.display(description=_("account"))
+    def account(self, driver: Driver) -> str:
+        return f"{driver.user.username} {driver.user.email}".strip()

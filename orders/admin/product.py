@@ -1,0 +1,102 @@
+"""Products: what is sold, for how much, and how many are in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxValueValidator
+from django.db import transaction
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from orders.admin.asking import ask
+from orders.admin.base import Button, Deactivation
+from orders.models import Product
+from orders.refusals import Refusal
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+MOST = {"price": 10_000_000, "low_stock_threshold": 1_000_000, "cylinder_kg": 1_000}
+MOST_STOCK = 1_000_000
+
+
+class StockForm(forms.Form):
+    cylinders = forms.IntegerField(
+        label=_("Cylinders to add"),
+        min_value=-MOST_STOCK,
+        max_value=MOST_STOCK,
+        help_text=_("Negative to take away: -3 when three are missing."),
+    )
+    note = forms.CharField(label=_("Note"), max_length=200)
+
+    def clean_cylinders(self) -> int:
+        cylinders: int = self.cleaned_data["cylinders"]
+        if cylinders == 0:
+            raise ValidationError(_("Zero corrects nothing."))
+        return cylinders
+
+
+@admin.register(Product)
+class ProductAdmin(Deactivation):
+    list_display = ("name", "code", "cylinder_kg", "price", "stock_level", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("name", "code", "aliases")
+    fields = ("code", "name", "aliases", "cylinder_kg", "price", "stock", "low_stock_threshold", "is_active")
+    # Deliveries change it while a form is open: it is corrected by a difference.
+    readonly_fields = ("stock",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in MOST:
+            field.validators.append(MaxValueValidator(MOST[db_field.name]))
+        return field
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.stock_view)
+        return [path("<int:pk>/stock/", view, name="orders_product_stock"), *super().get_urls()]
+
+    def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:
+        return [Button(_("Correct the stock"), reverse("admin:orders_product_stock", args=[obj.pk]), posts=False)]
+
+    def stock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        product = get_object_or_404(Product, pk=pk)
+        if not self.has_change_permission(request, product):
+            raise PermissionDenied
+        form, back = StockForm(request.POST or None), reverse("admin:orders_product_change", args=[pk])
+        if form.is_valid():
+            try:
+                self.correct(request, product, **form.cleaned_data)
+            except Refusal as refusal:
+                form.add_error("cylinders", str(refusal))
+            else:
+                return redirect(back)
+        subjects = [f"{product}: {product.stock}"]
+        return ask(request, self, title=gettext("Correct the stock"), form=form, subjects=subjects, back=back)
+
+    @transaction.atomic
+    def correct(self, request: HttpRequest, product: Product, cylinders: int, note: str) -> None:
+        Product.add_stock(product.pk, cylinders)
+        product.refresh_from_db()
+        if abs(product.stock) > MOST_STOCK:
+            raise Refusal("stock_too_large", _("A stock lies within ±%d.") % MOST_STOCK, attr="cylinders")
+        words = {"cylinders": f"{cylinders:+d}", "stock": product.stock}
+        said = gettext("Stock corrected by %(cylinders)s, now %(stock)d.") % words
+        self.log_change(request, product, f"{said} {note}")
+        self.message_user(request, said, messages.SUCCESS)
+
+    @admin.display(description=_("stock"), ordering="stock")
+    def stock_level(self, product: Product) -> str:
+        if product.stock >= product.low_stock_threshold:
+            return str(product.stock)
+        return format_html('<span class="badge bad">{}</span>', product.stock)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from orders.models import Customer
+from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
+from orders.tests.factories import make_customer, make_office, make_order, make_user
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:orders_customer_changelist")
+
+
+def account(customer: Customer, step: str) -> str:
+    return reverse("admin:orders_customer_account", args=[customer.pk, step])
+
+
+def press(customer: Customer, step: str) -> Any:
+    browser = sign_in(make_office(), group="office")
+    return browser.post(account(customer, step), {})
+
+
+@pytest.mark.parametrize("term", ["洪", "仁愛", "345678", "0934-345"])
+def test_search_finds_by_name_address_and_telephone(office: Browser, term: str) -> None:
+    make_customer(name="洪先生", phone="0934-345-678", address="台北市大安區仁愛路1號")
+    make_customer(name="別人")
+    shown = office.get(LIST, q=term)
+    assert "洪先生" in shown
+    assert "別人" not in shown
+
+
+def test_list_masks_the_telephone(office: Browser) -> None:
+    make_customer(phone="0912-345-678")
+    shown = office.get(LIST)
+    assert "0912-***-678" in shown
+    assert "912345678" not in shown
+
+
+def test_list_takes_the_same_queries_for_any_length(office: Browser, django_assert_max_num_queries: Any) -> None:
+    for _ in range(5):
+        make_customer(user=make_user())
+    office.get(LIST)
+    with django_assert_max_num_queries(9):
+        office.get(LIST)
+
+
+def test_page_leads_to_recent_orders(office: Browser) -> None:
+    customer = make_customer()
+    orders = [make_order(customer=customer) for _ in range(11)]
+    shown = office.get(change("customer", customer.pk))
+    assert change("order", orders[0].pk) not in shown
+    assert all(change("order", order.pk) in shown for order in orders[1:])
+
+
+def test_page_leads_to_all_orders_of_the_customer(office: Browser) -> None:
+    order, other = make_order(), make_order()
+    (link,) = re.findall(r'href="([^"]*customer__id__exact[^"]*)"', office.get(change("customer", order.customer_id)))
+    shown = office.get(link)
+    assert order.order_number in shown
+    assert other.order_number not in shown
+
+
+@pytest.mark.django_db(transaction=True)
+def test_account_is_made_with_the_e_mail_and_a_link_to_set_the_password() -> None:
+    customer = make_customer(name="王小姐", email="Wang@example.com", language="en")
+    answer = press(customer, "open")
+    customer.refresh_from_db()
+    user = User.objects.get(username="wang@example.com")
+    assert (customer.user, user.email, user.is_staff) == (user, "wang@example.com", False)
+    assert [level for level, _ in told(answer)] == ["success"]
+    (sent,) = mail.outbox
+    assert sent.to == ["wang@example.com"]
+    assert "You have the account “wang@example.com”" in str(sent.body)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_link_of_a_new_account_sets_the_password() -> None:
+    customer = make_customer(email="wang@example.com")
+    press(customer, "open")
+    (link,) = re.findall(r"http://testserver(/\S+)", str(mail.outbox[0].body))
+    client = Client(headers={"accept-language": "en"})
+    page = client.get(link, follow=True)
+    said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
+    client.post(page.redirect_chain[-1][0], said)
+    assert client.login(username="wang@example.com", password="gas for the home")
+
+
+@pytest.mark.parametrize(
+    ("email", "said"), [("", "no e-mail"), ("a" * 140 + "@example.com", "too long"), ("taken@example.com", "already")]
+)
+def test_account_that_cannot_be_made_says_why(email: str, said: str) -> None:
+    make_user(username="taken", email="Taken@example.com", is_staff=True)
+    customer = make_customer(email=email)
+    answer = press(customer, "open")
+    assert said in told(answer)[0][1]
+    assert Customer.objects.get(pk=customer.pk).user is None
+    assert mail.outbox == []
+
+
+def test_account_is_made_once() -> None:
+    customer = make_customer(email="wang@example.com", user=make_user())
+    assert told(press(customer, "open")) == [("error", "This customer has an account already.")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_that_cannot_be_sent_is_told() -> None:
+    customer = make_customer(email="wang@example.com")
+    with mock.patch("orders.accounts.send_mail", side_effect=ConnectionRefusedError):
+        answer = press(customer, "open")
+    assert [level for level, _ in told(answer)] == ["error"]
+    assert Customer.objects.get().user is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_link_is_sent_again() -> None:
+    press(make_customer(user=make_user(email="wang@example.com")), "link")
+    assert [message.to for message in mail.outbox] == [["wang@example.com"]]
+
+
+@pytest.mark.parametrize("step", ["link", "close"])
+def test_without_an_account_there_is_nothing_to_do(step: str) -> None:
+    assert told(press(make_customer(), step)) == [("error", "This customer has no account.")]
+
+
+def test_link_needs_an_e_mail_of_the_account() -> None:
+    customer = make_customer(user=make_user())
+    assert told(press(customer, "link")) == [("error", "This account has no e-mail or is not active.")]
+
+
+def test_account_unlinked_signs_in_no_more() -> None:
+    user = make_user()
+    customer = make_customer(user=user)
+    press(customer, "close")
+    user.refresh_from_db()
+    assert (Customer.objects.get().user, user.is_active) == (None, False)
+
+
+def test_page_offers_what_fits(office: Browser) -> None:
+    without, having = make_customer(), make_customer(user=make_user())
+    offered = [set(Forms(office.get(change("customer", row.pk))).forms) for row in (without, having)]
+    assert account(without, "open") in offered[0]
+    assert {account(having, "link"), account(having, "close")} <= offered[1]
+    assert account(having, "open") not in offered[1]
+
+
+def test_account_needs_a_post_and_the_right(office: Browser) -> None:
+    customer = make_customer(email="wang@example.com")
+    office.get(account(customer, "open"), status=405)
+    user = make_office()
+    user.user_permissions.set(Permission.objects.filter(codename="view_customer"))
+    assert sign_in(user).post(account(customer, "open"), {}).status_code == 403
+    assert Customer.objects.get().user is None
+
+
+def test_step_that_does_not_exist_is_not_found(office: Browser) -> None:
+    assert office.post(account(make_customer(), "nonsense"), {}).status_code == 404

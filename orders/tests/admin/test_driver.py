@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.urls import reverse
+
+from orders.models import Driver
+from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
+from orders.tests.factories import make_driver, make_office, make_order, make_user
+
+pytestmark = pytest.mark.django_db
+LIST, ADD = reverse("admin:orders_driver_changelist"), reverse("admin:orders_driver_add")
+
+
+def hire(office: Browser, **fields: str) -> Any:
+    said = {"username": "chen", "email": "", "name": "陳志明", "phone": "0911-222-333", "vehicle_plate": "AKT-2301"}
+    return office.post(ADD, office.form(ADD, "driver_form") | said | fields)
+
+
+def office_that_commits() -> Browser:
+    return sign_in(make_office(), group="office")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_driver_has_an_account_and_a_link_by_mail() -> None:
+    hire(office_that_commits(), email="chen@example.com")
+    driver = Driver.objects.get()
+    assert (driver.name, driver.user.username, driver.user.is_staff) == ("陳志明", "chen", False)
+    (sent,) = mail.outbox
+    assert sent.to == ["chen@example.com"]
+    assert "/accounts/password/set/" in str(sent.body)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
+    browser = office_that_commits()
+    ((_, said),) = (line for line in told(hire(browser)) if line[0] == "warning")
+    (password,) = re.findall(r"its password “([^”]+)”", said)
+    assert User.objects.get(username="chen").check_password(password)
+    assert password not in browser.get(LIST)
+    assert mail.outbox == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"username": "taken"}, "There is an account “taken” already"),
+        ({"username": "a b"}, "Enter a valid username"),
+        ({"username": "a" * 151}, "at most 150"),
+        ({"email": "nonsense"}, "valid email"),
+        ({"name": ""}, "required"),
+        ({"phone": "123"}, "not a telephone number"),
+    ],
+)
+def test_new_driver_that_cannot_be_leaves_no_account(office: Browser, wrong: dict[str, str], said: str) -> None:
+    make_user(username="taken")
+    before = User.objects.count()
+    assert said in "".join(errors(hire(office, **wrong)))
+    assert (Driver.objects.count(), User.objects.count()) == (0, before)
+
+
+def test_account_of_a_driver_is_not_exchanged(office: Browser) -> None:
+    driver = make_driver()
+    path = change("driver", driver.pk)
+    office.post(path, office.form(path, "driver_form") | {"name": "新名", "user": make_user().pk})
+    after = Driver.objects.get()
+    assert (after.name, after.user) == ("新名", driver.user)
+
+
+def test_list_counts_open_orders(office: Browser) -> None:
+    driver = make_driver()
+    for status in ("assigned", "delivering", "delivered"):
+        make_order(status, driver=driver)
+    assert '<td class="field-open_orders">2</td>' in office.get(LIST)
+
+
+@pytest.mark.parametrize("by", ["form", "action"])
+def test_driver_who_leaves_with_open_orders_is_told(office: Browser, by: str) -> None:
+    driver = make_driver(name="陳志明")
+    make_order("assigned", driver=driver)
+    path = change("driver", driver.pk)
+    form = office.form(path, "driver_form")
+    del form["is_active"]
+    if by == "form":
+        answer = office.post(path, form)
+    else:
+        answer = office.post(LIST, {"action": "deactivate", "_selected_action": [driver.pk]})
+    assert ("warning", "陳志明 still has 1 open order: please give it to another driver.") in told(answer)
+    assert not Driver.objects.get().is_active
+
+
+def password(driver: Driver) -> str:
+    return reverse("admin:orders_driver_password", args=[driver.pk])
+
+
+def test_new_password_is_shown_where_there_is_no_e_mail(office: Browser) -> None:
+    driver = make_driver()
+    assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
+    ((_, said),) = told(office.post(password(driver), {}))
+    (shown,) = re.findall(r"its password “([^”]+)”", said)
+    driver.user.refresh_from_db()
+    assert driver.user.check_password(shown)
+
+
+def test_link_is_mailed_where_there_is_an_e_mail(office: Browser) -> None:
+    driver = make_driver(user=make_user(email="chen@example.com"))
+    office.post(password(driver), {})
+    driver.user.refresh_from_db()
+    assert driver.user.check_password("correct horse")
+    assert [message.to for message in mail.outbox] == [["chen@example.com"]]
+
+
+def test_password_of_a_superuser_is_not_the_offices_to_make(office: Browser) -> None:
+    driver = make_driver(user=make_user(is_superuser=True))
+    assert password(driver) not in office.get(change("driver", driver.pk))
+    assert office.post(password(driver), {}).status_code == 403
+    driver.user.refresh_from_db()
+    assert driver.user.check_password("correct horse")
+
+
+def test_password_needs_a_post_and_the_right(office: Browser) -> None:
+    driver = make_driver()
+    office.get(password(driver), status=405)
+    assert sign_in(make_office()).post(password(driver), {}).status_code == 403

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from orders.models.moves import Proof
+from orders.tests.admin.browser import Browser, change
+from orders.tests.factories import make_office, make_order
+
+pytestmark = pytest.mark.django_db
+
+
+def test_history_says_who_what_why_and_from_where(office: Browser) -> None:
+    order = make_order()
+    order.transition_to("cancelled", by=make_office(first_name="林會計"), source="rest", reason="客戶改日再訂")
+    shown = office.get(change("order", order.pk))
+    for text in ("林會計", "客戶改日再訂", "API", "badge waiting", "badge over"):
+        assert text in shown, text
+
+
+def test_proof_of_delivery_is_shown(office: Browser) -> None:
+    order = make_order("arriving")
+    order.transition_to("delivered", proof=Proof("qr_code", ["CYL789"]))
+    shown = office.get(change("order", order.pk))
+    assert "CYL789" in shown
+    assert "QR code" in shown
+
+
+def test_history_is_not_written_by_hand(office: Browser) -> None:
+    order = make_order("confirmed")
+    path = change("order", order.pk)
+    said = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
+    office.post(path, office.form(path, "order_form") | said)
+    assert [(row.to_status, row.reason) for row in order.history.all()] == [("pending", ""), ("confirmed", "測試")]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from orders.models import Order
+from orders.states import MOVES, Role, Status, moves_from
+from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
+from orders.tests.factories import make_driver, make_office, make_order
+
+pytestmark = pytest.mark.django_db
+
+
+def move(order: Order, to: str) -> str:
+    return reverse("admin:orders_order_move", args=[order.pk, to])
+
+
+@pytest.mark.parametrize("status", Status)
+def test_page_offers_what_the_status_allows_and_no_more(office: Browser, status: Status) -> None:
+    order = make_order(status)
+    shown = office.get(change("order", order.pk))
+    allowed = set(moves_from(status, {Role.OFFICE}))
+    assert {to for to in Status if f'"{move(order, to)}"' in shown} == allowed
+
+
+@pytest.mark.parametrize(("before", "to"), MOVES)
+def test_every_move_of_the_office_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
+    order = make_order(before)
+    asked = Forms(office.get(move(order, to))).forms[""]
+    said = asked | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
+    answer = office.post(move(order, to), said)
+    order.refresh_from_db()
+    assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
+    last = order.history.last()
+    assert last is not None
+    assert (last.by, last.source) == (answer.context["user"], "admin")
+
+
+def test_button_that_asks_nothing_moves_at_once(office: Browser) -> None:
+    order = make_order()
+    button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
+    answer = office.post(move(order, "confirmed"), button)
+    assert ("success", f"{order} is now “Confirmed”.") in told(answer)
+    assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
+
+
+def test_get_only_asks(office: Browser) -> None:
+    order = make_order()
+    office.get(move(order, "confirmed"))
+    assert Order.objects.get(pk=order.pk).version == 1
+
+
+def test_move_without_a_reason_asks_for_it(office: Browser) -> None:
+    order = make_order()
+    answer = office.post(move(order, "cancelled"), {"version": 1, "reason": " "})
+    assert "This field is required." in answer.content.decode()
+    assert Order.objects.get(pk=order.pk).status == Status.PENDING
+
+
+def test_amount_collected_is_kept(office: Browser) -> None:
+    order = make_order("arriving")
+    office.post(move(order, "delivered"), {"version": order.version, "amount_collected": 500})
+    assert Order.objects.get(pk=order.pk).amount_collected == 500
+
+
+@pytest.mark.parametrize(
+    ("before", "to"),
+    [("pending", "confirmed"), ("confirmed", "assigned"), ("arriving", "delivered"), ("pending", "cancelled")],
+)
+def test_page_opened_earlier_moves_nothing(office: Browser, before: str, to: str) -> None:
+    order = make_order(before)
+    opened = Forms(office.get(move(order, to))).forms[""] | {"reason": "客戶來電", "driver": make_driver().pk}
+    order.notes = "改地址"
+    order.save()
+    answer = office.post(move(order, to), opened)
+    assert "Someone else changed this order" in told(answer)[0][1]
+    assert Order.objects.get(pk=order.pk).status == before
+
+
+def test_move_that_is_not_allowed_is_told(office: Browser) -> None:
+    order = make_order()
+    answer = office.post(move(order, "arriving"), {"version": 1})
+    assert told(answer) == [("error", f"{order}: An order that is “Pending” cannot become “Arriving”.")]
+
+
+@pytest.mark.parametrize("to", ["pending", "nonsense"])
+def test_move_that_does_not_exist_is_not_found(office: Browser, to: str) -> None:
+    office.get(move(make_order(), to), status=404)
+
+
+@pytest.mark.parametrize("pk", [0, 10**30])
+def test_move_of_no_order_is_not_found(office: Browser, pk: int) -> None:
+    office.get(reverse("admin:orders_order_move", args=[pk, "confirmed"]), status=404)
+
+
+def test_who_may_only_look_gets_no_buttons_and_moves_nothing() -> None:
+    user, order = make_office(), make_order()
+    user.user_permissions.set(Permission.objects.filter(codename="view_order"))
+    browser = sign_in(user)
+    assert move(order, "confirmed") not in browser.get(change("order", order.pk))
+    assert browser.post(move(order, "confirmed"), {"version": 1}).status_code == 403
+    assert Order.objects.get(pk=order.pk).status == Status.PENDING
+
+
+def test_button_needs_the_token_of_the_page(office: Browser) -> None:
+    office.client.handler.enforce_csrf_checks = True
+    order = make_order()
+    assert office.post(move(order, "confirmed"), {"version": 1}).status_code == 403

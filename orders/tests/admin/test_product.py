@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection, transaction
+from django.urls import reverse
+
+from orders.models import Product
+from orders.tests.admin.browser import Browser, change, errors, sign_in
+from orders.tests.factories import make_office, make_product
+
+pytestmark = pytest.mark.django_db
+
+
+def correct(office: Browser, product: Product, cylinders: object, note: str = "盤點") -> Any:
+    path = reverse("admin:orders_product_stock", args=[product.pk])
+    return office.post(path, {"cylinders": cylinders, "note": note})
+
+
+@pytest.mark.parametrize(("cylinders", "left"), [(5, 105), (-3, 97), (-101, -1)])
+def test_stock_is_corrected_by_a_difference(office: Browser, cylinders: int, left: int) -> None:
+    product = make_product(stock=100)
+    correct(office, product, cylinders)
+    product.refresh_from_db()
+    assert product.stock == left
+
+
+def test_correction_is_kept_with_its_note(office: Browser) -> None:
+    product = make_product(stock=100)
+    correct(office, product, -3, "三桶破損")
+    shown = office.get(reverse("admin:orders_product_history", args=[product.pk]))
+    assert "三桶破損" in shown
+    assert "Stock corrected by -3, now 97." in shown
+
+
+@pytest.mark.parametrize("cylinders", [0, "", "abc", 1_000_001, 999_901, "9" * 40])
+def test_correction_that_cannot_be_changes_nothing(office: Browser, cylinders: object) -> None:
+    product = make_product(stock=100)
+    assert 'class="errorlist"' in correct(office, product, cylinders).content.decode()
+    assert Product.objects.get().stock == 100
+
+
+def test_correction_needs_a_note(office: Browser) -> None:
+    product = make_product(stock=100)
+    correct(office, product, 5, "")
+    assert Product.objects.get().stock == 100
+
+
+def test_correction_needs_the_right() -> None:
+    user, product = make_office(), make_product(stock=100)
+    user.user_permissions.set(Permission.objects.filter(codename="view_product"))
+    assert correct(sign_in(user), product, 5).status_code == 403
+    assert Product.objects.get().stock == 100
+
+
+def test_form_does_not_touch_the_stock(office: Browser) -> None:
+    product = make_product(stock=100)
+    path = change("product", product.pk)
+    form = office.form(path, "product_form")
+    Product.add_stock(product.pk, -3)
+    office.post(path, form | {"price": 880, "stock": 500})
+    product.refresh_from_db()
+    assert (product.price, product.stock) == (880, 97)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_form_saved_during_a_delivery_waits_and_keeps_its_stock() -> None:
+    browser, product = sign_in(make_office(), group="office"), make_product(stock=100)
+    path = change("product", product.pk)
+    form = browser.form(path, "product_form")
+
+    def save() -> None:
+        try:
+            browser.post(path, form | {"price": 880})
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=save)
+    with transaction.atomic():
+        Product.add_stock(product.pk, -3)
+        thread.start()
+        thread.join(0.5)  # long enough to read the row, had it not to wait
+    thread.join()
+    product.refresh_from_db()
+    assert (product.price, product.stock) == (880, 97)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"price": 10_000_001}, {"price": -1}, {"cylinder_kg": 0}, {"cylinder_kg": 1001}, {"code": ""}]
+)
+def test_product_that_cannot_be_is_an_error(office: Browser, wrong: dict[str, Any]) -> None:
+    product = make_product()
+    path = change("product", product.pk)
+    assert errors(office.post(path, office.form(path, "product_form") | wrong))
+
+
+def test_list_warns_of_low_stock(office: Browser) -> None:
+    make_product(stock=3, low_stock_threshold=5)
+    assert '<span class="badge bad">3</span>' in office.get(reverse("admin:orders_product_changelist"))

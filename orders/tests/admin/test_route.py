@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from orders.models import Order, Route
+from orders.tests.admin.browser import Browser, change, errors, sign_in, told
+from orders.tests.factories import make_driver, make_office, make_order, make_route
+
+pytestmark = pytest.mark.django_db
+LIST, ADD = reverse("admin:orders_route_changelist"), reverse("admin:orders_route_add")
+
+
+def save(office: Browser, route: Route, **fields: Any) -> Any:
+    path = change("route", route.pk)
+    return office.post(path, office.form(path, "route_form") | fields)
+
+
+def stop_of(order: Order) -> int | None:
+    return Order.objects.get(pk=order.pk).stop_sequence
+
+
+def test_list_counts_stops_in_one_query_for_all(office: Browser) -> None:
+    busy = make_route(driver=make_driver())
+    for status in ("pending", "confirmed", "cancelled"):
+        make_order(status, route=busy)
+    office.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        assert '<td class="field-stops">2</td>' in office.get(LIST)
+    for _ in range(4):
+        make_order(route=make_route(driver=make_driver()))
+    with CaptureQueriesContext(connection) as more:
+        office.get(LIST)
+    assert len(more) == len(few)
+
+
+def test_stops_stand_in_their_order(office: Browser) -> None:
+    route = make_route()
+    last, first, loose = (make_order(route=route, stop_sequence=stop) for stop in (2, 1, None))
+    shown = office.get(change("route", route.pk))
+    places = [shown.index(change("order", order.pk)) for order in (first, last, loose)]
+    assert places == sorted(places)
+
+
+def test_page_takes_the_same_queries_for_any_number_of_stops(office: Browser) -> None:
+    one, many = make_route(), make_route()
+    for route, stops in ((one, 1), (many, 5)):
+        for stop in range(stops):
+            make_order(route=route, stop_sequence=stop + 1)
+    counts = []
+    for route in (one, one, many):
+        with CaptureQueriesContext(connection) as queries:
+            office.get(change("route", route.pk))
+        counts.append(len(queries))
+    assert counts[1] == counts[2]
+
+
+def test_stops_are_put_in_another_order(office: Browser) -> None:
+    route = make_route()
+    first, second = (make_order(route=route, stop_sequence=stop) for stop in (1, 2))
+    answer = save(office, route, **{"orders-0-stop_sequence": 2, "orders-1-stop_sequence": 1})
+    assert (stop_of(first), stop_of(second)) == (2, 1)
+    assert answer.redirect_chain == [(LIST, 302)]
+
+
+def test_stop_that_stays_makes_no_new_version(office: Browser) -> None:
+    route = make_route()
+    order = make_order(route=route, stop_sequence=1)
+    save(office, route, name="新名")
+    assert Order.objects.get(pk=order.pk).version == 1
+    assert Route.objects.get().name == "新名"
+
+
+def test_stop_that_another_moved_meanwhile_is_not_overruled(office: Browser) -> None:
+    route = make_route(name="舊名")
+    order = make_order(route=route, stop_sequence=1)
+    path = change("route", route.pk)
+    form = office.form(path, "route_form")
+    order.stop_sequence = 5
+    order.save()
+    answer = office.post(path, form | {"orders-0-stop_sequence": 2, "name": "新名"})
+    assert "Someone else changed this order" in "".join(errors(answer))
+    assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
+
+
+def test_driver_who_moves_on_does_not_hinder_the_order_of_stops(office: Browser) -> None:
+    route = make_route(driver=make_driver())
+    order = make_order("assigned", route=route, driver=route.driver, stop_sequence=1)
+    path = change("route", route.pk)
+    form = office.form(path, "route_form")
+    order.transition_to("delivering")
+    office.post(path, form | {"orders-0-stop_sequence": 2})
+    assert stop_of(order) == 2
+
+
+@pytest.mark.parametrize("stop", [0, 1000, "abc", "9" * 30])
+def test_stop_that_cannot_be_is_an_error(office: Browser, stop: object) -> None:
+    route = make_route()
+    order = make_order(route=route, stop_sequence=1)
+    assert errors(save(office, route, **{"orders-0-stop_sequence": stop}))
+    assert stop_of(order) == 1
+
+
+def test_stop_of_a_closed_order_is_fixed(office: Browser) -> None:
+    route = make_route()
+    order = make_order("cancelled", route=route, stop_sequence=1)
+    answer = save(office, route, **{"orders-0-stop_sequence": 2})
+    assert answer.redirect_chain == [(LIST, 302)]
+    assert stop_of(order) == 1
+
+
+def test_new_route(office: Browser) -> None:
+    driver = make_driver()
+    said = {"name": "大安", "date": "2026-11-23", "driver": driver.pk, "status": "planned"}
+    office.post(ADD, office.form(ADD, "route_form") | said)
+    assert Route.objects.get().driver == driver
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "nonsense"])
+def test_route_of_a_day_far_away_is_an_error(office: Browser, day: str) -> None:
+    said = {"name": "大安", "date": day, "status": "planned"}
+    assert errors(office.post(ADD, office.form(ADD, "route_form") | said))
+    assert not Route.objects.exists()
+
+
+def assign(route: Route) -> str:
+    return reverse("admin:orders_route_assign", args=[route.pk])
+
+
+def test_driver_is_given_the_route_and_its_orders(office: Browser) -> None:
+    route, driver = make_route(), make_driver()
+    ready, waiting = make_order("confirmed", route=route), make_order(route=route)
+    assert assign(route) in office.get(change("route", route.pk))
+    office.get(assign(route))
+    answer = office.post(assign(route), {"driver": driver.pk})
+    assert told(answer)[0] == ("warning", "Assign to a driver: 1 done, 1 refused.")
+    assert Route.objects.get().driver == driver
+    assert [Order.objects.get(pk=order.pk).driver for order in (ready, waiting)] == [driver, None]
+
+
+def test_form_does_not_change_the_driver_behind_the_orders(office: Browser) -> None:
+    route = make_route(driver=make_driver())
+    save(office, route, driver=make_driver().pk)
+    assert Route.objects.get().driver == route.driver
+
+
+def test_assigning_needs_the_right() -> None:
+    route = make_route()
+    assert sign_in(make_office()).post(assign(route), {"driver": make_driver().pk}).status_code == 403
+    assert Route.objects.get().driver is None

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from orders.tests.admin.browser import Browser, sign_in
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+
+pytestmark = pytest.mark.django_db
+LANGUAGES = pytest.mark.parametrize("language", ["zh-hant", "en"])
+
+
+@pytest.fixture
+def stranger() -> Browser:
+    return Browser(Client(headers={"accept-language": "en"}))
+
+
+def test_home_sends_a_stranger_to_the_sign_in(stranger: Browser) -> None:
+    answer = stranger.client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/accounts/login/?next=/")
+
+
+def test_sign_in_leads_home(stranger: Browser) -> None:
+    user = make_user(first_name="陳志明")
+    answer = stranger.post(reverse("login"), {"username": user.username, "password": "correct horse", "next": "/"})
+    assert answer.redirect_chain == [("/", 302)]
+    assert "陳志明" in answer.content.decode()
+
+
+def test_sign_in_with_a_wrong_password_says_so(stranger: Browser) -> None:
+    answer = stranger.post(reverse("login"), {"username": make_user().username, "password": "wrong"})
+    assert 'class="errorlist' in answer.content.decode()
+    assert not answer.wsgi_request.user.is_authenticated
+
+
+def test_sign_in_leads_nowhere_else(stranger: Browser) -> None:
+    said = {"username": make_user().username, "password": "correct horse", "next": "https://evil.example/"}
+    assert stranger.post(reverse("login"), said).redirect_chain == [("/", 302)]
+
+
+def test_admin_has_the_same_sign_in(stranger: Browser) -> None:
+    answer = stranger.client.get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
+
+
+def test_driver_who_asks_for_the_admin_is_told_who_is_signed_in() -> None:
+    user = make_driver().user
+    shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
+    assert f"You are signed in as {user.username}, who may not open this page." in shown
+
+
+def test_sign_out_needs_a_post() -> None:
+    browser = sign_in(make_user())
+    browser.get(reverse("logout"), status=405)
+    assert browser.post(reverse("logout"), {}).redirect_chain == [("/accounts/login/", 302)]
+    assert browser.client.get("/").status_code == 302
+
+
+def test_office_finds_its_tools_and_no_dead_link() -> None:
+    browser = sign_in(make_office(), group="office")
+    links = set(re.findall(r'<a href="(/[^"]*)"', browser.get("/")))
+    assert {"/admin/orders/order/", "/admin/orders/order/import/", "/api/v1/docs/", "/health/"} <= links
+    assert {path: browser.client.get(path).status_code for path in links} == dict.fromkeys(links, 200)
+
+
+def test_office_without_rights_is_offered_no_orders() -> None:
+    assert "/admin/orders/" not in sign_in(make_office()).get("/")
+
+
+def test_driver_sees_the_own_open_orders() -> None:
+    driver = make_driver()
+    mine, done, other = (
+        make_order("assigned", driver=driver),
+        make_order("delivered", driver=driver),
+        make_order("assigned"),
+    )
+    shown = sign_in(driver.user).get("/")
+    for text in (str(mine), "Assigned", "11/23", mine.delivery_address, "(driver)"):
+        assert text in shown
+    assert str(done) not in shown
+    assert str(other) not in shown
+
+
+def test_customer_sees_the_own_open_orders() -> None:
+    customer = make_customer(user=make_user())
+    mine, other = make_order(customer=customer), make_order()
+    shown = sign_in(make_customer(user=make_user()).user).get("/")  # type: ignore[arg-type]
+    assert str(mine) not in shown
+    assert "There is no open order." in shown
+    assert customer.user is not None
+    shown = sign_in(customer.user).get("/")
+    assert str(mine) in shown
+    assert str(other) not in shown
+
+
+def test_account_without_a_role_is_told_so() -> None:
+    assert "not linked to a customer or driver" in sign_in(make_user()).get("/")
+
+
+def test_home_changes_nothing() -> None:
+    assert sign_in(make_user()).client.post("/").status_code == 405
+
+
+@LANGUAGES
+@pytest.mark.parametrize("name", ["login", "password_reset", "password_reset_done", "password_reset_complete"])
+def test_pages_for_strangers_open(name: str, language: str) -> None:
+    shown = Client().get(reverse(name), headers={"accept-language": language}).content.decode()
+    assert f'<html lang="{language}">' in shown
+
+
+@LANGUAGES
+@pytest.mark.parametrize("name", ["home", "password_change", "password_change_done"])
+def test_pages_for_members_open(name: str, language: str) -> None:
+    client = sign_in(make_user()).client
+    assert (
+        f'<html lang="{language}">' in client.get(reverse(name), headers={"accept-language": language}).content.decode()
+    )
+
+
+def test_chinese_unless_asked_otherwise() -> None:
+    assert '<html lang="zh-hant">' in Client().get(reverse("login")).content.decode()
+
+
+def test_forgotten_password_is_set_anew_by_mail(stranger: Browser) -> None:
+    user = make_user(email="wang@example.com")
+    answer = stranger.post(reverse("password_reset"), {"email": "wang@example.com"})
+    assert answer.redirect_chain == [(reverse("password_reset_done"), 302)]
+    (sent,) = mail.outbox
+    (link,) = re.findall(r"http://testserver(/\S+)", str(sent.body))
+    page = stranger.client.get(link, follow=True)
+    said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
+    done = stranger.post(page.redirect_chain[-1][0], said)
+    assert done.redirect_chain == [(reverse("password_reset_complete"), 302)]
+    assert stranger.client.login(username=user.username, password="gas for the home")
+
+
+def test_link_is_good_for_one_time(stranger: Browser) -> None:
+    user = make_user(email="wang@example.com")
+    stranger.post(reverse("password_reset"), {"email": "wang@example.com"})
+    (link,) = re.findall(r"http://testserver(/\S+)", str(mail.outbox[0].body))
+    user.set_password("another one")
+    user.save()
+    assert "no longer valid" in stranger.client.get(link, follow=True).content.decode()
+
+
+def test_unknown_e_mail_gets_the_same_answer_and_no_mail(stranger: Browser) -> None:
+    answer = stranger.post(reverse("password_reset"), {"email": "nobody@example.com"})
+    assert answer.redirect_chain == [(reverse("password_reset_done"), 302)]
+    assert mail.outbox == []
+
+
+def test_password_is_changed_by_its_owner() -> None:
+    user = make_user()
+    said = {"old_password": "correct horse", "new_password1": "gas for the home", "new_password2": "gas for the home"}
+    assert sign_in(user).post(reverse("password_change"), said).redirect_chain == [
+        (reverse("password_change_done"), 302)
+    ]
+    user.refresh_from_db()
+    assert user.check_password("gas for the home")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/accounts/login/", "/accounts/password/change/", "/admin/orders/order/", "/admin/orders/order/add/"]
+)
+def test_pages_have_no_inline_script_or_style(path: str) -> None:
+    shown = sign_in(make_office(), group="office").get(path)
+    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", shown)

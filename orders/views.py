@@ -1,0 +1,35 @@
+"""Home: where everyone finds what is theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from orders import permissions
+from orders.models import Order
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.http import HttpRequest, HttpResponse
+
+MOST_ORDERS = 100
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The office finds its tools, drivers and customers their open orders."""
+    user = cast("User", request.user)
+    orders = permissions.visible_orders(user, Order.objects.open()).order_by("scheduled_date", "stop_sequence", "id")
+    # The page of the office does not show them: the query is never made.
+    return render(request, "home.html", {"role": permissions.main_role(user), "orders": orders[:MOST_ORDERS]})
+
+
+class PasswordReset(auth.PasswordResetView):
+    """Text, not HTML, and in the language of who asks."""
+
+    email_template_name = "registration/password_reset_email.txt"
