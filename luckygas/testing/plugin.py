@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = ("DATABASE_URL", "REDIS_URL", "SMS_PROVIDER_URL", "SMS_API_KEY", "MONITORING_TOKEN", "DEBUG", "HTTPS")
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
+# Who asks for one of these touches the database.
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
 def start(server: Server) -> None:
@@ -58,11 +60,20 @@ prepare()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On SQLite, where there is one writer at a time, what is about many has nothing to test."""
-    if not on_servers():
-        left_out = [item for item in items if item.get_closest_marker("servers")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    """Leaves out what the other of the two runs has: tests for real servers here, those without a database there."""
+    left_out = [item for item in items if belongs_to_the_other_run(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not belongs_to_the_other_run(item)]
+
+
+def belongs_to_the_other_run(item: pytest.Item) -> bool:
+    if on_servers():
+        return not DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())) and not marked(item, "django_db")
+    return marked(item, "servers")
+
+
+def marked(item: pytest.Item, name: str) -> bool:
+    return item.get_closest_marker(name) is not None
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# On SQLite the whole path is walked by luckygas/tests/test_end_to_end.py; twice these would double the suite's time.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
 make = sync_to_async  # factories are synchronous, these tests are not
