@@ -23,6 +23,8 @@ from realtime.hub import Hub
 # A message that waits longer than this has nobody who sends it.
 LONGEST_PENDING = timedelta(minutes=5)
 REDIS_SECONDS = 0.5
+# A hub looks at the log each second; one that has not for so long waits for its database.
+LONGEST_LOOK_SECONDS = 5.0
 
 
 def ask_database() -> Answer:
@@ -69,8 +71,10 @@ def ask_websocket() -> Answer:
     """Sockets of all processes; bell and lag of this one."""
     link = ask_redis()
     figures = [hub.statistics for hub in Hub.running()]
+    stuck = any(each.seconds_since_look > LONGEST_LOOK_SECONDS for each in figures)
     return {
-        "status": link["status"], "connections": presence.live().count(), "redis": link["status"],
+        "status": Health.UNHEALTHY if stuck else link["status"], "redis": link["status"],
+        "connections": presence.live().count(),
         "bell_missed": sum(each.bell_missed for each in figures),
         "hub_lag_ms": max((each.lag_ms for each in figures), default=0.0),
     }  # fmt: skip

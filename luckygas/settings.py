@@ -5,9 +5,12 @@ With an empty environment this is the embedded default: SQLite, one process, loo
 
 from __future__ import annotations
 
+import os
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -19,12 +22,12 @@ env = environ.Env()
 def local_secret() -> str:
     """A random key kept beside the database, so that sessions and tokens survive a restart of the demo."""
     path = BASE_DIR / ".secret_key"
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
+    if not path.exists():
+        # Linked whole to its name: nobody reads it half-written, and of two processes at once the first one's stays.
+        with NamedTemporaryFile("w", dir=BASE_DIR, prefix=path.name) as file, suppress(FileExistsError):
             file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+            file.flush()
+            os.link(file.name, path)
     return path.read_text()
 
 
@@ -108,9 +111,12 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
 else:
     # Under ASGI every request has a thread of its own, so a pool keeps the connections and not the threads; one that
     # the server dropped is noticed before use.
-    pool = {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=20), "timeout": 10}
+    # A host that vanishes without a word is given up after 15 s and not after the two hours of TCP.
+    LINK = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    LINK |= {"tcp_user_timeout": 15_000}
+    pool = {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=20), "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    DATABASE["OPTIONS"] = DATABASE.get("OPTIONS", {}) | {"pool": pool}
+    DATABASE["OPTIONS"] = DATABASE.get("OPTIONS", {}) | LINK | {"pool": pool}
 DATABASES = {"default": DATABASE}
 
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -120,7 +126,13 @@ CHANNEL_LAYERS = {
         "CONFIG": {
             # redis-py 8 cuts idle sockets after 5 s and refuses the 101st connection unless told otherwise.
             "hosts": [
-                {"address": REDIS_URL, "socket_timeout": None, "socket_connect_timeout": 1, "max_connections": 10_000}
+                {
+                    "address": REDIS_URL,
+                    "socket_timeout": None,
+                    "socket_connect_timeout": 1,
+                    "socket_keepalive": True,
+                    "max_connections": 10_000,
+                }
             ]
         },
     }
@@ -138,7 +150,6 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Without `collectstatic` (the demo, the tests) files are served where they lie.
 SERVESTATIC_USE_FINDERS = True
-STATIC_ROOT.mkdir(exist_ok=True)
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from orders.api.cursor import LastEventId
 from orders.permissions import AnyRole
 from orders.refusals import Refusal
 from realtime import auth, channels, frames, log
+from realtime.audience import is_own
 from realtime.channels import Identity
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
@@ -60,32 +62,31 @@ class Events(LastEventId):
         """
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        wanted = _channels(request, query.validated_data["channel"])
+        identity = Identity.of(request.user)  # type: ignore[arg-type]  # AnyRole lets only users in
+        wanted = _channels(identity, query.validated_data["channel"])
         log.number()
-        return Response(_page(wanted, **query.validated_data))
+        return Response(_page(identity, wanted, **query.validated_data))
 
 
-def _channels(request: Request, channel: str) -> set[str]:
-    identity = Identity.of(request.user)  # type: ignore[arg-type]  # AnyRole lets only users in
+def _channels(identity: Identity, channel: str) -> set[str]:
     if not channel:
         endpoints = ["ws", *(["office"] if identity.is_office else []), *(["driver"] if identity.driver_id else [])]
         return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
     if not channels.exists(channel):
         raise Refusal("unknown_channel", _("There is no such channel."), attr="channel", status=404)
     if not channels.may_read(identity, channel):
-        raise Refusal("forbidden", _("You may not read this channel."), attr="channel", status=403)
+        raise Refusal("forbidden", channels.NOT_YOURS, attr="channel", status=403)
     return {channel}
 
 
-def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
+def _page(identity: Identity, wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
-    try:
-        log.check_cursor(head, since, epoch)
-    except log.CursorGone:
+    if not log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch):
         detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
-        raise Refusal("cursor_gone", detail, attr="since", status=410) from None
+        raise Refusal("cursor_gone", detail, attr="since", status=410)
     rows = log.read(since, MOST_ROWS)
-    seen = [row for row in rows if not wanted.isdisjoint(row.channels)][:limit]
+    mine = (row for row in rows if not wanted.isdisjoint(row.channels))
+    seen = list(islice((row for row in mine if is_own(identity, row.data.get("customer_id"))), limit))
     whole = len(seen) < limit
     last = (rows[-1].seq if rows else since) if whole else seen[-1].seq
     events = [frames.envelope(row) for row in seen]

@@ -14,6 +14,7 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import TokenError
@@ -21,7 +22,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from orders.models import Order
 from orders.refusals import Refusal
-from orders.states import Role, Status
+from orders.states import OPEN, Role
 from realtime.channels import Identity
 from realtime.models import WebSocketTicket
 
@@ -36,8 +37,11 @@ Scope = dict[str, Any]
 
 
 def query(scope: Scope) -> dict[str, str]:
-    """The parameters of the URL; of a repeated one, the last."""
-    parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
+    """The parameters of the URL; of a repeated one, the last. Raises Refusal."""
+    try:
+        parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
+    except ValueError:
+        raise Refusal("invalid_query", _("The URL has too many parameters."), status=FORBIDDEN) from None
     return {name: values[-1] for name, values in parsed.items()}
 
 
@@ -109,7 +113,10 @@ async def of_session(scope: Scope) -> Identity:
 
 
 def _origin(header: bytes) -> ParseResult | None:
-    return urlparse(header.decode("ascii", "replace")) if header else None
+    try:
+        return urlparse(header.decode("ascii", "replace")) if header else None
+    except ValueError:
+        return None
 
 
 def _of_user(user: User) -> Identity:
@@ -120,8 +127,10 @@ def _of_user(user: User) -> Identity:
 
 def of_link(token: str) -> Identity:
     """Whoever holds the link, until a day after the delivery."""
-    order = Order.objects.filter(tracking_token=token).values("pk", "status", "updated_at").first()
-    ended = order and order["status"] in {Status.DELIVERED, Status.CANCELLED}
-    if order is None or (ended and order["updated_at"] < timezone.now() - LINK_LIFE):
+    moved = Max("history__recorded_at")
+    # NUL is no text to PostgreSQL, and in no token.
+    orders = Order.objects.filter(tracking_token=token.replace("\0", "?")).annotate(moved=moved)
+    order = orders.values("pk", "status", "moved").first()
+    if order is None or (order["status"] not in OPEN and order["moved"] < timezone.now() - LINK_LIFE):
         raise Refusal("link_not_valid", _("This link has ended."), status=UNAUTHENTICATED)
     return Identity(role=Role.CUSTOMER, tracked_order_id=order["pk"])

@@ -33,7 +33,10 @@ def ring() -> None:
     """Tells the hubs that something was committed. A hub of this process numbers it and rings for the others."""
     if _local:
         for wake in tuple(_local):
-            wake()
+            try:
+                wake()
+            except RuntimeError:  # its event loop is closed, and nobody told us
+                _local.discard(wake)
     elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
         async_to_sync(broadcast)({"type": "bell"})
 

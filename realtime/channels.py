@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
 from orders.permissions import customer_id, driver_id, main_role
 from orders.states import Role
 
+NOT_YOURS = _("You may not read this channel.")
 OFFICE = ("staff", "orders", "drivers", "routes", "customers", "inventory", "notifications")
 NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
@@ -64,7 +66,7 @@ def may_read(identity: Identity, channel: str) -> bool:
         return channel == f"track:{identity.tracked_order_id}"
     if channel == "system" or channel in _personal(identity):
         return True
-    kind, _, number = channel.partition(":")
+    kind, _colon, number = channel.partition(":")
     if identity.is_office:
         return channel in OFFICE or kind in {"driver", "route", "order"}
     return kind == "order" and _concerns(identity, int(number))

@@ -18,7 +18,6 @@ from realtime.hub import Hub
 
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-NOT_YOURS = _("You may not read this channel.")
 # Channels one connection may hold; a board needs a dozen.
 MOST_CHANNELS = 100
 
@@ -34,7 +33,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
             raise Refusal("unknown_type", _("There is no message of this type."))
         await handler(hub, connection, message)
     except Refusal as refusal:
-        connection.write([frames.error(refusal.code, refusal.detail, ref)])
+        connection.say(frames.error(refusal.code, refusal.detail, ref))
 
 
 def parse(text: str | None) -> Message:
@@ -43,6 +42,8 @@ def parse(text: str | None) -> Message:
         raise Refusal("invalid_message", _("Please send text, not binary data."))
     try:
         message = json.loads(text, parse_constant=_no_constant)
+        # Half a surrogate pair is no character: it could not be written back.
+        json.dumps(message, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
@@ -56,34 +57,34 @@ def _no_constant(name: str) -> None:
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
     frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
-    connection.write([frames.encode(frame)])
+    connection.say(frames.encode(frame))
 
 
 async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """From the next event on; what was before is loaded by REST."""
     channel = _channel(message)
-    if len(connection.channels) >= MOST_CHANNELS:
+    if len(connection.channels - {channel}) >= MOST_CHANNELS:
         raise Refusal("too_many_channels", _("A connection can read at most %d channels.") % MOST_CHANNELS)
     while True:
         before = hub.cursor
         if not await may_read(connection.identity, channel):
-            raise Refusal("forbidden", NOT_YOURS)
+            raise Refusal("forbidden", channels.NOT_YOURS)
         # The right may have ended while we asked; then we ask again.
         if not hub.unassigned_since(before, channel):
             break
-    hub.subscribe(connection, [channel])
+    hub.audience.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
     if channel in connection.channels:
-        hub.unsubscribe(connection, channel)
+        hub.audience.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
-    connection.write([frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor})])
+    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
 
 def _channel(message: Message) -> str:

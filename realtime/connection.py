@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from django.utils import timezone
 
 from realtime.channels import Identity
+from realtime.frames import Encoded
 
 # What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
 MOST_FRAMES = 256
@@ -18,8 +19,20 @@ MOST_BYTES = 1 << 20
 SLOW_CLIENT = 4008
 
 
+class Batch:
+    """The events of one round for one audience, made once for all its readers."""
+
+    __slots__ = ("events",)
+
+    def __init__(self, events: Sequence[Encoded]) -> None:
+        self.events = events
+
+
 class Connection:
-    """A bounded queue and the task that empties it. Frames leave in the order they were written."""
+    """A bounded queue and the task that empties it. Frames leave in the order they were written.
+
+    `closing` gets the code when the socket is to be closed; from then on nothing more is queued.
+    """
 
     def __init__(self, identity: Identity, endpoint: str, send: Callable[[str], Awaitable[None]]) -> None:
         self.id = uuid.uuid4()
@@ -33,17 +46,30 @@ class Connection:
         self._bytes = 0
         self._filled = asyncio.Event()
 
-    def write(self, frames: Iterable[str]) -> None:
-        """Queues frames; never waits. A client that has fallen too far behind is marked for closing instead."""
-        for frame in frames:
-            self._waiting.append(frame)
-            self._bytes += len(frame)
+    def deliver(self, batch: Batch) -> None:
+        """Queues a round; never waits. A client that has not taken the rounds before is closed instead.
+
+        The round itself does not count: a burst says nothing about whether the client reads.
+        """
         if len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
             self.close(SLOW_CLIENT)
+        self._queue([event.text for event in batch.events])
+
+    def say(self, text: str) -> None:
+        """Queues an answer, behind everything queued before."""
+        if len(self._waiting) > MOST_FRAMES:
+            self.close(SLOW_CLIENT)
+        self._queue([text])
+
+    def _queue(self, texts: Sequence[str]) -> None:
+        if self.closing.done():
+            return
+        self._waiting.extend(texts)
+        self._bytes += sum(map(size, texts))
         self._filled.set()
 
     def close(self, code: int) -> None:
-        """Asks the consumer to close the socket; the first code asked for counts."""
+        """Asks for the socket to be closed; the first code asked for counts."""
         if not self.closing.done():
             self.closing.set_result(code)
 
@@ -53,6 +79,11 @@ class Connection:
             await self._filled.wait()
             self._filled.clear()
             while self._waiting:
-                frame = self._waiting.popleft()
-                self._bytes -= len(frame)
-                await self._send(frame)
+                text = self._waiting.popleft()
+                self._bytes -= size(text)
+                await self._send(text)
+
+
+def size(text: str) -> int:
+    """The bytes of a text on the wire."""
+    return len(text.encode())

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
+from django.conf import settings
 from django.utils import timezone, translation
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from orders.refusals import Refusal
 from realtime import commands, frames
 from realtime.auth import UNAUTHENTICATED, identify, query
+from realtime.channels import NOT_YOURS
 from realtime.connection import Connection
-from realtime.hub import Hub
-from realtime.log import CursorGone
+from realtime.hub import SERVICE_RESTART, Hub
+
+logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
@@ -41,9 +48,26 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.tasks: list[asyncio.Task[None]] = []
         self.closed = False
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # however it ends: by a disconnect, an error, or the server's patience
+            await self._leave()
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         # Channels' own would close old database connections first, on the one thread that all sockets share.
-        await getattr(self, get_handler_name(message))(message)
+        try:
+            await getattr(self, get_handler_name(message))(message)
+        except StopConsumer:
+            raise
+        except Exception:
+            if self.closed:
+                raise StopConsumer from None  # the client left while we were busy with it
+            logger.exception("A socket is closed by an error of ours.")
+            if self.connection is not None:
+                self.connection.close(INTERNAL_ERROR)
+            else:
+                await self.close(INTERNAL_ERROR)
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         await self.send({"type": "websocket.accept"})
@@ -59,27 +83,29 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     async def _welcome(self, connection: Connection) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""
-        wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, query(self.scope))
-        since, epoch = commands.cursor(query(self.scope))
-        recovered = None if since is None else await self.hub.resumable(since, epoch)
-        welcome = self._connection_frame(connection, wanted, recovered)
+        hub, parameters = self.hub, query(self.scope)
+        asked = hub.cursor
+        wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
+        since, epoch = commands.cursor(parameters)
+        recovered = None if since is None else await hub.resumable(since, epoch)
+        greeted, channels = hub.epoch, set(wanted)
+        await self.send_text(self._connection_frame(connection, wanted, recovered))
         if recovered and since is not None:
-            await self.send_text(welcome)
-            try:
-                async for missed in self.hub.missed(since, set(wanted)):
-                    for frame in missed:
-                        await self.send_text(frame)
-            except CursorGone:
-                await self.close(INTERNAL_ERROR)
-                return
-        else:
-            connection.write([welcome])
+            async for batch in hub.missed(since, connection, channels):
+                for event in batch.events:
+                    await self.send_text(event.text)
         # From here to the end nothing waits: what is next in the log goes to this client too.
-        connection.write([frames.error("forbidden", commands.NOT_YOURS, channel) for channel in refused])
+        if hub.epoch != greeted:
+            connection.close(SERVICE_RESTART)
+        for channel in refused:
+            connection.say(frames.error("forbidden", NOT_YOURS, channel))
+        self._join(connection, {name for name in channels if not hub.unassigned_since(asked, name)})
+
+    def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
-        self.hub.attach(connection)
-        self.hub.subscribe(connection, wanted)
+        self.hub.audience.join(connection, channels)
         self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
+        self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         if connection.identity.expires_at is not None:
             left = connection.identity.expires_at - timezone.now().timestamp()
             self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)
@@ -95,20 +121,20 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self.connection is None:
             return  # refused, and not gone yet
-        text = message.get("text")
-        if text is not None and len(text.encode()) > MOST_BYTES:
+        text, binary = message.get("text"), message.get("bytes") or b""
+        if len(text.encode() if text is not None else binary) > MOST_BYTES:
             self.connection.close(TOO_BIG)
         else:
             await commands.handle(self.hub, self.connection, text)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         self.closed = True
-        await self._leave()
         raise StopConsumer
 
     async def _leave(self) -> None:
+        self.closed = True
         if self.connection is not None:
-            self.hub.detach(self.connection)
+            self.hub.audience.leave(self.connection)
         if self.timer is not None:
             self.timer.cancel()
         for task in self.tasks:
@@ -117,7 +143,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     async def _close_when_asked(self, connection: Connection) -> None:
         code = await connection.closing
-        self.hub.detach(connection)
+        self.hub.audience.leave(connection)
         self.tasks[0].cancel()
         await self.close(code)
 
@@ -137,6 +163,9 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
 
 def language(scope: dict[str, Any]) -> str:
-    """The client's language, from Accept-Language as for pages."""
-    accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("ascii", "replace").lower()
-    return "en" if accepted.startswith("en") else "zh-hant"
+    """The client's language by Accept-Language, as LocaleMiddleware reads it."""
+    header = dict(scope["headers"]).get(b"accept-language", b"").decode("ascii", "replace")
+    for code, _weight in parse_accept_lang_header(header):
+        with contextlib.suppress(LookupError):
+            return get_supported_language_variant(code)
+    return settings.LANGUAGE_CODE

@@ -1,4 +1,4 @@
-"""The text of frames: events in their envelope, and the flat ones (README, “Protocol”)."""
+"""The text of frames: events in their envelope, and the flat ones (README, “Real time”)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from realtime.events import Draft, drafts
-from realtime.models import Event, LogHead, Outbox
+from realtime.models import Event, LogHead, Outbox, new_epoch
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,14 @@ def _event(seq: int, row: Outbox, draft: Draft) -> Event:
     return Event(seq=seq, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at)
 
 
-def check_cursor(log: LogHead, since: int, epoch: str | None) -> None:
-    """Raises CursorGone unless everything after `since` is still in the log."""
-    if since < log.floor or since > log.seq or (epoch and epoch != log.epoch):
-        raise CursorGone
+def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str) -> bool:
+    """Whether everything after `since` is still in a log that reaches from `floor` to `seq`."""
+    return floor <= since <= seq and epoch in (None, "", log_epoch)
+
+
+def begin_epoch(head: LogHead) -> None:
+    """Makes every cursor of before invalid: the log ends earlier than it did, so a backup was restored."""
+    LogHead.objects.filter(pk=HEAD, epoch=head.epoch).update(epoch=new_epoch())
 
 
 def read(since: int, limit: int) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,7 +14,8 @@ from django.utils import timezone
 from realtime.connection import Connection
 from realtime.models import WebSocketConnection
 
-INSTANCE = f"{socket.gethostname()}:{os.getpid()}"[-80:]
+# Host and process may be alike in two containers; the random part is not.
+INSTANCE = f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 # Rows that no server refreshed for so long belong to one that died.
 DEAD = timedelta(seconds=30)
 

@@ -65,10 +65,9 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
 
 
 def route_delta(route: Route) -> dict[str, Any]:
-    return {
-        "driver_id": route.driver_id, "date": str(route.date), "previous_driver": route.before.get("driver_id"),
-        "total_stops": route.total_stops,
-    }  # fmt: skip
+    """Without the number of stops: another transaction may be changing it, so it is counted when all is committed."""
+    former = route.before.get("driver_id")
+    return {"driver_id": route.driver_id, "date": str(route.date), "previous_driver": former}
 
 
 def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:

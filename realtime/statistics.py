@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from datetime import datetime
 
@@ -16,6 +17,15 @@ class Statistics:
         self.deliveries = 0
         self.bell_missed = 0
         self._lags: deque[float] = deque(maxlen=100)
+        self._looked = time.monotonic()
+
+    def looked(self) -> None:
+        """A round is done: the log was read and what was new was written."""
+        self._looked = time.monotonic()
+
+    @property
+    def seconds_since_look(self) -> float:
+        return round(time.monotonic() - self._looked, 1)
 
     def event(self, created_at: datetime) -> None:
         self.events += 1

@@ -15,10 +15,11 @@ from orders.states import Status
 
 @dataclass(slots=True)
 class Facts:
-    """Of a whole batch: the products of orders (saved after the order itself), names and languages of customers."""
+    """Of a whole batch: orders' products (saved after the order), customers' names and languages and routes."""
 
     products: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     customers: dict[int, tuple[str, str]] = field(default_factory=dict)
+    routes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def name(self, customer_id: int) -> str:
         return self.customers.get(customer_id, ("", ""))[0]
@@ -27,8 +28,8 @@ class Facts:
         return self.customers.get(customer_id, ("", "zh-hant"))[1]
 
 
-def read(order_ids: Iterable[int], customer_ids: Iterable[int]) -> Facts:
-    """In one query for the products and one for the customers.
+def read(order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int]) -> Facts:
+    """In one query a kind.
 
     The customers are those of the changes, not those the orders have by now: an event for the one must not name the
     other.
@@ -38,11 +39,12 @@ def read(order_ids: Iterable[int], customer_ids: Iterable[int]) -> Facts:
     for order, name, quantity in items.values_list("order_id", "product__name", "quantity"):
         products[order].append({"name": name, "quantity": quantity})
     customers = Customer.objects.filter(pk__in=set(customer_ids)).values_list("pk", "name", "language")
-    return Facts(dict(products), {pk: (name, language) for pk, name, language in customers})
+    names = {pk: (name, language) for pk, name, language in customers}
+    return Facts(dict(products), names, _routes(route_ids))
 
 
-def routes_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """What a route's event says, by id, in one query for all (none for none)."""
+def _routes(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What a route's event says, by id."""
     if not (wanted := set(ids)):
         return {}
     stops = Count("orders", filter=~Q(orders__status=Status.CANCELLED))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 
+from realtime import bell, log
 from realtime import hub as module
-from realtime import log
 from realtime.channels import Identity
-from realtime.connection import Connection
+from realtime.connection import Batch, Connection
 from realtime.hub import Hub
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
@@ -31,8 +32,8 @@ class Reader(Connection):
     async def _never(self, frame: str) -> None:
         raise AssertionError
 
-    def write(self, frames: Any) -> None:
-        self.frames += [json.loads(frame) for frame in frames]
+    def deliver(self, batch: Batch) -> None:
+        self.frames += [json.loads(event.text) for event in batch.events]
 
     @property
     def ids(self) -> list[int]:
@@ -48,8 +49,7 @@ async def hub(transactional_db: None) -> AsyncIterator[Hub]:
 
 
 def join(hub: Hub, reader: Reader) -> Reader:
-    hub.attach(reader)
-    hub.subscribe(reader, reader.wanted)
+    hub.audience.join(reader, reader.wanted)
     return reader
 
 
@@ -97,16 +97,20 @@ async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -
     assert (reader.ids, hub.statistics.bell_missed) == ([1], 1)
 
 
+async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
+    reader = Reader(identity=identity)
+    return [event.seq async for batch in hub.missed(since, reader, set(channels)) for event in batch.events]
+
+
 @pytest.mark.parametrize("remembered", [0, 3, 5000])
 async def test_what_was_missed_comes_from_memory_or_from_the_log(hub: Hub, remembered: int) -> None:
     await change(*range(1, 11))
     await until(hub, 10)
     while len(hub._recent) > remembered:
         hub._recent.popleft()
-    missed = [json.loads(text)["id"] async for portion in hub.missed(4, {"customers"}) for text in portion]
-    assert missed == [5, 6, 7, 8, 9, 10]
-    assert [text async for portion in hub.missed(4, {"customer:6"}) for text in portion][0].count('"id":6') == 1
-    assert [text async for portion in hub.missed(10, {"customers"}) for text in portion] == []
+    assert await missed(hub, 4, "customers") == [5, 6, 7, 8, 9, 10]
+    assert await missed(hub, 4, "customer:6") == [6]
+    assert await missed(hub, 10, "customers") == []
 
 
 async def test_what_is_no_longer_kept_is_not_passed_over_in_silence(hub: Hub) -> None:
@@ -115,7 +119,7 @@ async def test_what_is_no_longer_kept_is_not_passed_over_in_silence(hub: Hub) ->
     hub._recent.clear()
     await sync_to_async(Event.objects.all().delete)()
     with pytest.raises(log.CursorGone):
-        [text async for portion in hub.missed(0, {"customers"}) for text in portion]
+        await missed(hub, 0, "customers")
     await sync_to_async(LogHead.objects.update)(floor=3)
     assert await hub.resumable(0, None) is False
 
@@ -142,10 +146,10 @@ async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(
 
 async def test_who_leaves_is_forgotten(hub: Hub) -> None:
     reader = join(hub, Reader("customers", "system"))
-    hub.detach(reader)
+    hub.audience.leave(reader)
     await change(1)
     await until(hub, 1)
-    assert (reader.frames, reader.channels, hub.connections, dict(hub._readers)) == ([], set(), set(), {})
+    assert (reader.frames, reader.channels, hub.audience.readers) == ([], set(), set())
 
 
 async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +166,83 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
     await change(1)
     await until(hub, 1)
     assert reader.ids == [1]
+
+
+async def test_what_is_missing_in_the_middle_is_noticed(hub: Hub) -> None:
+    await change(*range(1, 11))
+    await until(hub, 10)
+    hub._recent.clear()
+    await sync_to_async(Event.objects.filter(seq__lte=5).delete)()
+    with pytest.raises(log.CursorGone):
+        await missed(hub, 2, "customers")
+
+
+async def test_who_was_away_for_too_long_loads_afresh(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_MISSED", 2)
+    await change(1, 2, 3)
+    await until(hub, 3)
+    assert (await hub.resumable(0, None), await hub.resumable(1, None)) == (False, True)
+
+
+async def test_a_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
+    await change(*range(1, 21))
+    await until(hub, 20)
+    epoch = hub.epoch
+    await sync_to_async(Event.objects.filter(seq__gt=5).delete)()
+    await sync_to_async(LogHead.objects.update)(seq=5)
+    await change(*range(100, 130))
+    async with asyncio.timeout(5):
+        while hub.epoch == epoch:
+            await asyncio.sleep(0.05)
+    assert await hub.resumable(20, epoch) is False
+
+
+async def test_a_burst_closes_no_client_and_is_one_write(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+    await change(*range(1, 301))
+    await until(hub, 300)
+    assert reader.ids == list(range(1, 301))
+
+
+async def test_who_commits_here_rings_for_others_even_if_somebody_else_numbered(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def broadcast(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr(bell, "broadcast", broadcast)
+
+    def write() -> None:
+        Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"})
+        log.number()
+        bell.ring()
+
+    await sync_to_async(write)()
+    await until(hub, 1)
+    await asyncio.sleep(0.1)
+    assert {"type": "bell", "head": 1} in sent
+
+
+async def test_a_hub_whose_loop_is_gone_silences_nobody(hub: Hub) -> None:
+    await asyncio.to_thread(asyncio.run, Hub.current())
+    await change(1)
+    await until(hub, 1)
+    await Hub.current()
+    for other in [other for other in Hub.running() if other is not hub]:
+        Hub._hubs.pop(other.loop)
+
+
+async def test_a_failed_start_leaves_nothing_behind(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(log, "head", away)
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            await Hub.current()
+    assert Hub.running() == []
+    async with asyncio.timeout(5):
+        while any(thread.name.startswith("hub") for thread in threading.enumerate()):
+            await asyncio.sleep(0.01)

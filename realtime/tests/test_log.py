@@ -45,16 +45,20 @@ def test_number_with_nothing_waiting_writes_nothing() -> None:
     assert not LogHead.objects.exists()
 
 
-@pytest.mark.parametrize(("since", "epoch"), [(0, None), (4, None), (2, "other")])
-def test_a_cursor_outside_the_log_is_gone(since: int, epoch: str | None) -> None:
-    with pytest.raises(log.CursorGone):
-        log.check_cursor(LogHead(epoch="this", seq=3, floor=1), since, epoch)
+@pytest.mark.parametrize(
+    ("since", "epoch", "held"),
+    [(0, None, False), (4, None, False), (2, "other", False), (1, "this", True), (3, None, True), (2, "", True)],
+)
+def test_which_cursors_are_still_good(since: int, epoch: str | None, held: bool) -> None:
+    assert log.holds(since, epoch, floor=1, seq=3, log_epoch="this") is held
 
 
-def test_a_cursor_at_the_floor_and_at_the_head_is_good() -> None:
-    head = LogHead(epoch="this", seq=3, floor=1)
-    log.check_cursor(head, 1, "this")
-    log.check_cursor(head, 3, None)
+def test_a_row_that_nobody_understands_stops_no_other() -> None:
+    Outbox.objects.create(type="order.created", subject="van:1", delta={})
+    Outbox.objects.create(type="order.updated", subject="order:1", delta={"customer_id": 1})
+    announce_customer(7)
+    assert log.number().events == 1
+    assert (numbered(), Outbox.objects.count()) == ([7], 0)
 
 
 def test_three_quick_moves_say_three_different_things() -> None:

@@ -1,0 +1,83 @@
+"""Who reads which channel in this process, and who gets which events of a round."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
+
+from orders.states import Role
+from realtime.channels import Identity
+from realtime.connection import Batch, Connection
+from realtime.frames import Encoded
+
+
+class Audience:
+    """The open connections and their subscriptions. Used on the event loop only."""
+
+    def __init__(self) -> None:
+        self.readers: set[Connection] = set()
+        self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
+
+    def join(self, reader: Connection, channels: Iterable[str]) -> None:
+        self.readers.add(reader)
+        self.subscribe(reader, channels)
+
+    def leave(self, reader: Connection) -> None:
+        for channel in tuple(reader.channels):
+            self.unsubscribe(reader, channel)
+        self.readers.discard(reader)
+
+    def subscribe(self, reader: Connection, channels: Iterable[str]) -> None:
+        """From the next event on. To be called in the same breath as reading the hub's cursor."""
+        for channel in channels:
+            reader.channels.add(channel)
+            self._by_channel[channel].add(reader)
+
+    def unsubscribe(self, reader: Connection, channel: str) -> None:
+        reader.channels.discard(channel)
+        self._by_channel[channel].discard(reader)
+        if not self._by_channel[channel]:
+            del self._by_channel[channel]
+
+    def batches(self, events: Sequence[Encoded]) -> Iterator[tuple[Connection, Batch]]:
+        """Each reader with its events, in order and each once; readers of the same events share the batch."""
+        kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
+        for event in events:
+            kinds[event.channels].append(event)
+        reads: defaultdict[Connection, list[frozenset[str]]] = defaultdict(list)
+        for channels in kinds:
+            for reader in set().union(*(self._by_channel.get(channel, ()) for channel in channels)):
+                reads[reader].append(channels)
+        batches: dict[tuple[frozenset[str], ...], Batch] = {}
+        for reader, its in reads.items():
+            key = tuple(its)
+            if key not in batches:
+                batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
+            yield reader, batches[key]
+
+    def end_rights(self, event: Encoded) -> None:
+        """The order is no longer theirs: what follows this event in the log is not for them."""
+        channel = f"order:{event.data['order_id']}"
+        for reader in tuple(self._by_channel.get(channel, ())):
+            if loses_right(reader.identity, event):
+                self.unsubscribe(reader, channel)
+
+    def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
+        """Whether a past event is for a reader of `channels`, which lose what the event takes away."""
+        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event.data.get("customer_id"))
+        if event.type == "order.unassigned" and loses_right(reader.identity, event):
+            channels.discard(f"order:{event.data['order_id']}")
+        return seen
+
+
+def loses_right(identity: Identity, event: Encoded) -> bool:
+    if identity.is_office:
+        return False
+    return not {f"driver:{identity.driver_id}", f"customer:{identity.customer_id}"}.isdisjoint(event.channels)
+
+
+def is_own(identity: Identity, customer_id: int | None) -> bool:
+    """A customer who took an order over does not read of the one before them."""
+    return identity.role != Role.CUSTOMER or customer_id is None or customer_id == identity.customer_id

@@ -1,0 +1,213 @@
+"""The consumer in this process, as a server calls it: what happens when things go wrong at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from realtime import channels, commands
+from realtime.consumer import EventConsumer
+from realtime.hub import Hub
+from realtime.tests.client import token_for
+from realtime.tests.test_hub import change, hub, until
+
+__all__ = ["hub"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Socket:
+    """What a server does with the application: one receive queue, and what was sent."""
+
+    def __init__(self, endpoint: str, query: str = "", **headers: bytes) -> None:
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        scope = {
+            "type": "websocket", "path": "/", "query_string": query.encode(), "url_route": {"kwargs": {}},
+            "headers": [(name.encode(), value) for name, value in headers.items()],
+        }  # fmt: skip
+        self.task = asyncio.create_task(EventConsumer(endpoint)(scope, self.incoming.get, self._send))
+        self.incoming.put_nowait({"type": "websocket.connect"})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        message.get("text", "").encode()
+        self.sent.append(message)
+
+    def say(self, text: str) -> None:
+        self.incoming.put_nowait({"type": "websocket.receive", "text": text})
+
+    def leave(self) -> None:
+        self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
+
+    @property
+    def frames(self) -> list[dict[str, Any]]:
+        return [json.loads(message["text"]) for message in self.sent if message["type"] == "websocket.send"]
+
+    @property
+    def closed_with(self) -> list[int]:
+        return [message["code"] for message in self.sent if message["type"] == "websocket.close"]
+
+    async def until(self, type_: str) -> dict[str, Any]:
+        async with asyncio.timeout(5):
+            while not (found := [frame for frame in self.frames if frame["type"] == type_]):
+                await asyncio.sleep(0.01)
+        return found[-1]
+
+
+async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
+    socket = Socket(endpoint, f"token={await make(token_for)(user)}{query}")
+    await socket.until("connection")
+    return socket
+
+
+async def nobody_is_left(hub: Hub) -> None:
+    async with asyncio.timeout(5):
+        while hub.audience.readers:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = await connect(await make(make_user)())
+
+    def away(*args: Any) -> bool:
+        raise ConnectionError("the database is away")
+
+    monkeypatch.setattr(channels, "may_read", away)
+    socket.say('{"type": "subscribe", "channel": "order:1"}')
+    await nobody_is_left(hub)
+    await asyncio.sleep(0.05)
+    assert socket.closed_with == [1011]
+    socket.leave()
+    await socket.task
+
+
+async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = await connect(await make(make_user)())
+
+    async def hang(*args: Any) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(commands, "may_read", hang)
+    socket.say('{"type": "subscribe", "channel": "order:1"}')
+    await asyncio.sleep(0.05)
+    socket.task.cancel()
+    await nobody_is_left(hub)
+
+
+async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
+    user = await make(make_user)()
+    before = len(asyncio.all_tasks())
+    for number in range(50):
+        socket = await connect(user)
+        if number % 2:
+            socket.leave()
+        else:
+            socket.task.cancel()
+        await asyncio.gather(socket.task, return_exceptions=True)
+    await asyncio.sleep(0.05)
+    assert (hub.audience.readers, len(asyncio.all_tasks()) - before) == (set(), 0)
+
+
+async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
+    socket = await connect(await make(make_office)(), endpoint="office")
+    await change(*range(1, 301))
+    await until(hub, 300)
+    async with asyncio.timeout(5):
+        while len(socket.frames) < 301:
+            await asyncio.sleep(0.01)
+    assert socket.closed_with == []
+    socket.leave()
+    await socket.task
+
+
+async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) -> None:
+    socket = await connect(await make(make_user)())
+    socket.say('{"type": "nonsense", "ref": "\\ud800"}')
+    assert (await socket.until("error"))["code"] == "invalid_json"
+    socket.say('{"type": "heartbeat"}')
+    assert await socket.until("heartbeat")
+    socket.leave()
+    await socket.task
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "code"),
+    [
+        ("&".join(f"a{number}=1" for number in range(30)), {}, "invalid_query"),
+        ("", {"origin": b"http://["}, "origin_not_allowed"),
+        ("", {"origin": b"\xff"}, "origin_not_allowed"),
+    ],
+)
+async def test_a_bad_beginning_is_refused_in_words(query: str, headers: dict[str, bytes], code: str) -> None:
+    socket = Socket("ws", query, **headers)
+    assert (await socket.until("error"))["code"] == code
+    assert socket.closed_with == [4403]
+    socket.leave()
+    await socket.task
+
+
+async def test_a_right_that_ends_while_the_socket_connects_is_not_given(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = await make(make_driver)(), await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=old)
+    await until(hub, 1)
+    await asyncio.sleep(0.3)
+    resumable = Hub.resumable
+
+    async def slow(self: Hub, *args: Any) -> bool:
+        await make(order.assign)(new)
+        await asyncio.sleep(0.3)
+        return await resumable(self, *args)
+
+    monkeypatch.setattr(Hub, "resumable", slow)
+    socket = await connect(old.user, f"&since={hub.cursor}&channels=order:{order.pk}")
+    await make(order.transition_to)(Status.DELIVERING)
+    await asyncio.sleep(0.5)
+    assert "delivering" not in {frame.get("data", {}).get("status") for frame in socket.frames}
+    assert not any(f"driver:{new.pk}" in json.dumps(frame) for frame in socket.frames)
+    socket.leave()
+    await socket.task
+
+
+async def test_who_takes_an_order_over_does_not_read_of_the_customer_before(hub: Hub) -> None:
+    order = await make(make_order)(customer=await make(make_customer)(name="前一位"))
+    user = await make(make_user)()
+    customer = await make(make_customer)(user=user, name="新客人")
+
+    def hand_over() -> None:
+        present = Order.objects.get(pk=order.pk)
+        present.customer = customer
+        present.save()
+
+    await make(hand_over)()
+    await asyncio.sleep(0.3)
+    socket = await connect(user, f"&since=0&channels=order:{order.pk}")
+    await asyncio.sleep(0.2)
+    names = {frame["data"].get("customer_name") for frame in socket.frames if "data" in frame}
+    assert "前一位" not in names
+    assert "新客人" in names
+    socket.leave()
+    await socket.task
+
+
+async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub) -> None:
+    driver = await make(make_driver)(user=await make(make_office)())
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    await asyncio.sleep(0.3)
+    socket = await connect(driver.user, f"&channels=order:{order.pk}", endpoint="office")
+    await make(order.assign)(await make(make_driver)())
+    await asyncio.sleep(0.3)
+    (reader,) = hub.audience.readers
+    assert f"order:{order.pk}" in reader.channels
+    socket.leave()
+    await socket.task
