@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications.states import Kind, Reason, Status, Type
 from orders import phones
 from orders.models import Customer, Order
+from orders.models.tracked import AtomicSave
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -37,7 +38,7 @@ class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
         return self.filter(resent_as=None)
 
 
-class NotificationHistory(models.Model):
+class NotificationHistory(AtomicSave):
     """One message: to whom, why, what the provider said of it. Its id is the provider's idempotency key.
 
     The text is rendered when the row is claimed for sending, so that it says what is true then. What a person asks to

@@ -46,6 +46,12 @@ def may_manage(by: User, account: User) -> bool:
     return by.is_superuser or not (account.is_staff or account.is_superuser)
 
 
+def check_may_manage(by: User, account: User) -> None:
+    """Raises a Refusal unless `by` may link this account to a driver or customer."""
+    if not may_manage(by, account):
+        raise Refusal("forbidden", _("Only an administrator may use the account of staff."), attr="user", status=403)
+
+
 def open_for(customer: Customer) -> User:
     """Lets a customer sign in; the name is the e-mail. The caller's transaction holds the row. Raises Refusal."""
     if customer.user is not None:

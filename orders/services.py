@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import lines
 from orders.lines import Line
-from orders.models import Actor, Driver, Order, OrderItem, Route
+from orders.models import Actor, Driver, Order, OrderItem, Product, Route
 from orders.models.moves import Command
-from orders.refusals import Refusal, VersionConflict
+from orders.refusals import Refusal, VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, Status
 
 FARTHEST = timedelta(days=366)
@@ -122,13 +122,15 @@ def bulk_update(ids: Sequence[int], changes: Mapping[str, Any], actor: Actor) ->
     """Applies `changes` to each order on its own merit, in one transaction, the rows locked in the order of their ids.
 
     In this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which together with the status
-    “assigned” is one move. If one part is refused for an order, nothing of that order is changed.
+    “assigned” is one move. If one part is refused for an order, nothing of that order is changed. An id named twice
+    counts once.
     """
     outcome = Outcome()
     found = {order.pk: order for order in _locked().filter(pk__in=ids)}
+    _lock_products(found.values(), changes.get("status"))
     # A savepoint costs two queries an order; a single part refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
-    for pk in ids:
+    for pk in dict.fromkeys(ids):
         try:
             with nullcontext() if single else transaction.atomic():
                 _apply(_known(found.get(pk)), changes, actor)
@@ -141,12 +143,24 @@ def bulk_update(ids: Sequence[int], changes: Mapping[str, Any], actor: Actor) ->
 
 def _locked() -> Any:
     related = Order.objects.select_related("customer", "driver", "route__driver")
-    return related.select_for_update(of=("self",)).order_by("pk")
+    return related.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
+def _lock_products(orders: Iterable[Order], status: str | None) -> None:
+    """Locks the products whose stock a move of `orders` to `status` changes, in the order of their ids.
+
+    Locked order by order, they would deadlock with whoever delivers the same products at once.
+    """
+    if status not in (Status.DELIVERED, Status.CANCELLED):
+        return
+    moved = [order.pk for order in orders if Status.DELIVERED in (status, order.status)]
+    products = Product.objects.filter(pk__in=OrderItem.objects.filter(order__in=moved).values("product"))
+    list(products.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _known(order: Order | None) -> Order:
     if order is None:
-        raise Refusal("not_found", _("There is no such order."), status=404)
+        raise no_such_order()
     return order
 
 
@@ -166,7 +180,7 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 @transaction.atomic
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
     """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
-    route = Route.objects.select_for_update().get(pk=route_id)
+    route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
     route.driver = driver
     route.save()
     outcome = Outcome()

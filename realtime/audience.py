@@ -12,6 +12,9 @@ from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 
+# Close code of a link that leads nowhere any more: the same as for a token that has ended.
+LINK_ENDED = 4401
+
 
 class Audience:
     """The open connections and their subscriptions. Used on the event loop only."""
@@ -63,6 +66,11 @@ class Audience:
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
                 self.unsubscribe(reader, channel)
+        if any(channel.startswith("customer:") for channel in event.channels):
+            # Another customer, another link: whoever holds the old one follows nothing any more.
+            for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
+                self.unsubscribe(reader, f"track:{event.data['order_id']}")
+                reader.close(LINK_ENDED)
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""

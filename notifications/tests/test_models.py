@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models.signals import post_save
 from django.utils import timezone
 
 from notifications.models import LONGEST_SENDING, NotificationHistory
@@ -33,6 +35,22 @@ def test_a_move_of_a_row_sent_again_since_changes_nothing() -> None:
     row = make_message(Status.SENDING)
     Rows.filter(pk=row.pk).update(attempts=2)
     assert not row.move(Status.SENDING, Status.UNKNOWN)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_row_goes_with_a_receiver_that_fails() -> None:
+    order = make_quiet_order()
+
+    def cannot_write(**kwargs: Any) -> None:
+        raise ConnectionError
+
+    post_save.connect(cannot_write, sender=NotificationHistory)
+    try:
+        with pytest.raises(ConnectionError):
+            make_message(order=order)
+    finally:
+        post_save.disconnect(cannot_write, sender=NotificationHistory)
+    assert not Rows.exists()
 
 
 def test_due_are_those_that_need_not_wait() -> None:

@@ -111,7 +111,7 @@ class HouseAdmin(ModelAdmin):
         """For a change the row is held, so that the form is applied to what is there and not to what was read."""
         found = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
-            found.refresh_from_db(from_queryset=self.model._default_manager.select_for_update())
+            found.refresh_from_db(from_queryset=self.model._default_manager.select_for_update(no_key=True))
         return found
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -163,7 +163,7 @@ class Deactivation(HouseAdmin):
     def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """One by one, so that everyone who listens hears of it."""
         chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
-        for row in chosen.order_by("pk").select_for_update():
+        for row in chosen.order_by("pk").select_for_update(no_key=True):
             row.is_active = False
             row.save(update_fields=["is_active"])
             self.log_change(request, row, [{"changed": {"fields": ["is_active"]}}])

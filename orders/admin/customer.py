@@ -84,7 +84,7 @@ class CustomerAdmin(Deactivation):
             raise Http404
         try:
             with transaction.atomic():
-                customer = get_object_or_404(Customer.objects.select_for_update(), pk=pk)
+                customer = get_object_or_404(Customer.objects.select_for_update(no_key=True), pk=pk)
                 if not self.has_change_permission(request, customer):
                     raise PermissionDenied
                 steps[step](request, customer)

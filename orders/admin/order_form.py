@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.admin.base import HouseForm
+from orders.api.order_input import MOST_STOPS
 from orders.lines import MOST_LINES, Line
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.services import COLUMNS
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 else:
     FormSet, Inline = BaseInlineFormSet, admin.TabularInline
 
-MOST_STOPS = 999
 # As in the API: the years 1 and 9999 are typing errors.
 FARTHEST = timedelta(days=366)
 # Once it is on the road, what is on the lorry is what is delivered.

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.admin.asking import DriverForm, ReasonForm, ask
 from orders.admin.base import Button, HouseAdmin, user_of
+from orders.api.fields import MOST_MONEY
 from orders.models import Order, Source
 from orders.models.moves import Proof
 from orders.refusals import Refusal
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from django.urls import URLPattern
     from django.utils.functional import Promise
 
-MOST_MONEY = 10_000_000  # NT$
 VERBS: dict[Status, Promise] = {
     Status.CONFIRMED: _("Confirm"),
     Status.ASSIGNED: _("Assign to a driver"),

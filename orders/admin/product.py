@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.admin.asking import ask
 from orders.admin.base import Button, Deactivation
+from orders.api.fields import MOST_MONEY
+from orders.api.products import MOST_STOCK
 from orders.models import Product
 from orders.refusals import Refusal
 
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
 
-MOST = {"price": 10_000_000, "low_stock_threshold": 1_000_000, "cylinder_kg": 1_000}
-MOST_STOCK = 1_000_000
+MOST = {"price": MOST_MONEY, "low_stock_threshold": MOST_STOCK, "cylinder_kg": 1_000}
 
 
 class StockForm(forms.Form):

@@ -21,7 +21,8 @@ from orders import services
 from orders.admin.asking import DriverForm, ask, tell
 from orders.admin.badges import badge
 from orders.admin.base import Button, HouseAdmin, HouseForm, actor
-from orders.admin.order_form import FARTHEST, MOST_STOPS
+from orders.admin.order_form import FARTHEST
+from orders.api.order_input import MOST_STOPS
 from orders.api.routes import with_stops
 from orders.models import Driver, Order, Route
 from orders.refusals import VersionConflict
@@ -135,7 +136,7 @@ class RouteAdmin(HouseAdmin):
 
     def resequence(self, request: HttpRequest, pk: int, said: dict[str, Any]) -> None:
         """The route, which this transaction holds, and the place must still be those the form showed."""
-        order = Order.objects.select_for_update().get(pk=pk)
+        order = Order.objects.select_for_update(no_key=True).get(pk=pk)
         if order.stop_sequence != said["seen"]:
             raise VersionConflict(order.version)
         services.change(order, {"stop_sequence": said["stop_sequence"]}, actor(request))

@@ -29,7 +29,7 @@ class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
     def get_queryset(self) -> QuerySet[Row]:
         """For a change the row is locked, so that it is applied to what is there and not to what was read."""
         rows = super().get_queryset()
-        return rows.select_for_update(of=("self",)) if self.action == "partial_update" else rows
+        return rows.select_for_update(of=("self",), no_key=True) if self.action == "partial_update" else rows
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():

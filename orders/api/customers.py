@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from orders import permissions
+from orders import accounts, permissions
 from orders.api.base import Resource
 from orders.api.fields import ByRole, MaskedPhoneField, PhoneNumberField, StrictModelSerializer, related
 from orders.api.filters import CustomerFilters
@@ -40,6 +40,11 @@ class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
         model = Customer
         fields = FIELDS
         read_only_fields = ("id", "created_at")
+
+    def validate_user(self, user: User | None) -> User | None:
+        if user is not None and (self.instance is None or self.instance.user_id != user.pk):
+            accounts.check_may_manage(self.context["request"].user, user)
+        return user
 
 
 class CustomerRow(CustomerSerializer):

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.validators import UniqueValidator
 
-from orders import permissions, presence
+from orders import accounts, permissions, presence
 from orders.api.base import Resource
 from orders.api.fields import PhoneNumberField, StrictModelSerializer, related
 from orders.models import Driver
@@ -30,7 +30,9 @@ class DriverSerializer(StrictModelSerializer[Driver]):
         fields = ("id", "name", "phone", "vehicle_plate", "user", "is_active")
 
     def validate_user(self, user: User) -> User:
-        if self.instance is not None and self.instance.user_id != user.pk:
+        if self.instance is None:
+            accounts.check_may_manage(self.context["request"].user, user)
+        elif self.instance.user_id != user.pk:
             raise serializers.ValidationError(_("A driver keeps the account; make a new driver instead."))
         return user
 

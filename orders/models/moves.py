@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -41,13 +41,17 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request to move an order. `ref` is the client's name for it: repeated, it is answered and not done again."""
+    """One request to move an order. `ref` is the client's name for it: repeated, it is answered and not done again.
+
+    `eta` is the hour the customer is to expect; `details` are kept with the history as they are (JSON).
+    """
 
     to: str
     by: User | None = None
     source: str = "command"
     at: datetime | None = None
     reason: str = ""
+    eta: datetime | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     ref: str | None = None
     version: int | None = None
@@ -73,10 +77,14 @@ class Moves(models.Model):
 
     def lock(self: Order) -> None:  # type: ignore[misc]
         """Reads the row again and holds it until the transaction ends."""
-        self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
+        self.refresh_from_db(from_queryset=type(self).objects.select_for_update(no_key=True))
 
     def move(self: Order, command: Command) -> OrderStatusChange:  # type: ignore[misc]
-        """`transition_to` for a row that this transaction holds. Refuses before it writes."""
+        """`transition_to` for a row that this transaction holds.
+
+        Refuses before it writes; but where the same `ref` is used for another order at this very moment, this
+        transaction must be rolled back.
+        """
         if (done := _repeated(self, command)) is not None:
             return done
         if command.version is not None and command.version != self.version:
@@ -90,10 +98,7 @@ class Moves(models.Model):
         from orders.models.order import Actor, Change
 
         self.save(change=Change(Actor(command.by, command.source), happened, command.reason))
-        row: OrderStatusChange = self.history.create(
-            from_status=before, to_status=command.to, by=command.by, source=command.source, reason=command.reason,
-            at=happened, details=dict(command.details), version=self.version, ref=command.ref,
-        )  # fmt: skip
+        row = _write_down(self, command, before, happened)
         if command.to == Status.DELIVERED:
             _deliver(self, command, items, happened)
         elif before == Status.DELIVERED:
@@ -113,8 +118,26 @@ def _repeated(order: Order, command: Command) -> OrderStatusChange | None:
         return None
     done = OrderStatusChange.objects.filter(by=command.by, ref=command.ref).first()
     if done is not None and (done.order_id, done.to_status) != (order.pk, command.to):
-        raise Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
+        raise _ref_reused()
     return done
+
+
+def _ref_reused() -> Refusal:
+    return Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
+
+
+def _write_down(order: Order, command: Command, before: str, happened: datetime) -> OrderStatusChange:
+    """The row of the history; `ref` is unique with the user, whatever two commands at once have read before."""
+    try:
+        row: OrderStatusChange = order.history.create(
+            from_status=before, to_status=command.to, by=command.by, source=command.source, reason=command.reason,
+            at=happened, details=dict(command.details), version=order.version, ref=command.ref,
+        )  # fmt: skip
+    except IntegrityError as error:
+        if command.ref is None:
+            raise
+        raise _ref_reused() from error
+    return row
 
 
 def _is_reassignment(order: Order, command: Command) -> bool:
@@ -161,8 +184,8 @@ def _set_columns(order: Order, command: Command) -> None:
             raise Refusal("driver_required", _("Please choose a driver who is active."), attr="driver")
         if order.route is not None and order.route.driver_id != order.driver.pk:
             order.route = order.stop_sequence = None
-    if command.details.get("eta") is not None:
-        order.eta = command.details["eta"]
+    if command.eta is not None:
+        order.eta = command.eta
     if command.to == Status.DELIVERED and command.proof and command.proof.amount_collected is not None:
         order.amount_collected = command.proof.amount_collected
     order.status = command.to

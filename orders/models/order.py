@@ -18,7 +18,7 @@ from orders.models.moves import Moves
 from orders.models.queries import OrderQuerySet
 from orders.models.route import Route
 from orders.models.tracked import Tracked
-from orders.refusals import VersionConflict
+from orders.refusals import VersionConflict, no_such_order
 from orders.states import Status
 
 if TYPE_CHECKING:
@@ -134,6 +134,10 @@ class Order(Moves, Tracked):
         changed = set(self.unsaved())
         if update_fields is not None:
             changed &= {self._meta.get_field(name).attname for name in update_fields}  # type: ignore[union-attr]
+        if "customer_id" in changed:
+            # The link that the former customer was sent shows this one nothing of the other's.
+            self.tracking_token = numbers.new_tracking_token()
+            changed.add("tracking_token")
         if changed or touch:
             self._update(changed)
 
@@ -164,19 +168,20 @@ class Order(Moves, Tracked):
             )  # fmt: skip
 
     def _update(self, changed: set[str]) -> None:
-        read = self.version
-        self.version, self.updated_at = read + 1, timezone.now()
+        read = self.version, self.updated_at
+        self.version, self.updated_at = self.version + 1, timezone.now()
         try:
             super().save(update_fields=[*changed, "version", "updated_at"])
         except BaseException:
-            self.version = read
+            self.version, self.updated_at = read
             raise
 
     def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> bool:
         """Django's own UPDATE of one row, with the version read among its conditions."""
         updated: bool = super()._do_update(base_qs.filter(version=self._read["version"]), *args, **kwargs)
         if not updated:
-            raise VersionConflict(Order.objects.values_list("version", flat=True).get(pk=self.pk))
+            present = Order.objects.filter(pk=self.pk).values_list("version", flat=True).first()
+            raise no_such_order() if present is None else VersionConflict(present)
         return updated
 
     def recalculate(self, actor: Actor) -> None:

@@ -37,9 +37,13 @@ class Product(Tracked):
 
     @classmethod
     def add_stock(cls, pk: int, cylinders: int) -> None:
-        """Adds to (or, negative, takes from) the stock, the row locked: two deliveries at once both count."""
+        """Adds to (or, negative, takes from) the stock, the row locked: two deliveries at once both count.
+
+        As all locks of this app, it lets others refer to the row meanwhile (`no_key`): an order of the same product is
+        placed without waiting.
+        """
         with transaction.atomic():
-            product = cls.objects.select_for_update().get(pk=pk)
+            product = cls.objects.select_for_update(no_key=True).get(pk=pk)
             product.stock += cylinders
             product.save(update_fields=["stock"])
 

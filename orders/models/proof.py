@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.models.fields import latitude_field, longitude_field
 from orders.models.order import Order
+from orders.models.tracked import AtomicSave
 
 
 class ConfirmationType(models.TextChoices):
@@ -17,7 +18,7 @@ class ConfirmationType(models.TextChoices):
     MANUAL = "manual", _("manual")
 
 
-class DeliveryConfirmation(models.Model):
+class DeliveryConfirmation(AtomicSave):
     """How we know that one attempt was delivered, written in the transaction of the move to delivered."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="confirmations", verbose_name=_("order"))

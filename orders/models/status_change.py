@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +29,7 @@ class OrderStatusChange(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     at = models.DateTimeField(_("at"))
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now, editable=False)
-    details = models.JSONField(_("details"), default=dict, blank=True)
+    details = models.JSONField(_("details"), default=dict, blank=True, encoder=DjangoJSONEncoder)
     version = models.PositiveIntegerField(_("version"))
     ref = models.CharField(max_length=64, null=True, blank=True, editable=False)
 

@@ -1,15 +1,34 @@
-"""A model that knows what a save changes."""
+"""Models whose changes others listen to: a save is one transaction with its receivers, and knows what it changes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from typing import Any, Self
 
-from django.db import models
+from django.db import models, transaction
 
 
-class Tracked(models.Model):
-    """During `post_save`, `before` holds the changed columns with the values that were read; empty for a new row."""
+class AtomicSave(models.Model):
+    """What the receivers of `post_save` write is part of the change: if they cannot write it, nothing was saved.
+
+    Django by itself sends `post_save` after its own commit where no transaction is open.
+    """
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # No savepoint within another transaction: a failure takes back that one whole, as Django's own save does.
+        with transaction.atomic(savepoint=False):
+            super().save(*args, **kwargs)
+
+
+class Tracked(AtomicSave):
+    """During `post_save`, `before` holds the columns this save wrote anew with the values read; empty for a new row.
+
+    The object remembers what it read and what it wrote. After a rollback that is not what the row holds: read the
+    object again (`refresh_from_db`) before saving it once more.
+    """
 
     before: dict[str, Any] = {}  # replaced whole, never changed in place
     _read: dict[str, Any] = {}
@@ -17,10 +36,12 @@ class Tracked(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.before = {} if self._state.adding else self.unsaved()
-        super().save(*args, **kwargs)
-        self._remember()
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        named = None if update_fields is None else frozenset(update_fields)
+        changed = {} if self._state.adding else self.unsaved()
+        self.before = {name: changed[name] for name in changed.keys() & self._columns(named)}
+        super().save(*args, update_fields=named, **kwargs)
+        self._remember(named)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
@@ -31,12 +52,21 @@ class Tracked(models.Model):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
-        self._remember()
+        """Django's own, which reads a deferred column too; what is set in other columns stays unsaved."""
+        named = None if fields is None else frozenset(fields)
+        super().refresh_from_db(using=using, fields=named, from_queryset=from_queryset)
+        self._remember(named)
 
-    def _remember(self) -> None:
+    def _remember(self, names: frozenset[str] | None = None) -> None:
+        """These columns, or all, are now as in the row."""
         loaded = self.__dict__
-        self._read = {f.attname: loaded[f.attname] for f in self._meta.concrete_fields if f.attname in loaded}
+        # A new dict: the one of the class is everybody's.
+        self._read = self._read | {name: loaded[name] for name in self._columns(names) & loaded.keys()}
+
+    def _columns(self, names: frozenset[str] | None) -> set[str]:
+        """Fields are named as in the model (`driver`) or as in the table (`driver_id`); None means all."""
+        fields = self._meta.concrete_fields
+        return {field.attname for field in fields if names is None or names & {field.name, field.attname}}
 
     def unsaved(self) -> dict[str, Any]:
         """The columns that differ from what was read, with the values read."""

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from orders.models import Order, OrderItem, Product
-from orders.models.moves import Proof
+from orders.models import Order, OrderItem, OrderStatusChange, Product, moves
+from orders.models.moves import Command, Proof
 from orders.refusals import Refusal, VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
@@ -19,6 +19,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
+from orders.tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +82,23 @@ def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
     assert (again.pk, order.status) == (first.pk, "arriving")
 
 
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_a_ref_used_for_two_orders_at_once_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    office, order, other = make_office(), make_order(), make_order()
+    look = moves._repeated
+
+    def look_too_early(looked_at: Order, command: Command) -> Any:
+        found = look(looked_at, command)
+        if looked_at.pk == order.pk:
+            in_thread(lambda: other.transition_to("confirmed", by=office, ref="a1")).join()
+        return found
+
+    monkeypatch.setattr(moves, "_repeated", look_too_early)
+    assert refusal(order, "confirmed", by=office, ref="a1") == "ref_reused"
+    assert OrderStatusChange.objects.get(by=office, ref="a1").order == other
+
+
 def test_a_ref_names_one_command() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
@@ -98,6 +116,26 @@ def test_a_time_that_cannot_be_is_refused(off: timedelta) -> None:
 def test_a_clock_slightly_ahead_counts_as_now() -> None:
     row = make_order().transition_to("confirmed", at=timezone.now() + timedelta(seconds=30))
     assert row.at <= timezone.now()
+
+
+def test_a_move_may_bring_the_hour() -> None:
+    order, eta = make_order(Status.DELIVERING), timezone.now() + timedelta(minutes=20)
+    order.transition_to("arriving", eta=eta)
+    assert Order.objects.get().eta == eta
+
+
+def test_a_move_without_an_hour_leaves_it() -> None:
+    eta = timezone.now()
+    order = make_order(Status.DELIVERING, eta=eta)
+    order.transition_to("arriving")
+    assert Order.objects.get().eta == eta
+
+
+def test_details_may_hold_a_time() -> None:
+    order, seen = make_order(), datetime(2026, 11, 23, 8, tzinfo=UTC)
+    order.transition_to("confirmed", details={"eta": seen, "notes": "x"})
+    row = OrderStatusChange.objects.get(order=order, to_status="confirmed")
+    assert row.details == {"eta": "2026-11-23T08:00:00Z", "notes": "x"}
 
 
 def test_assigning_needs_an_active_driver() -> None:

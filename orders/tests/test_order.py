@@ -41,6 +41,33 @@ def test_a_conflict_leaves_the_object_as_it_was() -> None:
     with pytest.raises(VersionConflict), transaction.atomic():
         order.save()
     assert order.version == 1
+    assert order.unsaved().keys() == {"notes"}
+
+
+def test_a_row_that_is_gone_is_refused() -> None:
+    order = make_order()
+    theirs = Order.objects.get(pk=order.pk)
+    theirs.items.all().delete()
+    theirs.delete()
+    order.notes = "late"
+    with pytest.raises(Refusal) as refused, transaction.atomic():
+        order.save()
+    assert (refused.value.code, refused.value.status) == ("not_found", 404)
+
+
+@pytest.mark.parametrize("named", [None, ["customer"], ["customer_id"]])
+def test_the_link_of_the_former_customer_ends(named: list[str] | None) -> None:
+    order = make_order()
+    former, order.customer = order.tracking_token, make_customer()
+    order.save(update_fields=named)
+    assert Order.objects.get().tracking_token == order.tracking_token != former
+
+
+def test_the_link_survives_other_changes() -> None:
+    order = make_order()
+    former, order.notes, order.customer = order.tracking_token, "後門進", make_customer()
+    order.save(update_fields=["notes"])
+    assert Order.objects.get().tracking_token == order.tracking_token == former
 
 
 def test_a_new_order_has_its_first_line_of_history() -> None:

@@ -4,16 +4,17 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders import services
 from orders.lines import Line
-from orders.models import Actor, Order, Priority, Source
+from orders.models import Actor, Order, OrderItem, Priority, Product, Source
 from orders.refusals import Refusal
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
+from orders.tests.threads import Work, in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,57 @@ def test_bulk_update_goes_on_after_a_refusal() -> None:
     outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
     assert (outcome.updated, [row["id"] for row in outcome.failed]) == ([ids[0], ids[2]], [ids[1]])
     assert Order.objects.filter(status=Status.CONFIRMED).count() == 3
+
+
+def test_bulk_update_counts_an_id_named_twice_once() -> None:
+    first, second = make_order(), make_order()
+    ids = [second.pk, first.pk, second.pk]
+    outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
+    assert (outcome.updated, outcome.failed) == ([second.pk, first.pk], [])
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("before", "changes", "left"),
+    [
+        (Status.ARRIVING, {"status": Status.DELIVERED}, 8),
+        (Status.DELIVERED, {"status": Status.CANCELLED, "reason": "按錯"}, 9),
+    ],
+)
+def test_bulk_update_and_a_delivery_of_the_same_products_wait_for_each_other(
+    before: Status, changes: dict[str, Any], left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The orders need the products in the other order than the ids, so two who lock one by one would deadlock."""
+    low, high = make_product(stock=10), make_product(stock=10)
+    many = [make_order(before, product=high).pk, make_order(before, product=low).pk]
+    both = make_order(Status.ARRIVING, product=low)
+    OrderItem.objects.create(order=both, product=high, quantity=1)
+    deliveries: list[Work] = []
+    add = Product.add_stock
+
+    def meet(pk: int, cylinders: int) -> None:
+        add(pk, cylinders)
+        if not deliveries:
+            deliveries.append(in_thread(lambda: both.transition_to(Status.DELIVERED)))
+            deliveries[0].wait(0.5)
+
+    monkeypatch.setattr(Product, "add_stock", meet)
+    outcome = services.bulk_update(many, changes, make_actor())
+    deliveries[0].join()
+    assert outcome.updated == many
+    assert list(Product.objects.order_by("pk").values_list("stock", flat=True)) == [left, left]
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_an_order_is_placed_while_the_product_is_being_delivered() -> None:
+    product = make_product()
+    with transaction.atomic():
+        Product.add_stock(product.pk, -1)
+        placing = in_thread(lambda: place(Line(product.pk, 1)))
+        assert placing.wait(5)
+    placing.join()
 
 
 def test_bulk_update_with_several_keys_is_all_or_nothing_an_order() -> None:
@@ -114,6 +166,25 @@ def test_assign_route_takes_nothing_off_the_road() -> None:
     driving.refresh_from_db()
     assert (outcome.updated, [row["id"] for row in outcome.failed]) == ([waiting.pk], [driving.pk])
     assert (route.driver, waiting.driver, waiting.route, driving.driver) == (second, second, route, first)
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_assign_route_while_orders_come_onto_the_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    route, driver, actor = make_route(), make_driver(), make_actor()
+    there, coming = make_order(Status.CONFIRMED, route=route), make_order(Status.CONFIRMED)
+    ids = [there.pk, coming.pk]
+    select = services._locked
+
+    def meet() -> Any:
+        """The route is locked, and the orders not yet."""
+        monkeypatch.setattr(services, "_locked", select)
+        bulk = in_thread(lambda: services.bulk_update(ids, {"route": route}, actor))
+        bulk.wait(5)
+        return select()
+
+    monkeypatch.setattr(services, "_locked", meet)
+    assert services.assign_route(route.pk, driver, actor).updated == ids
 
 
 def test_assign_route_twice_changes_nothing_more() -> None:

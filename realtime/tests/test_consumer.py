@@ -227,6 +227,21 @@ async def test_whoever_holds_the_link_follows_one_order(site: Site) -> None:
     assert (event["type"], event["data"]["order_id"]) == ("delivery.update", order.pk)
 
 
+async def test_the_link_ends_when_the_order_becomes_another_customers(site: Site) -> None:
+    order, other = await make(make_order)(), await make(make_customer)()
+
+    def hand_over() -> None:
+        present = Order.objects.get(pk=order.pk)
+        present.customer = other
+        present.save()
+
+    async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
+        await make(hand_over)()
+        assert await client.closed() == 4401
+    async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
+        assert client.welcome["code"] == "link_not_valid"
+
+
 async def test_a_customer_reads_what_is_theirs(site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     order, other = await make(make_order)(customer=customer), await make(make_order)()

@@ -8,7 +8,7 @@ from orders.api.customers import DRIVER
 from orders.models import Customer
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_driver, make_order, make_user
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,33 @@ def test_one_account_is_one_customer() -> None:
     assert user is not None
     answer = make_api("office").post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
     assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
+
+
+def test_the_account_of_staff_is_no_customer_by_staff() -> None:
+    customer, api = make_customer(), make_api("office")
+    for user in (make_office(), make_user(is_superuser=True)):
+        new = api.post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
+        old = api.patch(f"customers/{customer.pk}/", {"user": user.pk})
+        for answer in (new, old):
+            assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
+    assert Customer.objects.get().user is None
+
+
+def test_staff_link_an_account_without_rights() -> None:
+    customer, user = make_customer(), make_user()
+    assert make_api("office").patch(f"customers/{customer.pk}/", {"user": user.pk}).status_code == 200
+    assert Customer.objects.get().user == user
+
+
+def test_an_administrator_makes_a_customer_of_staff() -> None:
+    boss, said = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
+    assert Api(boss).post("customers/", said).status_code == 201
+
+
+def test_staff_change_a_customer_who_is_staff() -> None:
+    customer = make_customer(user=make_office())
+    answer = make_api("office").patch(f"customers/{customer.pk}/", {"name": "王", "user": customer.user_id})
+    assert answer.status_code == 200
 
 
 def test_driver_reads_whom_an_open_order_goes_to() -> None:

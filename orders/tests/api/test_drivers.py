@@ -6,7 +6,7 @@ from django.utils import timezone
 from orders import presence
 from orders.models import Driver, DriverLocation
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_driver, make_user
+from orders.tests.factories import make_driver, make_office, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -15,6 +15,24 @@ def test_office_makes_a_driver_of_an_account() -> None:
     user = make_user()
     answer = make_api("office").post("drivers/", {"name": "陳司機", "phone": "0911-222-333", "user": user.pk})
     assert (answer.status_code, Driver.objects.get().user) == (201, user)
+
+
+def test_the_account_of_staff_is_no_driver_by_staff() -> None:
+    for user in (make_office(), make_user(is_superuser=True)):
+        answer = make_api("office").post("drivers/", {"name": "陳司機", "user": user.pk})
+        assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
+    assert not Driver.objects.exists()
+
+
+def test_an_administrator_makes_a_driver_of_staff() -> None:
+    boss, clerk = make_office(is_superuser=True), make_office()
+    assert Api(boss).post("drivers/", {"name": "陳司機", "user": clerk.pk}).status_code == 201
+
+
+def test_staff_change_a_driver_who_is_staff() -> None:
+    driver = make_driver(user=make_office())
+    answer = make_api("office").patch(f"drivers/{driver.pk}/", {"name": "陳", "user": driver.user_id})
+    assert answer.status_code == 200
 
 
 def test_one_account_is_one_driver() -> None:

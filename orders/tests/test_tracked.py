@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import models
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from orders.models import Customer, DeliveryConfirmation, Order, Product, Route
+from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_product, make_route
+
+pytestmark = pytest.mark.django_db
+
+
+def order_with_notes() -> Order:
+    """Read from the table; its notes are set and not saved."""
+    order = Order.objects.get(pk=make_order().pk)
+    order.notes = "後門進"
+    return order
+
+
+@contextmanager
+def listening(sender: type[models.Model], receiver: Callable[..., None]) -> Iterator[None]:
+    post_save.connect(receiver, sender=sender)
+    try:
+        yield
+    finally:
+        post_save.disconnect(receiver, sender=sender)
+
+
+def cannot_write(**kwargs: Any) -> None:
+    raise ConnectionError
+
+
+def new_order() -> Order:
+    return Order(customer=make_customer(), scheduled_date=TODAY)
+
+
+def new_confirmation() -> DeliveryConfirmation:
+    order = make_order()
+    return DeliveryConfirmation(order=order, attempt=1, confirmation_type="manual", confirmed_at=timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "make",
+    [
+        new_order, new_confirmation, lambda: Customer(name="王"), lambda: Route(date=TODAY, name="大安"),
+        lambda: Product(code="G20", name="20kg", cylinder_kg=20, price=800),
+    ],
+    ids=["order", "confirmation", "customer", "route", "product"],
+)  # fmt: skip
+def test_a_new_row_goes_with_a_receiver_that_fails(make: Callable[[], models.Model]) -> None:
+    row = make()
+    with listening(type(row), cannot_write), pytest.raises(ConnectionError):
+        row.save()
+    assert not type(row)._default_manager.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("make", "column"),
+    [(make_order, "notes"), (make_customer, "notes"), (make_product, "name"), (make_route, "name")],
+    ids=["order", "customer", "product", "route"],
+)
+def test_a_change_goes_with_a_receiver_that_fails(make: Callable[[], models.Model], column: str) -> None:
+    row = make()
+    before = getattr(row, column)
+    setattr(row, column, "新")
+    with listening(type(row), cannot_write), pytest.raises(ConnectionError):
+        row.save()
+    row.refresh_from_db()
+    assert getattr(row, column) == before
+
+
+def test_reading_one_column_again_leaves_the_others_unsaved() -> None:
+    order = order_with_notes()
+    order.refresh_from_db(fields=["priority"])
+    order.save()
+    assert Order.objects.get().notes == "後門進"
+
+
+def test_reading_a_column_again_forgets_what_was_set_in_it() -> None:
+    order = order_with_notes()
+    order.refresh_from_db(fields=["notes"])
+    assert order.unsaved() == {}
+
+
+def test_reading_a_foreign_key_again_goes_by_the_name_of_the_field() -> None:
+    order = Order.objects.get(pk=make_order().pk)
+    theirs = Order.objects.get(pk=order.pk)
+    theirs.customer = make_customer()
+    theirs.save()
+    order.refresh_from_db(fields=["customer"])
+    assert (order.customer, order.unsaved()) == (theirs.customer, {})
+
+
+def test_reading_a_deferred_column_leaves_the_others_unsaved() -> None:
+    order = Order.objects.defer("delivery_address").get(pk=make_order().pk)
+    order.notes = "後門進"
+    order.save()  # reads the address
+    assert Order.objects.get().notes == "後門進"
+
+
+def test_a_deferred_column_is_tracked_once_read() -> None:
+    customer = Customer.objects.only("name").get(pk=make_customer().pk)
+    read, customer.notes = customer.notes, "後門進"
+    assert customer.unsaved() == {"notes": read}
+
+
+def test_columns_left_out_are_saved_by_the_next_save() -> None:
+    order = order_with_notes()
+    order.priority = "urgent"
+    order.save(update_fields=["priority"])
+    order.save()
+    found = Order.objects.get()
+    assert (found.notes, found.priority) == ("後門進", "urgent")
+
+
+def test_receivers_hear_of_the_columns_that_are_written() -> None:
+    order = order_with_notes()
+    order.status, order.priority = "confirmed", "urgent"
+    heard: list[set[str]] = []
+
+    def hear(instance: Order, **kwargs: Any) -> None:
+        heard.append(set(instance.before))
+
+    with listening(Order, hear):
+        order.save(update_fields=["priority"])
+    assert heard == [{"priority", "version", "updated_at"}]
+    assert Order.objects.get().status == "pending"
+
+
+@pytest.mark.parametrize("named", ["driver", "driver_id"])
+def test_receivers_hear_of_a_foreign_key_by_its_column(named: str) -> None:
+    route = Route.objects.get(pk=make_route().pk)
+    route.driver = make_driver()
+    heard: list[object] = []
+
+    def hear(instance: Route, **kwargs: Any) -> None:
+        heard.append(instance.before)
+
+    with listening(Route, hear):
+        route.save(update_fields=[named])
+    assert (heard, route.unsaved()) == ([{"driver_id": None}], {})
