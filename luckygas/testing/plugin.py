@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +22,9 @@ from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
 if TYPE_CHECKING:
     from luckygas.testing.site import Site
 
+SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
-FORGOTTEN = ("DATABASE_URL", "REDIS_URL", "SMS_PROVIDER_URL", "SMS_API_KEY", "MONITORING_TOKEN", "DEBUG", "HTTPS")
+FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
@@ -39,9 +42,18 @@ def on_servers() -> bool:
     return os.environ.get("TEST_ON", "sqlite") == "servers"
 
 
+def prepare_worker() -> None:
+    """The run that started this worker has prepared all but this: nobody hears another worker's bells."""
+    if on_servers():
+        redis = Redis()
+        start(redis)
+        os.environ["REDIS_URL"] = redis.url
+
+
 def prepare() -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
-        return  # the run that started this worker has prepared everything, in the environment it hands on
+        prepare_worker()
+        return
     for name in FORGOTTEN:
         os.environ.pop(name, None)
     os.environ.update(OWN)
