@@ -12,7 +12,7 @@ run: $(VENV)/run
 	$(BIN)/python manage.py demo
 	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
 
-test: check
+test: check $(VENV)/browser
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 2
 
@@ -37,6 +37,10 @@ $(VENV)/test: requirements.txt requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $(VENV)/run $@
+
+$(VENV)/browser: luckygas/testing/install_browser.sh | $(VENV)/test
+	luckygas/testing/install_browser.sh
+	touch $@
 
 clean:
 	rm -rf $(VENV) db.sqlite3* staticfiles .mypy_cache .pytest_cache .ruff_cache

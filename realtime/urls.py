@@ -1,9 +1,14 @@
-"""The paths of the API."""
+"""The paths of the API, and of the page to try it."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from realtime.api import Events, Ticket
+from realtime.views import ws_test
 
-urlpatterns = [path("events/", Events.as_view()), path("websocket/ticket/", Ticket.as_view())]
+urlpatterns = [
+    path("events/", Events.as_view()),
+    path("websocket/ticket/", Ticket.as_view()),
+    path("websocket/ws/test", ws_test, name="ws_test"),
+]

@@ -22,6 +22,7 @@ from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
 if TYPE_CHECKING:
     from luckygas.testing.site import Site
 
+pytest_plugins = ["luckygas.testing.browser"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())

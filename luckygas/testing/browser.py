@@ -1,0 +1,91 @@
+"""A real headless Chromium for the tests, one a run, and a fresh page of it for each test.
+
+Whatever is installed is used; `install_browser.sh` installs Debian's. Without one the tests fail and say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from luckygas.testing.servers import Server, Unavailable
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
+    # A page that a test answers itself counts as one from outside, and might not talk to loopback.
+    "--disable-features=LocalNetworkAccessChecks",
+)  # fmt: skip
+# What a page may take for anything it is waited for.
+WAIT_MS = 8_000
+
+
+class Chromium(Server):
+    """Debugged over its port: so it serves all tests, each with an event loop of its own."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        found = next(filter(None, map(shutil.which, NAMES)), None)
+        if found is None:
+            raise Unavailable("No Chromium: run luckygas/testing/install_browser.sh, or install `chromium`.")
+        where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
+        # A process group of its own, to be put to sleep as one.
+        return ["setsid", found, *FLAGS, *where, "about:blank"]
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """As on a machine whose lid is closed: nothing of the browser runs; the world goes on."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    browser = Chromium()
+    try:
+        browser.start()
+        yield browser
+    finally:
+        browser.stop()
+
+
+@pytest.fixture
+async def page(chromium: Chromium) -> AsyncIterator[Page]:
+    """An empty page of a browser without cookies or storage. An error nobody caught in it fails the test."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(chromium.url)
+        context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
+        context.set_default_timeout(WAIT_MS)
+        opened, errors = await context.new_page(), list[str]()
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        yield opened
+        await context.close()
+    assert errors == []
+
+
+async def until(page: Page, expression: str, argument: Any = None) -> Any:
+    """Waits until a JavaScript expression is true; its value. By the clock of the test: the page's may be held."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while not (value := await page.evaluate(expression, argument)):  # noqa: ASYNC110  (the page sends no event)
+            await asyncio.sleep(0.03)
+    return value

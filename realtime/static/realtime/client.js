@@ -1,0 +1,345 @@
+/**
+ * The live view of Lucky Gas, for a page. No dependencies; the contract with the server is in the README.
+ *
+ *     import { LuckyGasSocket } from "/static/realtime/client.js";
+ *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since: lastEventIdOfThePage });
+ *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
+ *
+ * Every event comes once and in order, over losses of the link, of the server and of the network.
+ */
+import { Backoff, STABLE_MS } from "./backoff.js";
+import { CommandError, Commands } from "./commands.js";
+import { Cursor } from "./cursor.js";
+import { Emitter } from "./emitter.js";
+import { Link, LOST } from "./link.js";
+import { httpWorks, Poller } from "./polling.js";
+import { Token } from "./token.js";
+import { watch } from "./wakes.js";
+
+const UNAUTHENTICATED = 4401;
+const FORBIDDEN = 4403;
+const TOO_MANY_CONNECTIONS = 4409;
+/** Daphne may not send 1012 and says 4012. */
+const RESTART = [1012, 4012];
+/** Links in a row that did not open although HTTP works: sockets are blocked here. */
+const BLOCKED_AFTER = 3;
+/** What says that a channel cannot be had, and need not be asked for again. */
+const REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
+const AGAIN_MS = 60_000;
+const RESTART_MS = 5_000;
+const MOST_RESTART_SECONDS = 60;
+
+/**
+ * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `closed`. `heardAt`: when the server last said
+ * anything, in milliseconds since 1970 (null: never).
+ */
+export class LuckyGasSocket extends Emitter {
+  state = "connecting";
+  heardAt = null;
+  #url;
+  #cursor;
+  #token;
+  #batch;
+  #polls;
+  #wanted = new Set();
+  #asked = new Set();
+  #commands = new Commands();
+  #backoff = new Backoff();
+  #link = null;
+  #poller = null;
+  #timer = null;
+  #opening = 0;
+  #blocked = 0;
+  #toldMs = null;
+  #holdsBack = false;
+  #waitsToBeSeen = false;
+  #batched = [];
+  #unwatch;
+
+  /**
+   * - `url`: the endpoint, also relative to the page.
+   * - `token`: a JWT, or a function that gives or promises a fresh one; without it the session serves.
+   * - `since`: resume after this event (`Last-Event-Id` of what the page shows); without it, where this user left off.
+   * - `user`: the id of the user, if the page knows; saves a connection on the first visit.
+   * - `remember`: false neither keeps nor uses where the user left off.
+   * - `poll`: false where there is no log over HTTP to fall back on.
+   * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most so often.
+   */
+  constructor(url, { token = null, since = null, user = null, remember, poll, batch = null } = {}) {
+    super();
+    this.#url = new URL(url, location.href);
+    this.#url.protocol = this.#url.protocol.replace("http", "ws");
+    // The link from an SMS stands for an order and not for a user.
+    const personal = !this.#url.pathname.includes("/ws/track/");
+    this.#cursor = new Cursor({ since, user, remember: remember ?? personal });
+    this.#token = new Token(token);
+    this.#polls = poll ?? personal;
+    this.#batch = batch;
+    this.#unwatch = watch({ online: this.#hurry, offline: this.#lost, seen: this.#seen });
+    this.#open();
+  }
+
+  /** The id of the last event told; a page that reloads its state may compare. */
+  get lastEventId() {
+    return this.#cursor.id;
+  }
+
+  /** From the next event on, also after a reconnection. Refused, there is an `error` frame with `ref: channel`. */
+  subscribe(channel) {
+    this.#wanted.add(channel);
+    if (this.state === "live") this.#write({ type: "subscribe", channel, ref: channel });
+    return this;
+  }
+
+  unsubscribe(channel) {
+    this.#wanted.delete(channel);
+    if (this.state === "live") this.#write({ type: "unsubscribe", channel });
+    return this;
+  }
+
+  /**
+   * Promises the `ack` of a message that has a `ref` (orders and deliveries get one), sending it again over losses of
+   * the link until it is answered; of others, that they are on their way. Rejects with a `CommandError`.
+   */
+  async send(message) {
+    if (this.state === "closed") throw new CommandError("closed");
+    if (this.#poller) throw new CommandError("no_socket");
+    if (Commands.wants(message)) return this.#commands.add(message, (whole) => this.#ifLive(whole));
+    if (this.state !== "live") throw new CommandError("no_socket");
+    return this.#write(message);
+  }
+
+  /** Ends it for good. */
+  close() {
+    this.#end("closed");
+  }
+
+  // --- the link ---------------------------------------------------------------------------------------------------
+
+  async #open() {
+    clearTimeout(this.#timer);
+    this.#holdsBack = false;
+    if (this.#link || this.state === "closed") return;
+    const opening = ++this.#opening;
+    const token = await this.#token.value().catch(() => undefined);
+    if (opening !== this.#opening || this.#link || this.state === "closed") return;
+    if (token === undefined) {
+      this.#retry();
+      return;
+    }
+    const sent = (message) => this.emit("sent", message);
+    this.#link = new Link(this.#address(token), { received: this.#receive, sent, fallen: this.#fallen });
+  }
+
+  #address(token) {
+    const address = new URL(this.#url);
+    const { id, epoch } = this.#cursor;
+    this.#asked = new Set(this.#wanted);
+    const said = { token, since: id, epoch, channels: [...this.#asked].join(",") || null };
+    for (const [name, value] of Object.entries(said)) if (value !== null) address.searchParams.set(name, value);
+    return address;
+  }
+
+  #write(message) {
+    this.#link?.send(message);
+  }
+
+  #ifLive(message) {
+    if (this.state === "live") this.#write(message);
+  }
+
+  #fallen = async ({ code, welcomed, heldMs }) => {
+    this.#link = null;
+    if (heldMs >= STABLE_MS) {
+      this.#backoff.reset();
+      this.#token.accepted();
+    }
+    this.emit("close", { code });
+    if (this.state === "closed") return;
+    if (code === UNAUTHENTICATED) this.#refused();
+    else if (code === FORBIDDEN) this.#end("forbidden");
+    else if (code === TOO_MANY_CONNECTIONS) this.#park();
+    else if (RESTART.includes(code) || this.#toldMs !== null) this.#restart();
+    else await this.#comeBack(welcomed);
+  };
+
+  #refused() {
+    if (!this.#token.refused()) return this.#end("unauthenticated");
+    this.#become(this.#without());
+    this.#open();
+  }
+
+  /** Another window of this user is in use: this one comes back when it is looked at. */
+  #park() {
+    this.#waitsToBeSeen = true;
+    this.#become("offline");
+  }
+
+  /** The server told everyone another time to come back; nobody hurries past it. */
+  #restart() {
+    const wait = this.#toldMs ?? Math.random() * RESTART_MS;
+    this.#toldMs = null;
+    this.#retry(wait);
+    this.#holdsBack = true;
+  }
+
+  async #comeBack(welcomed) {
+    if (this.#poller) return this.#retry(AGAIN_MS);
+    this.#retry();
+    const blocked = this.#polls && !welcomed && (await httpWorks(this.#http("/health/live")));
+    if (this.#poller || ["live", "closed"].includes(this.state)) return;
+    this.#blocked = blocked ? this.#blocked + 1 : 0;
+    if (this.#blocked >= BLOCKED_AFTER) this.#poll();
+  }
+
+  #retry(wait = this.#backoff.next()) {
+    clearTimeout(this.#timer);
+    if (!this.#poller) this.#become(this.#without());
+    this.#timer = setTimeout(() => this.#open(), wait);
+  }
+
+  #without() {
+    return navigator.onLine ? "reconnecting" : "offline";
+  }
+
+  #hurry = () => {
+    if (this.state === "closed" || this.#waitsToBeSeen) return;
+    this.#poller?.now();
+    if (this.#link) this.#link.beat();
+    else if (!this.#holdsBack) this.#open();
+  };
+
+  #lost = () => {
+    if (this.#link) this.#link.fall(LOST);
+    else if (!["closed", "polling"].includes(this.state)) this.#become("offline");
+  };
+
+  #seen = () => {
+    this.#waitsToBeSeen = false;
+    this.#hurry();
+  };
+
+  #end(why) {
+    if (this.state === "closed") return;
+    this.#unwatch();
+    clearTimeout(this.#timer);
+    this.#stopPolling();
+    this.#become("closed");
+    this.#link?.fall(LOST);
+    this.#commands.fail("closed");
+    if (why !== "closed") this.emit(why, {});
+  }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+
+  // --- what the server says ---------------------------------------------------------------------------------------
+
+  #receive = (frame) => {
+    this.heardAt = Date.now();
+    if (frame.type === "connection") this.#welcome(frame);
+    else if (frame.id !== undefined) this.#event(frame);
+    else this.#answer(frame);
+  };
+
+  #welcome(frame) {
+    if (!this.#cursor.claim(userOf(frame))) {
+      this.#reopen();
+      return;
+    }
+    const { recovered, last_event_id: head, epoch } = frame;
+    if (recovered) this.#cursor.epoch = epoch;
+    else this.#cursor.reset(head, epoch);
+    this.#blocked = 0;
+    this.#stopPolling();
+    this.#become("live");
+    this.#deliver(frame);
+    this.emit("connected", frame);
+    if (recovered === false) this.emit("resync", frame);
+    // What was missed is on its way. The answer comes behind it: up to there all was told.
+    if (recovered) this.#link?.beat();
+    this.#sayWhatChanged();
+    this.#commands.again((message) => this.#ifLive(message));
+  }
+
+  /** Of the channels, since the address of this link was written. */
+  #sayWhatChanged() {
+    for (const channel of this.#wanted) if (!this.#asked.has(channel)) this.subscribe(channel);
+    for (const channel of this.#asked) if (!this.#wanted.has(channel)) this.unsubscribe(channel);
+  }
+
+  /** The position was another user's: their own is known now. */
+  #reopen() {
+    const link = this.#link;
+    this.#link = null;
+    link.abandon();
+    this.#open();
+  }
+
+  #event(frame) {
+    if (this.#cursor.take(frame.id)) this.#deliver(frame);
+  }
+
+  #answer(frame) {
+    if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
+    if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
+    if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
+    if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
+    this.#deliver(frame);
+  }
+
+  #deliver(frame) {
+    this.emit("*", frame);
+    if (frame.type !== this.#batch?.type) {
+      this.emit(frame.type, frame);
+      return;
+    }
+    if (this.#batched.push(frame) > 1) return;
+    setTimeout(() => this.emit(this.#batch.type, this.#batched.splice(0)), this.#batch.ms);
+  }
+
+  // --- where sockets are blocked ----------------------------------------------------------------------------------
+
+  #http(path) {
+    const url = new URL(path, this.#url);
+    url.protocol = this.#url.protocol.replace("ws", "http");
+    return url;
+  }
+
+  #poll() {
+    this.#commands.fail("no_socket");
+    this.#poller = new Poller(this.#http("/api/v1/"), {
+      cursor: this.#cursor,
+      token: this.#token,
+      channels: this.#wanted,
+      told: (events) => {
+        this.heardAt = Date.now();
+        this.#become("polling");
+        events.forEach((event) => this.#event(event));
+      },
+      gone: () => this.emit("resync", {}),
+      denied: () => this.#end("unauthenticated"),
+      failed: () => this.#become(this.#without()),
+    });
+    this.#retry(AGAIN_MS);
+  }
+
+  #stopPolling() {
+    this.#poller?.stop();
+    this.#poller = null;
+  }
+}
+
+/** The wait the server asked for, in milliseconds; whatever it says, it is one. */
+function restartMs(seconds) {
+  return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
+}
+
+/** The id of the user a connection belongs to; null for the link from an SMS. */
+function userOf({ channels }) {
+  const own = channels.find((channel) => channel.startsWith("user:"));
+  return own ? Number(own.slice(5)) : null;
+}

@@ -1,0 +1,146 @@
+/** How often to ask; a hidden tab is in no hurry. */
+export const SEEN_MS = 3_000;
+export const HIDDEN_MS = 15_000;
+const ANSWER_MS = 10_000;
+const PROBE_MS = 5_000;
+const MOST_EVENTS = 500;
+const GONE = Symbol("cursor_gone");
+
+/** Whether the server answers a plain request at `url`. */
+export async function httpWorks(url) {
+  const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) }).catch(() => null);
+  return answer?.ok ?? false;
+}
+
+/**
+ * The log over HTTP, where sockets cannot be had. `told(events)`: what is new, in order. `gone()`: what came after the
+ * cursor is no longer kept; it goes on at the log's end. `denied()`: the server wants a sign-in. `failed()`: no answer.
+ */
+export class Poller {
+  #api;
+  #client;
+  #stopped = false;
+  #timer = null;
+  #resume = null;
+
+  /** `api`: the root, `…/api/v1/`. `client`: `{cursor, token, channels, told, gone, denied, failed}`. */
+  constructor(api, client) {
+    this.#api = api;
+    this.#client = client;
+    this.#run();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.now();
+  }
+
+  /** Asks at once instead of at the next turn. */
+  now() {
+    clearTimeout(this.#timer);
+    this.#resume?.();
+  }
+
+  async #run() {
+    while (!this.#stopped) {
+      const wait = await this.#turn();
+      if (wait > 0 && !this.#stopped) await this.#pause(wait);
+    }
+  }
+
+  #pause(ms) {
+    return new Promise((resume) => {
+      this.#resume = resume;
+      this.#timer = setTimeout(resume, ms);
+    });
+  }
+
+  /** One round; milliseconds until the next. */
+  async #turn() {
+    const usual = document.hidden ? HIDDEN_MS : SEEN_MS;
+    const { cursor, failed } = this.#client;
+    try {
+      if (cursor.id === null) cursor.reset(await this.#head(), null);
+      const before = cursor.id;
+      const more = await this.#read();
+      return more && cursor.id > before ? 0 : usual;
+    } catch (error) {
+      if (this.#stopped) return 0;
+      if (!(error instanceof Unanswered)) throw error;
+      failed();
+      return Math.max(usual, error.retryMs);
+    }
+  }
+
+  /** The end of the log; every list names it. */
+  async #head() {
+    const answer = await this.#get("orders/", { page_size: 1 });
+    const head = answer.headers.get("Last-Event-Id");
+    if (!answer.ok || head === null) throw new Unanswered(answer);
+    return Number(head);
+  }
+
+  /** Reads what is new in the own channels and in those subscribed to. True if there is more. */
+  async #read() {
+    const { cursor, channels, told } = this.#client;
+    const pages = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
+    if (pages.includes(GONE)) return this.#beginAnew();
+    const known = pages.filter((page) => page !== null);
+    if (this.#stopped || known.length === 0) return false;
+    // Each page is complete up to its own end only.
+    const end = Math.min(...known.map((page) => page.last_event_id));
+    const events = known.flatMap((page) => page.events).filter((event) => event.id <= end);
+    cursor.epoch = known[0].epoch;
+    told(events.sort((one, other) => one.id - other.id));
+    cursor.move(end);
+    return known.some((page) => page.more);
+  }
+
+  async #page(channel) {
+    const { cursor, channels } = this.#client;
+    const { id: since, epoch } = cursor;
+    const answer = await this.#get("events/", { since, epoch: epoch ?? "", channel, limit: MOST_EVENTS });
+    if (answer.ok) return answer.json().catch(() => Promise.reject(new Unanswered(answer)));
+    if (answer.status === 410) return GONE;
+    // The right to a channel has ended; the others go on.
+    if (channel && [403, 404].includes(answer.status)) channels.delete(channel);
+    else throw new Unanswered(answer);
+    return null;
+  }
+
+  async #beginAnew() {
+    const { cursor, gone } = this.#client;
+    const head = await this.#head();
+    if (this.#stopped) return false;
+    cursor.reset(head, null);
+    gone();
+    return false;
+  }
+
+  async #get(path, query) {
+    const url = new URL(path, this.#api);
+    url.search = new URLSearchParams(query);
+    const { token, denied } = this.#client;
+    const answer = await this.#fetch(url).catch(() => null);
+    if (answer?.ok) token.accepted();
+    if (answer?.status === 401 || (answer?.status === 403 && !query.channel)) {
+      if (!token.refused() && !this.#stopped) denied();
+    }
+    if (answer === null) throw new Unanswered();
+    return answer;
+  }
+
+  async #fetch(url) {
+    const value = await this.#client.token.value();
+    const headers = value ? { Authorization: `Bearer ${value}` } : {};
+    return fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS), cache: "no-store" });
+  }
+}
+
+/** The server is away, or wants to be left alone for `retryMs`; or someone else answers, as in a hotel. */
+class Unanswered extends Error {
+  constructor(answer = null) {
+    super(answer ? `HTTP ${answer.status}` : "no answer");
+    this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
+  }
+}

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page
+
+from realtime.tests.browser import PlayedServer
+
+
+@pytest.fixture
+async def server(page: Page) -> PlayedServer:
+    """The other end of an empty page's sockets, played by the test; the page's clock runs and can be put forward."""
+    played = PlayedServer(page)
+    await page.clock.install()
+    await played.start()
+    return played

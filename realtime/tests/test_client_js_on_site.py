@@ -1,0 +1,189 @@
+"""The browser client on the running site: whatever happens to the line or the server, each event comes once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from playwright.async_api import Page, WebSocketRoute
+
+from luckygas.testing.browser import Chromium, until
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_office, make_order
+from realtime.tests.browser import Screen, sign_in
+from realtime.tests.client import token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+
+
+@pytest.fixture
+async def board(page: Page, site: Site) -> Screen:
+    """A page of the office; its socket is not open yet."""
+    await sign_in(page, site, await make(make_office)())
+    return Screen(page)
+
+
+async def confirm(*orders: Order) -> None:
+    for order in orders:
+        await make(order.transition_to)(Status.CONFIRMED)
+
+
+async def confirmed(board: Screen, count: int) -> list[Any]:
+    """The orders of the first `count` moves the page heard of, in order."""
+    moves = "heard.filter(([n, f]) => n === '*' && f.type === 'order.status_changed' && f.channel === 'orders')"
+    await until(board.page, f"(count) => {moves}.length >= count", count)
+    return list(await board.page.evaluate(f"{moves}.map(([, frame]) => frame.data.order_id)"))
+
+
+async def in_order_and_once(board: Screen) -> bool:
+    ids = await board.ids()
+    return ids == sorted(set(ids))
+
+
+async def test_a_change_is_on_the_screen(board: Screen) -> None:
+    order = await make(make_order)()
+    await board.open()
+    await board.state("live")
+    await confirm(order)
+    assert await confirmed(board, 1) == [order.pk]
+    assert [frame["role"] for frame in await board.heard("connected")] == ["office"]
+
+
+async def test_a_token_serves_a_page_without_a_session(page: Page, site: Site) -> None:
+    board = Screen(page)
+    jwt = await make(token_for)(await make(make_office)())
+    await page.goto(f"{site.url}/health/live")
+    await board.open(options=f"{{token: async () => '{jwt}'}}")
+    await board.state("live")
+
+
+async def test_a_page_that_may_not_read_is_told(page: Page, site: Site) -> None:
+    board = Screen(page)
+    await page.goto(f"{site.url}/health/live")
+    await board.open()
+    await board.state("closed")
+    assert len(await board.heard("unauthenticated")) == 1
+
+
+async def test_a_server_killed_and_back_loses_and_doubles_nothing(board: Screen, site: Site) -> None:
+    before, meanwhile, after = [await make(make_order)() for _ in range(3)]
+    await board.open()
+    await board.state("live")
+    await confirm(before)
+    await confirmed(board, 1)
+    site.kill()
+    await board.state("reconnecting")
+    await confirm(meanwhile)
+    await asyncio.to_thread(site.start)
+    await board.state("live")
+    await confirm(after)
+    assert await confirmed(board, 3) == [before.pk, meanwhile.pk, after.pk]
+    assert await in_order_and_once(board)
+    assert await board.heard("resync") == []
+
+
+async def test_a_network_cut_and_back_loses_and_doubles_nothing(board: Screen) -> None:
+    meanwhile, after = [await make(make_order)() for _ in range(2)]
+    await board.open()
+    await board.state("live")
+    await board.page.context.set_offline(True)
+    await board.state("offline")
+    await confirm(meanwhile)
+    await board.page.context.set_offline(False)
+    await board.state("live")
+    await confirm(after)
+    assert await confirmed(board, 2) == [meanwhile.pk, after.pk]
+    assert await in_order_and_once(board)
+
+
+async def test_a_tab_that_slept_hears_what_it_missed(board: Screen, site: Site, chromium: Chromium) -> None:
+    asleep, after = [await make(make_order)() for _ in range(2)]
+    await board.open()
+    await board.state("live")
+    with chromium.asleep():
+        site.kill()  # the link is gone when the tab wakes
+        await confirm(asleep)
+        await asyncio.to_thread(site.start)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(board.page.evaluate("0"), 0.3)
+    assert await confirmed(board, 1) == [asleep.pk]
+    await confirm(after)
+    assert await confirmed(board, 2) == [asleep.pk, after.pk]
+    assert await in_order_and_once(board)
+
+
+async def test_a_cursor_that_is_gone_is_a_resync_and_what_follows_comes(board: Screen) -> None:
+    order = await make(make_order)()
+    await board.open(options="{since: 999999}")
+    await board.state("live")
+    assert len(await board.heard("resync")) == 1
+    await confirm(order)
+    assert await confirmed(board, 1) == [order.pk]
+
+
+async def test_blocked_sockets_are_polled_around_and_taken_when_free(board: Screen) -> None:
+    blocked = True
+
+    async def accept(link: WebSocketRoute) -> None:
+        if blocked:
+            await link.close(code=1011)
+        else:
+            link.connect_to_server()
+
+    polled, live = [await make(make_order)() for _ in range(2)]
+    await board.page.clock.install()
+    await board.page.route_web_socket("**", accept)
+    await board.page.reload()
+    await board.page.evaluate("Math.random = () => 0.05")
+    await board.open()
+    await board.state("polling")
+    await confirm(polled)
+    await board.page.clock.fast_forward(3_000)
+    assert await confirmed(board, 1) == [polled.pk]
+    blocked = False
+    await board.page.clock.fast_forward(60_000)
+    await board.state("live")
+    await confirm(live)
+    assert await confirmed(board, 2) == [polled.pk, live.pk]
+    assert await in_order_and_once(board)
+
+
+async def test_a_browser_without_sockets_polls(board: Screen) -> None:
+    order = await make(make_order)()
+    await board.page.evaluate("Math.random = () => 0.05; window.WebSocket = function () { throw Error('blocked'); }; 0")
+    await board.open()
+    await board.state("polling")
+    await confirm(order)
+    assert await confirmed(board, 1) == [order.pk]
+
+
+async def test_what_came_while_away_is_told_on_the_next_visit(board: Screen) -> None:
+    seen, away = [await make(make_order)() for _ in range(2)]
+    await board.open()
+    await board.state("live")
+    await confirm(seen)
+    await confirmed(board, 1)
+    path = board.page.url
+    await board.page.goto("about:blank")
+    await confirm(away)
+    await board.page.goto(path)
+    await board.open()
+    assert await confirmed(board, 1) == [away.pk]
+
+
+async def test_a_subscription_outlives_the_server(board: Screen, site: Site) -> None:
+    order = await make(make_order)()
+    await board.open("/api/v1/websocket/ws")
+    await board.state("live")
+    await board.page.evaluate(f"socket.subscribe('order:{order.pk}').subscribe('customer:99'); 0")
+    await until(board.page, "heard.some(([n, f]) => n === '*' && f.type === 'subscribed')")
+    site.kill()
+    await confirm(order)
+    await asyncio.to_thread(site.start)
+    (event,) = await board.events(1)
+    assert (event["type"], event["data"]["order_id"]) == ("order.status_changed", order.pk)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from luckygas.testing.browser import until
+from realtime.tests.browser import PlayedServer
+
+STATUS = """async () => {
+  await import("/static/realtime/elements.js");
+  document.body.innerHTML = '<connection-status data-live="即時更新中" data-reconnecting="重新連線中" ' +
+    'data-offline="離線" data-age="%s 的資料"></connection-status>';
+  document.documentElement.lang = "zh-Hant";
+  document.querySelector("connection-status").socket = socket;
+}"""
+TOASTS = """async () => {
+  await import("/static/realtime/elements.js");
+  document.body.innerHTML = '<notification-toasts data-open="Open" data-dismiss="Dismiss" ' +
+    'data-order-url="/orders/{id}/"></notification-toasts>';
+  document.querySelector("notification-toasts").socket = socket;
+}"""
+
+
+async def status(page: Page) -> str:
+    shown: str = await page.inner_text("connection-status")
+    return shown.strip()
+
+
+async def test_status_says_the_state_in_the_words_of_the_page(server: PlayedServer) -> None:
+    await server.live()
+    await server.page.evaluate(STATUS)
+    assert await status(server.page) == "即時更新中"
+    await server.hang_up()
+    await until(server.page, "document.querySelector('connection-status').innerText.includes('重新連線中')")
+
+
+async def test_status_says_how_old_what_is_shown_is(server: PlayedServer) -> None:
+    await server.live()
+    await server.page.evaluate(STATUS)
+    await server.page.context.set_offline(True)
+    await server.state("offline")
+    await server.page.clock.fast_forward(185_000)
+    await until(server.page, "document.querySelector('connection-status').innerText.includes('3 分鐘前 的資料')")
+    spoken = await server.page.inner_text("connection-status [role=status][aria-live=polite]")
+    assert spoken == "離線"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 seconds ago"), (59, "59 seconds ago"), (60, "1 minute ago"), (90_000, "1 day ago")]
+)
+async def test_age_is_in_the_largest_unit(server: PlayedServer, seconds: int, said: str) -> None:
+    ago = "async (ms) => (await import('/static/realtime/elements.js')).ago(ms)"
+    assert await server.page.evaluate(ago, seconds * 1000) == said
+
+
+@pytest.fixture
+async def toasts(server: PlayedServer) -> PlayedServer:
+    await server.live()
+    await server.page.evaluate(TOASTS)
+    return server
+
+
+async def tell(server: PlayedServer, type_: str = "notification", **data: Any) -> None:
+    await server.tell({"type": type_, "id": 11 + len(await server.ids()), "channel": "staff", "data": data})
+    await server.page.wait_for_selector(".toast")
+
+
+async def test_toast_shows_title_message_severity_and_a_way_to_the_order(toasts: PlayedServer) -> None:
+    action = {"type": "view_order", "order_id": 17}
+    await tell(toasts, title="急單", message="大安區", severity="error", action=action)
+    toast = toasts.page.locator(".toast.error")
+    assert await toast.locator("strong").inner_text() == "急單"
+    assert await toast.locator("p").inner_text() == "大安區"
+    assert await toast.locator("a").get_attribute("href") == "/orders/17/"
+    assert await toasts.page.get_attribute("notification-toasts", "aria-live") == "polite"
+
+
+@pytest.mark.parametrize("type_", ["system.message", "maintenance.alert"])
+async def test_messages_of_the_system_are_toasts_too(toasts: PlayedServer, type_: str) -> None:
+    await tell(toasts, type_, message="今晚維護", severity="warning")
+    assert await toasts.page.inner_text(".toast.warning p") == "今晚維護"
+
+
+async def test_toast_is_text_whatever_it_says(toasts: PlayedServer) -> None:
+    action = {"type": "x", "order_id": "javascript:alert(1)"}
+    await tell(toasts, title="<img src=x onerror=alert(1)>", message="<b>", severity='"><script>', action=action)
+    assert await toasts.page.locator("notification-toasts :is(img, b, script, a)").count() == 0
+    assert await toasts.page.get_attribute(".toast", "class") == "toast info"
+
+
+async def test_toast_goes_by_itself_a_warning_when_put_away(toasts: PlayedServer) -> None:
+    await tell(toasts, message="one", severity="success")
+    await tell(toasts, message="two", severity="warning")
+    await toasts.page.wait_for_selector(".toast.warning")
+    await toasts.page.clock.fast_forward(11_000)
+    assert await toasts.page.locator(".toast p").all_inner_texts() == ["two"]
+    await toasts.page.click("button[aria-label=Dismiss]")
+    assert await toasts.page.locator(".toast").count() == 0
+
+
+async def test_toast_stays_while_someone_is_about_to_use_it(toasts: PlayedServer) -> None:
+    await tell(toasts, message="one")
+    await toasts.page.focus(".toast button")
+    await toasts.page.clock.fast_forward(11_000)
+    assert await toasts.page.locator(".toast").count() == 1
+    await toasts.page.evaluate("document.activeElement.blur()")
+    await toasts.page.clock.fast_forward(11_000)
+    assert await toasts.page.locator(".toast").count() == 0
+
+
+async def test_no_more_toasts_than_a_glance_takes_in(toasts: PlayedServer) -> None:
+    for number in range(7):
+        await toasts.tell(
+            {"type": "notification", "id": 11 + number, "channel": "staff", "data": {"message": str(number)}}
+        )
+    await toasts.ids(7)
+    assert await toasts.page.locator(".toast p").all_inner_texts() == ["2", "3", "4", "5", "6"]

@@ -1,0 +1,66 @@
+"""The test page of the sockets: for whoever connects a client of their own, or wonders what a screen was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from orders.models.proof import ConfirmationType
+from orders.permissions import is_office
+from orders.states import Status
+from realtime.routing import BASE
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message. `kind`: `text`, `number`, or `id`, a number where it is one. A dot in `name` nests."""
+
+    name: str
+    value: str = ""
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+
+
+def _numbers(**values: str) -> list[Field]:
+    return [Field(name, value, "number") for name, value in values.items()]
+
+
+_ORDER = Field("order_id", kind="id")
+# What a client may send (README, “Real time”), each with values to begin with.
+MESSAGES: dict[str, list[Field]] = {
+    "heartbeat": [],
+    "subscribe": [Field("channel", "orders")],
+    "unsubscribe": [Field("channel", "orders")],
+    "location_update": [
+        *_numbers(latitude="25.0330", longitude="121.5654", speed="30", heading="45", accuracy="10"),
+        Field("timestamp"),
+    ],
+    "order_update": [
+        _ORDER,
+        Field("status", choices=(*Status.values, "driver_arrived")),
+        *(Field(f"details.{name}") for name in ("notes", "eta", "reason")),
+        Field("at"),
+        Field("ref"),
+    ],
+    "delivery.confirmed": [
+        _ORDER,
+        Field("confirmation_type", choices=tuple(ConfirmationType.values)),
+        *(Field(name) for name in ("cylinder_serial", "confirmed_at", "ref")),
+    ],
+    "authenticate": [Field("token")],
+}
+ENDPOINTS = (f"/{BASE}", f"/{BASE}/driver", f"/{BASE}/office", f"/{BASE}/track/")
+
+
+@require_safe
+@login_required
+def ws_test(request: HttpRequest) -> HttpResponse:
+    """Opens a socket and shows every frame, both ways; a ready form for every message a client may send."""
+    if not is_office(request.user):
+        raise PermissionDenied
+    return render(request, "realtime/ws_test.html", {"endpoints": ENDPOINTS, "messages_to_send": MESSAGES})
