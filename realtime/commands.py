@@ -15,6 +15,7 @@ from realtime import channels, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.order_commands import delivery_confirmed, order_update
 
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
@@ -120,4 +121,10 @@ def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
     return (int(since) if since.isascii() and since.isdigit() and len(since) < 19 else -1), parameters.get("epoch")
 
 
-HANDLERS: dict[str, Handler] = {"heartbeat": heartbeat, "subscribe": subscribe, "unsubscribe": unsubscribe}
+HANDLERS: dict[str, Handler] = {
+    "heartbeat": heartbeat,
+    "subscribe": subscribe,
+    "unsubscribe": unsubscribe,
+    "order_update": order_update,
+    "delivery.confirmed": delivery_confirmed,
+}

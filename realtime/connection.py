@@ -7,56 +7,90 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import cached_property
+from typing import Protocol
 
 from django.utils import timezone
 
 from realtime.channels import Identity
-from realtime.frames import Encoded
+from realtime.frames import Encoded, frame
 
 # What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
 MOST_FRAMES = 256
 MOST_BYTES = 1 << 20
 SLOW_CLIENT = 4008
+# The name under which a server offers `Frames` among the scope's extensions (ASGI, “Extensions”).
+EXTENSION = "luckygas.frames"
 
 
 class Batch:
     """The events of one round for one audience, made once for all its readers."""
 
-    __slots__ = ("events",)
-
     def __init__(self, events: Sequence[Encoded]) -> None:
         self.events = events
 
+    @cached_property
+    def frames(self) -> bytes:
+        """All of them as frames, in one piece."""
+        return b"".join(frame(event.text) for event in self.events)
+
+
+class Frames(Protocol):
+    """A server's way out for ready-made frames (`realtime.uvicorn_protocol`)."""
+
+    def write_frames(self, frames: bytes) -> None: ...
+    def bytes_waiting(self) -> int: ...
+    def drop(self, code: int) -> None: ...
+
 
 class Connection:
-    """A bounded queue and the task that empties it. Frames leave in the order they were written.
+    """`closing` gets the code when the socket is to be closed; from then on nothing more is written."""
 
-    `closing` gets the code when the socket is to be closed; from then on nothing more is queued.
-    """
-
-    def __init__(self, identity: Identity, endpoint: str, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, identity: Identity, endpoint: str) -> None:
         self.id = uuid.uuid4()
         self.identity = identity
         self.endpoint = endpoint
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def deliver(self, batch: Batch) -> None:
+        """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
+
+        The round itself does not count: a burst says nothing about whether the client reads.
+        """
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """Writes an answer, behind everything written before."""
+        raise NotImplementedError
+
+    def close(self, code: int) -> None:
+        """Asks for the socket to be closed; the first code asked for counts."""
+        if not self.closing.done():
+            self.closing.set_result(code)
+
+    async def drain(self) -> None:
+        """What is left to do between writing and the wire, for as long as the socket is open."""
+        await self.closing
+
+
+class QueueConnection(Connection):
+    """Through ASGI's `send`: a bounded queue and the task that empties it (daphne, tests)."""
+
+    def __init__(self, identity: Identity, endpoint: str, send: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__(identity, endpoint)
         self._send = send
         self._waiting: deque[str] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
 
     def deliver(self, batch: Batch) -> None:
-        """Queues a round; never waits. A client that has not taken the rounds before is closed instead.
-
-        The round itself does not count: a burst says nothing about whether the client reads.
-        """
         if len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
             self.close(SLOW_CLIENT)
         self._queue([event.text for event in batch.events])
 
     def say(self, text: str) -> None:
-        """Queues an answer, behind everything queued before."""
         if len(self._waiting) > MOST_FRAMES:
             self.close(SLOW_CLIENT)
         self._queue([text])
@@ -68,13 +102,7 @@ class Connection:
         self._bytes += sum(map(size, texts))
         self._filled.set()
 
-    def close(self, code: int) -> None:
-        """Asks for the socket to be closed; the first code asked for counts."""
-        if not self.closing.done():
-            self.closing.set_result(code)
-
     async def drain(self) -> None:
-        """Sends what is queued, for as long as the socket is open."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -82,6 +110,34 @@ class Connection:
                 text = self._waiting.popleft()
                 self._bytes -= size(text)
                 await self._send(text)
+
+
+class FrameConnection(Connection):
+    """Straight to the server's transport: the same bytes for every reader of a round."""
+
+    def __init__(self, identity: Identity, endpoint: str, way_out: Frames) -> None:
+        super().__init__(identity, endpoint)
+        self._out = way_out
+        self._frames_waiting = 0
+
+    def deliver(self, batch: Batch) -> None:
+        self._write(batch.frames, len(batch.events))
+
+    def say(self, text: str) -> None:
+        self._write(frame(text), 1)
+
+    def _write(self, frames: bytes, count: int) -> None:
+        if self.closing.done():
+            return
+        if waiting := self._out.bytes_waiting():
+            self._frames_waiting += count
+            if waiting > MOST_BYTES or self._frames_waiting > MOST_FRAMES:
+                self.close(SLOW_CLIENT)
+                self._out.drop(SLOW_CLIENT)
+                return
+        else:
+            self._frames_waiting = 0
+        self._out.write_frames(frames)
 
 
 def size(text: str) -> int:

@@ -18,7 +18,7 @@ from orders.refusals import Refusal
 from realtime import commands, frames
 from realtime.auth import UNAUTHENTICATED, identify, query
 from realtime.channels import NOT_YOURS
-from realtime.connection import Connection
+from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,13 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             await self.close(refusal.status)
             return
         self.hub = await Hub.current()
-        await self._welcome(Connection(identity, self.endpoint, self.send_text))
+        way_out = self.scope.get("extensions", {}).get(EXTENSION)
+        connection: Connection
+        if way_out is None:
+            connection = QueueConnection(identity, self.endpoint, self.send_text)
+        else:
+            connection = FrameConnection(identity, self.endpoint, way_out)
+        await self._welcome(connection)
 
     async def _welcome(self, connection: Connection) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import struct
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +13,11 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from realtime.models import Event
+
+# The first byte of a frame that is a whole text message.
+FIN_TEXT = 0x81
+# Over how many seconds the clients of a server that restarts spread their return.
+RETRY_SECONDS = 5
 
 
 def encode(frame: dict[str, Any]) -> str:
@@ -28,6 +35,22 @@ def envelope(event: Event) -> dict[str, Any]:
         "type": event.type, "id": event.seq, "channel": event.channels[0], "timestamp": iso(event.created_at),
         "data": event.data,
     }  # fmt: skip
+
+
+def frame(text: str) -> bytes:
+    """A text message as one unmasked WebSocket frame, as a server sends it (RFC 6455, 5.2)."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", FIN_TEXT, length) + payload
+    if length < 1 << 16:
+        return struct.pack("!BBH", FIN_TEXT, 126, length) + payload
+    return struct.pack("!BBQ", FIN_TEXT, 127, length) + payload
+
+
+def restart() -> str:
+    """Said before a server goes (1012): each client is told another moment to come back."""
+    return encode({"type": "restart", "retry_in": round(random.uniform(0, RETRY_SECONDS), 2)})  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)

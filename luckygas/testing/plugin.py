@@ -27,6 +27,8 @@ SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
+# Thousands of small requests, alike on both: once is enough, on what production runs on.
+ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -73,16 +75,21 @@ prepare()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what the other of the two runs has: tests for real servers here, those without a database there."""
+    """Leaves out what the other of the two runs has: tests for real servers, or those without a database."""
     left_out = [item for item in items if belongs_to_the_other_run(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not belongs_to_the_other_run(item)]
 
 
 def belongs_to_the_other_run(item: pytest.Item) -> bool:
+    needs_servers, database = marked(item, "servers"), touches_database(item)
     if on_servers():
-        return not DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())) and not marked(item, "django_db")
-    return marked(item, "servers")
+        return not needs_servers and not database
+    return needs_servers or (database and any(folder in str(item.path) for folder in ON_SERVERS_ONLY))
+
+
+def touches_database(item: pytest.Item) -> bool:
+    return marked(item, "django_db") or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def marked(item: pytest.Item, name: str) -> bool:
@@ -91,13 +98,17 @@ def marked(item: pytest.Item, name: str) -> bool:
 
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
-    """The running site on the test's database; stopped after the test."""
-    from luckygas.testing.site import Site
+    """The running site on the test's database, as `runserver` starts it; stopped after the test."""
+    from luckygas.testing.site import running
 
-    server = Site()
-    try:
-        server.start()
+    with running("daphne") as server:
         yield server
-    finally:
-        print(server.log.read_text())  # pytest shows it where the test failed
-        server.stop()
+
+
+@pytest.fixture(params=["daphne", "uvicorn"])
+def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
+    """As `site`, on each of the two servers: what a client sees is the same."""
+    from luckygas.testing.site import running
+
+    with running(request.param) as server:
+        yield server

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
@@ -32,11 +34,22 @@ def manage(*arguments: str) -> None:
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(), check=True, timeout=50)
 
 
-class Site(Server):
-    """Daphne, as `runserver` starts it. `url` is its root, `ws` the same for sockets."""
+# As README says to start them; the second is what production runs on.
+COMMANDS = {
+    "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "luckygas.asgi:application"],
+    "uvicorn": [
+        "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
+        "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
+    ],
+}  # fmt: skip
 
-    def __init__(self, **extra: str) -> None:
+
+class Site(Server):
+    """A running site. `url` is its root, `ws` the same for sockets."""
+
+    def __init__(self, server: str = "daphne", **extra: str) -> None:
         super().__init__()
+        self.server = server
         self.extra = extra
 
     @property
@@ -48,8 +61,19 @@ class Site(Server):
         return f"ws://127.0.0.1:{self.port}/api/v1/websocket/ws"
 
     def command(self) -> list[str]:
-        where = ["-b", "127.0.0.1", "-p", str(self.port)]
-        return [sys.executable, "-m", "daphne", "-v", "0", *where, "luckygas.asgi:application"]
+        return [sys.executable, *(part.format(port=self.port) for part in COMMANDS[self.server])]
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)
+
+
+@contextmanager
+def running(server: str, **extra: str) -> Iterator[Site]:
+    """Started, and stopped in the end; its log is shown by pytest where the test failed."""
+    site = Site(server, **extra)
+    try:
+        site.start()
+        yield site
+    finally:
+        print(site.log.read_text())
+        site.stop()

@@ -46,6 +46,13 @@ class Client:
         await self.send(**message)
         return await self.receive()
 
+    async def answer(self, kind: str, **message: Any) -> dict[str, Any]:
+        """Sends, and passes over events until a frame of this kind comes."""
+        frame = await self.ask(**message)
+        while frame["type"] != kind:
+            frame = await self.receive()
+        return frame
+
     async def events(self, count: int) -> list[dict[str, Any]]:
         return [await self.receive() for _ in range(count)]
 

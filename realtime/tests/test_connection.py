@@ -3,9 +3,13 @@ from __future__ import annotations
 import asyncio
 
 from django.utils import timezone
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import MOST_BYTES, MOST_FRAMES, SLOW_CLIENT, Batch, Connection
+from realtime.connection import MOST_BYTES, MOST_FRAMES, SLOW_CLIENT, Batch, FrameConnection, QueueConnection
 from realtime.frames import Encoded
 
 
@@ -25,7 +29,7 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
         await asyncio.sleep(0)
         sent.append(text)
 
-    connection = Connection(Identity(), "ws", send)
+    connection = QueueConnection(Identity(), "ws", send)
     writer = asyncio.create_task(connection.drain())
     for number in range(60):
         connection.deliver(batch(f"{number}a", f"{number}b"))
@@ -39,27 +43,27 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
 
 
 async def test_a_burst_in_one_round_closes_nobody() -> None:
-    connection = Connection(Identity(), "ws", no_reader)
+    connection = QueueConnection(Identity(), "ws", no_reader)
     connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
 
 
 async def test_a_client_that_did_not_take_the_rounds_before_is_closed() -> None:
-    connection = Connection(Identity(), "ws", no_reader)
+    connection = QueueConnection(Identity(), "ws", no_reader)
     connection.deliver(batch(*["x"] * (MOST_FRAMES + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
 async def test_bytes_are_counted_as_bytes() -> None:
-    connection = Connection(Identity(), "ws", no_reader)
+    connection = QueueConnection(Identity(), "ws", no_reader)
     connection.deliver(batch("瓦" * (MOST_BYTES // 3 + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
 async def test_nothing_is_queued_behind_the_end() -> None:
-    connection = Connection(Identity(), "ws", no_reader)
+    connection = QueueConnection(Identity(), "ws", no_reader)
     connection.close(4401)
     for _ in range(1000):
         connection.deliver(batch("x"))
@@ -68,7 +72,54 @@ async def test_nothing_is_queued_behind_the_end() -> None:
 
 
 async def test_the_first_reason_to_close_counts() -> None:
-    connection = Connection(Identity(), "ws", no_reader)
+    connection = QueueConnection(Identity(), "ws", no_reader)
     connection.close(4401)
     connection.close(4008)
     assert connection.closing.result() == 4401
+
+
+class Wire:
+    """A server's transport that takes what is written, or lets it wait."""
+
+    def __init__(self) -> None:
+        self.written, self.waiting, self.dropped = b"", 0, list[int]()
+
+    def write_frames(self, frames: bytes) -> None:
+        self.written += frames
+
+    def bytes_waiting(self) -> int:
+        return self.waiting
+
+    def drop(self, code: int) -> None:
+        self.dropped.append(code)
+
+
+async def test_a_round_is_one_piece_of_frames() -> None:
+    wire = Wire()
+    connection = FrameConnection(Identity(), "ws", wire)
+    connection.deliver(batch("a" * 125, "b" * 126, "c" * 65_536))
+    connection.say("瓦")
+    parser = ClientProtocol(parse_uri("ws://x/"))
+    parser.state = State.OPEN
+    parser.parser = parser.parse()
+    next(parser.parser)
+    parser.receive_data(wire.written)
+    texts = [bytes(event.data).decode() for event in parser.events_received() if isinstance(event, Frame)]
+    assert texts == ["a" * 125, "b" * 126, "c" * 65_536, "瓦"]
+
+
+async def test_a_transport_that_keeps_up_is_never_closed() -> None:
+    wire = Wire()
+    connection = FrameConnection(Identity(), "ws", wire)
+    for _ in range(10):
+        connection.deliver(batch(*["x"] * 1000))
+    assert not connection.closing.done()
+
+
+async def test_a_transport_that_stands_still_is_dropped() -> None:
+    wire = Wire()
+    connection = FrameConnection(Identity(), "ws", wire)
+    wire.waiting = 1
+    for _ in range(MOST_FRAMES + 1):
+        connection.deliver(batch("x"))
+    assert (connection.closing.result(), wire.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])

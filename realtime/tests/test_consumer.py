@@ -22,6 +22,11 @@ from realtime.tests.client import open_client, token_for
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
+@pytest.fixture
+def site(either_site: Site) -> Site:
+    return either_site
+
+
 make = sync_to_async  # factories are synchronous, these tests are not
 
 
@@ -225,6 +230,57 @@ async def test_whoever_holds_the_link_follows_one_order(site: Site) -> None:
         await make(order.transition_to)(Status.CONFIRMED)
         event = await client.receive()
     assert (event["type"], event["data"]["order_id"]) == ("delivery.update", order.pk)
+
+
+async def test_a_driver_moves_an_order_over_the_socket_and_repeats_without_harm(site: Site) -> None:
+    driver = await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    start = {"type": "order_update", "order_id": order.pk, "status": "delivering", "ref": "a1"}
+    async with open_client(f"{site.ws}/driver?token={await token(driver.user)}") as client:
+        answers = [await client.answer("ack", **start) for _ in range(2)]
+        arrived = await client.answer("ack", type="order_update", order_id=order.order_number, status="driver_arrived")
+        proof = {"confirmation_type": "qr_code", "cylinder_serial": "CYL789", "ref": "a2"}
+        done = await client.answer("ack", type="delivery.confirmed", order_id=order.pk, **proof)
+    assert answers[0] == answers[1]
+    assert (answers[0]["ref"], answers[0]["order_id"], answers[0]["status"]) == ("a1", order.pk, "delivering")
+    assert (arrived["status"], done["status"]) == ("arriving", "delivered")
+    history = await make(lambda: list(order.history.values_list("to_status", "source").order_by("id")))()
+    assert history[-3:] == [("delivering", "socket"), ("arriving", "socket"), ("delivered", "socket")]
+    serials = await make(lambda: order.confirmations.get().cylinder_serials)()
+    assert serials == ["CYL789"]
+
+
+async def test_a_command_that_cannot_be_is_an_error_with_its_ref(site: Site) -> None:
+    driver = await make(make_driver)()
+    order, other = await make(make_order)(Status.ASSIGNED, driver=driver), await make(make_order)(Status.ASSIGNED)
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"order_id": order.pk, "status": "delivered"}, "invalid_transition"),
+        ({"order_id": order.pk, "status": "exploded"}, "invalid_message"),
+        ({"order_id": order.pk}, "invalid_message"),
+        ({"order_id": other.pk, "status": "delivering"}, "not_found"),
+        ({"order_id": 10**30, "status": "delivering"}, "not_found"),
+        ({"order_id": True, "status": "delivering"}, "not_found"),
+        ({"order_id": "x\0", "status": "delivering"}, "not_found"),
+        ({"order_id": order.pk, "status": "delivering", "at": "2099-01-01T00:00:00Z"}, "invalid_time"),
+        ({"order_id": order.pk, "status": "delivering", "at": "yesterday"}, "invalid_message"),
+        ({"order_id": order.pk, "status": "delivering", "details": [1]}, "invalid_message"),
+        ({"order_id": order.pk, "status": "delivering", "details": {"eta": "soon"}}, "invalid_message"),
+    ]
+    async with open_client(f"{site.ws}/driver?token={await token(driver.user)}") as client:
+        for fields, code in wrong:
+            answer = await client.answer("error", type="order_update", ref="b1", **fields)
+            assert (answer["code"], answer["ref"]) == (code, "b1"), fields
+        assert (await client.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
+    present = await make(lambda: order.history.count())()
+    assert present == 3
+
+
+async def test_a_customer_moves_nothing_over_the_socket(site: Site) -> None:
+    customer = await make(make_customer)(user=await make(make_user)())
+    order = await make(make_order)(customer=customer)
+    async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
+        answer = await client.answer("error", type="order_update", order_id=order.pk, status="cancelled")
+    assert answer["code"] == "forbidden"
 
 
 async def test_the_link_ends_when_the_order_becomes_another_customers(site: Site) -> None:

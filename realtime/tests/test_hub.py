@@ -26,11 +26,8 @@ class Reader(Connection):
     """Keeps frames instead of sending them."""
 
     def __init__(self, *channels: str, identity: Identity | None = None) -> None:
-        super().__init__(identity or Identity(user_id=1), "ws", self._never)
+        super().__init__(identity or Identity(user_id=1), "ws")
         self.wanted, self.frames = channels, list[dict[str, Any]]()
-
-    async def _never(self, frame: str) -> None:
-        raise AssertionError
 
     def deliver(self, batch: Batch) -> None:
         self.frames += [json.loads(event.text) for event in batch.events]

@@ -12,14 +12,13 @@ from realtime import presence
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.models import WebSocketConnection
-from realtime.tests.test_connection import no_reader
 
 pytestmark = pytest.mark.django_db
 
 
 def connect(user: User) -> Connection:
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver"), "driver", no_reader)
+        return Connection(Identity(user.pk, "driver"), "driver")
 
     return asyncio.run(make())
 

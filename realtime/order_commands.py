@@ -1,0 +1,127 @@
+"""What drivers and the office do to orders over their socket. A command repeated by its `ref` gets its answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from notifications.sender import no_waiting
+from orders.api.order_input import ConfirmationInput, StatusInput
+from orders.models import Order, OrderStatusChange, Source
+from orders.permissions import visible_orders
+from orders.refusals import Refusal, no_such_order
+from orders.states import Role, Status
+from realtime import frames
+from realtime.channels import Identity
+from realtime.connection import Connection
+from realtime.hub import Hub
+
+Message = dict[str, Any]
+# Threads of the commands' own: a slow one holds up no other socket's handshake and no screen.
+THREADS = ThreadPoolExecutor(4, thread_name_prefix="command")
+# What older telephones call it.
+SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
+
+
+class Details(serializers.Serializer[Any]):
+    notes = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    eta = serializers.DateTimeField(required=False)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+async def order_update(hub: Hub, connection: Connection, message: Message) -> None:
+    await _answer(connection, message, _update)
+
+
+async def delivery_confirmed(hub: Hub, connection: Connection, message: Message) -> None:
+    await _answer(connection, message, _confirm)
+
+
+async def _answer(connection: Connection, message: Message, work: Callable[[User, Message], OrderStatusChange]) -> None:
+    """Carries the command out on a thread and says what became of it."""
+    run = database_sync_to_async(_carry_out, thread_sensitive=False, executor=THREADS)
+    connection.say(frames.encode(await run(connection.identity, message, work)))
+
+
+def _carry_out(
+    identity: Identity, message: Message, work: Callable[[User, Message], OrderStatusChange]
+) -> dict[str, Any]:
+    """In a thread. Nobody waits there for an SMS. Raises Refusal."""
+    user = User.objects.select_related("driver", "customer").filter(pk=identity.user_id or 0, is_active=True).first()
+    if user is None or identity.role not in (Role.OFFICE, Role.DRIVER):
+        raise Refusal("forbidden", _("Only drivers and the office may do this."), status=403)
+    with no_waiting():
+        done = work(user, message)
+    return {
+        "type": "ack", "ref": done.ref, "order_id": done.order_id, "status": done.to_status, "version": done.version,
+    }  # fmt: skip
+
+
+def _update(user: User, message: Message) -> OrderStatusChange:
+    status = message.get("status")
+    details = _valid(Details, message.get("details") or {})
+    said = _valid(StatusInput, {
+        "status": SYNONYMS.get(status, status) if isinstance(status, str) else status,
+        **{name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None},
+    })  # fmt: skip
+    eta, reason = details.pop("eta", None), details.pop("reason", "")
+    to = said.pop("status")
+    return _order(user, message).transition_to(
+        to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said
+    )
+
+
+def _confirm(user: User, message: Message) -> OrderStatusChange:
+    """`cylinder_serial` is one of `cylinder_serials`."""
+    said = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
+    if message.get("cylinder_serial") is not None:
+        said["cylinder_serials"] = [message["cylinder_serial"], *message.get("cylinder_serials", [])]
+    form = ConfirmationInput(data=said)
+    valid = _checked(form)
+    circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
+    return _order(user, message).transition_to(
+        Status.DELIVERED,
+        by=user,
+        source=Source.SOCKET,
+        at=valid.get("confirmed_at"),
+        proof=form.proof(),
+        **circumstances,
+    )
+
+
+def _order(user: User, message: Message) -> Order:
+    """The order named by its id or by its number, among those the user may see."""
+    named, orders = message.get("order_id"), visible_orders(user, Order.objects.all())
+    found = None
+    if isinstance(named, int) and not isinstance(named, bool) and 0 < named < 2**63:
+        found = orders.filter(pk=named).first()
+    elif isinstance(named, str) and len(named) <= 9 and "\0" not in named:
+        found = orders.filter(order_number=named).first()
+    if found is None:
+        raise no_such_order()
+    return found
+
+
+def _valid(form: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    return dict(_checked(form(data=data)))
+
+
+def _checked(form: serializers.Serializer[Any]) -> Mapping[str, Any]:
+    if not form.is_valid():
+        name, errors = next(iter(form.errors.items()))
+        raise Refusal("invalid_message", f"{name}: {_first(errors)}")
+    valid: Mapping[str, Any] = form.validated_data
+    return valid
+
+
+def _first(errors: Any) -> str:
+    """The first sentence of nested errors."""
+    while isinstance(errors, (list, dict)) and errors:
+        errors = errors[0] if isinstance(errors, list) else next(iter(errors.values()))
+    return str(errors)
