@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ADDRESS ?= 127.0.0.1:8000
 
-.PHONY: run test check clean messages
+.PHONY: run test check clean messages bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -42,5 +42,18 @@ $(VENV)/browser: luckygas/testing/install_browser.sh | $(VENV)/test
 	luckygas/testing/install_browser.sh
 	touch $@
 
+# Beside the peers, in a quarter of an hour (bench/README.md); npm only where Node is.
+bench: bench/.venv/made
+	bench/.venv/bin/python -m bench.run --json bench/results/full.json --readme
+
+bench-quick: bench/.venv/made
+	bench/.venv/bin/python -m bench.run --quick
+
+bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt bench/peers/node/package.json
+	$(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	if command -v npm; then npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers/node; fi
+	touch $@
+
 clean:
-	rm -rf $(VENV) db.sqlite3* staticfiles .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,72 @@
+"""What a run measures, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value. `value` is None where the server is not installed, and `note` says so."""
+
+    scenario: str
+    server: str
+    name: str
+    value: float | None
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much work a run does; times in seconds."""
+
+    orders: int = 200
+    sockets: int = 200
+    events: int = 200
+    rounds: int = 5
+    # One target's rounds end when they have taken so long.
+    round_seconds: float = 20.0
+    interval: float = 0.02
+    latency_sockets: int = 1000
+    latency_rate: int = 50
+    latency_seconds: float = 20.0
+    memory_sockets: int = 1000
+    idle_sockets: int = 10_000
+    idle_seconds: float = 65.0
+    heartbeat: float = 30.0
+    deaf_sockets: int = 20
+    # Events of 4 KB: more than the hub's ring holds first, so that it is not what is measured.
+    deaf_before: int = 5600
+    deaf_events: int = 2400
+    storm_clients: int = 1000
+    storm_events: int = 100
+    jitter_clients: int = 500
+    jitter_seconds: float = 120.0
+    jitter_life: float = 15.0
+    jitter_down: float = 2.0
+    fault_sockets: int = 100
+    fault_seconds: float = 12.0
+    # All peers everywhere, not only those a goal names.
+    peers_everywhere: bool = True
+
+
+FULL = Size()
+QUICK = Size(
+    orders=60, sockets=100, events=40, rounds=2, round_seconds=0.5, latency_sockets=200, latency_seconds=2.0,
+    memory_sockets=200, idle_sockets=1000, idle_seconds=2.0, heartbeat=1.0, deaf_sockets=10, deaf_events=1600,
+    storm_clients=200, jitter_clients=50, jitter_seconds=4.0, jitter_life=2.0, jitter_down=0.5, fault_sockets=20,
+    fault_seconds=1.8, peers_everywhere=False,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Collected:
+    """The figures of a run, printed as they come."""
+
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(self, figure: Figure) -> None:
+        self.figures.append(figure)
+        shown = "—" if figure.value is None else f"{figure.value:,.2f} {figure.unit}"
+        print(f"{figure.scenario:18} {figure.server:42} {figure.name:28} {shown:>16}  {figure.note}", flush=True)

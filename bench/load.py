@@ -1,0 +1,106 @@
+"""The load client, compiled when it is first needed, and what it counted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from luckygas.testing.servers import Server, Unavailable
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / ".build"
+
+
+def compiled(source: Path) -> Path:
+    """The program made of one C file and the headers beside it; made again when one of them is newer."""
+    program = BUILD / source.stem
+    newest = max(file.stat().st_mtime for file in [source, *source.parent.glob("*.h")])
+    if not program.exists() or program.stat().st_mtime < newest:
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            raise Unavailable("No C compiler: install gcc (the load client is a C program, to be cheap).")
+        BUILD.mkdir(exist_ok=True)
+        subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
+    return program
+
+
+class NotOpened(RuntimeError):
+    """The server did not take all sockets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Since the last reset. `marks` are events received, `least` and `most` on one socket; times as named."""
+
+    open_now: int
+    closed: int
+    failures: int
+    reconnects: int
+    frames: int
+    bytes: int
+    reads: int
+    marks: int
+    least: int
+    most: int
+    duplicates: int
+    unrecovered: int
+    last_ns: int
+    started: int
+    close_code: int
+    p50_us: float
+    p99_us: float
+    max_us: float
+    cpu_seconds: float
+
+
+class Load:
+    """Sockets to one server, one a path. Leaving the context closes them."""
+
+    def __init__(self, server: Server, paths: Sequence[str], *options: str) -> None:
+        self._paths = tempfile.NamedTemporaryFile("w", prefix="luckygas-", suffix=".paths")  # noqa: SIM115  (kept until the client ends)
+        self._paths.write("".join(f"{path}\n" for path in paths))
+        self._paths.flush()
+        self._sockets = len(paths)
+        what = ["-p", str(server.port), "-n", str(len(paths)), "-f", self._paths.name]
+        program = str(compiled(HERE / "client/load.c"))
+        self.process = subprocess.Popen(
+            [program, *what, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Load:
+        self.ready = self._answer()
+        if self.ready.open_now < self._sockets:
+            self.__exit__(None, None, None)
+            raise NotOpened(f"only {self.ready.open_now} of {self._sockets} sockets could be opened")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._paths.close()
+
+    def ask(self, command: str) -> Counts:
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def reset(self) -> Counts:
+        return self.ask("reset")
+
+    def wait(self, events: int, quiet: float = 3.0, most: float = 60.0) -> Counts:
+        """Until so many events came in all, or none for `quiet` seconds, or `most` are over."""
+        return self.ask(f"wait {events} {quiet * 1000:.0f} {most * 1000:.0f}")
+
+    def _answer(self) -> Counts:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The load client ended with {self.process.wait()}.")
+        return Counts(**json.loads(line))

@@ -1,0 +1,104 @@
+/* What the kernel allows one event at a time: each message a client sends goes to all others, one write() a socket.
+ *
+ *   one_write PORT
+ *
+ * Just enough of RFC 6455 to be measured: no accept key, no ping, frames of at most 64 KB whose mask is all zeros.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define MOST 20000
+static unsigned char buffer[1 << 20];
+static size_t held[MOST];
+static unsigned char *rest[MOST];
+static char joined[MOST];
+static int highest;
+
+static void leave(int fd) {
+    joined[fd] = 0;
+    held[fd] = 0;
+    close(fd);
+}
+
+static void broadcast(int from, const unsigned char *frame, size_t length) {
+    for (int fd = 0; fd <= highest; fd++)
+        if (joined[fd] && fd != from && write(fd, frame, length) < 0) leave(fd);
+}
+
+/* Sends on the frames at the front of the buffer, unmasked; returns what was taken. */
+static size_t relay(int fd, size_t length) {
+    size_t taken = 0;
+    while (length - taken >= 8) {
+        unsigned char *head = buffer + taken, *out;
+        size_t size = head[1] & 127, header = size == 126 ? 8 : 6;
+        if (header == 8) size = (size_t)head[2] << 8 | head[3];
+        if (length - taken < header + size) break;
+        out = head + 4; /* the unmasked header, moved up over the mask */
+        memmove(out, head, header - 4);
+        out[1] &= 127;
+        if ((head[4] & 15) == 1) broadcast(fd, out, header - 4 + size);
+        taken += header + size;
+    }
+    return taken;
+}
+
+static void receive(int fd) {
+    static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    size_t length = held[fd], taken;
+    ssize_t got;
+    memcpy(buffer, rest[fd], length);
+    if ((got = read(fd, buffer + length, sizeof buffer - length)) <= 0) {
+        leave(fd);
+        return;
+    }
+    length += (size_t)got;
+    if (!joined[fd]) {
+        joined[fd] = 1; /* the request fits one packet */
+        if (write(fd, answer, sizeof answer - 1) < 0) leave(fd);
+        return;
+    }
+    taken = relay(fd, length);
+    held[fd] = length - taken;
+    if (held[fd] && !(rest[fd] = realloc(rest[fd], held[fd]))) exit(1);
+    memcpy(rest[fd], buffer + taken, held[fd]);
+}
+
+static void admit(int epoll, int listener) {
+    int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (fd < 0) return;
+    if (fd >= MOST) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (fd > highest) highest = fd;
+    if (!rest[fd] && !(rest[fd] = malloc(1))) exit(1);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+int main(int count, char **words) {
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    struct epoll_event events[256], event = {.events = EPOLLIN};
+    int one = 1, epoll = epoll_create1(0), listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (count != 2) return 2;
+    here.sin_port = htons((unsigned short)atoi(words[1]));
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 4096)) return 1;
+    event.data.fd = listener;
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+    for (;;) {
+        int ready = epoll_wait(epoll, events, 256, -1);
+        for (int i = 0; i < ready; i++)
+            if (events[i].data.fd == listener) admit(epoll, listener);
+            else receive(events[i].data.fd);
+    }
+}

@@ -1,0 +1,109 @@
+"""The product's side: accounts, tokens, and an order that changes in PostgreSQL. Import it once Django is set up."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import count, cycle
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection, transaction
+from rest_framework_simplejwt.tokens import AccessToken
+
+from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
+from orders.models import Customer, Driver, Order, OrderItem, Product
+from orders.states import Role, Status
+from realtime import log
+from realtime.bell import ring
+from realtime.models import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OFFICE = "/api/v1/websocket/ws/office"
+ENVELOPE_BYTES = 155
+# See bench/hub_alone.py, which is not imported here: it is the server's application.
+HUB_ALONE = "/bench/publish"
+
+
+def prepare(sockets: int, orders: int) -> None:
+    """An office account for each socket (five are allowed to one), and orders on the road."""
+    call_command("migrate", verbosity=0)
+    User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
+    driver = Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
+    product = Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
+    for number in range(orders):
+        customer = Customer.objects.create(
+            name=f"王小姐{number}",
+            phone=f"0912-{number:06d}",
+            address=f"台北市大安區信義路四段{number}號",
+            sms_opt_out=True,
+        )
+        order = Order(customer=customer, scheduled_date=date(2026, 11, 23), amount_due=800)
+        order.save()
+        OrderItem.objects.create(order=order, product=product, quantity=1)
+        order.transition_to(Status.CONFIRMED)
+        order.assign(driver)
+    log.number()
+
+
+def paths(sockets: int, extra: str = "") -> list[str]:
+    """The office endpoint with a token for each of so many accounts."""
+    users = User.objects.filter(username__startswith="office").order_by("pk")[:sockets]
+    return [f"{OFFICE}?token={token(user)}{extra}" for user in users]
+
+
+def token(user: User) -> str:
+    """An access token with the claims that `auth/token/` gives to staff."""
+    access = AccessToken.for_user(user)
+    access.payload |= {"role": Role.OFFICE.value, "driver": None, "customer": None}
+    return str(access)
+
+
+class OrderSender:
+    """The real path: an order set out and called back, each time one transaction with lock, history and outbox row."""
+
+    def __init__(self) -> None:
+        self._orders: Iterator[Order] = cycle(Order.objects.order_by("pk"))
+
+    def publish(self, count: int) -> None:
+        for _ in range(count):
+            move(next(self._orders))
+
+    def close(self) -> None:
+        connection.close()
+
+
+def move(order: Order) -> None:
+    to = Status.ASSIGNED if order.status == Status.DELIVERING else Status.DELIVERING
+    order.transition_to(to, reason=padding(24))
+
+
+class LogSender:
+    """The fan-out and what feeds it: the rows of a burst in one transaction, one bell."""
+
+    def __init__(self, size: int = PAYLOAD_BYTES) -> None:
+        self._size = size - ENVELOPE_BYTES
+        self._ids = count(1)
+
+    def publish(self, count: int) -> None:
+        with transaction.atomic():
+            Outbox.objects.bulk_create(
+                Outbox(
+                    type="customer.updated", subject=f"customer:{next(self._ids)}", delta={"name": padding(self._size)}
+                )
+                for _ in range(count)
+            )
+            transaction.on_commit(ring, robust=True)
+
+    def close(self) -> None:
+        connection.close()
+
+
+class HubSender(SocketSender):
+    """A burst is one message, and so one round of the hub."""
+
+    def publish(self, count: int) -> None:
+        lines = [padding(PAYLOAD_BYTES - ENVELOPE_BYTES) for _ in range(count)]
+        self._socket.sendall(frame("\n".join(lines)))

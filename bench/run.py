@@ -1,0 +1,79 @@
+"""Measures the real-time part beside its peers: `python -m bench.run`, see bench/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import resource
+import time
+from pathlib import Path
+
+import django
+
+from bench.figures import FULL, QUICK
+from bench.processes import OTHER_CORE
+from bench.targets import FRAMES
+from luckygas.testing.servers import Postgres, Redis
+
+SCENARIOS = ("fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults")
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less than a minute instead of a quarter of an hour")
+    parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios only")
+    parser.add_argument("--server", default="", help="fan-out of servers with this in their name only")
+    parser.add_argument("--ws", default=FRAMES, help="the WebSocket class uvicorn gives the product")
+    parser.add_argument("--json", type=Path, default=RESULTS / "last.json", help="where the figures go")
+    parser.add_argument("--readme", action="store_true", help="write the tables and the chart of bench/README.md too")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    if (os.cpu_count() or 1) < 2:
+        raise SystemExit("The benchmark needs two cores: one for the server under test, one for all else.")
+    os.sched_setaffinity(0, {OTHER_CORE})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    postgres, redis = Postgres(), Redis()
+    try:
+        postgres.start()
+        redis.start()
+        measure(chosen, postgres, redis)
+    finally:
+        postgres.stop()
+        redis.stop()
+
+
+def set_up(postgres: Postgres, redis: Redis) -> None:
+    """The environment of the product, of this process and of the servers it starts."""
+    os.environ |= {
+        "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SMS_GATEWAY": "memory", "SECRET_KEY": "bench" * 10,
+        "DATABASE_POOL": "40", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "LOG_LEVEL": "ERROR",
+    }  # fmt: skip
+    django.setup()
+
+
+def measure(chosen: argparse.Namespace, postgres: Postgres, redis: Redis) -> None:
+    set_up(postgres, redis)
+    from bench import machine, product, report  # models can be imported only now
+    from bench.context import Bench
+
+    facts = machine.describe()
+    size = QUICK if chosen.quick else FULL
+    bench = Bench(size, postgres, redis, only=chosen.server, protocol=chosen.ws)
+    begun = time.monotonic()
+    product.prepare(max(size.idle_sockets, size.storm_clients), size.orders)
+    for name in chosen.only or SCENARIOS:
+        importlib.import_module(f"bench.scenarios.{name}").run(bench)
+    print(f"\n{time.monotonic() - begun:.0f} seconds")
+    report.save(bench.collected.figures, facts, chosen.json)
+    if chosen.readme:
+        report.write(bench.collected.figures, facts, RESULTS / "fanout.svg")
+
+
+if __name__ == "__main__":
+    main()

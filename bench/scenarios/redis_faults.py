@@ -1,0 +1,96 @@
+"""Redis killed, frozen, and behind a link that swallows everything, while orders change."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle
+
+from django.db import connection
+
+from bench import product
+from bench.context import Bench
+from bench.load import Load
+from bench.processes import ROOT
+from luckygas.testing.servers import Redis, Server
+from orders.models import Order
+
+NAME = "Lucky Gas"
+RATE = 20
+# Ringing a Redis that is frozen takes a writer a second: so many of them keep the rate.
+WRITERS = 32
+
+
+class Swallower(Server):
+    """bench/swallow.py between the server and Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        self._redis = redis
+
+    def command(self) -> list[str]:
+        script = str(ROOT / "bench/swallow.py")
+        return [sys.executable, script, str(self._redis.port), str(self.port)]
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+
+def run(bench: Bench) -> None:
+    redis = bench.redis
+    _measure(bench, "killed", redis.kill, redis.start)
+    assert redis.process is not None
+    process = redis.process
+    freeze, thaw = lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+    _measure(bench, "frozen", freeze, thaw)
+    with _swallower(redis) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        begin, end = lambda: proxy.signal(signal.SIGUSR1), lambda: proxy.signal(signal.SIGUSR2)
+        _measure(bench, "half-open", begin, end, REDIS_URL=url)
+
+
+@contextmanager
+def _swallower(redis: Redis) -> Iterator[Swallower]:
+    proxy = Swallower(redis)
+    try:
+        proxy.start()
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+def _measure(bench: Bench, fault: str, begin: Callable[[], None], end: Callable[[], None], **environment: str) -> None:
+    """The fault lasts the middle third of the time."""
+    size, third = bench.size, bench.size.fault_seconds / 3
+    with bench.product(**environment) as server, Load(server, product.paths(size.fault_sockets), "-w", "-k") as load:
+        load.reset()
+        with ThreadPoolExecutor(WRITERS) as writers:
+            orders = cycle(Order.objects.order_by("pk"))
+            sent = _change(writers, orders, third)
+            begin()
+            sent += _change(writers, orders, third)
+            end()
+            sent += _change(writers, orders, third)
+        expected = sent * size.fault_sockets
+        counts = load.wait(expected, quiet=5)
+    note = f"of {expected:,}; {counts.duplicates} twice"
+    bench.add(f"Redis {fault}", NAME, "deliveries lost", expected - counts.marks, "", note)
+    bench.add(f"Redis {fault}", NAME, "longest delay", counts.max_us / 1e6, "s", f"p50 {counts.p50_us / 1000:.1f} ms")
+
+
+def _change(writers: ThreadPoolExecutor, orders: Iterator[Order], seconds: float) -> int:
+    """Changes orders at RATE; how many."""
+    for _ in range(count := int(seconds * RATE)):
+        writers.submit(_move, next(orders))
+        time.sleep(1 / RATE)
+    return count
+
+
+def _move(order: Order) -> None:
+    product.move(order)
+    connection.close()

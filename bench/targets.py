@@ -1,0 +1,168 @@
+"""The servers that are measured: the product, and its peers. Each says how it is started and how an event gets in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import senders
+from bench.load import compiled
+from bench.processes import Pinned
+from bench.senders import Sender
+
+PEERS = Path(__file__).resolve().parent / "peers"
+NGINX_MODULES = Path("/usr/lib/nginx/modules")
+PUBSUB, CORE = "channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer"
+# How the product is started. The first is production's: the hub writes ready-made frames to the transports.
+FRAMES, ASGI = "realtime.uvicorn_protocol:FrameProtocol", "websockets-sansio"
+PRODUCT, STOCK = "Lucky Gas", "Channels' tutorial, daphne, pubsub"
+ENGINE_IO = "/socket.io/?EIO=4&transport=websocket"
+
+Feeds = dict[str, Callable[[Pinned], Sender]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server, and the ways by which an event gets in; the first is the one of its everyday work."""
+
+    name: str
+    command: Callable[[Pinned], list[str]]
+    # By the way an event gets in; of a peer there is one.
+    feeds: Feeds
+    environment: dict[str, str] = field(default_factory=dict)
+    paths: Callable[[int], list[str]] = lambda sockets: ["/ws"] * sockets
+    # Options of the load client: what it must say, and whether the server speaks first.
+    options: tuple[str, ...] = ()
+    missing: Callable[[], str] = lambda: ""
+    # A variant of another one; a quick run does without.
+    variant: bool = False
+
+    def label(self, feed: str) -> str:
+        return f"{self.name}, {feed}" if feed else self.name
+
+    def sender(self, server: Pinned) -> Sender:
+        return next(iter(self.feeds.values()))(server)
+
+    @property
+    def is_product(self) -> bool:
+        return self.name == PRODUCT
+
+    @property
+    def is_stock(self) -> bool:
+        """Stock Channels as `figures` compares with it."""
+        return self.name == STOCK
+
+
+def uvicorn(application: str, *options: str) -> Callable[[Pinned], list[str]]:
+    python = [sys.executable, "-m", "uvicorn", application, "--no-access-log", "--log-level", "warning"]
+    return lambda server: [*python, "--port", str(server.port), *options]
+
+
+def product_command(protocol: str, application: str = "luckygas.asgi:application") -> Any:
+    """As production starts it, on one process."""
+    loop = ["--loop", "uvloop", "--http", "httptools", "--lifespan", "off"]
+    return uvicorn(application, "--ws", protocol, *loop)
+
+
+def only(sender: Callable[[Pinned], Sender]) -> Feeds:
+    return {"": sender}
+
+
+def products(chosen: str) -> list[Target]:
+    """To be called once Django is set up."""
+    from bench import product
+
+    def alone(server: Pinned) -> Sender:
+        return product.HubSender(server.port, product.HUB_ALONE, str)
+
+    def target(name: str, protocol: str, feeds: Feeds) -> Target:
+        command = product_command(protocol, "bench.hub_alone:application")
+        return Target(name, command, feeds, paths=product.paths, options=("-w",), variant=protocol != chosen)
+
+    feeds: Feeds = {
+        "an order changes": lambda server: product.OrderSender(),
+        "through the log": lambda server: product.LogSender(),
+        "the hub alone": alone,
+    }
+    return [target(PRODUCT, chosen, feeds), target(f"{PRODUCT} on ASGI send", ASGI, {"the hub alone": alone})]
+
+
+def python_peers(redis_url: str) -> list[Target]:
+    redis = {"REDIS_URL": redis_url}
+    made = [Target(
+        "FastAPI, a dictionary of sockets", uvicorn("bench.peers.fastapi_dict:app"),
+        only(lambda server: senders.RedisSender(redis_url)), redis,
+    ), Target(
+        "python-socketio", uvicorn("bench.peers.python_socketio:app"),
+        only(lambda server: senders.ManagerSender(redis_url)), redis,
+        lambda sockets: [ENGINE_IO] * sockets, ("-g", "40"),
+    )]  # fmt: skip
+    return [*(_channels(layer, redis_url) for layer in (PUBSUB, CORE)), *made]
+
+
+def _channels(layer: str, redis_url: str) -> Target:
+    application = "bench.peers.channels_tutorial:application"
+    return Target(
+        f"Channels' tutorial, daphne, {'pubsub' if layer == PUBSUB else 'core'}",
+        lambda server: [sys.executable, "-m", "daphne", "-v", "0", "-p", str(server.port), application],
+        only(lambda server: senders.GroupSender(layer, redis_url)),
+        {"REDIS_URL": redis_url, "LAYER": layer},
+        variant=layer == CORE,
+    )
+
+
+def _node_missing() -> str:
+    if shutil.which("node") is None:
+        return "not installed: node"
+    return "" if (PEERS / "node/node_modules/ws").exists() else "not installed: npm install in bench/peers/node"
+
+
+def node_peers() -> list[Target]:
+    def command(script: str) -> Callable[[Pinned], list[str]]:
+        return lambda server: ["node", str(PEERS / "node" / script), str(server.port)]
+
+    def publish(event: dict[str, Any]) -> str:
+        return "42" + json.dumps(["publish", event])
+
+    return [
+        Target(
+            "Node ws", command("ws.js"), only(lambda server: senders.SocketSender(server.port, "/", json.dumps)),
+            missing=_node_missing,
+        ),
+        Target(
+            "Node socket.io", command("socket_io.js"),
+            only(lambda server: senders.SocketSender(server.port, ENGINE_IO, publish, "40")),
+            paths=lambda sockets: [ENGINE_IO] * sockets, options=("-g", "40"), missing=_node_missing,
+        ),
+    ]  # fmt: skip
+
+
+def c_peers() -> list[Target]:
+    def one_write(server: Pinned) -> list[str]:
+        return [str(compiled(PEERS / "one_write.c")), str(server.port)]
+
+    def nginx(server: Pinned) -> list[str]:
+        text = (PEERS / "nchan.conf").read_text().replace("PORT", str(server.port))
+        (server.directory / "nginx.conf").write_text(text.replace("MODULES", str(NGINX_MODULES)))
+        server.directory.chmod(0o755)
+        return [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(server.directory), "-c", "nginx.conf"]
+
+    def nginx_missing() -> str:
+        found = shutil.which("nginx", path="/usr/sbin:/usr/bin") and (NGINX_MODULES / "ngx_nchan_module.so").exists()
+        return "" if found else "not installed: nginx, libnginx-mod-nchan"
+
+    return [
+        Target("nginx with nchan", nginx, only(lambda server: senders.HttpSender(server.port)),
+               paths=lambda sockets: ["/sub"] * sockets, missing=nginx_missing),
+        Target("C, one write() a socket and event", one_write,
+               only(lambda server: senders.SocketSender(server.port, "/", json.dumps))),
+    ]  # fmt: skip
+
+
+def peers(redis_url: str) -> list[Target]:
+    return [*python_peers(redis_url), *node_peers(), *c_peers()]
