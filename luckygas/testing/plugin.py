@@ -82,10 +82,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def belongs_to_the_other_run(item: pytest.Item) -> bool:
+    if in_browser(item) or os.environ.get("TEST_ON") == "browser":
+        return in_browser(item) != (os.environ.get("TEST_ON") == "browser")
     needs_servers, database = marked(item, "servers"), touches_database(item)
     if on_servers():
         return not needs_servers and not database
     return needs_servers or (database and any(folder in str(item.path) for folder in ON_SERVERS_ONLY))
+
+
+def in_browser(item: pytest.Item) -> bool:
+    """Those have a run of their own, TEST_ON=browser, on SQLite."""
+    return "chromium" in getattr(item, "fixturenames", ())
 
 
 def touches_database(item: pytest.Item) -> bool:
