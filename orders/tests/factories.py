@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
-from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -14,6 +13,9 @@ from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.states import Status
 
 _count = itertools.count(1)
+# Hashed once, because hashing is slow on purpose; here and not in a test, which may have other hashers.
+PASSWORD = "correct horse"
+HASHED_PASSWORD = make_password(PASSWORD)
 TODAY = date(2026, 11, 23)
 # The shortest way to each status.
 PATH_TO = {
@@ -28,14 +30,8 @@ PATH_TO = {
 }
 
 
-@cache
-def hashed_password() -> str:
-    """Of "correct horse"; hashed once, because hashing is slow on purpose."""
-    return make_password("correct horse")
-
-
 def make_user(**fields: Any) -> User:
-    return User.objects.create(**({"username": f"user{next(_count)}", "password": hashed_password()} | fields))
+    return User.objects.create(**({"username": f"user{next(_count)}", "password": HASHED_PASSWORD} | fields))
 
 
 def make_office(**fields: Any) -> User:
