@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ADDRESS ?= 127.0.0.1:8000
 
-.PHONY: run test test-browser check clean messages bench bench-quick
+.PHONY: run test check clean messages bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -12,13 +12,10 @@ run: $(VENV)/run
 	$(BIN)/python manage.py demo
 	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
 
-test: check
+test: check $(VENV)/browser
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 2
-
-# The browser's side, in a real headless Chromium; apart from the rest, so that one sick browser fails nothing else.
-test-browser: $(VENV)/browser
-	TEST_ON=browser $(BIN)/python -m pytest
+	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ import pytest
 from luckygas.testing.servers import Server, Unavailable
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Playwright
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -29,6 +29,8 @@ FLAGS = (
 )  # fmt: skip
 # What a page may take for anything it is waited for.
 WAIT_MS = 8_000
+# A browser that takes longer than this for an empty page is ill.
+OPEN_SECONDS = 15
 
 
 class Chromium(Server):
@@ -45,6 +47,10 @@ class Chromium(Server):
         where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
         # A process group of its own, to be put to sleep as one.
         return ["setsid", found, *FLAGS, *where, "about:blank"]
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
@@ -70,17 +76,27 @@ def chromium() -> Iterator[Chromium]:
 @pytest.fixture
 async def page(chromium: Chromium) -> AsyncIterator[Page]:
     """An empty page of a browser without cookies or storage. An error nobody caught in it fails the test."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import Error, async_playwright
 
     async with async_playwright() as playwright:
+        try:
+            opened = await _open(playwright, chromium)
+        except (TimeoutError, Error):  # the browser fell ill over the tests before: this one gets another
+            await asyncio.to_thread(chromium.restart)
+            opened = await _open(playwright, chromium)
+        errors = list[str]()
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        yield opened
+        await opened.context.close()
+    assert errors == []
+
+
+async def _open(playwright: Playwright, chromium: Chromium) -> Page:
+    async with asyncio.timeout(OPEN_SECONDS):
         browser = await playwright.chromium.connect_over_cdp(chromium.url)
         context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
         context.set_default_timeout(WAIT_MS)
-        opened, errors = await context.new_page(), list[str]()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        await context.close()
-    assert errors == []
+        return await context.new_page()
 
 
 async def until(page: Page, expression: str, argument: Any = None) -> Any:
