@@ -227,6 +227,8 @@ SMS_PROVIDER_URL = env.str("SMS_PROVIDER_URL", default="")
 SMS_API_KEY = env.str("SMS_API_KEY", default="")
 # The registered sender: since 2025-11-01 a commercial SMS must carry it, best as its first word.
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
+# What the link in an SMS begins with, before the order's token; its host is registered with the carriers.
+TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
 # Threads a process, so messages at once; providers allow some fifteen connections.

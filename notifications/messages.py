@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils import timezone
 
 from notifications import segments
 from notifications.states import Kind
@@ -17,15 +18,27 @@ if TYPE_CHECKING:
 TEXTS = {
     "zh-hant": {
         Kind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
+        Kind.DRIVER_ON_THE_WAY: "司機已出發，訂單 {order_number} 預計 {eta} 送達。即時位置 {tracking_url}",
         Kind.DRIVER_ARRIVING: "您的瓦斯即將送達！司機將在10-15分鐘內抵達。訂單編號：{order_number}",
+        Kind.DRIVER_TURNED_AWAY: "訂單 {order_number} 的司機臨時先離開，稍後會再為您送達，敬請見諒。",
         Kind.ORDER_DELIVERED: "您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！",
+        Kind.DELIVERY_FAILED: "您的瓦斯訂單 {order_number} 這次未能送達，我們會與您另約時間。",
+        Kind.ORDER_CANCELLED: "您的瓦斯訂單 {order_number} 已取消。",
+        Kind.ORDER_RESCHEDULED: "您的瓦斯訂單 {order_number} 已改期。新的預計送達時間：{scheduled_date}",
     },
     "en": {
         Kind.ORDER_CONFIRMED: "Gas order {order_number} is confirmed for {scheduled_date}.",
+        Kind.DRIVER_ON_THE_WAY: "Gas {order_number} due {eta}: {tracking_url}",
         Kind.DRIVER_ARRIVING: "Your gas (order {order_number}) arrives in 10-15 minutes.",
+        Kind.DRIVER_TURNED_AWAY: "Gas order {order_number}: the driver had to leave; back later.",
         Kind.ORDER_DELIVERED: "Gas order {order_number} is delivered. Thank you!",
+        Kind.DELIVERY_FAILED: "Gas order {order_number} was not delivered. We will call you.",
+        Kind.ORDER_CANCELLED: "Gas order {order_number} is cancelled.",
+        Kind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
     },
 }
+# Characters of an order's tracking token.
+TOKEN_LENGTH = 12
 SLOTS = {
     "zh-hant": {TimeSlot.MORNING: "上午", TimeSlot.AFTERNOON: "下午", TimeSlot.EVENING: "晚上"},
     "en": {TimeSlot.MORNING: "morning", TimeSlot.AFTERNOON: "afternoon", TimeSlot.EVENING: "evening"},
@@ -40,7 +53,10 @@ def render(row: NotificationHistory) -> str:
 
 def segments_at_worst() -> int:
     """Of the longest message there can be."""
-    longest = {"order_number": "0000-0000", "scheduled_date": "12/31 afternoon"}
+    longest = {
+        "order_number": "0000-0000", "scheduled_date": "12/31 afternoon", "eta": "12:00",
+        "tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH,
+    }  # fmt: skip
     texts = (text for language in TEXTS.values() for text in language.values())
     return max(segments.count(prefix() + text.format(**longest)) for text in texts)
 
@@ -54,7 +70,17 @@ def placeholders(order: Order | None, language: str) -> dict[str, str]:
     """What a text may name."""
     if order is None:
         return {}
-    return {"order_number": order.order_number, "scheduled_date": scheduled(order, language)}
+    return {
+        "order_number": order.order_number, "scheduled_date": scheduled(order, language),
+        "eta": expected(order, language), "tracking_url": settings.TRACKING_URL + order.tracking_token,
+    }  # fmt: skip
+
+
+def expected(order: Order, language: str) -> str:
+    """When the driver is expected: `14:30`, else the part of the day."""
+    if order.eta is not None:
+        return f"{timezone.localtime(order.eta):%H:%M}"
+    return scheduled(order, language)
 
 
 def scheduled(order: Order, language: str) -> str:

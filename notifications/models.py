@@ -12,7 +12,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import MOVES, Kind, Reason, Status, Type
 from orders import phones
 from orders.models import Customer, Order
 from orders.models.tracked import AtomicSave
@@ -62,7 +62,11 @@ class NotificationHistory(AtomicSave):
     provider_message_id = models.CharField(_("provider's id"), max_length=80, blank=True, db_index=True)
     raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
     segments = models.PositiveSmallIntegerField(_("segments"), default=0)
+    points = models.DecimalField(
+        _("points"), max_digits=7, decimal_places=2, null=True, blank=True, help_text=_("What the provider charged.")
+    )
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
+    overruled = models.BooleanField(_("sent against our own rules"), default=False)
     send_after = models.DateTimeField(_("not before"), null=True, blank=True)
     resend_of = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="resent_as", verbose_name=_("repeats")
@@ -115,8 +119,10 @@ class NotificationHistory(AtomicSave):
     def move(self, before: str, to: str, **columns: Any) -> bool:
         """A conditional write: `before` → `to`, if the row is still in `before` and was not sent since it was read.
 
-        False: somebody else was faster, and nothing was changed.
+        False: somebody else was faster, and nothing was changed. Raises ValueError for a move that MOVES does not have.
         """
+        if to not in MOVES[before]:
+            raise ValueError(f"A message that is {before} does not become {to}.")
         columns["status"] = to
         # With the receivers of post_save in the one transaction, as in `save()`, but the one UPDATE decides.
         with transaction.atomic():
@@ -125,8 +131,60 @@ class NotificationHistory(AtomicSave):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
+            self.trail.create(status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status)
             post_save.send(
                 NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
                 update_fields=frozenset(columns),
             )  # fmt: skip
         return True
+
+
+class StatusNote(models.Model):
+    """One step in what became known of a message: its trail, in the order of `id`."""
+
+    message = models.ForeignKey(NotificationHistory, models.CASCADE, related_name="trail", verbose_name=_("message"))
+    status = models.CharField(_("status"), max_length=12, choices=Status)
+    reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
+    raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("step"), _("steps")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()} {self.get_reason_display()}".rstrip()
+
+
+class MessageTemplate(models.Model):
+    """The words of one kind of message, and whether it is sent at all. An empty text stands for the default."""
+
+    kind = models.CharField(_("kind"), max_length=24, choices=Kind, unique=True, editable=False)
+    is_on = models.BooleanField(_("is sent"), default=True)
+    body_zh = models.TextField(_("Chinese text"), blank=True, max_length=500)
+    body_en = models.TextField(_("English text"), blank=True, max_length=500)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("text of a message"), _("texts of messages")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class GatewayState(models.Model):
+    """What is known of one provider, one row each: stopped by what it said, its balance, its last receipt."""
+
+    gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
+    stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
+    stopped_because = models.CharField(_("stopped because"), max_length=200, blank=True)
+    balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
+    balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
+    last_receipt_at = models.DateTimeField(_("last receipt at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("gateway"), _("gateways")
+        ordering = ("gateway",)
+
+    def __str__(self) -> str:
+        return self.gateway

@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 # While the order is in one of these, the message is true and worth its price.
 TRUE_WHILE = {
     Kind.ORDER_CONFIRMED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    Kind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
     Kind.DRIVER_ARRIVING: {OrderStatus.ARRIVING},
+    Kind.DRIVER_TURNED_AWAY: {OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
     Kind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
+    Kind.DELIVERY_FAILED: {OrderStatus.FAILED},
+    Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
+    Kind.ORDER_RESCHEDULED: {OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED},
 }
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
+    Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",
     Kind.DRIVER_ARRIVING: "sms_arriving",
+    Kind.DRIVER_TURNED_AWAY: "sms_arriving",
     Kind.ORDER_DELIVERED: "sms_delivered",
+    Kind.DELIVERY_FAILED: "sms_changes",
+    Kind.ORDER_CANCELLED: "sms_changes",
+    Kind.ORDER_RESCHEDULED: "sms_changes",
 }
 
 

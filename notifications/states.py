@@ -23,10 +23,32 @@ class Status(TextChoices):
     CANCELLED = "cancelled", _("Withdrawn")
 
 
+# Which knowledge may follow which. A final status never goes back; that a message arrived may still be learned late.
+MOVES: dict[str, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.SENDING, Status.SUPPRESSED, Status.CANCELLED, Status.UNKNOWN}),
+    # Back to `pending` when it certainly did not go out and another way is open to it.
+    Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
+    Status.SENT: frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
+    # To `pending` only where the provider sends it once however often it is asked.
+    Status.UNKNOWN: frozenset({Status.PENDING, Status.SENT, Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
+    Status.EXPIRED: frozenset({Status.DELIVERED}),
+    Status.DELIVERED: frozenset(),
+    Status.FAILED: frozenset(),
+    # The office may overrule some of our own rules.
+    Status.SUPPRESSED: frozenset({Status.PENDING}),
+    Status.CANCELLED: frozenset(),
+}
+
+
 class Kind(TextChoices):
     ORDER_CONFIRMED = "order_confirmed", _("order confirmed")
+    DRIVER_ON_THE_WAY = "driver_on_the_way", _("driver on the way")
     DRIVER_ARRIVING = "driver_arriving", _("driver arriving")
+    DRIVER_TURNED_AWAY = "driver_turned_away", _("driver turned away")
     ORDER_DELIVERED = "order_delivered", _("order delivered")
+    DELIVERY_FAILED = "delivery_failed", _("delivery failed")
+    ORDER_CANCELLED = "order_cancelled", _("order cancelled")
+    ORDER_RESCHEDULED = "order_rescheduled", _("order rescheduled")
 
 
 class Reason(TextChoices):
@@ -34,8 +56,19 @@ class Reason(TextChoices):
 
     NO_MOBILE = "no_mobile", _("no mobile number")
     OPT_OUT = "opt_out", _("the customer wants no such SMS")
+    SWITCHED_OFF = "switched_off", _("messages of this kind are switched off")
+    NOT_REGISTERED = "not_registered", _("a link or telephone number that is not registered")
+    TOO_LONG = "too_long", _("longer than three segments")
     OVERTAKEN = "overtaken", _("no longer true when its turn came")
     REFUSED = "refused", _("refused by the provider")
+    NO_CREDIT = "no_credit", _("the account has no credit left")
+    CHANNEL_STOPPED = "channel_stopped", _("the channel is stopped")
     UNREACHABLE = "unreachable", _("the provider could not be reached")
     NO_ANSWER = "no_answer", _("the provider did not answer")
     INTERRUPTED = "interrupted", _("the sending process died")
+    NO_SUCH_NUMBER = "no_such_number", _("there is no such number")
+    NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
+
+
+# Of what we did not send, what a person may send nevertheless.
+OVERRULABLE = frozenset({Reason.OPT_OUT, Reason.SWITCHED_OFF})

@@ -46,7 +46,19 @@ class CustomerAdmin(Deactivation):
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),
         (_("Address"), {"fields": ("address", "area", "latitude", "longitude")}),
-        (_("Messages"), {"fields": ("sms_opt_out", "sms_confirmed", "sms_arriving", "sms_delivered")}),
+        (
+            _("Messages"),
+            {
+                "fields": (
+                    "sms_opt_out",
+                    "sms_confirmed",
+                    "sms_on_the_way",
+                    "sms_arriving",
+                    "sms_delivered",
+                    "sms_changes",
+                )
+            },
+        ),
         (_("Sign-in and orders"), {"fields": ("account", "recent_orders")}),
     )
 

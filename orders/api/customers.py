@@ -22,7 +22,8 @@ CUSTOMERS = Customer.objects.all()
 
 FIELDS = (
     "id", "name", "phone", "phone2", "email", "address", "area", "latitude", "longitude", "notes", "language",
-    "sms_opt_out", "sms_confirmed", "sms_arriving", "sms_delivered", "user", "is_active", "created_at",
+    "sms_opt_out", "sms_confirmed", "sms_on_the_way", "sms_arriving", "sms_delivered", "sms_changes",
+    "user", "is_active", "created_at",
 )  # fmt: skip
 # What a driver needs in order to find the door and to call.
 DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})

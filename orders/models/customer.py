@@ -45,8 +45,10 @@ class Customer(Tracked):
     language = models.CharField(_("language"), max_length=8, choices=settings.LANGUAGES, default="zh-hant")
     sms_opt_out = models.BooleanField(_("no SMS at all"), default=False)
     sms_confirmed = models.BooleanField(_("SMS: order confirmed"), default=True)
+    sms_on_the_way = models.BooleanField(_("SMS: driver on the way"), default=True)
     sms_arriving = models.BooleanField(_("SMS: driver arriving"), default=True)
     sms_delivered = models.BooleanField(_("SMS: order delivered"), default=True)
+    sms_changes = models.BooleanField(_("SMS: failed, cancelled or rescheduled"), default=True)
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
