@@ -70,10 +70,6 @@ class Connection:
         if not self.closing.done():
             self.closing.set_result(code)
 
-    async def drain(self) -> None:
-        """What is left to do between writing and the wire, for as long as the socket is open."""
-        await self.closing
-
 
 class QueueConnection(Connection):
     """Through ASGI's `send`: a bounded queue and the task that empties it (daphne, tests)."""
@@ -103,6 +99,7 @@ class QueueConnection(Connection):
         self._filled.set()
 
     async def drain(self) -> None:
+        """Hands what waits to the server, for as long as the socket is open."""
         while True:
             await self._filled.wait()
             self._filled.clear()

@@ -49,8 +49,13 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope, self.base_send = scope, send
+        # Channels' own makes a task of each wait for the client: 4 KB a socket.
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
         finally:  # however it ends: by a disconnect, an error, or the server's patience
             await self._leave()
 
@@ -110,8 +115,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
         self.hub.audience.join(connection, channels)
-        self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
-        self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
+        connection.closing.add_done_callback(self._asked_to_close)
+        if isinstance(connection, QueueConnection):
+            self.tasks.append(asyncio.create_task(connection.drain()))
+            self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         if connection.identity.expires_at is not None:
             left = connection.identity.expires_at - timezone.now().timestamp()
             self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)
@@ -147,11 +154,13 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _close_when_asked(self, connection: Connection) -> None:
-        code = await connection.closing
-        self.hub.audience.leave(connection)
-        self.tasks[0].cancel()
-        await self.close(code)
+    def _asked_to_close(self, closing: asyncio.Future[int]) -> None:
+        """Nothing more is written; what is left is the server's to do."""
+        if self.connection is not None and not closing.cancelled():
+            self.hub.audience.leave(self.connection)
+            for task in self.tasks:
+                task.cancel()
+            self.tasks.append(asyncio.create_task(self.close(closing.result())))
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})

@@ -182,13 +182,16 @@ class Hub:
     @staticmethod
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
         """Numbers what waits and reads what is new; None for a log that is not the one we followed."""
-        head = log.head()
+        head, waiting = log.glance()
         if head.epoch == epoch and head.seq < cursor:
             log.begin_epoch(head)
         if head.epoch != epoch or head.seq < cursor:
             return log.Numbered(), None
-        numbered = log.number()
-        new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
+        numbered = log.number_batch() if waiting else log.Numbered()
+        if numbered.events and numbered.events[0].seq == cursor + 1:
+            new = numbered.events[:ROUND]
+        else:
+            new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
         return numbered, [Encoded.of(event) for event in new]
 
     async def _begin_anew(self) -> None:

@@ -151,7 +151,7 @@ async def test_who_leaves_is_forgotten(hub: Hub) -> None:
 
 async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, broken = join(hub, Reader("customers")), [True, True]
-    number = log.number
+    number = log.number_batch
 
     def sometimes() -> log.Numbered:
         if broken:
@@ -159,7 +159,7 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
             raise ConnectionError("away")
         return number()
 
-    monkeypatch.setattr(log, "number", sometimes)
+    monkeypatch.setattr(log, "number_batch", sometimes)
     await change(1)
     await until(hub, 1)
     assert reader.ids == [1]
