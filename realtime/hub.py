@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from channels.layers import get_channel_layer
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
 from realtime import bell, log, presence
@@ -127,8 +127,11 @@ class Hub:
 
     async def _ask(self, thread: ThreadPoolExecutor, function: Callable[..., Result], *args: Any) -> Result:
         def call() -> Result:
-            close_old_connections()
-            return function(*args)
+            try:
+                return function(*args)
+            except Exception:
+                connections.close_all()  # it may be the connection that broke: the next call gets another
+                raise
 
         return await self.loop.run_in_executor(thread, call)
 
