@@ -110,6 +110,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
         self.hub.audience.join(connection, channels)
+        self.hub.positions.welcome(connection, channels)
         self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
         self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         if connection.identity.expires_at is not None:

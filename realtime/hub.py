@@ -24,6 +24,7 @@ from realtime.audience import Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import LogHead
+from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.statistics import Statistics
 
@@ -61,10 +62,11 @@ class Hub:
         self._woken = asyncio.Event()
         self._rung_here = False
         # One thread looks for new events; another reads what clients missed, however long that takes; the third notes
-        # who is there.
+        # who is there, and where.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
+        self.positions = Positions(self.audience, partial(self._ask, self._noting))
         self._presence = Presence(self.audience, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,7 +97,7 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self._presence.run):
+        for work in (self._run, self._listen, self.positions.run, self._presence.run):
             self._spawn(work())
 
     @staticmethod
@@ -275,7 +277,9 @@ class Hub:
                 self._woken.set()  # what rang before we listened
                 while True:
                     message = await layer.receive(channel)
-                    if message.get("head", self.cursor + 1) > self.cursor:
+                    if message["type"] == "positions":
+                        self.positions.hear(message)
+                    elif message.get("head", self.cursor + 1) > self.cursor:
                         self._woken.set()
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer cannot be heard (%s); looking each second.", error or "timeout")
