@@ -21,17 +21,18 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         )
     if settings.SMS_GATEWAY == "http" and not settings.SMS_PROVIDER_URL:
         found.append(Error("SMS_PROVIDER_URL is empty.", hint="The http gateway sends there.", id="luckygas.E002"))
-    found += sms_figures_are_sound()
+    found += figures_are_sound()
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
     return found
 
 
-def sms_figures_are_sound() -> list[CheckMessage]:
+def figures_are_sound() -> list[CheckMessage]:
     """E003 a time or a number that cannot work; W002 a sender's name that makes messages two segments."""
     # A sending given up for dead after five minutes must be over by then, with all its tries.
     limits = {"SMS_TIMEOUT_SECONDS": (0.1, 60), "SMS_WAIT_SECONDS": (0, 60), "SMS_WORKERS": (1, 100)}
+    limits["WEBSOCKET_CONNECTIONS_PER_USER"] = (1, 1000)
     found: list[CheckMessage] = [
         Error(f"{name} is {getattr(settings, name)}.", hint=f"Use {least} to {most}.", id="luckygas.E003")
         for name, (least, most) in limits.items()

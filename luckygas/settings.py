@@ -232,6 +232,9 @@ SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
 # Threads a process, so messages at once; providers allow some fifteen connections.
 SMS_WORKERS = env.int("SMS_WORKERS", default=12)
 
+# Open sockets of one user; with one more the oldest is closed (4409).
+WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
+
 # A secret that lets a monitor read /health/ without an account; empty: staff only.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")
 

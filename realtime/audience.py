@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -11,6 +12,7 @@ from orders.states import Role
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
+from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
 
 # Close code of a link that leads nowhere any more: the same as for a token that has ended.
 LINK_ENDED = 4401
@@ -21,16 +23,33 @@ class Audience:
 
     def __init__(self) -> None:
         self.readers: set[Connection] = set()
+        # Set when somebody came or went, for who writes that down.
+        self.stirred = asyncio.Event()
+        self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
         self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
         self.readers.add(reader)
         self.subscribe(reader, channels)
+        self.stirred.set()
+        self._by_owner[reader.identity.owner][reader] = None
+        self._close_oldest(reader.identity.owner)
 
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
             self.unsubscribe(reader, channel)
         self.readers.discard(reader)
+        self.stirred.set()
+        owner = reader.identity.owner
+        self._by_owner[owner].pop(reader, None)
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+
+    def _close_oldest(self, owner: str) -> None:
+        """A user has so many windows and telephones; the one looked at last is the one they use."""
+        of_owner = [reader for reader in self._by_owner[owner] if not reader.closing.done()]
+        for reader in of_owner[: max(len(of_owner) - most_connections(owner), 0)]:
+            reader.close(TOO_MANY_CONNECTIONS)
 
     def subscribe(self, reader: Connection, channels: Iterable[str]) -> None:
         """From the next event on. To be called in the same breath as reading the hub's cursor."""

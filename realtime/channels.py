@@ -33,6 +33,11 @@ class Identity:
         return cls(user.pk, main_role(user), driver_id(user), customer_id(user))
 
     @property
+    def owner(self) -> str:
+        """Whose connections are counted together: the user's, or those of all who hold one order's link."""
+        return f"user:{self.user_id}" if self.tracked_order_id is None else f"track:{self.tracked_order_id}"
+
+    @property
     def is_office(self) -> bool:
         return self.role == Role.OFFICE
 

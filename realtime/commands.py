@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.refusals import Refusal
-from realtime import channels, frames
+from realtime import channels, fixes, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -75,6 +75,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
             break
     hub.audience.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
+    hub.positions.welcome(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
@@ -82,6 +83,14 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
     if channel in connection.channels:
         hub.audience.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
+
+
+async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
+    """A driver's position; answered with nothing."""
+    driver_id = connection.identity.driver_id
+    if driver_id is None:
+        raise Refusal("forbidden", _("Only drivers may do this."))
+    hub.positions.take(fixes.newest(driver_id, message))
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
@@ -127,4 +136,5 @@ HANDLERS: dict[str, Handler] = {
     "unsubscribe": unsubscribe,
     "order_update": order_update,
     "delivery.confirmed": delivery_confirmed,
+    "location_update": location_update,
 }

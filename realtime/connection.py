@@ -61,6 +61,10 @@ class Connection:
         """
         raise NotImplementedError
 
+    def offer(self, batch: Batch) -> None:
+        """Writes ephemeral events, unless something waits for this client already: the next ones tell it more."""
+        raise NotImplementedError
+
     def say(self, text: str) -> None:
         """Writes an answer, behind everything written before."""
         raise NotImplementedError
@@ -85,6 +89,10 @@ class QueueConnection(Connection):
         if len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
             self.close(SLOW_CLIENT)
         self._queue([event.text for event in batch.events])
+
+    def offer(self, batch: Batch) -> None:
+        if not self._waiting:
+            self._queue([event.text for event in batch.events])
 
     def say(self, text: str) -> None:
         if len(self._waiting) > MOST_FRAMES:
@@ -119,6 +127,10 @@ class FrameConnection(Connection):
 
     def deliver(self, batch: Batch) -> None:
         self._write(batch.frames, len(batch.events))
+
+    def offer(self, batch: Batch) -> None:
+        if not self.closing.done() and not self._out.bytes_waiting():
+            self._out.write_frames(batch.frames)
 
     def say(self, text: str) -> None:
         self._write(frame(text), 1)

@@ -119,6 +119,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
+        self.hub.positions.welcome(connection, channels)
         if connection.identity.expires_at is not None:
             left = connection.identity.expires_at - timezone.now().timestamp()
             self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)

@@ -144,6 +144,10 @@ def _product(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(type_, ["inventory"], data) for type_ in types]
 
 
+def _driver(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, ["drivers"], {"driver_id": _pk(row)})]
+
+
 def _notification(row: Outbox, facts: Facts) -> list[Draft]:
     data = {"notification_id": row.subject.partition(":")[2]} | row.delta
     return [Draft(row.type, ["notifications"], data)]
@@ -155,4 +159,5 @@ BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "customer": _customer,
     "product": _product,
     "notification": _notification,
+    "driver": _driver,
 }

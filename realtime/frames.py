@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,13 @@ class Encoded:
     def of(cls, event: Event) -> Encoded:
         text = encode(envelope(event))
         return cls(event.seq, event.type, frozenset(event.channels), event.data, text, event.created_at)
+
+    @classmethod
+    def ephemeral(cls, type_: str, channels: Sequence[str], data: dict[str, Any]) -> Encoded:
+        """An event that is in no log and has no id: told now or never."""
+        now = timezone.now()
+        text = encode({"type": type_, "channel": channels[0], "timestamp": iso(now), "data": data})
+        return cls(0, type_, frozenset(channels), data, text, now)
 
 
 def error(code: str, detail: str | Promise, ref: Any = None) -> str:

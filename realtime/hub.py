@@ -13,17 +13,19 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from channels.layers import get_channel_layer
 from django.db import connections
-from django.utils import timezone
 
-from realtime import bell, log, presence
+from realtime import bell, log
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import LogHead
+from realtime.positions import Positions
+from realtime.presence import Presence
 from realtime.statistics import Statistics
 
 logger = logging.getLogger(__name__)
@@ -42,8 +44,6 @@ MOST_MISSED = 10_000
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
 SERVICE_RESTART = 1012
-# How often the open connections are written down.
-PRESENCE_SECONDS = 5.0
 
 
 class Hub:
@@ -61,9 +61,13 @@ class Hub:
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
-        # One thread looks for new events; another reads what clients missed, however long that takes.
+        # One thread looks for new events; another reads what clients missed, however long that takes; the third notes
+        # who is there, and where.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
+        self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
+        self.positions = Positions(self.audience, partial(self._ask, self._noting))
+        self._presence = Presence(self.audience, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,7 +97,7 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self._write_presence):
+        for work in (self._run, self._listen, self.positions.run, self._presence.run):
             self._spawn(work())
 
     @staticmethod
@@ -116,7 +120,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for thread in (self._looking, self._replaying):
+        for thread in (self._looking, self._replaying, self._noting):
             await self.loop.run_in_executor(thread, connections.close_all)
             thread.shutdown(wait=False)
 
@@ -125,7 +129,8 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, thread: ThreadPoolExecutor, function: Callable[..., Result], *args: Any) -> Result:
+    @staticmethod
+    async def _ask(thread: ThreadPoolExecutor, function: Callable[..., Result], *args: Any) -> Result:
         def call() -> Result:
             try:
                 return function(*args)
@@ -133,7 +138,7 @@ class Hub:
                 connections.close_all()  # it may be the connection that broke: the next call gets another
                 raise
 
-        return await self.loop.run_in_executor(thread, call)
+        return await asyncio.get_running_loop().run_in_executor(thread, call)
 
     def wake(self) -> None:
         """From any thread: this process committed something."""
@@ -278,7 +283,9 @@ class Hub:
                 self._woken.set()  # what rang before we listened
                 while True:
                     message = await layer.receive(channel)
-                    if message.get("head", self.cursor + 1) > self.cursor:
+                    if message["type"] == "positions":
+                        self.positions.hear(message)
+                    elif message.get("head", self.cursor + 1) > self.cursor:
                         self._woken.set()
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer cannot be heard (%s); looking each second.", error or "timeout")
@@ -286,12 +293,3 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
-
-    async def _write_presence(self) -> None:
-        """Writes down which connections are open, a few queries for all of them."""
-        while True:
-            try:
-                await self._ask(self._replaying, presence.write, tuple(self.audience.readers), timezone.now())
-            except Exception:  # tried again with the next turn
-                logger.exception("The open connections could not be written down.")
-            await asyncio.sleep(PRESENCE_SECONDS)

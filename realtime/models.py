@@ -9,6 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from orders.models import Driver
+
 
 class Outbox(models.Model):
     """A change that is committed and not yet numbered; written in the transaction of the change.
@@ -82,6 +84,7 @@ class WebSocketConnection(models.Model):
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)
     instance = models.CharField(_("server"), max_length=80)
+    owner = models.CharField(max_length=32, help_text="Whose connections are counted together: `user:17`, `track:5`.")
     connected_at = models.DateTimeField(_("connected at"))
     last_ping = models.DateTimeField(_("last seen"))
 
@@ -92,6 +95,22 @@ class WebSocketConnection(models.Model):
 
     def __str__(self) -> str:
         return str(self.connection_id)
+
+
+class OnlineDriver(models.Model):
+    """A driver whom the office's screens were told to be online; the row goes with the event that says the contrary.
+
+    `unseen_since`: when no open connection of theirs was found for the first time.
+    """
+
+    driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("driver"))
+    unseen_since = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("driver online"), _("drivers online")
+
+    def __str__(self) -> str:
+        return str(self.driver_id)
 
 
 class WebSocketTicket(models.Model):

@@ -55,6 +55,24 @@ async def test_a_client_that_did_not_take_the_rounds_before_is_closed() -> None:
     assert connection.closing.result() == SLOW_CLIENT
 
 
+async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
+    sent: list[str] = []
+
+    async def send(text: str) -> None:
+        sent.append(text)
+
+    connection = QueueConnection(Identity(), "ws", send)
+    connection.offer(batch("a", "b"))
+    for _ in range(1000):
+        connection.offer(batch("c"))
+    writer = asyncio.create_task(connection.drain())
+    await asyncio.sleep(0)
+    connection.offer(batch("d"))
+    await asyncio.sleep(0.01)
+    writer.cancel()
+    assert (sent, connection.closing.done()) == (["a", "b", "d"], False)
+
+
 async def test_bytes_are_counted_as_bytes() -> None:
     connection = QueueConnection(Identity(), "ws", no_reader)
     connection.deliver(batch("瓦" * (MOST_BYTES // 3 + 1)))
@@ -123,3 +141,17 @@ async def test_a_transport_that_stands_still_is_dropped() -> None:
     for _ in range(MOST_FRAMES + 1):
         connection.deliver(batch("x"))
     assert (connection.closing.result(), wire.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])
+
+
+async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_for_it() -> None:
+    wire = Wire()
+    connection = FrameConnection(Identity(), "ws", wire)
+    wire.waiting = MOST_BYTES + 1
+    for _ in range(1000):
+        connection.offer(batch("x"))
+    assert (wire.written, connection.closing.done()) == (b"", False)
+    wire.waiting = 0
+    connection.offer(batch("x", "y"))
+    connection.close(4401)
+    connection.offer(batch("z"))
+    assert wire.written == batch("x", "y").frames

@@ -330,17 +330,17 @@ async def test_a_server_that_was_killed_leaves_nothing_untold(site: Site) -> Non
 
 async def test_two_hundred_sockets_at_rest_all_hear_of_one_change(site: Site) -> None:
     """More sockets than redis-py's default pool, idle for longer than its default time-out."""
-    order, jwt = await make(make_order)(), await token(await make(make_office)())
+    order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()
 
-        async def listen() -> str:
+        async def listen(jwt: str) -> str:
             async with open_client(f"{site.ws}/office?token={jwt}") as client:
                 ready.release()
                 await go.wait()
                 return str((await client.receive())["type"])
 
-        heard = [group.create_task(listen()) for _ in range(200)]
+        heard = [group.create_task(listen(jwt)) for jwt in jwts * 5]
         for _ in heard:
             await ready.acquire()
         await asyncio.sleep(6)
