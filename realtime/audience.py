@@ -11,6 +11,7 @@ from orders.states import Role
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
+from realtime.models import Event
 
 # Close code of a link that leads nowhere any more: the same as for a token that has ended.
 LINK_ENDED = 4401
@@ -74,7 +75,7 @@ class Audience:
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""
-        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event.data.get("customer_id"))
+        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event)
         if event.type == "order.unassigned" and loses_right(reader.identity, event):
             channels.discard(f"order:{event.data['order_id']}")
         return seen
@@ -86,6 +87,8 @@ def loses_right(identity: Identity, event: Encoded) -> bool:
     return not {f"driver:{identity.driver_id}", f"customer:{identity.customer_id}"}.isdisjoint(event.channels)
 
 
-def is_own(identity: Identity, customer_id: int | None) -> bool:
+def is_own(identity: Identity, event: Encoded | Event) -> bool:
     """A customer who took an order over does not read of the one before them."""
-    return identity.role != Role.CUSTOMER or customer_id is None or customer_id == identity.customer_id
+    if identity.role != Role.CUSTOMER or not event.type.startswith("order."):
+        return True
+    return event.data.get("customer_id") in (None, identity.customer_id)

@@ -1,7 +1,8 @@
 """Which change becomes which events, for which channels, with which payload (README, “Events”).
 
 Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
-a stranger's eyes may see: never a reason, a member of staff's name, or another's id.
+a stranger's eyes may see: never a reason, a member of staff's name, or another's id. What is published
+(`realtime.publish`) is told as it was written.
 """
 
 from __future__ import annotations
@@ -149,10 +150,15 @@ def _notification(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(row.type, ["notifications"], data)]
 
 
+def _published(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
+
+
 BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "order": _order,
     "route": _route,
     "customer": _customer,
     "product": _product,
     "notification": _notification,
+    "published": _published,
 }
