@@ -132,5 +132,5 @@ class Ticket(APIView):
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:
         """A pass for one socket, for a client that should not put its token in a URL."""
-        ticket = auth.new_ticket(request.user)  # type: ignore[arg-type]
+        ticket = auth.new_ticket(request.user, auth.session_of(request))  # type: ignore[arg-type]
         return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

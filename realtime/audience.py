@@ -8,13 +8,15 @@ from itertools import chain
 from operator import attrgetter
 
 from orders.states import Role
+from realtime import rights
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import Event
+from realtime.rights import Ends
 
-# Close code of a link that leads nowhere any more: the same as for a token that has ended.
-LINK_ENDED = 4401
+# What the hub obeys when it reads it, before it writes anything that follows.
+ENDING = frozenset({"order.unassigned", rights.TYPE})
 
 
 class Audience:
@@ -22,11 +24,14 @@ class Audience:
 
     def __init__(self) -> None:
         self.readers: set[Connection] = set()
+        self.ends = Ends()
         self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
         self.readers.add(reader)
         self.subscribe(reader, channels)
+        if self.ends.concern(reader.identity):
+            reader.close(rights.ENDED)
 
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
@@ -61,8 +66,23 @@ class Audience:
                 batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
             yield reader, batches[key]
 
-    def end_rights(self, event: Encoded) -> None:
-        """The order is no longer theirs: what follows this event in the log is not for them."""
+    def obey(self, event: Encoded) -> None:
+        """Ends the rights that this event of ENDING ends: nothing that follows it in the log is for their holders."""
+        (self._end_order if event.type == "order.unassigned" else self._end_account)(event)
+
+    def _end_account(self, event: Encoded) -> None:
+        self.ends.hear(event)
+        for reader in self.readers:
+            if self.ends.concern(reader.identity):
+                reader.close(rights.ENDED)
+
+    def close_changed(self, readers: Iterable[Connection], present: dict[int, str]) -> None:
+        """Closes those of `readers` whose rights are not their users' present ones (`rights.present`)."""
+        for reader in readers:
+            if reader.identity.user_id is not None and present.get(reader.identity.user_id) != reader.identity.rights:
+                reader.close(rights.ENDED)
+
+    def _end_order(self, event: Encoded) -> None:
         channel = f"order:{event.data['order_id']}"
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
@@ -71,7 +91,7 @@ class Audience:
             # Another customer, another link: whoever holds the old one follows nothing any more.
             for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
-                reader.close(LINK_ENDED)
+                reader.close(rights.ENDED)
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""

@@ -8,9 +8,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.fields import PhoneField
+from orders.models.tracked import Tracked
 
 
-class Driver(models.Model):
+class Driver(Tracked):
     """Who delivers. Never deleted: deactivated."""
 
     user = models.OneToOneField(

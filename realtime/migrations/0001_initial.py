@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('key_hash', models.CharField(help_text='SHA-256 of the ticket, in hex.', max_length=64, primary_key=True, serialize=False)),
                 ('expires_at', models.DateTimeField(db_index=True)),
+                ('session', models.CharField(blank=True, help_text='The sign-in that asked for it; its sockets end with it.', max_length=64)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
