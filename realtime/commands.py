@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.refusals import Refusal
-from realtime import channels, fixes, frames
+from realtime import auth, channels, fixes, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -93,6 +93,25 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
     hub.positions.take(fixes.newest(driver_id, message))
 
 
+async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
+    """A new token before the old one ends. With other rights it takes another connection, with other channels."""
+    token, old = message.get("token"), connection.identity
+    if not isinstance(token, str):
+        raise Refusal("invalid_message", _("Please send the new token as text."))
+    new = auth.of_token(token)
+    hub.audience.ends.check(new)
+    if old.expires_at is None or new.user_id != old.user_id:
+        raise Refusal(
+            "forbidden", _("This token is not for this connection: it was opened by someone else or without one.")
+        )
+    if new.rights != old.rights:
+        raise Refusal("rights_ended", _("Your account was changed: connect again with the new token."))
+    connection.identity = new
+    connection.expire()
+    frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}
+    connection.say(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
+
+
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
     connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
@@ -137,4 +156,5 @@ HANDLERS: dict[str, Handler] = {
     "order_update": order_update,
     "delivery.confirmed": delivery_confirmed,
     "location_update": location_update,
+    "authenticate": authenticate,
 }

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from realtime.channels import Identity
 from realtime.frames import Encoded, frame
+from realtime.rights import ENDED
 
 # What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
 MOST_FRAMES = 256
@@ -53,6 +54,7 @@ class Connection:
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._expiry: asyncio.TimerHandle | None = None
 
     def deliver(self, batch: Batch) -> None:
         """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
@@ -73,6 +75,18 @@ class Connection:
         """Asks for the socket to be closed; the first code asked for counts."""
         if not self.closing.done():
             self.closing.set_result(code)
+
+    def expire(self) -> None:
+        """Has it closed when its identity ends; to be called again with another identity."""
+        self.keep()
+        if self.identity.expires_at is not None:
+            left = self.identity.expires_at - timezone.now().timestamp()
+            self._expiry = asyncio.get_running_loop().call_later(left, self.close, ENDED)
+
+    def keep(self) -> None:
+        """Takes `expire` back."""
+        if self._expiry is not None:
+            self._expiry.cancel()
 
 
 class QueueConnection(Connection):

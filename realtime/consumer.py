@@ -16,7 +16,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from orders.refusals import Refusal
 from realtime import commands, frames
-from realtime.auth import UNAUTHENTICATED, identify, query
+from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
@@ -41,7 +41,6 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     endpoint = "ws"
     hub: Hub
     connection: Connection | None = None
-    timer: asyncio.TimerHandle | None = None
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -79,11 +78,12 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         translation.activate(language(self.scope))
         try:
             identity = await identify(self.scope, self.endpoint)
+            self.hub = await Hub.current()
+            self.hub.audience.ends.check(identity)
         except Refusal as refusal:
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        self.hub = await Hub.current()
         way_out = self.scope.get("extensions", {}).get(EXTENSION)
         connection: Connection
         if way_out is None:
@@ -120,9 +120,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         self.hub.positions.welcome(connection, channels)
-        if connection.identity.expires_at is not None:
-            left = connection.identity.expires_at - timezone.now().timestamp()
-            self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)
+        connection.expire()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
         return frames.encode({
@@ -130,6 +128,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
             "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
+            "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
@@ -149,8 +148,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = True
         if self.connection is not None:
             self.hub.audience.leave(self.connection)
-        if self.timer is not None:
-            self.timer.cancel()
+            self.connection.keep()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

@@ -1,7 +1,8 @@
 """Which change becomes which events, for which channels, with which payload (README, “Events”).
 
 Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
-a stranger's eyes may see: never a reason, a member of staff's name, or another's id.
+a stranger's eyes may see: never a reason, a member of staff's name, or another's id. What is published
+(`realtime.publish`) is told as it was written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from realtime import messages, subjects
+from realtime import messages, rights, subjects
 from realtime.models import Outbox
 from realtime.subjects import Facts
 
@@ -39,7 +40,9 @@ def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
     # A route tells its number of stops once a batch, behind the last order that came or went.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
-    facts = subjects.read((_pk(row) for row in orders), (row.delta["customer_id"] for row in orders), routes)
+    customers = [row.delta["customer_id"] for row in orders]
+    users = [_pk(row) for row in rows if row.subject.startswith("user:")]
+    facts = subjects.read(map(_pk, orders), customers, routes, users)
     made = [_build(row, facts) for row in rows]
     for route, place in last.items():
         made[place].append(_route_event("route.updated", route, facts.routes[route]))
@@ -153,6 +156,16 @@ def _notification(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(row.type, ["notifications"], data)]
 
 
+def _rights(row: Outbox, facts: Facts) -> list[Draft]:
+    """What the rights are when it is numbered: two changes at once did not know of each other."""
+    present = facts.rights.get(_pk(row)) if row.subject.startswith("user:") else None
+    return [Draft(rights.TYPE, [rights.CHANNEL], {"whose": row.subject, "rights": present})]
+
+
+def _published(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
+
+
 BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "order": _order,
     "route": _route,
@@ -160,4 +173,7 @@ BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "product": _product,
     "notification": _notification,
     "driver": _driver,
+    "user": _rights,
+    "session": _rights,
+    "published": _published,
 }

@@ -7,7 +7,7 @@ import random
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -28,6 +28,11 @@ def encode(frame: dict[str, Any]) -> str:
 def iso(moment: datetime) -> str:
     """ISO 8601 with the offset of Taipei, to the millisecond."""
     return timezone.localtime(moment).isoformat(timespec="milliseconds")
+
+
+def moment(seconds: float | None) -> str | None:
+    """`iso` of seconds since 1970."""
+    return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def envelope(event: Event) -> dict[str, Any]:

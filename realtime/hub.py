@@ -19,8 +19,8 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import bell, log
-from realtime.audience import Audience
+from realtime import bell, log, rights
+from realtime.audience import ENDING, Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import LogHead
@@ -44,6 +44,8 @@ MOST_MISSED = 10_000
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
 SERVICE_RESTART = 1012
+# How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
+RIGHTS_SECONDS = 45.0
 
 
 class Hub:
@@ -97,21 +99,24 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self.positions.run, self._presence.run):
+        for work in (self._run, self._listen, self.positions.run, self._presence.run, self._check_rights):
             self._spawn(work())
 
     @staticmethod
-    def _load() -> tuple[LogHead, list[Encoded]]:
-        """The end of the log and the recent past."""
+    def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
+        """The end of the log, the recent past, and the rights that ended of late."""
         log.number()
         head = log.head()
-        return head, [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
+        past = [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
+        return head, past, rights.recent()
 
-    def _begin(self, head: LogHead, recent: list[Encoded]) -> None:
+    def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.floor = head.epoch, head.floor
         self.cursor = recent[-1].seq if recent else head.seq
+        for event in ends:
+            self.audience.obey(event)
 
     async def stop(self) -> None:
         """Ends the hub's tasks and gives its database connections back."""
@@ -216,9 +221,9 @@ class Hub:
             self._recent.append(event)
             self.cursor = event.seq
             self.statistics.event(event.created_at)
-            if event.type == "order.unassigned":
+            if event.type in ENDING:
                 self._write(events[first:place])
-                self.audience.end_rights(event)
+                self.audience.obey(event)
                 first = place
         self._write(events[first:])
 
@@ -247,8 +252,8 @@ class Hub:
     async def missed(self, since: int, reader: Connection, channels: set[str]) -> AsyncIterator[Batch]:
         """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
 
-        Takes from `channels` what the reader lost the right to meanwhile. The caller must subscribe without waiting
-        in between. Raises CursorGone when the log was pruned under our hands.
+        Takes from `channels` what the reader lost the right to meanwhile, and stops for one whose account changed. The
+        caller must subscribe without waiting in between. Raises CursorGone when the log was pruned under our hands.
         """
         while since < self.cursor:
             remembered = self._remembers(since)
@@ -256,6 +261,8 @@ class Hub:
             portion = [event for event in events if since < event.seq <= self.cursor]
             if not portion or portion[0].seq != since + 1:
                 raise log.CursorGone
+            if self.audience.ends.concern(reader.identity):
+                return
             since = portion[-1].seq
             yield Batch([event for event in portion if self.audience.sees(reader, channels, event)])
 
@@ -293,3 +300,13 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
+
+    async def _check_rights(self) -> None:
+        while True:
+            await asyncio.sleep(RIGHTS_SECONDS)
+            readers = tuple(self.audience.readers)
+            users = {reader.identity.user_id for reader in readers} - {None}
+            try:
+                self.audience.close_changed(readers, await self._ask(self._replaying, rights.present, users))
+            except Exception:  # asked again with the next turn
+                logger.exception("The rights of the readers could not be asked.")

@@ -119,6 +119,9 @@ class WebSocketTicket(models.Model):
     key_hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, in hex.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     expires_at = models.DateTimeField(db_index=True)
+    session = models.CharField(
+        max_length=64, blank=True, help_text="The sign-in that asked for it; its sockets end with it."
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("ticket"), _("tickets")

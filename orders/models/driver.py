@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.fields import PhoneField
+from orders.models.tracked import Tracked
 
 # A shift: where somebody was before it tells nobody anything.
 RECENT = timedelta(hours=12)
 
 
-class Driver(models.Model):
+class Driver(Tracked):
     """Who delivers. Never deleted: deactivated."""
 
     user = models.OneToOneField(

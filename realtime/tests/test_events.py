@@ -22,8 +22,9 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from realtime import log
+from realtime import channels, log, rights
 from realtime.models import Event
+from realtime.publish import publish
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,10 @@ EVERY_TYPE = {
     "order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed", "order.assigned",
     "order.unassigned", "delivery.update", "delivery.confirmed", "route.assigned", "route.updated", "customer.created",
     "customer.updated", "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+    "notification", "system.message", "maintenance.alert", "custom.shift", rights.TYPE,
 }  # fmt: skip
+# Told as they were written; to whom, test_publish.py proves.
+PUBLISHED = {"notification", "system.message", "maintenance.alert", "custom.shift"}
 
 
 def events() -> list[Event]:
@@ -73,15 +77,20 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
         message = NotificationHistory(order=order, customer=other, kind="order_confirmed", delivery_attempt=attempt)
         message.save()
         message.move("pending", status)
+    publish("notification", {"title": "t", "message": "m"}, user=clerk.pk)
+    publish("system.message", {"message": "m"})
+    publish("maintenance.alert", {"message": "m"})
+    publish("custom.shift", {"reason": "x"}, channel=f"driver:{first.pk}")
     return order, events()
 
 
 def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs() -> None:
     order, told = everything_that_happens()
     assert {event.type for event in told} == EVERY_TYPE
+    told = [event for event in told if event.type not in PUBLISHED]
     personal = [event for event in told if any(channel.startswith(PERSONAL) for channel in event.channels)]
-    assert {event.type for event in personal} == EVERY_TYPE - {
-        "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+    assert {event.type for event in personal} == EVERY_TYPE - PUBLISHED - {
+        "inventory.updated", "inventory.low", "notification.sent", "notification.failed", rights.TYPE,
     }  # fmt: skip
     for event in personal:
         own = f"customer:{order.customer_id}" in event.channels
@@ -163,3 +172,11 @@ def test_a_batch_of_any_size_is_numbered_in_as_many_queries() -> None:
             assert log.number() > orders
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_an_end_of_rights_is_on_a_channel_that_nobody_can_name() -> None:
+    driver = make_driver()
+    (end,) = [event for event in events() if event.type == rights.TYPE]
+    assert end.channels == [rights.CHANNEL]
+    assert not channels.exists(rights.CHANNEL)
+    assert end.data["whose"] == f"user:{driver.user_id}"
