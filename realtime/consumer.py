@@ -153,6 +153,12 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.tasks[0].cancel()
         await self.close(code)
 
+    async def send(self, message: dict[str, Any]) -> None:
+        try:
+            await super().send(message)
+        except OSError:  # the client is gone (ASGI, “Send after the connection was closed”); nobody is to blame
+            raise StopConsumer from None
+
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
 
