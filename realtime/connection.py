@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.utils import timezone
 
-from realtime.channels import Identity
 from realtime.frames import Encoded, frame
+
+if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+    from realtime.channels import Identity
 
 # What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
 MOST_FRAMES = 256
