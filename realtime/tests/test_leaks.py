@@ -109,12 +109,12 @@ async def test_a_thousand_connections_that_end_somehow_leave_nothing(inspected: 
     for _ in range(3):
         await crash(inspected, tokens)
         rounds.append(await until_gone(inspected, before))
+    print(before, *rounds, sep="\n")
     for left in rounds:
         assert (left["readers"], left["channels"]) == (0, 0)
         assert left["tasks"] <= before["tasks"]
     assert rounds[2]["files"] <= rounds[1]["files"]
     assert rounds[2]["rss"] - rounds[1]["rss"] < MOST_GROWTH_KIB
-    print(before, *rounds, sep="\n")
     async with asyncio.timeout(10):
         while await make(WebSocketConnection.objects.exists)():
             await asyncio.sleep(0.2)
