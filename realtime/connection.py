@@ -8,13 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.utils import timezone
 
-from realtime.channels import Identity
 from realtime.frames import Encoded, frame
 from realtime.rights import ENDED
+
+if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+    from realtime.channels import Identity
 
 # What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
 MOST_FRAMES = 256
@@ -78,12 +80,12 @@ class Connection:
 
     def expire(self) -> None:
         """Has it closed when its identity ends; to be called again with another identity."""
-        self.keep()
+        self.forget_expiry()
         if self.identity.expires_at is not None:
             left = self.identity.expires_at - timezone.now().timestamp()
             self._expiry = asyncio.get_running_loop().call_later(left, self.close, ENDED)
 
-    def keep(self) -> None:
+    def forget_expiry(self) -> None:
         """Takes `expire` back."""
         if self._expiry is not None:
             self._expiry.cancel()

@@ -148,7 +148,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = True
         if self.connection is not None:
             self.hub.audience.leave(self.connection)
-            self.connection.keep()
+            self.connection.forget_expiry()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -160,6 +160,12 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             for task in self.tasks:
                 task.cancel()
             self.tasks.append(asyncio.create_task(self.close(closing.result())))
+
+    async def send(self, message: dict[str, Any]) -> None:
+        try:
+            await super().send(message)
+        except OSError:  # the client is gone (ASGI, “Send after the connection was closed”); nobody is to blame
+            raise StopConsumer from None
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})

@@ -115,8 +115,8 @@ def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
 
 
 def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[Draft]:
-    """What the customer reads of a move, and whoever holds the link from the SMS: nothing a stranger should not see."""
-    if not delta["previous_status"]:
+    """What the customer, and whoever holds the link, reads of a move or a new hour: nothing for strangers' eyes."""
+    if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}

@@ -8,12 +8,13 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from realtime.models import Event
+if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+    from realtime.models import Event
 
 # The first byte of a frame that is a whole text message.
 FIN_TEXT = 0x81

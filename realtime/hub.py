@@ -163,6 +163,7 @@ class Hub:
             except Exception:  # the database is away: say so, and look again with the timer
                 logger.exception("The hub could not read the log and tries again.")
                 await asyncio.sleep(TIMER_SECONDS)
+                self._woken.set()  # not a second time for the timer
 
     async def _wait(self) -> bool:
         """Until the bell (true) or the timer (false)."""

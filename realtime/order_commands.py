@@ -80,7 +80,8 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     """`cylinder_serial` is one of `cylinder_serials`."""
     said = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
     if message.get("cylinder_serial") is not None:
-        said["cylinder_serials"] = [message["cylinder_serial"], *message.get("cylinder_serials", [])]
+        more = message.get("cylinder_serials", [])
+        said["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
     form = ConfirmationInput(data=said)
     valid = _checked(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}

@@ -54,6 +54,7 @@ def order_delta(order: Order, created: bool) -> dict[str, Any]:
         "previous_customer": before.get("customer_id"),
         "routes_touched": _routes_touched(order, created),
         "now_urgent": order.priority == "urgent" and (created or "priority" in before),
+        "now_expected": not created and "eta" in before,
         "now_driven": order.driver_id is not None and (created or "driver_id" in before),
     }  # fmt: skip
 

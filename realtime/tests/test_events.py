@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from notifications.models import NotificationHistory
 from orders.models import Actor, Order, Source
@@ -124,6 +125,15 @@ def test_the_track_channel_tells_the_status_and_no_more() -> None:
     make_order(Status.CONFIRMED)
     (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
+
+
+def test_the_track_channel_tells_a_new_hour_too() -> None:
+    order = make_order(Status.CONFIRMED)
+    before = len(events())
+    order.eta = timezone.now()
+    order.save()
+    (data,) = [e.data for e in events()[before:] if e.channels[-1].startswith("track:")]
+    assert data["eta"] == order.eta.isoformat()
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])

@@ -160,9 +160,11 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
         return number()
 
     monkeypatch.setattr(log, "number_batch", sometimes)
+    started = asyncio.get_running_loop().time()
     await change(1)
     await until(hub, 1)
     assert reader.ids == [1]
+    assert asyncio.get_running_loop().time() - started < 2.7 * module.TIMER_SECONDS
 
 
 async def test_what_is_missing_in_the_middle_is_noticed(hub: Hub) -> None:
