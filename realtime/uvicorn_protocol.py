@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.connection import EXTENSION
@@ -21,6 +22,12 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
         await super().run_asgi()
+
+    async def send(self, message: Any) -> None:
+        # A client that goes before it is accepted: uvicorn would take the greeting for a message out of order.
+        if self.transport.is_closing() and not self.handshake_complete:
+            raise ClientDisconnected
+        await super().send(message)
 
     def write_frames(self, frames: bytes) -> None:
         """Writes whole frames. They never interleave with the server's own, which writes whole frames too."""
