@@ -148,8 +148,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Without `collectstatic` (the demo, the tests) files are served where they lie.
+# Files are served where they lie, without `collectstatic`. Browsers ask each time whether theirs is still the present
+# one (304): after a deployment no page mixes old modules with new ones.
 SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_MAX_AGE = 0
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
