@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from time import monotonic
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
@@ -25,8 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
-# The longest message a client may send; past it the socket closes with 1009 (RFC 6455, 7.4.1).
-MOST_BYTES = 64 * 1024
+# The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
 TOO_BIG = 1009
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
@@ -109,6 +109,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
+        connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.audience.join(connection, channels)
         self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
         self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
@@ -125,10 +126,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         })  # fmt: skip
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        if self.connection is None:
-            return  # refused, and not gone yet
+        if self.connection is None or self.connection.closing.done():
+            return  # refused or on its way out, and not gone yet
         text, binary = message.get("text"), message.get("bytes") or b""
-        if len(text.encode() if text is not None else binary) > MOST_BYTES:
+        if len(text.encode() if text is not None else binary) > settings.WEBSOCKET_MESSAGE_BYTES:
             self.connection.close(TOO_BIG)
         else:
             await commands.handle(self.hub, self.connection, text)

@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
@@ -23,6 +25,7 @@ from realtime import bell, log, presence
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
+from realtime.limits import SILENT
 from realtime.models import LogHead
 from realtime.statistics import Statistics
 
@@ -44,6 +47,8 @@ CATCH_UP_TRIES = 10
 SERVICE_RESTART = 1012
 # How often the open connections are written down.
 PRESENCE_SECONDS = 5.0
+# How often within the silence that is allowed the hub looks who keeps it: one timer for all sockets.
+SILENCE_LOOKS = 15
 
 
 class Hub:
@@ -93,7 +98,7 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self._write_presence):
+        for work in (self._run, self._listen, self._write_presence, self._close_silent):
             self._spawn(work())
 
     @staticmethod
@@ -280,6 +285,14 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
+
+    async def _close_silent(self) -> None:
+        while True:
+            await asyncio.sleep(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS)
+            since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS
+            for reader in self.audience.readers:
+                if reader.heard_at < since:
+                    reader.close(SILENT)
 
     async def _write_presence(self) -> None:
         """Writes down which connections are open, a few queries for all of them."""

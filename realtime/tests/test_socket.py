@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -209,5 +210,23 @@ async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub
     await asyncio.sleep(0.3)
     (reader,) = hub.audience.readers
     assert f"order:{order.pk}" in reader.channels
+    socket.leave()
+    await socket.task
+
+
+async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_silence(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumable, began = Hub.resumable, monotonic()
+
+    async def slow(self: Hub, *args: Any) -> bool:
+        await asyncio.sleep(0.2)
+        return await resumable(self, *args)
+
+    monkeypatch.setattr(Hub, "resumable", slow)
+    socket = await connect(await make(make_user)(), "&since=0")
+    await asyncio.sleep(0.05)
+    (reader,) = hub.audience.readers
+    assert reader.heard_at >= began + 0.2
     socket.leave()
     await socket.task
