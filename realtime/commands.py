@@ -27,6 +27,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     """Carries one message out, or answers with the error."""
     ref: Any = None
     allowed = connection.hear()
+    hub.statistics.count("messages")
     try:
         message = parse(text)
         ref = message.get("ref") if isinstance(message.get("ref"), str) else None
@@ -37,6 +38,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
             raise Refusal("unknown_type", _("There is no message of this type."))
         await handler(hub, connection, message)
     except Refusal as refusal:
+        hub.statistics.count(f"errors.{refusal.code}")
         connection.say(frames.error(refusal.code, refusal.detail, ref))
 
 

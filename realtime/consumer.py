@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 30
 # The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
 TOO_BIG = 1009
+# What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
+NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
@@ -40,6 +42,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     channel_layer_alias = None
     endpoint = "ws"
     hub: Hub
+    code = NO_CODE
     connection: Connection | None = None
     timer: asyncio.TimerHandle | None = None
 
@@ -72,13 +75,14 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         await self.send({"type": "websocket.accept"})
         translation.activate(language(self.scope))
+        self.hub = await Hub.current()
         try:
             identity = await identify(self.scope, self.endpoint)
         except Refusal as refusal:
+            self.hub.statistics.count(f"errors.{refusal.code}")
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        self.hub = await Hub.current()
         way_out = self.scope.get("extensions", {}).get(EXTENSION)
         connection: Connection
         if way_out is None:
@@ -104,7 +108,9 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
         for channel in refused:
+            hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
+        hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
         self._join(connection, {name for name in channels if not hub.unassigned_since(asked, name)})
 
     def _join(self, connection: Connection, channels: set[str]) -> None:
@@ -135,6 +141,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             await commands.handle(self.hub, self.connection, text)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if not self.closed:
+            self.code = message.get("code") or NO_CODE
         self.closed = True
         raise StopConsumer
 
@@ -142,6 +150,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = True
         if self.connection is not None:
             self.hub.audience.leave(self.connection)
+            lasted = timezone.now() - self.connection.connected_at
+            self.hub.statistics.ended(self.code, lasted.total_seconds())
         if self.timer is not None:
             self.timer.cancel()
         for task in self.tasks:
@@ -159,7 +169,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     async def close(self, code: int) -> None:
         if not self.closed:
-            self.closed = True
+            self.closed, self.code = True, code
             try:
                 await self.send({"type": "websocket.close", "code": code})
             except Exception:

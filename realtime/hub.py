@@ -21,13 +21,12 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from realtime import bell, log, presence
+from realtime import bell, log, presence, statistics
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.limits import SILENT
 from realtime.models import LogHead
-from realtime.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -62,7 +61,7 @@ class Hub:
         self.epoch = ""
         self.floor = 0
         self.audience = Audience()
-        self.statistics = Statistics()
+        self.statistics = statistics.Statistics()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
@@ -180,9 +179,9 @@ class Hub:
         if events and (numbered.events or rung_here):
             self._spawn(bell.broadcast({"type": "bell", "head": events[-1].seq}))
         if not rung:
-            self.statistics.bell_missed += len(events)
+            self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked()
+        self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
@@ -209,7 +208,6 @@ class Hub:
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
             self.cursor = event.seq
-            self.statistics.event(event.created_at)
             if event.type == "order.unassigned":
                 self._write(events[first:place])
                 self.audience.end_rights(event)
@@ -217,9 +215,11 @@ class Hub:
         self._write(events[first:])
 
     def _write(self, events: Sequence[Encoded]) -> None:
+        written = 0
         for reader, batch in self.audience.batches(events):
             reader.deliver(batch)
-            self.statistics.deliveries += len(batch.events)
+            written += len(batch.events)
+        self.statistics.count("deliveries", written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 
@@ -295,10 +295,11 @@ class Hub:
                     reader.close(SILENT)
 
     async def _write_presence(self) -> None:
-        """Writes down which connections are open, a few queries for all of them."""
+        """Writes down which connections are open and what was counted, a few queries for all of them."""
         while True:
             try:
                 await self._ask(self._replaying, presence.write, tuple(self.audience.readers), timezone.now())
+                await self._ask(self._replaying, statistics.write, self.statistics.figures(), timezone.now())
             except Exception:  # tried again with the next turn
                 logger.exception("The open connections could not be written down.")
             await asyncio.sleep(PRESENCE_SECONDS)

@@ -148,7 +148,7 @@ async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) ->
         ("", {"origin": b"\xff"}, "origin_not_allowed"),
     ],
 )
-async def test_a_bad_beginning_is_refused_in_words(query: str, headers: dict[str, bytes], code: str) -> None:
+async def test_a_bad_beginning_is_refused_in_words(hub: Hub, query: str, headers: dict[str, bytes], code: str) -> None:
     socket = Socket("ws", query, **headers)
     assert (await socket.until("error"))["code"] == code
     assert socket.closed_with == [4403]
@@ -230,3 +230,26 @@ async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_s
     assert reader.heard_at >= began + 0.2
     socket.leave()
     await socket.task
+
+
+async def test_what_sockets_do_is_counted(hub: Hub) -> None:
+    office = await make(make_office)()
+    await change(1)
+    await until(hub, 1)
+    for query, code in (("", 1000), ("&since=0", 4999), ("&since=99", None)):
+        socket = await connect(office, query)
+        socket.say("{")
+        assert (await socket.until("error"))["code"] == "invalid_json"
+        socket.incoming.put_nowait({"type": "websocket.disconnect", "code": code})
+        await socket.task
+    refused = Socket("ws", "token=nonsense")
+    await refused.until("error")
+    refused.leave()
+    await refused.task
+    counted = {name: count for name, count in hub.statistics.totals.items() if count}
+    assert counted.pop("closed_ms") < 60_000
+    assert {name: count for name, count in counted.items() if not name.startswith("lag.")} == {
+        "events": 1, "messages": 3, "connects": 3, "reconnects": 2, "resyncs": 1, "closed": 3,
+        "closes.1000": 1, "closes.other": 1, "closes.1005": 1,
+        "errors.invalid_json": 3, "errors.token_not_valid": 1,
+    }  # fmt: skip
