@@ -82,9 +82,13 @@ def new_ticket(user: User) -> str:
     """A pass for one socket, good for TICKET_SECONDS; only its hash is kept."""
     ticket = secrets.token_urlsafe(24)
     ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
-    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
+    delete_ended_tickets()
     WebSocketTicket.objects.create(key_hash=_hash(ticket), user=user, expires_at=ends)
     return ticket
+
+
+def delete_ended_tickets() -> None:
+    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 def _hash(ticket: str) -> str:

@@ -21,6 +21,7 @@ from realtime.auth import UNAUTHENTICATED, identify, query
 from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
+from realtime.log import CursorGone
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
-        await self._welcome(connection)
+        try:
+            await self._welcome(connection)
+        except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
+            await self.close(SERVICE_RESTART)
 
     async def _welcome(self, connection: Connection) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""

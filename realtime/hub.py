@@ -185,18 +185,20 @@ class Hub:
 
     @staticmethod
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers what waits and reads what is new; None for a log that is not the one we followed."""
+        """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
         head = log.head()
         if head.epoch == epoch and head.seq < cursor:
             log.begin_epoch(head)
-        if head.epoch != epoch or head.seq < cursor:
+        if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
             return log.Numbered(), None
         numbered = log.number()
         new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
+        if new and new[0].seq != cursor + 1:
+            return numbered, None
         return numbered, [Encoded.of(event) for event in new]
 
     async def _begin_anew(self) -> None:
-        """Another log is in the database's place (a backup was restored): all clients come back and load afresh."""
+        """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
         self._begin(*await self._ask(self._looking, self._load))
         for reader in self.audience.readers:

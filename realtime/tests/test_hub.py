@@ -6,10 +6,13 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils import timezone
 
 from realtime import bell, log
 from realtime import hub as module
@@ -243,6 +246,32 @@ async def test_a_failed_start_leaves_nothing_behind(transactional_db: None, monk
     async with asyncio.timeout(5):
         while any(thread.name.startswith("hub") for thread in threading.enumerate()):
             await asyncio.sleep(0.01)
+
+
+async def test_a_hub_that_slept_until_its_place_was_pruned_sends_all_away_to_load_afresh(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+    await change(1)
+    await until(hub, 1)
+
+    def sleep_and_prune() -> None:
+        with transaction.atomic():  # the hub cannot see what is between
+            for pk in (2, 3, 4):
+                Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
+            log.number()
+            list(log.prune(log.move_floor(timezone.now() + timedelta(hours=1))))
+
+    await sync_to_async(sleep_and_prune)()
+    async with asyncio.timeout(5):
+        assert await reader.closing == module.SERVICE_RESTART
+    assert (hub.cursor, await hub.resumable(1, hub.epoch)) == (4, False)
+
+
+async def test_what_was_pruned_between_two_looks_is_noticed(hub: Hub) -> None:
+    await change(1, 2, 3)
+    await until(hub, 3)
+    await sync_to_async(Event.objects.filter(seq=2).delete)()
+    numbered, events = await sync_to_async(Hub._look)(1, hub.epoch)
+    assert (numbered.busy, events) == (False, None)
 
 
 async def test_a_round_is_counted(hub: Hub) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 from realtime import channels, commands
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
+from realtime.log import CursorGone
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
 
@@ -210,6 +212,27 @@ async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub
     await asyncio.sleep(0.3)
     (reader,) = hub.audience.readers
     assert f"order:{order.pk}" in reader.channels
+    socket.leave()
+    await socket.task
+
+
+async def test_a_log_pruned_while_it_is_told_sends_the_client_away_to_come_back(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(1, 2, 3)
+    await until(hub, 3)
+
+    async def pruned(*args: Any) -> AsyncIterator[Any]:
+        if args:
+            raise CursorGone
+        yield
+
+    monkeypatch.setattr(hub, "missed", pruned)
+    socket = await connect(await make(make_office)(), "&since=1", endpoint="office")
+    async with asyncio.timeout(5):
+        while not socket.closed_with:
+            await asyncio.sleep(0.01)
+    assert (socket.closed_with, hub.audience.readers) == ([1012], set())
     socket.leave()
     await socket.task
 
