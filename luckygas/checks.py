@@ -28,14 +28,28 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+# What each figure may be, both ends included.
+LIMITS: dict[str, tuple[float, float]] = {
+    # A sending given up for dead after five minutes must be over by then, with all its tries.
+    "SMS_TIMEOUT_SECONDS": (0.1, 60),
+    "SMS_WAIT_SECONDS": (0, 60),
+    "SMS_WORKERS": (1, 100),
+    "WEBSOCKET_CONNECTIONS_PER_USER": (1, 1000),
+    "WEBSOCKET_MESSAGES_PER_SECOND": (0.1, 10_000),
+    "WEBSOCKET_BURST": (1, 10_000),
+    "WEBSOCKET_MESSAGE_BYTES": (1024, 16 * 1024 * 1024),
+    # Clients are asked for a heartbeat each 30 s; the tests do not wait so long.
+    "WEBSOCKET_SILENCE_SECONDS": (0.1, 3600),
+    "WEBSOCKET_WAITING_EVENTS": (1, 100_000),
+    "WEBSOCKET_WAITING_BYTES": (1024, 64 * 1024 * 1024),
+}
+
+
 def figures_are_sound() -> list[CheckMessage]:
     """E003 a time or a number that cannot work; W002 a sender's name that makes messages two segments."""
-    # A sending given up for dead after five minutes must be over by then, with all its tries.
-    limits = {"SMS_TIMEOUT_SECONDS": (0.1, 60), "SMS_WAIT_SECONDS": (0, 60), "SMS_WORKERS": (1, 100)}
-    limits["WEBSOCKET_CONNECTIONS_PER_USER"] = (1, 1000)
     found: list[CheckMessage] = [
         Error(f"{name} is {getattr(settings, name)}.", hint=f"Use {least} to {most}.", id="luckygas.E003")
-        for name, (least, most) in limits.items()
+        for name, (least, most) in LIMITS.items()
         if not least <= getattr(settings, name) <= most
     ]
     if messages.segments_at_worst() > 1:

@@ -86,9 +86,13 @@ def new_ticket(user: User, session: str = "") -> str:
     """A pass for one socket, good for TICKET_SECONDS; only its hash is kept. The socket ends with the `session`."""
     ticket = secrets.token_urlsafe(24)
     ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
-    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
+    delete_ended_tickets()
     WebSocketTicket.objects.create(key_hash=_hash(ticket), user=user, expires_at=ends, session=session)
     return ticket
+
+
+def delete_ended_tickets() -> None:
+    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 def _hash(ticket: str) -> str:

@@ -26,14 +26,19 @@ MOST_CHANNELS = 100
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     """Carries one message out, or answers with the error."""
     ref: Any = None
+    allowed = connection.hear()
+    hub.statistics.count("messages")
     try:
         message = parse(text)
         ref = message.get("ref") if isinstance(message.get("ref"), str) else None
+        if not allowed:
+            raise Refusal("rate_limited", _("Too many messages. Please wait a moment and send this one again."))
         handler = HANDLERS.get(message["type"])
         if handler is None:
             raise Refusal("unknown_type", _("There is no message of this type."))
         await handler(hub, connection, message)
     except Refusal as refusal:
+        hub.statistics.count(f"errors.{refusal.code}")
         connection.say(frames.error(refusal.code, refusal.detail, ref))
 
 

@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from django.conf import settings
 from django.utils import timezone
 
 from realtime.frames import Encoded, frame
@@ -17,10 +19,9 @@ from realtime.rights import ENDED
 
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
+from realtime.limits import MOST_REFUSALS, REFUSALS_FORGOTTEN_PER_SECOND, TOO_FAST, Allowance
 
-# What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
-MOST_FRAMES = 256
-MOST_BYTES = 1 << 20
+# More waits for a client that does not read than may: it is closed, and resumes from its cursor.
 SLOW_CLIENT = 4008
 # The name under which a server offers `Frames` among the scope's extensions (ASGI, “Extensions”).
 EXTENSION = "luckygas.frames"
@@ -57,6 +58,17 @@ class Connection:
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._expiry: asyncio.TimerHandle | None = None
+        self.heard_at = monotonic()
+        self._messages = Allowance(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
+        self._refusals = Allowance(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
+
+    def hear(self) -> bool:
+        """Takes note of a message, which is a sign of life. False: it is one too many, to be refused."""
+        self.heard_at = monotonic()
+        allowed = self._messages.take()
+        if not allowed and not self._refusals.take():
+            self.close(TOO_FAST)
+        return allowed
 
     def deliver(self, batch: Batch) -> None:
         """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
@@ -102,7 +114,7 @@ class QueueConnection(Connection):
         self._filled = asyncio.Event()
 
     def deliver(self, batch: Batch) -> None:
-        if len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
+        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS or self._bytes > settings.WEBSOCKET_WAITING_BYTES:
             self.close(SLOW_CLIENT)
         self._queue([event.text for event in batch.events])
 
@@ -111,7 +123,7 @@ class QueueConnection(Connection):
             self._queue([event.text for event in batch.events])
 
     def say(self, text: str) -> None:
-        if len(self._waiting) > MOST_FRAMES:
+        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS:
             self.close(SLOW_CLIENT)
         self._queue([text])
 
@@ -156,13 +168,18 @@ class FrameConnection(Connection):
             return
         if waiting := self._out.bytes_waiting():
             self._frames_waiting += count
-            if waiting > MOST_BYTES or self._frames_waiting > MOST_FRAMES:
+            most = settings.WEBSOCKET_WAITING_EVENTS
+            if waiting > settings.WEBSOCKET_WAITING_BYTES or self._frames_waiting > most:
                 self.close(SLOW_CLIENT)
-                self._out.drop(SLOW_CLIENT)
                 return
         else:
             self._frames_waiting = 0
         self._out.write_frames(frames)
+
+    def close(self, code: int) -> None:
+        super().close(code)
+        if self._out.bytes_waiting():
+            self._out.drop(code)
 
 
 def size(text: str) -> int:

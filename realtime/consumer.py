@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from time import monotonic
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
@@ -20,14 +21,16 @@ from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
+from realtime.log import CursorGone
 
 logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
-# The longest message a client may send; past it the socket closes with 1009 (RFC 6455, 7.4.1).
-MOST_BYTES = 64 * 1024
+# The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
 TOO_BIG = 1009
+# What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
+NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
@@ -40,6 +43,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     channel_layer_alias = None
     endpoint = "ws"
     hub: Hub
+    code = NO_CODE
     connection: Connection | None = None
 
     def __init__(self, endpoint: str) -> None:
@@ -76,11 +80,12 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         await self.send({"type": "websocket.accept"})
         translation.activate(language(self.scope))
+        self.hub = await Hub.current()
         try:
             identity = await identify(self.scope, self.endpoint)
-            self.hub = await Hub.current()
             self.hub.audience.ends.check(identity)
         except Refusal as refusal:
+            self.hub.statistics.count(f"errors.{refusal.code}")
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
@@ -90,7 +95,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
-        await self._welcome(connection)
+        try:
+            await self._welcome(connection)
+        except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
+            await self.close(SERVICE_RESTART)
 
     async def _welcome(self, connection: Connection) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""
@@ -109,11 +117,14 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
         for channel in refused:
+            hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
+        hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
         self._join(connection, {name for name in channels if not hub.unassigned_since(asked, name)})
 
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
+        connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.audience.join(connection, channels)
         connection.closing.add_done_callback(self._asked_to_close)
         if isinstance(connection, QueueConnection):
@@ -132,15 +143,17 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         })  # fmt: skip
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        if self.connection is None:
-            return  # refused, and not gone yet
+        if self.connection is None or self.connection.closing.done():
+            return  # refused or on its way out, and not gone yet
         text, binary = message.get("text"), message.get("bytes") or b""
-        if len(text.encode() if text is not None else binary) > MOST_BYTES:
+        if len(text.encode() if text is not None else binary) > settings.WEBSOCKET_MESSAGE_BYTES:
             self.connection.close(TOO_BIG)
         else:
             await commands.handle(self.hub, self.connection, text)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if not self.closed:
+            self.code = message.get("code") or NO_CODE
         self.closed = True
         raise StopConsumer
 
@@ -149,6 +162,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if self.connection is not None:
             self.hub.audience.leave(self.connection)
             self.connection.forget_expiry()
+            lasted = timezone.now() - self.connection.connected_at
+            self.hub.statistics.ended(self.code, lasted.total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -172,7 +187,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     async def close(self, code: int) -> None:
         if not self.closed:
-            self.closed = True
+            self.closed, self.code = True, code
             try:
                 await self.send({"type": "websocket.close", "code": code})
             except Exception:

@@ -27,6 +27,7 @@ from realtime.models import LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.statistics import Statistics
+from realtime.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -44,8 +45,6 @@ MOST_MISSED = 10_000
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
 SERVICE_RESTART = 1012
-# How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
-RIGHTS_SECONDS = 45.0
 
 
 class Hub:
@@ -70,6 +69,7 @@ class Hub:
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
         self.positions = Positions(self.audience, partial(self._ask, self._noting))
         self._presence = Presence(self.audience, partial(self._ask, self._noting))
+        self._upkeep = Upkeep(self.audience, self.statistics, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -99,7 +99,7 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self.positions.run, self._presence.run, self._check_rights):
+        for work in (self._run, self._listen, self.positions.run, self._presence.run, self._upkeep.run):
             self._spawn(work())
 
     @staticmethod
@@ -189,27 +189,29 @@ class Hub:
         if events and (numbered.events or rung_here):
             self._spawn(bell.broadcast({"type": "bell", "head": events[-1].seq}))
         if not rung:
-            self.statistics.bell_missed += len(events)
+            self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked()
+        self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers what waits and reads what is new; None for a log that is not the one we followed."""
+        """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
         head, waiting = log.glance()
         if head.epoch == epoch and head.seq < cursor:
             log.begin_epoch(head)
-        if head.epoch != epoch or head.seq < cursor:
+        if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
             return log.Numbered(), None
         numbered = log.number_batch() if waiting else log.Numbered()
         if numbered.events and numbered.events[0].seq == cursor + 1:
             new = numbered.events[:ROUND]
         else:
             new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
+        if new and new[0].seq != cursor + 1:
+            return numbered, None
         return numbered, [Encoded.of(event) for event in new]
 
     async def _begin_anew(self) -> None:
-        """Another log is in the database's place (a backup was restored): all clients come back and load afresh."""
+        """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
         self._begin(*await self._ask(self._looking, self._load))
         for reader in self.audience.readers:
@@ -221,7 +223,6 @@ class Hub:
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
             self.cursor = event.seq
-            self.statistics.event(event.created_at)
             if event.type in ENDING:
                 self._write(events[first:place])
                 self.audience.obey(event)
@@ -229,9 +230,11 @@ class Hub:
         self._write(events[first:])
 
     def _write(self, events: Sequence[Encoded]) -> None:
+        written = 0
         for reader, batch in self.audience.batches(events):
             reader.deliver(batch)
-            self.statistics.deliveries += len(batch.events)
+            written += len(batch.events)
+        self.statistics.count("deliveries", written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 
@@ -301,13 +304,3 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
-
-    async def _check_rights(self) -> None:
-        while True:
-            await asyncio.sleep(RIGHTS_SECONDS)
-            readers = tuple(self.audience.readers)
-            users = {reader.identity.user_id for reader in readers} - {None}
-            try:
-                self.audience.close_changed(readers, await self._ask(self._replaying, rights.present, users))
-            except Exception:  # asked again with the next turn
-                logger.exception("The rights of the readers could not be asked.")

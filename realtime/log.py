@@ -7,10 +7,12 @@ committed, and `number()` moves them into the log under one lock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists
+from django.db.models import Exists, Min
 
 from realtime.events import Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
@@ -93,3 +95,21 @@ def begin_epoch(head: LogHead) -> None:
 def read(since: int, limit: int) -> list[Event]:
     """The events after `since`, at most `limit`, in order."""
     return list(Event.objects.filter(seq__gt=since).order_by("seq")[:limit])
+
+
+def move_floor(keep_since: datetime) -> int:
+    """Gives up what stands before the first event made since then, and returns the new floor.
+
+    It moves before anything is deleted: a cursor below it is told so, and never finds a gap.
+    """
+    end = head().seq
+    first_kept = Event.objects.filter(created_at__gte=keep_since).aggregate(first=Min("seq"))["first"]
+    floor: int = min(end, first_kept - 1) if first_kept else end
+    LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
+    return head().floor
+
+
+def prune(floor: int) -> Iterator[int]:
+    """Deletes the events up to the floor, a short transaction a batch; how many, as they go."""
+    while batch := list(Event.objects.filter(seq__lte=floor).order_by("seq").values_list("seq", flat=True)[:BATCH]):
+        yield Event.objects.filter(seq__lte=batch[-1]).delete()[0]

@@ -113,6 +113,20 @@ class OnlineDriver(models.Model):
         return str(self.driver_id)
 
 
+class HubStatistics(models.Model):
+    """What the hub of one server counted, as it last wrote it down; rows no longer refreshed are dead and age out."""
+
+    instance = models.CharField(max_length=80, primary_key=True)
+    written_at = models.DateTimeField()
+    figures = models.JSONField(help_text="As `realtime.statistics` makes and reads them.")
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("hub's figures"), _("hubs' figures")
+
+    def __str__(self) -> str:
+        return self.instance
+
+
 class WebSocketTicket(models.Model):
     """A single use pass for one socket, for a client that should not put its token in a URL."""
 

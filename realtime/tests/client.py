@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from django.contrib.auth.models import User
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from orders.api.tokens import Refresh
 
@@ -69,9 +70,11 @@ class Client:
         return frames
 
     async def closed(self) -> int:
-        """Waits for the server to close the socket; the code."""
+        """Reads until the server closes the socket; the code."""
         async with asyncio.timeout(WAIT_SECONDS):
-            await self.socket.wait_closed()
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.socket.recv()
         assert self.socket.close_code is not None
         return self.socket.close_code
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from orders.models import Order
 from orders.states import Status
@@ -75,6 +77,45 @@ def test_three_quick_moves_say_three_different_things() -> None:
         ("delivering", "arriving", order.version - 1),
         ("arriving", "failed", order.version),
     ]
+
+
+DAY = timedelta(days=1)
+
+
+def make_events(*days_ago: int) -> None:
+    for seq, days in enumerate(days_ago, start=1):
+        Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=timezone.now() - days * DAY)
+    LogHead.objects.create(pk=log.HEAD, seq=len(days_ago))
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "floor"),
+    [((9, 8, 3, 1), 2), ((9, 3, 8, 1), 1), ((3, 9, 1), 0), ((9, 8), 2), ((), 0)],
+)
+def test_the_floor_moves_up_to_the_first_event_that_is_kept(days_ago: tuple[int, ...], floor: int) -> None:
+    make_events(*days_ago)
+    assert (log.move_floor(timezone.now() - 7 * DAY), log.head().floor) == (floor, floor)
+
+
+def test_the_floor_never_moves_back() -> None:
+    make_events(9, 8, 3)
+    LogHead.objects.update(floor=3)
+    assert log.move_floor(timezone.now() - 7 * DAY) == 3
+
+
+def test_what_stands_below_the_floor_goes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "BATCH", 2)
+    make_events(*[9] * 5, 1)
+    assert list(log.prune(5)) == [2, 2, 1]
+    assert [event.seq for event in log.read(0, 10)] == [6]
+
+
+def test_numbering_goes_on_behind_a_log_that_was_pruned_to_its_end() -> None:
+    make_events(9, 8)
+    list(log.prune(log.move_floor(timezone.now() - DAY)))
+    announce_customer(7)
+    log.number()
+    assert ([event.seq for event in log.read(0, 10)], log.head().floor) == ([3], 2)
 
 
 @pytest.mark.django_db(transaction=True)

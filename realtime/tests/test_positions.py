@@ -254,7 +254,7 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     office, broadcast = track(hub, "drivers"), bell.broadcast
 
     async def keep(message: dict[str, Any]) -> None:
-        said.append(message)
+        said.extend([message] if message["type"] == "positions" else [])
         await broadcast(message)
 
     monkeypatch.setattr(bell, "broadcast", keep)

@@ -8,7 +8,7 @@
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
 import { Backoff, restartMs, STABLE_MS } from "./backoff.js";
-import { CommandError, Commands } from "./commands.js";
+import { CommandError, Commands, RATE_MS } from "./commands.js";
 import { Cursor } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { Link, LOST } from "./link.js";
@@ -290,6 +290,7 @@ export class LuckyGasSocket extends Emitter {
   #answer(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
     if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
+    if (frame.code === "rate_limited") setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
