@@ -1,10 +1,15 @@
-# Two commands: `make run` (the site with demo data) and `make test` (everything).
+# `make run` (the site with demo data), `make serve` (as in production) and `make test` (everything).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ADDRESS ?= 127.0.0.1:8000
 
-.PHONY: run test check clean messages bench bench-quick
+WORKERS ?= 2
+DATA ?= .serve
+SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
+ROUNDS ?= 10
+
+.PHONY: run serve test faults check clean messages bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -12,10 +17,19 @@ run: $(VENV)/run
 	$(BIN)/python manage.py demo
 	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
 
+# The form of production: PostgreSQL, Redis and several uvicorn workers; DATABASE_URL and REDIS_URL name other servers.
+serve: $(VENV)/test
+	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
+
 test: check $(VENV)/browser
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
+
+# Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
+faults: $(VENV)/test
+	@echo SEED=$(SEED) ROUNDS=$(ROUNDS)
+	TEST_ON=servers FAULT_SEED=$(SEED) FAULT_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest luckygas/tests/test_faults.py
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .
@@ -57,4 +71,4 @@ bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt 
 	touch $@
 
 clean:
-	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles .serve .mypy_cache .pytest_cache .ruff_cache

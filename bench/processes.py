@@ -28,7 +28,9 @@ class Pinned(Server):
         return ["taskset", "--cpu-list", str(SERVER_CORE), *self._command(self)]
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(ROOT)} | self._environment
+        # Listeners that only listen stay, however long a round takes.
+        patient = {"WEBSOCKET_SILENCE_SECONDS": "3600"}
+        return os.environ | {"PYTHONPATH": str(ROOT)} | patient | self._environment
 
     @property
     def pids(self) -> list[int]:

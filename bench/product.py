@@ -13,6 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
 from orders.models import Customer, Driver, Order, OrderItem, Product
+from orders.permissions import password_mark
 from orders.states import Role, Status
 from realtime import log
 from realtime.bell import ring
@@ -58,6 +59,7 @@ def token(user: User) -> str:
     """An access token with the claims that `auth/token/` gives to staff."""
     access = AccessToken.for_user(user)
     access.payload |= {"role": Role.OFFICE.value, "driver": None, "customer": None}
+    access["password_mark"] = password_mark(user)
     return str(access)
 
 

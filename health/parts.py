@@ -17,7 +17,7 @@ from health.probes import Answer, Health, Probe, worst
 from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
 from notifications.states import Status
-from realtime import presence
+from realtime import statistics
 from realtime.hub import Hub
 
 # A message that waits longer than this has nobody who sends it.
@@ -68,16 +68,11 @@ def ask_redis() -> Answer:
 
 
 def ask_websocket() -> Answer:
-    """Sockets of all processes; bell and lag of this one."""
+    """The figures are of all processes; whether the hub still looks, of this one."""
     link = ask_redis()
-    figures = [hub.statistics for hub in Hub.running()]
-    stuck = any(each.seconds_since_look > LONGEST_LOOK_SECONDS for each in figures)
-    return {
-        "status": Health.UNHEALTHY if stuck else link["status"], "redis": link["status"],
-        "connections": presence.live().count(),
-        "bell_missed": sum(each.bell_missed for each in figures),
-        "hub_lag_ms": max((each.lag_ms for each in figures), default=0.0),
-    }  # fmt: skip
+    stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
+    status = Health.UNHEALTHY if stuck else link["status"]
+    return {"status": status, "redis": link["status"], **statistics.summary()}
 
 
 def ask_notifications() -> Answer:

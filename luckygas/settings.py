@@ -148,8 +148,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Without `collectstatic` (the demo, the tests) files are served where they lie.
+# Files are served where they lie, without `collectstatic`. Browsers ask each time whether theirs is still the present
+# one (304): after a deployment no page mixes old modules with new ones.
 SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_MAX_AGE = 0
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -233,6 +235,16 @@ SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
 # Threads a process, so messages at once; providers allow some fifteen connections.
 SMS_WORKERS = env.int("SMS_WORKERS", default=12)
+
+# Open sockets of one user; with one more the oldest is closed (4409).
+WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
+# Limits of a WebSocket: what a client may say, how long it may say nothing, what may wait for one that does not read.
+WEBSOCKET_MESSAGES_PER_SECOND = env.float("WEBSOCKET_MESSAGES_PER_SECOND", default=20.0)
+WEBSOCKET_BURST = env.int("WEBSOCKET_BURST", default=40)
+WEBSOCKET_MESSAGE_BYTES = env.int("WEBSOCKET_MESSAGE_BYTES", default=64 * 1024)
+WEBSOCKET_SILENCE_SECONDS = env.float("WEBSOCKET_SILENCE_SECONDS", default=75.0)
+WEBSOCKET_WAITING_EVENTS = env.int("WEBSOCKET_WAITING_EVENTS", default=256)
+WEBSOCKET_WAITING_BYTES = env.int("WEBSOCKET_WAITING_BYTES", default=1024 * 1024)
 
 # A secret that lets a monitor read /health/ without an account; empty: staff only.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")

@@ -34,6 +34,11 @@ def customer_id(user: Anyone) -> int | None:
     return customer.pk if customer is not None and customer.is_active else None
 
 
+def password_mark(user: User) -> str:
+    """What tells whether the password is still the same; it says nothing of it."""
+    return user.get_session_auth_hash()[:16]
+
+
 def is_office(user: Anyone) -> bool:
     return bool(user.is_active and getattr(user, "is_staff", False))
 

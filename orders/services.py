@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders import lines
 from orders.lines import Line
-from orders.models import Actor, Driver, Order, OrderItem, Product, Route
+from orders.models import Actor, Driver, Order, OrderItem, OrderStatusChange, Product, Route
 from orders.models.moves import Command
+from orders.permissions import visible_orders
 from orders.refusals import Refusal, VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, Status
 
@@ -115,6 +118,23 @@ def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
     if (driver.pk if driver else None) != order.driver_id:
         to = Status.ASSIGNED if driver else Status.CONFIRMED
         order.move(Command(to, by=actor.by, source=actor.source, driver=driver))
+
+
+def move(
+    named: QuerySet[Order], to: str, *, by: User, ref: str | None = None, **circumstances: Any
+) -> OrderStatusChange:
+    """Moves the one order of `named`, for a user who may see it. Raises Refusal.
+
+    An accepted command repeated by its `ref` is answered even after the order went to somebody else.
+    """
+    order = visible_orders(by, named).first()
+    if order is not None:
+        return order.transition_to(to, by=by, ref=ref, **circumstances)
+    accepted = OrderStatusChange.objects.filter(order__in=named, by=by, to_status=to)
+    done = accepted.filter(ref=ref).first() if ref else None
+    if done is None:
+        raise no_such_order()
+    return done
 
 
 @transaction.atomic

@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from realtime import statistics
 from realtime.models import Event, WebSocketConnection
 
 if TYPE_CHECKING:
@@ -56,3 +57,7 @@ class WebSocketConnectionAdmin(ReadOnlyAdmin):
     list_display = ("connection_id", "user", "role", "endpoint", "instance", "connected_at", "last_ping")
     list_filter = ("role", "endpoint", "instance")
     list_select_related = ("user",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list stands below what the servers counted."""
+        return super().changelist_view(request, {"figures": statistics.summary(), **(extra_context or {})})

@@ -13,11 +13,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from orders.api.cursor import LastEventId
-from orders.permissions import AnyRole
+from orders.api.fields import Strict, id_field
+from orders.permissions import AnyRole, OfficeOrAnyReader
 from orders.refusals import Refusal
 from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity
+from realtime.publish import LONGEST_TYPE, publish
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
 MOST_EVENTS = 500
@@ -51,8 +53,25 @@ class EventPage(serializers.Serializer[Any]):
     more = serializers.BooleanField()
 
 
+class NewEvent(Strict):
+    """A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named."""
+
+    type = serializers.CharField(
+        max_length=LONGEST_TYPE, help_text=_("system.message, maintenance.alert, notification, or custom.…")
+    )
+    channel = serializers.CharField(max_length=64, required=False, allow_null=True)
+    user = id_field(required=False, allow_null=True)
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+class PublishedEvent(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    channel = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
 class Events(LastEventId):
-    permission_classes = [AnyRole]
+    permission_classes = [OfficeOrAnyReader]
 
     @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=EventPage)
     def get(self, request: Request) -> Response:
@@ -66,6 +85,15 @@ class Events(LastEventId):
         wanted = _channels(identity, query.validated_data["channel"])
         log.number()
         return Response(_page(identity, wanted, **query.validated_data))
+
+    @extend_schema(operation_id="events_publish", request=NewEvent, responses={201: PublishedEvent})
+    def post(self, request: Request) -> Response:
+        """Tells an event to all readers of a channel, or to all screens of one user; who is away gets it later."""
+        form = NewEvent(data=request.data)
+        form.is_valid(raise_exception=True)
+        said = form.validated_data
+        told = publish(said["type"], said.get("data", {}), channel=said.get("channel"), user=said.get("user"))
+        return Response({"type": told.type, "channel": told.channels[0], "data": told.data}, 201)
 
 
 def _channels(identity: Identity, channel: str) -> set[str]:
@@ -86,7 +114,7 @@ def _page(identity: Identity, wanted: set[str], since: int, epoch: str, limit: i
         raise Refusal("cursor_gone", detail, attr="since", status=410)
     rows = log.read(since, MOST_ROWS)
     mine = (row for row in rows if not wanted.isdisjoint(row.channels))
-    seen = list(islice((row for row in mine if is_own(identity, row.data.get("customer_id"))), limit))
+    seen = list(islice((row for row in mine if is_own(identity, row)), limit))
     whole = len(seen) < limit
     last = (rows[-1].seq if rows else since) if whole else seen[-1].seq
     events = [frames.envelope(row) for row in seen]
@@ -104,5 +132,5 @@ class Ticket(APIView):
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:
         """A pass for one socket, for a client that should not put its token in a URL."""
-        ticket = auth.new_ticket(request.user)  # type: ignore[arg-type]
+        ticket = auth.new_ticket(request.user, auth.session_of(request))  # type: ignore[arg-type]
         return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
 from orders.states import Role
+from realtime import rights
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
+from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
+from realtime.models import Event
+from realtime.rights import Ends
 
-# Close code of a link that leads nowhere any more: the same as for a token that has ended.
-LINK_ENDED = 4401
+# What the hub obeys when it reads it, before it writes anything that follows.
+ENDING = frozenset({"order.unassigned", rights.TYPE})
 
 
 class Audience:
@@ -21,16 +26,36 @@ class Audience:
 
     def __init__(self) -> None:
         self.readers: set[Connection] = set()
+        # Set when somebody came or went, for who writes that down.
+        self.stirred = asyncio.Event()
+        self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
+        self.ends = Ends()
         self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
         self.readers.add(reader)
         self.subscribe(reader, channels)
+        self.stirred.set()
+        self._by_owner[reader.identity.owner][reader] = None
+        self._close_oldest(reader.identity.owner)
+        if self.ends.concern(reader.identity):
+            reader.close(rights.ENDED)
 
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
             self.unsubscribe(reader, channel)
         self.readers.discard(reader)
+        self.stirred.set()
+        owner = reader.identity.owner
+        self._by_owner[owner].pop(reader, None)
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+
+    def _close_oldest(self, owner: str) -> None:
+        """A user has so many windows and telephones; the one looked at last is the one they use."""
+        of_owner = [reader for reader in self._by_owner[owner] if not reader.closing.done()]
+        for reader in of_owner[: max(len(of_owner) - most_connections(owner), 0)]:
+            reader.close(TOO_MANY_CONNECTIONS)
 
     def subscribe(self, reader: Connection, channels: Iterable[str]) -> None:
         """From the next event on. To be called in the same breath as reading the hub's cursor."""
@@ -60,8 +85,23 @@ class Audience:
                 batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
             yield reader, batches[key]
 
-    def end_rights(self, event: Encoded) -> None:
-        """The order is no longer theirs: what follows this event in the log is not for them."""
+    def obey(self, event: Encoded) -> None:
+        """Ends the rights that this event of ENDING ends: nothing that follows it in the log is for their holders."""
+        (self._end_order if event.type == "order.unassigned" else self._end_account)(event)
+
+    def _end_account(self, event: Encoded) -> None:
+        self.ends.hear(event)
+        for reader in self.readers:
+            if self.ends.concern(reader.identity):
+                reader.close(rights.ENDED)
+
+    def close_changed(self, readers: Iterable[Connection], present: dict[int, str]) -> None:
+        """Closes those of `readers` whose rights are not their users' present ones (`rights.present`)."""
+        for reader in readers:
+            if reader.identity.user_id is not None and present.get(reader.identity.user_id) != reader.identity.rights:
+                reader.close(rights.ENDED)
+
+    def _end_order(self, event: Encoded) -> None:
         channel = f"order:{event.data['order_id']}"
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
@@ -70,11 +110,11 @@ class Audience:
             # Another customer, another link: whoever holds the old one follows nothing any more.
             for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
-                reader.close(LINK_ENDED)
+                reader.close(rights.ENDED)
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""
-        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event.data.get("customer_id"))
+        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event)
         if event.type == "order.unassigned" and loses_right(reader.identity, event):
             channels.discard(f"order:{event.data['order_id']}")
         return seen
@@ -86,6 +126,8 @@ def loses_right(identity: Identity, event: Encoded) -> bool:
     return not {f"driver:{identity.driver_id}", f"customer:{identity.customer_id}"}.isdisjoint(event.channels)
 
 
-def is_own(identity: Identity, customer_id: int | None) -> bool:
+def is_own(identity: Identity, event: Encoded | Event) -> bool:
     """A customer who took an order over does not read of the one before them."""
-    return identity.role != Role.CUSTOMER or customer_id is None or customer_id == identity.customer_id
+    if identity.role != Role.CUSTOMER or not event.type.startswith("order."):
+        return True
+    return event.data.get("customer_id") in (None, identity.customer_id)

@@ -17,20 +17,21 @@ from django.contrib.auth.models import User
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import OPEN, Role
 from realtime.channels import Identity
 from realtime.models import WebSocketTicket
+from realtime.rights import ENDED, session_name
 
 TICKET_SECONDS = 30
 # How long the link in the customer's SMS works after the delivery.
 LINK_LIFE = timedelta(hours=24)
-# Close codes of our own (4000–4999 are an application's; RFC 6455, 7.4.2).
-UNAUTHENTICATED = 4401
+# Close code of our own (4000–4999 are an application's; RFC 6455, 7.4.2).
 FORBIDDEN = 4403
 
 Scope = dict[str, Any]
@@ -45,8 +46,8 @@ def query(scope: Scope) -> dict[str, str]:
     return {name: values[-1] for name, values in parsed.items()}
 
 
-async def _in_thread(function: Callable[[Any], Identity], argument: Any) -> Identity:
-    identity: Identity = await database_sync_to_async(function)(argument)
+async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Identity:
+    identity: Identity = await database_sync_to_async(function)(*arguments)
     return identity
 
 
@@ -74,17 +75,24 @@ def of_token(token: str) -> Identity:
         claims = AccessToken(token).payload  # type: ignore[arg-type]  # it takes text
         user_id = int(claims["user_id"])
     except (TokenError, KeyError, TypeError, ValueError):
-        raise Refusal("token_not_valid", _("The token is not valid or has ended."), status=UNAUTHENTICATED) from None
-    return Identity(user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]))
+        raise Refusal("token_not_valid", _("The token is not valid or has ended."), status=ENDED) from None
+    return Identity(
+        user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]),
+        password=claims.get("password_mark"), session=claims.get("session"),
+    )  # fmt: skip
 
 
-def new_ticket(user: User) -> str:
-    """A pass for one socket, good for TICKET_SECONDS; only its hash is kept."""
+def new_ticket(user: User, session: str = "") -> str:
+    """A pass for one socket, good for TICKET_SECONDS; only its hash is kept. The socket ends with the `session`."""
     ticket = secrets.token_urlsafe(24)
     ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
-    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
-    WebSocketTicket.objects.create(key_hash=_hash(ticket), user=user, expires_at=ends)
+    delete_ended_tickets()
+    WebSocketTicket.objects.create(key_hash=_hash(ticket), user=user, expires_at=ends, session=session)
     return ticket
+
+
+def delete_ended_tickets() -> None:
+    WebSocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 def _hash(ticket: str) -> str:
@@ -96,8 +104,15 @@ def of_ticket(ticket: str) -> Identity:
     row = valid.select_related("user").first()
     # The one who deletes the row is the one who uses it.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
-        raise Refusal("ticket_not_valid", _("The ticket was used or has ended."), status=UNAUTHENTICATED)
-    return _of_user(row.user)
+        raise Refusal("ticket_not_valid", _("The ticket was used or has ended."), status=ENDED)
+    return _of_user(row.user, row.session)
+
+
+def session_of(request: Request) -> str:
+    """The name of the sign-in a request of the API comes from, by token or by cookie; empty where it has none."""
+    if isinstance(request.auth, Token):
+        return str(request.auth.get("session", ""))
+    return session_name(request.session.session_key) if request.session.session_key else ""
 
 
 async def of_session(scope: Scope) -> Identity:
@@ -108,8 +123,8 @@ async def of_session(scope: Scope) -> Identity:
         raise Refusal("origin_not_allowed", _("This page may not use your session."), status=FORBIDDEN)
     user = await get_user(scope)
     if not user.is_authenticated:
-        raise Refusal("not_authenticated", _("Please sign in."), status=UNAUTHENTICATED)
-    return await _in_thread(_of_user, user)
+        raise Refusal("not_authenticated", _("Please sign in."), status=ENDED)
+    return await _in_thread(_of_user, user, session_name(scope["session"].session_key))
 
 
 def _origin(header: bytes) -> ParseResult | None:
@@ -119,10 +134,10 @@ def _origin(header: bytes) -> ParseResult | None:
         return None
 
 
-def _of_user(user: User) -> Identity:
+def _of_user(user: User, session: str) -> Identity:
     if not user.is_active:
-        raise Refusal("not_authenticated", _("This account is no longer active."), status=UNAUTHENTICATED)
-    return Identity.of(user)
+        raise Refusal("not_authenticated", _("This account is no longer active."), status=ENDED)
+    return Identity.of(user, session)
 
 
 def of_link(token: str) -> Identity:
@@ -132,5 +147,5 @@ def of_link(token: str) -> Identity:
     orders = Order.objects.filter(tracking_token=token.replace("\0", "?")).annotate(moved=moved)
     order = orders.values("pk", "status", "moved").first()
     if order is None or (order["status"] not in OPEN and order["moved"] < timezone.now() - LINK_LIFE):
-        raise Refusal("link_not_valid", _("This link has ended."), status=UNAUTHENTICATED)
+        raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)
     return Identity(role=Role.CUSTOMER, tracked_order_id=order["pk"])

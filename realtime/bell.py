@@ -48,5 +48,5 @@ async def broadcast(message: dict[str, Any]) -> None:
             await get_channel_layer().group_send(GROUP, message)
     except Exception as error:  # whatever the layer raises: Redis away, frozen, refusing
         logger.warning(
-            "The channel layer did not take a bell (%s); screens follow within a second.", error or "timeout"
+            "The channel layer did not take a message (%s); screens follow within a second.", error or "timeout"
         )

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
-from orders.permissions import customer_id, driver_id, main_role
+from orders.permissions import customer_id, driver_id, main_role, password_mark
 from orders.states import Role
 
 NOT_YOURS = _("You may not read this channel.")
@@ -19,7 +19,10 @@ NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who reads: taken from a token's claims without a query, or from the user. `expires_at` in seconds since 1970."""
+    """Who reads: taken from a token's claims without a query, or from the user. `expires_at` in seconds since 1970.
+
+    `session` names the sign-in it comes from, `password` the password it was made with; neither lets anybody in.
+    """
 
     user_id: int | None = None
     role: str | None = None
@@ -27,14 +30,27 @@ class Identity:
     customer_id: int | None = None
     expires_at: float | None = None
     tracked_order_id: int | None = None
+    password: str | None = None
+    session: str | None = None
 
     @classmethod
-    def of(cls, user: User) -> Identity:
-        return cls(user.pk, main_role(user), driver_id(user), customer_id(user))
+    def of(cls, user: User, session: str | None = None) -> Identity:
+        mark = password_mark(user)
+        return cls(user.pk, main_role(user), driver_id(user), customer_id(user), password=mark, session=session)
+
+    @property
+    def owner(self) -> str:
+        """Whose connections are counted together: the user's, or those of all who hold one order's link."""
+        return f"user:{self.user_id}" if self.tracked_order_id is None else f"track:{self.tracked_order_id}"
 
     @property
     def is_office(self) -> bool:
         return self.role == Role.OFFICE
+
+    @property
+    def rights(self) -> str:
+        """All that the rights rest on: whose is not the user's present one has rights that have ended."""
+        return f"{self.role or '-'} {self.driver_id or '-'} {self.customer_id or '-'} {self.password}"
 
 
 def own(identity: Identity, endpoint: str = "ws") -> list[str]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.refusals import Refusal
-from realtime import channels, frames
+from realtime import auth, channels, fixes, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -26,14 +26,19 @@ MOST_CHANNELS = 100
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     """Carries one message out, or answers with the error."""
     ref: Any = None
+    allowed = connection.hear()
+    hub.statistics.count("messages")
     try:
         message = parse(text)
         ref = message.get("ref") if isinstance(message.get("ref"), str) else None
+        if not allowed:
+            raise Refusal("rate_limited", _("Too many messages. Please wait a moment and send this one again."))
         handler = HANDLERS.get(message["type"])
         if handler is None:
             raise Refusal("unknown_type", _("There is no message of this type."))
         await handler(hub, connection, message)
     except Refusal as refusal:
+        hub.statistics.count(f"errors.{refusal.code}")
         connection.say(frames.error(refusal.code, refusal.detail, ref))
 
 
@@ -75,6 +80,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
             break
     hub.audience.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
+    hub.positions.welcome(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
@@ -82,6 +88,33 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
     if channel in connection.channels:
         hub.audience.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
+
+
+async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
+    """A driver's position; answered with nothing."""
+    driver_id = connection.identity.driver_id
+    if driver_id is None:
+        raise Refusal("forbidden", _("Only drivers may do this."))
+    hub.positions.take(fixes.newest(driver_id, message))
+
+
+async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
+    """A new token before the old one ends. With other rights it takes another connection, with other channels."""
+    token, old = message.get("token"), connection.identity
+    if not isinstance(token, str):
+        raise Refusal("invalid_message", _("Please send the new token as text."))
+    new = auth.of_token(token)
+    hub.audience.ends.check(new)
+    if old.expires_at is None or new.user_id != old.user_id:
+        raise Refusal(
+            "forbidden", _("This token is not for this connection: it was opened by someone else or without one.")
+        )
+    if new.rights != old.rights:
+        raise Refusal("rights_ended", _("Your account was changed: connect again with the new token."))
+    connection.identity = new
+    connection.expire()
+    frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}
+    connection.say(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
@@ -127,4 +160,6 @@ HANDLERS: dict[str, Handler] = {
     "unsubscribe": unsubscribe,
     "order_update": order_update,
     "delivery.confirmed": delivery_confirmed,
+    "location_update": location_update,
+    "authenticate": authenticate,
 }

@@ -8,16 +8,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
 
+from django.conf import settings
 from django.utils import timezone
 
-from realtime.channels import Identity
 from realtime.frames import Encoded, frame
+from realtime.rights import ENDED
 
-# What may wait for a client that does not read; past it the client is closed and resumes from its cursor.
-MOST_FRAMES = 256
-MOST_BYTES = 1 << 20
+if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+    from realtime.channels import Identity
+from realtime.limits import MOST_REFUSALS, REFUSALS_FORGOTTEN_PER_SECOND, TOO_FAST, Allowance
+
+# More waits for a client that does not read than may: it is closed, and resumes from its cursor.
 SLOW_CLIENT = 4008
 # The name under which a server offers `Frames` among the scope's extensions (ASGI, “Extensions”).
 EXTENSION = "luckygas.frames"
@@ -53,12 +57,28 @@ class Connection:
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._expiry: asyncio.TimerHandle | None = None
+        self.heard_at = monotonic()
+        self._messages = Allowance(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
+        self._refusals = Allowance(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
+
+    def hear(self) -> bool:
+        """Takes note of a message, which is a sign of life. False: it is one too many, to be refused."""
+        self.heard_at = monotonic()
+        allowed = self._messages.take()
+        if not allowed and not self._refusals.take():
+            self.close(TOO_FAST)
+        return allowed
 
     def deliver(self, batch: Batch) -> None:
         """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
 
         The round itself does not count: a burst says nothing about whether the client reads.
         """
+        raise NotImplementedError
+
+    def offer(self, batch: Batch) -> None:
+        """Writes ephemeral events, unless something waits for this client already: the next ones tell it more."""
         raise NotImplementedError
 
     def say(self, text: str) -> None:
@@ -70,9 +90,17 @@ class Connection:
         if not self.closing.done():
             self.closing.set_result(code)
 
-    async def drain(self) -> None:
-        """What is left to do between writing and the wire, for as long as the socket is open."""
-        await self.closing
+    def expire(self) -> None:
+        """Has it closed when its identity ends; to be called again with another identity."""
+        self.forget_expiry()
+        if self.identity.expires_at is not None:
+            left = self.identity.expires_at - timezone.now().timestamp()
+            self._expiry = asyncio.get_running_loop().call_later(left, self.close, ENDED)
+
+    def forget_expiry(self) -> None:
+        """Takes `expire` back."""
+        if self._expiry is not None:
+            self._expiry.cancel()
 
 
 class QueueConnection(Connection):
@@ -86,12 +114,16 @@ class QueueConnection(Connection):
         self._filled = asyncio.Event()
 
     def deliver(self, batch: Batch) -> None:
-        if len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
+        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS or self._bytes > settings.WEBSOCKET_WAITING_BYTES:
             self.close(SLOW_CLIENT)
         self._queue([event.text for event in batch.events])
 
+    def offer(self, batch: Batch) -> None:
+        if not self._waiting:
+            self._queue([event.text for event in batch.events])
+
     def say(self, text: str) -> None:
-        if len(self._waiting) > MOST_FRAMES:
+        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS:
             self.close(SLOW_CLIENT)
         self._queue([text])
 
@@ -103,6 +135,7 @@ class QueueConnection(Connection):
         self._filled.set()
 
     async def drain(self) -> None:
+        """Hands what waits to the server, for as long as the socket is open."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -123,6 +156,10 @@ class FrameConnection(Connection):
     def deliver(self, batch: Batch) -> None:
         self._write(batch.frames, len(batch.events))
 
+    def offer(self, batch: Batch) -> None:
+        if not self.closing.done() and not self._out.bytes_waiting():
+            self._out.write_frames(batch.frames)
+
     def say(self, text: str) -> None:
         self._write(frame(text), 1)
 
@@ -131,13 +168,18 @@ class FrameConnection(Connection):
             return
         if waiting := self._out.bytes_waiting():
             self._frames_waiting += count
-            if waiting > MOST_BYTES or self._frames_waiting > MOST_FRAMES:
+            most = settings.WEBSOCKET_WAITING_EVENTS
+            if waiting > settings.WEBSOCKET_WAITING_BYTES or self._frames_waiting > most:
                 self.close(SLOW_CLIENT)
-                self._out.drop(SLOW_CLIENT)
                 return
         else:
             self._frames_waiting = 0
         self._out.write_frames(frames)
+
+    def close(self, code: int) -> None:
+        super().close(code)
+        if self._out.bytes_waiting():
+            self._out.drop(code)
 
 
 def size(text: str) -> int:

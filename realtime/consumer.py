@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from time import monotonic
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
@@ -16,18 +17,20 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from orders.refusals import Refusal
 from realtime import commands, frames
-from realtime.auth import UNAUTHENTICATED, identify, query
+from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
+from realtime.log import CursorGone
 
 logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
-# The longest message a client may send; past it the socket closes with 1009 (RFC 6455, 7.4.1).
-MOST_BYTES = 64 * 1024
+# The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
 TOO_BIG = 1009
+# What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
+NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
@@ -40,8 +43,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     channel_layer_alias = None
     endpoint = "ws"
     hub: Hub
+    code = NO_CODE
     connection: Connection | None = None
-    timer: asyncio.TimerHandle | None = None
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -49,8 +52,13 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope, self.base_send = scope, send
+        # Channels' own makes a task of each wait for the client: 4 KB a socket.
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
         finally:  # however it ends: by a disconnect, an error, or the server's patience
             await self._leave()
 
@@ -72,20 +80,25 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         await self.send({"type": "websocket.accept"})
         translation.activate(language(self.scope))
+        self.hub = await Hub.current()
         try:
             identity = await identify(self.scope, self.endpoint)
+            self.hub.audience.ends.check(identity)
         except Refusal as refusal:
+            self.hub.statistics.count(f"errors.{refusal.code}")
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        self.hub = await Hub.current()
         way_out = self.scope.get("extensions", {}).get(EXTENSION)
         connection: Connection
         if way_out is None:
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
-        await self._welcome(connection)
+        try:
+            await self._welcome(connection)
+        except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
+            await self.close(SERVICE_RESTART)
 
     async def _welcome(self, connection: Connection) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""
@@ -104,17 +117,21 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
         for channel in refused:
+            hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
+        hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
         self._join(connection, {name for name in channels if not hub.unassigned_since(asked, name)})
 
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection
+        connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.audience.join(connection, channels)
-        self.tasks = [asyncio.create_task(connection.drain()), asyncio.create_task(self._close_when_asked(connection))]
-        self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        if connection.identity.expires_at is not None:
-            left = connection.identity.expires_at - timezone.now().timestamp()
-            self.timer = asyncio.get_running_loop().call_later(left, connection.close, UNAUTHENTICATED)
+        connection.closing.add_done_callback(self._asked_to_close)
+        if isinstance(connection, QueueConnection):
+            self.tasks.append(asyncio.create_task(connection.drain()))
+            self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
+        self.hub.positions.welcome(connection, channels)
+        connection.expire()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
         return frames.encode({
@@ -122,18 +139,21 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
             "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
+            "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        if self.connection is None:
-            return  # refused, and not gone yet
+        if self.connection is None or self.connection.closing.done():
+            return  # refused or on its way out, and not gone yet
         text, binary = message.get("text"), message.get("bytes") or b""
-        if len(text.encode() if text is not None else binary) > MOST_BYTES:
+        if len(text.encode() if text is not None else binary) > settings.WEBSOCKET_MESSAGE_BYTES:
             self.connection.close(TOO_BIG)
         else:
             await commands.handle(self.hub, self.connection, text)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if not self.closed:
+            self.code = message.get("code") or NO_CODE
         self.closed = True
         raise StopConsumer
 
@@ -141,24 +161,33 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         self.closed = True
         if self.connection is not None:
             self.hub.audience.leave(self.connection)
-        if self.timer is not None:
-            self.timer.cancel()
+            self.connection.forget_expiry()
+            lasted = timezone.now() - self.connection.connected_at
+            self.hub.statistics.ended(self.code, lasted.total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _close_when_asked(self, connection: Connection) -> None:
-        code = await connection.closing
-        self.hub.audience.leave(connection)
-        self.tasks[0].cancel()
-        await self.close(code)
+    def _asked_to_close(self, closing: asyncio.Future[int]) -> None:
+        """Nothing more is written; what is left is the server's to do."""
+        if self.connection is not None and not closing.cancelled():
+            self.hub.audience.leave(self.connection)
+            for task in self.tasks:
+                task.cancel()
+            self.tasks.append(asyncio.create_task(self.close(closing.result())))
+
+    async def send(self, message: dict[str, Any]) -> None:
+        try:
+            await super().send(message)
+        except OSError:  # the client is gone (ASGI, “Send after the connection was closed”); nobody is to blame
+            raise StopConsumer from None
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
 
     async def close(self, code: int) -> None:
         if not self.closed:
-            self.closed = True
+            self.closed, self.code = True, code
             try:
                 await self.send({"type": "websocket.close", "code": code})
             except Exception:

@@ -1,7 +1,8 @@
 """Which change becomes which events, for which channels, with which payload (README, “Events”).
 
 Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
-a stranger's eyes may see: never a reason, a member of staff's name, or another's id.
+a stranger's eyes may see: never a reason, a member of staff's name, or another's id. What is published
+(`realtime.publish`) is told as it was written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from realtime import messages, subjects
+from realtime import messages, rights, subjects
 from realtime.models import Outbox
 from realtime.subjects import Facts
 
@@ -39,7 +40,9 @@ def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
     # A route tells its number of stops once a batch, behind the last order that came or went.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
-    facts = subjects.read((_pk(row) for row in orders), (row.delta["customer_id"] for row in orders), routes)
+    customers = [row.delta["customer_id"] for row in orders]
+    users = [_pk(row) for row in rows if row.subject.startswith("user:")]
+    facts = subjects.read(map(_pk, orders), customers, routes, users)
     made = [_build(row, facts) for row in rows]
     for route, place in last.items():
         made[place].append(_route_event("route.updated", route, facts.routes[route]))
@@ -112,8 +115,8 @@ def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
 
 
 def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[Draft]:
-    """What the customer reads of a move, and whoever holds the link from the SMS: nothing a stranger should not see."""
-    if not delta["previous_status"]:
+    """What the customer, and whoever holds the link, reads of a move or a new hour: nothing for strangers' eyes."""
+    if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
@@ -144,9 +147,23 @@ def _product(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(type_, ["inventory"], data) for type_ in types]
 
 
+def _driver(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, ["drivers"], {"driver_id": _pk(row)})]
+
+
 def _notification(row: Outbox, facts: Facts) -> list[Draft]:
     data = {"notification_id": row.subject.partition(":")[2]} | row.delta
     return [Draft(row.type, ["notifications"], data)]
+
+
+def _rights(row: Outbox, facts: Facts) -> list[Draft]:
+    """What the rights are when it is numbered: two changes at once did not know of each other."""
+    present = facts.rights.get(_pk(row)) if row.subject.startswith("user:") else None
+    return [Draft(rights.TYPE, [rights.CHANNEL], {"whose": row.subject, "rights": present})]
+
+
+def _published(row: Outbox, facts: Facts) -> list[Draft]:
+    return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
 
 
 BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
@@ -155,4 +172,8 @@ BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "customer": _customer,
     "product": _product,
     "notification": _notification,
+    "driver": _driver,
+    "user": _rights,
+    "session": _rights,
+    "published": _published,
 }

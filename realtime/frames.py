@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from realtime.models import Event
+if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+    from realtime.models import Event
 
 # The first byte of a frame that is a whole text message.
 FIN_TEXT = 0x81
@@ -27,6 +29,11 @@ def encode(frame: dict[str, Any]) -> str:
 def iso(moment: datetime) -> str:
     """ISO 8601 with the offset of Taipei, to the millisecond."""
     return timezone.localtime(moment).isoformat(timespec="milliseconds")
+
+
+def moment(seconds: float | None) -> str | None:
+    """`iso` of seconds since 1970."""
+    return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def envelope(event: Event) -> dict[str, Any]:
@@ -68,6 +75,13 @@ class Encoded:
     def of(cls, event: Event) -> Encoded:
         text = encode(envelope(event))
         return cls(event.seq, event.type, frozenset(event.channels), event.data, text, event.created_at)
+
+    @classmethod
+    def ephemeral(cls, type_: str, channels: Sequence[str], data: dict[str, Any]) -> Encoded:
+        """An event that is in no log and has no id: told now or never."""
+        now = timezone.now()
+        text = encode({"type": type_, "channel": channels[0], "timestamp": iso(now), "data": data})
+        return cls(0, type_, frozenset(channels), data, text, now)
 
 
 def error(code: str, detail: str | Promise, ref: Any = None) -> str:

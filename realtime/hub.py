@@ -13,18 +13,21 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from channels.layers import get_channel_layer
-from django.db import close_old_connections, connections
-from django.utils import timezone
+from django.db import connections
 
-from realtime import bell, log, presence
-from realtime.audience import Audience
+from realtime import bell, log, rights
+from realtime.audience import ENDING, Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import LogHead
+from realtime.positions import Positions
+from realtime.presence import Presence
 from realtime.statistics import Statistics
+from realtime.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -42,8 +45,6 @@ MOST_MISSED = 10_000
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
 SERVICE_RESTART = 1012
-# How often the open connections are written down.
-PRESENCE_SECONDS = 5.0
 
 
 class Hub:
@@ -61,9 +62,14 @@ class Hub:
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
-        # One thread looks for new events; another reads what clients missed, however long that takes.
+        # One thread looks for new events; another reads what clients missed, however long that takes; the third notes
+        # who is there, and where.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
+        self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
+        self.positions = Positions(self.audience, partial(self._ask, self._noting))
+        self._presence = Presence(self.audience, partial(self._ask, self._noting))
+        self._upkeep = Upkeep(self.audience, self.statistics, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,21 +99,24 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         bell.register(self.wake)
-        for work in (self._run, self._listen, self._write_presence):
+        for work in (self._run, self._listen, self.positions.run, self._presence.run, self._upkeep.run):
             self._spawn(work())
 
     @staticmethod
-    def _load() -> tuple[LogHead, list[Encoded]]:
-        """The end of the log and the recent past."""
+    def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
+        """The end of the log, the recent past, and the rights that ended of late."""
         log.number()
         head = log.head()
-        return head, [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
+        past = [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
+        return head, past, rights.recent()
 
-    def _begin(self, head: LogHead, recent: list[Encoded]) -> None:
+    def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.floor = head.epoch, head.floor
         self.cursor = recent[-1].seq if recent else head.seq
+        for event in ends:
+            self.audience.obey(event)
 
     async def stop(self) -> None:
         """Ends the hub's tasks and gives its database connections back."""
@@ -116,7 +125,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for thread in (self._looking, self._replaying):
+        for thread in (self._looking, self._replaying, self._noting):
             await self.loop.run_in_executor(thread, connections.close_all)
             thread.shutdown(wait=False)
 
@@ -125,12 +134,16 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, thread: ThreadPoolExecutor, function: Callable[..., Result], *args: Any) -> Result:
+    @staticmethod
+    async def _ask(thread: ThreadPoolExecutor, function: Callable[..., Result], *args: Any) -> Result:
         def call() -> Result:
-            close_old_connections()
-            return function(*args)
+            try:
+                return function(*args)
+            except Exception:
+                connections.close_all()  # it may be the connection that broke: the next call gets another
+                raise
 
-        return await self.loop.run_in_executor(thread, call)
+        return await asyncio.get_running_loop().run_in_executor(thread, call)
 
     def wake(self) -> None:
         """From any thread: this process committed something."""
@@ -150,6 +163,7 @@ class Hub:
             except Exception:  # the database is away: say so, and look again with the timer
                 logger.exception("The hub could not read the log and tries again.")
                 await asyncio.sleep(TIMER_SECONDS)
+                self._woken.set()  # not a second time for the timer
 
     async def _wait(self) -> bool:
         """Until the bell (true) or the timer (false)."""
@@ -175,24 +189,29 @@ class Hub:
         if events and (numbered.events or rung_here):
             self._spawn(bell.broadcast({"type": "bell", "head": events[-1].seq}))
         if not rung:
-            self.statistics.bell_missed += len(events)
+            self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked()
+        self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers what waits and reads what is new; None for a log that is not the one we followed."""
-        head = log.head()
+        """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
+        head, waiting = log.glance()
         if head.epoch == epoch and head.seq < cursor:
             log.begin_epoch(head)
-        if head.epoch != epoch or head.seq < cursor:
+        if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
             return log.Numbered(), None
-        numbered = log.number()
-        new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
+        numbered = log.number_batch() if waiting else log.Numbered()
+        if numbered.events and numbered.events[0].seq == cursor + 1:
+            new = numbered.events[:ROUND]
+        else:
+            new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
+        if new and new[0].seq != cursor + 1:
+            return numbered, None
         return numbered, [Encoded.of(event) for event in new]
 
     async def _begin_anew(self) -> None:
-        """Another log is in the database's place (a backup was restored): all clients come back and load afresh."""
+        """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
         self._begin(*await self._ask(self._looking, self._load))
         for reader in self.audience.readers:
@@ -204,17 +223,18 @@ class Hub:
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
             self.cursor = event.seq
-            self.statistics.event(event.created_at)
-            if event.type == "order.unassigned":
+            if event.type in ENDING:
                 self._write(events[first:place])
-                self.audience.end_rights(event)
+                self.audience.obey(event)
                 first = place
         self._write(events[first:])
 
     def _write(self, events: Sequence[Encoded]) -> None:
+        written = 0
         for reader, batch in self.audience.batches(events):
             reader.deliver(batch)
-            self.statistics.deliveries += len(batch.events)
+            written += len(batch.events)
+        self.statistics.count("deliveries", written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 
@@ -236,8 +256,8 @@ class Hub:
     async def missed(self, since: int, reader: Connection, channels: set[str]) -> AsyncIterator[Batch]:
         """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
 
-        Takes from `channels` what the reader lost the right to meanwhile. The caller must subscribe without waiting
-        in between. Raises CursorGone when the log was pruned under our hands.
+        Takes from `channels` what the reader lost the right to meanwhile, and stops for one whose account changed. The
+        caller must subscribe without waiting in between. Raises CursorGone when the log was pruned under our hands.
         """
         while since < self.cursor:
             remembered = self._remembers(since)
@@ -245,6 +265,8 @@ class Hub:
             portion = [event for event in events if since < event.seq <= self.cursor]
             if not portion or portion[0].seq != since + 1:
                 raise log.CursorGone
+            if self.audience.ends.concern(reader.identity):
+                return
             since = portion[-1].seq
             yield Batch([event for event in portion if self.audience.sees(reader, channels, event)])
 
@@ -272,7 +294,9 @@ class Hub:
                 self._woken.set()  # what rang before we listened
                 while True:
                     message = await layer.receive(channel)
-                    if message.get("head", self.cursor + 1) > self.cursor:
+                    if message["type"] == "positions":
+                        self.positions.hear(message)
+                    elif message.get("head", self.cursor + 1) > self.cursor:
                         self._woken.set()
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer cannot be heard (%s); looking each second.", error or "timeout")
@@ -280,12 +304,3 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
-
-    async def _write_presence(self) -> None:
-        """Writes down which connections are open, a few queries for all of them."""
-        while True:
-            try:
-                await self._ask(self._replaying, presence.write, tuple(self.audience.readers), timezone.now())
-            except Exception:  # tried again with the next turn
-                logger.exception("The open connections could not be written down.")
-            await asyncio.sleep(PRESENCE_SECONDS)

@@ -7,9 +7,12 @@ committed, and `number()` moves them into the log under one lock.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import Exists, Min
 
 from realtime.events import Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
@@ -27,9 +30,9 @@ class CursorGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """What one call of `number()` did. `busy`: another process holds the lock and is numbering for all."""
+    """The events one call of `number_batch()` made. `busy`: another process holds the lock and numbers for all."""
 
-    events: int = 0
+    events: list[Event] = field(default_factory=list)
     busy: bool = False
 
 
@@ -38,19 +41,27 @@ def head() -> LogHead:
     return LogHead.objects.get_or_create(pk=HEAD)[0]
 
 
-def number() -> Numbered:
-    """Moves what is committed from the outbox to the log, in the order of the outbox, until nothing waits."""
-    total = 0
-    while Outbox.objects.exists():
-        done = _number_batch()
-        total += done.events
-        if done.busy:
-            return Numbered(total, busy=True)
-    return Numbered(total)
+def glance() -> tuple[LogHead, bool]:
+    """The end of the log, and whether something waits to be numbered: all that a hub at rest asks, in one query."""
+    waiting = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
+    return (waiting, waiting.waiting) if waiting is not None else (head(), True)
+
+
+def number() -> int:
+    """Moves what is committed from the outbox to the log, in the order of the outbox; how many events that made.
+
+    All that waits, unless another process is at it.
+    """
+    total, busy = 0, False
+    while not busy and Outbox.objects.exists():
+        done = number_batch()
+        total, busy = total + len(done.events), done.busy
+    return total
 
 
 @transaction.atomic
-def _number_batch() -> Numbered:
+def number_batch() -> Numbered:
+    """Numbers up to BATCH rows of the outbox."""
     # The head row, not the rows: skipping locked rows would let a second numberer take the rest out of order.
     locked = LogHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     log = locked.filter(pk=HEAD).first()
@@ -59,11 +70,12 @@ def _number_batch() -> Numbered:
         return Numbered(busy=not created)
     rows = list(Outbox.objects.order_by("id")[:BATCH])
     made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
-    Event.objects.bulk_create(_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1))
+    events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
+    Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    log.seq += len(made)
+    log.seq += len(events)
     log.save(update_fields=["seq"])
-    return Numbered(len(made))
+    return Numbered(events)
 
 
 def _event(seq: int, row: Outbox, draft: Draft) -> Event:
@@ -83,3 +95,21 @@ def begin_epoch(head: LogHead) -> None:
 def read(since: int, limit: int) -> list[Event]:
     """The events after `since`, at most `limit`, in order."""
     return list(Event.objects.filter(seq__gt=since).order_by("seq")[:limit])
+
+
+def move_floor(keep_since: datetime) -> int:
+    """Gives up what stands before the first event made since then, and returns the new floor.
+
+    It moves before anything is deleted: a cursor below it is told so, and never finds a gap.
+    """
+    end = head().seq
+    first_kept = Event.objects.filter(created_at__gte=keep_since).aggregate(first=Min("seq"))["first"]
+    floor: int = min(end, first_kept - 1) if first_kept else end
+    LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
+    return head().floor
+
+
+def prune(floor: int) -> Iterator[int]:
+    """Deletes the events up to the floor, a short transaction a batch; how many, as they go."""
+    while batch := list(Event.objects.filter(seq__lte=floor).order_by("seq").values_list("seq", flat=True)[:BATCH]):
+        yield Event.objects.filter(seq__lte=batch[-1]).delete()[0]

@@ -9,6 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from orders.models import Driver
+
 
 class Outbox(models.Model):
     """A change that is committed and not yet numbered; written in the transaction of the change.
@@ -82,6 +84,7 @@ class WebSocketConnection(models.Model):
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)
     instance = models.CharField(_("server"), max_length=80)
+    owner = models.CharField(max_length=32, help_text="Whose connections are counted together: `user:17`, `track:5`.")
     connected_at = models.DateTimeField(_("connected at"))
     last_ping = models.DateTimeField(_("last seen"))
 
@@ -94,12 +97,45 @@ class WebSocketConnection(models.Model):
         return str(self.connection_id)
 
 
+class OnlineDriver(models.Model):
+    """A driver whom the office's screens were told to be online; the row goes with the event that says the contrary.
+
+    `unseen_since`: when no open connection of theirs was found for the first time.
+    """
+
+    driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("driver"))
+    unseen_since = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("driver online"), _("drivers online")
+
+    def __str__(self) -> str:
+        return str(self.driver_id)
+
+
+class HubStatistics(models.Model):
+    """What the hub of one server counted, as it last wrote it down; rows no longer refreshed are dead and age out."""
+
+    instance = models.CharField(max_length=80, primary_key=True)
+    written_at = models.DateTimeField()
+    figures = models.JSONField(help_text="As `realtime.statistics` makes and reads them.")
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("hub's figures"), _("hubs' figures")
+
+    def __str__(self) -> str:
+        return self.instance
+
+
 class WebSocketTicket(models.Model):
     """A single use pass for one socket, for a client that should not put its token in a URL."""
 
     key_hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, in hex.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     expires_at = models.DateTimeField(db_index=True)
+    session = models.CharField(
+        max_length=64, blank=True, help_text="The sign-in that asked for it; its sockets end with it."
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("ticket"), _("tickets")

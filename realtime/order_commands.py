@@ -8,14 +8,15 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.sender import no_waiting
 from orders.api.order_input import ConfirmationInput, StatusInput
 from orders.models import Order, OrderStatusChange, Source
-from orders.permissions import visible_orders
-from orders.refusals import Refusal, no_such_order
+from orders.refusals import Refusal
+from orders.services import move
 from orders.states import Role, Status
 from realtime import frames
 from realtime.channels import Identity
@@ -72,40 +73,30 @@ def _update(user: User, message: Message) -> OrderStatusChange:
     })  # fmt: skip
     eta, reason = details.pop("eta", None), details.pop("reason", "")
     to = said.pop("status")
-    return _order(user, message).transition_to(
-        to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said
-    )
+    return move(_named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said)
 
 
 def _confirm(user: User, message: Message) -> OrderStatusChange:
     """`cylinder_serial` is one of `cylinder_serials`."""
     said = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
     if message.get("cylinder_serial") is not None:
-        said["cylinder_serials"] = [message["cylinder_serial"], *message.get("cylinder_serials", [])]
+        more = message.get("cylinder_serials", [])
+        said["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
     form = ConfirmationInput(data=said)
     valid = _checked(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
-    return _order(user, message).transition_to(
-        Status.DELIVERED,
-        by=user,
-        source=Source.SOCKET,
-        at=valid.get("confirmed_at"),
-        proof=form.proof(),
-        **circumstances,
-    )
+    at, proof = valid.get("confirmed_at"), form.proof()
+    return move(_named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances)
 
 
-def _order(user: User, message: Message) -> Order:
-    """The order named by its id or by its number, among those the user may see."""
-    named, orders = message.get("order_id"), visible_orders(user, Order.objects.all())
-    found = None
+def _named(message: Message) -> QuerySet[Order]:
+    """The order named by its id or by its number, or none."""
+    named = message.get("order_id")
     if isinstance(named, int) and not isinstance(named, bool) and 0 < named < 2**63:
-        found = orders.filter(pk=named).first()
-    elif isinstance(named, str) and len(named) <= 9 and "\0" not in named:
-        found = orders.filter(order_number=named).first()
-    if found is None:
-        raise no_such_order()
-    return found
+        return Order.objects.filter(pk=named)
+    if isinstance(named, str) and len(named) <= 9 and "\0" not in named:
+        return Order.objects.filter(order_number=named)
+    return Order.objects.none()
 
 
 def _valid(form: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:

@@ -1,43 +1,67 @@
-"""Which sockets are open, in rows that all processes can read."""
+"""Which sockets are open, in rows that all processes can read; and which drivers are online, as the screens are told.
+
+A driver is offline when no live row is left, whichever server held it. What was announced is a row too, changed in one
+transaction with the announcement: however many servers look, each coming and going is told once.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from realtime.audience import Audience
 from realtime.connection import Connection
-from realtime.models import WebSocketConnection
+from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
+from realtime.models import OnlineDriver, WebSocketConnection
+from realtime.outbox import announce
+
+logger = logging.getLogger(__name__)
 
 # Host and process may be alike in two containers; the random part is not.
 INSTANCE = f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 # Rows that no server refreshed for so long belong to one that died.
 DEAD = timedelta(seconds=30)
+# How often all rows are refreshed. With the pause below: a user's sixth socket is noticed by all within 5 s.
+REFRESH_SECONDS = 4.0
+# A storm of arrivals is one write in so many seconds.
+PAUSE_SECONDS = 0.5
+# After an error, usually a database that is away.
+RETRY_SECONDS = 1.0
+# How long a driver may be without a socket (a tunnel, a server that restarts) and still be online.
+GRACE = timedelta(seconds=4.5)
 
 
-def write(connections: Iterable[Connection], now: datetime) -> None:
-    """Makes the rows of this process those of `connections`, and forgets the rows of the dead."""
+def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
+    """Adds or refreshes the rows of `fresh`, and forgets those that are gone and those of the dead."""
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
-            endpoint=open_.endpoint, instance=INSTANCE, connected_at=open_.connected_at, last_ping=now,
+            endpoint=open_.endpoint, instance=INSTANCE, owner=open_.identity.owner, connected_at=open_.connected_at,
+            last_ping=now,
         )
-        for open_ in connections
+        for open_ in fresh
     ]  # fmt: skip
     if rows:
         WebSocketConnection.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["connection_id"], update_fields=["last_ping"], batch_size=500
         )
-    old = WebSocketConnection.objects.filter(instance=INSTANCE, last_ping__lt=now)
-    dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
-    gone = list((old | dead).values_list("pk", flat=True))
     if gone:
         WebSocketConnection.objects.filter(pk__in=gone).delete()
+    dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
+    if dead.exists():
+        dead.delete()
 
 
 def live() -> QuerySet[WebSocketConnection]:
@@ -45,6 +69,88 @@ def live() -> QuerySet[WebSocketConnection]:
     return WebSocketConnection.objects.filter(last_ping__gte=timezone.now() - DEAD)
 
 
+def too_many() -> set[UUID]:
+    """The connections, of all processes, that are one too many for their owner: the oldest."""
+    found: set[UUID] = set()
+    for owner, count in live().order_by().values_list("owner").annotate(count=Count("pk")).filter(count__gt=1):
+        if count > (most := most_connections(owner)):
+            newest_first = live().filter(owner=owner).order_by("-connected_at", "-pk")
+            found.update(newest_first.values_list("pk", flat=True)[most:])
+    return found
+
+
+def announce_drivers(now: datetime) -> None:
+    """Tells the office's screens which drivers came and went since anybody looked."""
+    here = set(live().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
+    known = dict(OnlineDriver.objects.values_list("driver_id", "unseen_since"))
+    for driver in sorted(here - known.keys()):
+        _came(driver)
+    away = [driver for driver, unseen_since in known.items() if driver not in here and unseen_since is None]
+    back = [driver for driver, unseen_since in known.items() if driver in here and unseen_since is not None]
+    if away:
+        OnlineDriver.objects.filter(pk__in=away, unseen_since=None).update(unseen_since=now)
+    if back:
+        OnlineDriver.objects.filter(pk__in=back).update(unseen_since=None)
+    for driver, unseen_since in sorted(known.items()):
+        if driver not in here and unseen_since is not None and unseen_since <= now - GRACE:
+            _went(driver, unseen_since)
+
+
+@transaction.atomic
+def _came(driver: int) -> None:
+    if OnlineDriver.objects.get_or_create(driver_id=driver)[1]:
+        announce("driver.online", f"driver:{driver}", {})
+
+
+@transaction.atomic
+def _went(driver: int, unseen_since: datetime) -> None:
+    # Who deletes the row tells it; another server may have seen the driver again meanwhile.
+    if OnlineDriver.objects.filter(pk=driver, unseen_since=unseen_since).delete()[0]:
+        announce("driver.offline", f"driver:{driver}", {})
+
+
 def online_driver_ids() -> set[int]:
-    """The drivers who have a live socket."""
-    return set(live().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
+    """The drivers who are online, as the screens were told."""
+    return set(OnlineDriver.objects.values_list("driver_id", flat=True))
+
+
+class Presence:
+    """Keeps the rows of one hub's connections. `ask` calls a function on a thread; all else is on the event loop."""
+
+    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
+        self._audience, self._ask = audience, ask
+        self._written: dict[UUID, Connection] = {}
+        self._refreshed = -math.inf
+
+    async def run(self) -> None:
+        """Soon after somebody came or went, and every few seconds for all."""
+        while True:
+            self._audience.stirred.clear()
+            try:
+                await self._turn()
+            except Exception:  # tried again with the next turn
+                logger.exception("The open connections could not be written down.")
+                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
+                    await self._audience.stirred.wait()
+
+    async def _turn(self) -> None:
+        now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._audience.readers}
+        due = now >= self._refreshed + REFRESH_SECONDS
+        fresh = [reader for key, reader in readers.items() if due or key not in self._written]
+        closed = await self._ask(note, fresh, self._written.keys() - readers.keys())
+        self._written = readers
+        if due:
+            self._refreshed = now
+        for key in closed & readers.keys():
+            readers[key].close(TOO_MANY_CONNECTIONS)
+
+
+def note(fresh: Collection[Connection], gone: Collection[UUID]) -> set[UUID]:
+    """One turn's work on the database; the connections that are too many."""
+    now = timezone.now()
+    write(fresh, gone, now)
+    announce_drivers(now)
+    return too_many()

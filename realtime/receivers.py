@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.signals import post_save
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out
+from django.db.models.signals import post_delete, post_save
 
 from notifications.models import NotificationHistory
 from notifications.states import Status as SmsStatus
-from orders.models import Customer, DeliveryConfirmation, Order, Product, Route
+from orders.api.tokens import signed_out
+from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
 from orders.states import Status
+from realtime import rights
 from realtime.outbox import announce
 
 
@@ -21,6 +25,12 @@ def connect() -> None:
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
+    for linked in (Driver, Customer):
+        post_save.connect(link_saved, sender=linked, dispatch_uid="realtime.link_saved")
+    post_save.connect(user_saved, sender=User, dispatch_uid="realtime.user_saved")
+    post_delete.connect(user_deleted, sender=User, dispatch_uid="realtime.user_deleted")
+    user_logged_out.connect(session_left, dispatch_uid="realtime.session_left")
+    signed_out.connect(token_left, dispatch_uid="realtime.token_left")
 
 
 def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
@@ -44,6 +54,7 @@ def order_delta(order: Order, created: bool) -> dict[str, Any]:
         "previous_customer": before.get("customer_id"),
         "routes_touched": _routes_touched(order, created),
         "now_urgent": order.priority == "urgent" and (created or "priority" in before),
+        "now_expected": not created and "eta" in before,
         "now_driven": order.driver_id is not None and (created or "driver_id" in before),
     }  # fmt: skip
 
@@ -111,3 +122,39 @@ def notification_delta(message: NotificationHistory) -> dict[str, Any]:
     return {
         "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
     }  # fmt: skip
+
+
+def end_rights(*whose: str) -> None:
+    """The log says what the rights of `user:5` are then; whoever reads by others, or by this session, is sent away."""
+    for name in whose:
+        announce(rights.TYPE, name, {})
+
+
+# Of a user, what rights rest on; the rest (`last_login` at each sign-in) ends none.
+ACCOUNT = frozenset({"password", "is_active", "is_staff"})
+
+
+def user_saved(sender: type[User], instance: User, created: bool, update_fields: Any, **kwargs: Any) -> None:
+    if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
+        end_rights(f"user:{instance.pk}")
+
+
+def user_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
+    end_rights(f"user:{instance.pk}")
+
+
+def link_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
+    """Driver or customer: made, given to another account, or (de)activated."""
+    if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
+        touched = {instance.user_id, instance.before.get("user_id")} - {None}
+        end_rights(*(f"user:{pk}" for pk in touched))
+
+
+def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
+    if request.session.session_key:
+        end_rights(f"session:{rights.session_name(request.session.session_key)}")
+
+
+def token_left(sender: Any, session: str | None, **kwargs: Any) -> None:
+    if session:
+        end_rights(f"session:{session}")

@@ -11,15 +11,17 @@ from django.db.models import Count, Q
 
 from orders.models import Customer, OrderItem, Route
 from orders.states import Status
+from realtime import rights
 
 
 @dataclass(slots=True)
 class Facts:
-    """Of a whole batch: orders' products (saved after the order), customers' names and languages and routes."""
+    """Of a whole batch: orders' products (saved after the order), customers' names and languages, routes, rights."""
 
     products: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     customers: dict[int, tuple[str, str]] = field(default_factory=dict)
     routes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    rights: dict[int, str] = field(default_factory=dict)
 
     def name(self, customer_id: int) -> str:
         return self.customers.get(customer_id, ("", ""))[0]
@@ -28,7 +30,9 @@ class Facts:
         return self.customers.get(customer_id, ("", "zh-hant"))[1]
 
 
-def read(order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int]) -> Facts:
+def read(
+    order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int], user_ids: Iterable[int]
+) -> Facts:
     """In one query a kind.
 
     The customers are those of the changes, not those the orders have by now: an event for the one must not name the
@@ -40,7 +44,7 @@ def read(order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Itera
         products[order].append({"name": name, "quantity": quantity})
     customers = Customer.objects.filter(pk__in=set(customer_ids)).values_list("pk", "name", "language")
     names = {pk: (name, language) for pk, name, language in customers}
-    return Facts(dict(products), names, _routes(route_ids))
+    return Facts(dict(products), names, _routes(route_ids), rights.present(user_ids))
 
 
 def _routes(ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,8 @@ from django.db import connection
 from bench import product
 from bench.context import Bench
 from bench.load import Load
-from bench.processes import ROOT
-from luckygas.testing.servers import Redis, Server
+from luckygas.testing.servers import Redis
+from luckygas.testing.swallow import Swallower
 from orders.models import Order
 
 NAME = "Lucky Gas"
@@ -25,33 +24,14 @@ RATE = 20
 WRITERS = 32
 
 
-class Swallower(Server):
-    """bench/swallow.py between the server and Redis."""
-
-    def __init__(self, redis: Redis) -> None:
-        super().__init__()
-        self._redis = redis
-
-    def command(self) -> list[str]:
-        script = str(ROOT / "bench/swallow.py")
-        return [sys.executable, script, str(self._redis.port), str(self.port)]
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-
 def run(bench: Bench) -> None:
     redis = bench.redis
     _measure(bench, "killed", redis.kill, redis.start)
-    assert redis.process is not None
-    process = redis.process
-    freeze, thaw = lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+    freeze, thaw = lambda: redis.send(signal.SIGSTOP), lambda: redis.send(signal.SIGCONT)
     _measure(bench, "frozen", freeze, thaw)
     with _swallower(redis) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
-        begin, end = lambda: proxy.signal(signal.SIGUSR1), lambda: proxy.signal(signal.SIGUSR2)
-        _measure(bench, "half-open", begin, end, REDIS_URL=url)
+        _measure(bench, "half-open", proxy.swallow, proxy.recover, REDIS_URL=url)
 
 
 @contextmanager

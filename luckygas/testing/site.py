@@ -29,16 +29,18 @@ def environment(**extra: str) -> dict[str, str]:
     return os.environ | {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)} | extra
 
 
-def manage(*arguments: str) -> None:
+def manage(*arguments: str, **extra: str) -> None:
     """A management command in a process of its own."""
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(), check=True, timeout=50)
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=50
+    )
 
 
 # As README says to start them; the second is what production runs on.
 COMMANDS = {
-    "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "luckygas.asgi:application"],
+    "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
-        "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
+        "-m", "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
         "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
     ],
 }  # fmt: skip
@@ -47,9 +49,10 @@ COMMANDS = {
 class Site(Server):
     """A running site. `url` is its root, `ws` the same for sockets."""
 
-    def __init__(self, server: str = "daphne", **extra: str) -> None:
+    def __init__(self, server: str = "daphne", application: str = "luckygas.asgi:application", **extra: str) -> None:
         super().__init__()
         self.server = server
+        self.application = application
         self.extra = extra
 
     @property
@@ -61,7 +64,8 @@ class Site(Server):
         return f"ws://127.0.0.1:{self.port}/api/v1/websocket/ws"
 
     def command(self) -> list[str]:
-        return [sys.executable, *(part.format(port=self.port) for part in COMMANDS[self.server])]
+        filled = (part.format(port=self.port, application=self.application) for part in COMMANDS[self.server])
+        return [sys.executable, *filled]
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)

@@ -6,9 +6,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
-from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
 
-from orders.api.tokens import RefreshSerializer, TokenPair, TokenSerializer
+from orders.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
 
 
 class Token(views.TokenObtainPairView):
@@ -28,7 +27,9 @@ class TokenRefresh(views.TokenRefreshView):
 
 
 class Logout(views.TokenBlacklistView):
-    @extend_schema(operation_id="auth_logout", request=TokenBlacklistSerializer, responses={200: None})
+    serializer_class = LogoutSerializer
+
+    @extend_schema(operation_id="auth_logout", request=LogoutSerializer, responses={200: None})
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """Makes a refresh token worthless."""
+        """Makes a refresh token worthless, and closes the sockets opened with its access tokens."""
         return super().post(request, *args, **kwargs)

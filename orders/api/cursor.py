@@ -28,7 +28,7 @@ def head() -> int | None:
 
 
 class LastEventId(APIView):
-    """Base of the API's views: every successful GET carries the header."""
+    """Base of the API's views: every successful GET carries the header; so does a cursor's 410, as where to go on."""
 
     event_head: int | None = None
 
@@ -38,6 +38,6 @@ class LastEventId(APIView):
             self.event_head = head()
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        if self.event_head is not None and response.status_code < 400:
+        if self.event_head is not None and (response.status_code < 400 or response.status_code == 410):
             response[HEADER] = str(self.event_head)
         return super().finalize_response(request, response, *args, **kwargs)

@@ -55,11 +55,12 @@ def _refuse_unstorable(found: Any) -> None:
             waiting += [*value.keys(), *value.values()]
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, str) and _unstorable(value):
+        elif isinstance(value, str) and unstorable(value):
             raise ParseError(_("The body holds a NUL or half a surrogate pair, which are no characters."))
         elif isinstance(value, float) and not math.isfinite(value):
             raise ParseError(_("The body holds a number that is too large."))
 
 
-def _unstorable(text: str) -> bool:
+def unstorable(text: str) -> bool:
+    """Whether PostgreSQL or UTF-8 cannot hold it."""
     return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import secrets
+from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from orders import permissions
 
 NO_ACCOUNT = _("There is no active account with this name and password.")
+# Sent with `session`, the claim of a sign-in that its user ended.
+signed_out = Signal()
 
 
 def claims(user: User) -> dict[str, Any]:
@@ -28,7 +37,16 @@ def claims(user: User) -> dict[str, Any]:
 
 
 class Refresh(RefreshToken):
-    """Its access tokens say what the user is now, not what they were at the sign-in."""
+    """Its access tokens say what the user is now, not what they were at the sign-in.
+
+    `session` names the sign-in and stays when tokens are renewed; `password_mark`: the password it was made with.
+    """
+
+    @classmethod
+    def for_user(cls, user: Any) -> Refresh:
+        token = super().for_user(user)
+        token["session"], token["password_mark"] = secrets.token_hex(16), permissions.password_mark(user)
+        return cast("Refresh", token)
 
     @property
     def access_token(self) -> AccessToken:
@@ -52,10 +70,24 @@ class RefreshSerializer(TokenRefreshSerializer):
     default_error_messages = {"no_active_account": NO_ACCOUNT}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        try:
-            return super().validate(attrs)
-        except User.DoesNotExist:
-            raise AuthenticationFailed(NO_ACCOUNT, "no_active_account") from None
+        token = self.token_class(attrs["refresh"])
+        user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM)).first()
+        if user is None or token.get("password_mark") != permissions.password_mark(user):
+            raise AuthenticationFailed(NO_ACCOUNT, "no_active_account")
+        return super().validate(attrs)
+
+
+class LogoutSerializer(TokenBlacklistSerializer):
+    """Ends the sign-in that a refresh token belongs to."""
+
+    token_class = Refresh
+
+    def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
+        session = self.token_class(attrs["refresh"]).get("session")
+        with transaction.atomic():
+            done = super().validate(attrs)
+            signed_out.send(sender=Refresh, session=session)
+        return done
 
 
 class TokenPair(serializers.Serializer[Any]):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.fields import PhoneField
+from orders.models.tracked import Tracked
+
+# A shift: where somebody was before it tells nobody anything.
+RECENT = timedelta(hours=12)
 
 
-class Driver(models.Model):
+class Driver(Tracked):
     """Who delivers. Never deleted: deactivated."""
 
     user = models.OneToOneField(
@@ -29,6 +36,22 @@ class Driver(models.Model):
         return self.name
 
 
+class DriverLocationQuerySet(models.QuerySet["DriverLocation"]):
+    def recent(self) -> DriverLocationQuerySet:
+        """Of the active drivers, those of the last hours."""
+        return self.filter(recorded_at__gte=timezone.now() - RECENT, driver__is_active=True)
+
+    def keep(self, location: DriverLocation) -> bool:
+        """Makes `location` its driver's row if it is newer, whoever writes at once; says whether it did."""
+        values = {name: getattr(location, name) for name in location.VALUES}
+        older = self.filter(pk=location.driver_id, recorded_at__lt=location.recorded_at)
+        if older.update(**values):
+            return True
+        _row, created = self.get_or_create(driver_id=location.driver_id, defaults=values)
+        # Between the two somebody else may have made the row, with an older position.
+        return created or bool(older.update(**values))
+
+
 class DriverLocation(models.Model):
     """The latest position of a driver, one row each (WGS 84; km/h; degrees from north; metres)."""
 
@@ -41,6 +64,10 @@ class DriverLocation(models.Model):
     heading = models.FloatField(null=True, blank=True)
     accuracy = models.FloatField(null=True, blank=True)
     recorded_at = models.DateTimeField(help_text=_("When the telephone took the fix."))
+
+    objects = DriverLocationQuerySet.as_manager()
+
+    VALUES = ("latitude", "longitude", "speed", "heading", "accuracy", "recorded_at")
 
     class Meta:
         verbose_name, verbose_name_plural = _("driver's position"), _("drivers' positions")

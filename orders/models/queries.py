@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 
 from orders import numbers
-from orders.states import OPEN
+from orders.states import ON_THE_ROAD, OPEN, Status
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)
@@ -26,6 +27,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def with_related(self) -> OrderQuerySet:
         """With all that a list shows, in a fixed number of queries."""
         return self.select_related("customer", "driver", "route").prefetch_related("items__product")
+
+    def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
+        """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""
+        arriving_first = Case(When(status=Status.ARRIVING, then=0), default=1)
+        stop = F("stop_sequence").asc(nulls_last=True)
+        ahead = self.filter(driver__in=drivers, status__in=ON_THE_ROAD)
+        found: dict[int, int] = {}
+        for driver, order in ahead.order_by(arriving_first, stop, "scheduled_date", "id").values_list("driver", "pk"):
+            found.setdefault(driver, order)
+        return found
 
     def search(self, text: str) -> OrderQuerySet:
         """By any part of the number, the customer's name, the address, or the digits of a telephone."""

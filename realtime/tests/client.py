@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from django.contrib.auth.models import User
-from rest_framework_simplejwt.tokens import AccessToken
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from orders.permissions import customer_id, driver_id, main_role
+from orders.api.tokens import Refresh
 
 WAIT_SECONDS = 5
 
 
 def token_for(user: User | None) -> str:
-    """An access token with the claims that `auth/token/` gives."""
+    """An access token as `auth/token/` gives it."""
     assert user is not None
-    token = AccessToken.for_user(user)
-    token["role"], token["driver"], token["customer"] = main_role(user), driver_id(user), customer_id(user)
-    return str(token)
+    return str(Refresh.for_user(user).access_token)
 
 
 def on_orders(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -72,9 +70,11 @@ class Client:
         return frames
 
     async def closed(self) -> int:
-        """Waits for the server to close the socket; the code."""
+        """Reads until the server closes the socket; the code."""
         async with asyncio.timeout(WAIT_SECONDS):
-            await self.socket.wait_closed()
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.socket.recv()
         assert self.socket.close_code is not None
         return self.socket.close_code
 

@@ -62,6 +62,18 @@ async def test_a_token_serves_a_page_without_a_session(page: Page, site: Site) -
     await board.state("live")
 
 
+async def test_a_token_is_renewed_on_the_open_link(page: Page, site: Site) -> None:
+    board = Screen(page)
+    jwt = await make(token_for)(await make(make_office)())
+    await page.clock.install()
+    await page.goto(f"{site.url}/health/live")
+    await board.open(options=f"{{token: () => '{jwt}'}}")
+    await board.state("live")
+    await page.clock.fast_forward("14:01")
+    await until(page, "heard.some(([n, f]) => n === '*' && f.type === 'authenticated')")
+    assert await board.heard("close") == []
+
+
 async def test_a_page_that_may_not_read_is_told(page: Page, site: Site) -> None:
     board = Screen(page)
     await page.goto(f"{site.url}/health/live")

@@ -49,6 +49,21 @@ async def test_a_refused_command_rejects_with_the_error(server: PlayedServer) ->
     assert await outcomes(server, 1) == [["invalid_transition", error]]
 
 
+async def test_what_was_too_much_at_once_is_said_again_a_little_later(server: PlayedServer) -> None:
+    await server.live()
+    await send(server, **MOVE, ref="r1")
+    await server.page.evaluate("socket.subscribe('orders')")
+    await server.message(2)
+    for ref in ("r1", "orders"):
+        await server.tell({"type": "error", "code": "rate_limited", "detail": "slowly", "ref": ref})
+    await server.page.evaluate("0")  # both have been heard
+    await server.page.clock.fast_forward(2_000)
+    await server.message(4)
+    assert server.said[2:] == server.said[:2]
+    await server.tell({"type": "ack", "ref": "r1"})
+    assert [code for code, _ in await outcomes(server, 1)] == ["done"]
+
+
 async def test_an_unanswered_command_is_repeated_with_its_ref_on_the_next_link(server: PlayedServer) -> None:
     await server.live()
     await send(server, **MOVE, ref="r1")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+from django.conf import settings
 from django.utils import timezone
 from websockets.client import ClientProtocol
 from websockets.frames import Frame
@@ -9,8 +10,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import MOST_BYTES, MOST_FRAMES, SLOW_CLIENT, Batch, FrameConnection, QueueConnection
+from realtime.connection import SLOW_CLIENT, Batch, FrameConnection, QueueConnection
 from realtime.frames import Encoded
+from realtime.limits import MOST_REFUSALS, TOO_FAST
 
 
 async def no_reader(text: str) -> None:
@@ -50,14 +52,32 @@ async def test_a_burst_in_one_round_closes_nobody() -> None:
 
 async def test_a_client_that_did_not_take_the_rounds_before_is_closed() -> None:
     connection = QueueConnection(Identity(), "ws", no_reader)
-    connection.deliver(batch(*["x"] * (MOST_FRAMES + 1)))
+    connection.deliver(batch(*["x"] * (settings.WEBSOCKET_WAITING_EVENTS + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
+async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
+    sent: list[str] = []
+
+    async def send(text: str) -> None:
+        sent.append(text)
+
+    connection = QueueConnection(Identity(), "ws", send)
+    connection.offer(batch("a", "b"))
+    for _ in range(1000):
+        connection.offer(batch("c"))
+    writer = asyncio.create_task(connection.drain())
+    await asyncio.sleep(0)
+    connection.offer(batch("d"))
+    await asyncio.sleep(0.01)
+    writer.cancel()
+    assert (sent, connection.closing.done()) == (["a", "b", "d"], False)
+
+
 async def test_bytes_are_counted_as_bytes() -> None:
     connection = QueueConnection(Identity(), "ws", no_reader)
-    connection.deliver(batch("瓦" * (MOST_BYTES // 3 + 1)))
+    connection.deliver(batch("瓦" * (settings.WEBSOCKET_WAITING_BYTES // 3 + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
@@ -120,6 +140,39 @@ async def test_a_transport_that_stands_still_is_dropped() -> None:
     wire = Wire()
     connection = FrameConnection(Identity(), "ws", wire)
     wire.waiting = 1
-    for _ in range(MOST_FRAMES + 1):
+    for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 1):
         connection.deliver(batch("x"))
     assert (connection.closing.result(), wire.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])
+
+
+async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_for_it() -> None:
+    wire = Wire()
+    connection = FrameConnection(Identity(), "ws", wire)
+    wire.waiting = settings.WEBSOCKET_WAITING_BYTES + 1
+    for _ in range(1000):
+        connection.offer(batch("x"))
+    assert (wire.written, connection.closing.done()) == (b"", False)
+    wire.waiting = 0
+    connection.offer(batch("x", "y"))
+    connection.close(4401)
+    connection.offer(batch("z"))
+    assert wire.written == batch("x", "y").frames
+
+
+async def test_whoever_is_closed_while_it_does_not_read_is_dropped() -> None:
+    wire = Wire()
+    FrameConnection(Identity(), "ws", wire).close(4408)
+    assert wire.dropped == []
+    wire.waiting = 1
+    FrameConnection(Identity(), "ws", wire).close(4408)
+    assert wire.dropped == [4408]
+
+
+async def test_who_goes_on_after_refusals_is_closed() -> None:
+    connection = QueueConnection(Identity(), "ws", no_reader)
+    heard = [connection.hear() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
+    assert heard.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
+    assert not connection.closing.done()
+    while not connection.closing.done():
+        connection.hear()
+    assert connection.closing.result() == TOO_FAST

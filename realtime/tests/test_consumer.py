@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 
 import pytest
@@ -165,12 +164,6 @@ async def test_a_bad_frame_is_answered_and_the_connection_lives(site: Site) -> N
         assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
 
 
-async def test_a_message_over_64_kib_closes_the_socket(site: Site) -> None:
-    async with open_client(f"{site.ws}?token={await token(await make(make_user)())}") as client:
-        await client.socket.send(json.dumps({"type": "x", "pad": "瓦" * 22_000}, ensure_ascii=False))
-        assert await client.closed() in {1009, 4009}  # daphne may not send the former
-
-
 async def test_subscribe_and_unsubscribe(site: Site) -> None:
     order, office = await make(make_order)(), await make(make_office)()
     async with open_client(f"{site.ws}?token={await token(office)}") as client:
@@ -330,17 +323,17 @@ async def test_a_server_that_was_killed_leaves_nothing_untold(site: Site) -> Non
 
 async def test_two_hundred_sockets_at_rest_all_hear_of_one_change(site: Site) -> None:
     """More sockets than redis-py's default pool, idle for longer than its default time-out."""
-    order, jwt = await make(make_order)(), await token(await make(make_office)())
+    order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()
 
-        async def listen() -> str:
+        async def listen(jwt: str) -> str:
             async with open_client(f"{site.ws}/office?token={jwt}") as client:
                 ready.release()
                 await go.wait()
                 return str((await client.receive())["type"])
 
-        heard = [group.create_task(listen()) for _ in range(200)]
+        heard = [group.create_task(listen(jwt)) for jwt in jwts * 5]
         for _ in heard:
             await ready.acquire()
         await asyncio.sleep(6)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from notifications.models import NotificationHistory
 from orders.models import Actor, Order, Source
@@ -22,8 +23,9 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from realtime import log
+from realtime import channels, log, rights
 from realtime.models import Event
+from realtime.publish import publish
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +35,10 @@ EVERY_TYPE = {
     "order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed", "order.assigned",
     "order.unassigned", "delivery.update", "delivery.confirmed", "route.assigned", "route.updated", "customer.created",
     "customer.updated", "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+    "notification", "system.message", "maintenance.alert", "custom.shift", rights.TYPE,
 }  # fmt: skip
+# Told as they were written; to whom, test_publish.py proves.
+PUBLISHED = {"notification", "system.message", "maintenance.alert", "custom.shift"}
 
 
 def events() -> list[Event]:
@@ -73,15 +78,20 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
         message = NotificationHistory(order=order, customer=other, kind="order_confirmed", delivery_attempt=attempt)
         message.save()
         message.move("pending", status)
+    publish("notification", {"title": "t", "message": "m"}, user=clerk.pk)
+    publish("system.message", {"message": "m"})
+    publish("maintenance.alert", {"message": "m"})
+    publish("custom.shift", {"reason": "x"}, channel=f"driver:{first.pk}")
     return order, events()
 
 
 def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs() -> None:
     order, told = everything_that_happens()
     assert {event.type for event in told} == EVERY_TYPE
+    told = [event for event in told if event.type not in PUBLISHED]
     personal = [event for event in told if any(channel.startswith(PERSONAL) for channel in event.channels)]
-    assert {event.type for event in personal} == EVERY_TYPE - {
-        "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
+    assert {event.type for event in personal} == EVERY_TYPE - PUBLISHED - {
+        "inventory.updated", "inventory.low", "notification.sent", "notification.failed", rights.TYPE,
     }  # fmt: skip
     for event in personal:
         own = f"customer:{order.customer_id}" in event.channels
@@ -115,6 +125,15 @@ def test_the_track_channel_tells_the_status_and_no_more() -> None:
     make_order(Status.CONFIRMED)
     (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
+
+
+def test_the_track_channel_tells_a_new_hour_too() -> None:
+    order = make_order(Status.CONFIRMED)
+    before = len(events())
+    order.eta = timezone.now()
+    order.save()
+    (data,) = [e.data for e in events()[before:] if e.channels[-1].startswith("track:")]
+    assert data["eta"] == order.eta.isoformat()
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])
@@ -160,6 +179,14 @@ def test_a_batch_of_any_size_is_numbered_in_as_many_queries() -> None:
         for _ in range(orders):
             make_order(Status.CONFIRMED)
         with CaptureQueriesContext(connection) as queries:
-            assert log.number().events > orders
+            assert log.number() > orders
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_an_end_of_rights_is_on_a_channel_that_nobody_can_name() -> None:
+    driver = make_driver()
+    (end,) = [event for event in events() if event.type == rights.TYPE]
+    assert end.channels == [rights.CHANNEL]
+    assert not channels.exists(rights.CHANNEL)
+    assert end.data["whose"] == f"user:{driver.user_id}"

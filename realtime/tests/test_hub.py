@@ -6,10 +6,13 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils import timezone
 
 from realtime import bell, log
 from realtime import hub as module
@@ -71,7 +74,7 @@ async def test_a_change_in_this_process_is_written_at_once(hub: Hub) -> None:
     await until(hub, 1)
     assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
     assert reader.frames[0]["data"] == {"customer_id": 7, "name": "王"}
-    assert hub.statistics.bell_missed == 0
+    assert hub.statistics.totals["bell_missed"] == 0
 
 
 async def test_nobody_gets_an_event_twice_or_one_of_anothers(hub: Hub) -> None:
@@ -91,7 +94,7 @@ async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -
 
     await sync_to_async(write_without_a_bell)()
     await until(hub, 1)
-    assert (reader.ids, hub.statistics.bell_missed) == ([1], 1)
+    assert (reader.ids, hub.statistics.totals["bell_missed"]) == ([1], 1)
 
 
 async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
@@ -151,7 +154,7 @@ async def test_who_leaves_is_forgotten(hub: Hub) -> None:
 
 async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, broken = join(hub, Reader("customers")), [True, True]
-    number = log.number
+    number = log.number_batch
 
     def sometimes() -> log.Numbered:
         if broken:
@@ -159,10 +162,12 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
             raise ConnectionError("away")
         return number()
 
-    monkeypatch.setattr(log, "number", sometimes)
+    monkeypatch.setattr(log, "number_batch", sometimes)
+    started = asyncio.get_running_loop().time()
     await change(1)
     await until(hub, 1)
     assert reader.ids == [1]
+    assert asyncio.get_running_loop().time() - started < 2.7 * module.TIMER_SECONDS
 
 
 async def test_what_is_missing_in_the_middle_is_noticed(hub: Hub) -> None:
@@ -243,3 +248,39 @@ async def test_a_failed_start_leaves_nothing_behind(transactional_db: None, monk
     async with asyncio.timeout(5):
         while any(thread.name.startswith("hub") for thread in threading.enumerate()):
             await asyncio.sleep(0.01)
+
+
+async def test_a_hub_that_slept_until_its_place_was_pruned_sends_all_away_to_load_afresh(hub: Hub) -> None:
+    reader = join(hub, Reader("customers"))
+    await change(1)
+    await until(hub, 1)
+
+    def sleep_and_prune() -> None:
+        with transaction.atomic():  # the hub cannot see what is between
+            for pk in (2, 3, 4):
+                Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
+            log.number()
+            list(log.prune(log.move_floor(timezone.now() + timedelta(hours=1))))
+
+    await sync_to_async(sleep_and_prune)()
+    async with asyncio.timeout(5):
+        assert await reader.closing == module.SERVICE_RESTART
+    assert (hub.cursor, await hub.resumable(1, hub.epoch)) == (4, False)
+
+
+async def test_what_was_pruned_between_two_looks_is_noticed(hub: Hub) -> None:
+    await change(1, 2, 3)
+    await until(hub, 3)
+    await sync_to_async(Event.objects.filter(seq=2).delete)()
+    numbered, events = await sync_to_async(Hub._look)(1, hub.epoch)
+    assert (numbered.busy, events) == (False, None)
+
+
+async def test_a_round_is_counted(hub: Hub) -> None:
+    join(hub, Reader("customers"))
+    join(hub, Reader("customers", "customer:7"))
+    await change(7, 8)
+    await until(hub, 2)
+    totals = hub.statistics.totals
+    assert (totals["events"], totals["deliveries"]) == (2, 4)
+    assert sum(count for name, count in totals.items() if name.startswith("lag.")) == 2

@@ -74,6 +74,18 @@ async def test_a_lost_link_is_tried_again_later_and_later(server: PlayedServer) 
     assert counts == [2, 3, 4, 4, 5]
 
 
+@pytest.mark.parametrize("code", [4408, 4429])
+async def test_who_was_silent_or_too_fast_comes_back_by_the_backoff(server: PlayedServer, code: int) -> None:
+    await server.page.evaluate("Math.random = () => 0.9")
+    await server.live()
+    await server.hold()
+    await server.hang_up(code)
+    await server.state("reconnecting")
+    assert await links_after(server, 0) == 1
+    await server.page.clock.fast_forward(500)
+    assert (await server.link(2))["since"] == "10"
+
+
 async def test_ten_good_seconds_begin_the_backoff_anew(server: PlayedServer) -> None:
     await server.page.evaluate("Math.random = () => 0.99")
     server.refuses = True

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from orders.models import Order
 from orders.states import Status
@@ -27,7 +29,7 @@ def numbered() -> list[int]:
 def test_number_gives_consecutive_positions_in_the_order_of_the_outbox() -> None:
     for pk in (7, 8, 9):
         announce_customer(pk)
-    assert log.number() == log.Numbered(3)
+    assert log.number() == 3
     assert [(event.seq, event.data["customer_id"]) for event in log.read(0, 10)] == [(1, 7), (2, 8), (3, 9)]
     assert (Outbox.objects.count(), log.head().seq) == (0, 3)
 
@@ -36,12 +38,12 @@ def test_number_works_through_more_than_a_batch(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(log, "BATCH", 2)
     for pk in range(1, 6):
         announce_customer(pk)
-    assert log.number().events == 5
+    assert log.number() == 5
     assert numbered() == [1, 2, 3, 4, 5]
 
 
 def test_number_with_nothing_waiting_writes_nothing() -> None:
-    assert log.number() == log.Numbered(0)
+    assert log.number() == 0
     assert not LogHead.objects.exists()
 
 
@@ -57,7 +59,7 @@ def test_a_row_that_nobody_understands_stops_no_other() -> None:
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
     Outbox.objects.create(type="order.updated", subject="order:1", delta={"customer_id": 1})
     announce_customer(7)
-    assert log.number().events == 1
+    assert log.number() == 1
     assert (numbered(), Outbox.objects.count()) == ([7], 0)
 
 
@@ -77,6 +79,45 @@ def test_three_quick_moves_say_three_different_things() -> None:
     ]
 
 
+DAY = timedelta(days=1)
+
+
+def make_events(*days_ago: int) -> None:
+    for seq, days in enumerate(days_ago, start=1):
+        Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=timezone.now() - days * DAY)
+    LogHead.objects.create(pk=log.HEAD, seq=len(days_ago))
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "floor"),
+    [((9, 8, 3, 1), 2), ((9, 3, 8, 1), 1), ((3, 9, 1), 0), ((9, 8), 2), ((), 0)],
+)
+def test_the_floor_moves_up_to_the_first_event_that_is_kept(days_ago: tuple[int, ...], floor: int) -> None:
+    make_events(*days_ago)
+    assert (log.move_floor(timezone.now() - 7 * DAY), log.head().floor) == (floor, floor)
+
+
+def test_the_floor_never_moves_back() -> None:
+    make_events(9, 8, 3)
+    LogHead.objects.update(floor=3)
+    assert log.move_floor(timezone.now() - 7 * DAY) == 3
+
+
+def test_what_stands_below_the_floor_goes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "BATCH", 2)
+    make_events(*[9] * 5, 1)
+    assert list(log.prune(5)) == [2, 2, 1]
+    assert [event.seq for event in log.read(0, 10)] == [6]
+
+
+def test_numbering_goes_on_behind_a_log_that_was_pruned_to_its_end() -> None:
+    make_events(9, 8)
+    list(log.prune(log.move_floor(timezone.now() - DAY)))
+    announce_customer(7)
+    log.number()
+    assert ([event.seq for event in log.read(0, 10)], log.head().floor) == ([3], 2)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_change_leaves_nothing() -> None:
     order = make_order()
@@ -85,7 +126,7 @@ def test_a_rolled_back_change_leaves_nothing() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         order.transition_to(Status.CONFIRMED)
         raise ZeroDivisionError
-    assert (log.number().events, Outbox.objects.count(), log.head().seq) == (0, 0, before)
+    assert (log.number(), Outbox.objects.count(), log.head().seq) == (0, 0, before)
 
 
 def in_thread(work: Callable[[], object]) -> threading.Thread:

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from orders.tests.factories import make_driver, make_user
-from realtime import presence
+from orders.models import Driver
+from orders.tests.factories import make_driver, make_office, make_user
+from realtime import log, presence
 from realtime.channels import Identity
 from realtime.connection import Connection
-from realtime.models import WebSocketConnection
+from realtime.models import OnlineDriver, WebSocketConnection
+from realtime.presence import DEAD, GRACE
 
 pytestmark = pytest.mark.django_db
 
@@ -23,40 +27,123 @@ def connect(user: User) -> Connection:
     return asyncio.run(make())
 
 
+def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketConnection:
+    """The row of a socket that another server holds."""
+    usual = {"role": "driver", "endpoint": "driver", "instance": "other:1", "owner": f"user:{user.pk}"}
+    return WebSocketConnection.objects.create(
+        connection_id=uuid4(), user=user, last_ping=last_ping, **{"connected_at": last_ping, **usual, **fields}
+    )
+
+
+def announced(now: datetime) -> list[tuple[str, int]]:
+    """What a look at `now` tells."""
+    head = log.head().seq
+    presence.announce_drivers(now)
+    log.number()
+    events = [event for event in log.read(head, 100) if event.channels == ["drivers"]]
+    return [(event.type, event.data["driver_id"]) for event in events]
+
+
 def test_the_open_connections_of_this_process_are_its_rows() -> None:
     first, second, now = connect(make_user()), connect(make_user()), timezone.now()
-    presence.write([first, second], now)
-    presence.write([second], now + timedelta(seconds=5))
+    presence.write([first, second], [], now)
+    presence.write([second], [first.id], now + timedelta(seconds=5))
     (row,) = WebSocketConnection.objects.all()
     assert (row.connection_id, row.role, row.last_ping) == (second.id, "driver", now + timedelta(seconds=5))
 
 
 def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> None:
-    now = timezone.now()
-    for number, age in enumerate((1, 29, 31)):
-        seen = now - timedelta(seconds=age)
-        WebSocketConnection.objects.create(
-            connection_id=f"{number:032x}",
-            role="office",
-            endpoint="office",
-            instance="other:1",
-            connected_at=seen,
-            last_ping=seen,
-        )
-    presence.write([], now)
+    now, user = timezone.now(), make_user()
+    for age in (1, 29, 31):
+        open_elsewhere(user, now - timedelta(seconds=age))
+    presence.write([], [], now)
     assert WebSocketConnection.objects.count() == 2
-
-
-def test_a_driver_with_a_live_socket_is_online() -> None:
-    online, offline = make_driver(), make_driver()
-    presence.write([connect(online.user)], timezone.now())
-    presence.write([connect(offline.user)], timezone.now() - timedelta(minutes=1))
-    assert presence.online_driver_ids() == {online.pk}
 
 
 def test_a_socket_of_an_account_that_is_gone_breaks_nothing() -> None:
     user = make_user()
     connection = connect(user)
     user.delete()
-    presence.write([connection], timezone.now())
+    presence.write([connection], [], timezone.now())
     assert presence.live().count() == 1
+
+
+def test_a_driver_comes_online_once_whoever_looks() -> None:
+    driver, now = make_driver(), timezone.now()
+    open_elsewhere(driver.user, now)
+    open_elsewhere(make_office(), now)
+    assert (announced(now), announced(now)) == ([("driver.online", driver.pk)], [])
+    assert presence.online_driver_ids() == {driver.pk}
+
+
+def online(now: datetime) -> tuple[Driver, WebSocketConnection]:
+    driver = make_driver()
+    row = open_elsewhere(driver.user, now)
+    announced(now)
+    return driver, row
+
+
+def test_a_driver_is_offline_once_when_the_last_socket_is_gone_for_a_while() -> None:
+    now = timezone.now()
+    driver, row = online(now)
+    second = open_elsewhere(driver.user, now)
+    row.delete()
+    assert announced(now) == []
+    second.delete()
+    assert announced(now) == []
+    assert announced(now + GRACE / 2) == []
+    assert announced(now + GRACE) == [("driver.offline", driver.pk)]
+    assert announced(now + 2 * GRACE) == []
+    assert presence.online_driver_ids() == set()
+
+
+def test_a_driver_who_is_back_in_time_was_never_away() -> None:
+    now = timezone.now()
+    driver, row = online(now)
+    row.delete()
+    assert announced(now) == []
+    row = open_elsewhere(driver.user, now)
+    assert announced(now + 2 * GRACE) == []
+    row.delete()
+    assert announced(now + 2 * GRACE) == []
+    assert announced(now + 3 * GRACE) == [("driver.offline", driver.pk)]
+
+
+def test_a_driver_of_a_server_that_died_is_offline_when_its_rows_are_old() -> None:
+    now = timezone.now()
+    driver, row = online(now)
+    WebSocketConnection.objects.update(last_ping=now - DEAD - timedelta(seconds=1))
+    assert announced(now) == []
+    assert announced(now + GRACE) == [("driver.offline", driver.pk)]
+
+
+def test_who_was_seen_again_meanwhile_is_not_called_offline() -> None:
+    now = timezone.now()
+    driver, row = online(now)
+    OnlineDriver.objects.update(unseen_since=None)
+    presence._went(driver.pk, now)
+    assert presence.online_driver_ids() == {driver.pk}
+
+
+def test_the_oldest_of_too_many_connections_is_named_whoever_holds_it(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
+    now, crowded, other = timezone.now(), make_user(), make_user()
+    rows = [open_elsewhere(crowded, now, connected_at=now - timedelta(minutes=age)) for age in (3, 1, 4, 2)]
+    for _ in range(2):
+        open_elsewhere(other, now)
+    assert presence.too_many() == {rows[0].connection_id, rows[2].connection_id}
+
+
+def test_the_rows_of_the_dead_crowd_nobody_out(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
+    user, now = make_user(), timezone.now()
+    open_elsewhere(user, now - DEAD - timedelta(seconds=1), connected_at=now)
+    open_elsewhere(user, now, connected_at=now - timedelta(hours=1))
+    assert presence.too_many() == set()
+
+
+def test_a_link_has_a_limit_of_its_own(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
+    now, user = timezone.now(), make_user()
+    rows = [open_elsewhere(user, now, owner="track:7", connected_at=now + timedelta(seconds=n)) for n in range(21)]
+    assert presence.too_many() == {rows[0].connection_id}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 from realtime import channels, commands
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
+from realtime.log import CursorGone
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
 
@@ -147,7 +150,7 @@ async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) ->
         ("", {"origin": b"\xff"}, "origin_not_allowed"),
     ],
 )
-async def test_a_bad_beginning_is_refused_in_words(query: str, headers: dict[str, bytes], code: str) -> None:
+async def test_a_bad_beginning_is_refused_in_words(hub: Hub, query: str, headers: dict[str, bytes], code: str) -> None:
     socket = Socket("ws", query, **headers)
     assert (await socket.until("error"))["code"] == code
     assert socket.closed_with == [4403]
@@ -211,3 +214,65 @@ async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub
     assert f"order:{order.pk}" in reader.channels
     socket.leave()
     await socket.task
+
+
+async def test_a_log_pruned_while_it_is_told_sends_the_client_away_to_come_back(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(1, 2, 3)
+    await until(hub, 3)
+
+    async def pruned(*args: Any) -> AsyncIterator[Any]:
+        if args:
+            raise CursorGone
+        yield
+
+    monkeypatch.setattr(hub, "missed", pruned)
+    socket = await connect(await make(make_office)(), "&since=1", endpoint="office")
+    async with asyncio.timeout(5):
+        while not socket.closed_with:
+            await asyncio.sleep(0.01)
+    assert (socket.closed_with, hub.audience.readers) == ([1012], set())
+    socket.leave()
+    await socket.task
+
+
+async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_silence(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumable, began = Hub.resumable, monotonic()
+
+    async def slow(self: Hub, *args: Any) -> bool:
+        await asyncio.sleep(0.2)
+        return await resumable(self, *args)
+
+    monkeypatch.setattr(Hub, "resumable", slow)
+    socket = await connect(await make(make_user)(), "&since=0")
+    await asyncio.sleep(0.05)
+    (reader,) = hub.audience.readers
+    assert reader.heard_at >= began + 0.2
+    socket.leave()
+    await socket.task
+
+
+async def test_what_sockets_do_is_counted(hub: Hub) -> None:
+    office = await make(make_office)()
+    await change(1)
+    await until(hub, 1)
+    for query, code in (("", 1000), ("&since=0", 4999), ("&since=99", None)):
+        socket = await connect(office, query)
+        socket.say("{")
+        assert (await socket.until("error"))["code"] == "invalid_json"
+        socket.incoming.put_nowait({"type": "websocket.disconnect", "code": code})
+        await socket.task
+    refused = Socket("ws", "token=nonsense")
+    await refused.until("error")
+    refused.leave()
+    await refused.task
+    counted = {name: count for name, count in hub.statistics.totals.items() if count}
+    assert counted.pop("closed_ms") < 60_000
+    assert {name: count for name, count in counted.items() if not name.startswith("lag.")} == {
+        "events": 1, "messages": 3, "connects": 3, "reconnects": 2, "resyncs": 1, "closed": 3,
+        "closes.1000": 1, "closes.other": 1, "closes.1005": 1,
+        "errors.invalid_json": 3, "errors.token_not_valid": 1,
+    }  # fmt: skip

@@ -103,6 +103,24 @@ def test_a_repeated_ref_gets_the_same_answer_and_is_not_done_twice() -> None:
     assert order.history.count() == 3
 
 
+def test_a_ref_is_answered_after_the_order_went_to_another_driver() -> None:
+    driver = make_driver()
+    order, api = make_order(Status.ARRIVING, driver=driver), Api(driver.user)
+    said = {"confirmation_type": "manual", "ref": "d-1"}
+    first = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    order.transition_to(Status.CANCELLED, reason="測試")
+    order.driver = make_driver()
+    order.save()
+    assert api.get(f"orders/{order.pk}/").status_code == 404
+    again = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
+    for other in ({"ref": "d-2"}, {}):
+        answer = api.patch(f"orders/{order.pk}/status/", {"status": "delivered"} | other)
+        assert codes(answer) == [("not_found", None)]
+    stranger = make_api("driver").post(f"orders/{order.pk}/confirm-delivery/", said)
+    assert stranger.status_code == 404
+
+
 def test_a_ref_of_another_order_is_refused() -> None:
     api = make_api("office")
     said = {"status": "confirmed", "ref": "a1"}

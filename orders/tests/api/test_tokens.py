@@ -108,6 +108,25 @@ def test_a_refresh_token_of_nobody_is_401() -> None:
     assert Api().post("auth/token/refresh/", {"refresh": str(refresh)}).status_code == 401
 
 
+def test_a_new_password_ends_the_refresh_tokens_of_before() -> None:
+    user = make_office()
+    before = sign_in(user).json()["refresh"]
+    user.set_password("another")
+    user.save()
+    answer = Api().post("auth/token/refresh/", {"refresh": before})
+    assert (answer.status_code, codes(answer)) == (401, [("no_active_account", None)])
+    after = sign_in(user, "another").json()["refresh"]
+    assert Api().post("auth/token/refresh/", {"refresh": after}).status_code == 200
+
+
+def test_tokens_of_one_sign_in_name_it_and_no_other() -> None:
+    user = make_office()
+    first, other = sign_in(user).json(), sign_in(user).json()
+    renewed = Api().post("auth/token/refresh/", {"refresh": first["refresh"]}).json()
+    names = [jwt.decode(pair["access"], options={"verify_signature": False})["session"] for pair in (first, renewed)]
+    assert names[0] == names[1] != jwt.decode(other["access"], options={"verify_signature": False})["session"]
+
+
 def test_logout_ends_the_refresh_token() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     assert Api().post("auth/logout/", {"refresh": refresh}).status_code == 200

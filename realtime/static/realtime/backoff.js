@@ -18,3 +18,10 @@ export class Backoff {
     this.#tries = 0;
   }
 }
+
+const MOST_RESTART_SECONDS = 60;
+
+/** The wait the server asked for, in milliseconds; whatever it says, it is one. */
+export function restartMs(seconds) {
+  return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
+}

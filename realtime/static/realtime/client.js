@@ -7,12 +7,13 @@
  *
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
-import { Backoff, STABLE_MS } from "./backoff.js";
-import { CommandError, Commands } from "./commands.js";
+import { Backoff, restartMs, STABLE_MS } from "./backoff.js";
+import { CommandError, Commands, RATE_MS } from "./commands.js";
 import { Cursor } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { Link, LOST } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
+import { Renewal } from "./renewal.js";
 import { Token } from "./token.js";
 import { watch } from "./wakes.js";
 
@@ -27,7 +28,6 @@ const BLOCKED_AFTER = 3;
 const REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
 const AGAIN_MS = 60_000;
 const RESTART_MS = 5_000;
-const MOST_RESTART_SECONDS = 60;
 
 /**
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `closed`. `heardAt`: when the server last said
@@ -39,6 +39,7 @@ export class LuckyGasSocket extends Emitter {
   #url;
   #cursor;
   #token;
+  #renewal;
   #batch;
   #polls;
   #wanted = new Set();
@@ -73,6 +74,7 @@ export class LuckyGasSocket extends Emitter {
     const personal = !this.#url.pathname.includes("/ws/track/");
     this.#cursor = new Cursor({ since, user, remember: remember ?? personal });
     this.#token = new Token(token);
+    this.#renewal = new Renewal(this.#token, (message) => this.#ifLive(message));
     this.#polls = poll ?? personal;
     this.#batch = batch;
     this.#unwatch = watch({ online: this.#hurry, offline: this.#lost, seen: this.#seen });
@@ -150,6 +152,7 @@ export class LuckyGasSocket extends Emitter {
 
   #fallen = async ({ code, welcomed, heldMs }) => {
     this.#link = null;
+    this.#renewal.stop();
     if (heldMs >= STABLE_MS) {
       this.#backoff.reset();
       this.#token.accepted();
@@ -240,6 +243,7 @@ export class LuckyGasSocket extends Emitter {
 
   #receive = (frame) => {
     this.heardAt = Date.now();
+    this.#renewal.heard(frame);
     if (frame.type === "connection") this.#welcome(frame);
     else if (frame.id !== undefined) this.#event(frame);
     else this.#answer(frame);
@@ -286,6 +290,7 @@ export class LuckyGasSocket extends Emitter {
   #answer(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
     if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
+    if (frame.code === "rate_limited") setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
@@ -331,11 +336,6 @@ export class LuckyGasSocket extends Emitter {
     this.#poller?.stop();
     this.#poller = null;
   }
-}
-
-/** The wait the server asked for, in milliseconds; whatever it says, it is one. */
-function restartMs(seconds) {
-  return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
 }
 
 /** The id of the user a connection belongs to; null for the link from an SMS. */

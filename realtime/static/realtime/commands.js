@@ -1,5 +1,7 @@
 /** What may wait for an answer; the server takes bursts of 40 messages. */
 const MOST_WAITING = 32;
+/** When to repeat what the server refused as too much at once. */
+export const RATE_MS = 2_000;
 /** Messages the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
@@ -40,17 +42,21 @@ export class Commands {
     const same = this.#waiting.get(whole.ref);
     if (same) return same.promise;
     if (this.#waiting.size >= MOST_WAITING) return Promise.reject(new CommandError("too_many"));
-    const entry = { message: whole };
+    const entry = { message: whole, write };
     entry.promise = new Promise((resolve, reject) => Object.assign(entry, { resolve, reject }));
     this.#waiting.set(whole.ref, entry);
     write(whole);
     return entry.promise;
   }
 
-  /** Takes an `ack` or `error` to whom it is for. */
+  /** Takes an `ack` or `error` to whom it is for; what was one too many is said again a little later. */
   settle(frame) {
     const entry = this.#waiting.get(frame.ref);
     if (!entry) return;
+    if (frame.code === "rate_limited") {
+      setTimeout(() => this.#waiting.has(frame.ref) && entry.write(entry.message), RATE_MS);
+      return;
+    }
     this.#waiting.delete(frame.ref);
     if (frame.type === "error") entry.reject(new CommandError(frame.code, frame.detail, frame));
     else entry.resolve(frame);

@@ -9,14 +9,24 @@ export class Token {
   }
 
   async value() {
-    if (typeof this.#given !== "function") return this.#given;
+    if (!this.renewable) return this.#given;
     this.#value ??= await this.#given();
+    return this.#value;
+  }
+
+  get renewable() {
+    return typeof this.#given === "function";
+  }
+
+  /** A fresh one, before the old one ends. */
+  async renew() {
+    this.#value = await this.#given();
     return this.#value;
   }
 
   /** The server refused it. True, once in a row, if there may be a fresh one. */
   refused() {
-    if (typeof this.#given !== "function" || this.#renewed) return false;
+    if (!this.renewable || this.#renewed) return false;
     this.#value = null;
     this.#renewed = true;
     return true;

@@ -1,4 +1,4 @@
-"""A TCP proxy that can turn into a half-open link: up, and nothing goes through. `python -m bench.swallow TO`.
+"""A TCP proxy that can turn into a half-open link: up, and nothing goes through.
 
 SIGUSR1 begins swallowing, SIGUSR2 ends it and resets what was swallowed.
 """
@@ -6,8 +6,32 @@ SIGUSR1 begins swallowing, SIGUSR2 ends it and resets what was swallowed.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from pathlib import Path
+
+from luckygas.testing.servers import Server
+
+
+class Swallower(Server):
+    """The proxy as a process of its own in front of `server`."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._to = server.port
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "luckygas.testing.swallow", str(self._to), str(self.port)]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+    def swallow(self) -> None:
+        self.send(signal.SIGUSR1)
+
+    def recover(self) -> None:
+        self.send(signal.SIGUSR2)
 
 
 class Proxy:
@@ -30,7 +54,11 @@ class Proxy:
             link.transport.abort()
 
     async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:  # nobody is there: what a client without a proxy would see
+            writer.transport.abort()
+            return
         pair = {writer, back}
         self._links |= pair
         await asyncio.gather(self.pipe(reader, back), self.pipe(there, writer), return_exceptions=True)

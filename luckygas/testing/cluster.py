@@ -1,0 +1,57 @@
+"""Several servers on one PostgreSQL and one Redis that nobody else uses: they may be killed, frozen and cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from luckygas.testing.servers import KILLABLE, Postgres, Redis, Server
+from luckygas.testing.site import Site, manage
+from luckygas.testing.swallow import Swallower
+
+MONITOR = "the-monitors-own-token"
+
+
+class Cluster:
+    """`redis` is reached through `link`, so that the link may fail as well as the server."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self.postgres, self.redis = Postgres(KILLABLE), Redis()
+        self.link = Swallower(self.redis)
+        self._kinds = kinds
+        self.sites: list[Site] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        redis = f"redis://127.0.0.1:{self.link.port}/0"
+        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": redis, "MONITORING_TOKEN": MONITOR}
+
+    def start(self) -> None:
+        """All but Redis, which a fault may bring."""
+        self.postgres.start()
+        self.link.start()
+        manage("migrate", "--verbosity", "0", **self.environment)
+        self.sites = [Site(kind, **self.environment) for kind in self._kinds]
+        for site in self.sites:
+            site.launch()
+        for site in self.sites:
+            site.wait()
+
+    def stop(self) -> None:
+        servers: list[Server] = [*self.sites, self.link, self.redis, self.postgres]
+        for server in servers:
+            if server.process is not None:
+                server.kill()
+            server.stop()
+
+
+@contextmanager
+def running(kinds: list[str]) -> Iterator[Cluster]:
+    cluster = Cluster(kinds)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        for site in cluster.sites:
+            print(site.url, site.log.read_text(errors="replace")[-3000:])
+        cluster.stop()

@@ -1,0 +1,35 @@
+"""The site with a way to look inside its process, for tests: `GET /inspect`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from luckygas.asgi import application as site
+from realtime.hub import Hub
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http" or scope["path"] != "/inspect":
+        await site(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(inside()).encode()})
+
+
+def inside() -> dict[str, int]:
+    """What a connection that has ended must not leave behind; `rss` in KiB."""
+    gc.collect()  # cycles that wait for the collector are no leak
+    audiences = [hub.audience for hub in Hub.running()]
+    status = Path("/proc/self/status").read_text().splitlines()
+    return {
+        "readers": sum(len(audience.readers) for audience in audiences),
+        "channels": sum(len(audience._by_channel) for audience in audiences),
+        "tasks": len(asyncio.all_tasks()),
+        "files": len(os.listdir("/proc/self/fd")),
+        "rss": next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")),
+    }

@@ -1,0 +1,101 @@
+"""`make serve`: production's form on this machine. PostgreSQL, Redis, and several uvicorn workers on one port.
+
+DATABASE_URL and REDIS_URL name servers that run already; otherwise own ones are started here, as for the tests, and the
+database is kept in the directory named first on the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, die_with_parent
+from luckygas.testing.site import COMMANDS, ROOT
+
+LOOPBACK = {"127.0.0.1", "localhost"}
+# How long a worker that stops waits for requests under way; sockets are told to come back and closed at once.
+GRACE_SECONDS = 5
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    try:
+        server.start()
+        yield
+    finally:
+        server.stop()
+
+
+def servers(stack: ExitStack, data: Path) -> dict[str, str]:
+    """The environment of the site, once its database and its Redis answer."""
+    environment = dict(os.environ)
+    if not environment.get("DATABASE_URL"):
+        postgres = Postgres(options=(), data=data.resolve() / "postgres")
+        stack.enter_context(running(postgres))
+        environment["DATABASE_URL"] = postgres.url
+    if not environment.get("REDIS_URL"):
+        redis = Redis()
+        stack.enter_context(running(redis))
+        environment["REDIS_URL"] = redis.url
+    return environment
+
+
+def commands(host: str, port: str, workers: int) -> list[list[str]]:
+    """What runs until the end, each a process; uvicorn itself replaces a worker that dies."""
+    uvicorn = [part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"]]
+    more = ["--host", host, "--workers", str(workers), "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
+    return [[*uvicorn, *more]]
+
+
+def run(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> None:
+    """Until Ctrl-C, or until one of them ends by itself."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, process_group=0, preexec_fn=die_with_parent
+        )
+        for command in commands
+    ]
+    try:
+        while all(child.poll() is None for child in children):
+            time.sleep(0.2)
+    finally:
+        for child in children:
+            child.send_signal(signal.SIGINT)
+        for child in children:
+            child.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="luckygas.testing.serve")
+    parser.add_argument("data", type=Path, help="where the database is kept")
+    parser.add_argument("--address", default="127.0.0.1:8000")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    host, _colon, port = options.address.rpartition(":")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as stack:
+        environment = servers(stack, options.data)
+        manage = [[sys.executable, "manage.py", "migrate", "--verbosity", "0"]]
+        # The passwords of the demo are public: only for a database of our own that this machine alone can reach.
+        if "DATABASE_URL" not in os.environ and host in LOOPBACK:
+            manage.append([sys.executable, "manage.py", "demo", "--force"])
+        for command in manage:
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        print(f"http://{options.address}/, {options.workers} workers; Ctrl-C stops it.", flush=True)
+        run(commands(host, port, options.workers), environment)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print()
+    except Unavailable as error:
+        sys.exit(str(error))

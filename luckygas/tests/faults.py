@@ -1,0 +1,167 @@
+"""What can die, and what the others say meanwhile. Each fault lasts as long as its block, and is mended behind it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import psycopg
+import requests
+from websockets.sync.client import connect
+
+from luckygas.testing.cluster import MONITOR, Cluster
+from luckygas.testing.site import ROOT, Site, environment
+
+# A probe may take a second, and is asked again until it knows.
+NOTICED_SECONDS = 6
+
+
+@dataclass
+class Scene:
+    """Where it happens. Since 1970: `returned` are the moments when the database was back, `calm` when all was over."""
+
+    cluster: Cluster
+    token: str
+    chance: Random
+    writer: subprocess.Popen[bytes] | None = None
+    returned: list[float] = field(default_factory=list)
+    calm: float = 0.0
+
+    def write(self) -> None:
+        """A process that changes orders until it is stopped."""
+        self.writer = subprocess.Popen([*WRITER, "write"], cwd=ROOT, env=environment(**self.cluster.environment))
+
+    def stop_writing(self) -> None:
+        assert self.writer is not None
+        assert self.writer.poll() is None, "the writer ended by itself"
+        self.writer.kill()
+        self.writer.wait()
+
+
+WRITER = [sys.executable, "-m", "luckygas.tests.writer"]
+Fault = Callable[[Scene], AbstractContextManager[None]]
+
+
+def health(site: Site, part: str) -> tuple[int, dict[str, Any]]:
+    answer = requests.get(f"{site.url}/health/{part}", headers={"Authorization": f"Bearer {MONITOR}"}, timeout=5)
+    return answer.status_code, answer.json()
+
+
+def until_all_say(scene: Scene, status: int, word: str) -> None:
+    """Every living server's readiness."""
+    deadline = time.monotonic() + NOTICED_SECONDS
+    for site in living(scene):
+        while (said := health(site, "ready"))[0] != status or said[1]["status"] != word:
+            assert time.monotonic() < deadline, f"{site.url} says {said}, not {status} {word}"
+            time.sleep(0.05)
+
+
+def living(scene: Scene) -> list[Site]:
+    return [site for site in scene.cluster.sites if site.process is not None and site.process.poll() is None]
+
+
+def sockets_connect(scene: Scene) -> None:
+    for site in living(scene):
+        with connect(f"{site.ws}/office?token={scene.token}", open_timeout=3, proxy=None) as socket:
+            assert '"connected"' in str(socket.recv(timeout=3))
+
+
+def without_redis(scene: Scene) -> None:
+    until_all_say(scene, 200, "degraded")
+    assert {health(site, "redis")[1]["status"] for site in living(scene)} == {"degraded"}
+    sockets_connect(scene)
+
+
+@contextmanager
+def redis_killed(scene: Scene) -> Iterator[None]:
+    scene.cluster.redis.kill()
+    without_redis(scene)
+    yield
+    scene.cluster.redis.start()
+    until_all_say(scene, 200, "healthy")
+
+
+@contextmanager
+def redis_restarted(scene: Scene) -> Iterator[None]:
+    scene.cluster.redis.kill()
+    scene.cluster.redis.start()
+    yield
+    until_all_say(scene, 200, "healthy")
+
+
+@contextmanager
+def redis_frozen(scene: Scene) -> Iterator[None]:
+    scene.cluster.redis.send(signal.SIGSTOP)
+    without_redis(scene)
+    yield
+    scene.cluster.redis.send(signal.SIGCONT)
+    until_all_say(scene, 200, "healthy")
+
+
+@contextmanager
+def redis_half_open(scene: Scene) -> Iterator[None]:
+    scene.cluster.link.swallow()
+    without_redis(scene)
+    yield
+    scene.cluster.link.recover()
+    until_all_say(scene, 200, "healthy")
+
+
+@contextmanager
+def server_killed(scene: Scene) -> Iterator[None]:
+    site = scene.chance.choice(scene.cluster.sites)
+    site.kill()
+    sockets_connect(scene)
+    yield
+    site.start()
+
+
+@contextmanager
+def writer_killed(scene: Scene) -> Iterator[None]:
+    scene.stop_writing()
+    yield
+    scene.write()
+
+
+@contextmanager
+def killed_between_commit_and_bell(scene: Scene) -> Iterator[None]:
+    died = subprocess.run(
+        [*WRITER, "die"], cwd=ROOT, env=environment(**scene.cluster.environment), timeout=20, check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    yield
+
+
+@contextmanager
+def postgres_restarted(scene: Scene) -> Iterator[None]:
+    postgres = scene.cluster.postgres
+    postgres.kill(signal.SIGQUIT)  # its “immediate” mode: nothing is written down, the log is replayed at start
+    until_all_say(scene, 503, "unhealthy")
+    yield
+    postgres.start()
+    until_it_answers(postgres.url)
+    scene.returned.append(time.time())
+    until_all_say(scene, 200, "healthy")
+
+
+def until_it_answers(url: str) -> None:
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:  # it replays its log
+            time.sleep(0.02)
+        else:
+            return
+
+
+FAULTS: list[Fault] = [
+    redis_killed, redis_restarted, redis_frozen, redis_half_open, server_killed, server_killed, writer_killed,
+    killed_between_commit_and_bell, postgres_restarted,
+]  # fmt: skip

@@ -1,0 +1,193 @@
+"""Whatever dies: nothing committed is lost, told twice or told out of order, and nothing comes late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from random import Random
+from statistics import median
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from luckygas.testing.cluster import running
+from luckygas.testing.site import ROOT, environment
+from luckygas.tests.faults import FAULTS, WRITER, Scene, until_all_say
+from luckygas.tests.follower import Follower
+
+pytestmark = pytest.mark.servers
+SEED, ROUNDS = int(os.environ.get("FAULT_SEED", "1")), int(os.environ.get("FAULT_ROUNDS", "1"))
+KINDS = ["uvicorn", "uvicorn", "daphne"]
+# From the commit to the client; for a client that was cut off, from its return.
+LATEST_SECONDS = 2.0
+# PostgreSQL is back, and the pool's next attempt to reach it is due.
+POOL_SECONDS = 2.0
+QUIET_SECONDS = 10
+# After the last fault hubs listen again within so long; then most changes come with the bell, not with the timer.
+CALMING_SECONDS, CALM_SECONDS = 1.5, 1.5
+BELL_SECONDS = 0.25
+
+
+@pytest.fixture
+def scene() -> Iterator[tuple[Scene, dict[str, Any]]]:
+    with running(KINDS) as cluster:
+        prepare = subprocess.run(
+            [*WRITER, "prepare", "4"], cwd=ROOT, env=environment(**cluster.environment), check=True, capture_output=True
+        )
+        made = json.loads(prepare.stdout)
+        yield Scene(cluster, made["offices"].pop(), Random(SEED)), made
+
+
+class Caller:
+    """Changes orders by REST, at one server after the other; `codes` is what it was answered."""
+
+    def __init__(self, scene: Scene, orders: Sequence[int]) -> None:
+        self.codes: set[int] = set()
+        self._targets = cycle([(site.url, pk) for pk in orders for site in scene.cluster.sites])
+        self._priorities = cycle(["urgent", "urgent", "urgent", "normal", "normal", "normal"])
+        self._headers = {"Authorization": f"Bearer {scene.token}"}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.05):
+            url, pk = next(self._targets)
+            body = {"priority": next(self._priorities)}
+            try:
+                answer = requests.patch(
+                    f"{url}/api/v1/orders/{pk}/", json=body, headers=self._headers, timeout=QUIET_SECONDS
+                )
+            except requests.RequestException:  # that server is dead just now
+                continue
+            self.codes.add(answer.status_code)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            self._thread.join()
+
+
+def play(scene: Scene, orders: Sequence[int]) -> set[int]:
+    """All faults, in an order and at moments that chance decides, while orders change; what REST answered."""
+    caller = Caller(scene, orders)
+    scene.write()
+    try:
+        with caller.calling():
+            until_all_say(scene, 200, "degraded")
+            scene.cluster.redis.start()
+            until_all_say(scene, 200, "healthy")
+            for _ in range(ROUNDS):
+                for fault in scene.chance.sample(FAULTS, len(FAULTS)):
+                    began = time.strftime("%H:%M:%S")
+                    with fault(scene):
+                        time.sleep(scene.chance.uniform(0.1, 1.2))
+                    print(began, fault.__name__, time.strftime("%H:%M:%S"))
+                    time.sleep(scene.chance.uniform(0.1, 0.6))
+        # From here on the bell rings through Redis alone, from a process without a hub.
+        time.sleep(CALMING_SECONDS)
+        scene.calm = time.time()
+        time.sleep(CALM_SECONDS)
+    finally:
+        scene.stop_writing()
+    return caller.codes
+
+
+def events(scene: Scene) -> list[dict[str, Any]]:
+    """The whole log, once nothing waits to be numbered."""
+    with psycopg.connect(scene.cluster.postgres.url, row_factory=psycopg.rows.dict_row) as database:
+        deadline = time.monotonic() + LATEST_SECONDS
+        while database.execute("SELECT 1 FROM realtime_outbox LIMIT 1").fetchone():
+            assert time.monotonic() < deadline, "changes wait to be numbered"
+            time.sleep(0.05)
+            database.rollback()
+        return database.execute("SELECT * FROM realtime_event ORDER BY seq").fetchall()
+
+
+def versions(scene: Scene) -> dict[int, int]:
+    with psycopg.connect(scene.cluster.postgres.url) as database:
+        return dict(database.execute("SELECT id, version FROM orders_order").fetchall())
+
+
+def check_log(log: Sequence[dict[str, Any]], committed: dict[int, int]) -> None:
+    """Its numbers have no gap, and every version of every order is told to the office once, in order."""
+    assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+    told: dict[int, list[int]] = {}
+    for event in log:
+        if (
+            event["type"] in ("order.created", "order.updated", "order.status_changed")
+            and "orders" in event["channels"]
+        ):
+            told.setdefault(event["data"]["order_id"], []).append(event["data"]["version"])
+    assert told == {pk: list(range(1, version + 1)) for pk, version in committed.items()}
+
+
+def for_reader(log: Sequence[dict[str, Any]], follower: Follower) -> list[int]:
+    mine = (event for event in log if not follower.channels.isdisjoint(event["channels"]))
+    return [event["seq"] for event in mine if event["seq"] > follower.first]
+
+
+def usual(log: Sequence[dict[str, Any]], follower: Follower, calm: float) -> float:
+    """The median delay of what changed after all was well again."""
+    written = ((arrival.at, log[arrival.id - 1]["created_at"].timestamp()) for arrival in follower.arrivals)
+    return float(median(at - moment for at, moment in written if moment > calm))
+
+
+def latest(log: Sequence[dict[str, Any]], follower: Follower, returned: Sequence[float]) -> float:
+    """The longest that an event took: from its commit, the client's return or, where it was away, the database's."""
+    delays = [0.0]
+    for arrival in follower.arrivals:
+        written = log[arrival.id - 1]["created_at"].timestamp()
+        back = max((moment for moment in returned if moment < arrival.at), default=-POOL_SECONDS) + POOL_SECONDS
+        # A change that was made when the database was back already is not excused by its absence.
+        excuse = back if written < back else 0.0
+        delays.append(arrival.at - max(written, arrival.connected, excuse))
+    return max(delays)
+
+
+@pytest.mark.timeout(60 + 60 * ROUNDS)
+async def test_nothing_committed_is_lost_told_twice_or_late(scene: tuple[Scene, dict[str, Any]]) -> None:
+    stage, made = scene
+    sites = [site.ws for site in stage.cluster.sites]
+    paths = [f"/office?token={token}" for token in made["offices"]]
+    paths += [f"/driver?token={made['driver']}", f"?token={made['customer']}", f"/track/{made['link']}?x=1"]
+    followers = [
+        Follower(path.partition("?")[0], path, sites[place % 3 :] + sites[: place % 3])
+        for place, path in enumerate(paths)
+    ]
+    tasks = [asyncio.create_task(follower.follow()) for follower in followers]
+    await asyncio.gather(*(follower.connected.wait() for follower in followers))
+    codes = await asyncio.to_thread(play, stage, made["orders"])
+    log = await asyncio.to_thread(events, stage)
+    check_log(log, await asyncio.to_thread(versions, stage))
+    deadline = time.monotonic() + LATEST_SECONDS
+    while time.monotonic() < deadline and any(
+        len(follower.arrivals) < len(for_reader(log, follower)) for follower in followers
+    ):
+        await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for follower in followers:
+        assert [arrival.id for arrival in follower.arrivals] == for_reader(log, follower), follower.name
+    delays = [latest(log, follower, stage.returned) for follower in followers]
+    after = [usual(log, follower, stage.calm) for follower in followers]
+    print(
+        f"{len(log)} events; the latest after {max(delays):.2f} s; {max(after) * 1000:.0f} ms when all was well again"
+    )
+    assert [follower.lost for follower in followers] == [0] * len(followers)
+    assert codes <= {200, 503}
+    assert max(delays) < LATEST_SECONDS
+    assert max(after) < BELL_SECONDS

@@ -1,0 +1,75 @@
+"""Changes orders in a process of its own, beside the servers: `python -m luckygas.tests.writer prepare|write|die`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from itertools import cycle
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
+django.setup()
+
+from django.db import DatabaseError, connection  # noqa: E402  (models can be imported only after the set-up above)
+
+from orders.models import Order  # noqa: E402
+from orders.refusals import Refusal  # noqa: E402
+from orders.states import Status  # noqa: E402
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user  # noqa: E402
+from realtime import outbox  # noqa: E402
+from realtime.tests.client import token_for  # noqa: E402
+
+ORDERS = 6
+PAUSE_SECONDS = 0.04
+
+
+def prepare(readers: int) -> dict[str, Any]:
+    """Accounts, tokens and orders; the first half of the orders is for `write`, the rest for callers of REST."""
+    driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
+    orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(ORDERS)]
+    return {
+        "offices": [token_for(make_office()) for _ in range(readers)],
+        "driver": token_for(driver.user),
+        "customer": token_for(customer.user),
+        "link": orders[0].tracking_token,
+        "orders": [order.pk for order in orders[ORDERS // 2 :]],
+    }
+
+
+def move(order: Order) -> None:
+    order.transition_to(Status.ASSIGNED if order.status == Status.DELIVERING else Status.DELIVERING)
+
+
+def write() -> None:
+    """Until it is killed. While the database is away it tries again."""
+    for order in cycle(orders()):
+        try:
+            move(order)
+        except (DatabaseError, Refusal):  # the database is away, or `die` was faster
+            connection.close()
+        time.sleep(PAUSE_SECONDS)
+
+
+def orders() -> list[Order]:
+    return list(Order.objects.order_by("pk")[: ORDERS // 2])
+
+
+def die() -> None:
+    """Commits one change, and is killed before it can ring."""
+    vars(outbox)["ring"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    move(orders()[0])
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["prepare", readers]:
+            print(json.dumps(prepare(int(readers))))
+        case ["write"]:
+            write()
+        case ["die"]:
+            die()

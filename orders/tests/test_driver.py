@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from orders.models import DriverLocation
+from orders.models.driver import DriverLocationQuerySet
+from orders.tests.factories import make_driver
+from orders.tests.threads import in_thread
+
+NOW = timezone.now()
+
+
+def location(driver: int, seconds: int, **fields: Any) -> DriverLocation:
+    at = NOW + timedelta(seconds=seconds)
+    return DriverLocation(driver_id=driver, **{"latitude": 25, "longitude": 121, "recorded_at": at} | fields)
+
+
+@pytest.mark.django_db
+def test_a_newer_position_takes_the_place_of_the_one_before() -> None:
+    driver = make_driver().pk
+    first, second = location(driver, 0, speed=30), location(driver, 1, latitude=24, heading=90)
+    assert DriverLocation.objects.keep(first)
+    assert DriverLocation.objects.keep(second)
+    row = DriverLocation.objects.get()
+    assert (row.latitude, row.speed, row.heading, row.recorded_at) == (24, None, 90, second.recorded_at)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_position_no_newer_than_the_row_changes_nothing(seconds: int) -> None:
+    driver = make_driver().pk
+    DriverLocation.objects.keep(location(driver, 0))
+    assert not DriverLocation.objects.keep(location(driver, seconds, latitude=24))
+    assert DriverLocation.objects.get().latitude == 25
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_write_at_once_the_newest_stays() -> None:
+    driver = make_driver().pk
+    start = threading.Barrier(8)
+
+    def write(seconds: int) -> None:
+        start.wait()
+        DriverLocation.objects.keep(location(driver, seconds, latitude=seconds))
+
+    for work in [in_thread(partial(write, seconds)) for seconds in (3, 1, 7, 5, 0, 6, 2, 4)]:
+        work.join()
+    assert DriverLocation.objects.get().latitude == 7
+
+
+@pytest.mark.django_db
+def test_who_made_the_first_row_meanwhile_does_not_win_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = make_driver().pk
+    get_or_create = DriverLocationQuerySet.get_or_create
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        location(driver, 0, latitude=24).save()
+        return get_or_create(*args, **kwargs)
+
+    monkeypatch.setattr(DriverLocationQuerySet, "get_or_create", overtaken)
+    assert DriverLocation.objects.keep(location(driver, 1))
+    assert DriverLocation.objects.get().latitude == 25
+
+
+@pytest.mark.django_db
+def test_recent_are_the_active_drivers_of_the_last_hours() -> None:
+    here, away, gone = make_driver().pk, make_driver().pk, make_driver(is_active=False).pk
+    for driver, hours in ((here, -11), (away, -13), (gone, 0)):
+        DriverLocation.objects.keep(location(driver, hours * 3600))
+    assert [row.driver_id for row in DriverLocation.objects.recent()] == [here]

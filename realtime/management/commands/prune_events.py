@@ -1,0 +1,55 @@
+"""`manage.py prune_events`: forgets old events."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from realtime import auth, log
+from realtime.models import Event
+
+# Longer than any phone is away; who was away for more than 10,000 events loads the present state anyway.
+DEFAULT = "7d"
+UNITS = {"h": "hours", "d": "days"}
+
+
+class Command(BaseCommand):
+    """Safe while servers run: a client whose cursor is older is told so, and loads the present state."""
+
+    help = _("Deletes old events of the log, and tickets that have ended.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d, which is the default")
+        )
+
+    def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
+        floor = log.move_floor(timezone.now() - older_than)
+        deleted = self.delete(floor)
+        auth.delete_ended_tickets()
+        figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
+        self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d; %(kept)d are kept.") % figures)
+
+    def delete(self, floor: int) -> int:
+        total, deleted = Event.objects.filter(seq__lte=floor).count(), 0
+        with tqdm(total=total, unit="event", file=sys.stderr, disable=None) as progress:
+            for count in log.prune(floor):
+                progress.update(count)
+                deleted += count
+        return deleted
+
+
+def age(text: str) -> timedelta:
+    """Hours or days: `12h`, `7d`; at least an hour, so that no client loses its place while it changes trains."""
+    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", text)
+    if found is None:
+        raise ArgumentTypeError(_("“%s” is no age: write 12h or 7d.") % text[:40])
+    return timedelta(**{UNITS[found[2]]: int(found[1])})

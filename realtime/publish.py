@@ -1,0 +1,141 @@
+"""Custom events: what programs and the office tell screens, by the same log as all other events (README, “Events”)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from orders.api.fields import Strict, id_field
+from orders.api.parsers import unstorable
+from orders.models import Customer, Driver, Order, Route
+from orders.refusals import Refusal
+from realtime import channels
+from realtime.events import Draft
+from realtime.outbox import announce
+
+MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
+MOST_DEPTH = 20
+MOST_NUMBER = 2**63
+CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
+LONGEST_TYPE = 64
+SEVERITIES = ("info", "success", "warning", "error")
+# Not `track`: what a customer's link shows is built from the order alone.
+ROWS: dict[str, QuerySet[Any]] = {
+    "user": User.objects.filter(is_active=True),
+    "driver": Driver.objects.all(),
+    "customer": Customer.objects.all(),
+    "route": Route.objects.all(),
+    "order": Order.objects.all(),
+}
+
+
+class Action(Strict):
+    type = serializers.CharField(max_length=64)
+    order_id = id_field(required=False)
+
+
+class Message(Strict):
+    message = serializers.CharField(max_length=2000)
+    severity = serializers.ChoiceField(SEVERITIES, default="info")
+
+
+class Notification(Message):
+    title = serializers.CharField(max_length=200)
+    action = Action(required=False)
+
+
+FORMS: dict[str, type[Strict]] = {
+    "system.message": Message,
+    "maintenance.alert": Message,
+    "notification": Notification,
+}
+
+
+def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> Draft:
+    """Tells an event to the readers of `channel` (`staff`: all staff), or to all screens of one `user` by id.
+
+    It is part of the transaction that is open and is kept in the log: who is away gets it on resuming. The types
+    `system.message` and `maintenance.alert` go to `system` unless told otherwise; `custom.*` carries any JSON object.
+    Raises Refusal.
+    """
+    if type_ not in FORMS and (len(type_) > LONGEST_TYPE or not CUSTOM.fullmatch(type_)):
+        detail = _("A type is system.message, maintenance.alert, notification, or custom. and a name of yours.")
+        raise Refusal("unknown_type", detail, attr="type")
+    target = _target(type_, channel, user)
+    _check(data)
+    said = _formed(FORMS[type_], data) if type_ in FORMS else dict(data)
+    announce(type_, f"published:{target}", {"data": said})
+    return Draft(type_, [target], said)
+
+
+def _target(type_: str, channel: str | None, user: int | None) -> str:
+    if channel and user is not None:
+        raise Refusal("two_targets", _("Name a channel or a user, not both."), attr="user")
+    if user is not None:
+        channel = f"user:{user}"
+    elif not channel:
+        if type_ not in ("system.message", "maintenance.alert"):
+            raise Refusal("required", _("Name the channel or the user it is for."), attr="channel")
+        channel = "system"
+    if not _is_there(channel):
+        attr = "channel" if user is None else "user"
+        raise Refusal("unknown_channel", _("There is no channel “%s” to publish to.") % channel, attr=attr)
+    return channel
+
+
+def _is_there(channel: str) -> bool:
+    kind, _colon, number = channel.partition(":")
+    if not channels.exists(channel) or not number:
+        return channels.exists(channel)
+    return kind in ROWS and ROWS[kind].filter(pk=int(number)).exists()
+
+
+def _check(data: Any) -> None:
+    """Raises a Refusal unless it is a JSON object that every database, server and browser can hold."""
+    if not isinstance(data, dict):
+        raise Refusal("invalid", _("The data of an event is a JSON object."), attr="data")
+    level: list[Any] = [data]
+    for _depth in range(MOST_DEPTH):
+        level = [inner for value in level for inner in _inner(value)]
+    if level:
+        raise Refusal("too_deep", _("The data is nested more than %d levels deep.") % MOST_DEPTH, attr="data")
+    if len(json.dumps(data, ensure_ascii=False).encode()) > MOST_BYTES:
+        detail = _("The data of an event is %d bytes of JSON at most; send the id of what is larger.") % MOST_BYTES
+        raise Refusal("too_large", detail, attr="data")
+
+
+def _inner(value: Any) -> list[Any]:
+    """What a value consists of. Raises a Refusal for what JSON or a database does not know."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        lawful = not unstorable(value)
+    else:
+        lawful = value is None or (isinstance(value, (int, float)) and -MOST_NUMBER < value < MOST_NUMBER)
+    if not lawful:
+        detail = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
+        raise Refusal("invalid", detail, attr="data")
+    return []
+
+
+def _formed(form: type[Strict], data: Any) -> dict[str, Any]:
+    checked = form(data=data)
+    if not checked.is_valid():
+        raise _refusal(checked.errors, "data")
+    return dict(checked.validated_data)
+
+
+def _refusal(errors: Any, attr: str) -> Refusal:
+    """The first of a form's errors, with the path to its field."""
+    name, found = next(iter(errors.items()))
+    path = attr if name == "non_field_errors" else f"{attr}.{name}"
+    return _refusal(found, path) if isinstance(found, dict) else Refusal(found[0].code, str(found[0]), attr=path)

@@ -1,0 +1,139 @@
+"""Whatever a client sends: it is answered or, where the protocol itself is broken, closed; nothing of ours breaks."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.sync.client import ClientConnection, connect
+
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_driver, make_order
+from realtime.commands import HANDLERS
+from realtime.tests.client import token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# Of every command of the contract; each gets each.
+FIELDS = (
+    "channel", "order_id", "status", "details", "at", "ref", "version", "confirmation_type", "cylinder_serial",
+    "cylinder_serials", "confirmed_at", "quantities", "amount_collected", "latitude", "longitude", "speed", "heading",
+    "accuracy", "timestamp", "locations", "token", "eta", "notes", "reason",
+)  # fmt: skip
+ODD = [
+    "order:1", "orders", "\0", "delivering", "delivered", "qr_code", "2026-11-23T09:00:00+08:00", "9" * 400, 10**400,
+    -1, 2**63, 1e308, "\U0001f525", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", [[]], {"": None}, True,
+]  # fmt: skip
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(ODD))
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+RAW = ["NaN", "[" * 30_000, '{"type":' * 5_000, '"\\ud800"', '{"type": "heartbeat", "n": Infinity}', "1" * 5_000, ""]
+WRONG: list[Any] = [[], {}, 7, None]
+# A connection says no more than this, so that no limit on the rate is met.
+A_CONNECTION = 30
+
+
+def commands(order: Order) -> st.SearchStrategy[str | bytes]:
+    known = st.one_of(VALUES, st.just(order.pk), st.just(order.order_number))
+    bodies = st.dictionaries(st.sampled_from(FIELDS), known, max_size=5)
+    types = st.sampled_from(sorted(HANDLERS)) | VALUES
+    # As Python writes it: NaN, Infinity and lone surrogates are in it.
+    said = st.builds(lambda type_, body: json.dumps(body | {"type": type_}), types, bodies)
+    return st.one_of(said, said, VALUES.map(json.dumps), st.text(), st.binary(), st.sampled_from(RAW))
+
+
+class Talker:
+    """Says one thing after another; after each the connection must still answer."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.said = url, 0
+        self.socket: ClientConnection | None = None
+        self.stack = ExitStack()
+
+    def say(self, message: str | bytes) -> None:
+        try:
+            text: str | bytes = message if isinstance(message, bytes) else message.encode().decode()
+        except UnicodeEncodeError:
+            text = json.dumps(message)
+        open_ = self.open()
+        # In pieces: a message may come as several frames (RFC 6455, 5.4).
+        open_.send([text[:3], text[3:]] if len(text) > 5 else text)
+        open_.ping().wait(5)
+        open_.send(json.dumps({"type": "the last word", "ref": f"word {self.said}"}))
+        while json.loads(open_.recv(timeout=5)).get("ref") != f"word {self.said}":
+            pass
+
+    def open(self) -> ClientConnection:
+        self.said += 1
+        if self.socket is None or self.said % A_CONNECTION == 0:
+            self.stack.close()
+            self.socket = self.stack.enter_context(connect(self.url, proxy=None, compression=None))
+            assert json.loads(self.socket.recv(timeout=5))["type"] == "connection"
+        return self.socket
+
+
+@pytest.fixture
+def url(either_site: Site) -> Iterator[str]:
+    """Of a driver's socket. In the end the server's log must be without a trace of an error."""
+    driver = make_driver()
+    make_order(Status.ASSIGNED, driver=driver)
+    yield f"{either_site.ws}/driver?token={token_for(driver.user)}"
+    said = either_site.log.read_text()
+    # uvicorn itself writes an error down for text that is no UTF-8.
+    assert not re.search(" ERROR (?!uvicorn)|File .*/(realtime|orders)/", said), said
+
+
+@pytest.mark.timeout(120)
+def test_no_message_ends_a_connection(url: str) -> None:
+    talker, order = Talker(url), Order.objects.get()
+
+    @settings(max_examples=150, deadline=None)
+    @given(commands(order))
+    def say(message: str | bytes) -> None:
+        talker.say(message)
+
+    with talker.stack:
+        for name, field in product(HANDLERS, FIELDS):
+            for value in WRONG:
+                talker.say(json.dumps({"order_id": order.pk, "cylinder_serial": "C1", "type": name, field: value}))
+        say()
+
+
+def frame(first: int, payload: bytes, *, mask: bool = True) -> bytes:
+    """One frame with these bits in its first byte (RFC 6455, 5.2); the mask is zero."""
+    length = len(payload)
+    size = struct.pack("!B", length | mask << 7) if length < 126 else struct.pack("!BQ", 127 | mask << 7, length)
+    return bytes([first]) + size + (bytes(4) if mask else b"") + payload
+
+
+BROKEN = {
+    "invalid UTF-8": (frame(0x81, b"\xff\xfe"), 1007),
+    "reserved bits": (frame(0xF1, b"{}"), 1002),
+    "an unknown opcode": (frame(0x83, b"{}"), 1002),
+    "a frame without its mask": (frame(0x81, b"{}", mask=False), 1002),
+    "a ping in pieces": (frame(0x09, b""), 1002),
+    "a piece of nothing": (frame(0x80, b"{}"), 1002),
+    "more than 64 KiB": (frame(0x81, b" " * 65_537), 1009),
+}
+
+
+def test_a_broken_frame_closes_its_own_connection_only(url: str) -> None:
+    with connect(url, proxy=None, compression=None) as other:
+        other.recv(timeout=5)
+        for what, (sent, code) in BROKEN.items():
+            with connect(url, proxy=None, compression=None) as victim:
+                victim.recv(timeout=5)
+                victim.socket.sendall(sent)
+                victim.recv_events_thread.join(5)
+                # Daphne has its own word for too much, and drops whoever breaks the protocol without one.
+                assert victim.close_code in {code, code + 3000, 1006}, what
+        other.send('{"type": "heartbeat"}')
+        assert json.loads(other.recv(timeout=5))["type"] == "heartbeat"

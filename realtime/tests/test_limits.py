@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+
+from luckygas.testing.site import Site, running
+from orders.tests.factories import make_office, make_order, make_user
+from realtime import limits
+from realtime.audience import Audience
+from realtime.channels import Identity
+from realtime.connection import Connection
+from realtime.limits import Allowance
+from realtime.tests.client import Client, open_client, token_for
+
+MOST_BYTES = 64 * 1024
+
+
+def join(audience: Audience, identity: Identity) -> Connection:
+    connection = Connection(identity, "ws")
+    audience.join(connection, [])
+    return connection
+
+
+def codes(connections: list[Connection]) -> list[int | None]:
+    return [connection.closing.result() if connection.closing.done() else None for connection in connections]
+
+
+async def test_with_one_too_many_the_oldest_is_closed(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
+    audience = Audience()
+    mine = [join(audience, Identity(1)) for _ in range(2)]
+    other = join(audience, Identity(2))
+    assert codes([*mine, other]) == [None, None, None]
+    mine += [join(audience, Identity(1)) for _ in range(2)]
+    assert codes([*mine, other]) == [4409, 4409, None, None, None]
+
+
+async def test_who_leaves_or_is_being_closed_makes_room(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
+    audience = Audience()
+    stays, leaves = [join(audience, Identity(1)) for _ in range(2)]
+    audience.leave(leaves)
+    closes = join(audience, Identity(1))
+    closes.close(4401)
+    assert codes([stays, join(audience, Identity(1))]) == [None, None]
+
+
+async def test_the_holders_of_one_link_are_counted_together(settings: Any) -> None:
+    settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
+    audience = Audience()
+    holders = [join(audience, Identity(tracked_order_id=7)) for _ in range(limits.PER_LINK)]
+    other = join(audience, Identity(tracked_order_id=8))
+    assert set(codes([*holders, other])) == {None}
+    join(audience, Identity(tracked_order_id=7))
+    assert codes(holders)[:2] == [4409, None]
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+async def test_a_sixth_window_closes_the_first_at_once(either_site: Site) -> None:
+    office, order = await make(make_office)(), await make(make_order)()
+    url = f"{either_site.ws}/office?token={await make(token_for)(office)}"
+    async with AsyncExitStack() as stack:
+        windows = [await stack.enter_async_context(open_client(url)) for _ in range(6)]
+        assert await windows[0].closed() == 4409
+        await make(order.transition_to)("confirmed")
+        for window in windows[1:]:
+            assert (await window.orders(1))[0]["data"]["status"] == "confirmed"
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+async def test_across_servers_the_oldest_is_closed_within_five_seconds(transactional_db: None) -> None:
+    with running("uvicorn") as first, running("daphne") as second:
+        jwt = await make(token_for)(await make(make_user)())
+        async with AsyncExitStack() as stack:
+            windows = [
+                await stack.enter_async_context(open_client(f"{site.ws}?token={jwt}"))
+                for site in (first, first, second, second, second, second)
+            ]
+            started = asyncio.get_running_loop().time()
+            assert await windows[0].closed() == 4409
+            assert asyncio.get_running_loop().time() - started < 5.5
+            for window in windows[1:]:
+                assert (await window.ask(type="heartbeat"))["type"] == "heartbeat"
+
+
+def taken(allowance: Allowance, times: int) -> int:
+    return sum(allowance.take() for _ in range(times))
+
+
+def test_an_allowance_is_a_burst_and_then_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+    allowance = Allowance(per_second=20, burst=40)
+    assert taken(allowance, 100) == 40
+    now[0] += 0.5
+    assert taken(allowance, 100) == 10
+    now[0] += 3600
+    assert taken(allowance, 100) == 40
+
+
+def test_refusals_use_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+    allowance = Allowance(per_second=1, burst=1)
+    taken(allowance, 1000)
+    now[0] += 1
+    assert taken(allowance, 1000) == 1
+
+
+@pytest.fixture(params=["daphne", "uvicorn"])
+def impatient_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
+    with running(request.param, WEBSOCKET_SILENCE_SECONDS="1.5") as site:
+        yield site
+
+
+async def address(site: Site) -> str:
+    return f"{site.ws}?token={await make(token_for)(await make(make_user)())}"
+
+
+async def flood(client: Client, times: int) -> list[dict[str, Any]]:
+    for number in range(times):
+        await client.send(type="subscribe", channel="system", ref=str(number))
+    return await client.events(times)
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+async def test_messages_beyond_the_burst_are_refused_and_who_goes_on_is_closed(either_site: Site) -> None:
+    url = await address(either_site)
+    async with open_client(url) as client, open_client(url) as other:
+        answers = await flood(client, 80)
+        kinds = Counter(answer.get("code", answer["type"]) for answer in answers)
+        assert set(kinds) == {"subscribed", "rate_limited"}
+        assert 40 <= kinds["subscribed"] < 60
+        refused = [answer["ref"] for answer in answers if answer["type"] == "error"]
+        assert refused == sorted(set(refused), key=int)
+        await asyncio.sleep(0.5)
+        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+        for _ in range(300):
+            await client.send(type="heartbeat")
+        assert await client.closed() == limits.TOO_FAST
+        assert (await other.ask(type="heartbeat"))["type"] == "heartbeat"
+    async with open_client(url) as again:
+        assert again.welcome["status"] == "connected"
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+async def test_who_says_nothing_is_closed_and_who_says_anything_stays(impatient_site: Site) -> None:
+    url = await address(impatient_site)
+    async with open_client(url) as silent, open_client(url) as speaking:
+        for _ in range(4):
+            await asyncio.sleep(0.5)
+            assert (await speaking.ask(type="nonsense"))["code"] == "unknown_type"
+        assert await silent.closed() == limits.SILENT
+        assert (await speaking.ask(type="heartbeat"))["type"] == "heartbeat"
+
+
+def padded(size: int) -> str:
+    """A message of so many bytes."""
+    empty = json.dumps({"type": "x", "ref": "r", "pad": ""})
+    return json.dumps({"type": "x", "ref": "r", "pad": "p" * (size - len(empty))})
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+async def test_a_message_of_64_kib_is_read_and_a_longer_one_closes_with_its_reason(either_site: Site) -> None:
+    url = await address(either_site)
+    text = padded(MOST_BYTES)
+    async with open_client(url) as client:
+        for message in (text, [text[:100], text[100:]]):
+            await client.socket.send(message)
+            answer = await client.receive()
+            assert (answer["code"], answer["ref"]) == ("unknown_type", "r")
+    longer: list[Any] = [text + " ", (text + " ").encode(), [text, " "], "瓦" * (MOST_BYTES // 3 + 1)]
+    for message in [*longer, *([text * 100] if either_site.server == "uvicorn" else [])]:
+        async with open_client(url) as client:
+            await client.socket.send(message)
+            assert await client.closed() == (1009 if either_site.server == "uvicorn" else 4009)

@@ -1,0 +1,251 @@
+"""Rights that end while sockets are open, in the hub of this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from asgiref.sync import sync_to_async as make
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from orders import accounts
+from orders.models import Customer, Driver
+from orders.refusals import Refusal
+from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from realtime import auth, log, rights
+from realtime import hub as module
+from realtime.channels import Identity
+from realtime.connection import Batch
+from realtime.frames import Encoded
+from realtime.hub import Hub
+from realtime.models import Outbox
+from realtime.tests.client import token_for
+from realtime.tests.test_hub import Reader, change, hub, join, missed, until
+
+__all__ = ["hub"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def deactivate(row: Any) -> None:
+    row.is_active = False
+    row.save()
+
+
+def new_password(user: User) -> None:
+    user.set_password("another")
+    user.save(update_fields=["password"])
+
+
+def lose_staff(user: User) -> None:
+    user.is_staff = False
+    user.save()
+
+
+def remove(user: User) -> None:
+    user.delete()
+
+
+def give_away(driver: Driver) -> None:
+    driver.user = make_user()
+    driver.save()
+
+
+def close_account(customer: Customer) -> None:
+    accounts.close_for(customer)
+
+
+def start_to_drive(user: User) -> None:
+    make_driver(user=user)
+
+
+def open_account(user: User) -> None:
+    make_customer(user=user)
+
+
+def customer_with_account() -> Customer:
+    return make_customer(user=make_user())
+
+
+ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
+    (make_office, deactivate), (make_office, new_password), (make_office, lose_staff), (make_office, remove),
+    (make_driver, deactivate), (make_driver, give_away), (make_user, start_to_drive),
+    (customer_with_account, deactivate), (customer_with_account, close_account), (make_user, open_account),
+]  # fmt: skip
+
+
+async def reader_of(user: User, hub: Hub) -> Reader:
+    """A socket of the user, opened with a token."""
+    return join(hub, Reader("system", identity=auth.of_token(await make(token_for)(user))))
+
+
+@pytest.mark.parametrize(("made", "end"), ENDS)
+async def test_a_change_of_the_account_closes_its_sockets_and_no_others(
+    hub: Hub, made: Callable[[], Any], end: Callable[[Any], None]
+) -> None:
+    row = await make(made)()
+    user = row if isinstance(row, User) else row.user
+    readers, other = [await reader_of(user, hub) for _ in range(2)], await reader_of(await make(make_office)(), hub)
+    await make(end)(row)
+    async with asyncio.timeout(module.TIMER_SECONDS + 2):
+        assert {await reader.closing for reader in readers} == {4401}
+    assert not other.closing.done()
+
+
+def unnoticed() -> list[Callable[[Any], None]]:
+    def sign_in(user: User) -> None:
+        Client().force_login(user)
+
+    def rename(user: User) -> None:
+        user.first_name = "新"
+        user.save()
+
+    def new_plate(user: User) -> None:
+        user.driver.vehicle_plate = "ABC-123"
+        user.driver.save()
+
+    return [sign_in, rename, new_plate]
+
+
+@pytest.mark.parametrize("change_of_no_matter", unnoticed())
+async def test_a_change_that_takes_no_right_closes_nothing(
+    hub: Hub, change_of_no_matter: Callable[[Any], None]
+) -> None:
+    driver = await make(make_driver)()
+    reader, other = await reader_of(driver.user, hub), join(hub, Reader("customers"))
+    await make(change_of_no_matter)(driver.user)
+    await change(7)
+    async with asyncio.timeout(5):
+        while not other.frames:
+            await asyncio.sleep(0.01)
+    assert not reader.closing.done()
+
+
+def test_a_sign_in_writes_nothing() -> None:
+    Client().force_login(make_office())
+    assert not Outbox.objects.exists()
+
+
+class Socket(Reader):
+    """Writes nothing once it is to be closed, as the real ones."""
+
+    def deliver(self, batch: Batch) -> None:
+        if not self.closing.done():
+            super().deliver(batch)
+
+
+async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(transactional_db: None) -> None:
+    user = await make(make_office)()
+    reader = Socket(identity=await make(Identity.of)(user))
+
+    def three_in_one_round() -> list[Encoded]:
+        make_customer(name="前")
+        lose_staff(user)
+        make_customer(name="後")
+        log.number()
+        return [Encoded.of(event) for event in log.read(0, 10)]
+
+    alone = Hub()  # nobody rings for it
+    alone.audience.join(reader, ["customers"])
+    alone._deliver(await make(three_in_one_round)())
+    await alone.stop()
+    assert await reader.closing == 4401
+    assert [frame["data"]["name"] for frame in reader.frames] == ["前"]
+
+
+async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None:
+    user = await make(make_office)()
+    older = auth.of_token(await make(token_for)(user))
+    await make(lose_staff)(user)
+    await until(hub, 1)
+    newer = auth.of_token(await make(token_for)(user))
+    with pytest.raises(Refusal) as caught:
+        hub.audience.ends.check(older)
+    assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
+    hub.audience.ends.check(newer)
+    # Who was on the way in meanwhile, and whoever asks for what was missed.
+    assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
+    await change(7)
+    await until(hub, 2)
+    assert await missed(hub, 0, "customers", identity=older) == []
+    assert await missed(hub, 0, "customers", identity=newer) == [2]
+
+
+async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) -> None:
+    user = await make(make_office)()
+    older = auth.of_token(await make(token_for)(user))
+    await make(lose_staff)(user)
+    later = await Hub.current()
+    assert later.audience.ends.concern(older)
+    await later.stop()
+
+
+async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
+    user = await make(make_office)()
+    token = auth.of_token(await make(token_for)(user))
+
+    def away_and_back() -> None:
+        deactivate(user)
+        log.number()
+        user.is_active = True
+        user.save()
+
+    await make(away_and_back)()
+    await until(hub, 2)
+    hub.audience.ends.check(token)
+
+
+async def test_what_no_signal_told_is_noticed_within_a_minute(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.05)
+    hub = await Hub.current()
+    users = [await make(make_office)() for _ in range(3)]
+    first, second, third = [await reader_of(user, hub) for user in users]
+    link = join(hub, Reader("track:1", identity=Identity(tracked_order_id=1)))
+
+    def past_all_signals() -> None:
+        User.objects.filter(pk=users[0].pk).update(is_active=False)
+        User.objects.filter(pk=users[1].pk).update(is_staff=False)
+
+    await make(past_all_signals)()
+    async with asyncio.timeout(5):
+        assert (await first.closing, await second.closing) == (4401, 4401)
+    await asyncio.sleep(0.2)
+    await hub.stop()
+    assert not third.closing.done()
+    assert not link.closing.done()
+
+
+def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
+    user, ends = make_office(), rights.Ends()
+    lose_staff(user)
+    log.number()
+    (end,) = rights.recent()
+    ends.hear(end)
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        assert rights.recent() == [end]
+    with time_machine.travel(timezone.now() + timedelta(minutes=31)):
+        assert rights.recent() == []
+        lose_staff(make_office())
+        log.number()
+        ends.hear(rights.recent()[-1])
+    assert list(ends._ends) == [rights.recent()[-1].data["whose"]]
+
+
+def test_the_log_names_neither_session_nor_password() -> None:
+    user, browser = make_office(), Client()
+    browser.force_login(user)
+    key = browser.cookies["sessionid"].value
+    browser.logout()
+    new_password(user)
+    log.number()
+    told = str([event.data for event in log.read(0, 10)])
+    assert rights.session_name(key) in told
+    assert key not in told
+    assert user.password not in told

@@ -1,0 +1,218 @@
+"""Whatever happened, and whenever a screen connected: what it keeps by events is what it would load afresh."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orders import services
+from orders.lines import Line
+from orders.models import Actor, Order
+from orders.refusals import Refusal
+from orders.states import Status
+from orders.tests.api.client import Api
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_product,
+    make_route,
+    make_user,
+)
+from realtime import log
+from realtime.channels import Identity
+from realtime.frames import Encoded
+from realtime.tests.screens import LinkScreen, Screen, make, make_hub
+
+pytestmark = pytest.mark.django_db
+MOST_STEPS = 14
+
+
+class Depot:
+    """Two of each; the numbers of a step choose among them."""
+
+    def __init__(self) -> None:
+        self.office = make_office()
+        self.actor = Actor(self.office)
+        self.drivers = [make_driver() for _ in range(2)]
+        self.customers = [make_customer(user=make_user(), sms_opt_out=True) for _ in range(2)]
+        self.products = [make_product() for _ in range(2)]
+        self.routes = [make_route(driver=self.drivers[0]), make_route()]
+        self.linked = make_order(Status.CONFIRMED, customer=self.customers[0], scheduled_date=timezone.localdate())
+        self.renamed = False
+
+    def order(self, number: int) -> Order:
+        orders = list(Order.objects.order_by("-pk")[:3])
+        return orders[number % len(orders)]
+
+    def change(self, number: int, **changes: Any) -> None:
+        order = self.order(number)
+        order.lock()
+        services.change(order, changes, self.actor)
+
+
+def move(to: Status) -> Callable[[Depot, int, int], None]:
+    def action(depot: Depot, a: int, b: int) -> None:
+        depot.order(a).transition_to(to, by=depot.office, reason="測試")
+
+    return action
+
+
+def place(depot: Depot, a: int, b: int) -> None:
+    lines = [Line(depot.products[a % 2].pk, 1 + b)]
+    services.place(lines, depot.actor, customer=depot.customers[b % 2], scheduled_date=timezone.localdate())
+
+
+def assign(depot: Depot, a: int, b: int) -> None:
+    depot.order(a).assign(depot.drivers[b % 2], by=depot.office)
+
+
+def unassign(depot: Depot, a: int, b: int) -> None:
+    depot.order(a).assign(None, by=depot.office)
+
+
+def reschedule(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, scheduled_date=timezone.localdate() + timedelta(days=b), time_slot="evening")
+
+
+def expect(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, eta=timezone.now() + timedelta(hours=b))
+
+
+def hand_over(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, customer=depot.customers[b % 2])
+
+
+def put_on_route(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, route=[*depot.routes, None][b % 3])
+
+
+def take_from_driver(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, driver=[*depot.drivers, None][b % 3], priority=["urgent", "normal"][b % 2])
+
+
+def order_other_items(depot: Depot, a: int, b: int) -> None:
+    depot.change(a, items=[Line(product.pk, 1 + b) for product in depot.products[: 1 + b % 2]])
+
+
+def drive_route(depot: Depot, a: int, b: int) -> None:
+    services.assign_route(depot.routes[a % 2].pk, depot.drivers[b % 2], depot.actor)
+
+
+def change_many(depot: Depot, a: int, b: int) -> None:
+    changes: list[dict[str, Any]] = [
+        {"priority": "urgent"}, {"status": Status.CONFIRMED}, {"route": depot.routes[b % 2]},
+        {"driver": depot.drivers[b % 2]},
+    ]  # fmt: skip
+    services.bulk_update([order.pk for order in Order.objects.all()], changes[a % 4], depot.actor)
+
+
+def rename(depot: Depot, a: int, b: int) -> None:
+    depot.renamed = True
+    named: Any = [*depot.customers, *depot.products][a % 4]
+    named.refresh_from_db()
+    named.name = f"新名{b}"
+    named.save()
+
+
+def count_stock(depot: Depot, a: int, b: int) -> None:
+    depot.products[a % 2].add_stock(depot.products[a % 2].pk, b - 2)
+
+
+MOVES = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED, Status.FAILED, Status.CANCELLED)
+ACTIONS = [
+    *map(move, MOVES), place, assign, unassign, reschedule, expect, hand_over, put_on_route, take_from_driver,
+    order_other_items, drive_route, change_many, rename, count_stock,
+]  # fmt: skip
+NUMBERS = st.integers(0, 3)
+STEP = st.tuples(st.sampled_from(ACTIONS), NUMBERS, NUMBERS, st.booleans())
+# When each screen loads its state, and how many steps later its socket is open.
+MOMENTS = st.lists(st.tuples(st.integers(0, MOST_STEPS), st.integers(0, 3)), min_size=6, max_size=6)
+
+
+class Play:
+    """A hub without a clock: it reads the log when a step says so."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.depot = depot = Depot()
+        log.number()
+        self.hub = self.runner.run(make_hub(log.head()))
+        people: list[tuple[Any, str]] = [
+            (depot.office, "office"),
+            *((driver.user, "driver") for driver in depot.drivers),
+        ]
+        people += [(customer.user, "ws") for customer in depot.customers]
+        arguments: list[tuple[Any, ...]] = [(Screen, Api(who), Identity.of(who), at) for who, at in people]
+        self.screens = [self.runner.run(make(*each)) for each in [*arguments, (LinkScreen, depot.linked)]]
+
+    def act(self, action: Callable[[Depot, int, int], None], a: int, b: int) -> None:
+        try:
+            with transaction.atomic():
+                action(self.depot, a, b)
+        except Refusal:  # not possible just now: that is an action too
+            self.depot.renamed |= action is rename
+
+    def read(self) -> None:
+        log.number()
+        self.hub._deliver([Encoded.of(event) for event in log.read(self.hub.cursor, 1000)])
+
+    def connect(self, screen: Screen) -> None:
+        if screen.since > self.hub.cursor:
+            self.read()  # the hub waits until it is as far as the client
+        if isinstance(screen, LinkScreen) and not screen.fresh()[0]["orders"]:
+            screen.close(4401)  # the link has ended meanwhile: it is refused
+        else:
+            self.runner.run(screen.connect(self.hub))
+
+    def seen(self, kept: dict[str, dict[int, Any]], screen: Screen) -> dict[str, Any]:
+        """A name is the one of the order's last change; the office and the customer hear of a customer's new one."""
+        if not self.depot.renamed or isinstance(screen, LinkScreen):
+            return dict(kept)
+        deaf = {"customer_name": None} if screen.endpoint == "driver" else {}
+        orders = {
+            pk: order | {"products": [item["quantity"] for item in order["products"]]} | deaf
+            for pk, order in kept["orders"].items()
+        }
+        return kept | {"orders": orders}
+
+
+@pytest.mark.timeout(180)
+@settings(max_examples=20, deadline=None)
+@given(st.lists(STEP, min_size=4, max_size=MOST_STEPS), MOMENTS)
+def test_a_screen_that_follows_shows_what_a_fresh_one_shows(steps: list[Any], moments: list[tuple[int, int]]) -> None:
+    with transaction.atomic():
+        play = Play()
+        with play.runner:
+            walk(play, steps, moments)
+        transaction.set_rollback(True)
+
+
+def walk(play: Play, steps: list[Any], moments: list[tuple[int, int]]) -> None:
+    for place_, (action, a, b, reads) in enumerate(steps):
+        arrive(play, moments, place_)
+        play.act(action, a, b)
+        if reads:
+            play.read()
+    for later in range(len(steps), MOST_STEPS + 4):
+        arrive(play, moments, later)
+    play.read()
+    for screen in play.screens:
+        assert play.seen(screen.kept, screen) == play.seen(screen.fresh()[0], screen), screen.endpoint
+
+
+def arrive(play: Play, moments: list[tuple[int, int]], now: int) -> None:
+    for screen, (loads, later) in zip(play.screens, moments, strict=True):
+        if now == loads:
+            screen.load()
+        if now == loads + later:
+            play.connect(screen)

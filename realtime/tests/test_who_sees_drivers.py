@@ -1,0 +1,234 @@
+"""Real clients on real servers: where drivers are and whether they are online, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from asgiref.sync import sync_to_async as make
+from django.utils import timezone
+
+from luckygas.testing.site import Site, running
+from orders.models import Driver, Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from realtime.models import WebSocketConnection
+from realtime.presence import DEAD
+from realtime.tests.client import Client, open_client, token_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
+
+HERE = {"latitude": 25.0330, "longitude": 121.5654, "speed": 30, "heading": 45, "accuracy": 10}
+
+
+async def token(user: Any) -> str:
+    return await make(token_for)(user)
+
+
+async def next_second() -> None:
+    """A driver's positions are taken once a second."""
+    await asyncio.sleep(1.05)
+
+
+async def location(client: Client) -> dict[str, Any]:
+    """The next position, whatever else comes between."""
+    while (frame := await client.receive())["type"] != "driver.location":
+        pass
+    return frame
+
+
+async def locations(client: Client) -> list[dict[str, Any]]:
+    """The positions up to now."""
+    return [frame for frame in await client.everything() if frame["type"] == "driver.location"]
+
+
+@dataclass
+class Scene:
+    """A driver on the way to one order with another behind it, and everybody who might look."""
+
+    driver: Driver
+    order: Order
+    later: Order
+    clients: dict[str, Client]
+
+    async def seen(self, **fields: Any) -> set[str]:
+        """Who is told of one position of the driver."""
+        await self.clients["driver"].send(type="location_update", **(HERE | fields))
+        await location(self.clients["office"])
+        await asyncio.sleep(0.2)
+        return {"office"} | {name for name, client in self.clients.items() if await locations(client)}
+
+
+@asynccontextmanager
+async def a_scene(site: Site) -> AsyncIterator[Scene]:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    customer = await make(make_customer)(user=await make(make_user)())
+    order = await make(make_order)(Status.ARRIVING, driver=driver, customer=customer, stop_sequence=1)
+    later = await make(make_order)(Status.DELIVERING, driver=driver, stop_sequence=2)
+    office = await token(await make(make_office)())
+    paths = {
+        "office": f"/office?token={office}",
+        "driver": f"/driver?token={await token(driver.user)}",
+        "office, this driver": f"?token={office}&channels=driver:{driver.pk}",
+        "office, another driver": f"?token={office}&channels=driver:{other.pk},orders,routes,order:{order.pk}",
+        "another driver": f"/driver?token={await token(other.user)}",
+        "customer": f"?token={await token(customer.user)}&channels=order:{order.pk}",
+        "link": f"/track/{order.tracking_token}",
+        "link of the later stop": f"/track/{later.tracking_token}",
+    }
+    async with AsyncExitStack() as stack:
+        clients = {name: await stack.enter_async_context(open_client(site.ws + path)) for name, path in paths.items()}
+        yield Scene(driver, order, later, clients)
+
+
+async def test_who_is_told_where_a_driver_is_from_stop_to_stop(either_site: Site) -> None:
+    always = {"office", "driver", "office, this driver"}
+    async with a_scene(either_site) as scene:
+        assert await scene.seen() == always | {"link"}
+        await next_second()
+        await make(scene.order.transition_to)(Status.DELIVERING, reason="測試")
+        assert await scene.seen() == always | {"link"}  # turned away from the door, and still the first stop
+        await next_second()
+        await make(scene.order.transition_to)(Status.ASSIGNED)
+        assert await scene.seen() == always | {"link of the later stop"}
+        await next_second()
+        await make(scene.later.transition_to)(Status.ARRIVING)
+        await make(scene.later.transition_to)(Status.DELIVERED)
+        assert await scene.seen() == always
+
+
+async def test_a_position_says_to_each_what_concerns_them(either_site: Site) -> None:
+    async with a_scene(either_site) as scene:
+        await scene.clients["driver"].send(type="location_update", timestamp="2026-11-22T00:00:00Z", locations=[
+            HERE | {"latitude": 24}, HERE,
+        ])  # fmt: skip
+        office, link = await location(scene.clients["office"]), await location(scene.clients["link"])
+        late = {}
+        for name, path in (
+            ("office", f"/office?token={await token(await make(make_office)())}"),
+            ("link", f"/track/{scene.order.tracking_token}"),
+        ):
+            async with open_client(either_site.ws + path) as client:
+                late[name] = await location(client)
+        answer = await scene.clients["office"].ask(type="subscribe", channel=f"driver:{scene.driver.pk}")
+    assert "id" not in office
+    assert office["channel"] == "drivers"
+    place = {name: HERE[name] for name in ("latitude", "longitude", "speed", "heading")}
+    assert office["data"] == place | {"driver_id": scene.driver.pk, "timestamp": office["data"]["timestamp"]}
+    assert link["channel"] == f"track:{scene.order.pk}"
+    assert link["data"] == place | {"timestamp": office["data"]["timestamp"]}
+    assert [late[name]["data"] for name in ("office", "link")] == [office["data"], link["data"]]
+    assert answer["type"] == "subscribed"
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"latitude": 91}, "invalid_message"),
+    ({"longitude": "121"}, "invalid_message"),
+    ({"latitude": True}, "invalid_message"),
+    ({"speed": -1}, "invalid_message"),
+    ({"timestamp": "soon"}, "invalid_message"),
+    ({"timestamp": "2099-01-01T00:00:00Z"}, "invalid_time"),
+    ({"locations": []}, "invalid_message"),
+    ({"locations": [HERE] * 101}, "invalid_message"),
+]
+
+
+async def test_a_bad_position_is_answered_and_nothing_is_told(either_site: Site) -> None:
+    async with a_scene(either_site) as scene:
+        driver, office = scene.clients["driver"], scene.clients["office"]
+        for fields, code in BAD:
+            answer = await driver.ask(type="location_update", **(HERE | fields))
+            assert (answer["type"], answer["code"]) == ("error", code), fields
+        await driver.socket.send(json.dumps({"type": "location_update", **HERE}).replace("25.033", "1e999"))
+        assert (await driver.receive())["code"] == "invalid_message"
+        answer = await office.answer("error", type="location_update", **HERE)
+        assert answer["code"] == "forbidden"
+        answer = await scene.clients["link"].answer("error", type="location_update", **HERE)
+        assert answer["code"] == "forbidden"
+        await asyncio.sleep(0.3)
+        assert await locations(office) == []
+        assert await scene.seen()  # and a good one right behind is taken
+
+
+async def test_a_second_server_tells_its_readers_once(transactional_db: None) -> None:
+    with running("uvicorn") as first, running("daphne") as second:
+        driver, jwt = await make(make_driver)(), await token(await make(make_office)())
+        order = await make(make_order)(Status.DELIVERING, driver=driver)
+        async with (
+            open_client(f"{first.ws}/driver?token={await token(driver.user)}") as phone,
+            open_client(f"{first.ws}/office?token={jwt}") as near,
+            open_client(f"{second.ws}/office?token={jwt}") as far,
+            open_client(f"{second.ws}/track/{order.tracking_token}") as link,
+        ):
+            await phone.send(type="location_update", **HERE)
+            told = [await location(client) for client in (near, far, link)]
+            await asyncio.sleep(0.3)
+            again = [await locations(client) for client in (near, far, link)]
+    assert again == [[], [], []]
+    assert told[0]["data"] == told[1]["data"]
+    assert "driver_id" not in told[2]["data"]
+
+
+async def until_told(client: Client, type_: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                frame = await client.receive()
+            except TimeoutError:
+                continue
+            if frame["type"] == type_:
+                return frame
+
+
+def online(site: Site, jwt: str) -> dict[int, bool]:
+    answer = requests.get(
+        f"{site.url}/api/v1/drivers/locations/", headers={"Authorization": f"Bearer {jwt}"}, timeout=10
+    )
+    return {row["driver"]: row["online"] for row in answer.json()["results"]}
+
+
+async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_last_socket(
+    transactional_db: None,
+) -> None:
+    with running("uvicorn") as first, running("daphne") as second:
+        driver, jwt = await make(make_driver)(), await token(await make(make_office)())
+        path, loop = f"/driver?token={await token(driver.user)}", asyncio.get_running_loop()
+        async with open_client(f"{second.ws}/office?token={jwt}") as office:
+            async with open_client(first.ws + path):
+                started = loop.time()
+                came = await until_told(office, "driver.online")
+                assert loop.time() - started < 2
+                assert await asyncio.to_thread(online, first, jwt) == {driver.pk: True}
+                async with open_client(second.ws + path):
+                    await asyncio.sleep(0.7)
+            async with open_client(second.ws + path):  # back before anybody was told
+                await asyncio.sleep(5.5)
+                assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
+            started = loop.time()
+            went = await until_told(office, "driver.offline")
+            assert 4 < loop.time() - started < 11
+            assert await asyncio.to_thread(online, second, jwt) == {driver.pk: False}
+            assert office.welcome["last_event_id"] < came["id"] < went["id"]
+            assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
+    assert came["data"] == went["data"] == {"driver_id": driver.pk}
+
+
+async def test_drivers_of_a_server_that_was_killed_are_called_offline_by_the_next(transactional_db: None) -> None:
+    driver, jwt = await make(make_driver)(), await token(await make(make_office)())
+    with running("uvicorn") as site:
+        async with open_client(f"{site.ws}/driver?token={await token(driver.user)}"):
+            async with open_client(f"{site.ws}/office?token={jwt}") as office:
+                await until_told(office, "driver.online")
+            site.kill()
+        old = timezone.now() - DEAD
+        await make(WebSocketConnection.objects.update)(last_ping=old)
+        await asyncio.to_thread(site.start)
+        async with open_client(f"{site.ws}/office?token={jwt}") as office:
+            assert (await until_told(office, "driver.offline"))["data"] == {"driver_id": driver.pk}
+        assert await make(WebSocketConnection.objects.filter(last_ping__lte=old).count)() == 0

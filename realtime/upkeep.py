@@ -1,0 +1,61 @@
+"""What a hub does every so often, whatever happens in the log: one timer each for all its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from realtime import rights, statistics
+from realtime.audience import Audience
+from realtime.limits import SILENT
+
+logger = logging.getLogger(__name__)
+
+# How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
+RIGHTS_SECONDS = 45.0
+STATISTICS_SECONDS = 5.0
+# How often, within the silence that is allowed, it is looked who keeps it.
+SILENCE_LOOKS = 15
+
+
+class Upkeep:
+    """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
+
+    def __init__(self, audience: Audience, counted: statistics.Statistics, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._audience, self._counted, self._ask = audience, counted, ask
+
+    async def run(self) -> None:
+        await asyncio.gather(
+            _every(RIGHTS_SECONDS, self._check_rights),
+            _every(STATISTICS_SECONDS, self._write_statistics),
+            _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
+        )
+
+    async def _check_rights(self) -> None:
+        readers = tuple(self._audience.readers)
+        users = {reader.identity.user_id for reader in readers} - {None}
+        self._audience.close_changed(readers, await self._ask(rights.present, users))
+
+    async def _write_statistics(self) -> None:
+        await self._ask(statistics.write, self._counted.figures(), timezone.now())
+
+    async def _close_silent(self) -> None:
+        since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS
+        for reader in self._audience.readers:
+            if reader.heard_at < since:
+                reader.close(SILENT)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:  # usually a database that is away
+            logger.exception("The hub's upkeep (%s) failed and is tried again.", work.__name__)
+        await asyncio.sleep(seconds)
