@@ -1,0 +1,49 @@
+"""`manage.py sms_sandbox`: an SMS provider on this machine, for trying out and for tests."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from notifications.sandbox.receipts import is_loopback
+from notifications.sandbox.server import Sandbox
+
+PORT = 8025
+
+
+class Command(BaseCommand):
+    help = _("Runs an SMS provider on this machine that shows what the telephones get. Nothing leaves the machine.")
+    # It has no database.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=PORT, help=_("8025 unless told; 0: any that is free"))
+        parser.add_argument(
+            "--callback", type=callback, action="append", default=[], metavar="GATEWAY=URL",
+            help=_("where receipts of a gateway go, of messages that do not say so themselves"),
+        )  # fmt: skip
+
+    def handle(self, *args: Any, port: int, callback: list[tuple[str, str]], **options: Any) -> None:
+        try:
+            sandbox = Sandbox(port, callbacks=dict(callback))
+        except (OSError, OverflowError):
+            raise CommandError(_("Port %d cannot be had; name another with --port, or 0.") % port) from None
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with sandbox:
+            self.stdout.write(_("The customers' telephones: %s/ (Ctrl-C stops it)") % sandbox.url)
+            self.stdout.flush()
+            try:
+                signal.pause()
+            except KeyboardInterrupt:
+                self.stdout.write("")
+
+
+def callback(text: str) -> tuple[str, str]:
+    gateway, _equals, url = text.partition("=")
+    if gateway not in ("mitake", "every8d") or not is_loopback(url):
+        raise ArgumentTypeError(_("“%s”: write mitake=http://127.0.0.1:8000/… or every8d=…") % text[:80])
+    return gateway, url

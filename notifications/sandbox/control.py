@@ -1,0 +1,120 @@
+"""Telling the sandbox what to do, and asking what it has: JSON for programs, forms for its page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlencode
+
+from notifications.sandbox.faults import LONGEST_SECONDS, Fault, Kind, On
+from notifications.sandbox.operator import Operator
+from notifications.sandbox.receipts import Habit, Receipt
+from notifications.sandbox.telephones import Sent
+from notifications.sandbox.wire import Answer, Asked
+from notifications.states import Status
+
+JSON = "application/json"
+OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED, Status.SENT)
+MOST_TIMES = 1000
+LONGEST_REPLY = 200
+
+
+def show(asked: Asked, operator: Operator) -> Answer:
+    """`GET /control`: the messages, the oldest first, and what the sandbox is told to do."""
+    return said(
+        200, messages=[as_json(sent) for sent in operator.telephones.all()], balance=operator.telephones.balance,
+        fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.habit),
+    )  # fmt: skip
+
+
+def as_json(sent: Sent) -> dict[str, Any]:
+    return {
+        "number": sent.number, "provider": sent.provider, "phone": sent.phone, "text": sent.text,
+        "segments": sent.segments, "state": sent.state, "receipts": sent.receipts, "at": sent.at.isoformat(),
+    }  # fmt: skip
+
+
+def change(asked: Asked, operator: Operator) -> Answer:
+    """`POST /control`, as in the README."""
+    by_form = not asked.headers.get("Content-Type", "").startswith(JSON)
+    try:
+        wish = asked.form() if by_form else json.loads(asked.body)
+        if not isinstance(wish, dict):
+            raise ValueError("Send a JSON object.")
+        obey(wish, operator)
+    except (ValueError, TypeError) as error:
+        return said(400, error=str(error)[:200])
+    if by_form:
+        return Answer(b"", 303, location="/?" + urlencode({"lang": wish.get("lang", "")}))
+    return show(asked, operator)
+
+
+def obey(wish: dict[str, Any], operator: Operator) -> None:
+    """Raises ValueError for what is not understood; then nothing was changed."""
+    if "message" in wish:
+        tell(wish, operator)
+    elif "fault" in wish:
+        operator.faults.set(fault_of(wish))
+    elif "outcome" in wish:
+        operator.receipts.habit = habit_of(wish)
+    else:
+        raise ValueError("Name a fault, an outcome, or a message.")
+
+
+def tell(wish: dict[str, Any], operator: Operator) -> None:
+    """A receipt of one message, now."""
+    sent = operator.telephones.get(int(wish["message"]))
+    if sent is None:
+        raise ValueError("There is no such message.")
+    reply = str(wish.get("reply") or "")[:LONGEST_REPLY]
+    operator.receipts.tell(Receipt(sent, Status.SENT if reply else outcome_of(wish["outcome"]), reply))
+
+
+def fault_of(wish: dict[str, Any]) -> Fault | None:
+    if not wish["fault"]:
+        return None
+    times = wish.get("times") or None
+    return Fault(
+        Kind(wish["fault"]),
+        times=None if times is None else whole(times),
+        code=str(wish.get("code") or "")[:8],
+        seconds=within(wish.get("seconds") or LONGEST_SECONDS),
+        on=On(wish.get("on") or On.SEND),
+        taken=wish.get("taken", True) not in (False, "false"),
+    )
+
+
+def habit_of(wish: dict[str, Any]) -> Habit:
+    usual = Habit()
+    return Habit(
+        outcome=outcome_of(wish["outcome"]) if wish["outcome"] else None,
+        delay=within(wish.get("delay", usual.delay)),
+        times=whole(wish.get("times") or 1),
+        jumbled=wish.get("jumbled", False) in (True, "true"),
+    )
+
+
+def outcome_of(text: Any) -> Status:
+    if text not in OUTCOMES:
+        raise ValueError(f"An outcome is one of {', '.join(OUTCOMES)}.")
+    return Status(text)
+
+
+def whole(text: Any) -> int:
+    if not 1 <= (number := int(text)) <= MOST_TIMES:
+        raise ValueError(f"A number of times is 1 to {MOST_TIMES}.")
+    return number
+
+
+def within(text: Any) -> float:
+    if not 0 <= (seconds := float(text)) <= LONGEST_SECONDS:
+        raise ValueError(f"Seconds are 0 to {LONGEST_SECONDS:g}.")
+    return seconds
+
+
+def said(status: int, **body: Any) -> Answer:
+    return Answer(json.dumps(body, ensure_ascii=False).encode(), status, JSON)
+
+
+ROUTES = {("GET", "/control"): show, ("POST", "/control"): change}

@@ -1,0 +1,112 @@
+"""EVERY8D's HTTP API 2.1.5 (2021-10), as far as it is used. HTTP 200 even on error."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from notifications.sandbox.faults import On
+from notifications.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
+from notifications.sandbox.wire import Answer, Asked
+from notifications.states import Status
+
+if TYPE_CHECKING:
+    from notifications.sandbox.operator import Operator
+
+NAME = "every8d"
+ERRORS = {
+    "-1": "參數錯誤", "-2": "帳號或密碼錯誤", "-3": "門號錯誤", "-4": "逾時", "-5": "內容過長", "-6": "時間格式錯誤",
+    "-99": "主機端發生不明錯誤，請與廠商窗口聯繫",
+}  # fmt: skip
+CODES = {Status.SENT: "0", Status.DELIVERED: "100", Status.FAILED: "103", Status.EXPIRED: "107"}
+REPLY = "999"
+FILTERED_FOR = timedelta(hours=24)
+
+
+def send(asked: Asked, operator: Operator) -> Answer:
+    form = asked.form()
+    if not is_known(form, operator):
+        return refusal("-2", asked)
+    if not form.get("MSG"):
+        return refusal("-1", asked)
+    try:
+        sent, _ = operator.take(NAME, form.get("DEST", ""), form["MSG"])
+    except NoNumber:
+        return refusal("-3", asked)
+    except NoCredit:
+        return said(f"{operator.telephones.balance}.00,0,0,1,")
+    return said(f"{operator.telephones.balance}.00,1,{sent.segments},0,{sent.id}")
+
+
+def send_once(asked: Asked, operator: Operator) -> Answer:
+    """Refuses the same text to the same number for a day."""
+    form, since = asked.form(), timezone.now() - FILTERED_FOR
+    for sent in operator.telephones.all():
+        same = sent.text == form.get("MSG") and sent.phone == number_of(form.get("DEST", ""))
+        if same and sent.provider == NAME and sent.at > since:
+            return said(f"-98,{form['DEST']}")
+    return send(asked, operator)
+
+
+def status(asked: Asked, operator: Operator) -> Answer:
+    form = asked.form()
+    if not is_known(form, operator):
+        return refusal("-2", asked)
+    named = [sent for sent in operator.telephones.all() if sent.provider == NAME and sent.id == form.get("BID")]
+    return said("".join(f"{line}\r\n" for line in (len(named), *map(line_of, named))))
+
+
+def line_of(sent: Sent) -> str:
+    received = moment(sent.settled_at) if sent.settled_at else ""
+    return "\t".join(["", sent.phone, moment(sent.at), f"{sent.segments}.00", CODES[sent.state], received])
+
+
+def credit(asked: Asked, operator: Operator) -> Answer:
+    return said(f"{operator.telephones.balance}.00") if is_known(asked.form(), operator) else refusal("-2", asked)
+
+
+def refusal(code: str, asked: Asked) -> Answer:
+    code = code or "-99"
+    return said(f"{code}, {ERRORS.get(code, '錯誤')}")
+
+
+def said(text: str) -> Answer:
+    return Answer(text.encode())
+
+
+def is_known(form: dict[str, str], operator: Operator) -> bool:
+    return operator.account.is_known(form.get("UID", ""), form.get("PWD", ""))
+
+
+def number_of(text: str) -> str:
+    try:
+        return mobile(text)
+    except NoNumber:
+        return ""
+
+
+def moment(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y/%m/%d %H:%M:%S}"
+
+
+def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
+    """`reply`: what the customer wrote back, which is told as a receipt of the message."""
+    return {
+        "BatchID": sent.id, "RM": sent.phone, "RT": f"{timezone.localtime():%Y%m%d%H%M%S}",
+        "STATUS": REPLY if reply else CODES[state], "SM": reply, "MR": "", "USERID": "",
+    }  # fmt: skip
+
+
+def is_acknowledged(status: int, body: str) -> bool:
+    return status == 200
+
+
+ROUTES = {
+    f"/every8d/{path}.ashx": route
+    for path, route in {
+        "sendSMS": (On.SEND, send), "sendSMS4FilterMessage": (On.SEND, send_once),
+        "getDeliveryStatus": (On.ASK, status), "getCredit": (On.ASK, credit),
+    }.items()
+}  # fmt: skip

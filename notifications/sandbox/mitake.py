@@ -1,0 +1,101 @@
+"""Mitake's HTTP API 2.14 (2024-06), as far as it is used."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from notifications.sandbox.faults import On
+from notifications.sandbox.telephones import NoCredit, NoNumber, Sent
+from notifications.sandbox.wire import Answer, Asked
+from notifications.states import Status
+
+if TYPE_CHECKING:
+    from notifications.sandbox.operator import Operator
+
+NAME = "mitake"
+ERRORS = {
+    "*": "系統發生錯誤，請聯絡三竹資訊窗口人員", "a": "簡訊發送功能暫時停止服務", "e": "帳號、密碼錯誤",
+    "h": "帳號已被停用", "k": "無效的連線位址", "s": "帳務處理失敗", "u": "簡訊內容不得為空白", "v": "無效的手機號碼",
+    "w": "查詢筆數超過上限", "y": "參數錯誤",
+}  # fmt: skip
+FLAGS = {Status.SENT: "1", Status.DELIVERED: "4", Status.FAILED: "6", Status.EXPIRED: "8"}
+WORDS = {Status.SENT: "ENROUTE", Status.DELIVERED: "DELIVRD", Status.FAILED: "UNDELIV", Status.EXPIRED: "EXPIRED"}
+MOST_ASKED = 100
+MOST_KEY = 36
+
+
+def send(asked: Asked, operator: Operator) -> Answer:
+    encoding = "utf-8" if "CharsetURL=UTF8" in asked.query else "big5"
+    form = asked.form(encoding)
+    key, text = form.get("clientid", ""), form.get("smbody", "").replace("\x06", "\n")
+    if not is_known(form, operator):
+        return refusal("e", asked)
+    if not text or len(key) > MOST_KEY:
+        return refusal("y" if text else "u", asked)
+    try:
+        sent, repeated = operator.take(
+            NAME, form.get("dstaddr", ""), text, key=key, callback=form.get("response", "")
+        )  # fmt: skip
+    except NoNumber:
+        return refusal("v", asked)
+    except NoCredit:
+        return refusal("s", asked)
+    lines = [f"[{key or 1}]", f"msgid={name_of(sent)}", f"statuscode={FLAGS[Status.SENT]}"]
+    lines += [f"smsPoint={sent.segments}"] if form.get("smsPointFlag") == "1" else []
+    lines += ["Duplicate=Y"] if repeated else []
+    return said(*lines, f"AccountPoint={operator.telephones.balance}")
+
+
+def query(asked: Asked, operator: Operator) -> Answer:
+    """The state of messages; without any named, the balance."""
+    form = asked.form()
+    if not is_known(form, operator):
+        return refusal("e", asked)
+    wanted = [part.strip().lstrip("#") for part in form.get("msgid", "").split(",") if part.strip()]
+    if len(wanted) > MOST_ASKED:
+        return refusal("w", asked)
+    if not wanted:
+        return said(f"AccountPoint={operator.telephones.balance}")
+    known = {sent.serial: sent for sent in operator.telephones.all() if sent.provider == NAME}
+    found = [known[serial] for serial in wanted if serial in known]
+    return said(*(f"{name_of(s)}\t{FLAGS[s.state]}\t{moment(s.settled_at or s.at)}" for s in found))
+
+
+def refusal(code: str, asked: Asked) -> Answer:
+    """In Big5, as the provider says it."""
+    code = code or "*"
+    return said(f"[{asked.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}")
+
+
+def said(*lines: str) -> Answer:
+    return Answer("".join(f"{line}\r\n" for line in lines).encode("big5", "replace"), content_type="text/plain")
+
+
+def is_known(form: dict[str, str], operator: Operator) -> bool:
+    return operator.account.is_known(form.get("username", ""), form.get("password", ""))
+
+
+def name_of(sent: Sent) -> str:
+    return f"#{sent.serial}"
+
+
+def moment(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y%m%d%H%M%S}"
+
+
+def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
+    """The id without its `#`; `statuscode` says 0 whatever happened."""
+    return {
+        "msgid": sent.serial, "dstaddr": sent.local, "dlvtime": moment(sent.at), "donetime": moment(timezone.now()),
+        "statuscode": "0", "statusstr": WORDS[state], "StatusFlag": FLAGS[state],
+    }  # fmt: skip
+
+
+def is_acknowledged(status: int, body: str) -> bool:
+    return status == 200 and body.startswith("magicid=sms_gateway_rpack\nmsgid=")
+
+
+ROUTES = {"/mitake/SmSend": (On.SEND, send), "/mitake/SmQuery": (On.ASK, query)}

@@ -1,0 +1,143 @@
+"""Delivery receipts: told to the site after a while, again where they are not acknowledged."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from notifications.sandbox.telephones import Sent
+from notifications.states import Status
+
+log = logging.getLogger(__name__)
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+CALL_SECONDS = 5.0
+# EVERY8D repeats ten times; the pause doubles from one second up to half a minute.
+MOST_TRIES = 10
+LONGEST_PAUSE = 30.0
+
+
+class Provider(Protocol):
+    """How one provider tells a receipt."""
+
+    def receipt(self, sent: Sent, state: Status, reply: str) -> dict[str, str]: ...
+
+    def is_acknowledged(self, status: int, body: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What becomes of a message by itself: `outcome` (None: nothing) after `delay` seconds, told `times` times.
+
+    `jumbled`: that the carrier has it comes after the outcome.
+    """
+
+    outcome: Status | None = Status.DELIVERED
+    delay: float = 2.0
+    times: int = 1
+    jumbled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    sent: Sent
+    state: Status
+    reply: str = ""
+    tries: int = 0
+
+
+class Receipts:
+    """One thread that tells them in the order of their time."""
+
+    def __init__(self, providers: Mapping[str, Provider], callbacks: Mapping[str, str]) -> None:
+        self.habit = Habit()
+        self._providers, self._callbacks = providers, callbacks
+        self._waiting: list[tuple[float, int, Receipt]] = []
+        self._count = itertools.count()
+        self._changed = threading.Condition()
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name="receipts", daemon=True)
+        self._session = requests.Session()
+        # No proxy and no ~/.netrc: what is called is on this machine.
+        self._session.trust_env = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(CALL_SECONDS * 2)
+        self._session.close()
+
+    def expect(self, sent: Sent) -> None:
+        """What the habit says follows."""
+        habit = self.habit
+        if habit.outcome is None:
+            return
+        for _ in range(habit.times):
+            self.tell(Receipt(sent, habit.outcome), habit.delay)
+        if habit.jumbled:
+            self.tell(Receipt(sent, Status.SENT), habit.delay)
+
+    def tell(self, receipt: Receipt, delay: float = 0.0) -> None:
+        with self._changed:
+            heapq.heappush(self._waiting, (time.monotonic() + delay, next(self._count), receipt))
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while (receipt := self._next()) is not None:
+            if not self._call(receipt) and receipt.tries + 1 < MOST_TRIES:
+                self.tell(replace(receipt, tries=receipt.tries + 1), min(2.0**receipt.tries, LONGEST_PAUSE))
+
+    def _next(self) -> Receipt | None:
+        """The next whose time has come; None: it is over."""
+        with self._changed:
+            while not self._over:
+                left = self._waiting[0][0] - time.monotonic() if self._waiting else None
+                if left is not None and left <= 0:
+                    return heapq.heappop(self._waiting)[2]
+                self._changed.wait(left)
+        return None
+
+    def _call(self, receipt: Receipt) -> bool:
+        """Whether nothing is left to do. Neither URL (it holds a secret) nor number is logged."""
+        sent = receipt.sent
+        if receipt.state != Status.SENT and not receipt.reply:
+            sent.settle(receipt.state)
+        provider, url = self._providers.get(sent.provider), sent.callback or self._callbacks.get(sent.provider, "")
+        if provider is None or not url:
+            return True
+        if not is_loopback(url):
+            log.warning("Message %d: its receipt is for another machine, and is not told.", sent.number)
+            return True
+        try:
+            answer = self._session.get(
+                url, params=provider.receipt(sent, receipt.state, receipt.reply),
+                timeout=CALL_SECONDS, allow_redirects=False,
+            )  # fmt: skip
+        except requests.RequestException as error:
+            log.info("Message %d: %s, no answer to the receipt (%s).", sent.number, receipt.state, type(error).__name__)
+            return False
+        done = provider.is_acknowledged(answer.status_code, answer.text)
+        sent.receipts += done
+        log.info("Message %d: %s, told, HTTP %d.", sent.number, receipt.state, answer.status_code)
+        return done
+
+
+def is_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and parts.hostname in LOOPBACK

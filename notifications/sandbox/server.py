@@ -1,0 +1,188 @@
+"""The sandbox as an HTTP server. It listens on loopback only: it has no users, and its page shows whole numbers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from notifications.sandbox import control, page
+from notifications.sandbox.faults import LONGEST_SECONDS, Fault, Kind
+from notifications.sandbox.operator import PROVIDERS, Operator
+from notifications.sandbox.receipts import LOOPBACK
+from notifications.sandbox.telephones import Account
+from notifications.sandbox.wire import Answer, Asked
+
+log = logging.getLogger(__name__)
+BODY_BYTES = 65_536
+# How long a client may take to send a request, and to read its answer.
+CLIENT_SECONDS = 30
+HUGE_BYTES = 10_000_000
+GARBAGE = bytes(range(256)) * 4
+HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+CLOSE_AT_ONCE = struct.pack("ii", 1, 0)
+Work = Callable[[Asked, Operator], Answer]
+OWN: dict[tuple[str, str], Work] = {**page.ROUTES, **control.ROUTES}
+
+
+class Unreadable(Exception):
+    """The request's body is not to be read; the status says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    timeout = CLIENT_SECONDS
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        try:
+            if not self.is_from_here():
+                self.write(Answer(b"This answers to this machine only.\n", 403))
+            elif (found := provider_of(path)) is not None:
+                on, work = PROVIDERS[found].ROUTES[path]
+                self.provide(found, work, self.server.operator.faults.next(on))
+            elif (own := OWN.get((self.command, path))) is not None:
+                self.write(own(self.read(), self.server.operator))
+            else:
+                self.write(Answer(b"There is nothing here.\n", 404))
+        except Unreadable as error:
+            self.write(Answer(b"Send at most 64 KiB, with Content-Length.\n", error.status))
+        except ValueError:
+            self.write(Answer(b"That is no form.\n", 400))
+
+    do_POST = do_GET
+
+    def is_from_here(self) -> bool:
+        """A page of another site, in the browser of this machine, has another Host or Origin."""
+        origin = self.headers.get("Origin")
+        host = self.headers.get("Host", "")
+        return urlsplit(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
+
+    def read(self) -> Asked:
+        """The request with its body. Raises Unreadable."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal():
+            raise Unreadable(411)
+        if len(length) > 9 or int(length) > BODY_BYTES:
+            raise Unreadable(413)
+        return Asked(urlsplit(self.path).query, dict(self.headers), self.rfile.read(int(length)))
+
+    def provide(self, name: str, work: Work, fault: Fault | None) -> None:
+        """What a provider answers, or what it does instead."""
+        operator = self.server.operator
+        if fault is None:
+            self.write(work(self.read(), operator))
+            return
+        log.info("%s: %s", name, fault.kind)
+        if fault.kind == Kind.DROP_BEFORE:
+            self.drop()
+            return
+        asked = self.read()
+        if fault.kind == Kind.REFUSE:
+            self.write(PROVIDERS[name].refusal(fault.code, asked))
+            return
+        answer = work(asked, operator) if fault.taken else PROVIDERS[name].refusal("", asked)
+        self.misbehave(fault, answer)
+
+    def misbehave(self, fault: Fault, answer: Answer) -> None:
+        status = int(fault.code) if fault.code.isdecimal() and 200 <= int(fault.code) <= 599 else 200
+        if fault.kind == Kind.HTML:
+            self.write(Answer(HTML.encode(), status, "text/html"))
+        elif fault.kind == Kind.GARBAGE:
+            self.write(Answer(GARBAGE, status, "application/octet-stream"))
+        elif fault.kind == Kind.HUGE:
+            self.write(Answer(b"x" * HUGE_BYTES, status))
+        elif fault.kind == Kind.DROP_AFTER:
+            self.drop()
+        else:
+            over = self.server.operator.over.wait(min(fault.seconds, LONGEST_SECONDS))
+            if fault.kind == Kind.SLOW and not over:
+                self.write(answer)
+            else:
+                self.drop()
+
+    def drop(self) -> None:
+        """The connection ends without a word (RST)."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CLOSE_AT_ONCE)
+        self.connection.close()
+        # What the base class closes after us is no longer a connection.
+        self.wfile, self.rfile = open(os.devnull, "wb"), open(os.devnull, "rb")  # noqa: SIM115
+        self.close_connection = True
+
+    def write(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.location:
+            self.send_header("Location", answer.location)
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, *args: Any) -> None:
+        """Not the base class's lines: a query holds credentials and numbers."""
+
+
+def provider_of(path: str) -> str | None:
+    return next((name for name, module in PROVIDERS.items() if path in module.ROUTES), None)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, operator: Operator) -> None:
+        self.operator = operator
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up or sent no HTTP is no fault of the sandbox; anything else is."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("A request broke.")
+
+
+class Sandbox:
+    """A running sandbox. Port 0: any that is free. Raises OSError where the port is taken."""
+
+    def __init__(
+        self, port: int = 0, *, callbacks: Mapping[str, str] | None = None, account: Account | None = None
+    ) -> None:
+        self.operator = Operator(account or Account(), callbacks or {})
+        self._server = Server(port, self.operator)
+        self._thread = threading.Thread(target=self.serve, name="sandbox", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self) -> None:
+        """Until `stop()`."""
+        self._server.serve_forever(poll_interval=0.05)
+
+    def start(self) -> None:
+        self.operator.receipts.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.operator.stop()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()

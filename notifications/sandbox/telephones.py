@@ -1,0 +1,140 @@
+"""What the telephones got: kept in memory, the newest thousand."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from notifications import segments
+from notifications.states import Status
+from orders import phones
+
+MOST_KEPT = 1000
+# Points of a new account: a segment costs one.
+BALANCE = 1000
+
+
+class Refused(Exception):
+    """The message is not taken."""
+
+
+class NoNumber(Refused):
+    """It is for no mobile number of Taiwan."""
+
+
+class NoCredit(Refused):
+    """The account has fewer points than it costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom the sandbox knows: the key of `http`, name and password of the others."""
+
+    key: str = "sandbox-key"
+    username: str = "sandbox"
+    password: str = "sandbox-password"  # noqa: S105  (known to all, and opens nothing)
+
+    def has_key(self, key: str) -> bool:
+        return hmac.compare_digest(key.encode(), self.key.encode())
+
+    def is_known(self, username: str, password: str) -> bool:
+        return username == self.username and hmac.compare_digest(password.encode(), self.password.encode())
+
+
+@dataclass
+class Sent:
+    """One message. `number` counts them; `id` is a UUID, `serial` nine digits: each provider names by its own."""
+
+    provider: str
+    phone: str
+    text: str
+    callback: str
+    number: int
+    serial: str
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    at: datetime = field(default_factory=timezone.now)
+    state: Status = Status.SENT
+    settled_at: datetime | None = None
+    # Receipts that were acknowledged.
+    receipts: int = 0
+
+    @property
+    def segments(self) -> int:
+        return segments.count(self.text)
+
+    @property
+    def local(self) -> str:
+        return "0" + self.phone.removeprefix("+886")
+
+    @property
+    def shown(self) -> str:
+        return phones.display(self.phone)
+
+    @property
+    def masked(self) -> str:
+        return phones.mask(self.phone)
+
+    def settle(self, state: Status) -> None:
+        self.state, self.settled_at = state, timezone.now()
+
+
+class Telephones:
+    """Every message that was taken; safe for many threads."""
+
+    def __init__(self, balance: int = BALANCE) -> None:
+        self._lock = threading.Lock()
+        self._sent: OrderedDict[int, Sent] = OrderedDict()
+        self._keys: dict[tuple[str, str], int] = {}
+        self._taken = 0
+        # Serials of a sandbox started anew do not name the messages of the one before.
+        self._first = int(time.time() * 10) % 900_000_000
+        self.balance = balance
+
+    def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
+        """The message, and whether its key was known already: then nothing is sent. Raises Refused."""
+        number = mobile(phone)
+        with self._lock:
+            if known := self._sent.get(self._keys.get((provider, key), 0) if key else 0):
+                return known, True
+            if (cost := segments.count(text)) > self.balance:
+                raise NoCredit
+            self.balance -= cost
+            self._taken += 1
+            sent = Sent(provider, number, text, callback, self._taken, f"{self._first + self._taken:09d}")
+            self._sent[sent.number] = sent
+            if key:
+                self._keys[provider, key] = sent.number
+            self._forget()
+        return sent, False
+
+    def _forget(self) -> None:
+        if len(self._sent) > MOST_KEPT:
+            oldest, _ = self._sent.popitem(last=False)
+            self._keys = {key: number for key, number in self._keys.items() if number != oldest}
+
+    def all(self) -> list[Sent]:
+        """In the order in which they came."""
+        with self._lock:
+            return list(self._sent.values())
+
+    def get(self, number: int) -> Sent | None:
+        with self._lock:
+            return self._sent.get(number)
+
+
+def mobile(text: str) -> str:
+    """E.164. Raises NoNumber."""
+    try:
+        number = phones.normalise(text)
+    except phones.InvalidPhone:
+        raise NoNumber from None
+    if not phones.is_mobile(number):
+        raise NoNumber
+    return number

@@ -1,0 +1,36 @@
+"""One request to a provider and its answer, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+TEXT = "text/plain; charset=utf-8"
+# No form of any provider has more fields.
+MOST_FIELDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, read whole."""
+
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def form(self, encoding: str = "utf-8") -> dict[str, str]:
+        """The fields of a form, of the URL and of the body. Raises ValueError."""
+        fields: dict[str, str] = {}
+        for text in (self.query, self.body.decode("latin-1")):
+            pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
+            fields.update(pairs)
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: bytes
+    status: int = 200
+    content_type: str = TEXT
+    location: str = ""

@@ -1,0 +1,152 @@
+"""What the sandbox says, byte for byte."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+import requests
+
+from notifications.sandbox.faults import Fault, Kind
+from notifications.sandbox.server import Sandbox
+from notifications.states import Status
+
+PHONE, TEXT = "0912345678", "【幸福氣】您的瓦斯\n已送達"
+MITAKE = {"username": "sandbox", "password": "sandbox-password"}
+EVERY8D = {"UID": "sandbox", "PWD": "sandbox-password"}
+
+
+def mitake(sandbox: Sandbox, call: str = "SmSend?CharsetURL=UTF8", **form: str) -> list[str]:
+    answer = requests.post(f"{sandbox.url}/mitake/{call}", data=MITAKE | form, timeout=5)
+    assert answer.status_code == 200
+    assert answer.content.endswith(b"\r\n")
+    return answer.content.decode("big5").split("\r\n")[:-1]
+
+
+def every8d(sandbox: Sandbox, call: str, **form: str) -> str:
+    answer = requests.post(f"{sandbox.url}/every8d/{call}.ashx", data=EVERY8D | form, timeout=5)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def http(sandbox: Sandbox, key: str = "sandbox-key", **body: Any) -> requests.Response:
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k-1"}
+    return requests.post(f"{sandbox.url}/sms", json=body, headers=headers, timeout=5)
+
+
+def texts(sandbox: Sandbox) -> list[tuple[str, str]]:
+    return [(sent.phone, sent.text) for sent in sandbox.operator.telephones.all()]
+
+
+def test_mitake_takes_a_message(sandbox: Sandbox) -> None:
+    said = mitake(sandbox, dstaddr=PHONE, smbody=TEXT.replace("\n", "\x06"), clientid="c-1", smsPointFlag="1")
+    serial = sandbox.operator.telephones.all()[0].serial
+    assert said == ["[c-1]", f"msgid=#{serial}", "statuscode=1", "smsPoint=1", "AccountPoint=999"]
+    assert texts(sandbox) == [("+886912345678", TEXT)]
+
+
+def test_mitake_sends_a_clientid_once(sandbox: Sandbox) -> None:
+    first = mitake(sandbox, dstaddr=PHONE, smbody=TEXT, clientid="c-1")
+    again = mitake(sandbox, dstaddr=PHONE, smbody=TEXT, clientid="c-1")
+    assert again == [*first[:3], "Duplicate=Y", "AccountPoint=999"]
+    assert len(texts(sandbox)) == 1
+
+
+def test_mitake_reads_big5_unless_told(sandbox: Sandbox) -> None:
+    body = "&".join(["username=sandbox", "password=sandbox-password", f"dstaddr={PHONE}", "smbody=%A5%CB%B4%B5"])
+    requests.post(f"{sandbox.url}/mitake/SmSend", data=body, timeout=5)
+    assert texts(sandbox) == [("+886912345678", "瓦斯")]
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"password": "wrong"}, "e"),
+        ({"dstaddr": "0229300016"}, "v"),
+        ({"dstaddr": "x"}, "v"),
+        ({"smbody": ""}, "u"),
+        ({"clientid": "x" * 37}, "y"),
+    ],
+)
+def test_mitake_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
+    head, status, error = mitake(sandbox, **({"dstaddr": PHONE, "smbody": TEXT} | form))
+    assert (status, error[:6], texts(sandbox)) == (f"statuscode={code}", "Error=", [])
+
+
+def test_mitake_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
+    for _ in range(2):
+        mitake(sandbox, dstaddr=PHONE, smbody=TEXT)
+    one, two = sandbox.operator.telephones.all()
+    two.settle(Status.DELIVERED)
+    said = mitake(sandbox, "SmQuery", msgid=f"#{one.serial},{two.serial},999")
+    assert [line.split("\t")[:2] for line in said] == [[f"#{one.serial}", "1"], [f"#{two.serial}", "4"]]
+    assert mitake(sandbox, "SmQuery") == ["AccountPoint=998"]
+    assert mitake(sandbox, "SmQuery", msgid=",".join("1" * 101))[1] == "statuscode=w"
+    assert mitake(sandbox, "SmQuery", password="wrong")[1] == "statuscode=e"
+
+
+def test_every8d_takes_a_message_each_time(sandbox: Sandbox) -> None:
+    said = [every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) for _ in range(2)]
+    one, two = sandbox.operator.telephones.all()
+    assert said == [f"999.00,1,1,0,{one.id}", f"998.00,1,1,0,{two.id}"]
+    assert str(uuid.UUID(one.id)) == one.id != two.id
+
+
+def test_every8d_filters_the_same_text_to_the_same_number(sandbox: Sandbox) -> None:
+    said = [every8d(sandbox, "sendSMS4FilterMessage", DEST=PHONE, MSG=text) for text in ("a", "a", "b")]
+    assert (said[1], len(texts(sandbox))) == (f"-98,{PHONE}", 2)
+
+
+@pytest.mark.parametrize(
+    ("form", "code"), [({"PWD": "wrong"}, "-2"), ({"DEST": "0229300016"}, "-3"), ({"MSG": ""}, "-1")]
+)
+def test_every8d_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
+    said = every8d(sandbox, "sendSMS", **({"DEST": PHONE, "MSG": TEXT} | form))
+    assert (said.partition(",")[0], texts(sandbox)) == (code, [])
+
+
+def test_every8d_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
+    every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT)
+    (sent,) = sandbox.operator.telephones.all()
+    sent.settle(Status.FAILED)
+    count, line = every8d(sandbox, "getDeliveryStatus", BID=sent.id).splitlines()
+    name, mobile, _at, cost, status, _received = line.split("\t")
+    assert (count, name, mobile, cost, status) == ("1", "", "+886912345678", "1.00", "103")
+    assert every8d(sandbox, "getDeliveryStatus", BID="another").splitlines() == ["0"]
+    assert every8d(sandbox, "getCredit") == "999.00"
+    assert every8d(sandbox, "getCredit", PWD="wrong").startswith("-2,")
+
+
+def test_without_credit_nothing_is_taken(sandbox: Sandbox) -> None:
+    sandbox.operator.telephones.balance = 0
+    assert every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) == "0.00,0,0,1,"
+    assert mitake(sandbox, dstaddr=PHONE, smbody=TEXT)[1] == "statuscode=s"
+    assert http(sandbox, phone=PHONE, message=TEXT).status_code == 402
+    assert texts(sandbox) == []
+
+
+def test_http_sends_a_key_once(sandbox: Sandbox) -> None:
+    said = [http(sandbox, phone="+886912345678", message=TEXT, sender="幸福氣").json() for _ in range(2)]
+    (sent,) = sandbox.operator.telephones.all()
+    assert said == [{"message_id": sent.id, "duplicate": repeated} for repeated in (False, True)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"phone": PHONE}, 400), ({"phone": "1", "message": "x"}, 400), ({"key": "wrong"}, 401)]
+)
+def test_http_refuses(sandbox: Sandbox, body: dict[str, str], status: int) -> None:
+    assert http(sandbox, **body).status_code == status
+    assert texts(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [("/sms", "503", b'{"error": "Refused."}'), ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
+     ("/every8d/sendSMS.ashx", "-99", b"-99, ")],
+)  # fmt: skip
+def test_a_chosen_refusal(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
+    sandbox.operator.faults.set(Fault(Kind.REFUSE, times=1, code=code))
+    answer = requests.post(sandbox.url + path, data=b"", timeout=5)
+    assert (answer.status_code, answer.content[: len(said)]) == (int(code) if path == "/sms" else 200, said)
+    assert sandbox.operator.faults.now is None
