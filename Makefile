@@ -13,9 +13,7 @@ ROUNDS ?= 10
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
-	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py demo
-	$(BIN)/python manage.py runserver --noreload $(ADDRESS)
+	$(BIN)/python -m luckygas.testing.run --address $(ADDRESS)
 
 # The form of production: PostgreSQL, Redis and several uvicorn workers; DATABASE_URL and REDIS_URL name other servers.
 serve: $(VENV)/test

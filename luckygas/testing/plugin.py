@@ -21,6 +21,7 @@ from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
 
 if TYPE_CHECKING:
     from luckygas.testing.site import Site
+    from notifications.sandbox.server import Sandbox
 
 pytest_plugins = ["luckygas.testing.browser"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
@@ -119,3 +120,14 @@ def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Itera
 
     with running(request.param) as server:
         yield server
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
+    from notifications.sandbox.receipts import Habit
+    from notifications.sandbox.server import Sandbox
+
+    with Sandbox() as running:
+        running.operator.receipts.habit = Habit(outcome=None)
+        yield running

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from luckygas.testing.beside import with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
@@ -82,6 +83,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         environment = servers(stack, options.data)
+        with_sandbox(stack, environment, options.address)
         manage = [[sys.executable, "manage.py", "migrate", "--verbosity", "0"]]
         # The passwords of the demo are public: only for a database of our own that this machine alone can reach.
         if "DATABASE_URL" not in os.environ and host in LOOPBACK:

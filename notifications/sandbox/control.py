@@ -39,9 +39,7 @@ def change(asked: Asked, operator: Operator) -> Answer:
     """`POST /control`, as in the README."""
     by_form = not asked.headers.get("Content-Type", "").startswith(JSON)
     try:
-        wish = asked.form() if by_form else json.loads(asked.body)
-        if not isinstance(wish, dict):
-            raise ValueError("Send a JSON object.")
+        wish = asked.form() if by_form else asked.json()
         obey(wish, operator)
     except (ValueError, TypeError) as error:
         return said(400, error=str(error)[:200])

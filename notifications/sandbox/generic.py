@@ -19,10 +19,10 @@ def send(asked: Asked, operator: Operator) -> Answer:
     if not is_known(asked, operator):
         return said(401, error="The key is wrong.")
     try:
-        body = json.loads(asked.body)
+        body = asked.json()
         phone, text = str(body["phone"]), str(body["message"])
         sent, repeated = operator.take(NAME, phone, text, key=asked.headers.get("Idempotency-Key", ""))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, KeyError):
         return said(400, error="Send JSON: phone, message, sender.")
     except NoNumber:
         return said(400, error="That is no mobile number.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 TEXT = "text/plain; charset=utf-8"
@@ -26,6 +28,16 @@ class Asked:
             pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
             fields.update(pairs)
         return fields
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises ValueError."""
+        try:
+            found = json.loads(self.body)
+        except RecursionError:
+            raise ValueError("That is nested too deeply.") from None
+        if not isinstance(found, dict):
+            raise ValueError("Send a JSON object.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

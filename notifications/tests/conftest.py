@@ -7,8 +7,6 @@ import pytest
 
 from notifications import sender
 from notifications.gateways.memory import Memory
-from notifications.sandbox.receipts import Habit
-from notifications.sandbox.server import Sandbox
 from notifications.tests.provider import Provider
 
 
@@ -33,11 +31,3 @@ def provider(transactional_db: None, fake_provider: Provider) -> Iterator[Provid
     yield fake_provider
     fake_provider.over.set()
     assert sender.pool().drain(20)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """The sandbox, telling no receipts by itself."""
-    with Sandbox() as running:
-        running.operator.receipts.habit = Habit(outcome=None)
-        yield running

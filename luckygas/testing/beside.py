@@ -1,0 +1,53 @@
+"""What stands in for an SMS provider in `make run` and `make serve`: the sandbox, where SMS_GATEWAY names no other."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import ExitStack
+
+from luckygas.testing.servers import Server
+from luckygas.testing.site import ROOT
+
+SANDBOX_PORT = 8025
+
+
+class SandboxServer(Server):
+    """On its usual port, or on any that is free where another program has that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if is_free(SANDBOX_PORT):
+            self.port = SANDBOX_PORT
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(ROOT / "manage.py"), "sms_sandbox", "--port", str(self.port)]
+
+
+def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str) -> None:
+    """Starts it and names it in the site's environment; a provider that is named there stays."""
+    if environment.get("SMS_GATEWAY"):
+        return
+    sandbox = SandboxServer()
+    stack.callback(sandbox.stop)
+    sandbox.start()
+    environment |= {
+        "SMS_GATEWAY": "http", "SMS_PROVIDER_URL": f"{sandbox.url}/sms", "SMS_API_KEY": "sandbox-key",
+        "TRACKING_URL": environment.get("TRACKING_URL") or f"http://{address}/t/",
+    }  # fmt: skip
+    print(f"The customers' telephones: {sandbox.url}/", flush=True)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: what a connection of before left behind does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
