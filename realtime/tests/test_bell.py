@@ -64,7 +64,7 @@ def test_a_process_that_ends_at_once_has_rung() -> None:
     """In a process of its own, whose last act is the bell."""
     code = "import django; django.setup(); from realtime import bell; bell.ring()"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
-    with layer.pubsub(ignore_subscribe_messages=True) as heard:
+    with layer.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
         heard.psubscribe("*")
         heard.get_message(timeout=1)
         subprocess.run([sys.executable, "-c", code], env=environment(), check=True, timeout=30)
