@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
-from notifications.states import Reason
+from django.utils import timezone
+
+from notifications.states import Reason, Status
 from orders import phones
 
 # A connection that was never made is tried again at once: the provider cannot have seen the message.
@@ -27,24 +32,62 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the message: its own id for it and its raw status, where it said them."""
+    """The provider took the message: its own id for it, its raw status and what it charged, where it said them."""
 
     provider_message_id: str = ""
     raw_status: str = ""
+    points: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the provider can be reached, and what it said."""
+    """Whether the provider can be reached and takes our account, what it said, and the points left where it says so."""
 
     reachable: bool
     detail: str = ""
+    balance: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of one message, unasked or when asked: how far it came, and when.
+
+    `phone` is E.164, and empty where the provider does not name it; `status` is SENT while it is under way.
+    """
+
+    provider_message_id: str
+    phone: str
+    status: Status
+    reason: str = ""
+    raw_status: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a customer answered to a message."""
+
+    provider_message_id: str
+    phone: str
+    text: str
+    at: datetime | None = None
+
+
+class ReceiptError(ValueError):
+    """The parameters of a callback are not those of this provider; the text says which one, and repeats no value."""
+
+
+# What says that the account or the channel is at fault and not this message: no further one would be taken either.
+STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
+# It was certainly not sent, and another provider may well take it.
+ELSEWHERE = STOPPING | {Reason.UNREACHABLE}
 
 
 class GatewayError(Exception):
     """The message was not accepted. `permanent`: trying again changes nothing.
 
-    With Reason.NO_ANSWER the request went out and may have been obeyed; otherwise it certainly was not.
+    With Reason.NO_ANSWER the request went out and may have been obeyed; otherwise it certainly was not. What the other
+    reasons mean for the messages to come is said by STOPPING and ELSEWHERE.
     """
 
     def __init__(self, text: str, *, reason: Reason, permanent: bool = False, raw_status: str = "") -> None:
@@ -56,10 +99,20 @@ class Gateway:
     """A way to send SMS. A provider says in `transmit` how one request is made; how often is decided here."""
 
     name = ""
-    # Whether the provider sends a message only once, however often it is given with the same id.
+    # Whether the provider sends a message only once, however often it is given with the same id, and for how long
+    # after the first time.
     idempotent = False
+    remembers: timedelta = timedelta.max
     # Never to be seen in a log or an error.
     secrets: tuple[str, ...] = ()
+    # Names of settings without which it cannot work.
+    needs: tuple[str, ...] = ()
+    # Connections at once that the provider allows; None: as many as there are senders.
+    most_connections: int | None = None
+    # Messages that one `query` may name; 0: the provider cannot be asked.
+    query_size = 0
+    # Where the provider is told to send receipts, if it wants to be told with each message.
+    callback_url = ""
 
     def transmit(self, message: Message) -> Accepted:
         """Makes one request. Raises GatewayError."""
@@ -67,6 +120,33 @@ class Gateway:
 
     def health(self) -> Health:
         return Health(reachable=True)
+
+    def balance(self) -> Decimal | None:
+        """Points left; None: the provider does not say. Raises GatewayError."""
+        return None
+
+    def query(self, ids: Sequence[str]) -> list[Receipt]:
+        """One request: what became of at most `query_size` messages, by the provider's ids; unknown ones are left out.
+
+        Raises GatewayError.
+        """
+        raise NotImplementedError
+
+    def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
+        """What the parameters of a callback say. Raises ReceiptError."""
+        raise ReceiptError("This gateway has no receipts.")
+
+    def acknowledgement(self, receipt: Receipt | Reply) -> str:
+        """The plain text that the provider wants to read, or it repeats the receipt."""
+        return "OK"
+
+    def spellings(self, provider_message_id: str) -> list[str]:
+        """All ways in which the provider may write this id of its own."""
+        return [provider_message_id]
+
+    def repeatable(self, first_sent: datetime) -> bool:
+        """Whether what was given to the provider at that time may be given again without being sent twice."""
+        return self.idempotent and timezone.now() - first_sent < self.remembers
 
     def send(self, message: Message) -> Accepted:
         """Sends a message, trying again where that cannot send it twice. Raises GatewayError."""
