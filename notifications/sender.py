@@ -1,13 +1,14 @@
 """Sends what is owed, on threads of its own: a provider that hangs must hold up no screen and no other request.
 
 A row is claimed by a conditional UPDATE, sent without any lock or transaction, and gets its outcome by another one.
-A process that dies in between leaves `pending` or `sending`, which is the truth; `resend_sms --stuck` finds it.
+A process that dies in between leaves `pending` or `sending`, which is the truth; `send_pending_sms` finds it.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils import timezone
 
 from notifications import messages, rules, segments
@@ -25,10 +26,12 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import Reason, Status
+from notifications.states import MOVES, Reason, Status
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
+# Seconds between tries to write an outcome: together longer than a restart of the database takes.
+RESTART_PAUSES = (0.5, 1, 2, 4, 8)
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
 _collected: ContextVar[list[Row] | None] = ContextVar("sms_collected", default=None)
 
@@ -98,11 +101,28 @@ def deliver_one(row_id: UUID) -> Row | None:
     if not _claim(row, gateway, number):
         return None
     status, outcome = _send(row, gateway)
-    # `unknown`: somebody gave this sending up for dead, and it was only slow.
-    if not (row.move(Status.SENDING, status, **outcome) or row.move(Status.UNKNOWN, status, **outcome)):
+    if not _keep(row, status, outcome):
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
     log.info("SMS %s (%s) to %s: %s", row.pk, row.kind, row.masked_recipient, status)
     return row
+
+
+def _keep(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+    """Writes the outcome; a database that restarts is waited for, because nobody will say the outcome twice."""
+    for pause in (*RESTART_PAUSES, None):
+        try:
+            return row.move(Status.SENDING, status, **outcome) or _keep_late(row, status, outcome)
+        except (OperationalError, InterfaceError):
+            if pause is None:
+                raise
+            connections.close_all()
+            time.sleep(pause)
+    raise AssertionError("The last pause is None.")
+
+
+def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+    """Somebody gave this sending up for dead, and it was only slow."""
+    return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
 
 
 def _withhold(row: Row, verdict: rules.Verdict, number: str) -> bool:

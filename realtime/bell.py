@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import cache
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,40 @@ def ring() -> None:
             except RuntimeError:  # its event loop is closed, and nobody told us
                 _local.discard(wake)
     elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
-        async_to_sync(broadcast)({"type": "bell"})
+        ringer().ring()
+
+
+class Ringer:
+    """Rings for a process without a hub: one loop and one connection for all its bells, and nobody waits for them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._one_at_a_time = asyncio.Lock()
+        self._owed = False
+        self._last: Future[None] | None = None
+        threading.Thread(target=self._loop.run_forever, name="bell", daemon=True).start()
+        atexit.register(self.finish)
+
+    def ring(self) -> None:
+        # A bell that waits its turn tells of this commit too.
+        if not self._owed:
+            self._owed = True
+            self._last = asyncio.run_coroutine_threadsafe(self._ring(), self._loop)
+
+    async def _ring(self) -> None:
+        async with self._one_at_a_time:
+            self._owed = False
+            await broadcast({"type": "bell"})
+
+    def finish(self) -> None:
+        """Waits for the last bell, which waits for at most one before it."""
+        if self._last is not None:
+            wait([self._last], 2 * RING_SECONDS)
+
+
+@cache
+def ringer() -> Ringer:
+    return Ringer()
 
 
 async def broadcast(message: dict[str, Any]) -> None:
@@ -48,5 +84,5 @@ async def broadcast(message: dict[str, Any]) -> None:
             await get_channel_layer().group_send(GROUP, message)
     except Exception as error:  # whatever the layer raises: Redis away, frozen, refusing
         logger.warning(
-            "The channel layer did not take a message (%s); screens follow within a second.", error or "timeout"
+            "The channel layer did not take a message (%s); screens follow within a second.", str(error) or "timeout"
         )

@@ -1,4 +1,4 @@
-"""The providers. One is in use: SMS_GATEWAY names it, SMS_GATEWAYS says where it lives."""
+"""The providers. SMS_GATEWAY is in use, SMS_FALLBACK_GATEWAY stands in for it; SMS_GATEWAYS says where each lives."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from notifications.gateways.base import Gateway
 
 
+def get_gateway(name: str = "") -> Gateway:
+    """A gateway by its name in SMS_GATEWAYS, or the one in use; made when first needed. Raises KeyError."""
+    return _made(name or settings.SMS_GATEWAY)
+
+
 @cache
-def get_gateway() -> Gateway:
-    """The gateway in use, made when first needed."""
-    gateway: Gateway = import_string(settings.SMS_GATEWAYS[settings.SMS_GATEWAY])()
-    gateway.name = settings.SMS_GATEWAY
+def _made(name: str) -> Gateway:
+    gateway: Gateway = import_string(settings.SMS_GATEWAYS[name])()
+    gateway.name = name
     return gateway
 
 
-def forget(setting: str, **kwargs: Any) -> None:
+def forget(**kwargs: Any) -> None:
     """Receiver of `setting_changed`: the next message gets a gateway made from the new settings."""
-    if setting.startswith("SMS_"):
-        get_gateway.cache_clear()
+    _made.cache_clear()

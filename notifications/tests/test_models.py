@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from notifications.models import LONGEST_SENDING, NotificationHistory
-from notifications.states import Reason, Status, Type
+from notifications.states import MOVES, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
 
@@ -35,6 +35,52 @@ def test_a_move_of_a_row_sent_again_since_changes_nothing() -> None:
     row = make_message(Status.SENDING)
     Rows.filter(pk=row.pk).update(attempts=2)
     assert not row.move(Status.SENDING, Status.UNKNOWN)
+
+
+ALL_MOVES = [(before, to) for before in Status for to in Status]
+FINAL = {Status.DELIVERED, Status.FAILED, Status.CANCELLED}
+
+
+@pytest.mark.parametrize(("before", "to"), [(before, to) for before, to in ALL_MOVES if to in MOVES[before]])
+def test_a_move_of_the_table_is_made_and_leaves_its_step(before: Status, to: Status) -> None:
+    row = make_message(before)
+    assert row.move(before, to, status_reason=Reason.REFUSED, raw_status="x")
+    assert Rows.get(pk=row.pk).status == to
+    assert [(n.status, n.reason, n.raw_status) for n in row.trail.all()] == [(to, Reason.REFUSED, "x")]
+
+
+@pytest.mark.parametrize(("before", "to"), [(before, to) for before, to in ALL_MOVES if to not in MOVES[before]])
+def test_a_move_past_the_table_is_an_error_and_changes_nothing(before: Status, to: Status) -> None:
+    row = make_message(before)
+    with pytest.raises(ValueError, match=f"{before} does not become {to}"):
+        row.move(before, to)
+    assert (Rows.get(pk=row.pk).status, row.status, row.trail.count()) == (before, before, 0)
+
+
+def test_the_table_says_what_is_final_and_what_may_be_learned_late() -> None:
+    assert set(MOVES) == set(Status)
+    assert {status for status in Status if not MOVES[status]} == FINAL
+    assert {status for status in Status if Status.DELIVERED in MOVES[status]} == {
+        Status.SENT, Status.UNKNOWN, Status.EXPIRED
+    }  # fmt: skip
+    # What may have gone out is given to a provider again only where that cannot send it twice.
+    assert {status for status in Status if Status.SENDING in MOVES[status]} == {Status.PENDING}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_move_goes_with_its_step() -> None:
+    row = make_message(Status.SENDING)
+
+    def cannot_write(**kwargs: Any) -> None:
+        raise ConnectionError
+
+    post_save.connect(cannot_write, sender=NotificationHistory)
+    try:
+        with pytest.raises(ConnectionError):
+            row.move(Status.SENDING, Status.SENT)
+    finally:
+        post_save.disconnect(cannot_write, sender=NotificationHistory)
+    assert (Rows.get(pk=row.pk).status, row.trail.count()) == (Status.SENDING, 0)
 
 
 @pytest.mark.django_db(transaction=True)

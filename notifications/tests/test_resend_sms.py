@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from notifications import messages
 from notifications.gateways.memory import Memory
-from notifications.management.commands.resend_sms import moment
+from notifications.management.arguments import moment
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests import child
@@ -135,6 +135,8 @@ def test_a_dry_run_says_what_it_would_cost_and_changes_nothing(run: Any) -> None
     assert str(row.order) in lines[0]
     assert "0912-***-678" in lines[0]
     assert "overtaken" in lines[1]
+    assert lines[2].startswith("2 ")
+    assert lines[2].count("1") == 2
     assert list(NotificationHistory.objects.order_by("pk").values()) == before
     assert Memory.outbox == []
 

@@ -1,0 +1,65 @@
+"""Sending many: the senders are kept busy, and what became of each message is told as it becomes known."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+from tqdm import tqdm
+
+from notifications import resending, sender
+from notifications.models import NotificationHistory
+from notifications.states import Reason, Status
+from orders.refusals import Refusal
+
+# Enough rows to keep the senders busy, few enough to leave little to wait for when told to stop.
+MOST_UNDER_WAY = 100
+ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
+# Another process was faster, or it must wait; a fault of ours (of the database, say), which is in the log.
+LEFT, BROKEN = "left", "broken"
+Outcome = tuple[NotificationHistory, str]
+
+
+def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
+    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is under way."""
+    under_way: dict[Future[NotificationHistory | None], NotificationHistory] = {}
+    for row in rows:
+        if stopped():
+            break
+        try:
+            under_way[sender.submit(resending.prepare(row).pk)] = row
+        except Refusal as refusal:
+            yield row, Status.UNKNOWN if refusal.code == Reason.INTERRUPTED else refusal.code
+        if len(under_way) >= MOST_UNDER_WAY:
+            yield from finished(under_way)
+    while under_way:
+        yield from finished(under_way)
+
+
+def finished(under_way: dict[Future[NotificationHistory | None], NotificationHistory]) -> Iterator[Outcome]:
+    """Waits for at least one, and takes what is finished out of `under_way`."""
+    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        yield under_way.pop(future), outcome(future)
+
+
+def outcome(future: Future[NotificationHistory | None]) -> str:
+    if future.exception() is not None:
+        return BROKEN
+    sent = future.result()
+    return sent.status if sent else LEFT
+
+
+def counted(outcomes: Iterable[Outcome], total: int) -> Counter[str]:
+    """How many of each, with a bar for who watches."""
+    return Counter(word for _, word in tqdm(outcomes, total=total, unit="SMS", file=sys.stderr, disable=None))
+
+
+def summary(outcomes: Counter[str]) -> str:
+    others = sorted(set(outcomes) - set(ALWAYS_SAID))
+    return ", ".join(f"{word} {outcomes[word]}" for word in (*ALWAYS_SAID, *others))
+
+
+def all_well(outcomes: Counter[str]) -> bool:
+    return not any(outcomes[word] for word in (Status.FAILED, Status.UNKNOWN, BROKEN))

@@ -1,0 +1,112 @@
+"""`manage.py send_pending_sms`: sends what is owed and nobody sends; with `--loop` for as long as it runs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from notifications import batch
+from notifications.management.arguments import positive
+from notifications.models import NotificationHistory
+from notifications.states import Status
+
+log = logging.getLogger(__name__)
+# Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
+POLL_SECONDS = 2.0
+# The process that made a row is about to send it. To race it would be harmless, and a query more.
+GRACE = timedelta(seconds=5)
+# What can be sent neither now nor by itself (the channel is stopped, a fault of ours) is not tried at each poll.
+LEFT_ALONE_SECONDS = 60
+MOST_A_ROUND = 1000
+
+
+class Command(BaseCommand):
+    """Exit code 0: all went out, or nothing was owed, or it was told to stop. 1: a message failed or is unknown."""
+
+    help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--loop", action="store_true", help=_("go on until SIGTERM or Ctrl-C: a service"))
+        parser.add_argument(
+            "--limit", type=positive, help=_("this many at most, the oldest first; with --loop a round")
+        )
+
+    def handle(self, *args: Any, loop: bool, limit: int | None, **options: Any) -> None:
+        with stopping() as stop:
+            if loop:
+                Service(stop, limit or MOST_A_ROUND).run()
+                return
+            rows = owed()[:limit]
+            outcomes = batch.counted(batch.send_all(rows, stop.is_set), len(rows))
+        self.stdout.write(batch.summary(outcomes))
+        if not batch.all_well(outcomes):
+            sys.exit(1)
+
+
+class Service:
+    """Round after round, until `stop`; what is under way then is finished."""
+
+    def __init__(self, stop: threading.Event, limit: int) -> None:
+        self.stop, self.limit = stop, limit
+        # Until when each of these rows is left alone (time.monotonic).
+        self.left: dict[UUID, float] = {}
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                full = self.round() >= self.limit
+            except (OperationalError, InterfaceError) as error:
+                log.warning("The database does not answer (%s); what is owed waits.", type(error).__name__)
+                connections.close_all()
+                full = False
+            self.stop.wait(0 if full else POLL_SECONDS)
+
+    def round(self) -> int:
+        """Sends what is owed now; how many rows that were."""
+        close_old_connections()
+        now = time.monotonic()
+        self.left = {pk: until for pk, until in self.left.items() if until > now}
+        ready = Q(created_at__lt=timezone.now() - GRACE) | Q(send_after__isnull=False)
+        rows = list(owed().filter(ready).exclude(pk__in=self.left)[: self.limit])
+        outcomes: Counter[str] = Counter()
+        for row, word in batch.send_all(rows, self.stop.is_set):
+            outcomes[word] += 1
+            if word not in Status.values:
+                self.left[row.pk] = now + LEFT_ALONE_SECONDS
+        if outcomes:
+            log.info("SMS: %s", batch.summary(outcomes))
+        return len(rows)
+
+
+def owed() -> Any:
+    """What waits, and what a dead process was sending, the oldest first."""
+    rows = NotificationHistory.objects
+    both = Q(pk__in=rows.due().values("pk")) | Q(pk__in=rows.interrupted().values("pk"))
+    return rows.filter(both).select_related("customer", "order").order_by("created_at", "id")
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set, instead of ending the process at once."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
