@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -36,7 +37,7 @@ def send(asked: Asked, operator: Operator) -> Answer:
     except NoNumber:
         return refusal("-3", asked)
     except NoCredit:
-        return said(f"{operator.telephones.balance}.00,0,0,1,")
+        return said(f"{operator.telephones.balance}.00,0,0,1,{uuid4()}")
     return said(f"{operator.telephones.balance}.00,1,{sent.segments},0,{sent.id}")
 
 

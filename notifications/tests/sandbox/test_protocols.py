@@ -120,7 +120,7 @@ def test_every8d_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
 
 def test_without_credit_nothing_is_taken(sandbox: Sandbox) -> None:
     sandbox.operator.telephones.balance = 0
-    assert every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) == "0.00,0,0,1,"
+    assert every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT).startswith("0.00,0,0,1,")
     assert mitake(sandbox, dstaddr=PHONE, smbody=TEXT)[1] == "statuscode=s"
     assert http(sandbox, phone=PHONE, message=TEXT).status_code == 402
     assert texts(sandbox) == []
