@@ -1,4 +1,4 @@
-"""The providers. One is in use: SMS_GATEWAY names it, SMS_GATEWAYS says where it lives."""
+"""The providers. SMS_GATEWAY is in use, SMS_FALLBACK_GATEWAY stands in for it; SMS_GATEWAYS says where each lives."""
 
 from __future__ import annotations
 
@@ -6,21 +6,34 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from notifications.gateways.base import Gateway
 
 
+def get_gateway(name: str = "") -> Gateway:
+    """A gateway by its name in SMS_GATEWAYS, or the one in use; made when first needed. Raises KeyError."""
+    return _made(name or settings.SMS_GATEWAY)
+
+
 @cache
-def get_gateway() -> Gateway:
-    """The gateway in use, made when first needed."""
-    gateway: Gateway = import_string(settings.SMS_GATEWAYS[settings.SMS_GATEWAY])()
-    gateway.name = settings.SMS_GATEWAY
+def _made(name: str) -> Gateway:
+    gateway: Gateway = import_string(settings.SMS_GATEWAYS[name])()
+    gateway.name, gateway.callback_url = name, callback_url(name)
+    gateway.secrets += (settings.SMS_CALLBACK_SECRET,)
     return gateway
 
 
-def forget(setting: str, **kwargs: Any) -> None:
+def callback_url(name: str) -> str:
+    """Where this provider is to send its receipts; empty: it is not told to."""
+    if not (settings.SMS_CALLBACK_BASE_URL and settings.SMS_CALLBACK_SECRET):
+        return ""
+    path = reverse("notification-callback", args=[name, settings.SMS_CALLBACK_SECRET])
+    return f"{settings.SMS_CALLBACK_BASE_URL.rstrip('/')}{path}"
+
+
+def forget(**kwargs: Any) -> None:
     """Receiver of `setting_changed`: the next message gets a gateway made from the new settings."""
-    if setting.startswith("SMS_"):
-        get_gateway.cache_clear()
+    _made.cache_clear()
