@@ -17,6 +17,7 @@ from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from orders.api.base import ReadOnlyResource
+from orders.api.fields import Strict
 from orders.api.statistics import Period
 
 
@@ -49,6 +50,12 @@ class NotificationDetailSerializer(NotificationSerializer):
         return row.recipient_for(self.context["request"].user)
 
 
+class ResendSerializer(Strict):
+    overrule = serializers.BooleanField(
+        default=False, help_text=_("Send it also against the customer's wish, or where its kind is switched off.")
+    )
+
+
 class DaySerializer(serializers.Serializer[Any]):
     day = serializers.DateField()
     gateway = serializers.CharField()
@@ -77,11 +84,13 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
     def get_serializer_class(self) -> type[NotificationSerializer]:
         return NotificationSerializer if self.action == "list" else NotificationDetailSerializer
 
-    @extend_schema(request=None, responses=NotificationDetailSerializer)
+    @extend_schema(request=ResendSerializer, responses=NotificationDetailSerializer)
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
     def resend(self, request: Request, pk: str) -> Response:
         """Sends the message again; answers with the row that stands for it, and its outcome if that came in time."""
-        row = resending.resend(self.get_object(), by=cast(User, request.user))
+        asked = ResendSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        row = resending.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(parameters=[Period], responses=StatisticsSerializer)

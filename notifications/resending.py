@@ -10,25 +10,26 @@ from django.utils.translation import gettext_lazy as _
 from notifications import queue, rules
 from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import OVERRULABLE, Reason, Status
 from orders.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def resend(row: NotificationHistory, by: User | None = None) -> NotificationHistory:
+def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
     """Sends a message again and returns the row that stands for it, with its outcome if that came in time.
 
-    Raises Refusal, and then sends nothing.
+    `overrule`: also against those of our own rules that a person may break (OVERRULABLE). Raises Refusal, and then
+    sends nothing.
     """
-    owed = prepare(row, by)
+    owed = prepare(row, by, overrule=overrule)
     queue.hand_over(owed.pk)
     owed.refresh_from_db()
     return owed
 
 
-def prepare(row: NotificationHistory, by: User | None = None) -> NotificationHistory:
+def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
     """The row to hand to the senders: the same where its id keeps it from being sent twice, else a new one.
 
     Raises Refusal. A sending that died is then `unknown`, unless it can be repeated safely.
@@ -37,13 +38,26 @@ def prepare(row: NotificationHistory, by: User | None = None) -> NotificationHis
         return row
     if row.status == Status.SENDING:
         settle(row)
+    if row.status == Status.SUPPRESSED and overrule:
+        return overruled(row, by)
     if row.status in (Status.SUPPRESSED, Status.CANCELLED):
         raise not_sent(row.status_reason)
+    row.overruled = row.overruled or overrule
     if verdict := rules.against(row):
         raise not_sent(verdict.reason)
     if row.status == Status.UNKNOWN and repeatable(row):
         return again(row)
     return renewed(row, by)
+
+
+def overruled(row: NotificationHistory, by: User | None) -> NotificationHistory:
+    """The same row, to be sent after all; it never went out. The senders ask the other rules anew."""
+    if row.status_reason not in OVERRULABLE:
+        raise not_sent(row.status_reason)
+    columns = {"overruled": True, "requested_by": by, "status_reason": "", "send_after": None}
+    if not row.move(Status.SUPPRESSED, Status.PENDING, **columns):
+        raise taken()
+    return row
 
 
 def settle(row: NotificationHistory) -> None:
@@ -58,13 +72,16 @@ def settle(row: NotificationHistory) -> None:
 
 
 def repeatable(row: NotificationHistory) -> bool:
-    """Whether the provider that may have it sends it only once under the same id."""
+    """Whether the provider that may have it still sends it only once under the same id."""
     gateway = get_gateway()
-    return gateway.idempotent and gateway.name == row.gateway
+    first = row.trail.filter(status=Status.SENDING).values_list("at", flat=True).first()
+    return gateway.name == row.gateway and gateway.repeatable(first or row.created_at)
 
 
 def again(row: NotificationHistory) -> NotificationHistory:
-    if NotificationHistory.objects.filter(resend_of=row).exists() or not row.move(Status.UNKNOWN, Status.PENDING):
+    columns = {"overruled": row.overruled}
+    resent = NotificationHistory.objects.filter(resend_of=row).exists()
+    if resent or not row.move(Status.UNKNOWN, Status.PENDING, **columns):
         raise taken()
     return row
 
@@ -75,7 +92,7 @@ def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
         with transaction.atomic():
             return NotificationHistory.objects.create(
                 type=row.type, kind=row.kind, order=row.order, customer=row.customer,
-                delivery_attempt=row.delivery_attempt, resend_of=row, requested_by=by,
+                delivery_attempt=row.delivery_attempt, resend_of=row, requested_by=by, overruled=row.overruled,
             )  # fmt: skip
     except IntegrityError:
         raise taken() from None
@@ -87,4 +104,6 @@ def taken() -> Refusal:
 
 def not_sent(reason: str) -> Refusal:
     detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
+    if reason in OVERRULABLE:
+        detail = _("%(said)s A person may overrule that.") % {"said": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)

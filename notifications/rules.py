@@ -48,7 +48,7 @@ def against(row: NotificationHistory) -> Verdict | None:
     """What speaks against sending; None: nothing does."""
     if not still_true(row):
         return Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-    if not wanted(row.customer, row.kind):
+    if not row.overruled and not wanted(row.customer, row.kind):
         return Verdict(Status.SUPPRESSED, Reason.OPT_OUT)
     if not mobile_of(row.customer):
         return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)

@@ -7,14 +7,16 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
+from django.utils.translation import gettext as _
 
-from notifications.models import NotificationHistory
+from notifications.models import NotificationHistory, StatusNote
 from notifications.states import Status as SmsStatus
 from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
 from orders.states import Status
 from realtime import rights
 from realtime.outbox import announce
+from realtime.publish import publish
 
 
 def connect() -> None:
@@ -22,6 +24,7 @@ def connect() -> None:
     senders: dict[type[Any], Any] = {
         Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
         DeliveryConfirmation: confirmation_saved, NotificationHistory: notification_saved,
+        StatusNote: note_saved,
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
@@ -122,6 +125,14 @@ def notification_delta(message: NotificationHistory) -> dict[str, Any]:
     return {
         "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
     }  # fmt: skip
+
+
+def note_saved(sender: type[Any], instance: StatusNote, created: bool, **kwargs: Any) -> None:
+    if created and instance.reply:
+        message = instance.message
+        said = {"title": _("A customer answered an SMS"), "message": f"{message.customer.name}: {instance.reply}"}
+        action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
+        publish("notification", said | {"action": action}, channel="staff")
 
 
 def end_rights(*whose: str) -> None:

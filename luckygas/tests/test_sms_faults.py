@@ -84,9 +84,8 @@ def told(row: NotificationHistory) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_fault_that_stays(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
-    sandbox.operator.faults.set(
-        Fault(kind, code=REFUSAL[gateway] if kind == Kind.REFUSE else "", seconds=0.1 if kind == Kind.SLOW else 30)
-    )
+    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
+    sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
     row = confirm()
     outcome, count = OUTCOMES[kind]
     if gateway == "http" and kind in ANY_200:
