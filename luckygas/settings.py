@@ -242,8 +242,13 @@ SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
-# Threads a process, so messages at once; providers allow some fifteen connections.
-SMS_WORKERS = env.int("SMS_WORKERS", default=12)
+# Threads a process, so messages at once; never more than the provider allows connections.
+SMS_WORKERS = env.int("SMS_WORKERS", default=8)
+# Receipts: the secret in the path of callbacks (empty: none is taken), this site's own address as providers reach it,
+# and the only addresses or networks they may come from (empty: any).
+SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default="")
+SMS_CALLBACK_BASE_URL = env.str("SMS_CALLBACK_BASE_URL", default="")
+SMS_CALLBACK_ADDRESSES = env.list("SMS_CALLBACK_ADDRESSES", default=[])
 
 # Open sockets of one user; with one more the oldest is closed (4409).
 WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)

@@ -140,12 +140,13 @@ class NotificationHistory(AtomicSave):
 
 
 class StatusNote(models.Model):
-    """One step in what became known of a message: its trail, in the order of `id`."""
+    """One step in what became known of a message, or what the customer answered: its trail, in the order of `id`."""
 
     message = models.ForeignKey(NotificationHistory, models.CASCADE, related_name="trail", verbose_name=_("message"))
     status = models.CharField(_("status"), max_length=12, choices=Status)
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
+    reply = models.CharField(_("the customer's answer"), max_length=500, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
 
     class Meta:
@@ -153,7 +154,7 @@ class StatusNote(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"{self.get_status_display()} {self.get_reason_display()}".rstrip()
+        return self.reply or f"{self.get_status_display()} {self.get_reason_display()}".rstrip()
 
 
 class MessageTemplate(models.Model):

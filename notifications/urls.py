@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from notifications.api import Notifications
+from notifications.callbacks import Callback
 
 router = SimpleRouter()
 router.register("notifications", Notifications)
-urlpatterns = router.urls
+urlpatterns = [
+    path("notifications/callbacks/<slug:gateway>/<str:secret>/", Callback.as_view(), name="notification-callback"),
+    *router.urls,
+]

@@ -20,6 +20,16 @@ PATH = "/api/v1/websocket/ws"
         (f"{PATH}?ticket=abc", (), f"{PATH}?ticket=***"),
         (f'"GET {PATH}/track/abc-_1 HTTP/1.1"', (), f'"GET {PATH}/track/*** HTTP/1.1"'),
         ("GET /t/abc-_1/ 200", (), "GET /t/***/ 200"),
+        (
+            "Not Found: /api/v1/notifications/callbacks/every8d/s3cret-_/?BatchID=1&RM=0912345678&SM=hi&STATUS=999",
+            (),
+            "Not Found: /api/v1/notifications/callbacks/every8d/***/?BatchID=1&RM=***&SM=***&STATUS=999",
+        ),
+        (
+            "/callbacks/mitake/s3cret/?msgid=%231&dstaddr=0912345678",
+            (),
+            "/callbacks/mitake/***/?msgid=%231&dstaddr=***",
+        ),
         ("%d orders", (3,), "3 orders"),
     ],
 )

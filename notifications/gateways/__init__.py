@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
@@ -20,8 +21,17 @@ def get_gateway(name: str = "") -> Gateway:
 @cache
 def _made(name: str) -> Gateway:
     gateway: Gateway = import_string(settings.SMS_GATEWAYS[name])()
-    gateway.name = name
+    gateway.name, gateway.callback_url = name, callback_url(name)
+    gateway.secrets += (settings.SMS_CALLBACK_SECRET,)
     return gateway
+
+
+def callback_url(name: str) -> str:
+    """Where this provider is to send its receipts; empty: it is not told to."""
+    if not (settings.SMS_CALLBACK_BASE_URL and settings.SMS_CALLBACK_SECRET):
+        return ""
+    path = reverse("notification-callback", args=[name, settings.SMS_CALLBACK_SECRET])
+    return f"{settings.SMS_CALLBACK_BASE_URL.rstrip('/')}{path}"
 
 
 def forget(**kwargs: Any) -> None:

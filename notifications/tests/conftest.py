@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from notifications import sender
 from notifications.gateways.memory import Memory
 from notifications.tests.provider import Provider
+from notifications.tests.told import Told
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,15 @@ def fake_provider(settings: Any) -> Iterator[Provider]:
     settings.SMS_TIMEOUT_SECONDS = 1
     yield made
     made.stop()
+
+
+@pytest.fixture
+def told(settings: Any) -> type[Told]:
+    """The gateway `told` in use, whose callbacks have the secret `s3cret`."""
+    settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"told": "notifications.tests.told.Told"}
+    settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "told", "s3cret"
+    Told.fates, Told.points, Told.asked = {}, Decimal(100), []
+    return Told
 
 
 @pytest.fixture

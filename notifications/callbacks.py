@@ -1,0 +1,102 @@
+"""Where providers send receipts: unsigned requests, so a secret in the path, and each must name one message of ours."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.parsers import FormParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from notifications import receipts
+from notifications.gateways import get_gateway
+from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
+from orders import phones
+from orders.api.parsers import unstorable
+from orders.refusals import Refusal
+
+log = logging.getLogger(__name__)
+# No provider's callback has half as many fields, nor half as much in one (an answer may be some SMS long).
+MOST_FIELDS, MOST_LETTERS = 40, 4000
+READ = extend_schema(
+    request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
+    responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("What the provider waits for."))},
+    auth=[],
+)
+
+
+class Callback(APIView):
+    """A delivery receipt, or a customer's answer, in the form of the provider; it may be repeated and out of order."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    parser_classes = (FormParser,)
+    throttle_classes = ()
+
+    @READ
+    def get(self, request: Request, gateway: str, secret: str) -> HttpResponse:
+        """Takes a receipt. 404: the secret is wrong or no message has this id; 400: it is not a receipt of ours."""
+        found = provider(request, gateway, secret)
+        heard = None
+        try:
+            heard = read(found, {**request.query_params.dict(), **form_of(request)})
+            receipts.take(found, heard)
+        except Refusal as refusal:
+            number = phones.mask(heard.phone) if heard else "-"
+            log.warning("A receipt from %s (number %s) was refused: %s", found.name, number, refusal.code)
+            raise
+        return HttpResponse(found.acknowledgement(heard), content_type="text/plain; charset=utf-8")
+
+    @READ
+    def post(self, request: Request, gateway: str, secret: str) -> HttpResponse:
+        """The same, for providers that post a form."""
+        return self.get(request, gateway, secret)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        # Django would log the path of what is refused, and the secret in it; what was refused is logged above.
+        response._has_been_logged = True
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def provider(request: Request, name: str, secret: str) -> Gateway:
+    """The gateway that calls. Raises NotFound, the same for all that is wrong."""
+    ours = settings.SMS_CALLBACK_SECRET
+    right = bool(ours) and constant_time_compare(secret, ours)
+    if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
+        log.warning("A receipt for %s was refused: wrong secret, gateway or address.", name[:24])
+        raise NotFound
+    return get_gateway(name)
+
+
+def from_known_address(address: str) -> bool:
+    """Whether receipts may come from there: the peer itself, because anybody can write X-Forwarded-For."""
+    known = settings.SMS_CALLBACK_ADDRESSES
+    try:
+        return not known or any(ip_address(address) in ip_network(network, strict=False) for network in known)
+    except ValueError:  # a socket in the file system has no address
+        return False
+
+
+def form_of(request: Request) -> dict[str, str]:
+    return dict(request.data.items()) if request.method == "POST" else {}
+
+
+def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
+    """What the parameters say. Raises Refusal."""
+    if len(said) > MOST_FIELDS or any(len(value) > MOST_LETTERS or unstorable(value) for value in said.values()):
+        raise Refusal("invalid", _("A receipt has few and short fields, of characters that can be kept."))
+    try:
+        return gateway.receipt(said)
+    except ReceiptError as error:
+        raise Refusal("invalid", str(error)) from None

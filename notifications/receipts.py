@@ -1,0 +1,70 @@
+"""What providers say of a message after they took it, unasked or asked. None of it ever makes a message.
+
+A receipt that comes before the answer it belongs to names an id that no row has yet: it is refused, and the provider
+repeats it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from notifications.gateways.base import Gateway, Receipt, Reply
+from notifications.models import GatewayState, NotificationHistory, StatusNote
+from notifications.states import MOVES, Status
+from orders.refusals import Refusal
+
+Row = NotificationHistory
+
+
+def take(gateway: Gateway, heard: Receipt | Reply) -> None:
+    """Keeps what is heard, once however often it is said. Raises Refusal, and then nothing was changed."""
+    row = message_of(gateway, heard)
+    if isinstance(heard, Reply):
+        keep_reply(row, heard)
+    else:
+        learn(row, heard)
+    now = timezone.now()
+    if not GatewayState.objects.filter(gateway=gateway.name).update(last_receipt_at=now):
+        GatewayState.objects.update_or_create(gateway=gateway.name, defaults={"last_receipt_at": now})
+
+
+def message_of(gateway: Gateway, heard: Receipt | Reply) -> Row:
+    """The message with this id that went to this number; the latest, should the provider use an id anew."""
+    ids = gateway.spellings(heard.provider_message_id)
+    rows = list(Row.objects.filter(gateway=gateway.name, provider_message_id__in=ids).order_by("-created_at")[:10])
+    if not heard.provider_message_id or not rows:
+        raise Refusal("unknown_message", _("No message has this id."), status=404)
+    for row in rows:
+        if row.recipient == heard.phone:
+            return row
+    raise Refusal("other_number", _("The message with this id went to another number."), status=400)
+
+
+def learn(row: Row, heard: Receipt) -> bool:
+    """Writes what became of a message. False: it was known, or what is known already is final."""
+    columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:80]}
+    if heard.status in (Status.SENT, Status.DELIVERED):
+        columns |= {"sent_at": row.sent_at or row.claimed_at, "error_message": ""}
+    if heard.status == Status.DELIVERED:
+        columns["delivered_at"] = min(heard.at or timezone.now(), timezone.now())
+    while heard.status in MOVES[row.status]:
+        if row.move(row.status, heard.status, **columns):
+            return True
+        row.refresh_from_db()
+    return False
+
+
+def keep_reply(row: Row, heard: Reply) -> None:
+    """Adds what the customer answered to the message's trail."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:500]
+    note = StatusNote(message=row, status=row.status, reply=text or "–", at=heard.at or timezone.now())
+    with transaction.atomic():
+        # Repeats of one answer may come at once.
+        Row.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        same = StatusNote.objects.filter(message=row, reply=note.reply)
+        if not (same.filter(at=heard.at) if heard.at else same).exists():
+            note.save()

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from notifications import receipts
+from notifications.gateways import callback_url, get_gateway
+from notifications.gateways.base import Receipt
+from notifications.models import GatewayState, NotificationHistory
+from notifications.states import Status
+from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.told import Told
+from orders.tests.factories import make_customer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told")]
+PATH = "/api/v1/notifications/callbacks/told/s3cret/"
+PHONE = "+886912345678"
+
+
+def sent(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
+    order = make_quiet_order(customer=make_customer(phone=PHONE))
+    usual = {"gateway": "told", "provider_message_id": "m-1", "sent_at": timezone.now(), "recipient": PHONE}
+    return make_message(status, **({"order": order} | usual | fields))
+
+
+def call(path: str = PATH, **said: str) -> Any:
+    return Client(enforce_csrf_checks=True).get(path, {"id": "m-1", "to": PHONE, "status": "delivered"} | said)
+
+
+def everything() -> list[Any]:
+    return [
+        list(NotificationHistory.objects.values()), list(GatewayState.objects.values()),
+        list(NotificationHistory.objects.values_list("trail__id")),
+    ]  # fmt: skip
+
+
+def test_a_receipt_is_kept_and_acknowledged_in_the_providers_words() -> None:
+    row, at = sent(), timezone.now() - timedelta(minutes=5)
+    answer = call(at=at.isoformat())
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (
+        200, "text/plain; charset=utf-8", b"read=m-1\n"
+    )  # fmt: skip
+    row.refresh_from_db()
+    assert (row.status, row.delivered_at, row.raw_status) == (Status.DELIVERED, at, "r")
+    assert [note.status for note in row.trail.all()] == [Status.DELIVERED]
+    state = GatewayState.objects.get(gateway="told")
+    assert state.last_receipt_at
+    assert timezone.now() - state.last_receipt_at < timedelta(minutes=1)
+
+
+def test_a_receipt_may_be_posted_as_a_form() -> None:
+    row = sent()
+    form, type_ = "id=m-1&to=%2B886912345678&status=failed", "application/x-www-form-urlencoded"
+    answer = Client(enforce_csrf_checks=True).post(PATH, form, content_type=type_)
+    row.refresh_from_db()
+    assert (answer.status_code, row.status) == (200, Status.FAILED)
+
+
+def test_repeated_and_out_of_order_receipts_end_in_one_truth() -> None:
+    row = sent()
+    for status in ("delivered", "sent", "delivered", "expired", "failed", "delivered"):
+        assert call(status=status).status_code == 200
+    row.refresh_from_db()
+    assert (row.status, row.trail.count()) == (Status.DELIVERED, 1)
+
+
+@pytest.mark.parametrize("before", [Status.UNKNOWN, Status.EXPIRED])
+def test_delivered_may_be_learned_late(before: str) -> None:
+    claimed = timezone.now() - timedelta(hours=3)
+    row = sent(before, sent_at=None, claimed_at=claimed, error_message="No answer.")
+    call()
+    row.refresh_from_db()
+    assert (row.status, row.sent_at, row.error_message) == (Status.DELIVERED, claimed, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [
+        (PATH.replace("s3cret", "s3creT"), {}, 404),
+        (PATH.replace("s3cret", "%00"), {}, 404),
+        (PATH.replace("told", "mitake"), {}, 404),
+        (PATH.replace("told", "nobody"), {}, 404),
+        (PATH, {"id": "m-2"}, 404),
+        (PATH, {"id": ""}, 404),
+        (PATH, {"to": "+886987654321"}, 400),
+        (PATH, {"to": ""}, 400),
+        (PATH, {"status": "lost"}, 400),
+        (PATH, {"id": "m\0"}, 400),
+        (PATH, {"reply": "x" * 5000}, 400),
+        (PATH, {f"f{n}": "1" for n in range(50)}, 400),
+        (PATH, {f"f{n}": "1" for n in range(5000)}, 400),
+    ],
+)
+def test_what_is_no_receipt_of_ours_changes_nothing(
+    path: str, said: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent()
+    before = everything()
+    answer = call(path, **said)
+    assert (answer.status_code, answer.json()["type"] != "server_error") == (status, True)
+    assert everything() == before
+    assert "s3cret" not in caplog.text
+    assert "912345678" not in caplog.text.replace("-", "")
+
+
+def test_what_was_refused_is_logged_with_the_number_masked(caplog: pytest.LogCaptureFixture) -> None:
+    call()
+    assert "told (number 0912-***-678) was refused: unknown_message" in caplog.text
+
+
+def test_without_a_secret_none_is_taken(settings: Any) -> None:
+    settings.SMS_CALLBACK_SECRET = ""
+    sent()
+    assert call(PATH.replace("s3cret", "-")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("known", "status"), [(["127.0.0.1"], 200), (["127.0.0.0/8", "10.0.0.1"], 200), (["10.0.0.1"], 404)]
+)
+def test_an_address_that_is_not_on_the_list_is_refused_whatever_it_says_of_itself(
+    settings: Any, known: list[str], status: int
+) -> None:
+    settings.SMS_CALLBACK_ADDRESSES = known
+    sent()
+    said = {"id": "m-1", "to": PHONE, "status": "delivered"}
+    assert Client().get(PATH, said, headers={"X-Forwarded-For": "10.0.0.1"}).status_code == status
+
+
+def test_an_id_of_two_messages_is_the_one_to_that_number() -> None:
+    other, row = sent(recipient="+886987654321"), sent()
+    call()
+    other.refresh_from_db()
+    row.refresh_from_db()
+    assert (other.status, row.status) == (Status.SENT, Status.DELIVERED)
+
+
+def test_a_customers_answer_is_kept_once_beside_the_unchanged_status() -> None:
+    row, at = sent(), timezone.now().isoformat()
+    for _ in range(3):
+        assert call(reply="好的\n謝謝\x07", at=at).status_code == 200
+    row.refresh_from_db()
+    assert row.status == Status.SENT
+    assert [(note.reply, str(note), note.status) for note in row.trail.all()] == [
+        ("好的 謝謝", "好的 謝謝", Status.SENT)
+    ]
+    call(reply="好的\n謝謝")
+    call(reply="明天")
+    assert [note.reply for note in row.trail.all()] == ["好的 謝謝", "明天"]
+
+
+def test_the_url_a_provider_is_told(settings: Any) -> None:
+    assert callback_url("told") == ""
+    settings.SMS_CALLBACK_BASE_URL = "https://gas.example.tw/"
+    assert callback_url("told") == f"https://gas.example.tw{PATH}"
+    assert get_gateway("told").callback_url == callback_url("told")
+    assert get_gateway("told").clean("at s3cret", PHONE) == "at ***"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
+    row = sent(Status.UNKNOWN)
+    barrier = threading.Barrier(6)
+
+    def hear(status: Status) -> None:
+        barrier.wait(5)
+        try:
+            receipts.take(get_gateway("told"), Receipt("m-1", PHONE, status))
+        finally:
+            connection.close()
+
+    said = [Status.DELIVERED, Status.SENT, Status.EXPIRED] * 2
+    threads = [threading.Thread(target=hear, args=[status]) for status in said]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    row.refresh_from_db()
+    steps = [note.status for note in row.trail.all()]
+    assert row.status == steps[-1] == Status.DELIVERED
+    assert len(steps) == len(set(steps))
+
+
+def test_the_gateway_of_the_tests_is_the_one_in_use() -> None:
+    assert isinstance(get_gateway(), Told)
