@@ -218,15 +218,24 @@ SPECTACULAR_SETTINGS = {
 # 10 MB of nonsense is refused before it is read into memory; of the API too (orders.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
-# SMS. A name of SMS_GATEWAYS; the rest is for the `http` gateway.
+# SMS. SMS_GATEWAY is a name of SMS_GATEWAYS, and so is its stand-in.
 SMS_GATEWAYS = {
     "console": "notifications.gateways.console.Console",
     "memory": "notifications.gateways.memory.Memory",
     "http": "notifications.gateways.http.Http",
+    "mitake": "notifications.gateways.mitake.Mitake",
+    "every8d": "notifications.gateways.every8d.Every8d",
 }
 SMS_GATEWAY = env.str("SMS_GATEWAY", default="console")
+SMS_FALLBACK_GATEWAY = env.str("SMS_FALLBACK_GATEWAY", default="")
 SMS_PROVIDER_URL = env.str("SMS_PROVIDER_URL", default="")
 SMS_API_KEY = env.str("SMS_API_KEY", default="")
+MITAKE_URL = env.str("MITAKE_URL", default="https://smsapi.mitake.com.tw/api/mtk/")
+MITAKE_USERNAME = env.str("MITAKE_USERNAME", default="")
+MITAKE_PASSWORD = env.str("MITAKE_PASSWORD", default="")
+EVERY8D_URL = env.str("EVERY8D_URL", default="https://api.e8d.tw/API21/HTTP/")
+EVERY8D_UID = env.str("EVERY8D_UID", default="")
+EVERY8D_PASSWORD = env.str("EVERY8D_PASSWORD", default="")
 # The registered sender: since 2025-11-01 a commercial SMS must carry it, best as its first word.
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 # What the link in an SMS begins with, before the order's token; its host is registered with the carriers.

@@ -19,6 +19,7 @@ from orders import phones
 CONNECTIONS = 3
 PAUSE_SECONDS = 0.2
 ERROR_LENGTH = 500
+ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3}[\s-]?([0-9]{3})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +174,5 @@ class Gateway:
         if national := phone.removeprefix("+886"):
             number = r"(?:\+?886[\s-]*|0)?" + r"[\s().-]*".join(map(re.escape, national))
             text = re.sub(number, phones.mask(phone), text)
+        text = ANY_MOBILE.sub(r"0\1-***-\2", text)
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:ERROR_LENGTH]

@@ -9,16 +9,15 @@ from django.conf import settings
 from requests import PreparedRequest
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
-from notifications.gateways.web import Answer, exchange
+from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange
 from notifications.states import Reason
-
-HEALTH_SECONDS = 2.0
 
 
 class Http(Gateway):
     """`POST {SMS_PROVIDER_URL}`; an Idempotency-Key lets it be repeated."""
 
     idempotent = True
+    needs = ("SMS_PROVIDER_URL",)
 
     def __init__(self) -> None:
         self.url = settings.SMS_PROVIDER_URL

@@ -21,15 +21,18 @@ CONNECT_SECONDS = 3.05
 # No provider's answer is longer; what is beyond is not read.
 ANSWER_BYTES = 65_536
 PIECE_BYTES = 4_096
+# For a question that a person or a monitor waits for.
+HEALTH_SECONDS = 2.0
 NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The provider's status, and as much of the body as came in time."""
+    """The provider's status, as much of the body as came in time, and whether that is all of it."""
 
     status: int
     body: str
+    whole: bool
 
 
 class Cuttable(HTTPAdapter):
@@ -74,7 +77,7 @@ def exchange(method: str, url: str, *, seconds: float, **request: Any) -> Answer
             cuttable_session(seconds) as session,
             session.request(method, url, timeout=times, stream=True, **request) as response,
         ):
-            return Answer(response.status_code, body_of(response))
+            return Answer(response.status_code, *body_of(response))
     except (requests.RequestException, HTTPError) as error:
         raise fault(error, seconds) from None
 
@@ -95,14 +98,16 @@ def cuttable_session(seconds: float) -> Iterator[requests.Session]:
             timer.cancel()
 
 
-def body_of(response: requests.Response) -> str:
-    """What can be read of the body. The status has decided already: a body cut short changes nothing of it."""
-    pieces, size = [], 0
+def body_of(response: requests.Response) -> tuple[str, bool]:
+    """What can be read of the body, and whether it is all: to some providers the status has decided already."""
+    pieces: list[bytes] = []
+    size, whole = 0, False
     with suppress(HTTPError, OSError):
-        while size < ANSWER_BYTES and (piece := response.raw.read1(PIECE_BYTES, decode_content=True)):
-            pieces.append(piece)
-            size += len(piece)
-    return b"".join(pieces)[:ANSWER_BYTES].decode(errors="replace")
+        while size < ANSWER_BYTES and not whole:
+            pieces.append(response.raw.read1(PIECE_BYTES, decode_content=True))
+            size += len(pieces[-1])
+            whole = not pieces[-1]
+    return b"".join(pieces)[:ANSWER_BYTES].decode(errors="replace"), whole
 
 
 def fault(error: Exception, seconds: float) -> GatewayError:

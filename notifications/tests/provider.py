@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 
 @dataclass
@@ -23,7 +24,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         provider = self.server.provider
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        form = (self.headers.get("Content-Type") or "").startswith("application/x-www-form-urlencoded")
+        body = dict(parse_qsl(sent.decode(), keep_blank_values=True)) if form else json.loads(sent or "{}")
         with provider.lock:
             provider.asked.append(Asked(self.command, self.path, dict(self.headers), body))
             behaviour = provider.behaviours.pop(0) if len(provider.behaviours) > 1 else provider.behaviours[0]
@@ -51,14 +54,28 @@ class Server(ThreadingHTTPServer):
 Behaviour = Callable[[Handler], None]
 
 
-def says(status: int, body: str = "", **headers: str) -> Behaviour:
+def says(status: int, body: str | bytes = "", **headers: str) -> Behaviour:
+    sent = body.encode() if isinstance(body, str) else body
+
     def behave(handler: Handler) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body.encode())))
+        handler.send_header("Content-Length", str(len(sent)))
         handler.end_headers()
-        handler.wfile.write(body.encode())
+        handler.wfile.write(sent)
+
+    return behave
+
+
+def cut(body: bytes) -> Behaviour:
+    """Ends the connection before the last byte of the body that it has promised."""
+
+    def behave(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body) + 1))
+        handler.end_headers()
+        handler.wfile.write(body)
 
     return behave
 

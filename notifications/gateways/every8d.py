@@ -1,0 +1,108 @@
+"""EVERY8D, HTTP API 2.1.5 of 2021-10. The HTTP status is always 200; one line of values says what was done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
+from notifications.gateways.fields import amount, international, local, moment, price
+from notifications.gateways.form import FormGateway, unclear
+from notifications.gateways.web import HEALTH_SECONDS
+from notifications.states import Reason, Status
+
+REPLY = "999"
+# What became of a message that was accepted.
+FATES: dict[str, tuple[Status, str]] = {
+    "0": (Status.SENT, ""), "300": (Status.SENT, ""), "100": (Status.DELIVERED, ""),
+    "101": (Status.FAILED, Reason.NOT_REACHED), "102": (Status.FAILED, Reason.NOT_REACHED),
+    "103": (Status.FAILED, Reason.NO_SUCH_NUMBER), "104": (Status.FAILED, Reason.REFUSED),
+    "105": (Status.FAILED, Reason.NOT_REACHED), "106": (Status.FAILED, Reason.REFUSED),
+    "107": (Status.EXPIRED, Reason.NOT_REACHED), "303": (Status.FAILED, Reason.REFUSED),
+    "-1": (Status.FAILED, Reason.REFUSED), "-2": (Status.FAILED, Reason.REFUSED),
+    "-3": (Status.FAILED, Reason.NO_SUCH_NUMBER), "-4": (Status.EXPIRED, Reason.NOT_REACHED),
+    "-5": (Status.FAILED, Reason.REFUSED), "-6": (Status.FAILED, Reason.REFUSED),
+}  # fmt: skip
+# Why one was not accepted. -99 is a fault that the provider does not know itself: perhaps after the sending.
+REFUSALS = {
+    "-1": (Reason.REFUSED, _("a parameter is wrong")),
+    "-2": (Reason.CHANNEL_STOPPED, _("the user name or the password is wrong")),
+    "-3": (Reason.NO_SUCH_NUMBER, _("there is no such number")),
+    "-4": (Reason.REFUSED, _("the time for sending is over")),
+    "-5": (Reason.REFUSED, _("the text is too long")),
+    "-6": (Reason.REFUSED, _("the time for sending is wrong")),
+    "-99": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
+}
+# CREDIT,SENDED,COST,UNSEND,BATCH_ID
+ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")
+ERROR = re.compile(r"(-[0-9]{1,4})(?:,.*)?", re.DOTALL)
+DAY = "1440"
+
+
+class Every8d(FormGateway):
+    """No idempotency key: what was not answered is not repeated."""
+
+    needs = ("EVERY8D_URL", "EVERY8D_UID", "EVERY8D_PASSWORD")
+    query_size = 1
+
+    def __init__(self) -> None:
+        super().__init__(settings.EVERY8D_URL, UID=settings.EVERY8D_UID, PWD=settings.EVERY8D_PASSWORD)
+
+    def transmit(self, message: Message) -> Accepted:
+        fields = {"SB": "", "MSG": message.text, "DEST": local(message.phone), "ST": "", "RETRYTIME": DAY}
+        answer = self.ask("sendSMS.ashx", fields).strip()
+        found = ACCEPTED.fullmatch(answer)
+        if not found:
+            raise refusal(answer)
+        sent, cost, unsent, batch = found.groups()
+        if int(unsent):
+            raise GatewayError(
+                f"UNSEND: {Reason.NO_CREDIT.label}", reason=Reason.NO_CREDIT, permanent=True, raw_status=unsent
+            )
+        if not int(sent):
+            raise unclear(answer)
+        return Accepted(batch, "0", price(cost))
+
+    def balance(self) -> Decimal:
+        answer = self.ask("getCredit.ashx", {}, HEALTH_SECONDS).strip()
+        points = amount(answer)
+        if points is None or points < 0:
+            raise refusal(answer)
+        return points
+
+    def query(self, ids: Sequence[str]) -> list[Receipt]:
+        (batch,) = ids
+        answer = self.ask("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
+        if answer.startswith("-"):
+            raise refusal(answer.strip())
+        # NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME, below a line with their number
+        rows = [line.split("\t") for line in answer.splitlines()[1:]]
+        return [
+            told(batch, row[1], row[4], row[5] or row[2])
+            for row in rows if len(row) == 6 and row[4] in FATES
+        ]  # fmt: skip
+
+    def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
+        batch, phone, code, at = (said.get(name, "").strip() for name in ("BatchID", "RM", "STATUS", "RT"))
+        if not batch or not (code == REPLY or code in FATES):
+            raise ReceiptError("BatchID or STATUS is missing or unknown.")
+        if code == REPLY:
+            return Reply(batch[:80], international(phone), said.get("SM", ""), moment(at))
+        return told(batch[:80], phone, code, at)
+
+
+def told(batch: str, phone: str, code: str, at: str) -> Receipt:
+    return Receipt(batch, international(phone), *FATES[code], raw_status=code, at=moment(at))
+
+
+def refusal(answer: str) -> GatewayError:
+    found = ERROR.fullmatch(answer)
+    if not found:
+        return unclear(answer)
+    code = found[1]
+    reason, words = REFUSALS.get(code, (Reason.REFUSED, _("refused by the provider")))
+    return GatewayError(f"{code}: {words}", reason=reason, permanent=True, raw_status=code)

@@ -1,0 +1,37 @@
+"""What the providers of Taiwan have in common."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from notifications.gateways.base import Gateway, GatewayError, Health
+from notifications.gateways.web import exchange
+from notifications.states import Reason
+
+
+def unclear(body: str, raw_status: str = "") -> GatewayError:
+    """For an answer that says neither yes nor no: nobody knows what became of the request."""
+    text = f"The provider's answer was not understood: “{body[:100]}”."
+    return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
+
+
+class FormGateway(Gateway):
+    """A provider that is asked by forms and answers 200 to everything: the body alone tells success from error."""
+
+    def __init__(self, url: str, **account: str) -> None:
+        """`account`: user name and password, as the provider names them in each form."""
+        self.url, self.account, self.secrets = url.rstrip("/") + "/", account, tuple(account.values())
+
+    def ask(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
+        """The whole body of an answer. Raises GatewayError."""
+        seconds = seconds or settings.SMS_TIMEOUT_SECONDS
+        answer = exchange("POST", self.url + path, seconds=seconds, data=self.account | fields)
+        if answer.status != 200 or not answer.whole:
+            raise unclear(answer.body, f"HTTP {answer.status}")
+        return answer.body
+
+    def health(self) -> Health:
+        try:
+            return Health(reachable=True, balance=self.balance())
+        except GatewayError as error:
+            return Health(reachable=False, detail=self.clean(str(error), ""))

@@ -1,0 +1,122 @@
+"""Mitake 三竹, API v2.14 of 2024-06. The HTTP status is always 200; lines of `key=value` say what was done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
+from notifications.gateways.fields import amount, international, local, moment, price
+from notifications.gateways.form import FormGateway, unclear
+from notifications.gateways.web import HEALTH_SECONDS
+from notifications.states import Reason, Status
+
+# What became of a message that was accepted. 1 and 2 say that it is with the carrier, not that it arrived.
+FATES: dict[str, tuple[Status, str]] = {
+    "0": (Status.SENT, ""), "1": (Status.SENT, ""), "2": (Status.SENT, ""), "4": (Status.DELIVERED, ""),
+    "5": (Status.FAILED, Reason.REFUSED), "6": (Status.FAILED, Reason.NO_SUCH_NUMBER),
+    "7": (Status.FAILED, Reason.REFUSED), "8": (Status.EXPIRED, Reason.NOT_REACHED),
+    "9": (Status.FAILED, Reason.REFUSED),
+}  # fmt: skip
+# Why one was not accepted. A pause ends by itself; a fault of the system (*) may have come after the sending.
+PAUSE, STOP = Reason.UNREACHABLE, Reason.CHANNEL_STOPPED
+REFUSALS = {
+    "*": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
+    **dict.fromkeys("abr", (PAUSE, _("the provider does not send at the moment"))),
+    "c": (STOP, _("the user name is missing")),
+    "d": (STOP, _("the password is missing")),
+    "e": (STOP, _("the user name or the password is wrong")),
+    "f": (STOP, _("the account has expired")),
+    "h": (STOP, _("the account is disabled")),
+    "k": (STOP, _("the address of this server is not registered")),
+    "l": (PAUSE, _("too many connections at once")),
+    "m": (STOP, _("the password must be changed")),
+    "n": (STOP, _("the password has expired")),
+    "p": (STOP, _("the account may not send over HTTP")),
+    "s": (STOP, _("the account could not be charged")),
+    "t": (Reason.REFUSED, _("the time for sending is over")),
+    "u": (Reason.REFUSED, _("the text is empty")),
+    **dict.fromkeys("v6", (Reason.NO_SUCH_NUMBER, _("there is no such number"))),
+    "x": (Reason.REFUSED, _("the request is too large")),
+    "y": (Reason.REFUSED, _("a parameter is wrong")),
+    "5": (Reason.REFUSED, _("the text is not allowed")),
+    "7": (Reason.REFUSED, _("SMS to this number are disabled")),
+}
+ID = re.compile(r"#?[!-~]{1,79}")
+
+
+class Mitake(FormGateway):
+    """The same `clientid` is sent once within twelve hours."""
+
+    idempotent, remembers = True, timedelta(hours=12)
+    needs = ("MITAKE_URL", "MITAKE_USERNAME", "MITAKE_PASSWORD")
+    most_connections = 15
+    query_size = 100
+
+    def __init__(self) -> None:
+        account = {"username": settings.MITAKE_USERNAME, "password": settings.MITAKE_PASSWORD}
+        super().__init__(settings.MITAKE_URL, **account)
+
+    def transmit(self, message: Message) -> Accepted:
+        fields = {
+            "dstaddr": local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
+            "clientid": str(message.id), "smsPointFlag": "1",
+        }  # fmt: skip
+        if self.callback_url:
+            fields["response"] = self.callback_url
+        # Without CharsetURL the text would be read as Big5.
+        answer = self.ask("SmSend?CharsetURL=UTF8", fields)
+        lines = pairs(answer)
+        code, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
+        if code in FATES and ID.fullmatch(known_as):
+            return Accepted(known_as, code, price(lines.get("smsPoint", "")))
+        raise refusal(code, answer)
+
+    def balance(self) -> Decimal:
+        lines = pairs(answer := self.ask("SmQuery", {}, HEALTH_SECONDS))
+        if (points := amount(lines.get("AccountPoint", ""))) is None:
+            raise refusal(lines.get("statuscode", ""), answer)
+        return points
+
+    def query(self, ids: Sequence[str]) -> list[Receipt]:
+        answer = self.ask("SmQuery", {"msgid": ",".join(ids)})
+        if code := pairs(answer).get("statuscode"):
+            raise refusal(code, answer)
+        rows = [line.split("\t") for line in answer.splitlines()]
+        return [told(row[0], "", row[1], row[2]) for row in rows if len(row) == 3 and row[1] in FATES]
+
+    def receipt(self, said: Mapping[str, str]) -> Receipt:
+        # `statuscode` there says only that it was sent.
+        known_as, code = said.get("msgid", ""), said.get("StatusFlag", "")
+        if not ID.fullmatch(known_as) or code not in FATES:
+            raise ReceiptError("msgid or StatusFlag is missing or unknown.")
+        return told(known_as, international(said.get("dstaddr", "")), code, said.get("donetime", ""))
+
+    def acknowledgement(self, receipt: Receipt | Reply) -> str:
+        return f"magicid=sms_gateway_rpack\nmsgid={receipt.provider_message_id}\n"
+
+    def spellings(self, provider_message_id: str) -> list[str]:
+        bare = provider_message_id.removeprefix("#")
+        return [bare, f"#{bare}"]
+
+
+def pairs(answer: str) -> dict[str, str]:
+    """Its keys and values. The text of an error is Big5, and no key of ours."""
+    found = (line.partition("=") for line in answer.splitlines())
+    return {key.strip(): value.strip() for key, sign, value in found if sign}
+
+
+def told(known_as: str, phone: str, code: str, at: str) -> Receipt:
+    return Receipt(known_as, phone, *FATES[code], raw_status=code, at=moment(at))
+
+
+def refusal(code: str, answer: str) -> GatewayError:
+    if code not in REFUSALS:
+        return unclear(answer)
+    reason, words = REFUSALS[code]
+    return GatewayError(f"{code}: {words}", reason=reason, permanent=reason != PAUSE, raw_status=code)

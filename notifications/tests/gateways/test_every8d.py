@@ -1,0 +1,149 @@
+"""The bytes of EVERY8D's specification, 2.1.5."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
+from notifications.states import Reason, Status
+from notifications.tests import provider as doing
+from notifications.tests.provider import Provider, says
+
+MESSAGE = Message(uuid.uuid4(), "+886912345678", "【幸福氣】您的瓦斯\n#1 & =")
+BATCH = "220478cc-8506-49b2-93b7-2505f651c12e"
+SENT = f"1230.00,1,1.00,0,{BATCH}"
+AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def every8d(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+    settings.SMS_GATEWAY, settings.EVERY8D_URL = "every8d", fake_provider.url
+    settings.EVERY8D_UID, settings.EVERY8D_PASSWORD = "gasfirm", "top-secret"
+    fake_provider.behave(says(200, SENT))
+    return get_gateway()
+
+
+def error(gateway: Gateway) -> GatewayError:
+    with pytest.raises(GatewayError) as failed:
+        gateway.send(MESSAGE)
+    return failed.value
+
+
+def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Provider) -> None:
+    assert every8d.send(MESSAGE) == Accepted(BATCH, "0", Decimal(1))
+    (asked,) = fake_provider.asked
+    assert (asked.method, asked.path) == ("POST", "/sms/sendSMS.ashx")
+    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert asked.body == {
+        "UID": "gasfirm", "PWD": "top-secret", "SB": "", "MSG": MESSAGE.text, "DEST": "0912345678", "ST": "",
+        "RETRYTIME": "1440",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("-1, 參數錯誤", Reason.REFUSED),
+        ("-2,帳號密碼錯誤", Reason.CHANNEL_STOPPED),
+        ("-3", Reason.NO_SUCH_NUMBER),
+        ("-27, 電話號碼不得為空\r\n", Reason.REFUSED),
+        ("-99, 主機端發生不明錯誤", Reason.NO_ANSWER),
+        (f"0.00,1,0,1,{BATCH}", Reason.NO_CREDIT),
+        (f"0.00,0,0,0,{BATCH}", Reason.NO_ANSWER),
+        ("", Reason.NO_ANSWER),
+        ("1230.00,1,1.00,0", Reason.NO_ANSWER),
+        ("1230.00,1,1.00,0,", Reason.NO_ANSWER),
+        (f"1230.00,1,1.00,0,{'b' * 81}", Reason.NO_ANSWER),
+        ("<html>500</html>", Reason.NO_ANSWER),
+        (SENT + "x" * 10_000_000, Reason.NO_ANSWER),
+    ],
+)
+def test_what_is_not_accepted_is_asked_once(
+    every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason
+) -> None:
+    fake_provider.behave(says(200, answer))
+    assert error(every8d).reason == reason
+    assert len(fake_provider.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [says(500), doing.hangs_up, doing.hangs, doing.cut(SENT.encode()), doing.drips_body, says(200, b"\xff")]
+)
+def test_what_may_have_been_sent_is_not_repeated(
+    every8d: Gateway, fake_provider: Provider, settings: Any, answer: Any
+) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 0.4
+    fake_provider.behave(answer)
+    assert error(every8d).reason == Reason.NO_ANSWER
+    assert len(fake_provider.asked) == 1
+
+
+def test_the_raw_code_is_kept(every8d: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "-2, 帳號密碼錯誤"))
+    assert error(every8d).raw_status == "-2"
+
+
+def test_balance(every8d: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "2310.00"))
+    assert (every8d.balance(), every8d.health().balance) == (Decimal(2310), Decimal(2310))
+    assert fake_provider.asked[0].path == "/sms/getCredit.ashx"
+    assert fake_provider.asked[0].body == {"UID": "gasfirm", "PWD": "top-secret"}
+
+
+@pytest.mark.parametrize(("answer", "reason"), [("-2, 錯誤", Reason.CHANNEL_STOPPED), ("?", Reason.NO_ANSWER)])
+def test_a_balance_that_is_refused(every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
+    fake_provider.behave(says(200, answer))
+    with pytest.raises(GatewayError) as failed:
+        every8d.balance()
+    assert (failed.value.reason, every8d.health().reachable) == (reason, False)
+
+
+def test_query(every8d: Gateway, fake_provider: Provider) -> None:
+    lines = "1\r\n王小姐\t0912345678\t2026/11/22 09:29:00\t1.00\t100\t2026/11/22 09:30:00\r\nshort\t1\r\n"
+    fake_provider.behave(says(200, lines))
+    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", AT)]
+    assert fake_provider.asked[0].path == "/sms/getDeliveryStatus.ashx"
+    assert fake_provider.asked[0].body == {"UID": "gasfirm", "PWD": "top-secret", "BID": BATCH, "PNO": "1"}
+
+
+def test_a_query_that_is_refused(every8d: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "-2, 錯誤"))
+    with pytest.raises(GatewayError) as failed:
+        every8d.query([BATCH])
+    assert failed.value.reason == Reason.CHANNEL_STOPPED
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [
+        ("0", Status.SENT, ""),
+        ("100", Status.DELIVERED, ""),
+        ("101", Status.FAILED, Reason.NOT_REACHED),
+        ("103", Status.FAILED, Reason.NO_SUCH_NUMBER),
+        ("107", Status.EXPIRED, Reason.NOT_REACHED),
+        ("-3", Status.FAILED, Reason.NO_SUCH_NUMBER),
+    ],
+)
+def test_a_receipt(every8d: Gateway, code: str, status: Status, reason: str) -> None:
+    said = {"BatchID": BATCH, "RM": "+886912345678", "RT": "20261122093000", "STATUS": code, "SM": "", "USERID": "u"}
+    receipt = every8d.receipt(said)
+    assert receipt == Receipt(BATCH, "+886912345678", status, reason, code, AT)
+    assert every8d.acknowledgement(receipt) == "OK"
+
+
+def test_999_is_what_the_customer_answers(every8d: Gateway) -> None:
+    said = {"BatchID": BATCH, "RM": "0912345678", "RT": "20261122093000", "STATUS": "999", "SM": "謝謝"}
+    assert every8d.receipt(said) == Reply(BATCH, "+886912345678", "謝謝", AT)
+
+
+@pytest.mark.parametrize("missing", [{"BatchID": ""}, {"STATUS": ""}, {"STATUS": "12"}])
+def test_a_receipt_that_is_none(every8d: Gateway, missing: dict[str, str]) -> None:
+    with pytest.raises(ReceiptError):
+        every8d.receipt({"BatchID": BATCH, "STATUS": "100"} | missing)

@@ -1,0 +1,175 @@
+"""The bytes of Mitake's specification, v2.14."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError
+from notifications.states import Reason, Status
+from notifications.tests import provider as doing
+from notifications.tests.provider import Provider, says
+
+MESSAGE = Message(uuid.UUID("12345678-1234-4234-8234-123456789abc"), "+886912345678", "【幸福氣】您的瓦斯\n#1 & =")
+SENT = (
+    "[12345678-1234-4234-8234-123456789abc]\r\nmsgid=#000000013\r\nstatuscode=1\r\nsmsPoint=1\r\nAccountPoint=126\r\n"
+)
+AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def mitake(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+    settings.SMS_GATEWAY, settings.MITAKE_URL = "mitake", fake_provider.url
+    settings.MITAKE_USERNAME, settings.MITAKE_PASSWORD = "gasfirm", "top-secret"
+    fake_provider.behave(says(200, SENT))
+    return get_gateway()
+
+
+def error(gateway: Gateway) -> GatewayError:
+    with pytest.raises(GatewayError) as failed:
+        gateway.send(MESSAGE)
+    return failed.value
+
+
+def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provider) -> None:
+    mitake.send(MESSAGE)
+    (asked,) = fake_provider.asked
+    assert (asked.method, asked.path) == ("POST", "/sms/SmSend?CharsetURL=UTF8")
+    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert asked.body == {
+        "username": "gasfirm", "password": "top-secret", "dstaddr": "0912345678", "smsPointFlag": "1",
+        "smbody": "【幸福氣】您的瓦斯\x06#1 & =", "clientid": str(MESSAGE.id),
+    }  # fmt: skip
+
+
+def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_provider: Provider) -> None:
+    mitake.callback_url = "https://gas.example.tw/callbacks/s"
+    mitake.send(MESSAGE)
+    assert fake_provider.asked[0].body["response"] == "https://gas.example.tw/callbacks/s"
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (SENT, Accepted("#000000013", "1", Decimal(1))),
+        ("[a]\r\nmsgid=0000000333\r\nstatuscode=0\r\nAccountPoint=92\r\n", Accepted("0000000333", "0")),
+        ("[a]\nmsgid=7\nstatuscode=4\nDuplicate=Y\nsmsPoint=x\n", Accepted("7", "4")),
+    ],
+)
+def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepted: Accepted) -> None:
+    fake_provider.behave(says(200, answer))
+    assert mitake.send(MESSAGE) == accepted
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason", "requests"),
+    [
+        ("cdefhkmnps", Reason.CHANNEL_STOPPED, 1),
+        ("abrl", Reason.UNREACHABLE, 3),
+        ("tuxy57", Reason.REFUSED, 1),
+        ("v6", Reason.NO_SUCH_NUMBER, 1),
+        ("*", Reason.NO_ANSWER, 2),
+    ],
+)
+def test_every_code_has_its_meaning(
+    mitake: Gateway, fake_provider: Provider, codes: str, reason: Reason, requests: int
+) -> None:
+    for code in codes:
+        fake_provider.asked.clear()
+        fake_provider.behave(says(200, f"[a]\r\nstatuscode={code}\r\nError=".encode() + "系統功許蓋".encode("big5")))
+        refused = error(mitake)
+        assert (refused.reason, refused.raw_status, len(fake_provider.asked)) == (reason, code, requests)
+        assert str(refused).startswith(f"{code}: ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says(200),
+        says(200, "<html><body>維護中</body></html>"),
+        says(200, "[a]\r\nmsgid=000001\r\n"),
+        says(200, "[a]\r\nstatuscode=1\r\n"),
+        says(200, "[a]\r\nmsgid=1\r\nstatuscode=!\r\n"),
+        says(200, f"msgid={'9' * 81}\r\nstatuscode=1\r\n"),
+        says(200, b"\xff\xfe\x00=\x00"),
+        says(502, "Bad Gateway"),
+        says(200, SENT + "x" * 10_000_000),
+        doing.cut(SENT.encode()),
+        doing.drips_body,
+    ],
+    ids=["empty", "html", "no-code", "no-id", "no-such-code", "long-id", "bytes", "502", "huge", "cut", "slow"],
+)
+def test_an_answer_that_is_none_is_asked_for_once_more_and_then_unknown(
+    mitake: Gateway, fake_provider: Provider, settings: Any, answer: Any
+) -> None:
+    settings.SMS_TIMEOUT_SECONDS = 0.4
+    fake_provider.behave(answer)
+    assert error(mitake).reason == Reason.NO_ANSWER
+    assert [asked.body["clientid"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
+
+
+def test_what_was_taken_the_first_time_is_known_the_second(mitake: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(doing.hangs_up, says(200, SENT + "Duplicate=Y\r\n"))
+    assert mitake.send(MESSAGE).provider_message_id == "#000000013"
+
+
+def test_balance(mitake: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "AccountPoint=110\r\n"))
+    assert (mitake.balance(), mitake.health()) == (Decimal(110), base.Health(reachable=True, balance=Decimal(110)))
+    assert fake_provider.asked[0].path == "/sms/SmQuery"
+    assert fake_provider.asked[0].body == {"username": "gasfirm", "password": "top-secret"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), [("statuscode=e\r\n", Reason.CHANNEL_STOPPED), ("gasfirm top-secret", Reason.NO_ANSWER)]
+)
+def test_a_balance_that_is_refused(mitake: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
+    fake_provider.behave(says(200, answer))
+    with pytest.raises(GatewayError) as failed:
+        mitake.balance()
+    assert failed.value.reason == reason
+    assert not mitake.health().reachable
+    assert "secret" not in mitake.health().detail
+
+
+def test_query(mitake: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "#01\t4\t20261122093000\r\n02\t1\t\r\n03\t8\tnonsense\r\n04\t?\t\r\n\r\n"))
+    assert mitake.query(["#01", "02", "03", "04"]) == [
+        Receipt("#01", "", Status.DELIVERED, "", "4", AT),
+        Receipt("02", "", Status.SENT, "", "1", None),
+        Receipt("03", "", Status.EXPIRED, Reason.NOT_REACHED, "8", None),
+    ]
+    assert (fake_provider.asked[0].path, fake_provider.asked[0].body["msgid"]) == ("/sms/SmQuery", "#01,02,03,04")
+
+
+def test_a_query_that_is_refused(mitake: Gateway, fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, "statuscode=e\r\nError=\xa4\r\n"))
+    with pytest.raises(GatewayError) as failed:
+        mitake.query(["1"])
+    assert failed.value.reason == Reason.CHANNEL_STOPPED
+
+
+def test_a_receipt_is_read_by_its_flag(mitake: Gateway) -> None:
+    said = {
+        "msgid": "8091234567", "dstaddr": "0912345678", "dlvtime": "20261122092900", "donetime": "20261122093000",
+        "statuscode": "0", "statusstr": "DELIVRD", "StatusFlag": "4",
+    }  # fmt: skip
+    receipt = mitake.receipt(said)
+    assert receipt == Receipt("8091234567", "+886912345678", Status.DELIVERED, "", "4", AT)
+    assert mitake.acknowledgement(receipt) == "magicid=sms_gateway_rpack\nmsgid=8091234567\n"
+
+
+@pytest.mark.parametrize("missing", [{"msgid": ""}, {"StatusFlag": ""}, {"StatusFlag": "44"}, {"msgid": "1 2"}])
+def test_a_receipt_that_is_none(mitake: Gateway, missing: dict[str, str]) -> None:
+    with pytest.raises(ReceiptError):
+        mitake.receipt({"msgid": "1", "StatusFlag": "4"} | missing)
+
+
+def test_an_id_is_known_with_and_without_its_sign(mitake: Gateway) -> None:
+    assert set(mitake.spellings("#013")) == set(mitake.spellings("013")) == {"013", "#013"}
