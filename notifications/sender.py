@@ -76,7 +76,9 @@ def submit(row_id: UUID) -> Future[Row | None]:
 
 @cache
 def pool() -> Pool[UUID, Row | None]:
-    made = Pool(_deliver_one_and_let_go, connections.close_all, settings.SMS_WORKERS)
+    # Of this process: several share what the provider allows (README, “In production”).
+    allowed = get_gateway().most_connections or settings.SMS_WORKERS
+    made = Pool(_deliver_one_and_let_go, connections.close_all, min(settings.SMS_WORKERS, allowed))
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
     return made
