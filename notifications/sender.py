@@ -93,8 +93,8 @@ def _deliver_one_and_let_go(row_id: UUID) -> Row | None:
 
 def deliver_one(row_id: UUID) -> Row | None:
     """Sends one row and returns it with its outcome. None: it was rolled back, or is not (or no longer) to be sent."""
-    row = Row.objects.due().select_related("customer", "order").filter(pk=row_id).first()
-    if row is None:
+    found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
+    if (row := next(iter(found), None)) is None:
         return None
     number = rules.mobile_of(row.customer)
     if (verdict := rules.against(row)) is not None:
