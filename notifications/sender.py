@@ -76,7 +76,9 @@ def submit(row_id: UUID) -> Future[Row | None]:
 
 @cache
 def pool() -> Pool[UUID, Row | None]:
-    made = Pool(_deliver_one_and_let_go, connections.close_all, settings.SMS_WORKERS)
+    # Of this process: several share what the provider allows (README, “In production”).
+    allowed = get_gateway().most_connections or settings.SMS_WORKERS
+    made = Pool(_deliver_one_and_let_go, connections.close_all, min(settings.SMS_WORKERS, allowed))
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
     return made
@@ -91,8 +93,8 @@ def _deliver_one_and_let_go(row_id: UUID) -> Row | None:
 
 def deliver_one(row_id: UUID) -> Row | None:
     """Sends one row and returns it with its outcome. None: it was rolled back, or is not (or no longer) to be sent."""
-    row = Row.objects.due().select_related("customer", "order").filter(pk=row_id).first()
-    if row is None:
+    found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
+    if (row := next(iter(found), None)) is None:
         return None
     number = rules.mobile_of(row.customer)
     if (verdict := rules.against(row)) is not None:

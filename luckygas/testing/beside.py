@@ -11,8 +11,6 @@ from luckygas.testing.servers import Server
 from luckygas.testing.site import ROOT
 
 SANDBOX_PORT = 8025
-# What no server process sends: what waited for the morning, and what a process that died left behind.
-SENDER = ["manage.py", "send_pending_sms", "--loop"]
 
 
 class SandboxServer(Server):

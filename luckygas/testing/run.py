@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from luckygas.testing.beside import SENDER, with_sandbox
+from luckygas.testing.beside import with_sandbox
 from luckygas.testing.serve import run
 from luckygas.testing.servers import Unavailable
 from luckygas.testing.site import ROOT
@@ -30,7 +30,8 @@ def main() -> None:
         quiet = {"LOG_LEVEL": "WARNING"} | environment
         for command in PREPARATIONS:
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=True)
-        run([["manage.py", "runserver", "--noreload", address], SENDER], environment)
+        sender = ["manage.py", "send_pending_sms", "--loop"]
+        run([["manage.py", "runserver", "--noreload", address], sender], environment)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from luckygas.testing.beside import SENDER, with_sandbox
+from luckygas.testing.beside import with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
@@ -52,7 +52,7 @@ def commands(host: str, port: str, workers: int) -> list[list[str]]:
     """What runs until the end, each a process; uvicorn itself replaces a worker that dies."""
     uvicorn = [part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"]]
     more = ["--host", host, "--workers", str(workers), "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
-    return [[*uvicorn, *more], SENDER]
+    return [[*uvicorn, *more], ["manage.py", "send_pending_sms", "--loop"]]
 
 
 def run(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> None:

@@ -177,3 +177,16 @@ def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("spectacular", "--urlconf", "notifications.urls", "--validate", "--fail-on-warn")
     said = capsys.readouterr().out
     assert "/notifications/{id}/resend/" in said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_office_may_overrule_and_must_say_so_rightly() -> None:
+    row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
+    office = make_office()
+    path = f"notifications/{row.pk}/resend/"
+    assert codes(Api(office).post(path)) == [("opt_out", "status")]
+    assert codes(Api(office).post(path, {"overule": True})) == [("unknown_field", "overule")]
+    assert codes(Api(office).post(path, {"overrule": "perhaps"})) == [("invalid", "overrule")]
+    assert Api(office).post(path, {"overrule": True}).json()["status"] == Status.SENT
+    row.refresh_from_db()
+    assert (row.overruled, row.requested_by) == (True, office)

@@ -164,3 +164,42 @@ def test_the_caller_waits_no_longer_than_told(settings: Any, provider: Provider)
     provider.behave(slow(0.5))
     assert resending.resend(make_message(Status.FAILED)).status in (Status.PENDING, Status.SENDING)
     assert sender.pool().drain(5)
+
+
+def test_a_person_may_overrule_a_customers_wish_in_the_same_row() -> None:
+    office = make_office()
+    row = make_message(Status.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
+    row.customer.sms_opt_out = True
+    row.customer.save()
+    sent = resending.resend(row, by=office, overrule=True)
+    assert (sent.pk, sent.status, sent.overruled, sent.requested_by) == (row.pk, Status.SENT, True, office)
+    assert [message.id for message in Memory.outbox] == [row.pk]
+    assert [note.status for note in sent.trail.all()] == [Status.PENDING, Status.SENDING, Status.SENT]
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_MOBILE, Reason.TOO_LONG, Reason.NOT_REGISTERED])
+def test_nobody_overrules_what_cannot_or_may_not_be_sent(reason: str) -> None:
+    row = make_message(Status.SUPPRESSED, status_reason=reason, attempts=0)
+    with pytest.raises(Refusal) as refused:
+        resending.resend(row, overrule=True)
+    row.refresh_from_db()
+    assert (refused.value.code, row.status, row.overruled) == (reason, Status.SUPPRESSED, False)
+
+
+def test_what_failed_is_sent_again_against_a_wish_only_when_overruled() -> None:
+    row = make_message(Status.FAILED)
+    row.customer.sms_opt_out = True
+    row.customer.save()
+    assert refusal(row) == Reason.OPT_OUT
+    second = resending.resend(row, overrule=True)
+    assert (second.status, second.overruled, second.resend_of) == (Status.SENT, True, row)
+
+
+def test_two_who_overrule_at_once_cost_one_sms() -> None:
+    row = make_message(Status.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
+    stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
+    resending.resend(row, overrule=True)
+    with pytest.raises(Refusal) as refused:
+        resending.resend(stale, overrule=True)
+    assert refused.value.code == "already_resent"
+    assert len(Memory.outbox) == 1

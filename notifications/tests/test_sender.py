@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from notifications import rules, sender
@@ -277,3 +277,28 @@ def test_rules_are_asked_when_the_turn_comes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rules, "against", asked.append)
     row = confirm()
     assert asked == [row]
+
+
+def test_an_outcome_waits_for_a_database_that_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "RESTART_PAUSES", (0.01, 0.01))
+    real, faults = NotificationHistory.move, [OperationalError(), InterfaceError()]
+
+    def move(row: NotificationHistory, before: str, to: str, **columns: Any) -> bool:
+        if to == Status.SENT and faults:
+            raise faults.pop()
+        return real(row, before, to, **columns)
+
+    monkeypatch.setattr(NotificationHistory, "move", move)
+    assert (confirm().status, faults, len(Memory.outbox)) == (Status.SENT, [], 1)
+
+
+def test_no_answer_after_the_row_was_given_up_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def transmit(self: Memory, message: base.Message) -> base.Accepted:
+        NotificationHistory.objects.get(pk=message.id).move(Status.SENDING, Status.UNKNOWN)
+        raise base.GatewayError("late", reason=Reason.NO_ANSWER)
+
+    monkeypatch.setattr(Memory, "transmit", transmit)
+    assert confirm().status == Status.UNKNOWN
+    assert "failed" not in caplog.text

@@ -1,0 +1,73 @@
+"""`manage.py query_sms_status`: asks providers what became of messages of which nothing certain is known."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from notifications import queries
+from notifications.gateways.base import Gateway, GatewayError
+from notifications.management.arguments import moment, positive
+from notifications.models import NotificationHistory
+from notifications.states import Status
+
+# Providers forget; a telephone that was off for so long gets the message no more.
+USUALLY_SINCE = timedelta(days=7)
+
+
+class Command(BaseCommand):
+    """Exit code 0: all providers answered. 1: one did not. 2: wrong use."""
+
+    help = _("Settles unknown SMS and overdue receipts where the provider can be asked, and asks for the balance.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add("--since", type=moment, help=_("made since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (7d)"))
+        add("--limit", type=positive, help=_("this many at most of each provider, the oldest first"))
+        add("--dry-run", action="store_true", help=_("say what would be asked; ask nothing"))
+
+    def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
+        since = since or timezone.now() - USUALLY_SINCE
+        well = True
+        for gateway in queries.askable():
+            rows = list(queries.unsettled(gateway, since)[:limit])
+            if dry_run:
+                self.list_rows(gateway, rows)
+            else:
+                well &= self.ask(gateway, rows)
+        self.tell_the_rest(since)
+        if not well:
+            sys.exit(1)
+
+    def list_rows(self, gateway: Gateway, rows: list[NotificationHistory]) -> None:
+        for row in rows:
+            self.stdout.write(f"{gateway.name}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
+
+    def ask(self, gateway: Gateway, rows: list[NotificationHistory]) -> bool:
+        found: Counter[str] = Counter()
+        try:
+            points = queries.ask_balance(gateway)
+            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            for row, is_new in bar:
+                found[row.status if is_new else "unchanged"] += 1
+        except GatewayError as error:
+            said = gateway.clean(str(error), "")
+            self.stderr.write(_("%(gateway)s did not answer: %(error)s") % {"gateway": gateway.name, "error": said})
+            return False
+        finally:
+            told = ", ".join(f"{word} {count}" for word, count in sorted(found.items())) or _("nothing to ask")
+            self.stdout.write(f"{gateway.name}: {told}")
+        self.stdout.write(_("%(gateway)s: %(points)s points left") % {"gateway": gateway.name, "points": points})
+        return True
+
+    def tell_the_rest(self, since: datetime) -> None:
+        unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
+        if count := unknown.count():
+            self.stdout.write(_("%d stay unknown: resend_sms --unknown repeats them, each once.") % count)

@@ -1,0 +1,59 @@
+"""Asking providers what became of messages, and what is left on their account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from notifications import receipts
+from notifications.gateways import get_gateway
+from notifications.gateways.base import Gateway, Receipt
+from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
+from notifications.states import Status
+
+# Carriers report within minutes where the telephone is on; where it is off, asking more often tells nothing more.
+OVERDUE = timedelta(hours=1)
+
+
+def askable() -> list[Gateway]:
+    """The gateways that answer queries and have what they need, also those in use no longer."""
+    made = (get_gateway(name) for name in settings.SMS_GATEWAYS)
+    return [one for one in made if one.query_size and all(getattr(settings, need) for need in one.needs)]
+
+
+def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
+    """What the provider can say more of: `unknown`, and `sent` whose receipt is overdue; the oldest first."""
+    overdue = Q(status=Status.SENT, sent_at__lt=timezone.now() - OVERDUE)
+    rows = NotificationHistory.objects.filter(Q(status=Status.UNKNOWN) | overdue, gateway=gateway.name)
+    return rows.filter(created_at__gte=since).exclude(provider_message_id="").order_by("created_at", "id")
+
+
+def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[NotificationHistory, bool]]:
+    """Each row, now as the provider knows it, and whether that was new. Raises GatewayError."""
+    for start in range(0, len(rows), gateway.query_size):
+        asked = rows[start : start + gateway.query_size]
+        heard = gateway.query([row.provider_message_id for row in asked])
+        for row in asked:
+            yield row, any(receipts.learn(row, receipt) for receipt in heard if is_of(gateway, receipt, row))
+
+
+def is_of(gateway: Gateway, receipt: Receipt, row: NotificationHistory) -> bool:
+    same_id = row.provider_message_id in gateway.spellings(receipt.provider_message_id)
+    return same_id and receipt.phone in ("", row.recipient)
+
+
+def ask_balance(gateway: Gateway) -> Decimal | None:
+    """The points left; a stopped channel is started again where there are any. Raises GatewayError."""
+    points = gateway.balance()
+    if points is not None:
+        known = {"balance": points, "balance_at": timezone.now()}
+        state, _ = GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
+        if state.stopped_at and points > 0:
+            state.stopped_at, state.stopped_because = None, ""
+            state.save(update_fields=["stopped_at", "stopped_because"])
+    return points

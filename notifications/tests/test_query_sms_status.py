@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from notifications.gateways.base import Receipt
+from notifications.models import GatewayState, NotificationHistory
+from notifications.states import Reason, Status
+from notifications.tests.factories import make_message
+from notifications.tests.told import Told
+
+pytestmark = pytest.mark.django_db
+LONG_AGO = timezone.now() - timedelta(hours=2)
+
+
+@pytest.fixture
+def run(told: type[Told], capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command; returns its exit code and what it said."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = 0
+        try:
+            call_command("query_sms_status", *arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def accepted(status: str, known_as: str, **fields: Any) -> NotificationHistory:
+    usual = {"gateway": "told", "provider_message_id": known_as, "sent_at": LONG_AGO, "created_at": LONG_AGO}
+    return make_message(status, **(usual | fields))
+
+
+def fate(row: NotificationHistory, status: Status, **fields: Any) -> None:
+    usual = {"provider_message_id": row.provider_message_id, "phone": row.recipient, "raw_status": "q"}
+    Told.fates[row.provider_message_id] = Receipt(status=status, **(usual | fields))
+
+
+def statuses(*rows: NotificationHistory) -> list[str]:
+    return [NotificationHistory.objects.get(pk=row.pk).status for row in rows]
+
+
+def test_unknown_and_overdue_are_settled_in_as_few_requests_as_may_be(run: Any) -> None:
+    unknown, overdue, late = accepted(Status.UNKNOWN, "1"), accepted(Status.SENT, "2"), accepted(Status.SENT, "3")
+    fate(unknown, Status.SENT)
+    fate(overdue, Status.DELIVERED)
+    fate(late, Status.EXPIRED, reason=Reason.NOT_REACHED)
+    code, said = run()
+    assert (code, statuses(unknown, overdue, late)) == (0, [Status.SENT, Status.DELIVERED, Status.EXPIRED])
+    assert sorted(map(len, Told.asked)) == [1, 2]
+    assert "told: delivered 1, expired 1, sent 1" in said
+    assert "100 points left" in said
+
+
+def test_what_is_final_fresh_old_or_of_another_provider_is_not_asked(run: Any) -> None:
+    accepted(Status.DELIVERED, "1")
+    accepted(Status.SENT, "2", sent_at=timezone.now())
+    accepted(Status.SENT, "3", created_at=timezone.now() - timedelta(days=8))
+    accepted(Status.UNKNOWN, "4", gateway="http")
+    accepted(Status.UNKNOWN, "")
+    code, said = run()
+    assert (code, Told.asked) == (0, [])
+    assert "2 stay unknown" in said
+
+
+def test_an_answer_about_another_number_changes_nothing(run: Any) -> None:
+    row = accepted(Status.SENT, "1")
+    fate(row, Status.DELIVERED, phone="+886999999999")
+    assert "unchanged 1" in run()[1]
+    assert statuses(row) == [Status.SENT]
+
+
+def test_a_dry_run_asks_nothing(run: Any) -> None:
+    row = accepted(Status.SENT, "1")
+    fate(row, Status.DELIVERED)
+    code, said = run("--dry-run")
+    assert (code, Told.asked, statuses(row)) == (0, [], [Status.SENT])
+    assert f"told  {row.order}  order_confirmed  {row.masked_recipient}  sent" in said
+    assert not GatewayState.objects.exists()
+
+
+def test_limit_and_since_narrow(run: Any) -> None:
+    old = accepted(Status.SENT, "1", created_at=LONG_AGO - timedelta(hours=1))
+    accepted(Status.SENT, "2")
+    run("--limit", "1")
+    run("--since", "150m")
+    assert Told.asked == [[old.provider_message_id], ["2"]]
+    with pytest.raises(CommandError):
+        run("--since", "yesterday")
+
+
+@pytest.mark.parametrize(("points", "stopped"), [(Decimal(5), False), (Decimal(0), True), (None, True)])
+def test_a_good_balance_starts_a_stopped_channel_again(run: Any, points: Decimal | None, stopped: bool) -> None:
+    GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="no credit")
+    Told.points = points
+    code, said = run()
+    state = GatewayState.objects.get()
+    assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
+    assert ("did not answer: No connection" in said) == (points is None)

@@ -1,0 +1,42 @@
+"""What a provider says of an SMS later reaches the screens of the office."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from notifications import receipts
+from notifications.gateways import get_gateway
+from notifications.gateways.base import Receipt, Reply
+from notifications.states import Status
+from notifications.tests.factories import make_message
+from realtime.log import number
+from realtime.models import Event, Outbox
+
+pytestmark = pytest.mark.django_db
+
+
+def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
+    number()
+    before = Event.objects.count()
+    for _ in range(2):
+        receipts.take(get_gateway(), what)
+    number()
+    assert not Outbox.objects.exists()
+    return [(event.type, event.channels, event.data) for event in Event.objects.order_by("seq")[before:]]
+
+
+def test_a_receipt_is_told_once() -> None:
+    row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
+    said = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
+    told = heard(Receipt("m-1", row.recipient, Status.DELIVERED))
+    assert told == [("notification.sent", ["notifications"], said | {"reason": ""})]
+
+
+def test_a_customers_answer_is_told_once_to_all_staff() -> None:
+    row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
+    ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
+    assert (type_, channels) == ("notification", ["staff"])
+    assert data["message"] == f"{row.customer.name}: 請下午來"
+    assert data["action"] == {"type": "notification", "order_id": row.order_id}
