@@ -1,0 +1,45 @@
+"""`manage.py sms_sandbox` as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+
+from notifications.sandbox.server import Sandbox
+from notifications.tests.child import ROOT
+
+
+def test_it_says_where_it_is_and_stops_without_a_word() -> None:
+    # It has no database: none of this name could be opened.
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "sms_sandbox", "--port", "0"],
+        cwd=ROOT, env=os.environ | {"DATABASE_URL": "sqlite:////nowhere/db"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        url = next(word for word in said.split() if word.startswith("http://127.0.0.1:"))
+        form = {"username": "sandbox", "password": "sandbox-password", "dstaddr": "0912345678", "smbody": "gas"}
+        requests.post(f"{url}mitake/SmSend", data=form, timeout=5)
+        assert "0912-345-678" in requests.get(url, timeout=5).text
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read().strip() == ""
+    assert process.returncode == 0
+
+
+def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
+    with pytest.raises(CommandError, match=port):
+        call_command("sms_sandbox", "--port", port)
+
+
+@pytest.mark.parametrize("text", ["http://127.0.0.1/", "http=http://127.0.0.1/", "mitake=http://192.0.2.1/", "mitake="])
+def test_a_callback_to_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(CommandError, match="mitake=http://127"):
+        call_command("sms_sandbox", "--callback", text)
