@@ -26,7 +26,7 @@ def main() -> None:
         environment = dict(os.environ)
         # First, so that the day that the demo plays is on the telephones too.
         with_sandbox(stack, environment, address)
-        # The day has hundreds of messages: a line for each would hide the names and passwords.
+        # A line for each SMS of that day would hide the names and passwords.
         quiet = {"LOG_LEVEL": "WARNING"} | environment
         for command in PREPARATIONS:
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=True)

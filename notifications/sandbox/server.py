@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Unreadable(411)
         if len(length) > 9 or int(length) > BODY_BYTES:
             raise Unreadable(413)
-        return Asked(urlsplit(self.path).query, dict(self.headers), self.rfile.read(int(length)))
+        return Asked(urlsplit(self.path).query, self.headers, self.rfile.read(int(length)))
 
     def provide(self, name: str, work: Work, fault: Fault | None) -> None:
         """What a provider answers, or what it does instead."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,7 +18,7 @@ class Asked:
     """A request, read whole."""
 
     query: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
     def form(self, encoding: str = "utf-8") -> dict[str, str]:
