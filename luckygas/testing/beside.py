@@ -40,7 +40,8 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str) ->
     environment |= {
         "SMS_GATEWAY": "mitake", "MITAKE_URL": f"{sandbox.url}/mitake/",
         "MITAKE_USERNAME": "sandbox", "MITAKE_PASSWORD": "sandbox-password",
-        "SMS_CALLBACK_BASE_URL": f"http://127.0.0.1:{address.rpartition(':')[2]}", "SMS_CALLBACK_SECRET": secrets.token_urlsafe(16),
+        "SMS_CALLBACK_BASE_URL": f"http://127.0.0.1:{address.rpartition(':')[2]}",
+        "SMS_CALLBACK_SECRET": secrets.token_urlsafe(16),
         "TRACKING_URL": environment.get("TRACKING_URL") or f"http://{address}/t/",
     }  # fmt: skip
     print(f"The customers' telephones: {sandbox.url}/", flush=True)

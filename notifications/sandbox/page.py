@@ -47,7 +47,7 @@ def render(template: str, asked: Asked, operator: Operator) -> Answer:
 
 def language_of(asked: Asked) -> str:
     """`?lang=`, else the browser's first."""
-    first = asked.form().get("lang") or asked.headers.get("Accept-Language", "")
+    first = asked.form().get("lang") or str(asked.headers.get("Accept-Language", ""))
     return "en" if first.lower().startswith("en") else "zh-hant"
 
 

@@ -32,7 +32,9 @@ class Command(BaseCommand):
             sandbox = Sandbox(port, callbacks=dict(callback))
         except (OSError, OverflowError):
             raise CommandError(_("Port %d cannot be had; name another with --port, or 0.") % port) from None
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Of SIGINT too: a shell starts what it runs in the background with that ignored.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
         with sandbox:
             self.stdout.write(_("The customers' telephones: %s/ (Ctrl-C stops it)") % sandbox.url)
             self.stdout.flush()
