@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from notifications import queue, rules
-from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
+from notifications.routing import repeatable
 from notifications.states import Reason, Status
 from orders.refusals import Refusal
 
@@ -55,12 +55,6 @@ def settle(row: NotificationHistory) -> None:
     if not repeatable(row):
         detail = _("The sending was interrupted, and the message may have gone out. Send it again if twice is no harm.")
         raise Refusal("interrupted", detail, status=409)
-
-
-def repeatable(row: NotificationHistory) -> bool:
-    """Whether the provider that may have it sends it only once under the same id."""
-    gateway = get_gateway()
-    return gateway.idempotent and gateway.name == row.gateway
 
 
 def again(row: NotificationHistory) -> NotificationHistory:

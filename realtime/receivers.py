@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
+from django.utils import translation
+from django.utils.translation import gettext as _
 
-from notifications.models import NotificationHistory
+from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Status as SmsStatus
 from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
 from orders.states import Status
 from realtime import rights
 from realtime.outbox import announce
+from realtime.publish import publish
 
 
 def connect() -> None:
@@ -22,6 +26,7 @@ def connect() -> None:
     senders: dict[type[Any], Any] = {
         Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
         DeliveryConfirmation: confirmation_saved, NotificationHistory: notification_saved,
+        GatewayState: gateway_saved,
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
@@ -122,6 +127,19 @@ def notification_delta(message: NotificationHistory) -> dict[str, Any]:
     return {
         "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
     }  # fmt: skip
+
+
+def gateway_saved(sender: type[Any], instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
+    if not update_fields or "stopped_at" not in update_fields:
+        return
+    said = {"gateway": instance.gateway, "because": instance.stopped_because}
+    # For every screen of the office, whoever caused it and in whichever language they read.
+    with translation.override(settings.LANGUAGE_CODE):
+        if instance.stopped_at:
+            alert = {"message": _("SMS by %(gateway)s are stopped: %(because)s") % said, "severity": "error"}
+        else:
+            alert = {"message": _("SMS by %(gateway)s go out again.") % said, "severity": "success"}
+    publish("maintenance.alert", alert, channel="staff")
 
 
 def end_rights(*whose: str) -> None:
