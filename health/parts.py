@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -10,18 +10,23 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, worst
+from notifications import routing
+from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
-from notifications.models import NotificationHistory
+from notifications.gateways.base import Gateway
+from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Status
 from realtime import statistics
 from realtime.hub import Hub
 
 # A message that waits longer than this has nobody who sends it.
 LONGEST_PENDING = timedelta(minutes=5)
+# A provider may count each question; a monitor asks each few seconds.
+BALANCE_AGE = timedelta(minutes=5)
 REDIS_SECONDS = 0.5
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
@@ -78,19 +83,35 @@ def ask_websocket() -> Answer:
 def ask_notifications() -> Answer:
     now = timezone.now()
     counts = _count(now)
-    provider = get_gateway().health()
+    providers = [_ask_provider(get_gateway(name), now) for name in routing.in_use()]
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
     known = counts.pop("good") + counts["bad"]
     late = Health.DEGRADED if waiting > LONGEST_PENDING else Health.HEALTHY
+    well = [provider["reachable"] and not provider["stopped_because"] for provider in providers]
     return {
-        "status": late if provider.reachable else Health.UNHEALTHY,
-        "sms_provider": {"name": settings.SMS_GATEWAY, "reachable": provider.reachable, "detail": provider.detail},
-        "balance": None,
+        "status": late if all(well) else Health.DEGRADED if any(well) else Health.UNHEALTHY,
+        "sms_provider": providers[0],
+        "sms_fallback": providers[1] if len(providers) > 1 else None,
         "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }
+
+
+def _ask_provider(gateway: Gateway, now: datetime) -> Answer:
+    """Whether it can be reached, whether it is stopped and why, and its balance, which is asked every five minutes."""
+    state = GatewayState.objects.filter(gateway=gateway.name).first() or GatewayState(gateway=gateway.name)
+    said = provider.Health(reachable=True, balance=state.balance)
+    if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
+        said = gateway.health()
+        if said.balance is not None:
+            known = {"balance": said.balance, "balance_at": now}
+            GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
+    return {
+        "name": gateway.name, "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
+        "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
+    }  # fmt: skip
 
 
 def _count(now: Any) -> dict[str, Any]:
@@ -106,7 +127,6 @@ def _count(now: Any) -> dict[str, Any]:
         good=Count("pk", filter=good & lately),
         bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
         oldest_pending=Min("created_at", filter=due),
-        last_receipt_at=Max("delivered_at"),
     )
 
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.module_loading import import_string
 
 from notifications import messages
 
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E001 an unknown gateway; E002 `http` without its URL; W001 a host pattern that turns the Origin check off."""
-    found: list[CheckMessage] = []
-    if settings.SMS_GATEWAY not in settings.SMS_GATEWAYS:
-        known = ", ".join(settings.SMS_GATEWAYS)
-        found.append(
-            Error(f"SMS_GATEWAY is {settings.SMS_GATEWAY!r}.", hint=f"Use one of: {known}.", id="luckygas.E001")
-        )
-    if settings.SMS_GATEWAY == "http" and not settings.SMS_PROVIDER_URL:
-        found.append(Error("SMS_PROVIDER_URL is empty.", hint="The http gateway sends there.", id="luckygas.E002"))
+    """W001 a host pattern that turns the Origin check off; and what is said below."""
+    found = gateways_are_sound()
     found += figures_are_sound()
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
@@ -28,6 +23,36 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+def gateways_are_sound() -> list[CheckMessage]:
+    """E001 an unknown gateway; E002 a setting it needs; E004 a stand-in for itself; E005 a password in the clear."""
+    found: list[CheckMessage] = []
+    used = {"SMS_GATEWAY": settings.SMS_GATEWAY, "SMS_FALLBACK_GATEWAY": settings.SMS_FALLBACK_GATEWAY}
+    for setting, name in used.items():
+        if name in settings.SMS_GATEWAYS:
+            found += gateway_is_sound(name)
+        elif name or setting == "SMS_GATEWAY":
+            known = ", ".join(settings.SMS_GATEWAYS)
+            found.append(Error(f"{setting} is {name!r}.", hint=f"Use one of: {known}.", id="luckygas.E001"))
+    if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
+        hint = "Name another gateway, or none."
+        found.append(Error("SMS_FALLBACK_GATEWAY is SMS_GATEWAY itself.", hint=hint, id="luckygas.E004"))
+    return found
+
+
+def gateway_is_sound(name: str) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for setting in import_string(settings.SMS_GATEWAYS[name]).needs:
+        value = getattr(settings, setting)
+        url = urlsplit(value) if setting.endswith("_URL") else None
+        if not value:
+            found.append(Error(f"{setting} is empty.", hint=f"The {name} gateway needs it.", id="luckygas.E002"))
+        elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
+            hint = "Use https: password and telephone numbers would be sent in the clear."
+            found.append(Error(f"{setting} is no https URL.", hint=hint, id="luckygas.E005"))
+    return found
+
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # What each figure may be, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
     # A sending given up for dead after five minutes must be over by then, with all its tries.

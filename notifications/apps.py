@@ -14,7 +14,9 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import gateways, receivers
+        from notifications.models import GatewayState
         from orders.models import Order
 
         post_save.connect(receivers.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
+        post_save.connect(receivers.gateway_saved, sender=GatewayState, dispatch_uid="notifications.gateway_saved")
         setting_changed.connect(gateways.forget, dispatch_uid="notifications.gateway")

@@ -131,7 +131,9 @@ class NotificationHistory(AtomicSave):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
-            self.trail.create(status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status)
+            self.trail.create(
+                status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status, gateway=self.gateway
+            )
             post_save.send(
                 NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
                 update_fields=frozenset(columns),
@@ -146,6 +148,7 @@ class StatusNote(models.Model):
     status = models.CharField(_("status"), max_length=12, choices=Status)
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
+    gateway = models.CharField(_("gateway"), max_length=24, blank=True)
     reply = models.CharField(_("the customer's answer"), max_length=500, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
 
@@ -189,3 +192,24 @@ class GatewayState(models.Model):
 
     def __str__(self) -> str:
         return self.gateway
+
+    def stop(self, because: str) -> bool:
+        """No message goes by it any more. False: it was stopped already, and the first reason stays."""
+        return self._turn(False, stopped_at=timezone.now(), stopped_because=because[:200])
+
+    def start(self) -> bool:
+        """Messages go by it again, those that waited at once. False: it was not stopped."""
+        return self._turn(True, stopped_at=None, stopped_because="")
+
+    def _turn(self, stopped: bool, **columns: Any) -> bool:
+        """A conditional write, as `NotificationHistory.move`: of several at once one tells the receivers."""
+        with transaction.atomic():
+            if not GatewayState.objects.filter(pk=self.pk, stopped_at__isnull=not stopped).update(**columns):
+                return False
+            for name, value in columns.items():
+                setattr(self, name, value)
+            post_save.send(
+                GatewayState, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
+                update_fields=frozenset(columns),
+            )  # fmt: skip
+        return True

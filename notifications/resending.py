@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from notifications import queue, rules
-from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
+from notifications.routing import repeatable
 from notifications.states import OVERRULABLE, Reason, Status
 from orders.refusals import Refusal
 
@@ -69,13 +69,6 @@ def settle(row: NotificationHistory) -> None:
     if not repeatable(row):
         detail = _("The sending was interrupted, and the message may have gone out. Send it again if twice is no harm.")
         raise Refusal("interrupted", detail, status=409)
-
-
-def repeatable(row: NotificationHistory) -> bool:
-    """Whether the provider that may have it still sends it only once under the same id."""
-    gateway = get_gateway()
-    first = row.trail.filter(status=Status.SENDING).values_list("at", flat=True).first()
-    return gateway.name == row.gateway and gateway.repeatable(first or row.created_at)
 
 
 def again(row: NotificationHistory) -> NotificationHistory:

@@ -21,9 +21,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils import timezone
 
-from notifications import messages, rules, segments
-from notifications.gateways import get_gateway
-from notifications.gateways.base import Gateway, GatewayError, Message
+from notifications import messages, routing, rules, segments
+from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status
@@ -99,13 +98,25 @@ def deliver_one(row_id: UUID) -> Row | None:
     number = rules.mobile_of(row.customer)
     if (verdict := rules.against(row)) is not None:
         return row if _withhold(row, verdict, number) else None
-    gateway = get_gateway()
-    if not _claim(row, gateway, number):
+    if row.attempts and not routing.repeatable(row):
+        return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
+    return _send_by(routing.ways(row), row, number)
+
+
+def _send_by(ways: list[Gateway], row: Row, number: str) -> Row | None:
+    """Sends a row by the first of these gateways; by the next only what this one certainly did not send."""
+    if not ways or not _claim(row, ways[0], number):
         return None
-    status, outcome = _send(row, gateway)
-    if not _keep(row, status, outcome):
+    gateway, others = ways[0], ways[1:]
+    status, outcome = _send(row, gateway, others)
+    kept = _keep(row, status, outcome)
+    if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
-    log.info("SMS %s (%s) to %s: %s", row.pk, row.kind, row.masked_recipient, status)
+    log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
+    if outcome["status_reason"] in STOPPING:
+        routing.stop(gateway, outcome["error_message"])
+    if kept and others and row.status == Status.PENDING:
+        return _send_by(others, row, number) or row
     return row
 
 
@@ -123,7 +134,9 @@ def _keep(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
 
 
 def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
-    """Somebody gave this sending up for dead, and it was only slow."""
+    """Somebody gave this sending up for dead, and it was only slow. They may have sent it again: it does not wait."""
+    if status == Status.PENDING:
+        status = Status.FAILED
     return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
 
 
@@ -144,7 +157,7 @@ def _claim(row: Row, gateway: Gateway, number: str) -> bool:
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 
-def _send(row: Row, gateway: Gateway) -> tuple[Status, dict[str, Any]]:
+def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
         accepted = gateway.send(Message(row.pk, row.recipient, row.content))
@@ -152,13 +165,17 @@ def _send(row: Row, gateway: Gateway) -> tuple[Status, dict[str, Any]]:
         # One that may have gone out before stays unknown, whatever is said of it now.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1
         said = gateway.clean(str(error), row.recipient)
-        columns = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
-        return Status.FAILED if certain else Status.UNKNOWN, columns
+        columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
+        if not certain:
+            return Status.UNKNOWN, columns
+        status = routing.after(error.reason, others)
+        # What waits was never sent; whoever sends it, it is their first time.
+        return status, columns | ({"attempts": 0} if status == Status.PENDING else {})
     except Exception as error:
         log.exception("The gateway %s broke on SMS %s.", gateway.name, row.pk)
         said = f"The gateway broke: {type(error).__name__}."
         return Status.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
     return Status.SENT, {
         "provider_message_id": accepted.provider_message_id, "raw_status": accepted.raw_status,
-        "sent_at": timezone.now(), "status_reason": "", "error_message": "",
+        "points": accepted.points, "sent_at": timezone.now(), "status_reason": "", "error_message": "",
     }  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
+from django.utils import translation
 from django.utils.translation import gettext as _
 
-from notifications.models import NotificationHistory, StatusNote
+from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.states import Status as SmsStatus
 from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
@@ -25,6 +27,7 @@ def connect() -> None:
         Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
         DeliveryConfirmation: confirmation_saved, NotificationHistory: notification_saved,
         StatusNote: note_saved,
+        GatewayState: gateway_saved,
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
@@ -133,6 +136,19 @@ def note_saved(sender: type[Any], instance: StatusNote, created: bool, **kwargs:
         said = {"title": _("A customer answered an SMS"), "message": f"{message.customer.name}: {instance.reply}"}
         action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
         publish("notification", said | {"action": action}, channel="staff")
+
+
+def gateway_saved(sender: type[Any], instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
+    if not update_fields or "stopped_at" not in update_fields:
+        return
+    said = {"gateway": instance.gateway, "because": instance.stopped_because}
+    # For every screen of the office, whoever caused it and in whichever language they read.
+    with translation.override(settings.LANGUAGE_CODE):
+        if instance.stopped_at:
+            alert = {"message": _("SMS by %(gateway)s are stopped: %(because)s") % said, "severity": "error"}
+        else:
+            alert = {"message": _("SMS by %(gateway)s go out again.") % said, "severity": "success"}
+    publish("maintenance.alert", alert, channel="staff")
 
 
 def end_rights(*whose: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pytest_django import Settings
 
 from health import parts
 from luckygas.testing.servers import Redis, free_port
-from notifications.models import NotificationHistory
+from notifications.gateways.mitake import Mitake
+from notifications.models import GatewayState, NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,7 +113,6 @@ def test_notification_figures(office: Client) -> None:
     assert (answer["notifications_sent_today"], answer["notifications_failed_today"]) == (3, 1)
     assert (answer["pending"], answer["unknown"], answer["success_rate_24h"]) == (2, 1, 0.6)
     assert 590 < answer["oldest_pending_seconds"] < 660
-    assert answer["last_receipt_at"]
     assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
 
 
@@ -120,6 +121,39 @@ def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Set
     answer = office.get("/health/notifications")
     assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
     assert answer.json()["sms_provider"]["reachable"] is False
+
+
+def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Settings) -> None:
+    make = GatewayState.objects.create
+    make(
+        gateway="memory", stopped_at=timezone.now(), stopped_because="k: not registered", last_receipt_at=timezone.now()
+    )
+    settings.SMS_GATEWAY = "memory"
+    answer = office.get("/health/notifications")
+    assert (answer.status_code, answer.json()["sms_provider"]["stopped_because"]) == (503, "k: not registered")
+    assert answer.json()["sms_provider"]["last_receipt_at"]
+    settings.SMS_FALLBACK_GATEWAY = "console"
+    answer = office.get("/health/notifications")
+    assert (answer.json()["status"], answer.json()["sms_fallback"]["name"]) == ("degraded", "console")
+
+
+def test_a_balance_is_asked_every_five_minutes(
+    office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mitake] = []
+
+    def balance(self: Mitake) -> Decimal:
+        asked.append(self)
+        return Decimal(110)
+
+    monkeypatch.setattr(Mitake, "balance", balance)
+    settings.SMS_GATEWAY = "mitake"
+    for _ in range(3):
+        assert office.get("/health/notifications").json()["sms_provider"]["balance"] == 110
+    assert len(asked) == 1
+    GatewayState.objects.update(balance_at=timezone.now() - timedelta(minutes=6))
+    office.get("/health/notifications")
+    assert len(asked) == 2
 
 
 def test_health_speaks_of_no_error_text(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:

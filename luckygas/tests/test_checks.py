@@ -24,6 +24,12 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
     [
         ({"SMS_GATEWAY": "pigeon"}, ["luckygas.E001"]),
         ({"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": ""}, ["luckygas.E002"]),
+        ({"SMS_GATEWAY": "mitake"}, ["luckygas.E002", "luckygas.E002"]),
+        ({"SMS_FALLBACK_GATEWAY": "every8d", "EVERY8D_UID": "u"}, ["luckygas.E002"]),
+        ({"SMS_FALLBACK_GATEWAY": "pigeon"}, ["luckygas.E001"]),
+        ({"SMS_GATEWAY": "console", "SMS_FALLBACK_GATEWAY": "console"}, ["luckygas.E004"]),
+        ({"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": "http://sms.example.tw/"}, ["luckygas.E005"]),
+        ({"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": "http://127.0.0.1:9/"}, []),
         ({"SMS_TIMEOUT_SECONDS": 0}, ["luckygas.E003"]),
         ({"SMS_TIMEOUT_SECONDS": 61}, ["luckygas.E003"]),
         ({"SMS_WAIT_SECONDS": -1}, ["luckygas.E003"]),

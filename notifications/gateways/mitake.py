@@ -19,9 +19,8 @@ from notifications.states import Reason, Status
 # What became of a message that was accepted. 1 and 2 say that it is with the carrier, not that it arrived.
 FATES: dict[str, tuple[Status, str]] = {
     "0": (Status.SENT, ""), "1": (Status.SENT, ""), "2": (Status.SENT, ""), "4": (Status.DELIVERED, ""),
-    "5": (Status.FAILED, Reason.REFUSED), "6": (Status.FAILED, Reason.NO_SUCH_NUMBER),
-    "7": (Status.FAILED, Reason.REFUSED), "8": (Status.EXPIRED, Reason.NOT_REACHED),
-    "9": (Status.FAILED, Reason.REFUSED),
+    **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
+    "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
 # Why one was not accepted. A pause ends by itself; a fault of the system (*) may have come after the sending.
 PAUSE, STOP = Reason.UNREACHABLE, Reason.CHANNEL_STOPPED

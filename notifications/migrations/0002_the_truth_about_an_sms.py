@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, choices=[('no_mobile', 'no mobile number'), ('opt_out', 'the customer wants no such SMS'), ('switched_off', 'messages of this kind are switched off'), ('not_registered', 'a link or telephone number that is not registered'), ('too_long', 'longer than three segments'), ('overtaken', 'no longer true when its turn came'), ('refused', 'refused by the provider'), ('no_credit', 'the account has no credit left'), ('channel_stopped', 'the channel is stopped'), ('unreachable', 'the provider could not be reached'), ('no_answer', 'the provider did not answer'), ('interrupted', 'the sending process died'), ('no_such_number', 'there is no such number'), ('not_reached', 'the telephone was off or out of reach')], max_length=24, verbose_name='reason')),
                 ('raw_status', models.CharField(blank=True, max_length=80, verbose_name="provider's status")),
                 ('reply', models.CharField(blank=True, max_length=500, verbose_name="the customer's answer")),
+                ('gateway', models.CharField(blank=True, max_length=24, verbose_name='gateway')),
                 ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
                 ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='trail', to='notifications.notificationhistory', verbose_name='message')),
             ],

@@ -84,7 +84,7 @@ def test_delivered_may_be_learned_late(before: str) -> None:
     [
         (PATH.replace("s3cret", "s3creT"), {}, 404),
         (PATH.replace("s3cret", "%00"), {}, 404),
-        (PATH.replace("told", "mitake"), {}, 404),
+        (PATH.replace("told", "mitake"), {}, 400),
         (PATH.replace("told", "nobody"), {}, 404),
         (PATH, {"id": "m-2"}, 404),
         (PATH, {"id": ""}, 404),

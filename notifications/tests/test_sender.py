@@ -188,15 +188,17 @@ def test_the_text_is_what_is_true_when_it_is_sent() -> None:
     assert Memory.outbox[0].text.endswith("11/23 晚上")
 
 
-def test_what_went_out_before_keeps_text_and_number_under_its_id() -> None:
-    row = make_message(attempts=1, content="the first text", recipient="+886987654321")
+def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provider) -> None:
+    row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
-    assert [(m.id, m.text, m.phone) for m in Memory.outbox] == [(row.pk, "the first text", "+886987654321")]
+    (asked,) = provider.asked
+    assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
+    assert asked.body["phone"] == "+886987654321"
 
 
 def test_what_went_out_before_stays_unknown_when_refused(provider: Provider) -> None:
     provider.behave(says(500))
-    row = make_message(attempts=1, content="the first text", recipient="+886987654321")
+    row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
     row.refresh_from_db()
     assert (row.status, row.status_reason, row.attempts) == (Status.UNKNOWN, Reason.REFUSED, 2)

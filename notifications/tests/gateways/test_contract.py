@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
+import re
+import time
 import uuid
 from typing import Any
 
 import pytest
 
-from notifications.gateways import get_gateway
-from notifications.gateways.base import Accepted, Gateway, Health, Message
+from luckygas import settings as settings_of_the_project
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
 from notifications.gateways.memory import Memory
-from notifications.tests.provider import Provider
+from notifications.states import Reason
+from notifications.tests import provider as doing
+from notifications.tests.provider import Provider, says
 
 PHONE, TEXT = "+886912345678", "【幸福氣】您的瓦斯 🔥"
 
 
-@pytest.fixture(params=["console", "memory", "http"])
+# What each says when it accepts.
+YES = {
+    "http": '{"message_id": "m-1"}',
+    "mitake": "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n",
+    "every8d": "1230.00,1,1.00,0,220478cc-8506-49b2-93b7-2505f651c12e",
+}
+
+
+@pytest.fixture(params=settings_of_the_project.SMS_GATEWAYS)
 def gateway(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    settings.SMS_GATEWAY = request.param
+    return on(request.param, fake_provider, settings)
+
+
+@pytest.fixture(params=YES)
+def remote(
+    request: pytest.FixtureRequest, fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Gateway:
+    """Those behind a network."""
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+    settings.SMS_TIMEOUT_SECONDS = 0.4
+    return on(request.param, fake_provider, settings)
+
+
+def on(name: str, provider: Provider, settings: Any) -> Gateway:
+    settings.SMS_GATEWAY, settings.MITAKE_URL, settings.EVERY8D_URL = name, provider.url, provider.url
+    settings.MITAKE_USERNAME = settings.EVERY8D_UID = "top-secret-name"
+    settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = "top-secret"
+    sends = says(200, YES.get(name, ""))
+    # The balance of EVERY8D is a bare number; the others read it out of what they are told anyway.
+    provider.behave(lambda handler: (says(200, "9.00") if "getCredit" in handler.path else sends)(handler))
     return get_gateway()
+
+
+def error(gateway: Gateway) -> GatewayError:
+    with pytest.raises(GatewayError) as failed:
+        gateway.send(Message(uuid.uuid4(), PHONE, TEXT))
+    return failed.value
+
+
+def test_a_connection_never_made_is_certain(remote: Gateway, fake_provider: Provider) -> None:
+    fake_provider.stop()
+    assert error(remote).reason == Reason.UNREACHABLE
+    assert not remote.health().reachable
+
+
+@pytest.mark.parametrize("silence", [doing.hangs, doing.hangs_up, doing.drips_status])
+def test_no_answer_is_repeated_only_where_that_is_safe(remote: Gateway, fake_provider: Provider, silence: Any) -> None:
+    fake_provider.behave(silence)
+    begun = time.monotonic()
+    assert error(remote).reason == Reason.NO_ANSWER
+    assert len(fake_provider.asked) == 1 + remote.idempotent
+    assert time.monotonic() - begun < 3
+
+
+def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provider: Provider) -> None:
+    said = f"<html>top-secret {PHONE} 0912-345-678</html>"
+    for answer in (says(500, said), says(502, b"\xff\x00" * 9), says(500, "x" * 10_000_000), says(500)):
+        fake_provider.behave(answer)
+        failed = error(remote)
+        assert failed.reason in (Reason.NO_ANSWER, Reason.REFUSED)
+        shown = remote.clean(str(failed), PHONE)
+        assert len(shown) <= 500
+        assert not re.search("top-secret|912.?345.?678", shown + failed.raw_status)
 
 
 def test_it_accepts_a_message(gateway: Gateway) -> None:

@@ -1,0 +1,48 @@
+"""By which gateway a message goes: the one in use, or its stand-in for what certainly was not sent."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+
+from notifications.gateways import get_gateway
+from notifications.gateways.base import ELSEWHERE, STOPPING, Gateway
+from notifications.models import GatewayState, NotificationHistory
+from notifications.states import Status
+
+log = logging.getLogger(__name__)
+
+
+def ways(row: NotificationHistory) -> list[Gateway]:
+    """The gateways open to a message, in their order; none: they are stopped, and it waits."""
+    # What may have gone out before: only who may have it can tell it from a second one.
+    names = [row.gateway] if row.attempts else in_use()
+    stopped = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)
+    closed = set(stopped.values_list("gateway", flat=True))
+    return [get_gateway(name) for name in names if name not in closed]
+
+
+def in_use() -> list[str]:
+    """The gateway and its stand-in, if it has one."""
+    return list(dict.fromkeys(filter(None, [settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY])))
+
+
+def after(reason: str, others: list[Gateway]) -> Status:
+    """What becomes of what certainly was not sent: it waits for `others`, or for its own to be started again."""
+    return Status.PENDING if reason in STOPPING or (others and reason in ELSEWHERE) else Status.FAILED
+
+
+def repeatable(row: NotificationHistory) -> bool:
+    """Whether the provider that may have it still sends it only once under the same id."""
+    if row.gateway not in in_use():
+        return False
+    first = row.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
+    return get_gateway(row.gateway).repeatable(first or row.created_at)
+
+
+def stop(gateway: Gateway, because: str) -> None:
+    """No further message goes by it until it is started again."""
+    state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
+    if state.stop(because):
+        log.error("The gateway %s is stopped: %s", gateway.name, because)

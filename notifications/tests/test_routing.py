@@ -1,0 +1,151 @@
+"""Which gateway a message goes by: the first, the stand-in, or none for now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from notifications import routing, sender
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import ELSEWHERE, Accepted, GatewayError, Message
+from notifications.gateways.memory import Memory
+from notifications.gateways.mitake import Mitake
+from notifications.models import GatewayState, NotificationHistory
+from notifications.states import Reason, Status
+from notifications.tests.factories import make_message
+from realtime.models import Outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def two(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mitake first, which fails as `fails` says; the one that keeps a list stands in for it."""
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0)
+    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "mitake", "memory"
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
+    def transmit(self: Mitake, message: Message) -> Accepted:
+        raise GatewayError(f"k: {reason}", reason=reason, permanent=True, raw_status="k")
+
+    monkeypatch.setattr(Mitake, "transmit", transmit)
+
+
+def sent(row: NotificationHistory) -> NotificationHistory:
+    sender.deliver_one(row.pk)
+    row.refresh_from_db()
+    return row
+
+
+@pytest.mark.parametrize("reason", sorted(ELSEWHERE))
+def test_what_certainly_was_not_sent_goes_by_the_stand_in(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
+    fails(monkeypatch, reason)
+    row = sent(make_message())
+    assert (row.status, row.gateway, row.attempts, len(Memory.outbox)) == (Status.SENT, "memory", 1, 1)
+    assert (row.status_reason, row.error_message) == ("", "")
+    assert list(row.trail.values_list("status", "reason", "gateway")) == [
+        ("sending", "", "mitake"), ("pending", reason, "mitake"), ("sending", "", "memory"), ("sent", "", "memory"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (Reason.NO_ANSWER, Status.UNKNOWN),
+        (Reason.REFUSED, Status.FAILED),
+        (Reason.NO_SUCH_NUMBER, Status.FAILED),
+    ],
+)
+def test_what_may_have_been_sent_or_is_wrong_itself_does_not(
+    monkeypatch: pytest.MonkeyPatch, reason: Reason, status: Status
+) -> None:
+    fails(monkeypatch, reason)
+    row = sent(make_message())
+    assert (row.status, row.status_reason, row.gateway, Memory.outbox) == (status, reason, "mitake", [])
+
+
+def test_without_a_stand_in_what_cannot_be_reached_fails(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, Reason.UNREACHABLE)
+    assert sent(make_message()).status == Status.FAILED
+
+
+def test_a_second_time_it_goes_by_the_one_that_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(monkeypatch, Reason.UNREACHABLE)
+    row = sent(make_message(attempts=1, gateway="mitake", content="x", recipient="+886912345678"))
+    assert (row.status, row.gateway, Memory.outbox) == (Status.UNKNOWN, "mitake", [])
+
+
+@pytest.mark.parametrize("reason", [Reason.CHANNEL_STOPPED, Reason.NO_CREDIT])
+def test_a_stopped_gateway_keeps_its_messages_until_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
+) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, reason)
+    first, second = sent(make_message()), sent(make_message())
+    assert (first.status, first.status_reason, first.attempts) == (Status.PENDING, reason, 0)
+    assert (second.status, second.trail.count()) == (Status.PENDING, 0)
+    state = GatewayState.objects.get()
+    assert (state.gateway, state.stopped_because) == ("mitake", f"k: {reason}")
+
+    monkeypatch.setattr(Mitake, "transmit", Memory.transmit)
+    monkeypatch.setattr(Mitake, "outbox", Memory.outbox, raising=False)
+    assert state.start()
+    assert {m.id for m in Memory.outbox} == {first.pk, second.pk}
+    assert set(NotificationHistory.objects.values_list("status", flat=True)) == {Status.SENT}
+
+
+def test_a_gateway_is_stopped_and_started_once_and_the_office_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    for because in ("k: one", "k: two"):
+        routing.stop(get_gateway(), because)
+    state = GatewayState.objects.get()
+    assert (state.stopped_because, caplog.text.count("is stopped")) == ("k: one", 1)
+    assert [state.start(), state.start()] == [True, False]
+    told = Outbox.objects.filter(type="maintenance.alert")
+    assert [(row.subject, row.delta["data"]["severity"]) for row in told] == [
+        ("published:staff", "error"), ("published:staff", "success"),
+    ]  # fmt: skip
+    assert "k: one" in told[0].delta["data"]["message"]
+
+
+def test_while_stopped_the_stand_in_takes_all() -> None:
+    routing.stop(get_gateway(), "k")
+    row = sent(make_message())
+    assert (row.status, row.gateway, row.trail.count()) == (Status.SENT, "memory", 2)
+
+
+def test_a_sending_given_up_for_dead_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def transmit(self: Mitake, message: Message) -> Accepted:
+        row = NotificationHistory.objects.get(pk=message.id)
+        assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
+        raise GatewayError("late", reason=Reason.UNREACHABLE, permanent=True)
+
+    monkeypatch.setattr(Mitake, "transmit", transmit)
+    row = sent(make_message())
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.FAILED, Reason.UNREACHABLE, [])
+
+
+@pytest.mark.parametrize(
+    ("gateway", "hours", "repeatable"),
+    [("mitake", 11.9, True), ("mitake", 12, False), ("http", 99, True), ("every8d", 0, False), ("", 0, False)],
+)
+def test_for_how_long_a_repeat_is_safe(settings: Any, gateway: str, hours: float, repeatable: bool) -> None:
+    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = gateway or "mitake", "memory"
+    row = make_message(Status.UNKNOWN, gateway=gateway)
+    row.trail.create(status=Status.SENDING, at=timezone.now() - timedelta(hours=hours))
+    row.trail.create(status=Status.SENDING)
+    assert routing.repeatable(row) == repeatable
+
+
+def test_a_provider_no_longer_in_use_is_not_asked_again() -> None:
+    assert not routing.repeatable(make_message(Status.UNKNOWN, gateway="http"))
+
+
+def test_what_may_no_longer_be_repeated_is_unknown_when_its_turn_comes() -> None:
+    long_ago = timezone.now() - timedelta(hours=13)
+    row = sent(make_message(attempts=1, gateway="mitake", content="x", created_at=long_ago))
+    assert (row.status, row.status_reason, row.attempts) == (Status.UNKNOWN, Reason.NO_ANSWER, 1)
