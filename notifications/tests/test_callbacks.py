@@ -62,6 +62,23 @@ def test_a_receipt_may_be_posted_as_a_form() -> None:
     assert (answer.status_code, row.status) == (200, Status.FAILED)
 
 
+@pytest.mark.parametrize(
+    ("gateway", "said", "answer"),
+    [
+        (
+            "mitake", {"msgid": "13", "dstaddr": "0912345678", "statuscode": "1", "StatusFlag": "4"},
+            b"magicid=sms_gateway_rpack\nmsgid=13\n",
+        ),
+        ("every8d", {"BatchID": "#13", "RM": "+886912345678", "STATUS": "100", "RT": "20261122120000"}, b"OK"),
+    ],
+)  # fmt: skip
+def test_the_forms_of_the_providers(gateway: str, said: dict[str, str], answer: bytes) -> None:
+    row = sent(gateway=gateway, provider_message_id="#13")
+    heard = Client().get(PATH.replace("told", gateway), said)
+    row.refresh_from_db()
+    assert (heard.status_code, heard.content, row.status) == (200, answer, Status.DELIVERED)
+
+
 def test_repeated_and_out_of_order_receipts_end_in_one_truth() -> None:
     row = sent()
     for status in ("delivered", "sent", "delivered", "expired", "failed", "delivered"):
@@ -85,6 +102,8 @@ def test_delivered_may_be_learned_late(before: str) -> None:
         (PATH.replace("s3cret", "s3creT"), {}, 404),
         (PATH.replace("s3cret", "%00"), {}, 404),
         (PATH.replace("told", "mitake"), {}, 400),
+        (PATH.replace("told", "mitake"), {"msgid": "m-1", "dstaddr": "0912345678", "StatusFlag": "4"}, 404),
+        (PATH.replace("told", "every8d"), {"BatchID": "m-1", "RM": "0912345678", "STATUS": "100"}, 404),
         (PATH.replace("told", "nobody"), {}, 404),
         (PATH, {"id": "m-2"}, 404),
         (PATH, {"id": ""}, 404),

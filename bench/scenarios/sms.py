@@ -1,0 +1,46 @@
+"""What is owed goes out: by one process, to a provider that takes 100 ms for each message."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from bench.context import Bench
+from bench.processes import ROOT, SERVER_CORE
+from bench.targets import PRODUCT
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Status
+from notifications.tests.provider import Handler, Provider, says
+from orders.models import Customer
+
+PROVIDER_SECONDS = 0.1
+
+
+def answers(handler: Handler) -> None:
+    time.sleep(PROVIDER_SECONDS)
+    says(200, '{"message_id": "m-1"}')(handler)
+
+
+def run(bench: Bench) -> None:
+    customer = Customer.objects.create(name="王小明", phone="+886912345678")
+    # They name no order, and so are always true.
+    rows = [NotificationHistory(customer=customer, kind=Kind.ORDER_DELIVERED) for _ in range(bench.size.messages)]
+    provider = Provider([answers])
+    environment = os.environ | {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": provider.url, "SMS_API_KEY": "bench"}
+    command = ["taskset", "--cpu-list", str(SERVER_CORE), sys.executable, "manage.py", "send_pending_sms"]
+    # Rendered once already, because a text without an order has nothing to say.
+    for row in rows:
+        row.content, row.recipient, row.attempts = "【幸福氣】您的瓦斯已送達。", customer.phone, 1
+    NotificationHistory.objects.bulk_create(rows)
+    try:
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    finally:
+        provider.stop()
+    sent = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows], status=Status.SENT)
+    times = sent.order_by("sent_at").values_list("claimed_at", "sent_at")
+    begun, ended = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
+    bench.add("SMS", PRODUCT, f"{len(rows)} owed are sent", (ended - begun) / timedelta(seconds=1), "s")
+    bench.add("SMS", PRODUCT, "sent twice", float(len(provider.asked) - sent.count()), "")
