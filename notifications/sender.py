@@ -23,9 +23,10 @@ from django.utils import timezone
 from notifications import messages, rules, segments
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, GatewayError, Message
+from notifications.gateways.email import Email
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import Reason, Status
+from notifications.states import Reason, Status, Type
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -91,11 +92,14 @@ def deliver_one(row_id: UUID) -> Row | None:
     row = Row.objects.due().select_related("customer", "order").filter(pk=row_id).first()
     if row is None:
         return None
-    number = rules.mobile_of(row.customer)
+    if not row.attempts:
+        row.type, row.recipient = rules.way_to(row.customer)
     if (verdict := rules.against(row)) is not None:
-        return row if _withhold(row, verdict, number) else None
-    gateway = get_gateway()
-    if not _claim(row, gateway, number):
+        return row if _withhold(row, verdict) else None
+    if (morning := rules.not_before(row)) is not None:
+        return row if row.wait_until(morning) else None
+    gateway = Email() if row.type == Type.EMAIL else get_gateway()
+    if not _claim(row, gateway):
         return None
     status, outcome = _send(row, gateway)
     # `unknown`: somebody gave this sending up for dead, and it was only slow.
@@ -105,20 +109,21 @@ def deliver_one(row_id: UUID) -> Row | None:
     return row
 
 
-def _withhold(row: Row, verdict: rules.Verdict, number: str) -> bool:
+def _withhold(row: Row, verdict: rules.Verdict) -> bool:
     if row.attempts:
         # It may have gone out before: not sending it again does not make that known.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
-    columns = {"status_reason": verdict.reason, "recipient": number or row.customer.phone}
-    return row.move(Status.PENDING, verdict.status, **columns)
+    columns = {"type": row.type, "recipient": row.recipient or row.customer.phone}
+    return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
-def _claim(row: Row, gateway: Gateway, number: str) -> bool:
+def _claim(row: Row, gateway: Gateway) -> bool:
     """From here on the row is ours. One sent before under the same id keeps its text: the id stands for that text."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = messages.render(row)
-        columns |= {"recipient": number, "content": text, "segments": segments.count(text)}
+        parts = segments.count(text) if row.type == Type.SMS else 0
+        columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 
