@@ -41,7 +41,7 @@ def telephones(text: str) -> list[str]:
 
 def foreign_links(text: str) -> list[str]:
     """The hosts of links that are not registered."""
-    found = (match["named"] or match["bare"] for match in LINK.finditer(_plain(text)))
+    found = ((match["named"] or match["bare"]).rstrip(".,;!'\"") for match in LINK.finditer(_plain(text)))
     return [host for host in found if host.lower() not in registered_hosts()]
 
 

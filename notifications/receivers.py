@@ -46,9 +46,8 @@ def rescheduled(order: Order) -> None:
 
 def turned_away(order: Order) -> None:
     """A correction for who was told, or may have been told, that the driver is arriving; nobody else is told then."""
-    said = NotificationHistory.objects.filter(
-        order=order, kind=Kind.DRIVER_ARRIVING, delivery_attempt=order.attempt
-    )  # fmt: skip
+    rows = NotificationHistory.objects.filter(order=order, delivery_attempt=order.attempt)
+    said = rows.filter(kind=Kind.DRIVER_ARRIVING)
     # Taken back in the transaction of the move: who claims it at this moment is either earlier, or finds it gone.
     for row in said.filter(status=SmsStatus.PENDING):
         overtaken = SmsStatus.UNKNOWN if row.attempts else SmsStatus.CANCELLED

@@ -43,7 +43,17 @@ def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["位置 https://lg.tw/t/abc", "LG.TW/t/abc", "lg.tw。", "送達。感謝！", "11.23 上午", "3.5kg"]
+    "text",
+    [
+        "位置 https://lg.tw/t/abc",
+        "LG.TW/t/abc",
+        "https://lg.tw.",
+        "https://lg.tw:443/t",
+        "lg.tw。",
+        "送達。感謝！",
+        "11.23 上午",
+        "3.5kg",
+    ],
 )
 def test_a_registered_link_and_plain_words_pass(settings: Any, text: str) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
