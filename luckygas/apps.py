@@ -9,4 +9,4 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, sms_checks  # noqa: F401  (registers the checks)

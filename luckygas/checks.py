@@ -9,8 +9,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
-from notifications import messages
-
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -71,13 +69,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 def figures_are_sound() -> list[CheckMessage]:
-    """E003 a time or a number that cannot work; W002 a sender's name that makes messages two segments."""
-    found: list[CheckMessage] = [
+    """E003 a time or a number that cannot work."""
+    return [
         Error(f"{name} is {getattr(settings, name)}.", hint=f"Use {least} to {most}.", id="luckygas.E003")
         for name, (least, most) in LIMITS.items()
         if not least <= getattr(settings, name) <= most
     ]
-    if messages.segments_at_worst() > 1:
-        hint = "Each message costs two segments: shorten the sender's name."
-        found.append(Warning(f"SMS_SENDER is {settings.SMS_SENDER!r}.", hint=hint, id="luckygas.W002"))
-    return found

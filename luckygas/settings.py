@@ -240,6 +240,10 @@ EVERY8D_PASSWORD = env.str("EVERY8D_PASSWORD", default="")
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 # What the link in an SMS begins with, before the order's token; its host is registered with the carriers.
 TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
+# Registered hosts that links in an SMS may name; empty: the one of TRACKING_URL.
+SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
+# When no SMS goes out, by Taipei's clock, except to who waits for the driver at that hour; empty: never.
+SMS_QUIET_HOURS = env.str("SMS_QUIET_HOURS", default="21:00-08:00")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
 # Threads a process, so messages at once; never more than the provider allows connections.

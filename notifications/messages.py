@@ -1,14 +1,16 @@
-"""The words of each message, in the customer's language. Each fits one segment, the registered sender included."""
+"""The words of each message, in the customer's language. The default ones fit one segment, the sender included."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
 
-from notifications import segments
-from notifications.states import Kind
+from notifications import mails, segments
+from notifications.states import Kind, Type
 from orders.models import Order, TimeSlot
 
 if TYPE_CHECKING:
@@ -37,28 +39,62 @@ TEXTS = {
         Kind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
     },
 }
+# What a text may name, as `{order_number}`. The hour and the link are of use only once the driver has left.
+ALWAYS = ("order_number", "scheduled_date", "tracking_url")
+ON_THE_ROAD = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 # Characters of an order's tracking token.
 TOKEN_LENGTH = 12
 SLOTS = {
     "zh-hant": {TimeSlot.MORNING: "上午", TimeSlot.AFTERNOON: "下午", TimeSlot.EVENING: "晚上"},
     "en": {TimeSlot.MORNING: "morning", TimeSlot.AFTERNOON: "afternoon", TimeSlot.EVENING: "evening"},
 }
+TODAY = {"zh-hant": "今天", "en": "today"}
+LONGEST = {
+    "zh-hant": {"order_number": "0000-0000", "scheduled_date": "12/31 上午", "eta": "12:00"},
+    "en": {"order_number": "0000-0000", "scheduled_date": "12/31 afternoon", "eta": "this afternoon"},
+}
 
 
 def render(row: NotificationHistory) -> str:
-    """The whole text of a message, as it is true now."""
-    language = row.customer.language if row.customer.language in TEXTS else "zh-hant"
-    return prefix() + TEXTS[language][Kind(row.kind)].format(**placeholders(row.order, language))
+    """The whole text of a message, as it is true now. An e-mail's first line is its subject."""
+    if row.type != Type.EMAIL:
+        return sms(row)[0]
+    language = language_of(row)
+    return mails.compose(row, fill(row.template.body(language), placeholders(row.order, language)), language)
 
 
-def segments_at_worst() -> int:
-    """Of the longest message there can be."""
-    longest = {
-        "order_number": "0000-0000", "scheduled_date": "12/31 afternoon", "eta": "12:00",
-        "tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH,
-    }  # fmt: skip
-    texts = (text for language in TEXTS.values() for text in language.values())
-    return max(segments.count(prefix() + text.format(**longest)) for text in texts)
+def sms(row: NotificationHistory) -> tuple[str, str]:
+    """The text of an SMS, and what a person typed of it."""
+    language = language_of(row)
+    body = row.template.body(language)
+    return prefix() + fill(body, placeholders(row.order, language)), PLACEHOLDER.sub(" ", body)
+
+
+def language_of(row: NotificationHistory) -> str:
+    return row.customer.language if row.customer.language in TEXTS else "zh-hant"
+
+
+def allowed(kind: str) -> tuple[str, ...]:
+    """The placeholders that a text of this kind may use."""
+    return (*ALWAYS, "eta") if kind in ON_THE_ROAD else ALWAYS
+
+
+def fill(body: str, values: Mapping[str, str]) -> str:
+    """Puts values in place of placeholders. Plain names only, and what is unknown stays: words typed are no code."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), body)
+
+
+def longest(language: str) -> dict[str, str]:
+    """Each placeholder at its longest."""
+    return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
+
+
+def segments_at_worst(tracking_url: str) -> int:
+    """Of the longest message there can be with the default texts, where links begin with `tracking_url`."""
+    link = {"tracking_url": tracking_url + "x" * TOKEN_LENGTH}
+    texts = [prefix() + fill(text, LONGEST[lang] | link) for lang in TEXTS for text in TEXTS[lang].values()]
+    return max(map(segments.count, texts))
 
 
 def prefix() -> str:
@@ -67,7 +103,7 @@ def prefix() -> str:
 
 
 def placeholders(order: Order | None, language: str) -> dict[str, str]:
-    """What a text may name."""
+    """What the placeholders stand for."""
     if order is None:
         return {}
     return {
@@ -77,10 +113,13 @@ def placeholders(order: Order | None, language: str) -> dict[str, str]:
 
 
 def expected(order: Order, language: str) -> str:
-    """When the driver is expected: `14:30`, else the part of the day."""
+    """When the driver who has left is expected: `14:30`, else the part of the day."""
     if order.eta is not None:
         return f"{timezone.localtime(order.eta):%H:%M}"
-    return scheduled(order, language)
+    slot = SLOTS[language].get(TimeSlot(order.time_slot))
+    if slot is None:
+        return TODAY[language]
+    return f"this {slot}" if language == "en" else slot
 
 
 def scheduled(order: Order, language: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from notifications.states import MOVES, Kind, Reason, Status, Type
-from orders import phones
+from notifications import messages, wording
+from notifications.masking import mask
+from notifications.states import MOVES, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders.models import Customer, Order
 from orders.models.tracked import AtomicSave
 
@@ -79,6 +82,8 @@ class NotificationHistory(AtomicSave):
         related_name="+",
         verbose_name=_("requested by"),
     )
+    # A telephone without signal reports late what it did: the row is then younger than what it tells of.
+    happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
@@ -97,10 +102,10 @@ class NotificationHistory(AtomicSave):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Two clerks who confirm at once cost one SMS; what a person asks for again is exempt.
+            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date.
             models.UniqueConstraint(
                 fields=["order", "kind", "delivery_attempt"],
-                condition=models.Q(resend_of=None),
+                condition=models.Q(resend_of=None) & ~models.Q(kind=Kind.ORDER_RESCHEDULED),
                 name="one_automatic_message",
             )
         ]
@@ -110,7 +115,19 @@ class NotificationHistory(AtomicSave):
 
     @property
     def masked_recipient(self) -> str:
-        return phones.mask(self.recipient) if self.type == Type.SMS else self.recipient
+        return mask(self.recipient)
+
+    @cached_property
+    def template(self) -> MessageTemplate:
+        """As the office has it now; asked once for an object, so a row that is read anew has the new words."""
+        return MessageTemplate.of(self.kind)
+
+    def is_outdated(self) -> bool:
+        """Whether the order has a later message of this kind, which says what this one would say now."""
+        later = NotificationHistory.objects.filter(
+            order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
+        )
+        return later.exists()
 
     def recipient_for(self, user: User | AnonymousUser) -> str:
         """The whole number for those who may see it, else the masked one."""
@@ -140,6 +157,12 @@ class NotificationHistory(AtomicSave):
             )  # fmt: skip
         return True
 
+    def wait_until(self, moment: datetime) -> bool:
+        """Leaves a pending row to a later hour. False: somebody else was faster."""
+        still = NotificationHistory.objects.filter(pk=self.pk, status=Status.PENDING, attempts=self.attempts)
+        self.send_after = moment
+        return bool(still.update(send_after=moment))
+
 
 class StatusNote(models.Model):
     """One step in what became known of a message, or what the customer answered: its trail, in the order of `id`."""
@@ -168,12 +191,39 @@ class MessageTemplate(models.Model):
     body_zh = models.TextField(_("Chinese text"), blank=True, max_length=500)
     body_en = models.TextField(_("English text"), blank=True, max_length=500)
 
+    BODIES = {"zh-hant": "body_zh", "en": "body_en"}
+
     class Meta:
         verbose_name, verbose_name_plural = _("text of a message"), _("texts of messages")
         ordering = ("id",)
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+    @classmethod
+    def of(cls, kind: str) -> MessageTemplate:
+        """The stored one, or, where the office never touched it, the default, unsaved."""
+        return cls.objects.filter(kind=kind).first() or cls(kind=kind, is_on=kind not in OFF_BY_DEFAULT)
+
+    @staticmethod
+    def make_missing() -> None:
+        """Gives every kind its row, so that there is one to open and edit."""
+        present = set(MessageTemplate.objects.values_list("kind", flat=True))
+        rows = [MessageTemplate(kind=kind, is_on=kind not in OFF_BY_DEFAULT) for kind in Kind if kind not in present]
+        MessageTemplate.objects.bulk_create(rows, ignore_conflicts=True)
+
+    def body(self, language: str) -> str:
+        """What is sent in `language`, its placeholders still open."""
+        return getattr(self, self.BODIES[language]) or messages.TEXTS[language][Kind(self.kind)]
+
+    def clean(self) -> None:
+        wrong: dict[str, Any] = {}
+        for language, name in self.BODIES.items():
+            setattr(self, name, wording.tidy(getattr(self, name)))
+            if found := wording.Preview(self.kind, language, self.body(language)).problems:
+                wrong[name] = found
+        if wrong:
+            raise ValidationError(wrong)
 
 
 class GatewayState(models.Model):

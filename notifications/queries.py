@@ -53,7 +53,6 @@ def ask_balance(gateway: Gateway) -> Decimal | None:
     if points is not None:
         known = {"balance": points, "balance_at": timezone.now()}
         state, _ = GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
-        if state.stopped_at and points > 0:
-            state.stopped_at, state.stopped_because = None, ""
-            state.save(update_fields=["stopped_at", "stopped_because"])
+        if points > 0:
+            state.start()
     return points

@@ -26,7 +26,10 @@ class HandOver:
 
 def put(order: Order, kind: str) -> None:
     """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one."""
-    row = NotificationHistory(order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt)
+    row = NotificationHistory(
+        order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
+        happened_at=order.change.at,
+    )  # fmt: skip
     NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
     hand_over(row.pk)
 

@@ -6,21 +6,54 @@ from typing import Any
 
 from notifications import queue
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Kind
+from notifications.rules import TRUE_WHILE
+from notifications.states import Kind, Reason
+from notifications.states import Status as SmsStatus
 from orders.models import Order
 from orders.states import Status
 
 KIND_OF = {
     Status.CONFIRMED: Kind.ORDER_CONFIRMED,
+    Status.DELIVERING: Kind.DRIVER_ON_THE_WAY,
     Status.ARRIVING: Kind.DRIVER_ARRIVING,
     Status.DELIVERED: Kind.ORDER_DELIVERED,
+    Status.FAILED: Kind.DELIVERY_FAILED,
+    Status.CANCELLED: Kind.ORDER_CANCELLED,
 }
+NEVER_REACHED_ANYBODY = (SmsStatus.SUPPRESSED, SmsStatus.CANCELLED, SmsStatus.FAILED)
 
 
 def order_saved(instance: Order, **kwargs: Any) -> None:
-    """Tells the customer when the order came to one of these statuses; a new order is pending and tells nobody."""
-    if "status" in instance.before and (kind := KIND_OF.get(Status(instance.status))):
-        queue.put(instance, kind)
+    """Tells the customer of a move, or of a new date; a new order is pending and tells nobody."""
+    if "status" in instance.before:
+        moved(instance, Status(instance.before["status"]), Status(instance.status))
+    elif not instance.before.keys().isdisjoint({"scheduled_date", "time_slot"}):
+        rescheduled(instance)
+
+
+def moved(order: Order, before: Status, now: Status) -> None:
+    if (before, now) == (Status.ARRIVING, Status.DELIVERING):
+        turned_away(order)
+    elif kind := KIND_OF.get(now):
+        queue.put(order, kind)
+
+
+def rescheduled(order: Order) -> None:
+    """Before it is confirmed a date is no promise; once the driver is at the door it is none of ours."""
+    if order.status in TRUE_WHILE[Kind.ORDER_RESCHEDULED]:
+        queue.put(order, Kind.ORDER_RESCHEDULED)
+
+
+def turned_away(order: Order) -> None:
+    """A correction for who was told, or may have been told, that the driver is arriving; nobody else is told then."""
+    rows = NotificationHistory.objects.filter(order=order, delivery_attempt=order.attempt)
+    said = rows.filter(kind=Kind.DRIVER_ARRIVING)
+    # Taken back in the transaction of the move: who claims it at this moment is either earlier, or finds it gone.
+    for row in said.filter(status=SmsStatus.PENDING):
+        overtaken = SmsStatus.UNKNOWN if row.attempts else SmsStatus.CANCELLED
+        row.move(SmsStatus.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
+    if said.exclude(status__in=NEVER_REACHED_ANYBODY).exists():
+        queue.put(order, Kind.DRIVER_TURNED_AWAY)
 
 
 def gateway_saved(instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:

@@ -85,7 +85,8 @@ def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
         with transaction.atomic():
             return NotificationHistory.objects.create(
                 type=row.type, kind=row.kind, order=row.order, customer=row.customer,
-                delivery_attempt=row.delivery_attempt, resend_of=row, requested_by=by, overruled=row.overruled,
+                delivery_attempt=row.delivery_attempt, happened_at=row.happened_at, resend_of=row, requested_by=by,
+                overruled=row.overruled,
             )  # fmt: skip
     except IntegrityError:
         raise taken() from None

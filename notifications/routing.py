@@ -8,14 +8,17 @@ from django.conf import settings
 
 from notifications.gateways import get_gateway
 from notifications.gateways.base import ELSEWHERE, STOPPING, Gateway
+from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status
+from notifications.states import Status, Type
 
 log = logging.getLogger(__name__)
 
 
 def ways(row: NotificationHistory) -> list[Gateway]:
     """The gateways open to a message, in their order; none: they are stopped, and it waits."""
+    if row.type == Type.EMAIL:
+        return [Email()]
     # What may have gone out before: only who may have it can tell it from a second one.
     names = [row.gateway] if row.attempts else in_use()
     stopped = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)

@@ -1,11 +1,19 @@
-"""Whether a message may be sent now: is it still true, is it wanted, is there a number that an SMS reaches?"""
+"""Whether a message may be sent now: is it still true, is it wanted, is there a way to the customer, may its words go?
+
+Messages about an order are within the purpose the customer's number was given for (Personal Data Protection Act, art.
+5 and 20), and each can be refused; nothing here may be used to advertise.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from notifications.states import Kind, Reason, Status
+from django.utils import timezone
+
+from notifications import guard, messages, quiet
+from notifications.states import Kind, Reason, Status, Type
 from orders import phones
 from orders.models import Customer
 from orders.states import Status as OrderStatus
@@ -22,8 +30,15 @@ TRUE_WHILE = {
     Kind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
     Kind.DELIVERY_FAILED: {OrderStatus.FAILED},
     Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
-    Kind.ORDER_RESCHEDULED: {OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED},
+    Kind.ORDER_RESCHEDULED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
 }
+# How long after it happened it may still be said: a telephone without signal reports late, a fault holds messages up.
+FRESH_FOR = {
+    Kind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
+    Kind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # “is leaving”; after that the arrival is the next news
+}
+# What is of use only at once, and comes only to who waits for the driver at that hour.
+ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
     Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",
@@ -45,26 +60,54 @@ class Verdict:
 
 
 def against(row: NotificationHistory) -> Verdict | None:
-    """What speaks against sending; None: nothing does."""
+    """What speaks against sending; None: nothing does. What a person overruled does not count."""
     if not still_true(row):
         return Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-    if not row.overruled and not wanted(row.customer, row.kind):
-        return Verdict(Status.SUPPRESSED, Reason.OPT_OUT)
-    if not mobile_of(row.customer):
+    if (reason := unwanted(row)) and not row.overruled:
+        return Verdict(Status.SUPPRESSED, reason)
+    type_, recipient = way_to(row.customer)
+    if not recipient:
         return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
+    # What may have gone out before keeps its words.
+    if type_ == Type.SMS and not row.attempts and (reason := guard.against(*messages.sms(row))):
+        return Verdict(Status.SUPPRESSED, reason)
     return None
 
 
 def still_true(row: NotificationHistory) -> bool:
     """A message that names no order is always true; another only in the delivery attempt it was written for."""
-    order = row.order
+    order, kind = row.order, Kind(row.kind)
     if order is None:
         return True
-    return order.status in TRUE_WHILE[Kind(row.kind)] and order.attempt == row.delivery_attempt
+    if order.status not in TRUE_WHILE[kind] or order.attempt != row.delivery_attempt:
+        return False
+    if kind in FRESH_FOR and timezone.now() - row.happened_at > FRESH_FOR[kind]:
+        return False
+    return kind != Kind.ORDER_RESCHEDULED or not row.is_outdated()
+
+
+def unwanted(row: NotificationHistory) -> Reason | None:
+    if not row.template.is_on:
+        return Reason.SWITCHED_OFF
+    return None if wanted(row.customer, row.kind) else Reason.OPT_OUT
 
 
 def wanted(customer: Customer, kind: str) -> bool:
     return not customer.sms_opt_out and bool(getattr(customer, SWITCH[Kind(kind)]))
+
+
+def not_before(row: NotificationHistory) -> datetime | None:
+    """When the night ends that an SMS of this kind waits for; None: it need not wait."""
+    if row.type != Type.SMS or row.kind in ALSO_BY_NIGHT:
+        return None
+    return quiet.until(timezone.now())
+
+
+def way_to(customer: Customer) -> tuple[Type, str]:
+    """Mobile number, else e-mail address; an empty recipient where there is neither."""
+    if not (number := mobile_of(customer)) and customer.email:
+        return Type.EMAIL, customer.email
+    return Type.SMS, number
 
 
 def mobile_of(customer: Customer) -> str:

@@ -26,7 +26,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import MOVES, Reason, Status
+from notifications.states import MOVES, Reason, Status, Type
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -96,17 +96,20 @@ def deliver_one(row_id: UUID) -> Row | None:
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
         return None
-    number = rules.mobile_of(row.customer)
+    if not row.attempts:
+        row.type, row.recipient = rules.way_to(row.customer)
     if (verdict := rules.against(row)) is not None:
-        return row if _withhold(row, verdict, number) else None
+        return row if _withhold(row, verdict) else None
     if row.attempts and not routing.repeatable(row):
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
-    return _send_by(routing.ways(row), row, number)
+    if (morning := rules.not_before(row)) is not None:
+        return row if row.wait_until(morning) else None
+    return _send_by(routing.ways(row), row)
 
 
-def _send_by(ways: list[Gateway], row: Row, number: str) -> Row | None:
+def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     """Sends a row by the first of these gateways; by the next only what this one certainly did not send."""
-    if not ways or not _claim(row, ways[0], number):
+    if not ways or not _claim(row, ways[0]):
         return None
     gateway, others = ways[0], ways[1:]
     status, outcome = _send(row, gateway, others)
@@ -117,7 +120,7 @@ def _send_by(ways: list[Gateway], row: Row, number: str) -> Row | None:
     if outcome["status_reason"] in STOPPING:
         routing.stop(gateway, outcome["error_message"])
     if kept and others and row.status == Status.PENDING:
-        return _send_by(others, row, number) or row
+        return _send_by(others, row) or row
     return row
 
 
@@ -141,20 +144,21 @@ def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
     return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
 
 
-def _withhold(row: Row, verdict: rules.Verdict, number: str) -> bool:
+def _withhold(row: Row, verdict: rules.Verdict) -> bool:
     if row.attempts:
         # It may have gone out before: not sending it again does not make that known.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
-    columns = {"status_reason": verdict.reason, "recipient": number or row.customer.phone}
-    return row.move(Status.PENDING, verdict.status, **columns)
+    columns = {"type": row.type, "recipient": row.recipient or row.customer.phone}
+    return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
-def _claim(row: Row, gateway: Gateway, number: str) -> bool:
+def _claim(row: Row, gateway: Gateway) -> bool:
     """From here on the row is ours. One sent before under the same id keeps its text: the id stands for that text."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = messages.render(row)
-        columns |= {"recipient": number, "content": text, "segments": segments.count(text)}
+        parts = segments.count(text) if row.type == Type.SMS else 0
+        columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 

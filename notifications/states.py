@@ -51,6 +51,10 @@ class Kind(TextChoices):
     ORDER_RESCHEDULED = "order_rescheduled", _("order rescheduled")
 
 
+# Until the office switches them on.
+OFF_BY_DEFAULT = frozenset({Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED})
+
+
 class Reason(TextChoices):
     """Why a message was suppressed or cancelled, or how it failed."""
 

@@ -28,6 +28,8 @@ SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
+# Nor on the hour at which they run.
+OWN["SMS_QUIET_HOURS"] = ""
 # Thousands of small requests, alike on both: once is enough, on what production runs on.
 ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.

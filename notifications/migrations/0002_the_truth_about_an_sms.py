@@ -81,4 +81,17 @@ class Migration(migrations.Migration):
                 'ordering': ('id',),
             },
         ),
+        migrations.RemoveConstraint(
+            model_name='notificationhistory',
+            name='one_automatic_message',
+        ),
+        migrations.AddField(
+            model_name='notificationhistory',
+            name='happened_at',
+            field=models.DateTimeField(default=django.utils.timezone.now, verbose_name='happened at'),
+        ),
+        migrations.AddConstraint(
+            model_name='notificationhistory',
+            constraint=models.UniqueConstraint(condition=models.Q(('resend_of', None), models.Q(('kind', 'order_rescheduled'), _negated=True)), fields=('order', 'kind', 'delivery_attempt'), name='one_automatic_message'),
+        ),
     ]

@@ -1,21 +1,21 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from notifications import messages, segments
-from notifications.models import NotificationHistory
+from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind
 from orders.models import Customer, Order, TimeSlot
 
 
-def rendered(kind: str, language: str = "zh-hant", **fields: Any) -> str:
+def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:
     usual: dict[str, Any] = {"order_number": "1234-5674", "scheduled_date": date(2026, 11, 23), "time_slot": "morning"}
-    return messages.render(
-        NotificationHistory(kind=kind, customer=Customer(language=language), order=Order(**(usual | fields)))
-    )
+    row = NotificationHistory(kind=kind, customer=Customer(language=language), order=Order(**(usual | fields)))
+    row.template = template or MessageTemplate(kind=kind)
+    return messages.render(row)
 
 
 def test_confirmed_in_chinese() -> None:
@@ -35,28 +35,55 @@ def test_an_unknown_language_is_chinese() -> None:
     assert rendered(Kind.ORDER_DELIVERED, "fr") == rendered(Kind.ORDER_DELIVERED)
 
 
-@pytest.mark.parametrize("language", messages.TEXTS)
-@pytest.mark.parametrize("kind", Kind)
-def test_every_text_fits_one_segment_at_its_longest(kind: str, language: str) -> None:
-    texts = [
-        rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888")
+def every_text(**fields: Any) -> list[str]:
+    return [
+        rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
+        for kind in Kind
+        for language in messages.TEXTS
         for slot in TimeSlot
     ]
-    assert {segments.count(text) for text in texts} == {1}
+
+
+@pytest.mark.parametrize("eta", [None, datetime(2026, 12, 31, 6, tzinfo=UTC)])
+def test_every_default_text_fits_one_segment_at_its_longest(settings: Any, eta: datetime | None) -> None:
+    settings.TRACKING_URL = "https://lg.tw/t/"
+    assert [text for text in every_text(eta=eta) if segments.count(text) > 1] == []
 
 
 def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> None:
-    longest = max(
-        (rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888")
-         for kind in Kind for language in messages.TEXTS for slot in TimeSlot),
-        key=len,
-    )  # fmt: skip
+    settings.TRACKING_URL = "https://lg.tw/t/"
+    longest = max([*every_text(), *every_text(eta=datetime(2026, 12, 31, 6, tzinfo=UTC))], key=len)
     settings.SMS_SENDER += "氣" * (70 - len(longest))
-    assert messages.segments_at_worst() == 1
+    assert messages.segments_at_worst(settings.TRACKING_URL) == 1
     settings.SMS_SENDER += "氣"
-    assert messages.segments_at_worst() == 2
+    assert messages.segments_at_worst(settings.TRACKING_URL) == 2
 
 
 def test_without_a_registered_sender_there_is_no_prefix(settings: Any) -> None:
     settings.SMS_SENDER = ""
     assert rendered(Kind.ORDER_DELIVERED, "en").startswith("Gas order")
+
+
+def test_on_the_way_names_hour_and_link(settings: Any) -> None:
+    settings.TRACKING_URL = "https://lg.tw/t/"
+    text = rendered(Kind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
+    assert text == "【幸福氣】司機已出發，訂單 1234-5674 預計 14:30 送達。即時位置 https://lg.tw/t/abc"
+
+
+@pytest.mark.parametrize(
+    ("language", "slot", "expected"),
+    [("zh-hant", "morning", " 上午 "), ("zh-hant", "anytime", " 今天 "), ("en", "evening", " this evening:")],
+)
+def test_without_an_hour_on_the_way_names_the_part_of_the_day(language: str, slot: str, expected: str) -> None:
+    assert expected in rendered(Kind.DRIVER_ON_THE_WAY, language, time_slot=slot)
+
+
+def test_the_words_of_the_office_are_sent_with_the_sender_in_front() -> None:
+    template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
+    assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
+
+
+@pytest.mark.parametrize("body", ["{order_number.__class__}", "{0}", "{nobody}", "{order_number!r}", "{", "{{x}}"])
+def test_words_are_no_code(body: str) -> None:
+    template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=body)
+    assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body

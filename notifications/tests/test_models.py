@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from notifications.models import LONGEST_SENDING, NotificationHistory
-from notifications.states import MOVES, Reason, Status, Type
+from notifications.models import LONGEST_SENDING, MessageTemplate, NotificationHistory
+from notifications.states import MOVES, Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
 
@@ -128,5 +128,27 @@ def test_words_for_people_hold_no_whole_number() -> None:
     assert str(row).endswith("0912-***-678")
 
 
-def test_an_address_is_shown_whole() -> None:
-    assert NotificationHistory(type=Type.EMAIL, recipient="a@example.org").masked_recipient == "a@example.org"
+def test_an_address_is_masked() -> None:
+    assert NotificationHistory(type=Type.EMAIL, recipient="a@example.org").masked_recipient == "a***@example.org"
+
+
+def test_new_dates_are_exempt_from_one_automatic_message() -> None:
+    row = make_message(kind=Kind.ORDER_RESCHEDULED)
+    make_message(order=row.order, kind=Kind.ORDER_RESCHEDULED)
+
+
+def test_every_kind_has_its_template_before_anybody_touched_it() -> None:
+    off = {Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED}
+    assert {kind for kind in Kind if not MessageTemplate.of(kind).is_on} == off
+    MessageTemplate.objects.create(kind=Kind.ORDER_CONFIRMED, is_on=False, body_zh="好")
+    MessageTemplate.make_missing()
+    rows = {row.kind: row for row in MessageTemplate.objects.all()}
+    assert {kind for kind, row in rows.items() if not row.is_on} == off | {Kind.ORDER_CONFIRMED}
+    assert (set(rows), rows[Kind.ORDER_CONFIRMED].body("zh-hant")) == (set(Kind), "好")
+
+
+def test_a_row_that_is_to_wait_waits_unless_somebody_was_faster() -> None:
+    morning, row = timezone.now() + timedelta(hours=9), make_message()
+    assert row.wait_until(morning)
+    assert Rows.get(pk=row.pk).send_after == morning
+    assert not make_message(Status.SENT).wait_until(morning)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
+from django.utils import timezone
 
 from notifications.models import NotificationHistory
-from notifications.states import Kind
+from notifications.states import Kind, Reason
+from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_quiet_order
 from orders.models import Order
 from orders.states import Status
@@ -21,9 +25,9 @@ def test_a_new_order_tells_nobody() -> None:
     assert kinds(make_order()) == []
 
 
-def test_a_delivered_order_told_its_customer_three_times() -> None:
-    expected = [(Kind.ORDER_CONFIRMED, 1), (Kind.DRIVER_ARRIVING, 1), (Kind.ORDER_DELIVERED, 1)]
-    assert kinds(make_order(Status.DELIVERED)) == expected
+def test_a_delivered_order_told_its_customer_four_times() -> None:
+    expected = [Kind.ORDER_CONFIRMED, Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.ORDER_DELIVERED]
+    assert kinds(make_order(Status.DELIVERED)) == [(kind, 1) for kind in expected]
 
 
 def test_a_change_of_another_column_tells_nobody() -> None:
@@ -50,4 +54,81 @@ def test_the_next_attempt_is_told_anew() -> None:
     order = make_order(Status.FAILED)
     order.transition_to(Status.CONFIRMED)
     order.transition_to(Status.ASSIGNED, driver=make_driver())
-    assert kinds(order) == [(Kind.ORDER_CONFIRMED, 1), (Kind.ORDER_CONFIRMED, 2)]
+    told = [attempt for kind, attempt in kinds(order) if kind == Kind.ORDER_CONFIRMED]
+    assert told == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(Status.FAILED, Kind.DELIVERY_FAILED), (Status.CANCELLED, Kind.ORDER_CANCELLED)]
+)
+def test_a_sad_end_is_told_too(status: Status, kind: Kind) -> None:
+    assert kinds(make_order(status))[-1] == (kind, 1)
+
+
+def test_given_back_and_taken_again_the_driver_is_on_the_way_once() -> None:
+    order = make_order(Status.DELIVERING)
+    order.transition_to(Status.ASSIGNED)
+    order.transition_to(Status.DELIVERING)
+    assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ON_THE_WAY) == 1
+
+
+def test_the_row_knows_when_it_happened() -> None:
+    order = make_quiet_order(Status.DELIVERING, created_at=timezone.now() - timedelta(hours=3))
+    happened = timezone.now() - timedelta(hours=1)
+    order.transition_to(Status.ARRIVING, at=happened)
+    assert NotificationHistory.objects.get(order=order).happened_at == happened
+
+
+def arriving(status: str, attempts: int = 1) -> NotificationHistory:
+    """The message of an order whose driver then turned away."""
+    order = make_quiet_order(Status.ARRIVING)
+    row = NotificationHistory.objects.create(
+        order=order, customer=order.customer, kind=Kind.DRIVER_ARRIVING, status=status, attempts=attempts
+    )
+    order.transition_to(Status.DELIVERING)
+    row.refresh_from_db()
+    return row
+
+
+@pytest.mark.parametrize("status", ["sending", "sent", "delivered", "unknown", "expired"])
+def test_turned_away_is_said_to_who_may_have_been_told(status: str) -> None:
+    row = arriving(status)
+    assert kinds(row.order)[1:] == [(Kind.DRIVER_TURNED_AWAY, 1)]  # type: ignore[arg-type]
+    assert row.status == status
+
+
+@pytest.mark.parametrize("status", ["suppressed", "cancelled", "failed"])
+def test_turned_away_is_not_said_to_who_never_was_told(status: str) -> None:
+    assert kinds(arriving(status).order) == [(Kind.DRIVER_ARRIVING, 1)]  # type: ignore[arg-type]
+
+
+def test_turned_away_before_it_was_sent_takes_arriving_back() -> None:
+    row = arriving(SmsStatus.PENDING, attempts=0)
+    assert (row.status, row.status_reason) == (SmsStatus.CANCELLED, Reason.OVERTAKEN)
+    assert len(kinds(row.order)) == 1  # type: ignore[arg-type]
+
+
+def test_turned_away_while_it_waits_to_be_sent_again_is_said() -> None:
+    row = arriving(SmsStatus.PENDING, attempts=1)
+    assert (row.status, row.status_reason) == (SmsStatus.UNKNOWN, Reason.OVERTAKEN)
+    assert len(kinds(row.order)) == 2  # type: ignore[arg-type]
+
+
+def reschedule(order: Order, **columns: object) -> None:
+    for name, value in columns.items():
+        setattr(order, name, value)
+    order.save()
+
+
+def test_each_new_date_is_told() -> None:
+    order = make_quiet_order(Status.CONFIRMED)
+    reschedule(order, scheduled_date=date(2026, 11, 25))
+    reschedule(order, time_slot="evening")
+    assert kinds(order) == [(Kind.ORDER_RESCHEDULED, 1)] * 2
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.ARRIVING, Status.DELIVERED, Status.FAILED])
+def test_a_new_date_is_not_told_before_it_is_promised_or_when_it_no_longer_matters(status: Status) -> None:
+    order = make_quiet_order(status)
+    reschedule(order, scheduled_date=date(2026, 11, 25))
+    assert kinds(order) == []

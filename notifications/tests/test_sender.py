@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+import time_machine
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from notifications import rules, sender
 from notifications.gateways import base
 from notifications.gateways.memory import Memory
-from notifications.models import NotificationHistory
+from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message, make_quiet_order
@@ -23,6 +25,7 @@ from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
 
+TAIPEI = ZoneInfo("Asia/Taipei")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -304,3 +307,61 @@ def test_no_answer_after_the_row_was_given_up_is_no_fault(
     monkeypatch.setattr(Memory, "transmit", transmit)
     assert confirm().status == Status.UNKNOWN
     assert "failed" not in caplog.text
+
+
+def test_by_night_it_waits_for_the_morning(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=TAIPEI), tick=False):
+        row = confirm()
+    assert (row.status, row.attempts, Memory.outbox) == (Status.PENDING, 0, [])
+    assert row.send_after == datetime(2026, 11, 24, 8, tzinfo=TAIPEI)
+    with time_machine.travel(row.send_after, tick=False):
+        sender.deliver_one(row.pk)
+    assert len(Memory.outbox) == 1
+
+
+def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=TAIPEI), tick=False):
+        order = make_quiet_order(OrderStatus.DELIVERING)
+        order.transition_to(OrderStatus.ARRIVING)
+    assert len(Memory.outbox) == 1
+
+
+def test_a_template_counts_for_the_next_message() -> None:
+    row = make_message()
+    template = MessageTemplate.objects.create(kind=row.kind, body_zh="好 {order_number}")
+    sender.deliver_one(row.pk)
+    template.is_on = False
+    template.save()
+    off = confirm()
+    assert [sent.text for sent in Memory.outbox] == [f"【幸福氣】好 {row.order}"]
+    assert (off.status, off.status_reason) == (Status.SUPPRESSED, Reason.SWITCHED_OFF)
+
+
+def test_what_a_person_overruled_is_sent() -> None:
+    row = make_message(order=make_quiet_order(customer=make_customer(sms_opt_out=True)), overruled=True)
+    sender.deliver_one(row.pk)
+    assert len(Memory.outbox) == 1
+
+
+def test_an_arrival_reported_late_is_not_announced() -> None:
+    order = make_quiet_order(OrderStatus.DELIVERING, created_at=timezone.now() - timedelta(hours=3))
+    order.transition_to(OrderStatus.ARRIVING, at=timezone.now() - timedelta(hours=1))
+    row = NotificationHistory.objects.get(order=order)
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.CANCELLED, Reason.OVERTAKEN, [])
+
+
+def test_a_whole_delivery_in_one_transaction_says_only_its_end() -> None:
+    with transaction.atomic():
+        order = make_order(OrderStatus.DELIVERED)
+    rows = NotificationHistory.objects.filter(order=order).order_by("created_at")
+    assert [row.status for row in rows] == [*[Status.CANCELLED] * 3, Status.SENT]
+    assert "已送達" in Memory.outbox[0].text
+
+
+def test_turned_away_is_corrected() -> None:
+    order = make_quiet_order(OrderStatus.DELIVERING)
+    order.transition_to(OrderStatus.ARRIVING)
+    order.transition_to(OrderStatus.DELIVERING)
+    assert ["臨時先離開" in sent.text for sent in Memory.outbox] == [False, True]

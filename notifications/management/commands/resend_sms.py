@@ -14,7 +14,7 @@ from notifications import batch, messages, rules, segments
 from notifications.management.arguments import moment, positive
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Status, Type
-from orders import numbers, phones
+from orders import numbers
 from orders.models import Order
 
 WRONG_USE = 2
@@ -49,11 +49,13 @@ class Command(BaseCommand):
     def list_rows(self, rows: list[NotificationHistory]) -> None:
         total = 0
         for row in rows:
-            number = row.recipient or rules.mobile_of(row.customer)
-            cost = 0 if (verdict := rules.against(row)) else segments.count(row.content or messages.render(row))
+            if not row.attempts:
+                row.type, row.recipient = rules.way_to(row.customer)
+            verdict = rules.against(row)
+            cost = 0 if verdict or row.type != Type.SMS else segments.count(row.content or messages.render(row))
             total += cost
             said = verdict.reason.value if verdict else _("%d segments") % cost
-            self.stdout.write(f"{row.order or '-'}  {row.kind}  {phones.mask(number)}  {row.status}  {said}")
+            self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {said}")
         # A segment is a point with every provider we know; what one was charged is in its row.
         sums = {"rows": len(rows), "segments": total}
         self.stdout.write(_("%(rows)d messages, %(segments)d segments, %(segments)d points") % sums)
@@ -61,7 +63,7 @@ class Command(BaseCommand):
 
 def chosen(**options: Any) -> QuerySet[NotificationHistory]:
     """The rows the options name, the oldest first. Raises CommandError."""
-    rows = NotificationHistory.objects.filter(which(**options), type=Type.SMS).not_resent()
+    rows = NotificationHistory.objects.filter(which(**options)).not_resent()
     if options["since"]:
         rows = rows.filter(created_at__gte=options["since"])
     if options["kind"]:

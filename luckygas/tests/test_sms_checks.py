@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from luckygas.sms_checks import messages_are_sound
+
+
+def ids(settings: Any, **values: Any) -> list[str]:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    found = messages_are_sound(None)
+    assert all(message.hint for message in found)
+    return [str(message.id) for message in found]
+
+
+@pytest.mark.parametrize("url", ["https://lg.tw/t/", "http://127.0.0.1:8000/t/", "http://localhost:8000/t/"])
+def test_links_of_the_demo_and_short_ones_are_sound(settings: Any, url: str) -> None:
+    assert ids(settings, TRACKING_URL=url) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"SMS_QUIET_HOURS": "by night"}, ["luckygas.E010"]),
+        ({"SMS_LINK_HOSTS": ["lg.tw"]}, ["luckygas.E011"]),
+        ({"TRACKING_URL": "t/"}, ["luckygas.E011"]),
+        ({"TRACKING_URL": "https://tracking.lucky-gas.example.tw/t/"}, ["luckygas.W002"]),
+        ({"SMS_SENDER": "幸福氣" * 9}, ["luckygas.W002"]),
+    ],
+)
+def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
+    assert ids(settings, **values) == expected

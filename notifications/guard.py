@@ -1,0 +1,56 @@
+"""What the words of an SMS may hold: the guard before the wire.
+
+Since 2024-11-18 each URL, short URL and telephone number in a commercial SMS must be registered beforehand, and since
+2025-11-01 the sender's name must stand in it (rules of the NCC that the carriers enforce). What does not is blocked on
+the way, and the provider still answers “accepted”: so it is refused here, where somebody sees it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from notifications import segments
+from notifications.states import Reason
+
+MOST_SEGMENTS = 3
+# With a scheme or `www.` any host; without, what telephones make a link of: a name, a dot, and letters behind it.
+HOST = r"[^\s/?#:@，。、！「」（）()]+"
+LINK = re.compile(
+    rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})|(?P<bare>(?:[a-z0-9-]+\.)+(?:[a-z]{{2,}}|台灣|台湾)(?![a-z]))",
+    re.IGNORECASE,
+)
+# The shortest number that can be dialled from a mobile has an area code: seven digits at the least.
+TELEPHONE = re.compile(r"\d(?:[\s().\-–—]*\d){6,}")
+
+
+def against(text: str, literal: str) -> Reason | None:
+    """What forbids sending `text`; `literal` is what a person typed of it, without what the system put in."""
+    if telephones(literal) or foreign_links(text):
+        return Reason.NOT_REGISTERED
+    return Reason.TOO_LONG if segments.count(text) > MOST_SEGMENTS else None
+
+
+def telephones(text: str) -> list[str]:
+    """What can be dialled, in whatever digits it is written."""
+    return TELEPHONE.findall(_plain(text))
+
+
+def foreign_links(text: str) -> list[str]:
+    """The hosts of links that are not registered."""
+    found = ((match["named"] or match["bare"]).rstrip(".,;!'\"") for match in LINK.finditer(_plain(text)))
+    return [host for host in found if host.lower() not in registered_hosts()]
+
+
+def registered_hosts() -> set[str]:
+    named = settings.SMS_LINK_HOSTS or [urlsplit(settings.TRACKING_URL).hostname or ""]
+    return {host.lower() for host in named}
+
+
+def _plain(text: str) -> str:
+    """As a telephone reads it: no full-width forms, nothing invisible, and the dots that browsers take for one."""
+    visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)

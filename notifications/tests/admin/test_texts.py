@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from notifications.models import MessageTemplate
+from notifications.states import Kind
+from orders.tests.admin.browser import Browser, errors, sign_in
+from orders.tests.factories import make_office
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:notifications_messagetemplate_changelist")
+PREVIEW = reverse("admin:notifications_text_preview")
+FORM = "messagetemplate_form"
+
+
+@pytest.fixture
+def editor() -> Browser:
+    user = make_office()
+    codenames = ["view_messagetemplate", "change_messagetemplate"]
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    return sign_in(user)
+
+
+def page(kind: Kind = Kind.ORDER_DELIVERED) -> str:
+    row, _ = MessageTemplate.objects.get_or_create(kind=kind)
+    return reverse("admin:notifications_messagetemplate_change", args=[row.pk])
+
+
+def test_every_kind_is_there_to_be_edited(editor: Browser) -> None:
+    shown = editor.get(LIST)
+    assert MessageTemplate.objects.count() == len(Kind)
+    assert "您的瓦斯訂單 {order_number} 已取消。" in shown
+    assert editor.get(LIST)
+    assert MessageTemplate.objects.count() == len(Kind)
+
+
+def test_a_text_is_changed_and_switched_off(editor: Browser) -> None:
+    form = editor.form(page(), FORM) | {"body_zh": "{order_number} 到了"}
+    form.pop("is_on")
+    editor.post(page(), form)
+    row = MessageTemplate.of(Kind.ORDER_DELIVERED)
+    assert (row.body("zh-hant"), row.is_on) == ("{order_number} 到了", False)
+
+
+def test_the_default_shows_where_nothing_is_typed(editor: Browser) -> None:
+    assert 'placeholder="您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！"' in editor.get(page())
+
+
+def test_a_faulty_text_is_refused_with_the_reason(editor: Browser) -> None:
+    answer = editor.post(page(), editor.form(page(), FORM) | {"body_en": "call 0912-345-678 {nobody}"})
+    assert errors(answer) == [
+        "“{nobody}” is no placeholder; there are: {order_number}, {scheduled_date}, {tracking_url}.",
+        "“0912-345-678” reads as a telephone number; the carriers block those.",
+    ]
+    assert MessageTemplate.objects.get().body_en == ""
+
+
+def test_the_default_is_restored(editor: Browser) -> None:
+    row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a", body_en="b", is_on=False)
+    url = reverse("admin:notifications_text_default", args=[row.pk])
+    assert url in editor.get(page())
+    assert editor.client.get(url).status_code == 405
+    editor.post(url, {})
+    row.refresh_from_db()
+    assert (row.body_zh, row.body_en, row.is_on) == ("", "", False)
+
+
+def asked(browser: Browser, **data: Any) -> Any:
+    return browser.client.post(PREVIEW, {"kind": "order_delivered", "language": "en"} | data)
+
+
+def test_the_preview_counts_at_the_longest(editor: Browser) -> None:
+    found = asked(editor, body="{order_number} ok").json()
+    assert found == {
+        "text": "【幸福氣】0000-0000 ok", "segments": 1, "points": 1, "problems": [],
+        "cost": "17 characters at the longest: 1 segment, 1 point",
+    }  # fmt: skip
+    assert asked(editor, body="瓦" * 130).json()["points"] == 3
+
+
+def test_the_preview_of_nothing_is_the_default(editor: Browser) -> None:
+    assert "is delivered" in asked(editor, body="").json()["text"]
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "x"}, {"language": "fr"}, {"body": "a" * 2000}])
+def test_the_preview_of_nonsense_is_refused(editor: Browser, wrong: dict[str, str]) -> None:
+    assert asked(editor, **wrong).status_code == 400
+
+
+def test_who_may_not_change_texts_does_not() -> None:
+    stranger = sign_in(make_office())
+    row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a")
+    url = reverse("admin:notifications_text_default", args=[row.pk])
+    assert stranger.client.post(url).status_code == 403
+    assert asked(stranger, body="a").status_code == 403
+    assert MessageTemplate.objects.get().body_zh == "a"
+
+
+def test_nobody_adds_or_deletes_a_kind() -> None:
+    admin = sign_in(make_office(is_superuser=True))
+    admin.get(reverse("admin:notifications_messagetemplate_add"), status=403)
+    admin.get(page().replace("change", "delete"), status=403)

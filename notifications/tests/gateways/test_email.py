@@ -1,0 +1,171 @@
+"""E-mail against a mail server on a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core import mail as django_mail
+
+from notifications.gateways.base import GatewayError, Message
+from notifications.gateways.email import Email
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Reason, Status, Type
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_customer, make_order
+
+ADDRESS = "wang@example.org"
+TEXT = "主旨 subject\n\n第一行\nsecond line\n"
+# What a mail server answers to each word of a client.
+GOOD = {"EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 kept", "QUIT": "221 bye"}
+
+HANGS = "hangs"
+
+
+class MailServer:
+    """Speaks just enough SMTP (RFC 5321); None for an answer: the line is cut there."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, str | None] = dict(GOOD)
+        self.greeting: str | None = "220 hi"
+        self.mails: list[str] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                line, _ = self.listener.accept()
+            except OSError:
+                return
+            with line, line.makefile("rwb") as file:
+                self.talk(file)
+
+    def talk(self, file: Any) -> None:
+        if not self.say(file, self.greeting):
+            return
+        while word := file.readline().decode().strip()[:4].upper():
+            answer = self.answers.get(word, "250 ok")
+            if not self.say(file, answer):
+                return
+            if word == "DATA" and answer and answer.startswith("3"):
+                lines = list(iter(file.readline, b".\r\n"))
+                self.mails.append(b"".join(lines).decode())
+                if not self.say(file, self.answers["."]):
+                    return
+
+    def say(self, file: Any, answer: str | None) -> bool:
+        if answer == HANGS:
+            return bool(file.read())  # until the other side gives up
+        if answer is not None:
+            file.write(answer.encode() + b"\r\n")
+            file.flush()
+        return answer is not None
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[MailServer]:
+    made = MailServer()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", made.port, 1
+    settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = False, "", ""
+    yield made
+    made.listener.close()
+
+
+def refused() -> GatewayError:
+    with pytest.raises(GatewayError) as caught:
+        Email().send(Message(uuid4(), ADDRESS, TEXT))
+    return caught.value
+
+
+def test_accepted(server: MailServer) -> None:
+    message = Message(uuid4(), ADDRESS, TEXT)
+    accepted = Email().send(message)
+    (sent,) = server.mails
+    assert f"To: {ADDRESS}\r\n" in sent
+    assert f"Message-ID: {accepted.provider_message_id}\r\n" in sent
+    assert str(message.id) in accepted.provider_message_id
+
+
+def test_a_server_that_takes_leave_badly_has_the_mail_all_the_same(server: MailServer) -> None:
+    server.answers["QUIT"] = None
+    assert Email().send(Message(uuid4(), ADDRESS, TEXT)).provider_message_id
+
+
+@pytest.mark.parametrize("word", ["MAIL", "RCPT", "DATA", "."])
+def test_refused(server: MailServer, word: str) -> None:
+    server.answers[word] = "550 no such user"
+    error = refused()
+    assert (error.reason, error.permanent) == (Reason.REFUSED, True)
+    assert "no such user" in str(error)
+
+
+def test_cut_while_it_takes_the_mail(server: MailServer) -> None:
+    server.answers["."] = None
+    assert refused().reason == Reason.NO_ANSWER
+    assert len(server.mails) == 1
+
+
+def test_cut_before_it_takes_any(server: MailServer) -> None:
+    server.greeting = None
+    assert refused().reason in {Reason.REFUSED, Reason.UNREACHABLE}
+    assert server.mails == []
+
+
+def test_nobody_there(server: MailServer, settings: Any) -> None:
+    server.listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        settings.EMAIL_PORT = closed.getsockname()[1]
+    assert refused().reason == Reason.UNREACHABLE
+
+
+def test_a_server_that_hangs(server: MailServer, settings: Any) -> None:
+    settings.EMAIL_TIMEOUT = 0.3
+    server.answers["."] = HANGS
+    assert refused().reason == Reason.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("address", "text"), [(f"{ADDRESS}\nBcc: all@example.org", TEXT), (ADDRESS, "a\nBcc: all@example.org\n\nb")]
+)
+def test_a_header_cannot_be_smuggled_in(server: MailServer, address: str, text: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        Email().send(Message(uuid4(), address, text))
+    assert caught.value.reason == Reason.REFUSED
+    assert server.mails == []
+
+
+def test_what_is_kept_of_an_error_is_masked(settings: Any) -> None:
+    settings.EMAIL_HOST_PASSWORD = "top-secret"  # noqa: S105
+    assert Email().clean(f"<{ADDRESS}> top-secret\r\n", ADDRESS) == "<w***@example.org> ***"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_without_a_mobile_is_told_by_email(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    order = make_order(customer=make_customer(phone="02-2930-0016", email=ADDRESS))
+    order.transition_to(OrderStatus.CONFIRMED)
+    row = NotificationHistory.objects.get()
+    (sent,) = django_mail.outbox
+    assert (row.type, row.recipient, row.status, row.gateway) == (Type.EMAIL, ADDRESS, Status.SENT, "email")
+    assert (row.segments, Memory.outbox, sent.to) == (0, [], [ADDRESS])
+    assert row.content == f"{sent.subject}\n\n{sent.body}"
+    assert ADDRESS not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_email_that_failed_can_be_sent_again() -> None:
+    from notifications import resending
+
+    order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
+    row = make_message(Status.FAILED, order=order, type=Type.EMAIL, kind=Kind.ORDER_CONFIRMED, gateway="email")
+    again = resending.resend(row)
+    assert (again.resend_of, again.type, again.status, len(django_mail.outbox)) == (row, Type.EMAIL, Status.SENT, 1)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from notifications import messages
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Type
+from notifications.tests.factories import make_quiet_order
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_product
+
+pytestmark = pytest.mark.django_db
+
+
+def mail(kind: Kind = Kind.ORDER_CONFIRMED, language: str = "en", **fields: Any) -> tuple[Order, str, str]:
+    """The order, and subject and body of a message about it."""
+    customer = make_customer(phone="02-2930-0016", email="wang@example.org", language=language)
+    product = make_product(name="20kg 瓦斯桶", price=800)
+    order = make_quiet_order(fields.pop("status", Status.CONFIRMED), customer=customer, product=product, quantity=2)
+    row = NotificationHistory(kind=kind, order=order, customer=customer, type=Type.EMAIL)
+    subject, empty, body = messages.render(row).split("\n", 2)
+    assert empty == ""
+    return order, subject, body
+
+
+def test_it_says_what_an_sms_would_and_what_was_ordered(settings: Any) -> None:
+    order, subject, body = mail()
+    assert subject == f"幸福氣 {order}: order confirmed"
+    assert body.startswith(f"Gas order {order} is confirmed for 11/23.\n")
+    for line in ("Delivery date: 2026-11-23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "Amount due: NT$1600"):
+        assert line in body
+    assert settings.TRACKING_URL + order.tracking_token in body
+    assert "Paid" not in body
+
+
+def test_after_delivery_it_is_the_receipt() -> None:
+    order, _, _ = mail(status=Status.DELIVERED)
+    order.amount_collected = 1500
+    order.save()
+    row = NotificationHistory(kind=Kind.ORDER_DELIVERED, order=order, customer=order.customer, type=Type.EMAIL)
+    assert "Paid: NT$1500" in messages.render(row)
+
+
+def test_it_is_in_the_language_of_the_customer() -> None:
+    order, _, body = mail(language="zh-hant")
+    assert body.startswith(f"您的瓦斯訂單 {order} 已確認。預計送達時間：11/23\n")
+
+
+def test_what_a_person_typed_is_neither_escaped_nor_a_header() -> None:
+    customer = make_customer(phone="", email="wang@example.org", address="台北市 <1> & 2 樓")
+    order = make_quiet_order(customer=customer, delivery_address="台北市 <1> & 2 樓\nBcc: all@example.org")
+    row = NotificationHistory(kind=Kind.ORDER_CONFIRMED, order=order, customer=customer, type=Type.EMAIL)
+    subject, _, body = messages.render(row).partition("\n")
+    assert "台北市 <1> & 2 樓" in body
+    assert "Bcc" not in subject
