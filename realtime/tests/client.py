@@ -79,6 +79,7 @@ class Client:
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()
+            await self.socket.wait_closed()
         assert self.socket.close_code is not None
         return self.socket.close_code
 
