@@ -182,7 +182,8 @@ async def test_a_message_of_64_kib_is_read_and_a_longer_one_closes_with_its_reas
             await client.socket.send(message)
             answer = await client.receive()
             assert (answer["code"], answer["ref"]) == ("unknown_type", "r")
-    for message in [text + " ", (text + " ").encode(), [text, " "], "瓦" * (MOST_BYTES // 3 + 1)]:
+    longer: list[Any] = [text + " ", (text + " ").encode(), [text, " "], "瓦" * (MOST_BYTES // 3 + 1)]
+    for message in longer:
         async with open_client(url) as client:
             await client.socket.send(message)
             assert await client.closed() == (1009 if either_site.server == "uvicorn" else 4009)
