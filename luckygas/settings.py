@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -130,7 +131,13 @@ CHANNEL_LAYERS = {
                     "address": REDIS_URL,
                     "socket_timeout": None,
                     "socket_connect_timeout": 1,
+                    # A link whose other end is gone without a word is dropped after 25 s, not the kernel's two hours.
                     "socket_keepalive": True,
+                    "socket_keepalive_options": {
+                        socket.TCP_KEEPIDLE: 10,
+                        socket.TCP_KEEPINTVL: 5,
+                        socket.TCP_KEEPCNT: 3,
+                    },
                     "max_connections": 10_000,
                 }
             ]

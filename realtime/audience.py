@@ -13,7 +13,7 @@ from realtime import rights
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
-from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
+from realtime.limits import ENDED, TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import Event
 from realtime.rights import Ends
 
@@ -39,7 +39,7 @@ class Audience:
         self._by_owner[reader.identity.owner][reader] = None
         self._close_oldest(reader.identity.owner)
         if self.ends.concern(reader.identity):
-            reader.close(rights.ENDED)
+            reader.close(ENDED)
 
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
@@ -93,13 +93,13 @@ class Audience:
         self.ends.hear(event)
         for reader in self.readers:
             if self.ends.concern(reader.identity):
-                reader.close(rights.ENDED)
+                reader.close(ENDED)
 
     def close_changed(self, readers: Iterable[Connection], present: dict[int, str]) -> None:
         """Closes those of `readers` whose rights are not their users' present ones (`rights.present`)."""
         for reader in readers:
             if reader.identity.user_id is not None and present.get(reader.identity.user_id) != reader.identity.rights:
-                reader.close(rights.ENDED)
+                reader.close(ENDED)
 
     def _end_order(self, event: Encoded) -> None:
         channel = f"order:{event.data['order_id']}"
@@ -110,7 +110,7 @@ class Audience:
             # Another customer, another link: whoever holds the old one follows nothing any more.
             for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
-                reader.close(rights.ENDED)
+                reader.close(ENDED)
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""

@@ -25,8 +25,9 @@ from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import OPEN, Role
 from realtime.channels import Identity
+from realtime.limits import ENDED
 from realtime.models import WebSocketTicket
-from realtime.rights import ENDED, session_name
+from realtime.rights import session_name
 
 TICKET_SECONDS = 30
 # How long the link in the customer's SMS works after the delivery.

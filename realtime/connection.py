@@ -15,11 +15,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from realtime.frames import Encoded, frame
-from realtime.rights import ENDED
 
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
-from realtime.limits import MOST_REFUSALS, REFUSALS_FORGOTTEN_PER_SECOND, TOO_FAST, Allowance
+from realtime.limits import ENDED, MOST_REFUSALS, REFUSALS_FORGOTTEN_PER_SECOND, TOO_FAST, Allowance
 
 # More waits for a client that does not read than may: it is closed, and resumes from its cursor.
 SLOW_CLIENT = 4008

@@ -6,6 +6,8 @@ from time import monotonic
 
 from django.conf import settings
 
+# Close code: sign in again, or come with a new token.
+ENDED = 4401
 # Close code of the oldest when there is one too many.
 TOO_MANY_CONNECTIONS = 4409
 # A link is passed on in a family or an office, and forwarded no further.

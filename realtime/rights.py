@@ -17,12 +17,11 @@ from rest_framework_simplejwt.settings import api_settings
 from orders.refusals import Refusal
 from realtime.channels import Identity
 from realtime.frames import Encoded
+from realtime.limits import ENDED
 from realtime.models import Event
 
 CHANNEL = "rights"
 TYPE = "rights.ended"
-# Close code: sign in again, or come with a new token.
-ENDED = 4401
 
 
 def session_name(session_key: str) -> str:

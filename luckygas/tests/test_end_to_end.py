@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 from asgiref.sync import sync_to_async
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -147,6 +149,61 @@ async def test_a_provider_that_hangs_delays_no_screen_and_fails_no_order(site: S
         assert time.monotonic() - started < PROVIDER_SECONDS, "the screens waited for the provider"
         assert {event["data"]["order_id"] for event in events} == {order.pk for order in orders}
         assert [answer.status_code for answer in await asyncio.gather(*calls)] == [200] * 3
+
+
+async def test_a_provider_that_hangs_holds_up_no_socket_that_set_it_off(site: Site, httpserver: HTTPServer) -> None:
+    httpserver.clear()
+    httpserver.expect_request("/send").respond_with_handler(hang)
+    orders = [await sync_to_async(make_order)() for _ in range(6)]
+    async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
+        started = time.monotonic()
+        for order in orders:
+            await client.send(type="order_update", order_id=order.pk, status="confirmed")
+        acknowledged = [(await client.until("ack"))["status"] for _ in orders]
+        assert len(await board.orders(6)) == 6
+        assert (await client.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
+        assert time.monotonic() - started < PROVIDER_SECONDS, "somebody waited for the provider"
+    assert acknowledged == ["confirmed"] * 6
+
+
+@pytest.mark.servers
+async def test_a_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
+    slow, quick = [await sync_to_async(make_order)() for _ in range(2)]
+    async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
+        async with locked(slow):
+            await client.send(type="order_update", order_id=slow.pk, status="confirmed", ref="slow")
+            await asyncio.sleep(0.2)
+            started = time.monotonic()
+            assert (await board.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
+            assert (await board.answer("ack", type="order_update", order_id=quick.pk, status="confirmed"))[
+                "ref"
+            ] is None
+            assert (await client.orders(1))[0]["data"]["order_id"] == quick.pk
+            assert time.monotonic() - started < 1
+        assert (await client.until("ack"))["ref"] == "slow"
+
+
+@asynccontextmanager
+async def locked(order: Order) -> AsyncIterator[None]:
+    """Within it whoever wants to change the order waits."""
+    begun, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                Order.objects.select_for_update().get(pk=order.pk)
+                begun.set()
+                done.wait(10)
+        finally:
+            connection.close()
+
+    holding = asyncio.create_task(asyncio.to_thread(hold))
+    await asyncio.to_thread(begun.wait, 10)
+    try:
+        yield
+    finally:
+        done.set()
+        await holding
 
 
 def hang(request: Request) -> Response:

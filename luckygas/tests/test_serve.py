@@ -66,10 +66,11 @@ def served(transactional_db: None) -> Iterator[Served]:
 
 @asynccontextmanager
 async def sockets(served: Served, count: int) -> AsyncIterator[list[Client]]:
-    jwt = await make(token_for)(await make(make_office)())
-    url = f"ws://127.0.0.1:{served.port}/api/v1/websocket/ws/office?token={jwt}"
+    """Each of another account: one may not have so many."""
+    url = f"ws://127.0.0.1:{served.port}/api/v1/websocket/ws/office?token="
+    tokens = [await make(token_for)(await make(make_office)()) for _ in range(count)]
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(open_client(url)) for _ in range(count)]
+        yield [await stack.enter_async_context(open_client(url + jwt)) for jwt in tokens]
 
 
 async def until_workers(served: Served, count: int, other_than: int = 0) -> set[int]:

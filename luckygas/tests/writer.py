@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from itertools import cycle
 from typing import Any
 
@@ -62,7 +63,9 @@ def orders() -> list[Order]:
 def die() -> None:
     """Commits one change, and is killed before it can ring."""
     vars(outbox)["ring"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
-    move(orders()[0])
+    while True:
+        with suppress(Refusal):  # `write` was faster
+            move(orders()[0])
 
 
 if __name__ == "__main__":

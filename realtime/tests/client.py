@@ -46,9 +46,13 @@ class Client:
 
     async def answer(self, kind: str, **message: Any) -> dict[str, Any]:
         """Sends, and passes over events until a frame of this kind comes."""
-        frame = await self.ask(**message)
-        while frame["type"] != kind:
-            frame = await self.receive()
+        await self.send(**message)
+        return await self.until(kind)
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """The next frame of this kind."""
+        while (frame := await self.receive())["type"] != kind:
+            pass
         return frame
 
     async def events(self, count: int) -> list[dict[str, Any]]:
@@ -75,6 +79,7 @@ class Client:
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()
+            await self.socket.wait_closed()
         assert self.socket.close_code is not None
         return self.socket.close_code
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from luckygas.testing.site import Site, manage
 from orders.states import Status
@@ -15,6 +16,12 @@ from realtime import auth, log
 from realtime.management.commands.prune_events import age
 from realtime.models import Event, LogHead, WebSocketTicket
 from realtime.tests.client import open_client, token_for
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 @pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("12h", 12), ("7d", 168), ("9999d", 239_976)])
