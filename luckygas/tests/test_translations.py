@@ -33,7 +33,8 @@ def texts() -> Iterator[tuple[Path, str]]:
                 yield path, path.read_text()
     for path in (ROOT / "templates").rglob("*"):
         if path.suffix in {".html", ".txt"}:
-            yield path, templatize(path.read_text())
+            # It is not quite Python: its indentation means nothing.
+            yield path, "\n".join(map(str.strip, templatize(path.read_text()).splitlines()))
 
 
 def words() -> Iterator[tuple[Path, str]]:
