@@ -87,6 +87,7 @@ GOALS = (
     Goal("reconnect storm, queries in all", product("storm", "queries in all"), 20, ""),
     Goal("jitter, delivered", product("jitter", "delivered"), 100, "%", least=True),
     Goal("jitter, p99 delay", product("jitter", "p99 delay"), 3, "s"),
+    Goal("1,000 SMS owed, 100 ms each", product("SMS", "1000 owed are sent"), 15, "s"),
     Goal("Redis killed, frozen, half-open: lost", lost, 0, ""),
     Goal("Redis killed, frozen, half-open: longest delay", longest, 2, "s"),
 )

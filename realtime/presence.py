@@ -36,7 +36,7 @@ DEAD = timedelta(seconds=30)
 # How often all rows are refreshed. With the pause below: a user's sixth socket is noticed by all within 5 s.
 REFRESH_SECONDS = 4.0
 # A storm of arrivals is one write in so many seconds.
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
 # After an error, usually a database that is away.
 RETRY_SECONDS = 1.0
 # How long a driver may be without a socket (a tunnel, a server that restarts) and still be online.
