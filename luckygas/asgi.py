@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from channels.routing import ProtocolTypeRouter
@@ -13,3 +14,5 @@ http = get_asgi_application()
 from realtime.routing import websocket  # noqa: E402  (models can be imported only after the set-up above)
 
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+# What was made up to here lives as long as the process: a full collection that looks at it again stops every socket.
+gc.freeze()

@@ -12,7 +12,7 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -35,6 +35,8 @@ INSTANCE = f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 DEAD = timedelta(seconds=30)
 # How often all rows are refreshed. With the pause below: a user's sixth socket is noticed by all within 5 s.
 REFRESH_SECONDS = 4.0
+# Rows a query.
+BATCH = 1000
 # A storm of arrivals is one write in so many seconds.
 PAUSE_SECONDS = 1.0
 # After an error, usually a database that is away.
@@ -44,7 +46,7 @@ GRACE = timedelta(seconds=4.5)
 
 
 def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
-    """Adds or refreshes the rows of `fresh`, and forgets those that are gone and those of the dead."""
+    """Adds the rows of `fresh`, and forgets those that are gone and those of the dead."""
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
@@ -55,13 +57,22 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
     ]  # fmt: skip
     if rows:
         WebSocketConnection.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["connection_id"], update_fields=["last_ping"], batch_size=500
+            rows, update_conflicts=True, unique_fields=["connection_id"], update_fields=["last_ping"], batch_size=BATCH
         )
     if gone:
         WebSocketConnection.objects.filter(pk__in=gone).delete()
     dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
     if dead.exists():
         dead.delete()
+
+
+def refresh(connections: Sequence[Connection], now: datetime) -> None:
+    """Says that these are still open: one UPDATE for a thousand, and what it does not find is written anew."""
+    for first in range(0, len(connections), BATCH):
+        batch = connections[first : first + BATCH]
+        found = WebSocketConnection.objects.filter(pk__in=[open_.id for open_ in batch]).update(last_ping=now)
+        if found < len(batch):
+            write(batch, (), now)
 
 
 def live() -> QuerySet[WebSocketConnection]:
@@ -139,8 +150,9 @@ class Presence:
     async def _turn(self) -> None:
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._audience.readers}
         due = now >= self._refreshed + REFRESH_SECONDS
-        fresh = [reader for key, reader in readers.items() if due or key not in self._written]
-        closed = await self._ask(note, fresh, self._written.keys() - readers.keys())
+        fresh = [reader for key, reader in readers.items() if key not in self._written]
+        still = [reader for key, reader in readers.items() if due and key in self._written]
+        closed = await self._ask(note, fresh, still, self._written.keys() - readers.keys())
         self._written = readers
         if due:
             self._refreshed = now
@@ -148,9 +160,10 @@ class Presence:
             readers[key].close(TOO_MANY_CONNECTIONS)
 
 
-def note(fresh: Collection[Connection], gone: Collection[UUID]) -> set[UUID]:
+def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Collection[UUID]) -> set[UUID]:
     """One turn's work on the database; the connections that are too many."""
     now = timezone.now()
     write(fresh, gone, now)
+    refresh(still, now)
     announce_drivers(now)
     return too_many()
