@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from notifications.models import NotificationHistory
 from notifications.states import Status
@@ -46,5 +46,5 @@ class ReadOnly:
     def cost(self, row: NotificationHistory) -> str:
         """What the provider charged; where it did not say, what it is likely to."""
         if row.points is not None:
-            return ngettext("%s point", "%s points", int(row.points)) % f"{row.points.normalize():f}"
+            return gettext("%s points") % f"{row.points.normalize():f}"
         return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"

@@ -23,20 +23,23 @@ else:
 NEWEST = 50
 
 
-class MessageInline(ReadOnly, Inline):
-    """What the customer of an order was told, on the order's page."""
-
+class Messages(ReadOnly, Inline):
     model = NotificationHistory
-    fields = readonly_fields = ["created_at", "kind", "masked", "badge", "status_reason", "cost"]
     show_change_link = True
     extra = 0
     verbose_name_plural = _("messages to the customer")
 
 
-class CustomerMessages(MessageInline):
+class MessageInline(Messages):
+    """What the customer of an order was told, on the order's page."""
+
+    fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "cost")
+
+
+class CustomerMessages(Messages):
     """The newest of a customer, with a link to all."""
 
-    fields = readonly_fields = ["created_at", "kind", "order", "masked", "badge", "status_reason", "cost"]
+    fields = readonly_fields = ("created_at", "kind", "order", "masked", "badge", "status_reason", "cost")
     template = "admin/notifications/customer_messages.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationHistory]:

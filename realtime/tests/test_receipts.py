@@ -40,3 +40,9 @@ def test_a_customers_answer_is_told_once_to_all_staff() -> None:
     assert (type_, channels) == ("notification", ["staff"])
     assert data["message"] == f"{row.customer.name}: 請下午來"
     assert data["action"] == {"type": "notification", "order_id": row.order_id}
+
+
+def test_a_kind_switched_off_for_all_is_no_news_and_a_refusal_of_one_customer_is() -> None:
+    assert heard(lambda: make_message(Status.SUPPRESSED, status_reason="switched_off")) == []
+    [(type_, _, payload)] = heard(lambda: make_message(Status.SUPPRESSED, status_reason="opt_out"))
+    assert (type_, payload["reason"]) == ("notification.failed", "opt_out")
