@@ -28,7 +28,7 @@ def story(row: NotificationHistory) -> SafeString:
     """From what caused it to what may be done, each step with its time."""
     lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, ending(row)))]
     return format_html(
-        '<ol class="plain-list trail">{}</ol>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
+        '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
     )
 
 

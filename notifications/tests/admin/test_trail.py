@@ -11,9 +11,10 @@ from notifications.admin.trail import story
 from notifications.gateways.memory import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason, Status
-from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.factories import make_message
 from orders.models import Customer
-from orders.tests.factories import make_office
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_office, make_order
 
 pytestmark = pytest.mark.django_db
 AT = datetime.fromisoformat("2026-11-23T10:02:07+08:00")
@@ -29,12 +30,9 @@ def page(row: NotificationHistory) -> str:
 
 
 def test_the_story_begins_with_what_moved_the_order_and_who() -> None:
-    order = make_quiet_order()
-    moved = order.history.last()
-    assert moved
-    moved.by = make_office(first_name="Ming", last_name="Wang")
-    moved.save()
-    said = told(make_message(order=order, happened_at=moved.at))
+    order = make_order()
+    order.transition_to(OrderStatus.CONFIRMED, by=make_office(first_name="Ming", last_name="Wang"))
+    said = told(order.notifications.get())
     assert "The order: Pending → Confirmed, by Ming Wang (" in said
     assert said.index("The order:") < said.index("The message was made.")
 
@@ -52,7 +50,7 @@ def test_the_story_has_each_step_with_its_time() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_every_status_ends_with_what_may_be_done(status: Status) -> None:
-    assert told(make_message(status)).endswith(".</li></ol>")
+    assert told(make_message(status)).endswith(".</li></ul>")
 
 
 def test_a_message_that_waits_says_until_when() -> None:
