@@ -62,14 +62,31 @@ class DaySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(Status.choices)
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
+    points = serializers.FloatField(help_text=_("What the provider said that it charged."))
 
 
-class StatisticsSerializer(serializers.Serializer[Any]):
-    to = serializers.DateField()
+class FiguresSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
+    tried = serializers.IntegerField(help_text=_("Those that a provider was asked to send."))
     segments = serializers.IntegerField(help_text=_("Of the messages that the provider may put on the bill."))
-    success_share = serializers.FloatField(allow_null=True, help_text=_("Of those that were tried, 0 to 1."))
+    points = serializers.FloatField(help_text=_("What the provider said that it charged."))
+    taken_share = serializers.FloatField(
+        allow_null=True, help_text=_("Of those that were tried, how many the provider took, 0 to 1.")
+    )
+    delivered_share = serializers.FloatField(
+        allow_null=True, help_text=_("Of those whose end the provider told, how many arrived, 0 to 1.")
+    )
+
+
+class GatewayDaySerializer(FiguresSerializer):
+    day = serializers.DateField()
+    gateway = serializers.CharField()
+
+
+class StatisticsSerializer(FiguresSerializer):
+    to = serializers.DateField()
     days = DaySerializer(many=True)
+    gateways = GatewayDaySerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
         # `from` cannot be the name of an attribute.
@@ -96,7 +113,7 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
     @extend_schema(parameters=[Period], responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """Messages by day, gateway and status; how many arrived and what they cost. The last 30 days unless asked."""
+        """Messages by day, gateway and status: how many arrived, their cost. The last 30 days unless asked."""
         period = Period(data=request.query_params)
         period.is_valid(raise_exception=True)
         return Response(StatisticsSerializer(statistics.summary(*period.days())).data)

@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Count, DecimalField, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
 from notifications.states import Status
 
 ARRIVED = frozenset({Status.SENT, Status.DELIVERED})
-TRIED = ARRIVED | {Status.FAILED, Status.EXPIRED, Status.UNKNOWN}
+TAKEN = ARRIVED | {Status.EXPIRED}
+TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
 # Certainly, or possibly, taken by the provider: what the bill may show.
-PAID = ARRIVED | {Status.EXPIRED, Status.UNKNOWN}
+PAID = TAKEN | {Status.UNKNOWN}
+ENDED = frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED})
+# The share that the house wants to be taken, and to arrive.
+GOAL = 0.95
+NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
+
+Row = dict[str, Any]
 
 
-def summary(first: date, last: date) -> dict[str, Any]:
+def summary(first: date, last: date) -> Row:
     """Of the messages made from `first` to `last`, both included, in Taipei's days."""
-    rows = list(by_day(first, last))
+    made = NotificationHistory.objects.filter(
+        created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
+    )
+    rows = list(by_day(made))
+    return {"from": first, "to": last, **figures(rows), "days": rows, "gateways": by_gateway(rows)}
+
+
+def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
+    """One row for each day, gateway and status that there is."""
+    taken = Q(status__in=TAKEN) | Q(status=Status.FAILED, sent_at__isnull=False)
+    return (
+        messages.annotate(day=TruncDate("created_at"))
+        .values("day", "gateway", "status")
+        .annotate(
+            messages=Count("pk"), segments=Sum("segments"), points=Sum("points", default=NO_POINTS),
+            taken=Count("pk", filter=taken),
+        )
+        .order_by("day", "gateway", "status")
+    )  # fmt: skip
+
+
+def by_gateway(rows: list[Row]) -> list[Row]:
+    """The figures of each gateway on each day."""
+    groups = groupby(rows, lambda row: (row["day"], row["gateway"]))
+    return [{"day": day, "gateway": gateway, **figures(list(group))} for (day, gateway), group in groups if gateway]
+
+
+def figures(rows: list[Row]) -> Row:
+    """Rows of `by_day` in short. A share is None where there is nothing that it could be a share of."""
+    told = [row for row in rows if tells_fate(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {
-        "from": first,
-        "to": last,
         "messages": sum(row["messages"] for row in rows),
+        "tried": tried,
         "segments": total(rows, "segments", PAID),
-        "success_share": round(total(rows, "messages", ARRIVED) / tried, 4) if tried else None,
-        "days": rows,
+        "points": sum(row["points"] for row in rows),
+        "taken_share": share(sum(row["taken"] for row in rows), tried),
+        "delivered_share": share(total(told, "messages", {Status.DELIVERED}), total(told, "messages", ENDED)),
     }
 
 
-def by_day(first: date, last: date) -> QuerySet[NotificationHistory, dict[str, Any]]:
-    """One row for each day, gateway and status that there is."""
-    return (
-        NotificationHistory.objects.filter(
-            created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
-        )
-        .annotate(day=TruncDate("created_at"))
-        .values("day", "gateway", "status")
-        .annotate(messages=Count("pk"), segments=Sum("segments"))
-        .order_by("day", "gateway", "status")
-    )
+def tells_fate(gateway: str) -> bool:
+    """Whether anybody would tell that a message by this gateway arrived; what is no longer installed does not."""
+    return gateway in settings.SMS_GATEWAYS and get_gateway(gateway).tells_fate
+
+
+def share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def midnight(day: date) -> datetime:
@@ -50,5 +86,5 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-def total(rows: list[dict[str, Any]], column: str, statuses: frozenset[Status]) -> int:
+def total(rows: Iterable[Row], column: str, statuses: Iterable[Status]) -> int:
     return sum(row[column] for row in rows if row["status"] in statuses)

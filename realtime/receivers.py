@@ -12,6 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from notifications.models import GatewayState, NotificationHistory, StatusNote
+from notifications.states import Reason
 from notifications.states import Status as SmsStatus
 from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
@@ -119,6 +120,8 @@ BAD_NEWS = {SmsStatus.FAILED, SmsStatus.UNKNOWN, SmsStatus.EXPIRED, SmsStatus.SU
 
 
 def notification_saved(sender: type[Any], instance: NotificationHistory, update_fields: Any, **kwargs: Any) -> None:
+    if instance.status_reason == Reason.SWITCHED_OFF:
+        return  # for all, by the office itself: no news to it
     if instance.status in GOOD_NEWS | BAD_NEWS and (update_fields is None or "status" in update_fields):
         type_ = "notification.sent" if instance.status in GOOD_NEWS else "notification.failed"
         announce(type_, f"notification:{instance.pk}", notification_delta(instance))

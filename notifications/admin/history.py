@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -18,65 +22,38 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from notifications import resending
-from notifications.models import NotificationHistory, NotificationQuerySet
-from notifications.states import Status
+from notifications.admin.columns import ReadOnly
+from notifications.admin.export import answer
+from notifications.admin.totals import totals
+from notifications.admin.trail import offered, reason_in_words, story
+from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
 from orders.admin.base import Button, HouseChangeList, user_of
-from orders.admin.order import OrderAdmin
-from orders.models import Order
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[NotificationHistory]
-    Inline = admin.TabularInline[NotificationHistory, Order]
 else:
-    ModelAdmin, Inline = admin.ModelAdmin, admin.TabularInline
+    ModelAdmin = admin.ModelAdmin
 
-# Class of `orders/static/orders/admin.css`.
-COLOUR = {
-    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
-    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
-    Status.CANCELLED: "over",
-}  # fmt: skip
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
-COLUMNS = (
-    "kind", "order", "customer", "type", "content", "status", "status_reason", "error_message", "gateway",
-    "provider_message_id", "raw_status", "segments", "attempts", "delivery_attempt", "send_after", "resend_of",
-    "requested_by", "created_at", "claimed_at", "sent_at", "delivered_at",
+STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
+DETAILS = (
+    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
+    "send_after", "overruled", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at", "delivered_at",
 )  # fmt: skip
-
-
-class ReadOnly:
-    """Nobody writes history, whatever their rights."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description=_("status"), ordering="status")
-    def badge(self, row: NotificationHistory) -> str:
-        known = Status(row.status)
-        return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
-
-    @admin.display(description=_("recipient"))
-    def masked(self, row: NotificationHistory) -> str:
-        return row.masked_recipient
 
 
 @admin.register(NotificationHistory)
 class NotificationAdmin(ReadOnly, ModelAdmin):
     list_display = (
-        "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "segments",
+        "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
+    date_hierarchy = "created_at"
     list_select_related = ("order", "customer")
-    list_filter = ("kind", "status", "gateway", "created_at")
+    list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
     list_per_page = MOST_AT_ONCE
     search_fields = ("recipient",)  # opens the field; what is searched is said in `get_search_results`
     search_help_text = _("Order number, customer, or the last digits of the telephone")
@@ -84,8 +61,31 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
     actions = ("send_again",)
     change_form_template = "admin/house_change_form.html"
 
+    class Media:
+        css = {"all": ("notifications/history.css",)}
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HouseChangeList]:
         return HouseChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if changes := getattr(response, "context_data", {}).get("cl"):
+            response.context_data |= {  # type: ignore[attr-defined]
+                "totals": totals(changes.queryset),
+                "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
+                "export": reverse("admin:notifications_export") + changes.get_query_string(remove=[PAGE_VAR]),
+            }
+        return response
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows with these filters, all its pages, as CSV."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            changes = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:notifications_notificationhistory_changelist")
+        return answer(request, changes.queryset)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
@@ -97,8 +97,11 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        url = reverse("admin:notifications_resend", args=[context["original"].pk])
-        context["buttons"] = [Button(_("Send again"), url)]
+        row = context["original"]
+        possible, against_rules = offered(row)
+        label = _("Send nevertheless") if against_rules else _("Send again")
+        url = reverse("admin:notifications_resend", args=[row.pk])
+        context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("order"), ordering="order")
@@ -107,13 +110,31 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
             return "–"
         return format_html('<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[row.order_id]), row.order)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    @admin.display(description=_("customer"))
+    def customer_link(self, row: NotificationHistory) -> str:
+        page = reverse("admin:orders_customer_change", args=[row.customer_id])
+        return format_html('<a href="{}">{}</a>', page, row.customer)
+
+    @admin.display(description=_("what happened"))
+    def trail(self, row: NotificationHistory) -> str:
+        return story(row)
+
+    @admin.display(description=_("reason"))
+    def why(self, row: NotificationHistory) -> str:
+        return reason_in_words(row) or "–"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         whole = request.user.has_perm("notifications.view_full_number")
-        return ("recipient" if whole else "masked", *COLUMNS)
+        first = ("recipient" if whole else "masked", *STORY)
+        return [(None, {"fields": first}), (_("Details"), {"fields": DETAILS, "classes": ["collapse"]})]
 
     def get_urls(self) -> list[URLPattern]:
-        again = self.admin_site.admin_view(self.send_one_again)
-        return [path("<uuid:pk>/resend/", again, name="notifications_resend"), *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/resend/", wrap(self.send_one_again), name="notifications_resend"),
+            path("export/", wrap(self.export), name="notifications_export"),
+            *super().get_urls(),
+        ]
 
     @admin.action(description=_("Send again"), permissions=["view"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
@@ -131,27 +152,13 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
         if self.has_view_permission(request, row):
-            row = self.resend(request, row)
+            row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 
-    def resend(self, request: HttpRequest, row: NotificationHistory) -> NotificationHistory:
+    def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:
         """Sends one again, or says why not; the outcome itself is told by the middleware."""
         try:
-            return resending.resend(row, by=user_of(request))
+            return resending.resend(row, by=user_of(request), overrule=overrule)
         except Refusal as refusal:
             self.message_user(request, f"{row.order or ''} {row}: {refusal}", messages.WARNING)
             return row
-
-
-class MessageInline(ReadOnly, Inline):
-    """What the customer of an order was told, on the order's page."""
-
-    model = NotificationHistory
-    fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "segments")
-    show_change_link = True
-    extra = 0
-    verbose_name_plural = _("messages to the customer")
-
-
-# The page of an order belongs to an app on the left; what it shows of messages is added from here.
-OrderAdmin.inlines = [*OrderAdmin.inlines, MessageInline]

@@ -115,6 +115,11 @@ class Gateway:
     # Where the provider is told to send receipts, if it wants to be told with each message.
     callback_url = ""
 
+    @property
+    def tells_fate(self) -> bool:
+        """Whether it can be learned from the provider that a message arrived: it sends receipts, or may be asked."""
+        return self.query_size > 0 or type(self).receipt is not Gateway.receipt
+
     def transmit(self, message: Message) -> Accepted:
         """Makes one request. Raises GatewayError."""
         raise NotImplementedError

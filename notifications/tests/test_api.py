@@ -151,9 +151,12 @@ def test_statistics() -> None:
         message(status, gateway=gateway, segments=segments)
     message(created_at=timezone.now() - timedelta(days=40))
     found = make_api("office").get("notifications/statistics/").json()
-    assert (found["to"], found["messages"], found["segments"], found["success_share"]) == (str(today), 5, 4, 0.5)
+    assert (found["to"], found["messages"], found["segments"], found["taken_share"]) == (str(today), 5, 4, 0.5)
     assert found["from"] == str(today - timedelta(days=29))
-    assert {"day": str(today), "gateway": "http", "status": "delivered", "messages": 1, "segments": 2} in found["days"]
+    day = {"day": str(today), "gateway": "http"}
+    assert {**day, "status": "delivered", "messages": 1, "segments": 2, "points": 0} in found["days"]
+    http = {"messages": 3, "tried": 3, "segments": 3, "points": 0, "taken_share": 0.6667, "delivered_share": None}
+    assert {**day, **http} in found["gateways"]
 
 
 def test_statistics_count_taipeis_days() -> None:
@@ -165,7 +168,8 @@ def test_statistics_count_taipeis_days() -> None:
 
 def test_statistics_of_nothing() -> None:
     found = make_api("office").get("notifications/statistics/").json()
-    assert (found["messages"], found["segments"], found["success_share"], found["days"]) == (0, 0, None, [])
+    assert (found["messages"], found["segments"], found["taken_share"], found["days"]) == (0, 0, None, [])
+    assert (found["delivered_share"], found["points"], found["gateways"]) == (None, 0, [])
 
 
 @pytest.mark.parametrize("query", [{"from": "x"}, {"from": "2026-11-24", "to": "2026-11-23"}, {"from": "1999-01-01"}])

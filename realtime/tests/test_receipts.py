@@ -40,3 +40,13 @@ def test_a_customers_answer_is_told_once_to_all_staff() -> None:
     assert (type_, channels) == ("notification", ["staff"])
     assert data["message"] == f"{row.customer.name}: 請下午來"
     assert data["action"] == {"type": "notification", "order_id": row.order_id}
+
+
+@pytest.mark.parametrize(("reason", "types"), [("switched_off", []), ("opt_out", ["notification.failed"])])
+def test_a_kind_switched_off_for_all_is_no_news(reason: str, types: list[str]) -> None:
+    row = make_message()
+    number()
+    before = Event.objects.count()
+    row.move(Status.PENDING, Status.SUPPRESSED, status_reason=reason)
+    number()
+    assert [event.type for event in Event.objects.order_by("seq")[before:]] == types

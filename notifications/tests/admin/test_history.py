@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from notifications.admin.history import COLOUR
+from notifications.admin.columns import COLOUR
 from notifications.gateways.memory import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Status
@@ -109,7 +109,11 @@ def test_the_button_sends_again_and_says_the_outcome(office: Client) -> None:
     assert answer.redirect_chain == [(page(second), 302)]
     assert second.status == Status.SENT
     assert "(1)" in [str(line) for line in answer.context["messages"]][0]
-    assert again(row) in office.get(page(row)).content.decode()
+    assert again(second) in office.get(page(second)).content.decode()
+    # Of the first there is a newer one already.
+    shown = office.get(page(row)).content.decode()
+    assert page(second) in shown
+    assert again(row) not in shown
 
 
 def test_the_button_says_why_not(office: Client) -> None:

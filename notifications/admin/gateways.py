@@ -1,0 +1,69 @@
+"""The providers, for the office: which is stopped and why, what is left of its balance, and a button to go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from notifications.models import GatewayState
+from orders.admin.base import Button
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[GatewayState]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+@admin.register(GatewayState)
+class GatewayStateAdmin(ModelAdmin):
+    list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
+    fields = readonly_fields = list_display
+    change_form_template = "admin/house_change_form.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A provider gets its row when there is something to know of it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        state = context["original"]
+        may = state.stopped_at and self.has_change_permission(request, state)
+        url = reverse("admin:notifications_gateway_start", args=[state.pk])
+        context |= {"buttons": [Button(_("Start again"), url)] if may else [], "show_save": False}
+        context |= {"show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        start = self.admin_site.admin_view(self.start)
+        return [path("<slug:pk>/start/", start, name="notifications_gateway_start"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def start(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """What waited goes out at once."""
+        state = get_object_or_404(GatewayState, pk=pk)
+        if not self.has_change_permission(request, state):
+            raise PermissionDenied
+        if state.start():
+            said = gettext("%s was started again; what waited is being sent.") % state
+            self.log_change(request, state, said)
+            self.message_user(request, said, messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("%s was not stopped.") % state, messages.WARNING)
+        return redirect("admin:notifications_gatewaystate_change", pk)
+
+    @admin.display(description=_("state"), ordering="stopped_at")
+    def badge(self, state: GatewayState) -> str:
+        colour, word = ("bad", _("Stopped")) if state.stopped_at else ("good", _("In order"))
+        return format_html('<span class="badge {}">{}</span>', colour, word)

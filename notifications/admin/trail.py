@@ -1,0 +1,125 @@
+"""The whole story of one message in plain words, for whoever has the customer on the telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from notifications import rules
+from notifications.models import NotificationHistory, StatusNote
+from notifications.states import OVERRULABLE, Kind, Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from orders.models import OrderStatusChange
+
+Line = tuple[datetime | None, str]
+
+
+def story(row: NotificationHistory) -> SafeString:
+    """From what caused it to what may be done, each step with its time."""
+    lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, ending(row)))]
+    return format_html(
+        '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
+    )
+
+
+def moment(at: datetime | None) -> str:
+    return f"{timezone.localtime(at):%m/%d %H:%M:%S}" if at else ""
+
+
+def beginning(row: NotificationHistory) -> Iterator[Line]:
+    if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
+        yield row.happened_at, caused(change)
+    elif row.kind == Kind.ORDER_RESCHEDULED:
+        yield row.happened_at, _("The order got another day or time.")
+    if row.resend_of_id and row.requested_by:
+        said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
+        yield row.created_at, said % name(row.requested_by)
+    else:
+        yield row.created_at, _("Sent again") if row.resend_of_id else _("The message was made.")
+
+
+def caused(change: OrderStatusChange) -> str:
+    said = {
+        "before": change.get_from_status_display() or "–",
+        "after": change.get_to_status_display(),
+        "who": name(change.by) if change.by else _("the system"),
+        "source": change.get_source_display(),
+    }
+    return _("The order: %(before)s → %(after)s, by %(who)s (%(source)s)") % said
+
+
+def name(user: User) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+def steps(row: NotificationHistory) -> Iterator[Line]:
+    before = ""
+    for note in row.trail.all():
+        if before == Status.SUPPRESSED and note.status == Status.PENDING and row.requested_by:
+            yield note.at, _("To be sent nevertheless; asked for by %s") % name(row.requested_by)
+        else:
+            yield note.at, said_of(note)
+        before = note.status
+
+
+def said_of(note: StatusNote) -> str:
+    """`Sent (mitake)`, `Failed (mitake): refused by the provider [t]`."""
+    if note.reply:
+        return _("The customer answered: “%s”") % note.reply
+    said = note.get_status_display()
+    if note.gateway:
+        said = _("%(status)s (%(gateway)s)") % {"status": said, "gateway": note.gateway}
+    if note.reason:
+        said = _("%(said)s: %(reason)s") % {"said": said, "reason": note.get_reason_display()}
+    return f"{said} [{note.raw_status}]" if note.raw_status else said
+
+
+def ending(row: NotificationHistory) -> str:
+    """What may be done now."""
+    if newer := newer_one(row):
+        page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
+        return format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message."))
+    if row.status == Status.PENDING and row.send_after:
+        return _("It waits until %s; no SMS by night.") % moment(row.send_after)
+    if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
+        return _("It cannot be sent: %s.") % row.get_status_reason_display()
+    return {
+        Status.PENDING: _("It waits to be sent. “Send again” sends this one now, not a second one."),
+        Status.SENDING: _("It is being sent; load the page again for the outcome."),
+        Status.SENT: _("The provider took it; nobody said yet that it arrived. Sending again costs a second SMS."),
+        Status.DELIVERED: _("It arrived. Sending again costs a second SMS."),
+        Status.FAILED: _("It did not arrive. It may be sent again."),
+        Status.EXPIRED: _("It did not arrive in time. It may be sent again."),
+        Status.UNKNOWN: _("It may have gone out. Ask the customer before you send it again."),
+        Status.SUPPRESSED: _("It was not sent. A person may send it nevertheless."),
+        Status.CANCELLED: _("It is no longer true and is not sent any more."),
+    }[Status(row.status)]
+
+
+def newer_one(row: NotificationHistory) -> NotificationHistory | None:
+    return NotificationHistory.objects.filter(resend_of=row).first()
+
+
+def offered(row: NotificationHistory) -> tuple[bool, bool]:
+    """Whether it may be sent again, and whether only against our own rules."""
+    if row.status == Status.SUPPRESSED:
+        allowed = row.status_reason in OVERRULABLE
+        return allowed, allowed
+    against = None if row.overruled else rules.unwanted(row)
+    return row.status != Status.CANCELLED and newer_one(row) is None, against in OVERRULABLE
+
+
+def reason_in_words(row: NotificationHistory) -> str:
+    """Why, with what the provider said of it."""
+    reason = row.get_status_reason_display() if row.status_reason else ""
+    return ": ".join(filter(None, [reason, row.error_message]))

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from notifications.admin.totals import DAYS, HEIGHT, totals
+from notifications.models import NotificationHistory
+from notifications.states import Status
+from notifications.tests.factories import make_message
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:notifications_notificationhistory_changelist")
+ROWS = NotificationHistory.objects
+
+
+def test_nothing_has_no_totals() -> None:
+    assert totals(ROWS.all()) is None
+
+
+def test_the_sums_of_the_newest_days() -> None:
+    for status in (Status.DELIVERED, Status.SENT, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.SUPPRESSED):
+        make_message(status, gateway="mitake", points=2)
+    make_message(Status.SENT, created_at=timezone.now() - timedelta(days=DAYS))
+    found = totals(ROWS.all())
+    assert found
+    assert found["sum"].counts == {"delivered": 1, "sent": 1, "unknown": 1, "failed": 2}
+    assert (found["sum"].points, found["taken"], found["delivered"]) == (12, "60 %", "33.33 %")
+    assert (found["taken_low"], found["delivered_low"], found["goal"]) == (True, True, "95 %")
+
+
+def test_the_bars_stand_on_the_ground_and_the_fullest_day_fills_the_chart() -> None:
+    make_message(Status.SENT, created_at=timezone.now() - timedelta(days=1))
+    for status in (Status.DELIVERED, Status.FAILED):
+        make_message(status)
+    found = totals(ROWS.all())
+    assert found
+    before, today = found["days"]
+    assert [(bar["y"], bar["height"]) for bar in today.bars] == [(HEIGHT / 2, HEIGHT / 2), (0, HEIGHT / 2)]
+    assert [(bar["y"], bar["height"]) for bar in before.bars] == [(HEIGHT / 2, HEIGHT / 2)]
+    assert before.x < today.x
+
+
+def test_the_list_shows_the_totals_of_what_it_shows(admin_client: Client) -> None:
+    make_message(Status.DELIVERED)
+    make_message(Status.FAILED)
+    shown = admin_client.get(LIST, {"status__exact": "failed"}).content.decode()
+    assert re.findall(r'<rect class="(\w+)"', shown) == ["failed"]
+
+
+def test_the_totals_take_the_same_queries_for_any_number_of_days(admin_client: Client) -> None:
+    counts = []
+    for days in range(3):
+        make_message(Status.SENT, created_at=timezone.now() - timedelta(days=days))
+        with CaptureQueriesContext(connection) as queries:
+            totals(ROWS.all())
+        counts.append(len(queries))
+    assert counts == [2, 2, 2]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from notifications.admin.trail import story
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.states import Kind, Reason, Status
+from notifications.tests.factories import make_message
+from orders.models import Customer
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_office, make_order
+
+pytestmark = pytest.mark.django_db
+AT = datetime.fromisoformat("2026-11-23T10:02:07+08:00")
+
+
+def told(row: NotificationHistory) -> str:
+    with translation.override("en"):
+        return story(row)
+
+
+def page(row: NotificationHistory) -> str:
+    return reverse("admin:notifications_notificationhistory_change", args=[row.pk])
+
+
+def test_the_story_begins_with_what_moved_the_order_and_who() -> None:
+    order = make_order()
+    order.transition_to(OrderStatus.CONFIRMED, by=make_office(first_name="Ming", last_name="Wang"))
+    said = told(order.notifications.get())
+    assert "The order: Pending → Confirmed, by Ming Wang (" in said
+    assert said.index("The order:") < said.index("The message was made.")
+
+
+def test_the_story_has_each_step_with_its_time() -> None:
+    row = make_message(Status.DELIVERED)
+    row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", at=AT)
+    row.trail.create(status=Status.FAILED, gateway="mitake", raw_status="t", reason=Reason.REFUSED, at=AT)
+    row.trail.create(status=Status.DELIVERED, reply="<b>謝謝</b>", at=AT)
+    said = told(row)
+    assert "<time>11/23 10:02:07</time> Sent (mitake) [1]" in said
+    assert "Failed (mitake): refused by the provider [t]" in said
+    assert "The customer answered: “&lt;b&gt;謝謝&lt;/b&gt;”" in said
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_ends_with_what_may_be_done(status: Status) -> None:
+    assert told(make_message(status)).endswith(".</li></ul>")
+
+
+def test_a_message_that_waits_says_until_when() -> None:
+    assert "until 11/23 10:02:07" in told(make_message(send_after=AT))
+
+
+def test_a_reschedule_has_no_move_to_name() -> None:
+    assert "another day or time" in told(make_message(kind=Kind.ORDER_RESCHEDULED))
+
+
+def test_the_older_of_two_points_to_the_newer() -> None:
+    row = make_message(Status.FAILED)
+    newer = make_message(order=row.order, resend_of=row, requested_by=make_office(username="lin"))
+    assert page(newer) in told(row)
+    assert "Sent again; asked for by lin" in told(newer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_our_rules_kept_back_is_sent_nevertheless_with_who_asked(admin_client: Client, admin_user: object) -> None:
+    row = make_message(Status.SENDING, attempts=0)
+    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    row.move(Status.SENDING, Status.PENDING)
+    row.move(Status.PENDING, Status.SUPPRESSED, status_reason=Reason.OPT_OUT)
+    shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
+    assert "Send nevertheless" in shown
+    assert 'name="overrule" value="yes"' in shown
+    admin_client.post(reverse("admin:notifications_resend", args=[row.pk]), {"overrule": "yes"})
+    row.refresh_from_db()
+    assert (row.status, row.overruled, row.requested_by) == (Status.SENT, True, admin_user)
+    assert len(Memory.outbox) == 1
+    assert "To be sent nevertheless; asked for by admin" in told(row)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(Status.SUPPRESSED, Reason.NO_MOBILE), (Status.CANCELLED, "overtaken")])
+def test_what_nobody_may_send_has_no_button(admin_client: Client, status: Status, reason: str) -> None:
+    row = make_message(status, status_reason=reason)
+    assert "/resend/" not in admin_client.get(page(row)).content.decode()
+
+
+def test_the_page_says_what_it_cost_and_why_it_failed(admin_client: Client) -> None:
+    row = make_message(Status.FAILED, status_reason=Reason.REFUSED, error_message="no such account", points="1.50")
+    shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
+    assert "refused by the provider: no such account" in shown
+    assert "1.5 points" in shown
