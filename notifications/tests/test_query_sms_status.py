@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from notifications.gateways.base import Receipt
 from notifications.models import GatewayState, NotificationHistory
@@ -25,7 +25,8 @@ def run(told: type[Told], capsys: pytest.CaptureFixture[str]) -> Any:
     def run(*arguments: str) -> tuple[int, str]:
         code = 0
         try:
-            call_command("query_sms_status", *arguments)
+            with translation.override("en"):
+                call_command("query_sms_status", *arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
         said = capsys.readouterr()

@@ -77,7 +77,8 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
     for attempt, status in ((8, "sent"), (9, "failed")):
         message = NotificationHistory(order=order, customer=other, kind="order_confirmed", delivery_attempt=attempt)
         message.save()
-        message.move("pending", status)
+        message.move("pending", "sending")
+        message.move("sending", status)
     publish("notification", {"title": "t", "message": "m"}, user=clerk.pk)
     publish("system.message", {"message": "m"})
     publish("maintenance.alert", {"message": "m"})
