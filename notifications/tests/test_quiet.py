@@ -5,8 +5,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 
-from notifications import quiet
+from notifications import quiet, sender
+from notifications.gateways.memory import Memory
+from notifications.models import NotificationHistory
+from notifications.tests.factories import make_quiet_order
+from orders.states import Status
+from orders.tests.factories import make_order
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 
@@ -39,3 +45,24 @@ def test_nonsense_is_refused(settings: Any, hours: str) -> None:
     settings.SMS_QUIET_HOURS = hours
     with pytest.raises(ValueError, match="format|unconverted"):
         quiet.hours()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(at(23, 22, 30), tick=False):
+        order = make_order()
+        order.transition_to(Status.CONFIRMED)
+    row = NotificationHistory.objects.get(order=order)
+    assert (row.status, row.attempts, row.send_after, Memory.outbox) == ("pending", 0, at(24, 8), [])
+    with time_machine.travel(at(24, 8), tick=False):
+        sender.deliver_one(row.pk)
+    assert len(Memory.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(at(23, 22, 30), tick=False):
+        make_quiet_order(Status.DELIVERING).transition_to(Status.ARRIVING)
+    assert len(Memory.outbox) == 1

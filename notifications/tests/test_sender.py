@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
@@ -25,7 +23,6 @@ from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
 
-TAIPEI = ZoneInfo("Asia/Taipei")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -307,25 +304,6 @@ def test_no_answer_after_the_row_was_given_up_is_no_fault(
     monkeypatch.setattr(Memory, "transmit", transmit)
     assert confirm().status == Status.UNKNOWN
     assert "failed" not in caplog.text
-
-
-def test_by_night_it_waits_for_the_morning(settings: Any) -> None:
-    settings.SMS_QUIET_HOURS = "21:00-08:00"
-    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=TAIPEI), tick=False):
-        row = confirm()
-    assert (row.status, row.attempts, Memory.outbox) == (Status.PENDING, 0, [])
-    assert row.send_after == datetime(2026, 11, 24, 8, tzinfo=TAIPEI)
-    with time_machine.travel(row.send_after, tick=False):
-        sender.deliver_one(row.pk)
-    assert len(Memory.outbox) == 1
-
-
-def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
-    settings.SMS_QUIET_HOURS = "21:00-08:00"
-    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=TAIPEI), tick=False):
-        order = make_quiet_order(OrderStatus.DELIVERING)
-        order.transition_to(OrderStatus.ARRIVING)
-    assert len(Memory.outbox) == 1
 
 
 def test_a_template_counts_for_the_next_message() -> None:
