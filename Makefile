@@ -21,7 +21,7 @@ serve: $(VENV)/test
 
 test: check $(VENV)/browser
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
-	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 2
+	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3
 	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
 
 # Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
