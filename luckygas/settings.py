@@ -12,8 +12,10 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from urllib.parse import urlsplit
 
 import environ
+from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -56,6 +58,8 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "csp",
+    "js_lib_leaflet",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "django_filters",
@@ -79,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "notifications.middleware.outcomes",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
 ]
 ROOT_URLCONF = "luckygas.urls"
 WSGI_APPLICATION = None
@@ -159,6 +164,22 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # one (304): after a deployment no page mixes old modules with new ones.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_MAX_AGE = 0
+
+# The tiles of the maps, `https://tile.example/{z}/{x}/{y}.png`, and whom to thank for them; empty: maps without ground.
+MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
+MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")
+TILES_HOST = "{0.scheme}://{0.netloc}".format(urlsplit(MAP_TILES_URL)).replace("{s}", "*") if MAP_TILES_URL else ""
+# Nothing of a page comes from elsewhere, and nothing written into one is run.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:", *filter(None, [TILES_HOST])],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.http import conditional_page
+from django.views.i18n import JavaScriptCatalog
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from orders.api.fallback import UnknownPath
@@ -14,6 +16,9 @@ handler500 = "orders.api.fallback.server_error"
 urlpatterns = [
     path("", include("orders.urls")),
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    # The words of the scripts, in the reader's language; asked each time whether they are still the same.
+    path("words.js", conditional_page(JavaScriptCatalog.as_view()), name="words"),
     path("health/", include("health.urls")),
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),

@@ -6,15 +6,15 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders import views
+from orders.views import home
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home.home, name="home"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/password/change/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("accounts/password/changed/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
-    path("accounts/password/reset/", views.PasswordReset.as_view(), name="password_reset"),
+    path("accounts/password/reset/", home.PasswordReset.as_view(), name="password_reset"),
     path("accounts/password/reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
         "accounts/password/set/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(),

@@ -18,7 +18,10 @@ import pytest
 from luckygas.testing.servers import Server, Unavailable
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
     from playwright.async_api import Page, Playwright
+
+    from luckygas.testing.site import Site
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -104,3 +107,28 @@ async def until(page: Page, expression: str, argument: Any = None) -> Any:
         while not (value := await page.evaluate(expression, argument)):  # noqa: ASYNC110  (the page sends no event)
             await asyncio.sleep(0.03)
     return value
+
+
+async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
+    """Opens a page of the site with the session of `user`."""
+    from asgiref.sync import sync_to_async
+    from django.test import Client
+
+    session = Client()
+    await sync_to_async(session.force_login)(user)
+    cookie = session.cookies["sessionid"].value
+    await page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": site.url}])
+    await page.goto(site.url + path)
+
+
+async def serious_faults(page: Page) -> list[str]:
+    """What axe finds wrong with the page for people who hear it, see little or use no mouse (WCAG 2.2 A and AA)."""
+    from axe_playwright_python.async_playwright import Axe
+
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    found = (await Axe().run(page, options=rules)).response["violations"]
+    return [
+        f"{fault['id']} ({fault['impact']}): {node['html'][:200]} {node['failureSummary']}"
+        for fault in found
+        for node in fault["nodes"]
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polib
+import pytest
 from babel.messages.extract import extract
 from django.utils.translation import override
 from django.utils.translation.template import templatize
@@ -21,55 +22,68 @@ KEYWORDS = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettex
 PLACEHOLDER = re.compile(r"%\(\w+\)[ds]|%[ds]|\{\w*\}")
 
 
-def entries() -> list[polib.POEntry]:
-    return list(polib.pofile(str(CATALOGUE / "django.po")))
+# Of the pages, and of what scripts say in them.
+DOMAINS = ("django", "djangojs")
+both = pytest.mark.parametrize("domain", DOMAINS)
 
 
-def texts() -> Iterator[tuple[Path, str]]:
-    """Python as it is, and templates as Django's own makemessages reads them."""
+def entries(domain: str) -> list[polib.POEntry]:
+    return list(polib.pofile(str(CATALOGUE / f"{domain}.po")))
+
+
+def texts(domain: str) -> Iterator[tuple[Path, str]]:
+    """Code as it is, and templates as Django's own makemessages reads them."""
     for app in APPS:
-        for path in (ROOT / app).rglob("*.py"):
+        for path in (ROOT / app).rglob("*.js" if domain == "djangojs" else "*.py"):
             if "tests" not in path.parts:
                 yield path, path.read_text()
+    if domain == "djangojs":
+        return
     for path in (ROOT / "templates").rglob("*"):
         if path.suffix in {".html", ".txt"}:
             # It is not quite Python: its indentation means nothing.
             yield path, "\n".join(map(str.strip, templatize(path.read_text()).splitlines()))
 
 
-def words() -> Iterator[tuple[Path, str]]:
-    for path, text in texts():
+def words(domain: str) -> Iterator[tuple[Path, str]]:
+    language = "javascript" if domain == "djangojs" else "python"
+    for path, text in texts(domain):
         # The first of singular and plural names the entry; of a context and a word, the word.
-        for _line, found, *_rest in extract("python", io.BytesIO(text.encode()), keywords=dict.fromkeys(KEYWORDS)):
+        for _line, found, *_rest in extract(language, io.BytesIO(text.encode()), keywords=dict.fromkeys(KEYWORDS)):
             yield path, found[0] if isinstance(found, tuple) else found
 
 
-def test_nothing_is_left_untranslated() -> None:
-    assert len(entries()) > 300
-    assert [entry.msgid for entry in entries() if not entry.translated() or entry.obsolete] == []
+@both
+def test_nothing_is_left_untranslated(domain: str) -> None:
+    assert len(entries(domain)) > 20
+    assert [entry.msgid for entry in entries(domain) if not entry.translated() or entry.obsolete] == []
 
 
-def test_every_word_of_the_code_is_in_the_catalogue() -> None:
-    known, found = {entry.msgid for entry in entries()}, list(words())
-    assert len(found) > 300
+@both
+def test_every_word_of_the_code_is_in_the_catalogue(domain: str) -> None:
+    known, found = {entry.msgid for entry in entries(domain)}, list(words(domain))
+    assert len(found) > 20
     assert {str(path): word for path, word in found if word and word not in known} == {}
 
 
-def test_no_entry_is_left_that_nothing_says() -> None:
-    said = {word for _, word in words()}
-    assert [entry.msgid for entry in entries() if entry.msgid not in said] == []
+@both
+def test_no_entry_is_left_that_nothing_says(domain: str) -> None:
+    said = {word for _, word in words(domain)}
+    assert [entry.msgid for entry in entries(domain) if entry.msgid not in said] == []
 
 
-def test_placeholders_survive_translation() -> None:
-    for entry in entries():
+@both
+def test_placeholders_survive_translation(domain: str) -> None:
+    for entry in entries(domain):
         for translated in [entry.msgstr, *entry.msgstr_plural.values()]:
             if translated:
                 assert sorted(PLACEHOLDER.findall(translated)) == sorted(PLACEHOLDER.findall(entry.msgid)), entry.msgid
 
 
-def test_the_compiled_catalogue_is_that_of_the_text() -> None:
-    compiled = {e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(CATALOGUE / "django.mo"))}
-    assert compiled == {e.msgid: (e.msgstr, e.msgstr_plural) for e in entries()}
+@both
+def test_the_compiled_catalogue_is_that_of_the_text(domain: str) -> None:
+    compiled = {e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(CATALOGUE / f"{domain}.mo"))}
+    assert compiled == {e.msgid: (e.msgstr, e.msgstr_plural) for e in entries(domain)}
 
 
 def test_words_come_in_the_readers_language() -> None:

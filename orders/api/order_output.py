@@ -18,7 +18,9 @@ CUSTOMER = frozenset(
      "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
      "created_at", "updated_at"}
 )  # fmt: skip
-DRIVER = CUSTOMER | {"customer_phone", "customer_phone2", "driver", "route", "stop_sequence"}
+DRIVER = CUSTOMER | {
+    "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
+}  # fmt: skip
 OFFICE = DRIVER | {"driver_name", "history", "confirmations"}
 
 
@@ -73,6 +75,17 @@ class CallingNumberField(serializers.Field[str, Any, str, Order]):
         return value
 
 
+class DoorField(serializers.FloatField):
+    """A coordinate of the door, known where the order goes to the customer's own address (WGS 84)."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True, allow_null=True)
+
+    def get_attribute(self, instance: Any) -> float | None:
+        customer = instance.customer
+        return getattr(customer, str(self.field_name)) if instance.delivery_address == customer.address else None
+
+
 class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
     """A row of a list."""
 
@@ -82,14 +95,16 @@ class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
     customer_phone2 = CallingNumberField(read_only=True)
     driver_name = serializers.CharField(source="driver.name", read_only=True, allow_null=True, default=None)
     items = ItemOutput(many=True, read_only=True)
+    latitude = DoorField()
+    longitude = DoorField()
 
     class Meta:
         model = Order
         fields: tuple[str, ...] = (
             "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name",
             "customer_phone", "customer_phone2", "items", "scheduled_date", "time_slot", "eta", "delivery_address",
-            "area", "notes", "driver", "driver_name", "route", "stop_sequence", "amount_due", "amount_collected",
-            "created_at", "updated_at",
+            "area", "latitude", "longitude", "notes", "driver", "driver_name", "route", "stop_sequence", "amount_due",
+            "amount_collected", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
-from django.test import Client as Session
 from playwright.async_api import Page, Route, WebSocketRoute
 
 from luckygas.testing.browser import WAIT_MS, until
-from luckygas.testing.site import Site
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 # Nothing listens there: what is asked of it, the test answers. Browsers trust loopback as they do https.
@@ -60,15 +56,6 @@ class Screen:
 
     async def ids(self, count: int = 0) -> list[int]:
         return [event["id"] for event in await self.events(count)]
-
-
-async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
-    """Opens a page of the site with the session of `user`."""
-    session = Session()
-    await sync_to_async(session.force_login)(user)
-    cookie = session.cookies["sessionid"].value
-    await page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": site.url}])
-    await page.goto(site.url + path)
 
 
 class PlayedServer(Screen):

@@ -9,12 +9,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from playwright.async_api import Page, WebSocketRoute
 
-from luckygas.testing.browser import Chromium, until
+from luckygas.testing.browser import Chromium, sign_in, until
 from luckygas.testing.site import Site
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_office, make_order
-from realtime.tests.browser import Screen, sign_in
+from realtime.tests.browser import Screen
 from realtime.tests.client import token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,11 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from playwright.async_api import Page, Route
 
-from luckygas.testing.browser import until
+from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime.commands import HANDLERS
-from realtime.tests.browser import sign_in
 from realtime.tests.client import token_for
 from realtime.views import MESSAGES
 

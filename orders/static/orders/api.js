@@ -1,0 +1,57 @@
+/** The site's own API, from a page that is signed in by its session. */
+
+const BASE = "/api/v1/";
+const PAGE_SIZE = 500;
+const LONGEST_MS = 15_000;
+const CHANGING = new Set(["POST", "PATCH"]);
+
+/** An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error. */
+export class ApiError extends Error {
+  constructor(status, errors = []) {
+    super(errors.map(({ detail }) => detail).join(" "));
+    Object.assign(this, { status, errors, code: errors[0]?.code ?? (status ? "error" : "offline") });
+  }
+}
+
+function csrfToken() {
+  return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
+}
+
+function request(method, body) {
+  const headers = { Accept: "application/json" };
+  if (CHANGING.has(method)) headers["X-CSRFToken"] = csrfToken();
+  if (body instanceof FormData) return { method, headers, body };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  return { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+}
+
+/** The parsed answer and `lastEventId`, the log's head before it was read. Rejects with an `ApiError`. */
+export async function ask(method, path, body) {
+  const url = new URL(path, new URL(BASE, location.href));
+  let answer, data;
+  try {
+    answer = await fetch(url, { ...request(method, body), signal: AbortSignal.timeout(LONGEST_MS) });
+    data = await answer.json();
+  } catch {
+    throw new ApiError(answer?.ok === false ? answer.status : 0);
+  }
+  if (!answer.ok) throw new ApiError(answer.status, data.errors);
+  return { data, lastEventId: answer.headers.get("Last-Event-Id") };
+}
+
+export const get = async (path) => (await ask("GET", path)).data;
+export const post = async (path, body) => (await ask("POST", path, body)).data;
+export const patch = async (path, body) => (await ask("PATCH", path, body)).data;
+
+/** All rows of a list, page by page, and the `lastEventId` of before the first. */
+export async function all(path) {
+  const rows = [];
+  let first = null;
+  for (let next = `${path}${path.includes("?") ? "&" : "?"}page_size=${PAGE_SIZE}`; next; ) {
+    const { data, lastEventId } = await ask("GET", next);
+    first ??= lastEventId;
+    rows.push(...data.results);
+    next = data.next;
+  }
+  return { rows, lastEventId: first };
+}

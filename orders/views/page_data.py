@@ -1,0 +1,38 @@
+"""What every page of the office and the driver is told beside its words, as JSON in the page (`page.js` reads it)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Choices
+
+from orders.models import ConfirmationType, Priority, TimeSlot
+from orders.states import MOVES, Role, Status
+
+CHOICES: dict[str, type[Choices]] = {
+    "status": Status, "priority": Priority, "time_slot": TimeSlot, "confirmation_type": ConfirmationType,
+}  # fmt: skip
+
+
+def page_data(user: User, role: Role) -> dict[str, Any]:
+    """`labels` by field and value, in the reader's language; `moves`: what `role` may do next, by status."""
+    return {
+        "user": user.pk,
+        "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
+        "moves": moves_of(role),
+        "map": {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION},
+    }
+
+
+def moves_of(role: Role) -> dict[str, list[dict[str, Any]]]:
+    """`{"assigned": [{"to": "delivering", "needs_reason": false}, …], …}`."""
+    return {
+        before: [
+            {"to": to, "needs_reason": move.needs_reason}
+            for (start, to), move in MOVES.items()
+            if start == before and role in move.roles
+        ]
+        for before in Status.values
+    }
