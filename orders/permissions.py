@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Max, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from orders.models import Customer, Driver, Order, Product, Route
 
     Anyone = User | AnonymousUser | AbstractBaseUser
+
+# How long the link in an SMS works after the delivery (or the end) of its order.
+LINK_LIFE = timedelta(hours=24)
 
 
 def driver_id(user: Anyone) -> int | None:
@@ -86,6 +92,14 @@ def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
         case Role.CUSTOMER:
             return orders.filter(customer=customer_id(user))
     return orders.none()
+
+
+def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
+    """The one of `orders` whose link, sent by SMS, has this token, until LINK_LIFE after its end."""
+    ended_lately = Q(moved__gte=timezone.now() - LINK_LIFE)
+    # NUL is no text to PostgreSQL, and in no token.
+    linked = orders.filter(tracking_token=token.replace("\0", "?")).annotate(moved=Max("history__recorded_at"))
+    return linked.filter(Q(status__in=OPEN) | ended_lately)
 
 
 def visible_customers(user: Anyone, customers: QuerySet[Customer]) -> QuerySet[Customer]:

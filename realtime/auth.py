@@ -14,24 +14,22 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from orders import permissions
 from orders.models import Order
 from orders.refusals import Refusal
-from orders.states import OPEN, Role
+from orders.states import Role
 from realtime.channels import Identity
 from realtime.limits import ENDED
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
 
 TICKET_SECONDS = 30
-# How long the link in the customer's SMS works after the delivery.
-LINK_LIFE = timedelta(hours=24)
 # Close code of our own (4000–4999 are an application's; RFC 6455, 7.4.2).
 FORBIDDEN = 4403
 
@@ -143,10 +141,7 @@ def _of_user(user: User, session: str) -> Identity:
 
 def of_link(token: str) -> Identity:
     """Whoever holds the link, until a day after the delivery."""
-    moved = Max("history__recorded_at")
-    # NUL is no text to PostgreSQL, and in no token.
-    orders = Order.objects.filter(tracking_token=token.replace("\0", "?")).annotate(moved=moved)
-    order = orders.values("pk", "status", "moved").first()
-    if order is None or (order["status"] not in OPEN and order["moved"] < timezone.now() - LINK_LIFE):
+    order = permissions.linked_orders(token, Order.objects.all()).values_list("pk", flat=True).first()
+    if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)
-    return Identity(role=Role.CUSTOMER, tracked_order_id=order["pk"])
+    return Identity(role=Role.CUSTOMER, tracked_order_id=order)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from realtime import messages, rights, subjects
+from orders import sentences
+from realtime import rights, subjects
 from realtime.models import Outbox
 from realtime.subjects import Facts
 
@@ -120,7 +121,7 @@ def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str)
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [Draft("delivery.update", channels, few | {"message": messages.of(data["status"], language)})]
+    return [Draft("delivery.update", channels, few | {"message": sentences.of(data["status"], language)})]
 
 
 def _route(row: Outbox, facts: Facts) -> list[Draft]:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from orders import phones
 from orders.api.fields import ByRole
+from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
 from orders.permissions import main_role
 from orders.states import OPEN, Role
@@ -82,8 +83,8 @@ class DoorField(serializers.FloatField):
         super().__init__(read_only=True, allow_null=True)
 
     def get_attribute(self, instance: Any) -> float | None:
-        customer = instance.customer
-        return getattr(customer, str(self.field_name)) if instance.delivery_address == customer.address else None
+        door = door_of(instance)
+        return door[self.field_name == "longitude"] if door else None
 
 
 class OrderOutput(ByRole, serializers.ModelSerializer[Order]):

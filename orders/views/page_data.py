@@ -22,8 +22,12 @@ def page_data(user: User, role: Role) -> dict[str, Any]:
         "user": user.pk,
         "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
         "moves": moves_of(role),
-        "map": {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION},
+        "map": map_settings(),
     }
+
+
+def map_settings() -> dict[str, str]:
+    return {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION}
 
 
 def moves_of(role: Role) -> dict[str, list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from orders.demo.accounts import ACCOUNTS, OFFICE, make_drivers, make_user
 from orders.demo.day import Crew, play
+from orders.demo.places import place_customers
 from orders.demo.products import make_products
 from orders.demo.sheets import import_sheets
 from orders.importing.report import Report
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             make_products()
             crew = Crew(make_user(OFFICE), make_drivers())
             reports = import_sheets(today, progress)
+            place_customers()
             play(crew, today)
         self.show(reports)
 

@@ -1,4 +1,4 @@
-"""What a customer reads on the screen when an order moves."""
+"""What a customer reads on the screen of an order: one sentence a status."""
 
 from __future__ import annotations
 

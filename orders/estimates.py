@@ -1,0 +1,53 @@
+"""When a driver will be at a door: only what can be said honestly, and as a range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
+
+from orders.models.driver import DriverLocation
+from orders.models.order import Order
+
+# A position older than this says nothing of now.
+FRESH = timedelta(minutes=5)
+EARTH_KM = 6371.0
+# A lorry between traffic lights, by streets and not as the crow flies: the quickest and the slowest that is usual.
+FASTEST_KMH, SLOWEST_KMH, DETOUR = 30.0, 12.0, 1.4
+# People read “about 10–25 minutes”; a range to the minute would promise too much.
+ROUND_MINUTES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """From now until the driver is at the door."""
+
+    least: int
+    most: int
+
+
+def to_the_door(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
+    """For a driver who is on the way to this stop. None: door or position are not known well enough."""
+    door = door_of(order)
+    if location is None or now - location.recorded_at > FRESH or door is None:
+        return None
+    km = DETOUR * distance_km((location.latitude, location.longitude), door)
+    least = ROUND_MINUTES * math.floor(km / FASTEST_KMH * 60 / ROUND_MINUTES)
+    most = ROUND_MINUTES * (math.floor(km / SLOWEST_KMH * 60 / ROUND_MINUTES) + 1)
+    return Minutes(least, most)
+
+
+def door_of(order: Order) -> tuple[float, float] | None:
+    """Latitude and longitude, known where the order goes to the customer's own address."""
+    customer = order.customer
+    if order.delivery_address != customer.address or customer.latitude is None or customer.longitude is None:
+        return None
+    return customer.latitude, customer.longitude
+
+
+def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:
+    """As the crow flies, between two places as (latitude, longitude) in degrees WGS 84 (haversine)."""
+    (lat1, lon1), (lat2, lon2) = (tuple(map(radians, place)) for place in (start, end))
+    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
+    return 2 * EARTH_KM * asin(sqrt(half))

@@ -1,0 +1,60 @@
+"""The customer's page in a browser: it follows the order by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page, expect
+
+from luckygas.testing.browser import serious_faults
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_order
+from realtime.tests.client import open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+
+
+@sync_to_async
+def driven() -> tuple[Order, str]:
+    """An order and a token of its driver."""
+    customer, driver = make_customer(latitude=25.0330, longitude=121.5654), make_driver(name="陳志明")
+    return make_order(Status.ASSIGNED, customer=customer, driver=driver), token_for(driver.user)
+
+
+async def test_the_page_follows_the_order_from_the_lorry_to_the_receipt(page: Page, site: Site) -> None:
+    order, jwt = await driven()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+    await expect(page.locator("#place")).to_be_hidden()
+    await make(order.transition_to)(Status.DELIVERING)
+    await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
+    async with open_client(f"{site.ws}/driver?token={jwt}") as driver:
+        await driver.send(type="location_update", latitude=25.04, longitude=121.56)
+        await expect(page.locator("#place .pin.driver")).to_be_visible()
+        await expect(page.locator("#place .pin.stop")).to_be_visible()
+    await expect(page.locator(".steps .done")).to_have_count(2)
+    assert await serious_faults(page) == []
+    await make(order.transition_to)(Status.ARRIVING)
+    await make(order.transition_to)(Status.DELIVERED)
+    await expect(page.locator(".receipt")).to_be_visible()
+    await expect(page.locator("#place")).to_be_hidden()
+    await page.emulate_media(color_scheme="dark")
+    assert await serious_faults(page) == []
+
+
+async def test_a_page_whose_link_ends_says_so_by_itself(page: Page, site: Site) -> None:
+    order = await make(make_order)(Status.DELIVERED)
+    await page.clock.install()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator(".receipt")).to_be_visible()
+    await make(order.history.update)(recorded_at=timezone.now() - timedelta(days=2))
+    await page.clock.fast_forward("01:01")
+    await expect(page.locator("p.message")).to_be_visible()
+    await expect(page.locator("#state")).to_have_count(0)
+    assert await serious_faults(page) == []
