@@ -128,7 +128,7 @@ def visible_products(user: Anyone, products: QuerySet[Product]) -> QuerySet[Prod
 
 
 # What a customer may say of an own order; the rest is the office's.
-PLACED = frozenset({"items", "scheduled_date", "time_slot", "delivery_address", "notes"})
+PLACED = frozenset({"items", "scheduled_date", "time_slot", "delivery_address", "notes", "ref"})
 CHANGED = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"})
 
 

@@ -9,14 +9,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders import lines
 from orders.lines import Line
-from orders.models import Actor, Driver, Order, OrderItem, OrderStatusChange, Product, Route
+from orders.models import Actor, Customer, Driver, Order, OrderItem, OrderStatusChange, Product, Route
 from orders.models.moves import Command
 from orders.permissions import visible_orders
 from orders.refusals import Refusal, VersionConflict, no_such_order
@@ -42,17 +42,36 @@ class Outcome:
         self.failed.append({"id": order_id, "code": refusal.code, "detail": str(refusal.detail)})
 
 
-def place(items: Sequence[Line], actor: Actor, **columns: Any) -> Order:
-    """A new order, pending, with its items, in one transaction. Raises Refusal."""
+def place(
+    items: Sequence[Line],
+    actor: Actor,
+    *,
+    ref: str | None = None,
+    new_customer: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> Order:
+    """A new order, pending, with its items and, where that is new, its customer, in one transaction. Raises Refusal.
+
+    The same actor's same `ref` again: the order that it made, and nothing new.
+    """
     _check_date(columns["scheduled_date"])
     made = lines.new_items(items)
-    order = Order(**columns, amount_due=lines.amount(made))
-    order.actor = actor
-    with transaction.atomic():
-        order.save()
-        for item in made:
-            item.order = order
-        OrderItem.objects.bulk_create(made)
+    named = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
+    try:
+        with transaction.atomic():
+            if new_customer is not None:
+                columns["customer"] = Customer.objects.create(**new_customer)
+            order = Order(**columns, amount_due=lines.amount(made), import_ref=named)
+            order.actor = actor
+            order.save()
+            for item in made:
+                item.order = order
+            OrderItem.objects.bulk_create(made)
+    except IntegrityError:
+        # Not asked beforehand: of two at once one would still come too late.
+        if named and (placed := Order.objects.filter(import_ref=named).first()):
+            return placed
+        raise
     return order
 
 

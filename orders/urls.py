@@ -6,10 +6,11 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders.views import home, track
+from orders.views import home, new_order, track
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("orders/new/", new_order.new_order, name="new_order"),
     path("t/<str:token>/", track.track, name="track"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

@@ -8,7 +8,16 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders.api.fields import MOST_MONEY, FiniteFloatField, NearDateTimeField, Strict, id_field, related
+from orders.api.fields import (
+    MOST_MONEY,
+    FiniteFloatField,
+    NearDateTimeField,
+    PhoneNumberField,
+    Strict,
+    StrictModelSerializer,
+    id_field,
+    related,
+)
 from orders.lines import MOST_LINES, Line
 from orders.models import ConfirmationType, Customer, Driver, OrderItem, Priority, Route, TimeSlot
 from orders.models.moves import Proof
@@ -40,12 +49,29 @@ class OrderInput(Strict):
         return [Line(**item) for item in items]
 
 
+class NewCustomer(StrictModelSerializer[Customer]):
+    """Somebody who orders for the first time; the rest can be said later."""
+
+    phone = PhoneNumberField(required=False)
+
+    class Meta:
+        model = Customer
+        fields = ("name", "phone", "address")
+
+
 class NewOrder(OrderInput):
-    """An order to place."""
+    """An order to place. The same `ref` again is answered with the order it made."""
 
     customer = related(
         Customer.objects.active(), required=False, help_text=_("Required of the office; a customer orders for itself.")
     )
+    new_customer = NewCustomer(required=False, help_text=_("Of the office, instead of `customer`."))
+    ref = serializers.CharField(max_length=64, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if {"customer", "new_customer"} <= attrs.keys():
+            raise serializers.ValidationError(_("Name a customer or a new one, not both."), code="invalid")
+        return attrs
 
 
 class OrderChanges(OrderInput):

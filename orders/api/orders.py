@@ -78,7 +78,7 @@ class Orders(Resource[Order]):
         permissions.check_placing(request.user, said.keys())
         if not self._is_office():
             said["customer"] = request.user.customer  # type: ignore[union-attr]
-        elif "customer" not in said:
+        elif not {"customer", "new_customer"} & said.keys():
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
         return self._whole(services.place(actor=self._actor(), **said), 201)
 

@@ -24,7 +24,7 @@ def make_actor() -> Actor:
 
 
 def place(*lines: Line, **columns: Any) -> Order:
-    usual = {"customer": make_customer(), "scheduled_date": timezone.localdate()}
+    usual: dict[str, Any] = {"customer": make_customer(), "scheduled_date": timezone.localdate()}
     return services.place(lines, make_actor(), **(usual | columns))
 
 

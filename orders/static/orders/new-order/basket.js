@@ -1,0 +1,52 @@
+/** The lines of an order and what they come to. */
+import { copyOf, fill, find, findAll, money, told } from "../page.js";
+
+const { products, usual } = told();
+const lines = find("#lines");
+
+function price(line) {
+  const product = products.find(({ id }) => id === Number(find("[name=product]", line).value));
+  return (product?.price ?? 0) * (Number(find("[name=quantity]", line).value) || 0);
+}
+
+export function count() {
+  const rows = findAll(".line", lines);
+  for (const line of rows) {
+    fill(line, { price: money(price(line)) });
+    find(".remove", line).hidden = rows.length === 1;
+  }
+  find("#total").textContent = interpolate(gettext("Total %s"), [money(rows.reduce((sum, line) => sum + price(line), 0))]);
+}
+
+export function add(product = usual, quantity = 1) {
+  const line = copyOf("line");
+  find("[name=product]", line).append(...products.map(({ id, name }) => new Option(name, id, false, id === product)));
+  find("[name=quantity]", line).value = quantity;
+  find(".remove", line).addEventListener("click", () => {
+    line.remove();
+    count();
+  });
+  lines.append(line);
+  count();
+  return line;
+}
+
+/** Fills the basket with what was ordered last, as far as it is still sold; else with one of what most people order. */
+export function repeat(items) {
+  lines.replaceChildren();
+  const sold = items.filter(({ product }) => products.some(({ id }) => id === product));
+  for (const { product, quantity } of sold) add(product, quantity);
+  if (!sold.length) add();
+}
+
+export function items() {
+  const said = new Map();
+  for (const line of findAll(".line", lines)) {
+    const product = Number(find("[name=product]", line).value);
+    said.set(product, (said.get(product) ?? 0) + Number(find("[name=quantity]", line).value));
+  }
+  return [...said].map(([product, quantity]) => ({ product, quantity }));
+}
+
+lines.addEventListener("input", count);
+find("#add").addEventListener("click", () => find("select", add()).focus());

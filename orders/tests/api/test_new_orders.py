@@ -1,0 +1,82 @@
+"""What the office's page of a telephone call adds to placing: a customer who is new, and a `ref` that makes it safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from orders.models import Customer, Order
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_office, make_product, make_user
+from orders.tests.threads import in_thread
+
+pytestmark = pytest.mark.django_db
+NEW = {"name": "林太太", "phone": "0912 345 678", "address": "台北市大安區和平東路1號"}
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    items = [{"product": make_product().pk, "quantity": 1}]
+    return {"items": items, "scheduled_date": str(timezone.localdate())} | fields
+
+
+def test_a_new_customer_comes_with_the_order() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW))
+    assert answer.status_code == 201
+    customer = Order.objects.get().customer
+    assert (customer.name, customer.phone, customer.area) == ("林太太", "+886912345678", "大安區")
+    assert Order.objects.get().delivery_address == NEW["address"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "attr"),
+    [({"name": ""}, "new_customer.name"), ({"phone": "12"}, "new_customer.phone"), ({"user": 1}, "new_customer.user")],
+)
+def test_a_wrong_new_customer_is_refused_whole(wrong: dict[str, Any], attr: str) -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW | wrong))
+    assert answer.status_code == 400
+    assert [found for _, found in codes(answer)] == [attr]
+    assert not Customer.objects.exists()
+
+
+def test_a_refused_order_leaves_no_customer_behind() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW, items=[{"product": 999, "quantity": 1}]))
+    assert answer.status_code == 400
+    assert not Customer.objects.exists()
+
+
+def test_a_customer_and_a_new_one_at_once_are_refused() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW, customer=make_customer().pk))
+    assert (answer.status_code, codes(answer)) == (400, [("invalid", None)])
+
+
+def test_only_the_office_makes_customers() -> None:
+    customer = make_customer(user=make_user())
+    answer = Api(customer.user).post("orders/", order(new_customer=NEW))
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", "new_customer")])
+
+
+def test_a_repeated_ref_is_answered_with_the_order_it_made() -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    first, second = api.post("orders/", said), api.post("orders/", said)
+    assert first.json() == second.json()
+    assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
+
+
+def test_a_ref_is_a_users_own() -> None:
+    said = order(customer=make_customer().pk, ref="a-call")
+    for user in (make_office(), make_office()):
+        Api(user).post("orders/", said)
+    assert Order.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_ref_at_once_makes_one_order() -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    works = [in_thread(lambda: api.post("orders/", said)) for _ in range(6)]
+    for work in works:
+        work.join()
+    assert (Order.objects.count(), Customer.objects.count()) == (1, 1)

@@ -1,0 +1,150 @@
+"""A telephone call, by the keys that are pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page, Route, expect
+
+from luckygas.testing.browser import serious_faults, sign_in, until
+from luckygas.testing.site import Site
+from orders.models import Customer, Order, Product
+from orders.states import Status
+from orders.tests.factories import make_customer, make_office, make_order, make_product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+
+
+@pytest.fixture
+async def call(page: Page, site: Site) -> Page:
+    """The page, ready for a call; 王太太 usually orders two of 20 kg."""
+    product = await make(make_product)(price=900)
+    customer = await make(make_customer)(name="王太太", phone="0912-777-888")
+    await make(make_order)(Status.DELIVERED, customer=customer, product=product, quantity=2)
+    await sign_in(page, site, await make(make_office)(), "/orders/new/")
+    return page
+
+
+@sync_to_async
+def newest() -> dict[str, Any]:
+    order = Order.objects.select_related("customer").latest("id")
+    items = [(item.product_id, item.quantity) for item in order.items.all()]
+    return {"customer": order.customer.name, "status": order.status, "items": items, "due": order.amount_due}
+
+
+async def found(page: Page, text: str) -> None:
+    await expect(page.locator("#found [role=option]").first).to_contain_text(text)
+
+
+async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: Page) -> None:
+    product = await make(Product.objects.get)()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await expect(call.locator("#found small").first).to_have_text("20kg 瓦斯桶 × 2")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await newest() == {"customer": "王太太", "status": "confirmed", "items": [(product.pk, 2)], "due": 1800}
+    # Ready for the next call.
+    await expect(call.locator("#who")).to_be_focused()
+    await expect(call.locator("#order")).to_be_hidden()
+
+
+async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call: Page) -> None:
+    customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789")
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    await call.keyboard.type("陳老")
+    await found(call, "陳老闆")
+    await call.keyboard.press("Enter")
+    warnings = call.locator("#warnings li")
+    await expect(warnings).to_have_count(2)
+    await expect(warnings.first).to_contain_text(order.order_number)
+
+
+async def test_a_new_customer_in_the_same_form_with_what_was_typed(call: Page) -> None:
+    await call.keyboard.type("02-2700-1234")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=phone]")).to_have_value("02-2700-1234")
+    await expect(call.locator("[name=name]")).to_be_focused()
+    await expect(call.locator("#warnings li")).to_have_count(1)  # a landline gets no SMS
+    await call.keyboard.type("林小姐")
+    await call.keyboard.press("Tab")
+    await call.keyboard.type("台北市大安區和平東路1號")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["customer"] == "林小姐"
+
+
+async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Page) -> None:
+    await call.keyboard.type("新來的")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=name]")).to_have_value("新來的")
+    await call.fill("[name=phone]", "0912777888")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+
+
+async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -> None:
+    await call.keyboard.type("0900")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await call.fill("[name=name]", "林小姐")
+    await call.fill("[name=address]", "台北市")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await expect(call.locator("[name=phone]")).to_be_focused()
+    await expect(call.locator("[name=name]")).to_have_value("林小姐")
+    assert not await make(Customer.objects.filter(name="林小姐").exists)()
+
+
+async def test_an_answer_that_is_lost_makes_no_second_order(call: Page) -> None:
+    lost = [True]
+
+    async def lose(route: Route) -> None:
+        if route.request.method == "POST" and lost:
+            lost.clear()
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await call.route("**/api/v1/orders/", lose)
+    before = await make(Order.objects.count)()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_focused()
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.locator("#confirm").click()
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+    assert (await newest())["status"] == "confirmed"
+
+
+async def test_another_product_and_an_urgent_order_for_another_day(call: Page) -> None:
+    other = await make(make_product)(name="16kg 瓦斯桶", price=700)
+    await call.reload()
+    await call.keyboard.type("王太")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await call.click("#add")
+    await call.locator(".line select").last.select_option(str(other.pk))
+    await expect(call.locator("#total")).to_contain_text("NT$2,500")
+    await call.check("[name=urgent]")
+    await call.locator(".line .remove").first.click()
+    await expect(call.locator("#total")).to_contain_text("NT$700")
+    await call.click("#place")
+    await until(call, "!document.querySelector('#done').hidden")
+    order = await make(Order.objects.latest)("id")
+    assert (order.status, order.priority, order.amount_due) == ("pending", "urgent", 700)
+    assert order.scheduled_date == timezone.localdate()
