@@ -28,7 +28,7 @@ from notifications.admin.totals import totals
 from notifications.admin.trail import offered, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
-from orders.admin.base import Button, HouseChangeList, user_of
+from orders.admin.base import Button, HouseChangeList, LiveList, user_of
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
 
@@ -47,7 +47,7 @@ DETAILS = (
 
 
 @admin.register(NotificationHistory)
-class NotificationAdmin(ReadOnly, ModelAdmin):
+class NotificationAdmin(ReadOnly, LiveList):
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
@@ -67,10 +67,10 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HouseChangeList]:
         return HouseChangeList
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         response = super().changelist_view(request, extra_context)
         if changes := getattr(response, "context_data", {}).get("cl"):
-            response.context_data |= {  # type: ignore[attr-defined]
+            response.context_data |= {
                 "totals": totals(changes.queryset),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
                 "export": reverse("admin:notifications_export") + changes.get_query_string(remove=[PAGE_VAR]),

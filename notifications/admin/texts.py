@@ -43,7 +43,7 @@ class MessageTemplateAdmin(HouseAdmin):
         """Every kind has its row already."""
         return False
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         MessageTemplate.make_missing()
         return super().changelist_view(request, *args, **kwargs)
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders import phones
+from orders.api import cursor
 from orders.models import Actor, Source
 from orders.models.fields import PhoneField
 from orders.refusals import Refusal
@@ -92,7 +93,15 @@ class HouseChangeList(ChangeList):
             raise IncorrectLookupParameters(error) from error
 
 
-class HouseAdmin(ModelAdmin):
+class LiveList(ModelAdmin):
+    """Its list says by itself which rows have changed since it was loaded (realtime's changed-marks.js)."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        # Read before the rows: a change in between is then marked, and not lost.
+        return super().changelist_view(request, {"live_since": cursor.head()} | (extra_context or {}))
+
+
+class HouseAdmin(LiveList):
     form = HouseForm
     list_per_page = 50
     # Counting a whole table to show how much a filter leaves out is not worth its price.
