@@ -13,6 +13,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -98,7 +99,8 @@ class LiveList(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         # Read before the rows: a change in between is then marked, and not lost.
-        return super().changelist_view(request, {"live_since": cursor.head()} | (extra_context or {}))
+        live = {"live_since": cursor.head(), "live_read": timezone.now().isoformat()}
+        return super().changelist_view(request, live | (extra_context or {}))
 
 
 class HouseAdmin(LiveList):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 from playwright.async_api import Page, expect
 
 from luckygas.testing.browser import sign_in
@@ -11,6 +14,7 @@ from luckygas.testing.site import Site
 from orders.states import Status
 from orders.tests.factories import make_customer, make_order, make_user
 from realtime.log import number
+from realtime.models import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
@@ -30,6 +34,18 @@ async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site
     await make(make_order)()
     await page.click("#live-news")
     await expect(page.locator("#result_list tbody tr")).to_have_count(3)
+    await expect(page.locator("tr.changed")).to_have_count(0)
+
+
+async def test_what_the_log_tells_late_is_in_the_list_already(page: Page, site: Site) -> None:
+    boss = await make(make_user)(is_staff=True, is_superuser=True)
+    await make(make_order)()
+    # Nobody has numbered it: no hub has run yet.
+    await make(Outbox.objects.update)(created_at=timezone.now() - timedelta(minutes=1))
+    await sign_in(page, site, boss, "/admin/orders/order/")
+    await expect(page.locator("#live-list connection-status")).to_have_attribute("data-state", "live")
+    await make(make_order)()
+    await expect(page.locator("#live-news")).to_be_visible()
     await expect(page.locator("tr.changed")).to_have_count(0)
 
 

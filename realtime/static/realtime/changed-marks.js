@@ -10,6 +10,8 @@ const NAMES = {
   "orders.driver": ["driver.o", "driver_id"],
   "notifications.notificationhistory": ["notification.", "notification_id"],
 };
+/** What was committed so long before the list was read is in it, though the log may tell it later. */
+const MARGIN_MS = 2_000;
 const list = document.querySelector("#live-list");
 const news = document.querySelector("#live-news");
 
@@ -32,12 +34,13 @@ function mark(changed) {
 const [prefix, field] = NAMES[list.dataset.model] ?? [];
 const status = list.querySelector("connection-status");
 if (prefix) {
-  const { since, user } = list.dataset;
+  const { since, user, read } = list.dataset;
   const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, user, remember: false });
   status.socket = socket;
   socket.on("resync", () => (news.hidden = false));
-  socket.on("*", ({ type, data }) => {
+  socket.on("*", ({ type, data, timestamp }) => {
     if (!type.startsWith(prefix) || data?.[field] === undefined) return;
+    if (Date.parse(timestamp) < Date.parse(read) - MARGIN_MS) return;
     const shown = row(String(data[field]));
     if (shown) mark(shown);
     news.hidden = false;
