@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
+from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
 if TYPE_CHECKING:
     from luckygas.testing.site import Site
@@ -109,18 +109,18 @@ def marked(item: pytest.Item, name: str) -> bool:
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
     """The running site on the test's database, as `runserver` starts it; stopped after the test."""
-    from luckygas.testing.site import running
+    from luckygas.testing.site import Site
 
-    with running("daphne") as server:
+    with running(Site("daphne")) as server:
         yield server
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
 def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
     """As `site`, on each of the two servers: what a client sees is the same."""
-    from luckygas.testing.site import running
+    from luckygas.testing.site import Site
 
-    with running(request.param) as server:
+    with running(Site(request.param)) as server:
         yield server
 
 
