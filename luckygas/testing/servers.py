@@ -43,6 +43,8 @@ def unprivileged_user() -> str | None:
 
 def die_with_parent() -> None:
     """In the child: end when the tests end, even when they are killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    # A shell's `&` has it ignored, which is inherited: each server would then be waited for in vain.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
