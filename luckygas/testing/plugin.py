@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
@@ -34,6 +35,10 @@ OWN["SMS_QUIET_HOURS"] = ""
 ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
+
+# Slow on purpose, and paid for at each password that a test sets or signs in with.
+PBKDF2PasswordHasher.iterations = 1000
 
 
 def start(server: Server) -> None:
