@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from luckygas.testing.servers import Server, Unavailable
+from luckygas.testing.servers import Server, Unavailable, running
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Playwright
@@ -64,12 +64,8 @@ class Chromium(Server):
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
-    browser = Chromium()
-    try:
-        browser.start()
+    with running(Chromium()) as browser:
         yield browser
-    finally:
-        browser.stop()
 
 
 @pytest.fixture

@@ -92,6 +92,19 @@ class HouseChangeList(ChangeList):
             raise IncorrectLookupParameters(error) from error
 
 
+class ReadOnly:
+    """For pages and inlines: nobody writes history, whatever their rights."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class HouseAdmin(ModelAdmin):
     form = HouseForm
     list_per_page = 50
