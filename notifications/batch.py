@@ -14,7 +14,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from orders.refusals import Refusal
 
-# Enough rows to keep the senders busy, few enough to leave little to wait for when told to stop.
+# Enough rows to keep the senders busy, few enough to hold in memory.
 MOST_UNDER_WAY = 100
 ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
 # Another process was faster, or it must wait; a fault of ours (of the database, say), which is in the log.
@@ -23,7 +23,7 @@ Outcome = tuple[NotificationHistory, str]
 
 
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
-    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is under way."""
+    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is begun."""
     under_way: dict[Future[NotificationHistory | None], NotificationHistory] = {}
     for row in rows:
         if stopped():
@@ -35,7 +35,15 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
         if len(under_way) >= MOST_UNDER_WAY:
             yield from finished(under_way)
     while under_way:
+        if stopped():
+            let_go(under_way)
         yield from finished(under_way)
+
+
+def let_go(under_way: dict[Future[NotificationHistory | None], NotificationHistory]) -> None:
+    """Takes back what no sender has begun: nobody waits long for a process that is told to stop."""
+    for future in [future for future in under_way if future.cancel()]:
+        del under_way[future]
 
 
 def finished(under_way: dict[Future[NotificationHistory | None], NotificationHistory]) -> Iterator[Outcome]:
