@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from luckygas.testing.site import Site
     from notifications.sandbox.server import Sandbox
 
-pytest_plugins = ["luckygas.testing.browser"]
+pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
