@@ -9,7 +9,7 @@ DATA ?= .serve
 SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 
-.PHONY: run serve test faults check clean messages bench bench-quick
+.PHONY: run serve test faults check clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -35,6 +35,10 @@ check: $(VENV)/test
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
+
+# Every page, for the README.
+screenshots: $(VENV)/browser
+	$(BIN)/python -m luckygas.testing.screenshots
 
 # The catalogue of words; needs GNU gettext. The compiled one is committed, so that nothing else does.
 messages:

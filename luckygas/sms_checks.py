@@ -1,8 +1,10 @@
-"""Wrong settings of what goes into an SMS, and when it goes."""
+"""Wrong settings of what goes into an SMS, when it goes, and who may say what became of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +20,11 @@ SHORT_URL = "https://lg.tw/t/"
 
 @register()
 def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E010 unreadable quiet hours; E011 a link whose host is not registered; W002 messages that take two segments."""
-    return [*quiet_hours(), *tracking_link(), *length()]
+    """E010 unreadable quiet hours; E011 a link whose host is not registered; W002 messages that take two segments;
+
+    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path.
+    """
+    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret()]
 
 
 def quiet_hours() -> Iterator[CheckMessage]:
@@ -41,3 +46,19 @@ def length() -> Iterator[CheckMessage]:
     if messages.segments_at_worst(SHORT_URL if local else settings.TRACKING_URL) > 1:
         said = f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {settings.TRACKING_URL!r}."
         yield Warning(said, hint="Each message costs two segments: shorten name or link.", id="luckygas.W002")
+
+
+def addresses() -> Iterator[CheckMessage]:
+    """With one of these every receipt would be refused."""
+    for network in settings.SMS_CALLBACK_ADDRESSES:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            hint = "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24."
+            yield Error(f"SMS_CALLBACK_ADDRESSES has {network!r}.", hint=hint, id="luckygas.E012")
+
+
+def secret() -> Iterator[CheckMessage]:
+    if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
+        hint = "Use letters, digits, - and _ only."
+        yield Error("SMS_CALLBACK_SECRET cannot stand in a path.", hint=hint, id="luckygas.E013")

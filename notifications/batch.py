@@ -15,7 +15,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from orders.refusals import Refusal
 
-# Enough rows to keep the senders busy, few enough to leave little to wait for when told to stop.
+# Enough rows to keep the senders busy, few enough to hold in memory.
 MOST_UNDER_WAY = 100
 ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
 # Another process was faster, or it must wait; a fault of ours (of the database, say), which is in the log.
@@ -25,7 +25,7 @@ Sending = Future[NotificationHistory | None]
 
 
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
-    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is under way."""
+    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is begun."""
     under_way: dict[Sending, NotificationHistory] = {}
     # `concurrent.futures.wait` looks at all of them each time one is finished: a quarter of the whole work.
     finished: SimpleQueue[Sending] = SimpleQueue()
@@ -43,8 +43,17 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
             done = finished.get()
             yield under_way.pop(done), outcome(done)
     while under_way:
-        done = finished.get()
-        yield under_way.pop(done), outcome(done)
+        if stopped():
+            let_go(under_way)
+        # What was let go comes out as well.
+        if (done := finished.get()) in under_way:
+            yield under_way.pop(done), outcome(done)
+
+
+def let_go(under_way: dict[Sending, NotificationHistory]) -> None:
+    """Takes back what no sender has begun: nobody waits long for a process that is told to stop."""
+    for sending in [sending for sending in under_way if sending.cancel()]:
+        del under_way[sending]
 
 
 def outcome(sending: Sending) -> str:

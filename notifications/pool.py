@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -28,6 +28,7 @@ class Pool(Generic[Job, Result]):
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> Future[Result]:
+        """`cancel()` of its future takes back a job that is not begun."""
         future: Future[Result] = Future()
         with self._lock:
             self._unfinished.add(future)
@@ -46,7 +47,7 @@ class Pool(Generic[Job, Result]):
     def _run(self) -> None:
         job, future = self._waiting.get()
         while True:
-            done = self._do(job)
+            done = self._do(job) if future.set_running_or_notify_cancel() else None
             try:
                 following = self._waiting.get_nowait()
             except queue.Empty:
@@ -64,10 +65,12 @@ class Pool(Generic[Job, Result]):
             log.exception("The work on %s failed.", job)
             return error
 
-    def _finish(self, future: Future[Result], done: Result | Exception) -> None:
+    def _finish(self, future: Future[Result], done: Result | Exception | None) -> None:
         with self._lock:
             self._unfinished.discard(future)
+        if future.cancelled():
+            return
         if isinstance(done, Exception):
             future.set_exception(done)
         else:
-            future.set_result(done)
+            future.set_result(cast("Result", done))

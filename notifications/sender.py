@@ -77,8 +77,8 @@ def submit(row_id: UUID) -> Future[Row | None]:
 @cache
 def pool() -> Pool[UUID, Row | None]:
     # Of this process: several share what the provider allows (README, “In production”).
-    allowed = get_gateway().most_connections or settings.SMS_WORKERS
-    made = Pool(_deliver_one_and_let_go, connections.close_all, min(settings.SMS_WORKERS, allowed))
+    allowed = filter(None, (get_gateway(name).most_connections for name in routing.in_use()))
+    made = Pool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]))
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
     return made

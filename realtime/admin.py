@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from orders.admin.base import ReadOnly
 from realtime import statistics
 from realtime.models import Event, WebSocketConnection
 
@@ -20,19 +21,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
+class EventAdmin(ReadOnly, ModelAdmin):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
     fields = ("seq", "created_at", "type", "channel_list", "payload")
@@ -53,7 +43,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(WebSocketConnection)
-class WebSocketConnectionAdmin(ReadOnlyAdmin):
+class WebSocketConnectionAdmin(ReadOnly, ModelAdmin):
     list_display = ("connection_id", "user", "role", "endpoint", "instance", "connected_at", "last_ping")
     list_filter = ("role", "endpoint", "instance")
     list_select_related = ("user",)

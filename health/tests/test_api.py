@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from health import parts
-from luckygas.testing.servers import Redis, free_port
+from luckygas.testing.servers import Redis, free_port, running
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_user
@@ -58,11 +58,9 @@ def test_ready_with_missing_migrations_is_503(client: Client, monkeypatch: pytes
 
 @pytest.mark.servers
 def test_a_redis_that_dies_is_noticed(client: Client, settings: Settings) -> None:
-    redis = Redis()
-    redis.start()
-    settings.REDIS_URL = redis.url
-    assert client.get("/health/ready").json()["redis"]["status"] == "healthy"
-    redis.stop()
+    with running(Redis()) as redis:
+        settings.REDIS_URL = redis.url
+        assert client.get("/health/ready").json()["redis"]["status"] == "healthy"
     assert client.get("/health/ready").json()["redis"]["status"] == "degraded"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from luckygas.testing.servers import Server, Unavailable
+from luckygas.testing.servers import Server, Unavailable, running
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -67,12 +67,8 @@ class Chromium(Server):
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
-    browser = Chromium()
-    try:
-        browser.start()
+    with running(Chromium()) as browser:
         yield browser
-    finally:
-        browser.stop()
 
 
 @pytest.fixture

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from luckygas.testing.servers import Postgres, Redis, Server, Unavailable
+from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
 if TYPE_CHECKING:
     from luckygas.testing.site import Site
     from notifications.sandbox.server import Sandbox
 
-pytest_plugins = ["luckygas.testing.browser"]
+pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
@@ -34,6 +35,10 @@ OWN["SMS_QUIET_HOURS"] = ""
 ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
+
+# Slow on purpose, and paid for at each password that a test sets or signs in with.
+PBKDF2PasswordHasher.iterations = 1000
 
 
 def start(server: Server) -> None:
@@ -109,18 +114,18 @@ def marked(item: pytest.Item, name: str) -> bool:
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
     """The running site on the test's database, as `runserver` starts it; stopped after the test."""
-    from luckygas.testing.site import running
+    from luckygas.testing.site import Site
 
-    with running("daphne") as server:
+    with running(Site("daphne")) as server:
         yield server
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
 def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
     """As `site`, on each of the two servers: what a client sees is the same."""
-    from luckygas.testing.site import running
+    from luckygas.testing.site import Site
 
-    with running(request.param) as server:
+    with running(Site(request.param)) as server:
         yield server
 
 

@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from luckygas.testing.beside import with_sandbox
-from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, die_with_parent
+from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
 LOOPBACK = {"127.0.0.1", "localhost"}
@@ -25,25 +25,18 @@ LOOPBACK = {"127.0.0.1", "localhost"}
 GRACE_SECONDS = 5
 
 
-@contextmanager
-def running(server: Server) -> Iterator[None]:
-    try:
-        server.start()
-        yield
-    finally:
-        server.stop()
-
-
 def servers(stack: ExitStack, data: Path) -> dict[str, str]:
     """The environment of the site, once its database and its Redis answer."""
     environment = dict(os.environ)
     if not environment.get("DATABASE_URL"):
         postgres = Postgres(options=(), data=data.resolve() / "postgres")
-        stack.enter_context(running(postgres))
+        stack.callback(postgres.stop)
+        postgres.start()
         environment["DATABASE_URL"] = postgres.url
     if not environment.get("REDIS_URL"):
         redis = Redis()
-        stack.enter_context(running(redis))
+        stack.callback(redis.stop)
+        redis.start()
         environment["REDIS_URL"] = redis.url
     return environment
 

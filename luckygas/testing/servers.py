@@ -16,9 +16,11 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
+from typing import TypeVar
 
 START_SECONDS = 30
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
@@ -41,6 +43,8 @@ def unprivileged_user() -> str | None:
 
 def die_with_parent() -> None:
     """In the child: end when the tests end, even when they are killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    # A shell's `&` has it ignored, which is inherited: each server would then be waited for in vain.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
@@ -120,6 +124,21 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+@contextmanager
+def running(server: AnyServer) -> Iterator[AnyServer]:
+    """Started, and stopped in the end; its log is shown by pytest where the test failed."""
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.log.exists():
+            print(server.log.read_text(errors="replace"))
+        server.stop()
 
 
 class Redis(Server):

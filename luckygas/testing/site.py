@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
@@ -69,15 +67,3 @@ class Site(Server):
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)
-
-
-@contextmanager
-def running(server: str, **extra: str) -> Iterator[Site]:
-    """Started, and stopped in the end; its log is shown by pytest where the test failed."""
-    site = Site(server, **extra)
-    try:
-        site.start()
-        yield site
-    finally:
-        print(site.log.read_text())
-        site.stop()

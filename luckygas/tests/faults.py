@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -73,19 +74,19 @@ def sockets_connect(scene: Scene) -> None:
             assert '"connected"' in str(socket.recv(timeout=3))
 
 
-def without_redis(scene: Scene) -> None:
+@contextmanager
+def without_redis(scene: Scene, fail: Callable[[], None], recover: Callable[[], None]) -> Iterator[None]:
+    fail()
     until_all_say(scene, 200, "degraded")
     assert {health(site, "redis")[1]["status"] for site in living(scene)} == {"degraded"}
     sockets_connect(scene)
-
-
-@contextmanager
-def redis_killed(scene: Scene) -> Iterator[None]:
-    scene.cluster.redis.kill()
-    without_redis(scene)
     yield
-    scene.cluster.redis.start()
+    recover()
     until_all_say(scene, 200, "healthy")
+
+
+def redis_killed(scene: Scene) -> AbstractContextManager[None]:
+    return without_redis(scene, scene.cluster.redis.kill, scene.cluster.redis.start)
 
 
 @contextmanager
@@ -96,22 +97,13 @@ def redis_restarted(scene: Scene) -> Iterator[None]:
     until_all_say(scene, 200, "healthy")
 
 
-@contextmanager
-def redis_frozen(scene: Scene) -> Iterator[None]:
-    scene.cluster.redis.send(signal.SIGSTOP)
-    without_redis(scene)
-    yield
-    scene.cluster.redis.send(signal.SIGCONT)
-    until_all_say(scene, 200, "healthy")
+def redis_frozen(scene: Scene) -> AbstractContextManager[None]:
+    send = scene.cluster.redis.send
+    return without_redis(scene, partial(send, signal.SIGSTOP), partial(send, signal.SIGCONT))
 
 
-@contextmanager
-def redis_half_open(scene: Scene) -> Iterator[None]:
-    scene.cluster.link.swallow()
-    without_redis(scene)
-    yield
-    scene.cluster.link.recover()
-    until_all_say(scene, 200, "healthy")
+def redis_half_open(scene: Scene) -> AbstractContextManager[None]:
+    return without_redis(scene, scene.cluster.link.swallow, scene.cluster.link.recover)
 
 
 @contextmanager

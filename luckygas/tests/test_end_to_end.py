@@ -20,6 +20,7 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
 from notifications.models import NotificationHistory
 from orders.models import Order
@@ -49,10 +50,8 @@ def site(transactional_db: None, httpserver: HTTPServer) -> Iterator[Site]:
         SMS_API_KEY="key",
         SMS_TIMEOUT_SECONDS=str(PROVIDER_SECONDS),
     )
-    server.start()
-    yield server
-    print(server.log.read_text())
-    server.stop()
+    with running(server):
+        yield server
 
 
 class Rest:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from luckygas.testing.servers import Server
+from luckygas.testing.servers import Server, running
 from luckygas.testing.site import ROOT
 
 PHONES = "The customers' telephones: "
@@ -36,13 +36,8 @@ class Run(Server):
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    server = Run()
-    try:
-        server.start()
+    with running(Run()) as server:
         yield server
-    finally:
-        print(server.log.read_text())
-        server.stop()
 
 
 def until(found: Callable[[], Any]) -> Any:

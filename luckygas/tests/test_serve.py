@@ -17,7 +17,7 @@ import pytest
 from asgiref.sync import sync_to_async as make
 from websockets.exceptions import ConnectionClosed
 
-from luckygas.testing.servers import Server
+from luckygas.testing.servers import Server, running
 from luckygas.testing.site import environment
 from orders.states import Status
 from orders.tests.factories import make_office, make_order
@@ -55,13 +55,8 @@ def is_alive(pid: int) -> bool:
 
 @pytest.fixture
 def served(transactional_db: None) -> Iterator[Served]:
-    server = Served()
-    try:
-        server.start()
+    with running(Served()) as server:
         yield server
-    finally:
-        print(server.log.read_text())
-        server.stop()
 
 
 @asynccontextmanager

@@ -28,7 +28,19 @@ def test_links_of_the_demo_and_short_ones_are_sound(settings: Any, url: str) -> 
         ({"TRACKING_URL": "t/"}, ["luckygas.E011"]),
         ({"TRACKING_URL": "https://tracking.lucky-gas.example.tw/t/"}, ["luckygas.W002"]),
         ({"SMS_SENDER": "幸福氣" * 9}, ["luckygas.W002"]),
+        ({"SMS_CALLBACK_ADDRESSES": ["203.0.113.7", "198.51.100.9/24", "2001:db8::/32"]}, []),
+        ({"SMS_CALLBACK_ADDRESSES": ["203.0.113.7", "sms.example.tw"]}, ["luckygas.E012"]),
+        ({"SMS_CALLBACK_ADDRESSES": ["203.0.113.300", "203.0.113.0/33", ""]}, ["luckygas.E012"] * 3),
+        ({"SMS_CALLBACK_SECRET": "Ab9-_"}, []),
+        ({"SMS_CALLBACK_SECRET": "a/b"}, ["luckygas.E013"]),
+        ({"SMS_CALLBACK_SECRET": "瓦斯"}, ["luckygas.E013"]),
     ],
 )
 def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
     assert ids(settings, **values) == expected
+
+
+def test_a_check_does_not_say_the_secret(settings: Any) -> None:
+    settings.SMS_CALLBACK_SECRET = "top/secret"
+    (message,) = messages_are_sound(None)
+    assert "top" not in str(message)

@@ -12,6 +12,7 @@ from notifications.models import NotificationHistory
 from notifications.sandbox.faults import Fault, Kind
 from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
+from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use
 from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
@@ -19,28 +20,7 @@ from realtime.models import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-GATEWAYS = ("http", "mitake", "every8d")
-# Of each provider: a code that says that this message is not taken, and that the next may be.
-REFUSAL = {"http": "400", "mitake": "u", "every8d": "-5"}
-SENT, UNKNOWN, FAILED = (Status.SENT, ""), (Status.UNKNOWN, Reason.NO_ANSWER), (Status.FAILED, Reason.REFUSED)
-# Fault → what becomes of the row, and how many messages reached the telephone.
-OUTCOMES: dict[Kind, tuple[tuple[Status, str], int]] = {
-    Kind.SLOW: (SENT, 1), Kind.REFUSE: (FAILED, 0), Kind.HANG: (UNKNOWN, 1), Kind.DROP_BEFORE: (UNKNOWN, 0),
-    Kind.DROP_AFTER: (UNKNOWN, 1), Kind.GARBAGE: (UNKNOWN, 1), Kind.HTML: (UNKNOWN, 1), Kind.HUGE: (UNKNOWN, 1),
-}  # fmt: skip
-# The generic provider's contract is that 200 is accepted, whatever stands below it.
-ANY_200 = {Kind.GARBAGE, Kind.HTML, Kind.HUGE}
 PHONE = "0912-345-678"
-
-
-def use(settings: Any, sandbox: Sandbox, gateway: str) -> None:
-    account = sandbox.operator.account
-    settings.SMS_GATEWAY = gateway
-    settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = f"{sandbox.url}/sms", account.key
-    settings.MITAKE_URL, settings.EVERY8D_URL = f"{sandbox.url}/mitake/", f"{sandbox.url}/every8d/"
-    settings.MITAKE_USERNAME = settings.EVERY8D_UID = account.username
-    settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = account.password
-    settings.SMS_TIMEOUT_SECONDS = 0.4
 
 
 @pytest.fixture(params=GATEWAYS)
@@ -87,10 +67,8 @@ def test_a_fault_that_stays(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
     code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
     sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
     row = confirm()
-    outcome, count = OUTCOMES[kind]
-    if gateway == "http" and kind in ANY_200:
-        outcome = SENT
-    assert (row.status, row.status_reason) == outcome
+    expected, count = outcome(gateway, kind)
+    assert (row.status, row.status_reason) == expected
     assert telephones(sandbox) == [row.content] * count
     type_ = "notification.sent" if row.status == Status.SENT else "notification.failed"
     assert told(row)[-1] == (type_, row.status)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -21,18 +18,7 @@ COLOUR = {
 }  # fmt: skip
 
 
-class ReadOnly:
-    """Nobody writes history, whatever their rights."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
+class MessageColumns:
     @admin.display(description=_("status"), ordering="status")
     def badge(self, row: NotificationHistory) -> str:
         known = Status(row.status)

@@ -22,13 +22,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from notifications import resending
-from notifications.admin.columns import ReadOnly
+from notifications.admin.columns import MessageColumns
 from notifications.admin.export import answer
 from notifications.admin.totals import totals
 from notifications.admin.trail import offered, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
-from orders.admin.base import Button, HouseChangeList, LiveList, user_of
+from orders.admin.base import Button, HouseChangeList, LiveList, ReadOnly, user_of
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
 
@@ -47,7 +47,7 @@ DETAILS = (
 
 
 @admin.register(NotificationHistory)
-class NotificationAdmin(ReadOnly, LiveList):
+class NotificationAdmin(ReadOnly, MessageColumns, LiveList):
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from notifications.admin.columns import ReadOnly
+from notifications.admin.columns import MessageColumns
 from notifications.models import NotificationHistory
-from orders.admin.base import is_id
+from orders.admin.base import ReadOnly, is_id
 from orders.admin.customer import CustomerAdmin
 from orders.admin.order import OrderAdmin
 
@@ -23,7 +23,7 @@ else:
 NEWEST = 50
 
 
-class Messages(ReadOnly, Inline):
+class Messages(ReadOnly, MessageColumns, Inline):
     model = NotificationHistory
     show_change_link = True
     extra = 0

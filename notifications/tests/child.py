@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
+# What a process beside the test needs to know of its settings.
+OURS = ("SMS_", "MITAKE_", "EVERY8D_")
 
 
 def environment() -> dict[str, str]:
@@ -20,14 +24,15 @@ def environment() -> dict[str, str]:
         url = f"sqlite:///{database['NAME']}"
     else:
         url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    named = {"SMS_GATEWAY", "SMS_PROVIDER_URL", "SMS_API_KEY", "SMS_TIMEOUT_SECONDS", "SMS_WAIT_SECONDS"}
-    return os.environ | {"DATABASE_URL": url} | {name: str(getattr(settings, name)) for name in named}
+    named = {name: getattr(settings, name) for name in dir(settings) if name.startswith(OURS)}
+    said = {name: str(value) for name, value in named.items() if isinstance(value, str | int | float)}
+    return os.environ | {"DATABASE_URL": url} | said
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """`python …` in the project."""
+def start(*arguments: str, **extra: str) -> subprocess.Popen[str]:
+    """`python …` in the project, with `extra` in its environment."""
     return subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, env=environment(), text=True,
+        [sys.executable, *arguments], cwd=ROOT, env=environment() | extra, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
@@ -50,3 +55,11 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and all it said."""
     said, _ = process.communicate(timeout=30)
     return process.returncode, said
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until what processes do together has come true."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -10,6 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
+
+from notifications.gateways.base import Gateway, GatewayError, Message
+
 
 @dataclass
 class Asked:
@@ -153,3 +157,10 @@ class Provider:
         self.over.set()
         self.server.shutdown()
         self.server.server_close()
+
+
+def error(gateway: Gateway, message: Message) -> GatewayError:
+    """What sending it raises."""
+    with pytest.raises(GatewayError) as failed:
+        gateway.send(message)
+    return failed.value

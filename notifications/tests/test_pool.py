@@ -47,3 +47,21 @@ def test_its_threads_hold_up_no_exit() -> None:
     pool: Pool[int, None] = Pool(lambda _: time.sleep(5), lambda: None, 1)
     pool.submit(1)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("sender-"))
+
+
+def test_what_is_not_begun_can_be_taken_back() -> None:
+    begun: list[int] = []
+    go = threading.Event()
+
+    def work(number: int) -> bool:
+        begun.append(number)
+        return go.wait(5)
+
+    pool: Pool[int, bool] = Pool(work, lambda: None, 1)
+    first, second, third = (pool.submit(n) for n in range(3))
+    while not begun:
+        time.sleep(0.01)
+    assert (first.cancel(), second.cancel()) == (False, True)
+    go.set()
+    assert (first.result(5), third.result(5), begun) == (True, True, [0, 2])
+    assert pool.drain(5)

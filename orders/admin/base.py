@@ -103,6 +103,19 @@ class LiveList(ModelAdmin):
         return super().changelist_view(request, live | (extra_context or {}))
 
 
+class ReadOnly:
+    """For pages and inlines: nobody writes history, whatever their rights."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class HouseAdmin(LiveList):
     form = HouseForm
     list_per_page = 50

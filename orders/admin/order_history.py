@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from orders.admin.badges import badge
+from orders.admin.base import ReadOnly
 from orders.models import DeliveryConfirmation, Order, OrderStatusChange
 
 if TYPE_CHECKING:
@@ -18,22 +19,13 @@ else:
     Inline = admin.TabularInline
 
 
-class ReadOnlyInline(Inline):
+class ReadOnlyInline(ReadOnly, Inline):
     """Whoever sees the order sees this."""
 
     extra = 0
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("by")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("orders.view_order")

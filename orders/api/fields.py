@@ -17,7 +17,6 @@ from orders.permissions import main_role
 from orders.states import Role
 
 MOST_ID = 2**63 - 1
-MOST_INTEGER = 2**31 - 1  # PostgreSQL's integer
 MOST_MONEY = 10_000_000  # NT$
 _YEAR = timedelta(days=366)
 

@@ -183,9 +183,3 @@ class Order(Moves, Tracked):
             present = Order.objects.filter(pk=self.pk).values_list("version", flat=True).first()
             raise no_such_order() if present is None else VersionConflict(present)
         return updated
-
-    def recalculate(self, actor: Actor) -> None:
-        """Takes the amount due from the items; a new version either way, because the items are part of the order."""
-        items = self.items.all()
-        self.amount_due = sum(item.quantity * item.unit_price for item in items)
-        self.save(touch=True, change=Change(actor))

@@ -24,10 +24,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def urgent(self) -> OrderQuerySet:
         return self.filter(priority="urgent")
 
-    def with_related(self) -> OrderQuerySet:
-        """With all that a list shows, in a fixed number of queries."""
-        return self.select_related("customer", "driver", "route").prefetch_related("items__product")
-
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
         """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""
         arriving_first = Case(When(status=Status.ARRIVING, then=0), default=1)

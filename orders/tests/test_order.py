@@ -125,9 +125,3 @@ def test_twenty_orders_at_once_have_twenty_numbers() -> None:
         for thread in threads:
             thread.join()
     assert len(set(made)) == len(made) == 20
-
-
-def test_recalculate_makes_a_new_version_even_at_the_same_amount() -> None:
-    order = Order.objects.get(pk=make_order().pk)
-    order.recalculate(order.actor)
-    assert (order.version, order.amount_due) == (2, 800)

@@ -41,6 +41,14 @@ def test_place_refuses_an_amount_no_column_holds() -> None:
     assert refused.value.code == "amount_too_large"
 
 
+def test_other_items_of_the_same_amount_are_a_new_version() -> None:
+    order = make_order()
+    other = make_product(price=order.amount_due)
+    services.change(Order.objects.get(), {"items": [Line(other.pk, 1)]}, make_actor())
+    saved = Order.objects.get()
+    assert (saved.version, saved.amount_due, saved.items.get().product) == (2, order.amount_due, other)
+
+
 def test_bulk_update_assigns_many_with_few_queries() -> None:
     driver, actor = make_driver(), make_actor()
     ids = [make_order(Status.CONFIRMED).pk for _ in range(20)]

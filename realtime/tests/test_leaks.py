@@ -16,7 +16,8 @@ import requests
 from asgiref.sync import sync_to_async as make
 from websockets.exceptions import InvalidMessage
 
-from luckygas.testing.site import Site, running
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
 from orders.tests.factories import make_office
 from realtime.models import WebSocketConnection
 from realtime.tests.client import open_client, token_for
@@ -35,7 +36,7 @@ HANDSHAKE = (
 
 @pytest.fixture(params=["uvicorn", "daphne"])
 def inspected(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
-    with running(request.param, application="luckygas.testing.inspected:application") as site:
+    with running(Site(request.param, application="luckygas.testing.inspected:application")) as site:
         yield site
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async as make
 
-from luckygas.testing.site import Site, running
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order, make_user
 from realtime import limits
 from realtime.audience import Audience
@@ -79,7 +80,7 @@ async def test_a_sixth_window_closes_the_first_at_once(either_site: Site) -> Non
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_across_servers_the_oldest_is_closed_within_five_seconds(transactional_db: None) -> None:
-    with running("uvicorn") as first, running("daphne") as second:
+    with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         jwt = await make(token_for)(await make(make_user)())
         async with AsyncExitStack() as stack:
             windows = [
@@ -119,7 +120,7 @@ def test_refusals_use_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["daphne", "uvicorn"])
 def impatient_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
-    with running(request.param, WEBSOCKET_SILENCE_SECONDS="1.5") as site:
+    with running(Site(request.param, WEBSOCKET_SILENCE_SECONDS="1.5")) as site:
         yield site
 
 

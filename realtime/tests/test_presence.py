@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -50,6 +52,28 @@ def test_the_open_connections_of_this_process_are_its_rows() -> None:
     presence.write([second], [first.id], now + timedelta(seconds=5))
     (row,) = WebSocketConnection.objects.all()
     assert (row.connection_id, row.role, row.last_ping) == (second.id, "driver", now + timedelta(seconds=5))
+
+
+def test_a_refresh_renews_the_row_of_each_and_writes_a_missing_one_anew() -> None:
+    now = timezone.now()
+    held, lost, other = (connect(make_user()) for _ in range(3))
+    presence.write([held, other], [], now)
+    later = now + timedelta(seconds=5)
+    presence.refresh([held, lost], later)
+    pings = dict(WebSocketConnection.objects.values_list("pk", "last_ping"))
+    assert pings == {held.id: later, lost.id: later, other.id: now}
+
+
+def test_a_refresh_is_one_update_a_batch(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    monkeypatch.setattr(presence, "BATCH", 2)
+    user, now = make_user(), timezone.now()
+    connections = [connect(user) for _ in range(5)]
+    presence.write(connections, [], now)
+    with django_assert_num_queries(3):
+        presence.refresh(connections, now + timedelta(seconds=5))
+    assert set(WebSocketConnection.objects.values_list("last_ping", flat=True)) == {now + timedelta(seconds=5)}
 
 
 def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> None:

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from luckygas.testing.site import running
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
 from orders.states import Status
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import statistics
@@ -147,7 +148,7 @@ async def written() -> statistics.Figures:
 async def test_any_process_knows_what_the_sockets_of_another_do(transactional_db: None) -> None:
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)
-    with running("uvicorn") as site:
+    with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/office?token={jwt}&since=0") as client:
             await client.send(type="nonsense")
             await sync_to_async(order.transition_to)(Status.CONFIRMED)

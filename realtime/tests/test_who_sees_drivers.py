@@ -14,7 +14,8 @@ import requests
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
-from luckygas.testing.site import Site, running
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
 from orders.models import Driver, Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -157,7 +158,7 @@ async def test_a_bad_position_is_answered_and_nothing_is_told(either_site: Site)
 
 
 async def test_a_second_server_tells_its_readers_once(transactional_db: None) -> None:
-    with running("uvicorn") as first, running("daphne") as second:
+    with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         driver, jwt = await make(make_driver)(), await token(await make(make_office)())
         order = await make(make_order)(Status.DELIVERING, driver=driver)
         async with (
@@ -196,7 +197,7 @@ def online(site: Site, jwt: str) -> dict[int, bool]:
 async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_last_socket(
     transactional_db: None,
 ) -> None:
-    with running("uvicorn") as first, running("daphne") as second:
+    with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         driver, jwt = await make(make_driver)(), await token(await make(make_office)())
         path, loop = f"/driver?token={await token(driver.user)}", asyncio.get_running_loop()
         async with open_client(f"{second.ws}/office?token={jwt}") as office:
@@ -221,7 +222,7 @@ async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_
 
 async def test_drivers_of_a_server_that_was_killed_are_called_offline_by_the_next(transactional_db: None) -> None:
     driver, jwt = await make(make_driver)(), await token(await make(make_office)())
-    with running("uvicorn") as site:
+    with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/driver?token={await token(driver.user)}"):
             async with open_client(f"{site.ws}/office?token={jwt}") as office:
                 await until_told(office, "driver.online")

@@ -11,13 +11,14 @@ import pytest
 
 from luckygas import settings as settings_of_the_project
 from notifications.gateways import base, get_gateway
-from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
+from notifications.gateways.base import Accepted, Gateway, Health, Message
 from notifications.gateways.memory import Memory
 from notifications.states import Reason
 from notifications.tests import provider as doing
-from notifications.tests.provider import Provider, says
+from notifications.tests.provider import Provider, error, says
 
 PHONE, TEXT = "+886912345678", "【幸福氣】您的瓦斯 🔥"
+MESSAGE = Message(uuid.uuid4(), PHONE, TEXT)
 
 
 # What each says when it accepts.
@@ -53,15 +54,9 @@ def on(name: str, provider: Provider, settings: Any) -> Gateway:
     return get_gateway()
 
 
-def error(gateway: Gateway) -> GatewayError:
-    with pytest.raises(GatewayError) as failed:
-        gateway.send(Message(uuid.uuid4(), PHONE, TEXT))
-    return failed.value
-
-
 def test_a_connection_never_made_is_certain(remote: Gateway, fake_provider: Provider) -> None:
     fake_provider.stop()
-    assert error(remote).reason == Reason.UNREACHABLE
+    assert error(remote, MESSAGE).reason == Reason.UNREACHABLE
     assert not remote.health().reachable
 
 
@@ -69,7 +64,7 @@ def test_a_connection_never_made_is_certain(remote: Gateway, fake_provider: Prov
 def test_no_answer_is_repeated_only_where_that_is_safe(remote: Gateway, fake_provider: Provider, silence: Any) -> None:
     fake_provider.behave(silence)
     begun = time.monotonic()
-    assert error(remote).reason == Reason.NO_ANSWER
+    assert error(remote, MESSAGE).reason == Reason.NO_ANSWER
     assert len(fake_provider.asked) == 1 + remote.idempotent
     assert time.monotonic() - begun < 3
 
@@ -78,7 +73,7 @@ def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provid
     said = f"<html>top-secret {PHONE} 0912-345-678</html>"
     for answer in (says(500, said), says(502, b"\xff\x00" * 9), says(500, "x" * 10_000_000), says(500)):
         fake_provider.behave(answer)
-        failed = error(remote)
+        failed = error(remote, MESSAGE)
         assert failed.reason in (Reason.NO_ANSWER, Reason.REFUSED)
         shown = remote.clean(str(failed), PHONE)
         assert len(shown) <= 500
@@ -86,7 +81,7 @@ def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provid
 
 
 def test_it_accepts_a_message(gateway: Gateway) -> None:
-    accepted = gateway.send(Message(uuid.uuid4(), PHONE, TEXT))
+    accepted = gateway.send(MESSAGE)
     assert isinstance(accepted, Accepted)
     assert accepted.raw_status
 
@@ -99,7 +94,7 @@ def test_it_is_well(gateway: Gateway) -> None:
 def test_it_logs_neither_number_nor_text(
     gateway: Gateway, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gateway.send(Message(uuid.uuid4(), PHONE, TEXT))
+    gateway.send(MESSAGE)
     seen = caplog.text + "".join(capsys.readouterr())
     assert "912345678" not in seen.replace("-", "")
     assert "top-secret" not in seen
@@ -111,12 +106,11 @@ def test_it_has_the_name_of_the_setting(gateway: Gateway, settings: Any) -> None
 
 def test_memory_keeps_it(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_GATEWAY = "memory"
-    message = Message(uuid.uuid4(), PHONE, TEXT)
-    get_gateway().send(message)
-    assert Memory.outbox == [message]
+    get_gateway().send(MESSAGE)
+    assert Memory.outbox == [MESSAGE]
 
 
 def test_console_prints_it(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     settings.SMS_GATEWAY = "console"
-    get_gateway().send(Message(uuid.uuid4(), PHONE, TEXT))
+    get_gateway().send(MESSAGE)
     assert capsys.readouterr().out == f"── SMS 0912-***-678 (1) ──\n{TEXT}\n"

@@ -13,7 +13,7 @@ from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.states import Reason, Status
 from notifications.tests import provider as doing
-from notifications.tests.provider import Provider, says
+from notifications.tests.provider import Provider, error, says
 
 MESSAGE = Message(uuid.uuid4(), "+886912345678", "【幸福氣】您的瓦斯\n#1 & =")
 BATCH = "220478cc-8506-49b2-93b7-2505f651c12e"
@@ -28,12 +28,6 @@ def every8d(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPa
     settings.EVERY8D_UID, settings.EVERY8D_PASSWORD = "gasfirm", "top-secret"
     fake_provider.behave(says(200, SENT))
     return get_gateway()
-
-
-def error(gateway: Gateway) -> GatewayError:
-    with pytest.raises(GatewayError) as failed:
-        gateway.send(MESSAGE)
-    return failed.value
 
 
 def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Provider) -> None:
@@ -69,7 +63,7 @@ def test_what_is_not_accepted_is_asked_once(
     every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason
 ) -> None:
     fake_provider.behave(says(200, answer))
-    assert error(every8d).reason == reason
+    assert error(every8d, MESSAGE).reason == reason
     assert len(fake_provider.asked) == 1
 
 
@@ -81,13 +75,13 @@ def test_what_may_have_been_sent_is_not_repeated(
 ) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(answer)
-    assert error(every8d).reason == Reason.NO_ANSWER
+    assert error(every8d, MESSAGE).reason == Reason.NO_ANSWER
     assert len(fake_provider.asked) == 1
 
 
 def test_the_raw_code_is_kept(every8d: Gateway, fake_provider: Provider) -> None:
     fake_provider.behave(says(200, "-2, 帳號密碼錯誤"))
-    assert error(every8d).raw_status == "-2"
+    assert error(every8d, MESSAGE).raw_status == "-2"
 
 
 def test_balance(every8d: Gateway, fake_provider: Provider) -> None:

@@ -13,7 +13,7 @@ from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError
 from notifications.states import Reason, Status
 from notifications.tests import provider as doing
-from notifications.tests.provider import Provider, says
+from notifications.tests.provider import Provider, error, says
 
 MESSAGE = Message(uuid.UUID("12345678-1234-4234-8234-123456789abc"), "+886912345678", "【幸福氣】您的瓦斯\n#1 & =")
 SENT = (
@@ -29,12 +29,6 @@ def mitake(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPat
     settings.MITAKE_USERNAME, settings.MITAKE_PASSWORD = "gasfirm", "top-secret"
     fake_provider.behave(says(200, SENT))
     return get_gateway()
-
-
-def error(gateway: Gateway) -> GatewayError:
-    with pytest.raises(GatewayError) as failed:
-        gateway.send(MESSAGE)
-    return failed.value
 
 
 def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provider) -> None:
@@ -83,7 +77,7 @@ def test_every_code_has_its_meaning(
     for code in codes:
         fake_provider.asked.clear()
         fake_provider.behave(says(200, f"[a]\r\nstatuscode={code}\r\nError=".encode() + "系統功許蓋".encode("big5")))
-        refused = error(mitake)
+        refused = error(mitake, MESSAGE)
         assert (refused.reason, refused.raw_status, len(fake_provider.asked)) == (reason, code, requests)
         assert str(refused).startswith(f"{code}: ")
 
@@ -110,7 +104,7 @@ def test_an_answer_that_is_none_is_asked_for_once_more_and_then_unknown(
 ) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(answer)
-    assert error(mitake).reason == Reason.NO_ANSWER
+    assert error(mitake, MESSAGE).reason == Reason.NO_ANSWER
     assert [asked.body["clientid"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
 
 

@@ -1,0 +1,31 @@
+"""No log that a test produces holds a whole mobile number or a password: its own as little as one it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+
+import pytest
+
+# As people, providers and URLs write it; a masked one has stars in it.
+NUMBER = re.compile(
+    r"(?<![0-9A-Za-z-])(?:\+|%2B)?(?:886|0)[- ]?9[0-9]{2}[- ]?[0-9]{3}[- ]?[0-9]{3}(?![0-9])", re.IGNORECASE
+)
+# What the tests use for passwords, keys and the secret of callbacks.
+SECRETS = ("sandbox-password", "sandbox-key", "top-secret", "the-secret-of-callbacks", "s3cret")
+LOGS = ("Captured stderr", "Captured log", "Captured stdout")
+
+
+def leaked(text: str) -> list[str]:
+    """The lines that hold one."""
+    return [line for line in text.splitlines() if NUMBER.search(line) or any(secret in line for secret in SECRETS)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    logs = (text for name, text in report.sections if name.startswith(LOGS))
+    if report.passed and (lines := [line for text in logs for line in leaked(text)]):
+        report.outcome = "failed"
+        report.longrepr = "A log holds a whole number or a secret:\n" + "\n".join(lines[:20])
+    return report

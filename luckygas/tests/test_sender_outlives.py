@@ -1,0 +1,106 @@
+"""`send_pending_sms --loop` outlives a real restart of PostgreSQL, with a message on the wire."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from luckygas.testing.servers import KILLABLE, Postgres
+from luckygas.testing.site import ROOT, environment, manage
+from luckygas.tests.faults import until_it_answers
+from notifications.sandbox.faults import Fault, Kind
+from notifications.sandbox.server import Sandbox
+from notifications.tests import child
+from notifications.tests.on_sandbox import values
+
+pytestmark = pytest.mark.servers
+# One message that is due, and one that waits.
+OWE = """
+from datetime import timedelta
+from django.utils import timezone
+from notifications.tests.factories import make_message
+now = timezone.now()
+make_message(created_at=now - timedelta(hours=1))
+make_message(send_after=now + timedelta(hours=1))
+"""
+
+
+class Books:
+    """A PostgreSQL of its own with messages that are owed, and what it says of them."""
+
+    def __init__(self, postgres: Postgres, sandbox: Sandbox) -> None:
+        self.postgres, self.sandbox = postgres, sandbox
+        # EVERY8D: what is sent twice there arrives twice.
+        named = values(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
+        self.named = {name: str(value) for name, value in named.items()}
+
+    def owe(self) -> None:
+        manage("shell", "-v", "0", "-c", OWE, **self.named)
+
+    def hurry(self) -> None:
+        """What waits is due."""
+        with psycopg.connect(self.postgres.url) as database:
+            database.execute("UPDATE notification_history SET send_after = now() WHERE status = 'pending'")
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url) as database:
+            return database.execute(
+                "SELECT status, attempts FROM notification_history ORDER BY created_at, id"
+            ).fetchall()
+
+    def telephones(self) -> int:
+        return len(self.sandbox.operator.telephones.all())
+
+    @contextmanager
+    def service(self, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "send_pending_sms", "--loop"],
+                cwd=ROOT, env=environment(**self.named), stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            print(log.read_text())
+
+
+@pytest.fixture
+def books(sandbox: Sandbox) -> Iterator[Books]:
+    postgres = Postgres(KILLABLE)
+    try:
+        postgres.start()
+        books = Books(postgres, sandbox)
+        manage("migrate", "--verbosity", "0", **books.named)
+        books.owe()
+        yield books
+    finally:
+        postgres.stop()
+
+
+def test_the_service_outlives_a_restart_of_the_database(books: Books, tmp_path: Path) -> None:
+    """Of two, one waits for an answer from the provider, and one asks for what is owed."""
+    books.sandbox.operator.faults.set(Fault(Kind.SLOW, times=1, seconds=1))
+    logs = [tmp_path / "one", tmp_path / "other"]
+    with books.service(logs[0]) as one, books.service(logs[1]) as other:
+        child.wait_for(lambda: books.telephones() == 1)
+        books.postgres.kill(signal.SIGQUIT)
+        child.wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
+        books.postgres.start()
+        until_it_answers(books.postgres.url)
+        child.wait_for(lambda: books.rows() == [("sent", 1), ("pending", 0)])
+        books.hurry()
+        child.wait_for(lambda: books.rows() == [("sent", 1)] * 2)
+        assert books.telephones() == 2
+        for service in (one, other):
+            service.send_signal(signal.SIGTERM)
+        assert [service.wait(20) for service in (one, other)] == [0, 0]

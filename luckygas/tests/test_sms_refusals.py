@@ -1,0 +1,96 @@
+"""What providers refuse, and how: the row, what reached the telephone, and what the screens are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from luckygas.tests.test_sms_faults import confirm, telephones, told
+from notifications import sender
+from notifications.models import GatewayState, NotificationHistory
+from notifications.sandbox.faults import Fault, Kind
+from notifications.sandbox.server import Sandbox
+from notifications.states import Reason, Status
+from notifications.tests.on_sandbox import GATEWAYS, UNKNOWN, use
+from realtime.models import Outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REFUSED, NO_NUMBER = (Status.FAILED, Reason.REFUSED), (Status.FAILED, Reason.NO_SUCH_NUMBER)
+PAUSES, STOPPED = (Status.FAILED, Reason.UNREACHABLE), (Status.PENDING, Reason.CHANNEL_STOPPED)
+# Gateway → a code of each sort that the provider has → what becomes of the row.
+CODES: dict[str, dict[str, tuple[str, str]]] = {
+    "http": {"400": REFUSED, "500": REFUSED},
+    "mitake": {"a": PAUSES, "e": STOPPED, "u": REFUSED, "v": NO_NUMBER, "*": UNKNOWN, "?": UNKNOWN},
+    "every8d": {"-2": STOPPED, "-3": NO_NUMBER, "-5": REFUSED, "-77": REFUSED, "-99": UNKNOWN},
+}
+# Kinds whose client cannot know whether the message was taken, and which may do either.
+EITHER = (Kind.HANG, Kind.DROP_AFTER, Kind.GARBAGE, Kind.HTML, Kind.HUGE)
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_the_test(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("notifications.gateways.base.PAUSE_SECONDS", 0)
+    yield
+    sandbox.stop()
+    assert sender.pool().drain(10)
+
+
+def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:
+    """What they are told of the row, and what the office is warned of."""
+    warnings = Outbox.objects.filter(type="maintenance.alert")
+    return told(row), [each.delta["data"]["severity"] for each in warnings]
+
+
+@pytest.mark.parametrize(("gateway", "code"), [(gateway, code) for gateway, codes in CODES.items() for code in codes])
+def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    sandbox.operator.faults.set(Fault(Kind.REFUSE, code=code))
+    row, (status, reason) = confirm(), CODES[gateway][code]
+    assert (row.status, row.status_reason, telephones(sandbox)) == (status, reason, [])
+    if status == Status.PENDING:
+        assert screens(row) == ([], ["error"])
+        assert GatewayState.objects.get().stopped_because.startswith(code)
+    else:
+        assert screens(row) == ([("notification.failed", status)], [])
+        assert not GatewayState.objects.filter(stopped_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    sandbox.operator.telephones.balance = 0
+    row = confirm()
+    if gateway == "http":
+        assert (row.status, row.status_reason, row.raw_status) == (*REFUSED, "402")
+        return
+    reason = {"mitake": Reason.CHANNEL_STOPPED, "every8d": Reason.NO_CREDIT}[gateway]
+    assert (row.status, row.status_reason, screens(row)) == (Status.PENDING, reason, ([], ["error"]))
+    assert telephones(sandbox) == []
+    # The office has paid, and starts the channel: what waited goes out, once.
+    sandbox.operator.telephones.balance = 9
+    assert GatewayState.objects.get().start()
+    row.refresh_from_db()
+    assert (row.status, screens(row)) == (Status.SENT, ([("notification.sent", "sent")], ["error", "success"]))
+    assert telephones(sandbox) == [row.content]
+
+
+@pytest.mark.parametrize("kind", EITHER)
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_no_word_of_a_message_that_was_not_taken(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    sandbox.operator.faults.set(Fault(kind, taken=False, code="500", seconds=30))
+    row = confirm()
+    refused = gateway == "http" and kind not in (Kind.HANG, Kind.DROP_AFTER)
+    assert (row.status, row.status_reason) == (REFUSED if refused else UNKNOWN)
+    assert (telephones(sandbox), told(row)) == ([], [("notification.failed", row.status)])
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_slower_than_the_limit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    sandbox.operator.faults.set(Fault(Kind.SLOW, seconds=0.6))
+    row = confirm()
+    assert (row.status, row.status_reason, telephones(sandbox)) == (*UNKNOWN, [row.content])
+    assert told(row) == [("notification.failed", "unknown")]

@@ -1,0 +1,132 @@
+"""A running site, its provider and a screen: what the screen is told of every fault, and what the site's log holds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from asgiref.sync import sync_to_async
+
+from luckygas.testing.site import Site
+from luckygas.tests.test_end_to_end import Rest, signed_in
+from notifications.models import NotificationHistory
+from notifications.sandbox.faults import Fault, Kind
+from notifications.sandbox.receipts import Habit, Receipt
+from notifications.sandbox.server import Sandbox
+from notifications.sandbox.telephones import Sent
+from notifications.states import Status
+from notifications.tests import child
+from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback, outcome, values
+from orders.models import Order
+from orders.tests.factories import make_customer, make_order
+from realtime.tests.client import Client
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+NUMBER = "0912-345-678"
+WHOLE_NUMBER = re.compile(r"(?:\+?886|0|%2B886)[- ]?9[0-9]{2}[- ]?[0-9]{3}[- ]?[0-9]{3}(?![0-9])")
+SERVERS = dict(zip(GATEWAYS, ("uvicorn", "daphne", "uvicorn"), strict=True))
+
+
+@pytest.fixture(params=GATEWAYS)
+def gateway(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def provided(gateway: str, transactional_db: None) -> Iterator[tuple[Site, Sandbox]]:
+    """The site with the most talkative log, and the provider that tells it its receipts."""
+    site = Site(SERVERS[gateway])
+    with Sandbox(callbacks={"every8d": callback(site.url, "every8d")}) as sandbox:
+        sandbox.operator.receipts.habit = Habit(outcome=None)
+        named = {name: str(value) for name, value in values(sandbox, gateway).items()}
+        site.extra = named | {"SMS_CALLBACK_SECRET": SECRET, "SMS_CALLBACK_BASE_URL": site.url, "LOG_LEVEL": "DEBUG"}
+        try:
+            site.start()
+            yield site, sandbox
+        finally:
+            print(site.log.read_text())
+            site.stop()
+
+
+def telephones(sandbox: Sandbox) -> int:
+    return len(sandbox.operator.telephones.all())
+
+
+async def confirmed(rest: Rest, client: Client) -> dict[str, Any]:
+    """Confirms an order; what the screen is told of its message."""
+    order = await sync_to_async(lambda: make_order(customer=make_customer(phone=NUMBER)))()
+    answer = await asyncio.to_thread(rest.call, "PATCH", f"orders/{order.pk}/status/", status="confirmed")
+    assert answer.status_code == 200, answer.text
+    while (frame := await client.receive())["type"] not in ("notification.sent", "notification.failed"):
+        pass
+    now = await Order.objects.aget(pk=order.pk)
+    assert (now.status, now.version, frame["data"]["order_id"]) == ("confirmed", order.version + 1, order.pk)
+    return frame
+
+
+async def test_a_screen_is_told_of_every_fault_and_of_every_receipt_and_the_log_keeps_secrets(
+    provided: tuple[Site, Sandbox], gateway: str
+) -> None:
+    site, sandbox = provided
+    async with signed_in(site) as (rest, client):
+        for kind in Kind:
+            await check_fault(kind, gateway, sandbox, rest, client)
+        sandbox.operator.faults.set(None)
+        if gateway != "http":
+            await check_receipts(gateway, sandbox, rest, client)
+    if gateway != "http":
+        await asyncio.to_thread(knock, site, gateway)
+        assert "number 0912-***-678) was refused" in site.log.read_text()
+    log = site.log.read_text()
+    assert "to 0912-***-678 by" in log
+    assert WHOLE_NUMBER.search(log) is None
+    for secret in (SECRET, "sandbox-password", "sandbox-key", "a-wrong-secret"):
+        assert secret not in log
+
+
+async def check_fault(kind: Kind, gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
+    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
+    sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
+    before, (expected, count) = telephones(sandbox), outcome(gateway, kind)
+    frame = await confirmed(rest, client)
+    assert (frame["data"]["status"], frame["data"]["reason"]) == expected, kind
+    assert frame["type"] == ("notification.sent" if expected[0] == Status.SENT else "notification.failed")
+    row = await NotificationHistory.objects.aget(pk=frame["data"]["notification_id"])
+    assert (row.status, row.status_reason, telephones(sandbox) - before) == (*expected, count), kind
+
+
+async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
+    """Told twice and out of order, each is news to the screens once."""
+    for state, type_ in [(Status.DELIVERED, "sent"), (Status.FAILED, "failed"), (Status.EXPIRED, "failed")]:
+        frame = await confirmed(rest, client)
+        sent = sandbox.operator.telephones.all()[-1]
+        for told in (state, state, Status.SENT):
+            sandbox.operator.receipts.tell(Receipt(sent, told))
+        news = await client.until(f"notification.{type_}")
+        assert (news["data"]["notification_id"], news["data"]["status"]) == (frame["data"]["notification_id"], state)
+        await asyncio.to_thread(child.wait_for, acknowledged(sent))
+        assert [each["type"] for each in await client.everything()] == []
+    if gateway == "every8d":
+        sandbox.operator.receipts.tell(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
+        assert "謝謝" in (await client.until("notification"))["data"]["message"]
+
+
+def acknowledged(sent: Sent) -> Callable[[], bool]:
+    return lambda: sent.receipts == 3
+
+
+def knock(site: Site, gateway: str) -> None:
+    """Callbacks that are refused, as strangers and confused providers make them."""
+    right = callback(site.url, gateway)
+    wrong = right.replace(SECRET, "a-wrong-secret")
+    names = {"msgid": "77", "dstaddr": NUMBER, "StatusFlag": "4", "BatchID": "77", "RM": NUMBER, "STATUS": "100"}
+    for url in (right, wrong, right.replace(gateway, "nobody"), right.rstrip("/"), f"{right}more/"):
+        for number in (NUMBER, "+886912345678", "0912345678"):
+            answer = requests.get(url, params=names | {"dstaddr": number, "RM": number}, timeout=5)
+            assert answer.status_code in (400, 404), url
+            requests.post(url, data={"RM": number, "dstaddr": number}, timeout=5)
+    requests.request("PUT", right, params=names, timeout=5)

@@ -1,0 +1,50 @@
+"""The gateways on the sandbox, and what each of its faults comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notifications.sandbox.faults import Kind
+from notifications.sandbox.server import Sandbox
+from notifications.states import Reason, Status
+
+GATEWAYS = ("http", "mitake", "every8d")
+SECRET = "the-secret-of-callbacks"  # noqa: S105  (of the tests)
+# Of each provider: a code that says that this message is not taken, and that the next may be.
+REFUSAL = {"http": "400", "mitake": "u", "every8d": "-5"}
+SENT, UNKNOWN, FAILED = (Status.SENT, ""), (Status.UNKNOWN, Reason.NO_ANSWER), (Status.FAILED, Reason.REFUSED)
+# Fault → what becomes of the row, and how many messages reached the telephone.
+OUTCOMES: dict[Kind, tuple[tuple[Status, str], int]] = {
+    Kind.SLOW: (SENT, 1), Kind.REFUSE: (FAILED, 0), Kind.HANG: (UNKNOWN, 1), Kind.DROP_BEFORE: (UNKNOWN, 0),
+    Kind.DROP_AFTER: (UNKNOWN, 1), Kind.GARBAGE: (UNKNOWN, 1), Kind.HTML: (UNKNOWN, 1), Kind.HUGE: (UNKNOWN, 1),
+}  # fmt: skip
+# The generic provider's contract is that 200 is accepted, whatever stands below it.
+ANY_200 = {Kind.GARBAGE, Kind.HTML, Kind.HUGE}
+
+
+def outcome(gateway: str, kind: Kind) -> tuple[tuple[Status, str], int]:
+    """What becomes of a row while a fault stays, and how many messages reach the telephone."""
+    said, count = OUTCOMES[kind]
+    return (SENT if gateway == "http" and kind in ANY_200 else said), count
+
+
+def values(sandbox: Sandbox, gateway: str) -> dict[str, Any]:
+    """The settings with which a gateway sends to the sandbox."""
+    account = sandbox.operator.account
+    return {
+        "SMS_GATEWAY": gateway, "SMS_TIMEOUT_SECONDS": 0.4,
+        "SMS_PROVIDER_URL": f"{sandbox.url}/sms", "SMS_API_KEY": account.key,
+        "MITAKE_URL": f"{sandbox.url}/mitake/", "EVERY8D_URL": f"{sandbox.url}/every8d/",
+        "MITAKE_USERNAME": account.username, "EVERY8D_UID": account.username,
+        "MITAKE_PASSWORD": account.password, "EVERY8D_PASSWORD": account.password,
+    }  # fmt: skip
+
+
+def use(settings: Any, sandbox: Sandbox, gateway: str) -> None:
+    for name, value in values(sandbox, gateway).items():
+        setattr(settings, name, value)
+
+
+def callback(site_url: str, gateway: str) -> str:
+    """Where a provider sends its receipts to."""
+    return f"{site_url}/api/v1/notifications/callbacks/{gateway}/{SECRET}/"

@@ -1,0 +1,123 @@
+"""A process is killed at each step between commit and receipt: what is left, and how the truth is still reached."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from notifications import resending, sender
+from notifications.models import NotificationHistory
+from notifications.sandbox.faults import Fault, Kind
+from notifications.sandbox.receipts import Habit, Receipt
+from notifications.sandbox.server import Sandbox
+from notifications.states import Reason, Status
+from notifications.tests import child
+from notifications.tests.on_sandbox import GATEWAYS, SECRET, callback, use
+from orders.models import Order
+from orders.states import Status as OrderStatus
+from orders.tests.factories import make_customer, make_order
+from realtime.models import Outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Rows = NotificationHistory.objects
+
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+# Step → what the process does there, what its row says then, and how many messages reached the telephone.
+STEPS: dict[str, tuple[str, Status, int]] = {
+    "after_the_commit": (f"sender.submit = lambda row: {KILL}", Status.PENDING, 0),
+    "after_the_claim": (f"sender._send = lambda *args: {KILL}", Status.SENDING, 0),
+    # From outside, while the provider has the request and does not answer.
+    "on_the_wire": ("", Status.SENDING, 1),
+    "after_the_wire": (f"real = sender._send; sender._send = lambda *args: (real(*args), {KILL})", Status.SENDING, 1),
+    "before_the_outcome": (f"sender._keep = lambda *args: {KILL}", Status.SENDING, 1),
+    "before_the_receipt": (f"real = sender._keep; sender._keep = lambda *args: (real(*args), {KILL})", Status.SENT, 1),
+}  # fmt: skip
+
+
+@pytest.fixture
+def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
+    """A sandbox that tells its receipts to this site, when asked to."""
+    settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = SECRET, live_server.url
+    with Sandbox(callbacks={"every8d": callback(live_server.url, "every8d")}) as running:
+        running.operator.receipts.habit = Habit(outcome=None)
+        yield running
+    assert sender.pool().drain(10)
+
+
+def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
+    """The row of a process that confirmed the order and was killed at this step."""
+    before, status, reached = STEPS[step]
+    if not before:
+        sandbox.operator.faults.set(Fault(Kind.HANG, times=1))
+    process = child.confirming(order.pk, "import signal; " + before)
+    if not before:
+        child.wait_for(lambda: count(sandbox) == reached)
+        process.kill()
+    assert child.end(process) == (-signal.SIGKILL, "")
+    row = Rows.get(order=order)
+    assert (row.status, count(sandbox)) == (status, reached)
+    return row
+
+
+def count(sandbox: Sandbox) -> int:
+    return len(sandbox.operator.telephones.all())
+
+
+def settled(row: NotificationHistory) -> tuple[Status, str]:
+    """What the service makes of a row whose process is dead for long."""
+    Rows.filter(pk=row.pk, status=Status.SENDING).update(claimed_at=timezone.now() - timedelta(hours=1))
+    with suppress(SystemExit):  # exit code 1, where it stays unknown
+        call_command("send_pending_sms")
+    row.refresh_from_db()
+    return Status(row.status), row.status_reason
+
+
+def told(row: NotificationHistory) -> tuple[str, str]:
+    """The last that the screens are told of a row."""
+    last = Outbox.objects.filter(subject=f"notification:{row.pk}").latest("id")
+    return last.type, last.delta["status"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.servers) for name in GATEWAYS[1:])])
+def test_killed_at_any_step_the_truth_can_still_be_reached(
+    gateway: str, step: str, telephones: Sandbox, settings: Any
+) -> None:
+    use(settings, telephones, gateway)
+    settings.SMS_TIMEOUT_SECONDS = 10
+    order = make_order(customer=make_customer(phone="0912-345-678"))
+    row = killed(step, telephones, order)
+    reached = STEPS[step][2]
+    if gateway == "every8d" and row.status == Status.SENDING:
+        # Without a key nobody but a person may repeat it.
+        assert settled(row) == (Status.UNKNOWN, Reason.INTERRUPTED)
+        assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
+        row = resending.resend(row)
+        assert (row.status, count(telephones)) == (Status.SENT, reached + 1)
+    else:
+        assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)
+    assert told(row) == ("notification.sent", "sent")
+    if gateway != "http":
+        learn_the_fate(row, telephones)
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
+    assert Order.objects.get(pk=order.pk).version == order.version + 1
+
+
+def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
+    """By a question, and then better by a receipt."""
+    sent = sandbox.operator.telephones.all()[-1]
+    sent.settle(Status.EXPIRED)
+    Rows.filter(pk=row.pk).update(sent_at=timezone.now() - timedelta(hours=2))
+    call_command("query_sms_status")
+    assert Rows.get(pk=row.pk).status == Status.EXPIRED
+    sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
+    child.wait_for(lambda: sent.receipts == 1)
+    assert Rows.get(pk=row.pk).status == Status.DELIVERED
+    assert told(row) == ("notification.sent", "delivered")

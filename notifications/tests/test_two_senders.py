@@ -1,0 +1,138 @@
+"""Several `send_pending_sms` at work together, as processes; the provider sees by their keys which of them asks."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from notifications.models import NotificationHistory
+from notifications.states import Status
+from notifications.tests import child
+from notifications.tests.factories import make_message
+from notifications.tests.provider import ACCEPTS, Behaviour, Handler, Provider, says
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LONG_AGO = timezone.now() - timedelta(hours=1)
+Rows = NotificationHistory.objects
+Start = Callable[..., list[subprocess.Popen[str]]]
+
+
+@pytest.fixture
+def start_two() -> Iterator[Start]:
+    """Starts a command twice, each with a key of its own."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> list[subprocess.Popen[str]]:
+        processes.extend(child.start("manage.py", *arguments, SMS_API_KEY=f"key-{n}") for n in range(2))
+        return processes
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def gate(provider: Provider, settings: Any) -> threading.Event:
+    """The provider takes requests, and answers none of them before this is set."""
+    settings.SMS_TIMEOUT_SECONDS, gate = 30, threading.Event()
+
+    def behave(handler: Handler) -> None:
+        gate.wait(30)
+        handler.pause(0.05)
+        ACCEPTS(handler)
+
+    provider.behave(behave)
+    return gate
+
+
+def shares(provider: Provider) -> Counter[str]:
+    """How many requests came from which process."""
+    return Counter(asked.headers["Authorization"] for asked in list(provider.asked))
+
+
+def keys(provider: Provider) -> list[str]:
+    return [asked.headers["Idempotency-Key"] for asked in provider.asked]
+
+
+def statuses() -> Counter[str]:
+    return Counter(Rows.values_list("status", flat=True))
+
+
+def test_two_at_once_share_the_work_and_send_nothing_twice(
+    provider: Provider, gate: threading.Event, start_two: Start, settings: Any
+) -> None:
+    rows = [make_message() for _ in range(settings.SMS_WORKERS * 3)]
+    # One alone cannot go past its first eight: the rest is there for the other, however late that comes.
+    processes = start_two("send_pending_sms")
+    child.wait_for(lambda: len(shares(provider)) == 2)
+    gate.set()
+    ended = [child.end(process) for process in processes]
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert (len(keys(provider)), set(keys(provider))) == (len(rows), {str(row.pk) for row in rows})
+    assert statuses() == {Status.SENT: len(rows)}
+    for number, (_, said) in enumerate(ended):
+        assert f"sent {shares(provider)[f'Bearer key-{number}']}, failed 0, unknown 0" in said
+
+
+def test_sigterm_to_two_at_work_loses_nothing_and_begins_nothing(
+    provider: Provider, gate: threading.Event, start_two: Start, settings: Any
+) -> None:
+    rows = [make_message(created_at=LONG_AGO) for _ in range(settings.SMS_WORKERS * 6)]
+    services = start_two("send_pending_sms", "--loop")
+    child.wait_for(lambda: len(provider.asked) == settings.SMS_WORKERS * 2)
+    for service in services:
+        service.send_signal(signal.SIGTERM)
+    gate.set()
+    ended = [child.end(service) for service in services]
+    assert [code for code, _ in ended] == [0, 0], ended
+    sent = len(keys(provider))
+    assert (len(set(keys(provider))), len(shares(provider))) == (sent, 2)
+    # What was begun is finished; a sender may have begun its next before it was told.
+    assert sent <= settings.SMS_WORKERS * 4
+    assert statuses() == {Status.SENT: sent, Status.PENDING: len(rows) - sent}
+
+
+class Busy:
+    """Answers when `allowed` requests are there together and no more came for a moment; `most` is how many were."""
+
+    def __init__(self, allowed: int, answer: Behaviour) -> None:
+        self.allowed, self.answer = allowed, answer
+        self.open = self.most = 0
+        self.lock, self.full = threading.Lock(), threading.Event()
+
+    def __call__(self, handler: Handler) -> None:
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
+        if self.most >= self.allowed:
+            self.full.set()
+        self.full.wait(20)
+        handler.pause(0.3)
+        with self.lock:
+            self.open -= 1
+        self.answer(handler)
+
+
+@pytest.mark.parametrize(("first", "stand_in"), [("mitake", ""), ("every8d", "mitake")])
+def test_no_more_connections_are_open_than_the_provider_allows(
+    provider: Provider, settings: Any, first: str, stand_in: str
+) -> None:
+    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = first, stand_in
+    settings.SMS_WORKERS, settings.SMS_TIMEOUT_SECONDS = 30, 20
+    settings.MITAKE_URL, settings.EVERY8D_URL = provider.url, "http://127.0.0.1:9/"
+    settings.MITAKE_USERNAME = settings.EVERY8D_UID = settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = "x"
+    busy = Busy(15, says(200, "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n"))
+    provider.behave(busy)
+    for _ in range(40):
+        make_message()
+    code, said = child.end(child.start("manage.py", "send_pending_sms"))
+    assert (code, "sent 40" in said, busy.most) == (0, True, 15), said
