@@ -10,12 +10,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luckygas.testing.browser import Chromium
-from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT, Site
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def shots(directory: Path) -> list[Shot]:
 
 def prepare(directory: Path) -> dict[str, str]:
     """A database of its own with the demo in it; the environment that names it."""
-    environment = os.environ | {"DATABASE_URL": f"sqlite:///{directory}/db.sqlite3", "LOG_LEVEL": "WARNING"}
+    database = f"sqlite:///{directory}/db.sqlite3"
+    environment = os.environ | {"DATABASE_URL": database, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING"}
     for command in (["migrate", "--verbosity", "0"], ["demo"]):
         made = [sys.executable, "manage.py", *command]
         subprocess.run(made, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -112,7 +113,11 @@ def main() -> None:
     PLACE.mkdir(exist_ok=True)
     chromium = Chromium()
     environment = prepare(chromium.directory)
-    with running(chromium), running(DemoSite(**environment)) as site:
+    site = DemoSite(**environment)
+    with ExitStack() as stack:
+        for server in (chromium, site):
+            stack.callback(server.stop)
+            server.start()
         asyncio.run(take_all(site, chromium, chromium.directory))
 
 
