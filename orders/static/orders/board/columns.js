@@ -1,13 +1,7 @@
 /** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
 import { copyOf, fill, find, findAll } from "../page.js";
 import { fillCard } from "./cards.js";
-
-const SLOTS = ["morning", "afternoon", "evening", "anytime"];
-
-/** Urgent ones first, then by when they are due. */
-function rank({ priority, date, slot, id }) {
-  return [priority === "urgent" ? 0 : 1, date, SLOTS.indexOf(slot), String(id).padStart(12, "0")].join("|");
-}
+import { rank } from "./store.js";
 
 function setReachable(card, isReachable) {
   for (const control of findAll("a, button", card)) control.tabIndex = isReachable ? 0 : -1;

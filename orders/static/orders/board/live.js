@@ -72,10 +72,9 @@ export class Live {
     ]));
     const [open, closed, drivers, routes] = answers.map(({ rows }) => rows);
     this.#crew.readDrivers(drivers);
-    this.#crew.learnNames(open.concat(closed));
     routes.forEach((route) => this.#crew.readRoute(route));
-    for (const row of open.concat(closed)) this.#store.read(row);
-    this.#store.keep(new Set(open.concat(closed).map(({ id }) => id)));
+    this.take([...open, ...closed]);
+    this.#store.keep(new Set([...open, ...closed].map(({ id }) => id)));
     this.#changed.crew();
     return Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
   }
@@ -90,7 +89,7 @@ export class Live {
 
   take(rows) {
     this.#crew.learnNames(rows);
-    for (const row of rows) this.#store.read(row);
+    this.#store.readAll(rows);
   }
 
   #listen(socket) {

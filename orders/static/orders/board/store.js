@@ -1,5 +1,12 @@
 /** The orders the board knows, by id; what comes in is applied only if it is not older than what is there. */
 
+const SLOTS = ["morning", "afternoon", "evening", "anytime"];
+
+/** What orders stand by in their column: urgent ones first, then by when they are due. */
+export function rank({ priority, date, slot, id }) {
+  return [priority === "urgent" ? 0 : 1, date, SLOTS.indexOf(slot), String(id).padStart(12, "0")].join("|");
+}
+
 /** An order as the REST API lists it. */
 export function fromRow(row) {
   const products = row.items.map(({ name, quantity }) => ({ name, quantity }));
@@ -56,6 +63,12 @@ export class Store {
   /** An order as it was read: nothing of it is missing. */
   read(row) {
     return this.put({ ...fromRow(row), addressRead: row.delivery_address });
+  }
+
+  /** In the order in which they stand, so that drawing many moves none that is drawn. */
+  readAll(rows) {
+    const ranks = new Map(rows.map((row) => [row, rank(fromRow(row))]));
+    rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1)).forEach((row) => this.read(row));
   }
 
   /** After a state read afresh: what is not in it is gone. */
