@@ -35,7 +35,7 @@ const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, ch
 const live = new Live({
   store, crew, filters, news: new News(toasts, store),
   changed: {
-    crew: () => { settle(); offerDrivers(); },
+    crew: () => { settle(false); offerDrivers(); },
     positions: (ids) => ids.forEach((id) => map.drawDriver(id)),
     order: (id) => drawer.changed(id),
   },
@@ -51,10 +51,11 @@ function draw(id) {
   map.draw(id);
 }
 
-function settle() {
+function settle(isDone) {
   columns.settle();
   crew.draw();
   offerAreas();
+  if (isDone) map.settle();
 }
 
 function drawAll() {
@@ -104,8 +105,8 @@ form.addEventListener("change", ({ target }) => {
   if (target.name === "q") return;
   filters.read();
   if (target.name === "day" || target.name === "date") live.loadClosed();
+  map.refit();
   drawAll();
-  setTimeout(() => map.show(), 100);
 });
 form.elements.q.addEventListener("input", ({ target }) => {
   filters.read();
@@ -163,4 +164,4 @@ toasts.socket = socket;
 root.dataset.ready = "";
 const asked = Number(new URLSearchParams(location.search).get("order"));
 if (asked) drawer.open(asked);
-requestIdleCallback(() => map.open(find("#map")));
+requestIdleCallback(() => map.open(find("#map")).then(drawAll));

@@ -4,6 +4,7 @@ import { isClosed } from "./filters.js";
 export class MapPanel {
   #map = null;
   #signs = new Map();
+  #fits = true;
   #store;
   #crew;
   #shows;
@@ -16,17 +17,22 @@ export class MapPanel {
     this.#opened = opened;
   }
 
+  /** The orders are then to be drawn once more. */
   async open(element) {
-    if (this.#map) return;
     const { LiveMap } = await import("../map.js");
     this.#map = new LiveMap(element);
     for (const id of this.#crew.drivers.keys()) this.drawDriver(id);
-    for (const { id } of this.#store) this.draw(id);
-    this.show();
   }
 
-  show() {
-    this.#map?.show();
+  /** Other orders are looked at: once they are drawn, the map is to show them all. */
+  refit() {
+    this.#fits = true;
+  }
+
+  settle() {
+    if (!this.#map || !this.#fits) return;
+    this.#fits = false;
+    this.#map.show();
   }
 
   draw = (id) => {

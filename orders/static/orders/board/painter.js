@@ -8,7 +8,7 @@ export class Painter {
   #draw;
   #drawn;
 
-  /** `draw(id)` each; `drawn()` once behind all of a frame. */
+  /** `draw(id)` each; `drawn(isDone)` once behind all of a frame, `isDone` where nothing waits for the next. */
   constructor(draw, drawn) {
     this.#draw = draw;
     this.#drawn = drawn;
@@ -27,6 +27,6 @@ export class Painter {
       if (performance.now() > end) break;
     }
     this.#frame = this.#waiting.size ? requestAnimationFrame(this.#paint) : 0;
-    this.#drawn();
+    this.#drawn(!this.#frame);
   };
 }
