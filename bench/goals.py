@@ -88,6 +88,8 @@ GOALS = (
     Goal("jitter, delivered", product("jitter", "delivered"), 100, "%", least=True),
     Goal("jitter, p99 delay", product("jitter", "p99 delay"), 3, "s"),
     Goal("1,000 SMS owed, 100 ms each", product("SMS", "1000 owed are sent"), 15, "s"),
+    Goal("board of 300 orders, event → paint, p95", product("board", "event → paint p95"), 100, "ms"),
+    Goal("board of 300 orders, tasks over 50 ms", product("board", "tasks over 50 ms"), 0, ""),
     Goal("Redis killed, frozen, half-open: lost", lost, 0, ""),
     Goal("Redis killed, frozen, half-open: longest delay", longest, 2, "s"),
 )

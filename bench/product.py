@@ -32,9 +32,15 @@ def prepare(sockets: int, orders: int) -> None:
     """An office account for each socket (five are allowed to one), and orders on the road."""
     call_command("migrate", verbosity=0)
     User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
-    driver = Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
-    product = Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
-    for number in range(orders):
+    Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
+    Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
+    bring_orders_to(orders)
+
+
+def bring_orders_to(count: int) -> None:
+    """So many orders in all, given to the one driver."""
+    driver, product = Driver.objects.get(), Product.objects.get()
+    for number in range(Order.objects.count(), count):
         customer = Customer.objects.create(
             name=f"王小姐{number}",
             phone=f"0912-{number:06d}",

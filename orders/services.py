@@ -157,12 +157,14 @@ def move(
 
 
 @transaction.atomic
-def bulk_update(ids: Sequence[int], changes: Mapping[str, Any], actor: Actor) -> Outcome:
+def bulk_update(
+    ids: Sequence[int], changes: Mapping[str, Any], actor: Actor, versions: Mapping[int, int] | None = None
+) -> Outcome:
     """Applies `changes` to each order on its own merit, in one transaction, the rows locked in the order of their ids.
 
     In this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which together with the status
     “assigned” is one move. If one part is refused for an order, nothing of that order is changed. An id named twice
-    counts once.
+    counts once. `versions`, by id: an order that has another by now is refused.
     """
     outcome = Outcome()
     found = {order.pk: order for order in _locked().filter(pk__in=ids)}
@@ -172,7 +174,7 @@ def bulk_update(ids: Sequence[int], changes: Mapping[str, Any], actor: Actor) ->
     for pk in dict.fromkeys(ids):
         try:
             with nullcontext() if single else transaction.atomic():
-                _apply(_known(found.get(pk)), changes, actor)
+                _apply(_known(found.get(pk), (versions or {}).get(pk)), changes, actor)
         except Refusal as refusal:
             outcome.fail(pk, refusal)
         else:
@@ -197,9 +199,11 @@ def _lock_products(orders: Iterable[Order], status: str | None) -> None:
     list(products.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
-def _known(order: Order | None) -> Order:
+def _known(order: Order | None, version: int | None) -> Order:
     if order is None:
         raise no_such_order()
+    if version not in (None, order.version):
+        raise VersionConflict(order.version)
     return order
 
 

@@ -70,7 +70,8 @@ def _order(row: Outbox, facts: Facts) -> list[Draft]:
     delta, customer = row.delta, row.delta["customer_id"]
     data = {"order_id": _pk(row)} | {name: delta[name] for name in CORE}
     data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
-    office = data | {"driver_id": delta["driver_id"], "route_id": delta["route_id"]}
+    # A row written before there were stops in it has none.
+    office = data | {name: delta.get(name) for name in ("driver_id", "route_id", "stop_sequence")}
     types = [row.type, *_also(delta)]
     made = _unassigned(data, delta) + _assigned(data, delta)
     for type_ in types:

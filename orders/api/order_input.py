@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +26,10 @@ from orders.states import Status
 MOST_IDS = 1000
 MOST_SERIALS = 200
 MOST_STOPS = 999
+
+
+def _all_ids(keys: Iterable[str]) -> bool:
+    return all(key.isdecimal() and len(key) < 19 for key in keys)
 
 
 class ItemInput(Strict):
@@ -121,7 +125,7 @@ class ConfirmationInput(CommandInput):
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
 
     def validate_quantities(self, quantities: Mapping[str, int]) -> dict[int, int]:
-        if len(quantities) > MOST_LINES or not all(key.isdecimal() and len(key) < 19 for key in quantities):
+        if len(quantities) > MOST_LINES or not _all_ids(quantities):
             raise serializers.ValidationError(_("Name products by their ids: {“12”: 1}."))
         return {int(key): quantity for key, quantity in quantities.items()}
 
@@ -135,6 +139,11 @@ class BulkInput(Strict):
     """What to change of which orders."""
 
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
+    versions = serializers.DictField(
+        child=serializers.IntegerField(min_value=1),
+        required=False,
+        help_text=_("By id: an order that has another version by now is not changed."),
+    )
     status = serializers.ChoiceField(Status.choices, required=False)
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
@@ -147,8 +156,13 @@ class BulkInput(Strict):
             raise serializers.ValidationError(_("An order is named twice."), code="unique")
         return ids
 
+    def validate_versions(self, versions: Mapping[str, int]) -> dict[int, int]:
+        if len(versions) > MOST_IDS or not _all_ids(versions):
+            raise serializers.ValidationError(_("Name versions by the ids of the orders: {“17”: 4}."))
+        return {int(key): version for key, version in versions.items()}
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.keys() - {"ids", "reason"}:
+        if not attrs.keys() - {"ids", "reason", "versions"}:
             raise serializers.ValidationError(_("Say what to change: status, driver, route, priority or date."))
         if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in (Status.CONFIRMED, Status.ASSIGNED):
             detail = _("A driver goes with the status “confirmed” or “assigned” only.")

@@ -122,7 +122,8 @@ class Orders(Resource[Order]):
     def bulk_update(self, request: Request) -> Response:
         """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""
         said = self._said(BulkInput).validated_data
-        return Response(BulkOutput(services.bulk_update(said.pop("ids"), said, self._actor())).data)
+        ids, versions = said.pop("ids"), said.pop("versions", {})
+        return Response(BulkOutput(services.bulk_update(ids, said, self._actor(), versions)).data)
 
     @extend_schema(operation_id="orders_urgent", responses=OrderOutput(many=True))
     @action(detail=False, permission_classes=[OfficeOnly])

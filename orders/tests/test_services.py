@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -133,6 +133,24 @@ def test_bulk_update_confirms_and_assigns_in_one_go() -> None:
     outcome = services.bulk_update([order.pk], {"status": Status.CONFIRMED, "driver": driver}, make_actor())
     order.refresh_from_db()
     assert (outcome.updated, order.status, order.driver) == ([order.pk], Status.ASSIGNED, driver)
+
+
+def test_bulk_update_of_an_order_that_someone_else_changed_changes_nothing() -> None:
+    seen, changed = make_order(), make_order()
+    read = {seen.pk: seen.version, changed.pk: changed.version}
+    changed.transition_to(Status.CANCELLED, reason="颱風")
+    changes = {"status": Status.CONFIRMED, "driver": make_driver()}
+    outcome = services.bulk_update([seen.pk, changed.pk], changes, make_actor(), versions=read)
+    assert (outcome.updated, outcome.failed[0]["code"]) == ([seen.pk], "version_conflict")
+    assert Order.objects.get(pk=changed.pk).status == Status.CANCELLED
+
+
+def test_bulk_update_makes_the_next_attempt_on_another_day_in_one_go() -> None:
+    order, tomorrow = make_order(Status.FAILED), timezone.localdate() + timedelta(days=1)
+    outcome = services.bulk_update([order.pk], {"status": Status.CONFIRMED, "scheduled_date": tomorrow}, make_actor())
+    order.refresh_from_db()
+    assert (outcome.failed, order.status, order.attempt) == ([], Status.CONFIRMED, 2)
+    assert (order.scheduled_date, order.driver) == (tomorrow, None)
 
 
 def test_bulk_update_cancels_with_a_reason() -> None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from orders import permissions
 from orders.models import Order
+from orders.views.board import board
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -22,10 +23,11 @@ MOST_ORDERS = 100
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The office finds its tools, drivers and customers their open orders."""
+    """The office finds its board, drivers and customers their open orders."""
     user = cast("User", request.user)
+    if permissions.is_office(user):
+        return board(request, user)
     orders = permissions.visible_orders(user, Order.objects.open()).order_by("scheduled_date", "stop_sequence", "id")
-    # The page of the office does not show them: the query is never made.
     return render(request, "home.html", {"role": permissions.main_role(user), "orders": orders[:MOST_ORDERS]})
 
 

@@ -101,7 +101,7 @@ def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs()
         assert not [secret for secret in secrets if secret in text], event
         assert not {"reason", "changed_by", "source", "by"} & set(event.data), event
         if not event.type.startswith("route."):
-            assert not {"driver_id", "route_id"} & set(event.data), event
+            assert not {"driver_id", "route_id", "stop_sequence"} & set(event.data), event
 
 
 def test_office_channels_and_personal_ones_never_share_an_event_but_for_harmless_types() -> None:
@@ -120,6 +120,14 @@ def test_the_office_learns_who_moved_it_and_why() -> None:
     assert (data["changed_by"], data["source"]) == (CLERK, "rest")
     assert data["products"] == [{"name": "20kg 瓦斯桶", "quantity": 1}]
     assert data["customer_name"]
+
+
+def test_the_office_learns_the_place_on_the_route() -> None:
+    order = make_order()
+    order.route, order.stop_sequence = make_route(), 7
+    order.save()
+    data = [e.data for e in events() if e.type == "order.updated" and e.channels == ["orders"]][-1]
+    assert (data["route_id"], data["stop_sequence"]) == (order.route_id, 7)
 
 
 def test_the_track_channel_tells_the_status_and_no_more() -> None:

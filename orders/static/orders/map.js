@@ -24,15 +24,15 @@ export class LiveMap {
     new ResizeObserver(() => this.#map.invalidateSize()).observe(element);
   }
 
-  place(kind, id, { latitude, longitude, text = "", title = "", className = "", onClick = null }) {
+  place(kind, id, { latitude, longitude, text = "", title = "", className = "", onClick = null, keyboard = true }) {
     if (latitude == null || longitude == null) return this.remove(kind, id);
     const key = `${kind}:${id}`;
-    const pin = this.#pins.get(key) ?? this.#add(key, [latitude, longitude], title, onClick);
+    const pin = this.#pins.get(key) ?? this.#add(key, [latitude, longitude], title, onClick, keyboard);
     pin.setLatLng([latitude, longitude]).setIcon(icon(`${kind} ${className}`, text));
   }
 
-  #add(key, where, title, onClick) {
-    const pin = L.marker(where, { title, alt: title, keyboard: Boolean(onClick) }).addTo(this.#map);
+  #add(key, where, title, onClick, keyboard) {
+    const pin = L.marker(where, { title, alt: title, keyboard: keyboard && Boolean(onClick) }).addTo(this.#map);
     if (onClick) pin.on("click", onClick);
     this.#pins.set(key, pin);
     return pin;

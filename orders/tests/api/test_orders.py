@@ -207,6 +207,16 @@ def test_bulk_update_takes_each_order_on_its_own_merit() -> None:
     ]  # fmt: skip
 
 
+def test_bulk_update_names_the_version_it_read() -> None:
+    order = make_order()
+    said = {"ids": [order.pk], "versions": {str(order.pk): order.version}}
+    api = make_api("office")
+    assert api.post("orders/bulk-update/", said | {"priority": "urgent"}).json()["updated"] == [order.pk]
+    refused = api.post("orders/bulk-update/", said | {"status": "confirmed"}).json()["failed"]
+    assert [row["code"] for row in refused] == ["version_conflict"]
+    assert Order.objects.get().status == Status.PENDING
+
+
 @pytest.mark.parametrize(
     ("said", "code", "attr"),
     [
@@ -220,6 +230,9 @@ def test_bulk_update_takes_each_order_on_its_own_merit() -> None:
         ({"ids": [1], "status": "delivering", "driver": None}, "invalid", "driver"),
         ({"ids": [1], "scheduled_date": "tomorrow"}, "invalid", "scheduled_date"),
         ({"ids": [1], "notes": "x"}, "unknown_field", "notes"),
+        ({"ids": [1], "versions": {"1": 2}}, "invalid", None),
+        ({"ids": [1], "priority": "urgent", "versions": {"1": 0}}, "min_value", "versions.1"),
+        ({"ids": [1], "priority": "urgent", "versions": {"one": 1}}, "invalid", "versions"),
     ],
 )
 def test_a_wrong_bulk_update_is_refused(said: dict[str, Any], code: str, attr: str) -> None:

@@ -1,0 +1,52 @@
+/** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
+import { get, post } from "../api.js";
+
+const OFFLINE = () => gettext("There is no connection. Nothing was changed; please try again.");
+const FAILED = () => gettext("That did not work. Nothing was changed; please try again.");
+
+export class Actions {
+  #store;
+  #toasts;
+  #card;
+
+  /** `card(id)`: the element that shows that something is under way. */
+  constructor(store, toasts, card) {
+    this.#store = store;
+    this.#toasts = toasts;
+    this.#card = card;
+  }
+
+  /** `order`: as the clerk saw it when deciding. Shows what the server said, whatever it said. */
+  async change(order, changes) {
+    this.#card(order.id)?.setAttribute("aria-busy", "true");
+    try {
+      const said = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
+      const { failed } = await post("orders/bulk-update/", said);
+      failed.forEach((refusal) => this.#refused(order, refusal));
+      await this.read(order.id);
+    } catch (error) {
+      this.#broke(error);
+    } finally {
+      this.#card(order.id)?.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Reads the order anew. */
+  async read(id) {
+    this.#store.read(await get(`orders/${id}/`));
+  }
+
+  #refused({ id, number }, { code, detail }) {
+    const isLate = code === "version_conflict";
+    const title = isLate ? gettext("Changed by someone else") : gettext("Not possible");
+    this.#toasts.show({
+      title: `${title}: ${number}`, message: isLate ? gettext("You see the new state now. Nothing was overwritten.") : detail,
+      severity: "warning", action: { type: "order", order_id: id },
+    });
+  }
+
+  #broke(error) {
+    const message = error.code === "offline" ? OFFLINE() : error.message || FAILED();
+    this.#toasts.show({ message, severity: "error" });
+  }
+}

@@ -1,0 +1,98 @@
+/** Drivers and routes beside the board: who is online, how much each has, and where cards can be dropped. */
+import { copyOf, fill, find } from "../page.js";
+import { shortDay } from "./times.js";
+
+const HELD = new Set(["assigned", "delivering", "arriving"]);
+
+/** Puts `element` where it belongs; an element that is there already is not touched. */
+function place(list, element, position) {
+  if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
+}
+
+export class Crew {
+  /** By id: `{id, name, online, latitude, longitude}` and `{id, date, name, driver, stops}`. */
+  drivers = new Map();
+  routes = new Map();
+  #rows = new Map();
+  #names = new Map();
+  #root;
+  #store;
+
+  constructor(root, store) {
+    this.#root = root;
+    this.#store = store;
+  }
+
+  readDrivers(rows) {
+    for (const { driver: id, name, ...where } of rows) {
+      this.drivers.set(id, { ...this.drivers.get(id), id, name, ...where });
+      this.#names.set(id, name);
+    }
+  }
+
+  readRoute({ id, date, name, driver, total_stops: stops, status }) {
+    if (status === "planned" || status === "active") this.routes.set(id, { id, date, name, driver, stops });
+    else this.routes.delete(id);
+  }
+
+  /** Also of a driver who is no longer active. */
+  learnNames(rows) {
+    for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
+  }
+
+  driverName = (id) => this.#names.get(id) ?? "";
+
+  routeName(id) {
+    const { date, name, driver } = this.routes.get(id);
+    return [shortDay(date), name, this.driverName(driver)].filter(Boolean).join(" ");
+  }
+
+  #counts() {
+    const counts = new Map();
+    for (const { driver, status } of this.#store) {
+      if (driver && HELD.has(status)) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  draw = () => {
+    const counts = this.#counts();
+    const drivers = [...this.drivers.values()];
+    drivers.forEach((driver, position) => this.#drawDriver(driver, counts.get(driver.id) ?? 0, position));
+    const routes = [...this.routes.values()].sort((a, b) => a.date.localeCompare(b.date) || a.id - b.id);
+    routes.forEach((route, position) => this.#drawRoute(route, position));
+    for (const [key, row] of this.#rows) this.#forget(key, row);
+  };
+
+  #row(kind, id) {
+    const key = `${kind}:${id}`;
+    if (!this.#rows.has(key)) {
+      const row = copyOf(`${kind}-row`);
+      row.dataset.target = key;
+      this.#rows.set(key, row);
+    }
+    return this.#rows.get(key);
+  }
+
+  #drawDriver({ id, name, online }, count, position) {
+    const row = this.#row("driver", id);
+    row.classList.toggle("online", Boolean(online));
+    fill(row, { name, count, online: online ? gettext("online") : gettext("offline") });
+    place(find(".drivers", this.#root), row, position);
+  }
+
+  #drawRoute({ id, stops, driver }, position) {
+    const row = this.#row("route", id);
+    const { date, name } = this.routes.get(id);
+    const stopsText = interpolate(ngettext("%s stop", "%s stops", stops), [stops]);
+    fill(row, { name: `${shortDay(date)} ${name}`, driver: driver ? this.driverName(driver) : gettext("no driver"), stops: stopsText });
+    place(find(".routes", this.#root), row, position);
+  }
+
+  #forget(key, row) {
+    const [kind, id] = key.split(":");
+    if ((kind === "driver" ? this.drivers : this.routes).has(Number(id))) return;
+    row.remove();
+    this.#rows.delete(key);
+  }
+}

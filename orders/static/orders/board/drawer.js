@@ -1,0 +1,143 @@
+/** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
+import { ApiError, all, get } from "../api.js";
+import { copyOf, debounce, fill, find, money } from "../page.js";
+import { productsText } from "./cards.js";
+import { lateText } from "./live.js";
+import { fromRow } from "./store.js";
+import { dayAndClock, shortDay } from "./times.js";
+
+const GATHER_MS = 200;
+const MESSAGE_STATUS = () => ({
+  pending: gettext("waiting"), sending: gettext("being sent"), sent: gettext("sent"), delivered: gettext("arrived"),
+  failed: gettext("failed"), expired: gettext("expired"), unknown: gettext("unknown whether it arrived"),
+  suppressed: gettext("not sent"), cancelled: gettext("withdrawn"),
+});
+
+function rows(list, template, values) {
+  list.replaceChildren(...values.map((value) => fill(copyOf(template), value)));
+  find(`#${list.dataset.none}`).hidden = values.length > 0;
+}
+
+export class Drawer {
+  #element;
+  #labels;
+  #crew;
+  #took;
+  #from = null;
+  #asked = 0;
+  id = null;
+
+  /** `took(row)`: an order was read. */
+  constructor(element, { labels, crew, took }) {
+    this.#element = element;
+    this.#labels = labels;
+    this.#crew = crew;
+    this.#took = took;
+    element.addEventListener("keydown", ({ key }) => key === "Escape" && this.close());
+    find("[data-do=close]", element).addEventListener("click", () => this.close());
+  }
+
+  async open(id) {
+    if (!this.#element.contains(document.activeElement)) this.#from = document.activeElement;
+    this.id = id;
+    this.#address(id);
+    if (!(await this.#read())) return this.close();
+    this.#element.hidden = false;
+    find("h2", this.#element).focus();
+  }
+
+  close() {
+    if (this.id === null) return;
+    this.id = null;
+    this.#element.hidden = true;
+    this.#address(null);
+    if (this.#from?.isConnected) this.#from.focus();
+  }
+
+  #address(id) {
+    const address = new URL(location.href);
+    if (id) address.searchParams.set("order", id);
+    else address.searchParams.delete("order");
+    history.replaceState(null, "", address);
+  }
+
+  /** Something of this order changed. */
+  changed(id) {
+    if (id === this.id) this.#readSoon();
+  }
+
+  #readSoon = debounce(GATHER_MS, () => this.id !== null && this.#read());
+
+  /** True once it is shown. */
+  async #read() {
+    const mine = ++this.#asked;
+    try {
+      const order = await get(`orders/${this.id}/`);
+      const [customer, messages] = await Promise.all([
+        get(`customers/${order.customer}/`), all(`notifications/?order=${order.id}`),
+      ]);
+      if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return false;
+    }
+    return true;
+  }
+
+  #show(order, customer, messages) {
+    this.#took(order);
+    this.#fill(order, customer);
+    rows(find(".items", this.#element), "item-row", order.items.map(itemValues));
+    rows(find(".history", this.#element), "history-row", order.history.map((row) => this.#historyValues(row)).reverse());
+    rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
+    rows(find(".proofs", this.#element), "proof-row", order.confirmations.map((row) => this.#proofValues(row)));
+  }
+
+  #fill(order, customer) {
+    const labels = this.#labels;
+    fill(this.#element, {
+      number: order.order_number, status: labels.status[order.status],
+      priority: order.priority === "urgent" ? labels.priority.urgent : "", customer: order.customer_name,
+      address: order.delivery_address, notes: order.notes, products: productsText(fromRow(order).products),
+      when: `${shortDay(order.scheduled_date)} ${labels.time_slot[order.time_slot]}`,
+      eta: order.eta ? dayAndClock(order.eta) : "–", driver: order.driver_name ?? "–", due: money(order.amount_due),
+      collected: order.amount_collected === null ? "–" : money(order.amount_collected), attempt: order.attempt,
+    });
+    const phone = find(".phone", this.#element);
+    phone.textContent = phoneText(customer.phone || customer.phone2);
+    phone.href = `tel:${customer.phone || customer.phone2}`;
+    const edit = find(".edit", this.#element);
+    if (edit) edit.href = edit.dataset.href.replace("/0/", `/${order.id}/`);
+    for (const button of this.#element.querySelectorAll("[data-again]")) button.hidden = order.status !== "failed";
+    this.#element.classList.toggle("urgent", order.priority === "urgent");
+  }
+
+  #historyValues({ from_status: from, to_status: to, changed_by: by, at, recorded_at: learned, reason }) {
+    const names = this.#labels.status;
+    return {
+      move: from ? `${names[from]} → ${names[to]}` : names[to], by: by ?? gettext("the system"), at: dayAndClock(at),
+      reason, late: lateText(at, learned) ?? "",
+    };
+  }
+
+  #proofValues({ confirmation_type: type, cylinder_serials: serials, confirmed_at: at, confirmed_by: by, latitude, longitude }) {
+    const place = latitude === null ? "" : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+    return {
+      type: this.#labels.confirmation_type[type], serials: serials.join(", "), at: dayAndClock(at), by: by ?? "", place,
+    };
+  }
+}
+
+/** “0912-345-678” of “+886912345678”; what is behind a switchboard keeps its extension. */
+function phoneText(stored) {
+  const [number, extension] = stored.replace(/^\+886/, "0").split(";ext=");
+  return number.replace(/^(09\d\d)(\d{3})(\d{3})$/, "$1-$2-$3") + (extension ? ` #${extension}` : "");
+}
+
+function itemValues({ name, quantity, unit_price: price, quantity_delivered: delivered }) {
+  return { name, quantity, price: money(price), delivered: delivered ?? "–" };
+}
+
+function messageValues({ content, status, recipient, created_at: made, sent_at: sent, error_message: error }) {
+  return { content, status: MESSAGE_STATUS()[status] ?? status, recipient, at: dayAndClock(sent ?? made), error };
+}

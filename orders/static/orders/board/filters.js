@@ -1,0 +1,82 @@
+/** What of the orders is shown: day, time slot, driver, area, and what was typed. Kept in the address of the page. */
+import { dayOf, today } from "./times.js";
+
+const CLOSED = new Set(["delivered", "cancelled"]);
+const KEPT = ["day", "date", "slot", "driver", "area"];
+const plain = (text) => text.toLowerCase().replace(/[\s-]/g, "");
+
+export const isClosed = ({ status }) => CLOSED.has(status);
+
+export class Filters {
+  /** The ids that the server found for `text`; null while it has not answered. */
+  found = null;
+  #form;
+  #chosen = {};
+
+  constructor(form) {
+    this.#form = form;
+    const address = new URLSearchParams(location.search);
+    for (const name of KEPT) if (address.has(name)) this.#restore(form.elements[name], address.get(name));
+    this.read();
+  }
+
+  /** Drivers and areas are not known yet when the page opens. */
+  #restore(field, value) {
+    if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === value)) {
+      field.add(new Option(value, value));
+    }
+    field.value = value;
+  }
+
+  get text() {
+    return this.#chosen.q;
+  }
+
+  /** Takes what the form says now. */
+  read() {
+    const said = Object.fromEntries(new FormData(this.#form));
+    this.#chosen = { ...said, q: plain(said.q) };
+    this.#form.elements.date.hidden = said.day !== "date";
+    const address = new URL(location.href);
+    for (const name of KEPT) {
+      if (said[name] && said[name] !== this.#form.elements[name].dataset.usual) address.searchParams.set(name, said[name]);
+      else address.searchParams.delete(name);
+    }
+    history.replaceState(null, "", address);
+  }
+
+  set(name, value) {
+    this.#form.elements[name].value = value;
+    this.#form.elements[name].dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** The day whose delivered and cancelled orders are wanted. */
+  get closedDay() {
+    const { day, date } = this.#chosen;
+    if (day === "date" && date) return date;
+    return day === "tomorrow" ? today(1) : today();
+  }
+
+  shows = (order) => {
+    const { slot, driver, area, q } = this.#chosen;
+    if (slot && order.slot !== slot) return false;
+    if (driver && String(order.driver ?? "none") !== driver) return false;
+    if (area && order.area !== area) return false;
+    // Who looks for an order does not know its day.
+    return q ? this.#matches(order, q) : this.#onDay(order);
+  };
+
+  #matches(order, text) {
+    if (this.found?.has(order.id)) return true;
+    return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) => plain(part).includes(text));
+  }
+
+  #onDay(order) {
+    const { day, date } = this.#chosen;
+    if (day === "all" || (day === "date" && !date)) return true;
+    if (day !== "now") return order.date === this.closedDay;
+    const now = today();
+    if (isClosed(order)) return order.date === now || dayOf(order.changedAt) === now;
+    return order.date <= now;
+  }
+}

@@ -1,0 +1,174 @@
+/** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
+import { ApiError, all, get } from "../api.js";
+import { debounce, told } from "../page.js";
+import { LuckyGasSocket } from "../../realtime/client.js";
+import { fromEvent } from "./store.js";
+import { clock, today } from "./times.js";
+
+const SOCKET = "/api/v1/websocket/ws/office";
+const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
+/** A report is late when so much lies between what happened and our learning of it. */
+const LATE_MS = 60_000;
+/** What events left out is read together; beyond so many orders all are read. */
+const GATHER_MS = 250;
+const MOST_SINGLE = 10;
+const POSITIONS_MS = 250;
+const RETRY_MS = 3_000;
+const NOT_ARRIVED = new Set(["failed", "unknown", "expired"]);
+const { labels } = told();
+const OPEN = Object.keys(labels.status).filter((status) => status !== "delivered" && status !== "cancelled").join();
+
+/** “Reported late”, with the hour at which it happened; null where it was told at once. */
+export function lateText(at, learned) {
+  const isLate = Date.parse(learned) - Date.parse(at) >= LATE_MS;
+  return isLate ? interpolate(gettext("reported later, of %s"), [clock(at)]) : null;
+}
+
+/** Asks again until the server answers: a line that is gone comes back. Who is signed out is sent to the sign-in. */
+async function insist(call) {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401 || error.status === 403) location.reload();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+export class Live {
+  #store;
+  #crew;
+  #filters;
+  #news;
+  #changed;
+  #missing = new Set();
+  #newest = "";
+
+  /** `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages). */
+  constructor({ store, crew, filters, news, changed }) {
+    this.#store = store;
+    this.#crew = crew;
+    this.#filters = filters;
+    this.#news = news;
+    this.#changed = changed;
+  }
+
+  async start() {
+    const since = await this.load();
+    const socket = new LuckyGasSocket(SOCKET, {
+      since, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
+    });
+    this.#listen(socket);
+    return socket;
+  }
+
+  /** All that is open, and what was closed on the day that is looked at. The event to go on from. */
+  async load() {
+    const answers = await insist(() => Promise.all([
+      all(`orders/?status=${OPEN}`), this.#closed(), all("drivers/locations/"),
+      all(`routes/?date_from=${today()}&status=planned,active`),
+    ]));
+    const [open, closed, drivers, routes] = answers.map(({ rows }) => rows);
+    this.#crew.readDrivers(drivers);
+    routes.forEach((route) => this.#crew.readRoute(route));
+    this.take([...open, ...closed]);
+    this.#store.keep(new Set([...open, ...closed].map(({ id }) => id)));
+    this.#changed.crew();
+    return Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
+  }
+
+  #closed() {
+    return all(`orders/?status=delivered,cancelled&scheduled_date=${this.#filters.closedDay}`);
+  }
+
+  async loadClosed() {
+    this.take((await insist(() => this.#closed())).rows);
+  }
+
+  take(rows) {
+    this.#crew.learnNames(rows);
+    this.#store.readAll(rows);
+  }
+
+  #listen(socket) {
+    for (const type of ORDER_EVENTS) socket.on(type, this.#order);
+    for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
+    for (const type of ["driver.online", "driver.offline"]) socket.on(type, this.#presence);
+    for (const type of ["notification.sent", "notification.failed"]) socket.on(type, this.#message);
+    socket.on("driver.location", this.#positions);
+    socket.on("delivery.confirmed", ({ data }) => this.#changed.order(data.order_id));
+    socket.on("customer.updated", ({ data }) => this.#store.rename(data.customer_id, data.name));
+    socket.on("resync", () => this.load());
+    socket.on("unauthenticated", () => location.reload());
+  }
+
+  #order = (frame) => {
+    const { type, data, timestamp, channel } = frame;
+    // What is said to a driver or customer of an order leaves out what the board needs.
+    if (channel !== "orders") return;
+    const late = type === "order.status_changed" ? { late: lateText(data.at, timestamp) } : {};
+    const isNews = this.#isNews(data);
+    if (!this.#store.put({ ...fromEvent(frame), ...late })) return;
+    if (this.#store.lacks(data.order_id)) this.#readLater(data.order_id);
+    this.#changed.order(data.order_id);
+    if (isNews) this.#tell(frame);
+  };
+
+  /** Not what was on the board when it was loaded. One version may come as several events: changed, and urgent. */
+  #isNews({ order_id: id, version }) {
+    if (version > (this.#store.get(id)?.version ?? 0)) this.#newest = `${id} ${version}`;
+    return this.#newest === `${id} ${version}`;
+  }
+
+  #tell({ type, data: { order_id: id, priority, status, reason } }) {
+    if (type === "order.created" && priority !== "urgent") this.#news.tell("created", id);
+    if (type === "order.urgent") this.#news.tell("urgent", id);
+    if (type === "order.status_changed" && status === "failed") this.#news.tell("failed", id, reason);
+  }
+
+  #readLater(id) {
+    this.#missing.add(id);
+    this.#readMissing();
+  }
+
+  #readMissing = debounce(GATHER_MS, async () => {
+    const ids = [...this.#missing];
+    this.#missing.clear();
+    if (ids.length > MOST_SINGLE) await this.load();
+    else this.take(await insist(() => Promise.all(ids.map((id) => get(`orders/${id}/`)))));
+  });
+
+  #route = async ({ data, channel }) => {
+    if (channel !== "routes") return;
+    const known = this.#crew.routes.get(data.route_id);
+    if (known) Object.assign(known, { driver: data.driver_id, stops: data.total_stops, date: data.date });
+    else if (data.date >= today()) this.#crew.readRoute(await insist(() => get(`routes/${data.route_id}/`)));
+    this.#changed.crew();
+  };
+
+  #presence = async ({ type, data }) => {
+    const driver = this.#crew.drivers.get(data.driver_id);
+    if (driver) driver.online = type === "driver.online";
+    else this.#crew.readDrivers((await insist(() => all("drivers/locations/"))).rows);
+    this.#changed.crew();
+    this.#changed.positions([data.driver_id]);
+  };
+
+  #positions = (frames) => {
+    const moved = new Set();
+    for (const { data: { driver_id: id, latitude, longitude } } of frames) {
+      const driver = this.#crew.drivers.get(id);
+      if (!driver) continue;
+      Object.assign(driver, { latitude, longitude });
+      moved.add(id);
+    }
+    this.#changed.positions([...moved]);
+  };
+
+  #message = ({ type, data }) => {
+    this.#changed.order(data.order_id);
+    if (type === "notification.failed" && NOT_ARRIVED.has(data.status)) this.#news.tell("sms", data.order_id);
+  };
+}

@@ -1,0 +1,58 @@
+/** What a clerk should hear of without looking: new, urgent and failed orders, and SMS that did not arrive. */
+
+/** What comes together is told together. */
+const GATHER_MS = 400;
+
+const KINDS = {
+  created: {
+    severity: "info",
+    one: () => gettext("New order"),
+    many: (count) => interpolate(ngettext("%s new order", "%s new orders", count), [count]),
+  },
+  urgent: {
+    severity: "warning",
+    one: () => gettext("Urgent order"),
+    many: (count) => interpolate(ngettext("%s urgent order", "%s urgent orders", count), [count]),
+  },
+  failed: {
+    severity: "error",
+    one: () => gettext("Delivery failed"),
+    many: (count) => interpolate(ngettext("%s failed delivery", "%s failed deliveries", count), [count]),
+  },
+  sms: {
+    severity: "error",
+    one: () => gettext("An SMS did not arrive"),
+    many: (count) => interpolate(ngettext("%s SMS did not arrive", "%s SMS did not arrive", count), [count]),
+  },
+};
+
+export class News {
+  #toasts;
+  #store;
+  #waiting = new Map();
+
+  constructor(toasts, store) {
+    this.#toasts = toasts;
+    this.#store = store;
+  }
+
+  /** `kind`: of KINDS; `why`: the reason, if one was given. */
+  tell(kind, id, why = "") {
+    if (!this.#waiting.has(kind)) {
+      this.#waiting.set(kind, new Map());
+      setTimeout(() => this.#show(kind), GATHER_MS);
+    }
+    this.#waiting.get(kind).set(id, why);
+  }
+
+  #show(kind) {
+    const told = this.#waiting.get(kind);
+    this.#waiting.delete(kind);
+    const { severity, one, many } = KINDS[kind];
+    if (told.size > 1) return this.#toasts.show({ title: many(told.size), severity });
+    const [[id, why]] = told;
+    const { number = "", customer = "", address = "" } = this.#store.get(id) ?? {};
+    const message = [number, customer, address, why].filter(Boolean).join(" ");
+    this.#toasts.show({ title: one(), message, severity, action: id ? { type: "order", order_id: id } : null });
+  }
+}

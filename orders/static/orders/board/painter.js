@@ -1,0 +1,32 @@
+/** Draws what changed once a frame, and for a few milliseconds only: what is left waits for the next frame. */
+
+const BUDGET_MS = 8;
+
+export class Painter {
+  #waiting = new Set();
+  #frame = 0;
+  #draw;
+  #drawn;
+
+  /** `draw(id)` each; `drawn(isDone)` once behind all of a frame, `isDone` where nothing waits for the next. */
+  constructor(draw, drawn) {
+    this.#draw = draw;
+    this.#drawn = drawn;
+  }
+
+  add = (id) => {
+    this.#waiting.add(id);
+    this.#frame ||= requestAnimationFrame(this.#paint);
+  };
+
+  #paint = () => {
+    const end = performance.now() + BUDGET_MS;
+    for (const id of this.#waiting) {
+      this.#waiting.delete(id);
+      this.#draw(id);
+      if (performance.now() > end) break;
+    }
+    this.#frame = this.#waiting.size ? requestAnimationFrame(this.#paint) : 0;
+    this.#drawn(!this.#frame);
+  };
+}

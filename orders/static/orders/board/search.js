@@ -1,0 +1,39 @@
+/** Finds as one types: at once among what is here, and by the whole telephone number on the server. */
+import { ApiError, get } from "../api.js";
+import { debounce } from "../page.js";
+
+const PAUSE_MS = 150;
+const SHORTEST = 2;
+const MOST = 100;
+
+export class Search {
+  #asked = 0;
+  #found;
+
+  /** `found(rows)`: the orders that the server found for what is typed now; null where nothing is asked. */
+  constructor(found) {
+    this.#found = found;
+  }
+
+  /** What is typed now. An answer to what was typed before is dropped. */
+  typed(text) {
+    const mine = ++this.#asked;
+    this.#found(null);
+    if (text.trim().length >= SHORTEST) this.#ask(text.trim(), mine);
+  }
+
+  #ask = debounce(PAUSE_MS, async (text, mine) => {
+    const rows = await found(text);
+    if (mine === this.#asked) this.#found(rows);
+  });
+}
+
+/** Without a line, none: what is here is searched all the same. */
+async function found(text) {
+  try {
+    return (await get(`orders/?page_size=${MOST}&q=${encodeURIComponent(text)}`)).results;
+  } catch (error) {
+    if (error instanceof ApiError) return [];
+    throw error;
+  }
+}

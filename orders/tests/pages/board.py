@@ -1,0 +1,93 @@
+"""The dispatch board in a real browser, as a clerk uses it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from asgiref.sync import sync_to_async as make
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.async_api import Locator, Page
+
+from luckygas.testing.browser import sign_in, until
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.tests.factories import make_office, make_order
+
+MANY = re.compile(r"\s+")
+
+
+def make_order_today(status: str = "pending", **fields: Any) -> Order:
+    return make_order(status, **({"scheduled_date": timezone.localdate()} | fields))
+
+
+class Board:
+    """In English, which does not change with the catalogue."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.site = site
+
+    async def open(self, path: str = "/", user: User | None = None) -> Board:
+        # All columns at once: a drag does not scroll.
+        await self.page.set_viewport_size({"width": 1760, "height": 900})
+        await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
+        user = user or await make(make_office)(is_superuser=True)
+        await sign_in(self.page, self.site, user, path)
+        return await self.ready()
+
+    async def ready(self) -> Board:
+        await self.page.wait_for_selector("#board[data-ready]")
+        return self
+
+    async def second_clerk(self) -> Board:
+        """Another person at another machine."""
+        browser = self.page.context.browser
+        assert browser is not None
+        context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
+        return await Board(await context.new_page(), self.site).open()
+
+    def card(self, order: Order) -> Locator:
+        return self.page.locator(f'.order[data-id="{order.pk}"]')
+
+    def column(self, status: str) -> Locator:
+        return self.page.locator(f'.column[data-status="{status}"]')
+
+    def target(self, kind: str, pk: int) -> Locator:
+        return self.page.locator(f'[data-target="{kind}:{pk}"]')
+
+    async def stands_in(self, order: Order, status: str) -> None:
+        """Waits for it."""
+        card = f'.column[data-status="{status}"] .order[data-id="{order.pk}"]:not([aria-busy="true"])'
+        await self.page.wait_for_selector(card, state="attached")
+
+    async def is_shown(self, *orders: Order) -> None:
+        """Waits until these are the cards, in any order."""
+        shown = "[...document.querySelectorAll('.order')].map((card) => Number(card.dataset.id)).sort((a, b) => a - b)"
+        await until(self.page, f"(ids) => {shown}.join() === ids.join()", sorted(order.pk for order in orders))
+
+    async def text(self, order: Order) -> str:
+        return MANY.sub(" ", await self.card(order).inner_text())
+
+    async def toast(self, text: str) -> Locator:
+        """Waits for one that says this."""
+        toast = self.page.locator(".toast", has_text=text).last
+        await toast.wait_for()
+        return toast
+
+    async def focus(self, order: Order) -> None:
+        await self.card(order).locator("a").focus()
+
+    async def focused(self) -> int:
+        """The order whose card has the focus; 0 for none."""
+        return int(await self.page.evaluate("Number(document.activeElement.closest('.order')?.dataset.id ?? 0)"))
+
+    async def choose(self, label: str, *, exact: bool = True) -> None:
+        """In the dialog “Move…”."""
+        await self.page.locator("#move").get_by_label(label, exact=exact).check()
+
+
+async def status_of(order: Order) -> str:
+    await make(order.refresh_from_db)()
+    return order.status

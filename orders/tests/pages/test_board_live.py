@@ -1,0 +1,142 @@
+"""What the board hears while it is open."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.utils import timezone
+from playwright.async_api import Page
+
+from luckygas.testing.browser import until
+from luckygas.testing.site import Site
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message
+from orders.models import Route
+from orders.tests.factories import make_customer, make_driver
+from orders.tests.pages.board import Board, make_order_today
+from realtime.models import LogHead
+from realtime.tests.client import open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_changes_of_others_are_on_the_board_and_in_the_drawer(page: Page, site: Site) -> None:
+    customer = await make(make_customer)()
+    order = await make(make_order_today)(customer=customer)
+    board = await Board(page, site).open(f"/?order={order.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    await make(order.transition_to)("confirmed")
+    await board.stands_in(order, "confirmed")
+    await drawer.locator(".history", has_text="Pending → Confirmed").wait_for()
+    customer.name = "新名字"
+    await make(customer.save)()
+    await board.card(order).get_by_text("新名字").wait_for()
+    order.delivery_address = "台北市信義區松高路9號"
+    await make(order.save)()
+    await board.card(order).get_by_text("松高路9號").wait_for()
+    driver = await make(make_driver)()
+    route = await make(Route.objects.create)(date=timezone.localdate(), name="新路線")
+    await board.target("route", route.pk).get_by_text("no driver").wait_for()
+    route.driver = driver
+    await make(route.save)()
+    await until(page, "(key) => document.querySelector(`[data-target='${key}']`).innerText.includes('0 stops')",
+                f"route:{route.pk}")  # fmt: skip
+
+
+async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site: Site) -> None:
+    there = await make(make_order_today)("delivering", priority="urgent")
+    board = await Board(page, site).open()
+    await board.stands_in(there, "delivering")
+    new = await make(make_order_today)()
+    toast = await board.toast("New order")
+    assert str(new) in await toast.inner_text()
+    assert (await board.text(new)).startswith(str(new))
+    urgent = await make(make_order_today)(priority="urgent")
+    assert str(urgent) in await (await board.toast("Urgent order")).inner_text()
+    await make(there.transition_to)("failed", reason="按鈴無人應門")
+    failed = await board.toast("Delivery failed")
+    assert "按鈴無人應門" in await failed.inner_text()
+    await make(make_message)(SmsStatus.FAILED, order=new)
+    await board.toast("An SMS did not arrive")
+    assert await page.locator(".toast").count() == 4  # and nothing of what was there before
+    await page.evaluate("window.same = true")
+    await failed.get_by_role("link").click()
+    await page.locator("#drawer", has_text=str(there)).wait_for()
+    assert await page.evaluate("window.same")
+
+
+async def test_what_comes_together_is_told_together(page: Page, site: Site) -> None:
+    board = await Board(page, site).open()
+    orders = [await make(make_order_today)() for _ in range(12)]
+    await board.is_shown(*orders)
+    await board.toast("new orders")
+    assert await page.locator(".toast").count() < 5
+
+
+async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:
+    driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
+    order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
+    board = await Board(page, site).open()
+    await board.stands_in(order, "assigned")
+    at = timezone.now() - timedelta(minutes=30)
+    await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
+    await board.stands_in(order, "delivering")
+    clock = timezone.localtime(at).strftime("%H:%M")
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    await make(order.transition_to)("arriving", by=driver.user, source="socket")
+    await board.stands_in(order, "arriving")
+    assert not await board.card(order).locator(".late").is_visible()
+
+
+async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -> None:
+    driver = await make(make_driver)(name="陳志明")
+    await Board(page, site).open()
+    await page.wait_for_selector(".leaflet-container")
+    jwt = await make(token_for)(driver.user)
+    async with open_client(f"{site.ws}/driver?token={jwt}") as telephone:
+        await page.wait_for_selector(f'[data-target="driver:{driver.pk}"].online')
+        await telephone.send(type="location_update", latitude=25.03, longitude=121.54)
+        pin = page.locator(".pin.driver")
+        await pin.wait_for()
+        before = await pin.bounding_box()
+        await asyncio.sleep(1)  # positions are taken once a second
+        await telephone.send(type="location_update", latitude=25.05, longitude=121.56)
+        async with asyncio.timeout(5):
+            while await pin.bounding_box() == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Site) -> None:
+    order, other = await make(make_order_today)(), await make(make_order_today)()
+    board = await Board(page, site).open()
+    await board.stands_in(order, "pending")
+    status = page.locator("header connection-status")
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await page.context.set_offline(True)
+    await page.wait_for_selector("connection-status[data-state=offline]")
+    assert "as of" in await status.inner_text()
+    await make(order.transition_to)("confirmed")
+    await page.context.set_offline(False)
+    await board.stands_in(order, "confirmed")
+    site.kill()
+    await page.wait_for_selector("connection-status:not([data-state=live])")
+    await make(other.transition_to)("confirmed")
+    await asyncio.to_thread(site.start)
+    await board.stands_in(other, "confirmed")
+    await page.wait_for_selector("connection-status[data-state=live]")
+
+
+async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
+    order, gone = await make(make_order_today)(), await make(make_order_today)()
+    board = await Board(page, site).open()
+    await board.is_shown(order, gone)
+    await page.context.set_offline(True)
+    await page.wait_for_selector("connection-status[data-state=offline]")
+    await make(order.transition_to)("confirmed")
+    await make(LogHead.objects.update)(epoch="another")
+    await page.context.set_offline(False)
+    await board.stands_in(order, "confirmed")

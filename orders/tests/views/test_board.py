@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from orders.states import Status
+from orders.tests.admin.browser import sign_in
+from orders.tests.factories import make_customer, make_driver, make_office, make_user
+
+pytestmark = pytest.mark.django_db
+BOARD = 'id="board"'
+
+
+def test_the_board_is_for_staff_alone() -> None:
+    assert BOARD in sign_in(make_office()).get("/")
+    for user in (make_driver().user, make_customer(user=make_user()).user, make_user()):
+        assert user is not None
+        assert BOARD not in sign_in(user).get("/")
+
+
+def test_every_status_is_a_column_that_cards_can_be_dropped_on() -> None:
+    shown = sign_in(make_office()).get("/")
+    assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(Status.values)
+
+
+def test_the_board_is_told_what_the_office_may_do_in_its_language() -> None:
+    shown = sign_in(make_office()).get("/")
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
+    assert found is not None
+    data = json.loads(found[1])
+    assert {"to": "cancelled", "needs_reason": True} in data["moves"]["pending"]
+    assert (data["labels"]["status"]["pending"], data["time_zone"]) == ("Pending", "Asia/Taipei")
+
+
+def test_the_board_asks_the_database_for_no_order(django_assert_max_num_queries: object) -> None:
+    with django_assert_max_num_queries(8) as asked:  # type: ignore[operator]
+        sign_in(make_office()).get("/")
+    assert not [query for query in asked.captured_queries if "orders_order" in query["sql"]]
