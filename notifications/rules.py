@@ -75,15 +75,19 @@ def against(row: NotificationHistory) -> Verdict | None:
 
 
 def still_true(row: NotificationHistory) -> bool:
-    """A message that names no order is always true; another only in the delivery attempt it was written for."""
+    """A message that names no order is always true; another only for the customer and delivery attempt it is about."""
     order, kind = row.order, Kind(row.kind)
     if order is None:
         return True
-    if order.status not in TRUE_WHILE[kind] or order.attempt != row.delivery_attempt:
+    if order.status not in TRUE_WHILE[kind]:
+        return False
+    if (order.attempt, order.customer_id) != (row.delivery_attempt, row.customer_id):
         return False
     if kind in FRESH_FOR and timezone.now() - row.happened_at > FRESH_FOR[kind]:
         return False
-    return kind != Kind.ORDER_RESCHEDULED or not row.is_outdated()
+    # Of the other kinds there is a second one only after one that failed.
+    said_once = kind != Kind.ORDER_RESCHEDULED and row.status != Status.FAILED
+    return said_once or not row.is_outdated()
 
 
 def unwanted(row: NotificationHistory) -> Reason | None:

@@ -45,6 +45,12 @@ def test_what_is_no_longer_true_is_cancelled() -> None:
     assert verdict == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
 
 
+def test_a_message_to_who_is_not_the_customer_any_more_is_overtaken() -> None:
+    row = message()
+    row.order.customer_id = 2  # type: ignore[union-attr]
+    assert rules.against(row) == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+
+
 def test_a_message_of_an_earlier_attempt_is_overtaken() -> None:
     row = message()
     row.order.attempt = 2  # type: ignore[union-attr]
@@ -159,6 +165,15 @@ def test_by_night_only_who_waits_for_the_driver_is_told(settings: Any, kind: Kin
 def test_an_email_wakes_nobody(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "00:00-23:59"
     assert rules.not_before(NotificationHistory(kind=Kind.ORDER_CONFIRMED, type=Type.EMAIL)) is None
+
+
+@pytest.mark.django_db
+def test_what_failed_is_not_said_again_once_a_later_one_says_it() -> None:
+    failed = make_message(Status.FAILED)
+    failed.template = MessageTemplate(kind=failed.kind)
+    assert rules.against(failed) is None
+    make_message(order=failed.order)
+    assert rules.against(failed) == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
 
 
 @pytest.mark.django_db
