@@ -72,9 +72,15 @@ class Mitake(FormGateway):
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
         code, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
-        if code in FATES and ID.fullmatch(known_as):
-            return Accepted(known_as, code, price(lines.get("smsPoint", "")))
-        raise refusal(code, answer)
+        if code not in FATES or not ID.fullmatch(known_as):
+            raise refusal(code, answer)
+        fate, reason = FATES[code]
+        # Of one given before, the answer of then is repeated: what became of it is asked for by its id.
+        if fate not in (Status.SENT, Status.DELIVERED) and "Duplicate" not in lines:
+            raise GatewayError(
+                f"{code}: {Reason(reason).label}", reason=Reason(reason), permanent=True, raw_status=code
+            )
+        return Accepted(known_as, code, price(lines.get("smsPoint", "")))
 
     def balance(self) -> Decimal:
         lines = pairs(answer := self.ask("SmQuery", {}, HEALTH_SECONDS))

@@ -54,6 +54,8 @@ def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_
         (SENT, Accepted("#000000013", "1", Decimal(1))),
         ("[a]\r\nmsgid=0000000333\r\nstatuscode=0\r\nAccountPoint=92\r\n", Accepted("0000000333", "0")),
         ("[a]\nmsgid=7\nstatuscode=4\nDuplicate=Y\nsmsPoint=x\n", Accepted("7", "4")),
+        # What became of the first one is asked for by its id.
+        ("[a]\nmsgid=7\nstatuscode=8\nDuplicate=Y\n", Accepted("7", "8")),
     ],
 )
 def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepted: Accepted) -> None:
@@ -80,6 +82,19 @@ def test_every_code_has_its_meaning(
         refused = error(mitake, MESSAGE)
         assert (refused.reason, refused.raw_status, len(fake_provider.asked)) == (reason, code, requests)
         assert str(refused).startswith(f"{code}: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("5", Reason.REFUSED), ("6", Reason.NO_SUCH_NUMBER), ("8", Reason.NOT_REACHED), ("9", Reason.REFUSED)],
+)
+def test_an_id_does_not_make_a_refusal_an_acceptance(
+    mitake: Gateway, fake_provider: Provider, code: str, reason: Reason
+) -> None:
+    fake_provider.behave(says(200, f"[a]\r\nmsgid=#000000013\r\nstatuscode={code}\r\n"))
+    refused = error(mitake)
+    assert (refused.reason, refused.raw_status, refused.permanent) == (reason, code, True)
+    assert len(fake_provider.asked) == 1
 
 
 @pytest.mark.parametrize(
