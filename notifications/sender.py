@@ -14,6 +14,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from traceback import format_tb
 from typing import Any
 from uuid import UUID
 
@@ -179,8 +180,9 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, di
         # What waits was never sent; whoever sends it, it is their first time.
         return status, columns | ({"attempts": 0} if status == Status.PENDING else {})
     except Exception as error:
-        log.exception("The gateway %s broke on SMS %s.", gateway.name, row.pk)
         said = f"The gateway broke: {type(error).__name__}."
+        # Where, and not what it says: that may hold a secret.
+        log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, said, "".join(format_tb(error.__traceback__)))
         return Status.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
     return Status.SENT, {
         "provider_message_id": accepted.provider_message_id, "raw_status": accepted.raw_status,

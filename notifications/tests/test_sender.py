@@ -227,12 +227,13 @@ def test_a_gateway_that_breaks_leaves_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(*args: Any) -> None:
-        raise KeyError("a fault of ours")
+        raise KeyError(args)
 
     monkeypatch.setattr(Memory, "transmit", breaks)
     row = confirm()
     assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
     assert row.error_message == "The gateway broke: KeyError."
+    assert ("in breaks" in caplog.text, row.content in caplog.text) == (True, False)
 
 
 def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
