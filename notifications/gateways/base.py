@@ -81,7 +81,7 @@ class ReceiptError(ValueError):
 # What says that the account or the channel is at fault and not this message: no further one would be taken either.
 STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
 # It was certainly not sent, and another provider may well take it.
-ELSEWHERE = STOPPING | {Reason.UNREACHABLE}
+ELSEWHERE = STOPPING | {Reason.UNREACHABLE, Reason.BUSY}
 
 
 class GatewayError(Exception):

@@ -22,18 +22,18 @@ FATES: dict[str, tuple[Status, str]] = {
     **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
     "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
-# Why one was not accepted. A pause ends by itself; a fault of the system (*) may have come after the sending.
-PAUSE, STOP = Reason.UNREACHABLE, Reason.CHANNEL_STOPPED
+# Why one was not accepted. A fault of the system (*) may have come after the sending.
+STOP = Reason.CHANNEL_STOPPED
 REFUSALS = {
     "*": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
-    **dict.fromkeys("abr", (PAUSE, _("the provider does not send at the moment"))),
+    **dict.fromkeys("abr", (Reason.BUSY, _("the provider does not send at the moment"))),
     "c": (STOP, _("the user name is missing")),
     "d": (STOP, _("the password is missing")),
     "e": (STOP, _("the user name or the password is wrong")),
     "f": (STOP, _("the account has expired")),
     "h": (STOP, _("the account is disabled")),
     "k": (STOP, _("the address of this server is not registered")),
-    "l": (PAUSE, _("too many connections at once")),
+    "l": (Reason.BUSY, _("too many connections at once")),
     "m": (STOP, _("the password must be changed")),
     "n": (STOP, _("the password has expired")),
     "p": (STOP, _("the account may not send over HTTP")),
@@ -124,4 +124,4 @@ def refusal(code: str, answer: str) -> GatewayError:
     if code not in REFUSALS:
         return unclear(answer)
     reason, words = REFUSALS[code]
-    return GatewayError(f"{code}: {words}", reason=reason, permanent=reason != PAUSE, raw_status=code)
+    return GatewayError(f"{code}: {words}", reason=reason, permanent=True, raw_status=code)

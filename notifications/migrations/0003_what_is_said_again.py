@@ -21,4 +21,14 @@ class Migration(migrations.Migration):
             model_name='notificationhistory',
             constraint=models.UniqueConstraint(condition=models.Q(('resend_of', None), models.Q(('kind', 'order_rescheduled'), _negated=True), models.Q(('status__in', ['cancelled', 'failed']), _negated=True)), fields=('order', 'kind', 'delivery_attempt', 'customer'), name='one_automatic_message'),
         ),
+        migrations.AlterField(
+            model_name='notificationhistory',
+            name='status_reason',
+            field=models.CharField(blank=True, choices=[('no_mobile', 'no mobile number'), ('opt_out', 'the customer wants no such SMS'), ('switched_off', 'messages of this kind are switched off'), ('not_registered', 'a link or telephone number that is not registered'), ('too_long', 'longer than three segments'), ('overtaken', 'no longer true when its turn came'), ('refused', 'refused by the provider'), ('no_credit', 'the account has no credit left'), ('channel_stopped', 'the channel is stopped'), ('busy', 'the provider takes no messages at the moment'), ('unreachable', 'the provider could not be reached'), ('no_answer', 'the provider did not answer'), ('interrupted', 'the sending process died'), ('no_such_number', 'there is no such number'), ('not_reached', 'the telephone was off or out of reach')], max_length=24, verbose_name='reason'),
+        ),
+        migrations.AlterField(
+            model_name='statusnote',
+            name='reason',
+            field=models.CharField(blank=True, choices=[('no_mobile', 'no mobile number'), ('opt_out', 'the customer wants no such SMS'), ('switched_off', 'messages of this kind are switched off'), ('not_registered', 'a link or telephone number that is not registered'), ('too_long', 'longer than three segments'), ('overtaken', 'no longer true when its turn came'), ('refused', 'refused by the provider'), ('no_credit', 'the account has no credit left'), ('channel_stopped', 'the channel is stopped'), ('busy', 'the provider takes no messages at the moment'), ('unreachable', 'the provider could not be reached'), ('no_answer', 'the provider did not answer'), ('interrupted', 'the sending process died'), ('no_such_number', 'there is no such number'), ('not_reached', 'the telephone was off or out of reach')], max_length=24, verbose_name='reason'),
+        ),
     ]

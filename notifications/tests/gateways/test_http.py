@@ -135,7 +135,7 @@ def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
 
 def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider, settings: Any) -> None:
     settings.SMS_API_KEY = "top-secret\r"
-    failed = error()
+    failed = error(get_gateway(), MESSAGE)
     assert (failed.reason, failed.permanent, provider.asked) == (Reason.UNREACHABLE, True, [])
     assert not get_gateway().health().reachable
     assert "secret" not in str(failed) + get_gateway().health().detail

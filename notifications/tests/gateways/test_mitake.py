@@ -67,7 +67,7 @@ def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepte
     ("codes", "reason", "requests"),
     [
         ("cdefhkmnps", Reason.CHANNEL_STOPPED, 1),
-        ("abrl", Reason.UNREACHABLE, 3),
+        ("abrl", Reason.BUSY, 1),
         ("tuxy57", Reason.REFUSED, 1),
         ("v6", Reason.NO_SUCH_NUMBER, 1),
         ("*", Reason.NO_ANSWER, 2),
@@ -92,7 +92,7 @@ def test_an_id_does_not_make_a_refusal_an_acceptance(
     mitake: Gateway, fake_provider: Provider, code: str, reason: Reason
 ) -> None:
     fake_provider.behave(says(200, f"[a]\r\nmsgid=#000000013\r\nstatuscode={code}\r\n"))
-    refused = error(mitake)
+    refused = error(mitake, MESSAGE)
     assert (refused.reason, refused.raw_status, refused.permanent) == (reason, code, True)
     assert len(fake_provider.asked) == 1
 
