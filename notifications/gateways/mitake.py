@@ -69,7 +69,7 @@ class Mitake(FormGateway):
             "clientid": str(message.id), "smsPointFlag": "1",
         }  # fmt: skip
         if self.callback_url:
-            fields["response"] = self.callback_url
+            fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL the text would be read as Big5.
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)

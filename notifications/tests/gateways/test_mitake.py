@@ -43,9 +43,9 @@ def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provi
 
 
 def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_provider: Provider) -> None:
-    mitake.callback_url = "https://gas.example.tw/callbacks/s"
+    mitake.callback_url = "https://gas.example.tw/callbacks/s/"
     mitake.send(MESSAGE)
-    assert fake_provider.asked[0].body["response"] == "https://gas.example.tw/callbacks/s"
+    assert fake_provider.asked[0].body["response"] == f"https://gas.example.tw/callbacks/s/{MESSAGE.id}/"
 
 
 @pytest.mark.parametrize(
