@@ -29,7 +29,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import MOVES, Reason, Status, Type
+from notifications.states import MOVES, Kind, Reason, Status, Type
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -184,7 +184,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
-        accepted = gateway.send(Message(row.pk, row.recipient, row.content))
+        accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.FRESH_FOR.get(Kind(row.kind))))
     except GatewayError as error:
         # One that may have gone out before stays unknown, whatever is said of it now.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1

@@ -68,6 +68,8 @@ class Mitake(FormGateway):
             "dstaddr": local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
             "clientid": str(message.id), "smsPointFlag": "1",
         }  # fmt: skip
+        if message.valid_for:
+            fields["vldtime"] = f"{message.valid_for.total_seconds():.0f}"
         if self.callback_url:
             fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL the text would be read as Big5.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,11 @@ def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_
     mitake.callback_url = "https://gas.example.tw/callbacks/s/"
     mitake.send(MESSAGE)
     assert fake_provider.asked[0].body["response"] == f"https://gas.example.tw/callbacks/s/{MESSAGE.id}/"
+
+
+def test_what_is_of_use_only_now_is_not_kept_for_the_morning(mitake: Gateway, fake_provider: Provider) -> None:
+    mitake.send(replace(MESSAGE, valid_for=timedelta(minutes=10)))
+    assert fake_provider.asked[0].body["vldtime"] == "600"
 
 
 @pytest.mark.parametrize(
