@@ -22,9 +22,10 @@ SHORT_URL = "https://lg.tw/t/"
 def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E010 unreadable quiet hours; E011 a link whose host is not registered; W002 messages that take two segments;
 
-    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path.
+    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path; E016 a key that
+    cannot stand in a header.
     """
-    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret()]
+    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret(), *key()]
 
 
 def quiet_hours() -> Iterator[CheckMessage]:
@@ -62,3 +63,11 @@ def secret() -> Iterator[CheckMessage]:
     if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
         hint = "Use letters, digits, - and _ only."
         yield Error("SMS_CALLBACK_SECRET cannot stand in a path.", hint=hint, id="luckygas.E013")
+
+
+def key() -> Iterator[CheckMessage]:
+    """With the end of a line in it, say, no request can be made."""
+    said = settings.SMS_API_KEY
+    if not said.isprintable() or said != said.strip():
+        hint = "Write it without spaces around it, and without the end of a line."
+        yield Error("SMS_API_KEY cannot stand in a header.", hint=hint, id="luckygas.E016")

@@ -102,10 +102,13 @@ class NotificationHistory(AtomicSave):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date.
+            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date,
+            # and what never reached the customer: both of these statuses are final.
             models.UniqueConstraint(
-                fields=["order", "kind", "delivery_attempt"],
-                condition=models.Q(resend_of=None) & ~models.Q(kind=Kind.ORDER_RESCHEDULED),
+                fields=["order", "kind", "delivery_attempt", "customer"],
+                condition=models.Q(resend_of=None)
+                & ~models.Q(kind=Kind.ORDER_RESCHEDULED)
+                & ~models.Q(status__in=[Status.CANCELLED, Status.FAILED]),
                 name="one_automatic_message",
             )
         ]

@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 
-from notifications import receipts
+from notifications import receipts, rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
+from notifications.routing import repeatable
 from notifications.states import Status
 
 # Carriers report within minutes where the telephone is on; where it is off, asking more often tells nothing more.
 OVERDUE = timedelta(hours=1)
+# What was not answered is given again after 5, 10, 20, … minutes: a provider may be silent for hours.
+FIRST_PAUSE, MOST_DOUBLINGS = timedelta(minutes=5), 12
 
 
 def askable() -> list[Gateway]:
@@ -27,10 +29,23 @@ def askable() -> list[Gateway]:
 
 
 def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
-    """What the provider can say more of: `unknown`, and `sent` whose receipt is overdue; the oldest first."""
-    overdue = Q(status=Status.SENT, sent_at__lt=timezone.now() - OVERDUE)
-    rows = NotificationHistory.objects.filter(Q(status=Status.UNKNOWN) | overdue, gateway=gateway.name)
-    return rows.filter(created_at__gte=since).exclude(provider_message_id="").order_by("created_at", "id")
+    """What the provider can say more of: `sent` whose receipt is overdue; the oldest first."""
+    overdue = NotificationHistory.objects.filter(status=Status.SENT, sent_at__lt=timezone.now() - OVERDUE)
+    rows = overdue.filter(gateway=gateway.name, created_at__gte=since)
+    return rows.exclude(provider_message_id="").order_by("created_at", "id")
+
+
+def unanswered(since: datetime) -> Iterator[NotificationHistory]:
+    """`unknown` that may be given to its provider again now, which sends it once and says what it knows of it.
+
+    What is no longer true is left alone: it may never have been taken, and would go out now.
+    """
+    rows = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
+    for row in rows.select_related("customer", "order").order_by("created_at", "id"):
+        pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MOST_DOUBLINGS)
+        rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
+        if rested and not rules.against(row) and not rules.not_before(row) and repeatable(row):
+            yield row
 
 
 def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[NotificationHistory, bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from notifications import queries
+from notifications import batch, queries
 from notifications.gateways.base import Gateway, GatewayError
 from notifications.management.arguments import moment, positive
 from notifications.models import NotificationHistory
@@ -25,7 +26,10 @@ USUALLY_SINCE = timedelta(days=7)
 class Command(BaseCommand):
     """Exit code 0: all providers answered. 1: one did not. 2: wrong use."""
 
-    help = _("Settles unknown SMS and overdue receipts where the provider can be asked, and asks for the balance.")
+    help = _(
+        "Asks providers for overdue receipts and for the balance, and repeats what they did not answer, "
+        "where they know the key of a message and send it once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -39,16 +43,21 @@ class Command(BaseCommand):
         for gateway in queries.askable():
             rows = list(queries.unsettled(gateway, since)[:limit])
             if dry_run:
-                self.list_rows(gateway, rows)
+                self.list_rows(gateway.name, rows)
             else:
                 well &= self.ask(gateway, rows)
+        rows = list(islice(queries.unanswered(since), limit))
+        if dry_run:
+            self.list_rows("unanswered", rows)
+        else:
+            well &= self.repeat(rows)
         self.tell_the_rest(since)
         if not well:
             sys.exit(1)
 
-    def list_rows(self, gateway: Gateway, rows: list[NotificationHistory]) -> None:
+    def list_rows(self, of: str, rows: list[NotificationHistory]) -> None:
         for row in rows:
-            self.stdout.write(f"{gateway.name}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
+            self.stdout.write(f"{of}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
 
     def ask(self, gateway: Gateway, rows: list[NotificationHistory]) -> bool:
         found: Counter[str] = Counter()
@@ -67,7 +76,16 @@ class Command(BaseCommand):
         self.stdout.write(_("%(gateway)s: %(points)s points left") % {"gateway": gateway.name, "points": points})
         return True
 
+    def repeat(self, rows: list[NotificationHistory]) -> bool:
+        """Gives them to their providers again, under their own keys."""
+        taken = (row for row in rows if row.move(Status.UNKNOWN, Status.PENDING))
+        outcomes = batch.counted(batch.send_all(taken), len(rows))
+        if outcomes:
+            self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))
+        return batch.all_well(outcomes)
+
     def tell_the_rest(self, since: datetime) -> None:
         unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
-            self.stdout.write(_("%d stay unknown: resend_sms --unknown repeats them, each once.") % count)
+            said = _("%d stay unknown; resend_sms --unknown sends them again, and some may arrive twice.")
+            self.stdout.write(said % count)
