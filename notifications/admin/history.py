@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -28,14 +29,9 @@ from notifications.admin.totals import totals
 from notifications.admin.trail import offered, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
-from orders.admin.base import Button, HouseChangeList, ReadOnly, user_of
+from orders.admin.base import Button, HouseList, ReadOnly, user_of
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[NotificationHistory]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
@@ -46,8 +42,13 @@ DETAILS = (
 )  # fmt: skip
 
 
+def is_uuid(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
 @admin.register(NotificationHistory)
-class NotificationAdmin(ReadOnly, MessageColumns, ModelAdmin):
+class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
+    is_pk = staticmethod(is_uuid)
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
@@ -63,9 +64,6 @@ class NotificationAdmin(ReadOnly, MessageColumns, ModelAdmin):
 
     class Media:
         css = {"all": ("notifications/history.css",)}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HouseChangeList]:
-        return HouseChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
