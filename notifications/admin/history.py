@@ -149,8 +149,9 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     @method_decorator(require_POST)
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
-        if self.has_view_permission(request, row):
-            row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 
     def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:

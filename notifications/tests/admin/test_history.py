@@ -134,7 +134,7 @@ def test_the_button_of_a_message_that_is_none(office: Client) -> None:
 def test_staff_who_may_not_read_messages_send_none() -> None:
     client, row = Client(), message()
     client.force_login(make_office())
-    client.post(again(row))
+    assert client.post(again(row)).status_code == 403
     assert not NotificationHistory.objects.filter(resend_of=row).exists()
 
 
