@@ -22,6 +22,7 @@ FATES: dict[str, tuple[Status, str]] = {
     **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
     "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
+TAKEN = frozenset("0124")
 # Why one was not accepted. A pause ends by itself; a fault of the system (*) may have come after the sending.
 PAUSE, STOP = Reason.UNREACHABLE, Reason.CHANNEL_STOPPED
 REFUSALS = {
@@ -38,13 +39,14 @@ REFUSALS = {
     "n": (STOP, _("the password has expired")),
     "p": (STOP, _("the account may not send over HTTP")),
     "s": (STOP, _("the account could not be charged")),
-    "t": (Reason.REFUSED, _("the time for sending is over")),
+    **dict.fromkeys("t8", (Reason.REFUSED, _("the time for sending is over"))),
     "u": (Reason.REFUSED, _("the text is empty")),
     **dict.fromkeys("v6", (Reason.NO_SUCH_NUMBER, _("there is no such number"))),
     "x": (Reason.REFUSED, _("the request is too large")),
     "y": (Reason.REFUSED, _("a parameter is wrong")),
     "5": (Reason.REFUSED, _("the text is not allowed")),
     "7": (Reason.REFUSED, _("SMS to this number are disabled")),
+    "9": (Reason.REFUSED, _("the message was cancelled at the provider")),
 }
 ID = re.compile(r"#?[!-~]{1,79}")
 
@@ -72,7 +74,7 @@ class Mitake(FormGateway):
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
         code, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
-        if code in FATES and ID.fullmatch(known_as):
+        if code in TAKEN and ID.fullmatch(known_as):
             return Accepted(known_as, code, price(lines.get("smsPoint", "")))
         raise refusal(code, answer)
 

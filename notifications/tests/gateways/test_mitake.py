@@ -83,6 +83,18 @@ def test_every_code_has_its_meaning(
 
 
 @pytest.mark.parametrize(
+    ("code", "reason"),
+    [("5", Reason.REFUSED), ("6", Reason.NO_SUCH_NUMBER), ("7", Reason.REFUSED), ("8", Reason.REFUSED),
+     ("9", Reason.REFUSED)],
+)  # fmt: skip
+def test_an_id_with_the_code_of_a_failure_is_not_accepted(
+    mitake: Gateway, fake_provider: Provider, code: str, reason: Reason
+) -> None:
+    fake_provider.behave(says(200, f"[a]\r\nmsgid=#000000013\r\nstatuscode={code}\r\n"))
+    assert error(mitake, MESSAGE).reason == reason
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         says(200),
