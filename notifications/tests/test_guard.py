@@ -7,7 +7,6 @@ import pytest
 from notifications import guard
 from notifications.states import Reason
 
-
 DATES = [
     "2026-12-31", "2026/1/2", "2026.12.31", "115/11/23", "11/23 12-13 點", "2026/11/23-11/25", "11/23 – 12/5",
     "2026-12-31 至 2027-01-02",
