@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, worst
@@ -126,7 +127,7 @@ def _count(now: Any) -> dict[str, Any]:
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
         good=Count("pk", filter=good & lately),
         bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
-        oldest_pending=Min("created_at", filter=due),
+        oldest_pending=Min(Coalesce("send_after", "created_at"), filter=due),
     )
 
 

@@ -114,6 +114,14 @@ def test_notification_figures(office: Client) -> None:
     assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
 
 
+def test_what_waited_for_the_morning_waits_since_then(office: Client) -> None:
+    now = timezone.now()
+    make_message("pending", created_at=now - timedelta(hours=11), send_after=now - timedelta(seconds=30))
+    answer = office.get("/health/notifications").json()
+    assert answer["status"] == "healthy"
+    assert 29 < answer["oldest_pending_seconds"] < 60
+
+
 def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Settings) -> None:
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL = "http", f"http://127.0.0.1:{free_port()}/send"
     answer = office.get("/health/notifications")
