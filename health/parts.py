@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, worst
-from notifications import routing
+from notifications import queries, routing
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
@@ -107,8 +107,7 @@ def _ask_provider(gateway: Gateway, now: datetime) -> Answer:
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
         said = gateway.health()
         if said.balance is not None:
-            known = {"balance": said.balance, "balance_at": now}
-            GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
+            state = queries.keep_balance(gateway, said.balance)
     return {
         "name": gateway.name, "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,

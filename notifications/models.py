@@ -71,6 +71,7 @@ class NotificationHistory(AtomicSave):
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
     overruled = models.BooleanField(_("sent against our own rules"), default=False)
     send_after = models.DateTimeField(_("not before"), null=True, blank=True)
+    ask_after = models.DateTimeField(_("provider not asked before"), null=True, blank=True)
     resend_of = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="resent_as", verbose_name=_("repeats")
     )

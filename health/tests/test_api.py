@@ -157,8 +157,10 @@ def test_a_balance_is_asked_every_five_minutes(
     for _ in range(3):
         assert office.get("/health/notifications").json()["sms_provider"]["balance"] == 110
     assert len(asked) == 1
-    GatewayState.objects.update(balance_at=timezone.now() - timedelta(minutes=6))
-    office.get("/health/notifications")
+    long_ago = timezone.now() - timedelta(minutes=6)
+    # What it learns of new credit is not lost to the channel that waits for it.
+    GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
+    assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""
     assert len(asked) == 2
 
 
