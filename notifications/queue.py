@@ -28,7 +28,7 @@ def put(order: Order, kind: str) -> None:
     """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one."""
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
-        happened_at=order.change.at,
+        happened_at=order.change.at, caused_by=order.change.actor.by,
     )  # fmt: skip
     NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
     hand_over(row.pk)

@@ -38,7 +38,8 @@ MOST_AT_ONCE = 100
 STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
 DETAILS = (
     "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
-    "send_after", "overruled", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at", "delivered_at",
+    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
+    "delivered_at",
 )  # fmt: skip
 
 

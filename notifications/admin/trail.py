@@ -40,7 +40,8 @@ def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
     elif row.kind == Kind.ORDER_RESCHEDULED:
-        yield row.happened_at, _("The order got another day or time.")
+        who = name(row.caused_by) if row.caused_by else _("the system")
+        yield row.happened_at, _("The order got another day or time, by %s.") % who
     if row.resend_of_id and row.requested_by:
         said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
         yield row.created_at, said % name(row.requested_by)
@@ -64,9 +65,11 @@ def name(user: User) -> str:
 
 def steps(row: NotificationHistory) -> Iterator[Line]:
     before = ""
-    for note in row.trail.all():
-        if before == Status.SUPPRESSED and note.status == Status.PENDING and row.requested_by:
-            yield note.at, _("To be sent nevertheless; asked for by %s") % name(row.requested_by)
+    for note in row.trail.select_related("by"):
+        if note.by:
+            nevertheless = before == Status.SUPPRESSED
+            said = _("To be sent nevertheless; asked for by %s") if nevertheless else _("Sent again; asked for by %s")
+            yield note.at, said % name(note.by)
         else:
             yield note.at, said_of(note)
         before = note.status

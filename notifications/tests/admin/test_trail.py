@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from notifications import resending
 from notifications.admin.trail import story
 from notifications.gateways.memory import Memory
-from notifications.models import NotificationHistory
+from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
-from notifications.tests.factories import make_message
-from orders.models import Customer
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Actor, Customer
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
 
@@ -57,8 +58,25 @@ def test_a_message_that_waits_says_until_when() -> None:
     assert "until 11/23 10:02:07" in told(make_message(send_after=AT))
 
 
-def test_a_reschedule_has_no_move_to_name() -> None:
-    assert "another day or time" in told(make_message(kind=Kind.ORDER_RESCHEDULED))
+def test_a_reschedule_is_told_with_who_did_it() -> None:
+    order = make_quiet_order()
+    MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
+    order.actor = Actor(by=make_office(username="lin"))
+    order.scheduled_date += timedelta(days=1)
+    order.save()
+    row = order.notifications.get()
+    assert "The order got another day or time, by lin." in told(row)
+    row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
+    assert "The order got another day or time, by lin." in told(row)
+    row.caused_by = None
+    assert "by the system." in told(row)
+
+
+def test_who_repeats_an_unknown_one_is_named() -> None:
+    row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
+    resending.again(row, make_office(username="wang"))
+    assert "Sent again; asked for by wang" in told(row)
+    assert str(row.requested_by) == "lin"
 
 
 def test_the_older_of_two_points_to_the_newer() -> None:
