@@ -36,7 +36,7 @@ MOST_A_ROUND = 1000
 
 
 class Command(BaseCommand):
-    """Exit code 0: all went out, or nothing was owed, or it was told to stop. 1: a message failed or is unknown."""
+    """Exit code 1: a message failed or is unknown. What a stopped channel or the night holds up is no failure."""
 
     help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
 
