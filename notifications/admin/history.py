@@ -26,7 +26,7 @@ from notifications import resending
 from notifications.admin.columns import MessageColumns
 from notifications.admin.export import answer
 from notifications.admin.totals import totals
-from notifications.admin.trail import offered, reason_in_words, story
+from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
 from orders.admin.base import Button, HouseList, ReadOnly, user_of
@@ -97,7 +97,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context["original"]
-        possible, against_rules = offered(row)
+        _words, possible, against_rules = next_step(row)
         label = _("Send nevertheless") if against_rules else _("Send again")
         url = reverse("admin:notifications_resend", args=[row.pk])
         context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible

@@ -21,7 +21,7 @@ WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. 2: wrong use. What must wait, or is no longer true, is no failure."""
+    """Exit code 1: a message failed or is unknown; 2: wrong use. What must wait or is no longer true is no failure."""
 
     help = _("Sends SMS again. Several at once never send one message twice.")
 
