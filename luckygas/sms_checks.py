@@ -22,10 +22,10 @@ SHORT_URL = "https://lg.tw/t/"
 def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E010 unreadable quiet hours; E011 a link whose host is not registered; W002 messages that take two segments;
 
-    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path; E016 a key that
-    cannot stand in a header.
+    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path; E014 no URL that
+    providers could call; E015 no registered name to put in front; E016 a key that cannot stand in a header.
     """
-    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret(), *key()]
+    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret(), *callbacks(), *sender(), *key()]
 
 
 def quiet_hours() -> Iterator[CheckMessage]:
@@ -71,3 +71,16 @@ def key() -> Iterator[CheckMessage]:
     if not said.isprintable() or said != said.strip():
         hint = "Write it without spaces around it, and without the end of a line."
         yield Error("SMS_API_KEY cannot stand in a header.", hint=hint, id="luckygas.E016")
+
+
+def callbacks() -> Iterator[CheckMessage]:
+    url = settings.SMS_CALLBACK_BASE_URL
+    if url and not re.match(r"https?://[A-Za-z0-9]", url):
+        hint = "Write it whole: https://gas.example.tw."
+        yield Error(f"SMS_CALLBACK_BASE_URL is {url!r}.", hint=hint, id="luckygas.E014")
+
+
+def sender() -> Iterator[CheckMessage]:
+    if not settings.SMS_SENDER.strip():
+        hint = "Name the sender that is registered: the carriers block what does not carry it."
+        yield Error("SMS_SENDER is empty.", hint=hint, id="luckygas.E015")

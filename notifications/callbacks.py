@@ -84,7 +84,9 @@ def from_known_address(address: str) -> bool:
     """Whether receipts may come from there: the peer itself, because anybody can write X-Forwarded-For."""
     known = settings.SMS_CALLBACK_ADDRESSES
     try:
-        return not known or any(ip_address(address) in ip_network(network, strict=False) for network in known)
+        peer: Any = ip_address(address)
+        peer = getattr(peer, "ipv4_mapped", None) or peer  # of a socket that takes both kinds: ::ffff:203.0.113.7
+        return not known or any(peer in ip_network(network, strict=False) for network in known)
     except ValueError:  # a socket in the file system has no address
         return False
 

@@ -32,7 +32,7 @@ def put(order: Order, kind: str, happened_at: datetime | None = None) -> None:
     """
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
-        happened_at=happened_at or order.change.at,
+        happened_at=happened_at or order.change.at, caused_by=order.change.actor.by,
     )  # fmt: skip
     NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
     hand_over(row.pk)

@@ -167,7 +167,7 @@ def _withhold(row: Row, verdict: rules.Verdict) -> bool:
     if row.attempts:
         # It may have gone out before: not sending it again does not make that known.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
-    columns = {"type": row.type, "recipient": row.recipient or row.customer.phone}
+    columns: dict[str, Any] = {"type": row.type, "recipient": row.recipient or row.customer.phone}
     return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 

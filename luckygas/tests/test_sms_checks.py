@@ -37,6 +37,13 @@ def test_links_of_the_demo_and_short_ones_are_sound(settings: Any, url: str) -> 
         ({"SMS_API_KEY": "top-secret"}, []),
         ({"SMS_API_KEY": "top-secret\r"}, ["luckygas.E016"]),
         ({"SMS_API_KEY": " top-secret"}, ["luckygas.E016"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://gas.example.tw"}, []),
+        ({"SMS_CALLBACK_BASE_URL": "http://127.0.0.1:8000/"}, []),
+        ({"SMS_CALLBACK_BASE_URL": "gas.example.tw"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "ftp://gas.example.tw"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://[gas"}, ["luckygas.E014"]),
+        ({"SMS_SENDER": " "}, ["luckygas.E015"]),
     ],
 )
 def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:

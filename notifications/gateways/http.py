@@ -20,7 +20,7 @@ class Http(Gateway):
     """`POST {SMS_PROVIDER_URL}`; an Idempotency-Key lets it be repeated."""
 
     idempotent = True
-    needs = ("SMS_PROVIDER_URL",)
+    needs = ("SMS_PROVIDER_URL", "SMS_API_KEY")
 
     def __init__(self) -> None:
         self.url = settings.SMS_PROVIDER_URL

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -60,21 +62,33 @@ class Command(BaseCommand):
             self.stdout.write(f"{of}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
 
     def ask(self, gateway: Gateway, rows: list[NotificationHistory]) -> bool:
-        found: Counter[str] = Counter()
+        """Whether both were answered; neither keeps the other from being asked."""
+        questions = (partial(self.ask_status, rows), self.ask_balance)
+        answered = [self.is_answered(gateway, question) for question in questions]
+        return all(answered)
+
+    def is_answered(self, gateway: Gateway, ask: Callable[[Gateway], None]) -> bool:
         try:
-            points = queries.ask_balance(gateway)
-            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
-            for row, is_new in bar:
-                found[row.status if is_new else "unchanged"] += 1
+            ask(gateway)
         except GatewayError as error:
             said = gateway.clean(str(error), "")
             self.stderr.write(_("%(gateway)s did not answer: %(error)s") % {"gateway": gateway.name, "error": said})
             return False
+        return True
+
+    def ask_status(self, rows: list[NotificationHistory], gateway: Gateway) -> None:
+        found: Counter[str] = Counter()
+        try:
+            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            for row, is_new in bar:
+                found[row.status if is_new else "unchanged"] += 1
         finally:
             told = ", ".join(f"{word} {count}" for word, count in sorted(found.items())) or _("nothing to ask")
             self.stdout.write(f"{gateway.name}: {told}")
-        self.stdout.write(_("%(gateway)s: %(points)s points left") % {"gateway": gateway.name, "points": points})
-        return True
+
+    def ask_balance(self, gateway: Gateway) -> None:
+        said = {"gateway": gateway.name, "points": queries.ask_balance(gateway)}
+        self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
 
     def repeat(self, rows: list[NotificationHistory]) -> bool:
         """Gives them to their providers again, under their own keys."""

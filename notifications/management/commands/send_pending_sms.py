@@ -39,7 +39,7 @@ TURN_SECONDS = 0.0005
 
 
 class Command(BaseCommand):
-    """Exit code 0: all went out, or nothing was owed, or it was told to stop. 1: a message failed or is unknown."""
+    """Exit code 1: a message failed or is unknown. What a stopped channel or the night holds up is no failure."""
 
     help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
 
