@@ -47,7 +47,7 @@ def bring_orders_to(count: int) -> None:
             address=f"台北市大安區信義路四段{number}號",
             sms_opt_out=True,
         )
-        order = Order(customer=customer, scheduled_date=date(2026, 11, 23), amount_due=800)
+        order = Order(customer=customer, scheduled_date=date(2099, 11, 23), amount_due=800)
         order.save()
         OrderItem.objects.create(order=order, product=product, quantity=1)
         order.transition_to(Status.CONFIRMED)

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, worst
-from notifications import routing
+from notifications import queries, routing
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
@@ -106,8 +107,7 @@ def _ask_provider(gateway: Gateway, now: datetime) -> Answer:
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
         said = gateway.health()
         if said.balance is not None:
-            known = {"balance": said.balance, "balance_at": now}
-            GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
+            state = queries.keep_balance(gateway, said.balance)
     return {
         "name": gateway.name, "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
@@ -126,7 +126,7 @@ def _count(now: Any) -> dict[str, Any]:
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
         good=Count("pk", filter=good & lately),
         bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
-        oldest_pending=Min("created_at", filter=due),
+        oldest_pending=Min(Coalesce("send_after", "created_at"), filter=due),
     )
 
 

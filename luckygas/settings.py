@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "RouteStatusEnum": "orders.models.RouteStatus",
         "MessageStatusEnum": "notifications.states.Status",
         "MessageTypeEnum": "notifications.states.Type",
+        "MessageReasonEnum": "notifications.states.Reason",
         "LanguageEnum": LANGUAGES,
         "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
     },

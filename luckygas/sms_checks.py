@@ -22,9 +22,10 @@ SHORT_URL = "https://lg.tw/t/"
 def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E010 unreadable quiet hours; E011 a link whose host is not registered; W002 messages that take two segments;
 
-    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path.
+    E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path; E014 no URL that
+    providers could call; E015 no registered name to put in front; E016 a key that cannot stand in a header.
     """
-    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret()]
+    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret(), *callbacks(), *sender(), *key()]
 
 
 def quiet_hours() -> Iterator[CheckMessage]:
@@ -62,3 +63,24 @@ def secret() -> Iterator[CheckMessage]:
     if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
         hint = "Use letters, digits, - and _ only."
         yield Error("SMS_CALLBACK_SECRET cannot stand in a path.", hint=hint, id="luckygas.E013")
+
+
+def key() -> Iterator[CheckMessage]:
+    """With the end of a line in it, say, no request can be made."""
+    said = settings.SMS_API_KEY
+    if not said.isprintable() or said != said.strip():
+        hint = "Write it without spaces around it, and without the end of a line."
+        yield Error("SMS_API_KEY cannot stand in a header.", hint=hint, id="luckygas.E016")
+
+
+def callbacks() -> Iterator[CheckMessage]:
+    url = settings.SMS_CALLBACK_BASE_URL
+    if url and not re.match(r"https?://[A-Za-z0-9]", url):
+        hint = "Write it whole: https://gas.example.tw."
+        yield Error(f"SMS_CALLBACK_BASE_URL is {url!r}.", hint=hint, id="luckygas.E014")
+
+
+def sender() -> Iterator[CheckMessage]:
+    if not settings.SMS_SENDER.strip():
+        hint = "Name the sender that is registered: the carriers block what does not carry it."
+        yield Error("SMS_SENDER is empty.", hint=hint, id="luckygas.E015")

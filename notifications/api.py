@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from notifications import resending, statistics
 from notifications.filters import NotificationFilters
-from notifications.models import NotificationHistory
+from notifications.models import NotificationHistory, StatusNote
 from notifications.states import Status
 from orders.api.base import ReadOnlyResource
 from orders.api.fields import Strict
@@ -27,6 +27,7 @@ class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
     recipient = serializers.SerializerMethodField()
     order_number = serializers.CharField(source="order.order_number", default=None, read_only=True)
     customer_name = serializers.CharField(source="customer.name", read_only=True)
+    points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("What the provider charged."))
     resent_as = serializers.PrimaryKeyRelatedField[Any](read_only=True, allow_null=True, default=None)
 
     def get_recipient(self, row: NotificationHistory) -> str:
@@ -37,14 +38,27 @@ class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
         fields = [
             "id", "type", "kind", "order", "order_number", "customer", "customer_name", "recipient", "content",
             "status", "status_reason", "error_message", "gateway", "provider_message_id", "raw_status", "segments",
-            "attempts", "delivery_attempt", "send_after", "resend_of", "resent_as", "created_at", "sent_at",
-            "delivered_at",
+            "points", "attempts", "delivery_attempt", "caused_by", "requested_by", "overruled", "send_after",
+            "resend_of", "resent_as", "happened_at", "created_at", "sent_at", "delivered_at",
         ]  # fmt: skip
         read_only_fields = fields
 
 
+class StepSerializer(serializers.ModelSerializer[StatusNote]):
+    class Meta:
+        model = StatusNote
+        fields = ["at", "status", "reason", "raw_status", "gateway", "reply", "by"]
+        read_only_fields = fields
+
+
 class NotificationDetailSerializer(NotificationSerializer):
-    """One message; the whole number for those who may see it."""
+    """One message with its trail; the whole number for those who may see it."""
+
+    trail = StepSerializer(many=True, read_only=True)
+
+    class Meta(NotificationSerializer.Meta):
+        fields = [*NotificationSerializer.Meta.fields, "trail"]
+        read_only_fields = fields
 
     def get_recipient(self, row: NotificationHistory) -> str:
         return row.recipient_for(self.context["request"].user)

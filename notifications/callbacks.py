@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from ipaddress import ip_address, ip_network
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -45,13 +46,13 @@ class Callback(APIView):
     throttle_classes = ()
 
     @READ
-    def get(self, request: Request, gateway: str, secret: str) -> HttpResponse:
+    def get(self, request: Request, gateway: str, secret: str, message: UUID | None = None) -> HttpResponse:
         """Takes a receipt. 404: the secret is wrong or no message has this id; 400: it is not a receipt of ours."""
         found = provider(request, gateway, secret)
         heard = None
         try:
             heard = read(found, {**request.query_params.dict(), **form_of(request)})
-            receipts.take(found, heard)
+            receipts.take(found, heard, message)
         except Refusal as refusal:
             number = phones.mask(heard.phone) if heard else "-"
             log.warning("A receipt from %s (number %s) was refused: %s", found.name, number, refusal.code)
@@ -59,9 +60,9 @@ class Callback(APIView):
         return HttpResponse(found.acknowledgement(heard), content_type="text/plain; charset=utf-8")
 
     @READ
-    def post(self, request: Request, gateway: str, secret: str) -> HttpResponse:
+    def post(self, request: Request, gateway: str, secret: str, message: UUID | None = None) -> HttpResponse:
         """The same, for providers that post a form."""
-        return self.get(request, gateway, secret)
+        return self.get(request, gateway, secret, message)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         # Django would log the path of what is refused, and the secret in it; what was refused is logged above.
@@ -83,7 +84,9 @@ def from_known_address(address: str) -> bool:
     """Whether receipts may come from there: the peer itself, because anybody can write X-Forwarded-For."""
     known = settings.SMS_CALLBACK_ADDRESSES
     try:
-        return not known or any(ip_address(address) in ip_network(network, strict=False) for network in known)
+        peer: Any = ip_address(address)
+        peer = getattr(peer, "ipv4_mapped", None) or peer  # of a socket that takes both kinds: ::ffff:203.0.113.7
+        return not known or any(peer in ip_network(network, strict=False) for network in known)
     except ValueError:  # a socket in the file system has no address
         return False
 

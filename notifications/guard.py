@@ -17,14 +17,19 @@ from notifications import segments
 from notifications.states import Reason
 
 MOST_SEGMENTS = 3
-# With a scheme or `www.` any host; without, what telephones make a link of: a name, a dot, and letters behind it.
+# With a scheme or `www.` any host; without, what telephones make a link of: a name, a dot, and letters behind it, or
+# four numbers.
 HOST = r"[^\s/?#:@，。、！「」（）()]+"
 LINK = re.compile(
-    rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})|(?P<bare>(?:[a-z0-9-]+\.)+(?:[a-z]{{2,}}|台灣|台湾)(?![a-z]))",
+    rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})"
+    r"|(?P<bare>(?:[\w-]+\.)+(?:[a-z]{2,}|台灣|台湾)(?![a-z])|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]))",
     re.IGNORECASE,
 )
 # The shortest number that can be dialled from a mobile has an area code: seven digits at the least.
-TELEPHONE = re.compile(r"\d(?:[\s().\-–—]*\d){6,}")
+TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
+# 11/23, 2026-11-23 or 115.11.23, one or from one to another.
+DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
+DAYS = re.compile(rf"(?<![\d/.-])(?<!\d\s){DAY}(?:\s*[-–—]\s*{DAY})?(?!\d|[/.-]\d)")
 
 
 def against(text: str, literal: str) -> Reason | None:
@@ -36,7 +41,7 @@ def against(text: str, literal: str) -> Reason | None:
 
 def telephones(text: str) -> list[str]:
     """What can be dialled, in whatever digits it is written."""
-    return TELEPHONE.findall(_plain(text))
+    return TELEPHONE.findall(DAYS.sub("*", _plain(text)))
 
 
 def foreign_links(text: str) -> list[str]:

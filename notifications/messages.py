@@ -99,7 +99,7 @@ def segments_at_worst(tracking_url: str) -> int:
 
 def prefix() -> str:
     """The registered name of the sender, which carriers ask for as the first words of a commercial SMS."""
-    return f"【{settings.SMS_SENDER}】" if settings.SMS_SENDER else ""
+    return f"【{settings.SMS_SENDER}】"
 
 
 def placeholders(order: Order | None, language: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ class NotificationHistory(AtomicSave):
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
     overruled = models.BooleanField(_("sent against our own rules"), default=False)
     send_after = models.DateTimeField(_("not before"), null=True, blank=True)
+    ask_after = models.DateTimeField(_("provider not asked before"), null=True, blank=True)
     resend_of = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="resent_as", verbose_name=_("repeats")
     )
@@ -81,6 +82,14 @@ class NotificationHistory(AtomicSave):
         blank=True,
         related_name="+",
         verbose_name=_("requested by"),
+    )
+    caused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("caused by"),
     )
     # A telephone without signal reports late what it did: the row is then younger than what it tells of.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
@@ -102,10 +111,13 @@ class NotificationHistory(AtomicSave):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date.
+            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date,
+            # and what never reached the customer: both of these statuses are final.
             models.UniqueConstraint(
-                fields=["order", "kind", "delivery_attempt"],
-                condition=models.Q(resend_of=None) & ~models.Q(kind=Kind.ORDER_RESCHEDULED),
+                fields=["order", "kind", "delivery_attempt", "customer"],
+                condition=models.Q(resend_of=None)
+                & ~models.Q(kind=Kind.ORDER_RESCHEDULED)
+                & ~models.Q(status__in=[Status.CANCELLED, Status.FAILED]),
                 name="one_automatic_message",
             )
         ]
@@ -133,9 +145,10 @@ class NotificationHistory(AtomicSave):
         """The whole number for those who may see it, else the masked one."""
         return self.recipient if user.has_perm("notifications.view_full_number") else self.masked_recipient
 
-    def move(self, before: str, to: str, **columns: Any) -> bool:
+    def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
         """A conditional write: `before` → `to`, if the row is still in `before` and was not sent since it was read.
 
+        `by`: who asked for it, for the trail.
         False: somebody else was faster, and nothing was changed. Raises ValueError for a move that MOVES does not have.
         """
         if to not in MOVES[before]:
@@ -149,8 +162,9 @@ class NotificationHistory(AtomicSave):
             for name, value in columns.items():
                 setattr(self, name, value)
             self.trail.create(
-                status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status, gateway=self.gateway
-            )
+                status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status, gateway=self.gateway,
+                by=by,
+            )  # fmt: skip
             post_save.send(
                 NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
                 update_fields=frozenset(columns),
@@ -174,6 +188,9 @@ class StatusNote(models.Model):
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
     reply = models.CharField(_("the customer's answer"), max_length=500, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("step"), _("steps")

@@ -10,14 +10,17 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from notifications import receipts
+from notifications import receipts, rules
 from notifications.gateways import get_gateway
-from notifications.gateways.base import Gateway, Receipt
+from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
+from notifications.routing import repeatable
 from notifications.states import Status
 
-# Carriers report within minutes where the telephone is on; where it is off, asking more often tells nothing more.
+# Carriers report within minutes where the telephone is on; where it is off, asking often tells nothing more.
 OVERDUE = timedelta(hours=1)
+# What was not answered is given again after 5, 10, 20, … minutes: a provider may be silent for hours.
+FIRST_PAUSE, MOST_DOUBLINGS = timedelta(minutes=5), 12
 
 
 def askable() -> list[Gateway]:
@@ -27,10 +30,25 @@ def askable() -> list[Gateway]:
 
 
 def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
-    """What the provider can say more of: `unknown`, and `sent` whose receipt is overdue; the oldest first."""
-    overdue = Q(status=Status.SENT, sent_at__lt=timezone.now() - OVERDUE)
-    rows = NotificationHistory.objects.filter(Q(status=Status.UNKNOWN) | overdue, gateway=gateway.name)
-    return rows.filter(created_at__gte=since).exclude(provider_message_id="").order_by("created_at", "id")
+    """What the provider can say more of: `sent` whose receipt is overdue; the oldest first."""
+    now = timezone.now()
+    due = Q(ask_after=None) | Q(ask_after__lte=now)
+    overdue = NotificationHistory.objects.filter(due, status=Status.SENT, sent_at__lt=now - OVERDUE)
+    rows = overdue.filter(gateway=gateway.name, created_at__gte=since)
+    return rows.exclude(provider_message_id="").order_by("created_at", "id")
+
+
+def unanswered(since: datetime) -> Iterator[NotificationHistory]:
+    """`unknown` that may be given to its provider again now, which sends it once and says what it knows of it.
+
+    What is no longer true is left alone: it may never have been taken, and would go out now.
+    """
+    rows = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
+    for row in rows.select_related("customer", "order").order_by("created_at", "id"):
+        pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MOST_DOUBLINGS)
+        rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
+        if rested and not rules.against(row) and not rules.not_before(row) and repeatable(row):
+            yield row
 
 
 def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[NotificationHistory, bool]]:
@@ -38,8 +56,18 @@ def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[Not
     for start in range(0, len(rows), gateway.query_size):
         asked = rows[start : start + gateway.query_size]
         heard = gateway.query([row.provider_message_id for row in asked])
+        if heard:
+            wait_longer(asked)
         for row in asked:
             yield row, any(receipts.learn(row, receipt) for receipt in heard if is_of(gateway, receipt, row))
+
+
+def wait_longer(asked: list[NotificationHistory]) -> None:
+    """What stays under way is asked again when twice the time has passed."""
+    now = timezone.now()
+    for row in asked:
+        row.ask_after = now + (now - (row.sent_at or row.created_at))
+    NotificationHistory.objects.bulk_update(asked, ["ask_after"])
 
 
 def is_of(gateway: Gateway, receipt: Receipt, row: NotificationHistory) -> bool:
@@ -48,11 +76,25 @@ def is_of(gateway: Gateway, receipt: Receipt, row: NotificationHistory) -> bool:
 
 
 def ask_balance(gateway: Gateway) -> Decimal | None:
-    """The points left; a stopped channel is started again where there are any. Raises GatewayError."""
-    points = gateway.balance()
+    """The points left. Raises GatewayError."""
+    try:
+        points = gateway.balance()
+    except GatewayError as error:
+        if error.reason in STOPPING:
+            # Once the account is taken again, any points are more than these.
+            GatewayState.objects.filter(gateway=gateway.name).update(balance=None)
+        raise
     if points is not None:
-        known = {"balance": points, "balance_at": timezone.now()}
-        state, _ = GatewayState.objects.update_or_create(gateway=gateway.name, defaults=known)
-        if points > 0:
-            state.start()
+        keep_balance(gateway, points)
     return points
+
+
+def keep_balance(gateway: Gateway, points: Decimal) -> GatewayState:
+    """A stopped channel is started by more points than before: with the same ones it would be stopped at once again."""
+    state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
+    more = points > (state.balance or 0)
+    state.balance, state.balance_at = points, timezone.now()
+    state.save(update_fields=["balance", "balance_at"])
+    if more:
+        state.start()
+    return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -24,11 +25,14 @@ class HandOver:
         sender.deliver(self.ids)
 
 
-def put(order: Order, kind: str) -> None:
-    """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one."""
+def put(order: Order, kind: str, happened_at: datetime | None = None) -> None:
+    """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one.
+
+    `happened_at`: if it was not this very change.
+    """
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
-        happened_at=order.change.at,
+        happened_at=happened_at or order.change.at, caused_by=order.change.actor.by,
     )  # fmt: skip
     NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
     hand_over(row.pk)

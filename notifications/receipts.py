@@ -7,8 +7,10 @@ repeats it.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,9 +22,12 @@ from orders.refusals import Refusal
 Row = NotificationHistory
 
 
-def take(gateway: Gateway, heard: Receipt | Reply) -> None:
-    """Keeps what is heard, once however often it is said. Raises Refusal, and then nothing was changed."""
-    row = message_of(gateway, heard)
+def take(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) -> None:
+    """Keeps what is heard, once however often it is said. Raises Refusal, and then nothing was changed.
+
+    `named`: our own id of the message, where the provider was given it.
+    """
+    row = message_of(gateway, heard, named)
     if isinstance(heard, Reply):
         keep_reply(row, heard)
     else:
@@ -32,10 +37,14 @@ def take(gateway: Gateway, heard: Receipt | Reply) -> None:
         GatewayState.objects.update_or_create(gateway=gateway.name, defaults={"last_receipt_at": now})
 
 
-def message_of(gateway: Gateway, heard: Receipt | Reply) -> Row:
-    """The message with this id that went to this number; the latest, should the provider use an id anew."""
+def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> Row:
+    """The message with this id that went to this number; the latest, should the provider use an id anew.
+
+    Of one that was never answered no provider's id is known.
+    """
     ids = gateway.spellings(heard.provider_message_id)
-    rows = list(Row.objects.filter(gateway=gateway.name, provider_message_id__in=ids).order_by("-created_at")[:10])
+    meant = Q(provider_message_id__in=ids) | Q(pk=named, status=Status.UNKNOWN)
+    rows = list(Row.objects.filter(meant, gateway=gateway.name).order_by("-created_at")[:10])
     if not heard.provider_message_id or not rows:
         raise Refusal("unknown_message", _("No message has this id."), status=404)
     for row in rows:
@@ -47,6 +56,8 @@ def message_of(gateway: Gateway, heard: Receipt | Reply) -> Row:
 def learn(row: Row, heard: Receipt) -> bool:
     """Writes what became of a message. False: it was known, or what is known already is final."""
     columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:80]}
+    if not row.provider_message_id:
+        columns["provider_message_id"] = heard.provider_message_id
     if heard.status in (Status.SENT, Status.DELIVERED):
         columns |= {"sent_at": row.sent_at or row.claimed_at, "error_message": ""}
     if heard.status == Status.DELIVERED:

@@ -24,9 +24,11 @@ NEVER_REACHED_ANYBODY = (SmsStatus.SUPPRESSED, SmsStatus.CANCELLED, SmsStatus.FA
 
 
 def order_saved(instance: Order, **kwargs: Any) -> None:
-    """Tells the customer of a move, or of a new date; a new order is pending and tells nobody."""
+    """Tells the customer of a move, of an order now theirs, of a new date; a new order is pending and tells nobody."""
     if "status" in instance.before:
         moved(instance, Status(instance.before["status"]), Status(instance.status))
+    elif "customer_id" in instance.before:
+        corrected(instance)
     elif not instance.before.keys().isdisjoint({"scheduled_date", "time_slot"}):
         rescheduled(instance)
 
@@ -38,6 +40,14 @@ def moved(order: Order, before: Status, now: Status) -> None:
         queue.put(order, kind)
 
 
+def corrected(order: Order) -> None:
+    """Who is the customer now learns what the former one was told last; what fell through is no news to them."""
+    told = Status.CONFIRMED if order.status == Status.ASSIGNED else Status(order.status)
+    if told in KIND_OF and told not in (Status.FAILED, Status.CANCELLED):
+        since = order.history.filter(to_status=told).values_list("at", flat=True)
+        queue.put(order, KIND_OF[told], happened_at=since.last())
+
+
 def rescheduled(order: Order) -> None:
     """Before it is confirmed a date is no promise; once the driver is at the door it is none of ours."""
     if order.status in TRUE_WHILE[Kind.ORDER_RESCHEDULED]:
@@ -46,8 +56,8 @@ def rescheduled(order: Order) -> None:
 
 def turned_away(order: Order) -> None:
     """A correction for who was told, or may have been told, that the driver is arriving; nobody else is told then."""
-    rows = NotificationHistory.objects.filter(order=order, delivery_attempt=order.attempt)
-    said = rows.filter(kind=Kind.DRIVER_ARRIVING)
+    rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
+    said = rows.filter(kind=Kind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
     # Taken back in the transaction of the move: who claims it at this moment is either earlier, or finds it gone.
     for row in said.filter(status=SmsStatus.PENDING):
         overtaken = SmsStatus.UNKNOWN if row.attempts else SmsStatus.CANCELLED

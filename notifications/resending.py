@@ -46,7 +46,7 @@ def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool 
     if verdict := rules.against(row):
         raise not_sent(verdict.reason)
     if row.status == Status.UNKNOWN and repeatable(row):
-        return again(row)
+        return again(row, by)
     return renewed(row, by)
 
 
@@ -55,7 +55,7 @@ def overruled(row: NotificationHistory, by: User | None) -> NotificationHistory:
     if row.status_reason not in OVERRULABLE:
         raise not_sent(row.status_reason)
     columns = {"overruled": True, "requested_by": by, "status_reason": "", "send_after": None}
-    if not row.move(Status.SUPPRESSED, Status.PENDING, **columns):
+    if not row.move(Status.SUPPRESSED, Status.PENDING, by=by, **columns):
         raise taken()
     return row
 
@@ -71,10 +71,10 @@ def settle(row: NotificationHistory) -> None:
         raise Refusal("interrupted", detail, status=409)
 
 
-def again(row: NotificationHistory) -> NotificationHistory:
-    columns = {"overruled": row.overruled}
+def again(row: NotificationHistory, by: User | None) -> NotificationHistory:
+    columns = {"overruled": row.overruled, "requested_by": row.requested_by or by}
     resent = NotificationHistory.objects.filter(resend_of=row).exists()
-    if resent or not row.move(Status.UNKNOWN, Status.PENDING, **columns):
+    if resent or not row.move(Status.UNKNOWN, Status.PENDING, by=by, **columns):
         raise taken()
     return row
 
@@ -86,7 +86,7 @@ def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
             return NotificationHistory.objects.create(
                 type=row.type, kind=row.kind, order=row.order, customer=row.customer,
                 delivery_attempt=row.delivery_attempt, happened_at=row.happened_at, resend_of=row, requested_by=by,
-                overruled=row.overruled,
+                caused_by=row.caused_by, overruled=row.overruled,
             )  # fmt: skip
     except IntegrityError:
         raise taken() from None

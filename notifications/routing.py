@@ -10,7 +10,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import ELSEWHERE, STOPPING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status, Type
+from notifications.states import Reason, Status, Type
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,9 @@ def in_use() -> list[str]:
 
 
 def after(reason: str, others: list[Gateway]) -> Status:
-    """What becomes of what certainly was not sent: it waits for `others`, or for its own to be started again."""
-    return Status.PENDING if reason in STOPPING or (others and reason in ELSEWHERE) else Status.FAILED
+    """What becomes of what certainly was not sent: it waits for `others`, or for its own to take messages again."""
+    waits = reason in STOPPING | {Reason.BUSY} or (others and reason in ELSEWHERE)
+    return Status.PENDING if waits else Status.FAILED
 
 
 def repeatable(row: NotificationHistory) -> bool:

@@ -36,7 +36,10 @@ TRUE_WHILE = {
 FRESH_FOR = {
     Kind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
     Kind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # “is leaving”; after that the arrival is the next news
+    Kind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # who waited for so long knows
 }
+# What promises a day, which must not be over.
+PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
 # What is of use only at once, and comes only to who waits for the driver at that hour.
 ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
 SWITCH = {
@@ -75,15 +78,21 @@ def against(row: NotificationHistory) -> Verdict | None:
 
 
 def still_true(row: NotificationHistory) -> bool:
-    """A message that names no order is always true; another only in the delivery attempt it was written for."""
+    """A message that names no order is always true; another only for the customer and delivery attempt it is about."""
     order, kind = row.order, Kind(row.kind)
     if order is None:
         return True
-    if order.status not in TRUE_WHILE[kind] or order.attempt != row.delivery_attempt:
+    if order.status not in TRUE_WHILE[kind]:
+        return False
+    if (order.attempt, order.customer_id) != (row.delivery_attempt, row.customer_id):
         return False
     if kind in FRESH_FOR and timezone.now() - row.happened_at > FRESH_FOR[kind]:
         return False
-    return kind != Kind.ORDER_RESCHEDULED or not row.is_outdated()
+    if kind in PROMISES and order.scheduled_date < timezone.localdate():
+        return False
+    # Of the other kinds there is a second one only after one that failed.
+    said_once = kind != Kind.ORDER_RESCHEDULED and row.status != Status.FAILED
+    return said_once or not row.is_outdated()
 
 
 def unwanted(row: NotificationHistory) -> Reason | None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import cache
+from traceback import format_tb
 from typing import Any
 from uuid import UUID
 
@@ -26,12 +29,15 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import MOVES, Reason, Status, Type
+from notifications.states import MOVES, Kind, Reason, Status, Type
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
 # Seconds between tries to write an outcome: together longer than a restart of the database takes.
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
+# After which a provider that is busy is asked again.
+BUSY_PAUSE = timedelta(minutes=1)
+_one_maker = threading.Lock()
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
 _collected: ContextVar[list[Row] | None] = ContextVar("sms_collected", default=None)
 
@@ -74,8 +80,13 @@ def submit(row_id: UUID) -> Future[Row | None]:
     return pool().submit(row_id)
 
 
-@cache
 def pool() -> Pool[UUID, Row | None]:
+    with _one_maker:  # by itself the cache lets each of several threads that come at once make one
+        return _pool()
+
+
+@cache
+def _pool() -> Pool[UUID, Row | None]:
     # Of this process: several share what the provider allows (README, “In production”).
     allowed = filter(None, (get_gateway(name).most_connections for name in routing.in_use()))
     made = Pool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]))
@@ -93,8 +104,11 @@ def _deliver_one_and_let_go(row_id: UUID) -> Row | None:
         raise
 
 
-def deliver_one(row_id: UUID) -> Row | None:
-    """Sends one row and returns it with its outcome. None: it was rolled back, or is not (or no longer) to be sent."""
+def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
+    """Sends one row and returns it with its outcome. None: it was rolled back, or is not (or no longer) to be sent.
+
+    `ways`: those of its gateways that were not tried yet; None: all.
+    """
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
         return None
@@ -106,11 +120,14 @@ def deliver_one(row_id: UUID) -> Row | None:
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
     if (morning := rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(routing.ways(row), row)
+    return _send_by(routing.ways(row) if ways is None else ways, row)
 
 
 def _send_by(ways: list[Gateway], row: Row) -> Row | None:
-    """Sends a row by the first of these gateways; by the next only what this one certainly did not send."""
+    """Sends a row by the first of these gateways; by the next only what this one certainly did not send.
+
+    That took its time: by then the order may have moved on.
+    """
     if not ways or not _claim(row, ways[0]):
         return None
     gateway, others = ways[0], ways[1:]
@@ -122,7 +139,7 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     if outcome["status_reason"] in STOPPING:
         routing.stop(gateway, outcome["error_message"])
     if kept and others and row.status == Status.PENDING:
-        return _send_by(others, row) or row
+        return deliver_one(row.pk, others) or row
     return row
 
 
@@ -150,7 +167,7 @@ def _withhold(row: Row, verdict: rules.Verdict) -> bool:
     if row.attempts:
         # It may have gone out before: not sending it again does not make that known.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
-    columns = {"type": row.type, "recipient": row.recipient or row.customer.phone}
+    columns: dict[str, Any] = {"type": row.type, "recipient": row.recipient or row.customer.phone}
     return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
@@ -167,7 +184,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
-        accepted = gateway.send(Message(row.pk, row.recipient, row.content))
+        accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.FRESH_FOR.get(Kind(row.kind))))
     except GatewayError as error:
         # One that may have gone out before stays unknown, whatever is said of it now.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1
@@ -176,11 +193,16 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, di
         if not certain:
             return Status.UNKNOWN, columns
         status = routing.after(error.reason, others)
-        # What waits was never sent; whoever sends it, it is their first time.
-        return status, columns | ({"attempts": 0} if status == Status.PENDING else {})
+        if status == Status.PENDING:
+            # What waits was never sent; whoever sends it, it is their first time.
+            columns["attempts"] = 0
+            if error.reason == Reason.BUSY and not others:
+                columns["send_after"] = timezone.now() + BUSY_PAUSE
+        return status, columns
     except Exception as error:
-        log.exception("The gateway %s broke on SMS %s.", gateway.name, row.pk)
         said = f"The gateway broke: {type(error).__name__}."
+        # Where, and not what it says: that may hold a secret.
+        log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, said, "".join(format_tb(error.__traceback__)))
         return Status.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
     return Status.SENT, {
         "provider_message_id": accepted.provider_message_id, "raw_status": accepted.raw_status,

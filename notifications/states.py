@@ -67,6 +67,7 @@ class Reason(TextChoices):
     REFUSED = "refused", _("refused by the provider")
     NO_CREDIT = "no_credit", _("the account has no credit left")
     CHANNEL_STOPPED = "channel_stopped", _("the channel is stopped")
+    BUSY = "busy", _("the provider takes no messages at the moment")
     UNREACHABLE = "unreachable", _("the provider could not be reached")
     NO_ANSWER = "no_answer", _("the provider did not answer")
     INTERRUPTED = "interrupted", _("the sending process died")

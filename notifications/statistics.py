@@ -68,7 +68,7 @@ def figures(rows: list[Row]) -> Row:
         "segments": total(rows, "segments", PAID),
         "points": sum(row["points"] for row in rows),
         "taken_share": share(sum(row["taken"] for row in rows), tried),
-        "delivered_share": share(total(told, "messages", {Status.DELIVERED}), total(told, "messages", ENDED)),
+        "delivered_share": share(total(told, "messages", {Status.DELIVERED}), total(told, "taken", ENDED)),
     }
 
 

@@ -12,5 +12,6 @@ router = SimpleRouter()
 router.register("notifications", Notifications)
 urlpatterns = [
     path("notifications/callbacks/<slug:gateway>/<str:secret>/", Callback.as_view(), name="notification-callback"),
+    path("notifications/callbacks/<slug:gateway>/<str:secret>/<uuid:message>/", Callback.as_view(schema=None)),
     *router.urls,
 ]

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin.base import ReadOnly
+from orders.admin.base import HouseList, ReadOnly
 from realtime import statistics
 from realtime.models import Event, WebSocketConnection
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin
-
 
 @admin.register(Event)
-class EventAdmin(ReadOnly, ModelAdmin):
+class EventAdmin(ReadOnly, HouseList):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
     fields = ("seq", "created_at", "type", "channel_list", "payload")
@@ -43,11 +38,11 @@ class EventAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(WebSocketConnection)
-class WebSocketConnectionAdmin(ReadOnly, ModelAdmin):
+class WebSocketConnectionAdmin(ReadOnly, HouseList):
     list_display = ("connection_id", "user", "role", "endpoint", "instance", "connected_at", "last_ping")
     list_filter = ("role", "endpoint", "instance")
     list_select_related = ("user",)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list stands below what the servers counted."""
         return super().changelist_view(request, {"figures": statistics.summary(), **(extra_context or {})})

@@ -137,7 +137,10 @@ def notification_delta(message: NotificationHistory) -> dict[str, Any]:
 def note_saved(sender: type[Any], instance: StatusNote, created: bool, **kwargs: Any) -> None:
     if created and instance.reply:
         message = instance.message
-        said = {"title": _("A customer answered an SMS"), "message": f"{message.customer.name}: {instance.reply}"}
+        # For every screen of the office, whichever language the provider asks for.
+        with translation.override(settings.LANGUAGE_CODE):
+            title = _("A customer answered an SMS")
+        said = {"title": title, "message": f"{message.customer.name}: {instance.reply}"}
         action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
         publish("notification", said | {"action": action}, channel="staff")
 

@@ -114,6 +114,14 @@ def test_notification_figures(office: Client) -> None:
     assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
 
 
+def test_what_waited_for_the_morning_waits_since_then(office: Client) -> None:
+    now = timezone.now()
+    make_message("pending", created_at=now - timedelta(hours=11), send_after=now - timedelta(seconds=30))
+    answer = office.get("/health/notifications").json()
+    assert answer["status"] == "healthy"
+    assert 29 < answer["oldest_pending_seconds"] < 60
+
+
 def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Settings) -> None:
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL = "http", f"http://127.0.0.1:{free_port()}/send"
     answer = office.get("/health/notifications")
@@ -149,8 +157,10 @@ def test_a_balance_is_asked_every_five_minutes(
     for _ in range(3):
         assert office.get("/health/notifications").json()["sms_provider"]["balance"] == 110
     assert len(asked) == 1
-    GatewayState.objects.update(balance_at=timezone.now() - timedelta(minutes=6))
-    office.get("/health/notifications")
+    long_ago = timezone.now() - timedelta(minutes=6)
+    # What it learns of new credit is not lost to the channel that waits for it.
+    GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
+    assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""
     assert len(asked) == 2
 
 

@@ -34,13 +34,24 @@ def test_links_of_the_demo_and_short_ones_are_sound(settings: Any, url: str) -> 
         ({"SMS_CALLBACK_SECRET": "Ab9-_"}, []),
         ({"SMS_CALLBACK_SECRET": "a/b"}, ["luckygas.E013"]),
         ({"SMS_CALLBACK_SECRET": "瓦斯"}, ["luckygas.E013"]),
+        ({"SMS_API_KEY": "top-secret"}, []),
+        ({"SMS_API_KEY": "top-secret\r"}, ["luckygas.E016"]),
+        ({"SMS_API_KEY": " top-secret"}, ["luckygas.E016"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://gas.example.tw"}, []),
+        ({"SMS_CALLBACK_BASE_URL": "http://127.0.0.1:8000/"}, []),
+        ({"SMS_CALLBACK_BASE_URL": "gas.example.tw"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "ftp://gas.example.tw"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://"}, ["luckygas.E014"]),
+        ({"SMS_CALLBACK_BASE_URL": "https://[gas"}, ["luckygas.E014"]),
+        ({"SMS_SENDER": " "}, ["luckygas.E015"]),
     ],
 )
 def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
     assert ids(settings, **values) == expected
 
 
-def test_a_check_does_not_say_the_secret(settings: Any) -> None:
-    settings.SMS_CALLBACK_SECRET = "top/secret"
+@pytest.mark.parametrize("setting", ["SMS_CALLBACK_SECRET", "SMS_API_KEY"])
+def test_a_check_does_not_say_the_secret(settings: Any, setting: str) -> None:
+    setattr(settings, setting, "top/secret\n")
     (message,) = messages_are_sound(None)
     assert "top" not in str(message)

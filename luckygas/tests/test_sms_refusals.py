@@ -18,7 +18,7 @@ from realtime.models import Outbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REFUSED, NO_NUMBER = (Status.FAILED, Reason.REFUSED), (Status.FAILED, Reason.NO_SUCH_NUMBER)
-PAUSES, STOPPED = (Status.FAILED, Reason.UNREACHABLE), (Status.PENDING, Reason.CHANNEL_STOPPED)
+PAUSES, STOPPED = (Status.PENDING, Reason.BUSY), (Status.PENDING, Reason.CHANNEL_STOPPED)
 # Gateway → a code of each sort that the provider has → what becomes of the row.
 CODES: dict[str, dict[str, tuple[str, str]]] = {
     "http": {"400": REFUSED, "500": REFUSED},
@@ -49,7 +49,9 @@ def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> 
     sandbox.operator.faults.set(Fault(Kind.REFUSE, code=code))
     row, (status, reason) = confirm(), CODES[gateway][code]
     assert (row.status, row.status_reason, telephones(sandbox)) == (status, reason, [])
-    if status == Status.PENDING:
+    if reason == Reason.BUSY:
+        assert (screens(row), row.send_after is None) == (([], []), False)
+    elif status == Status.PENDING:
         assert screens(row) == ([], ["error"])
         assert GatewayState.objects.get().stopped_because.startswith(code)
     else:

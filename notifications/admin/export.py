@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain, islice
 from typing import Any
@@ -24,7 +25,7 @@ AT_ONCE = 500
 # Without it Excel reads UTF-8 as the code page of the machine.
 MARK = "\ufeff"
 # What a spreadsheet would run as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 FIELDS = (
     "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
     "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
@@ -78,4 +79,5 @@ def cells(row: NotificationHistory, words: dict[str, str]) -> list[Any]:
 def harmless(cell: Any) -> str:
     """A text that a spreadsheet shows and never runs."""
     text = "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+    begins = unicodedata.normalize("NFKC", text).lstrip()
+    return f"'{text}" if begins.startswith(FORMULA) else text

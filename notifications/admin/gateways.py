@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -16,16 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from notifications.models import GatewayState
-from orders.admin.base import Button
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[GatewayState]
-else:
-    ModelAdmin = admin.ModelAdmin
+from orders.admin.base import Button, HouseList
 
 
 @admin.register(GatewayState)
-class GatewayStateAdmin(ModelAdmin):
+class GatewayStateAdmin(HouseList):
     list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
     fields = readonly_fields = list_display
     change_form_template = "admin/house_change_form.html"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -25,29 +26,30 @@ from notifications import resending
 from notifications.admin.columns import MessageColumns
 from notifications.admin.export import answer
 from notifications.admin.totals import totals
-from notifications.admin.trail import offered, reason_in_words, story
+from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
-from orders.admin.base import Button, HouseChangeList, LiveList, ReadOnly, user_of
+from orders.admin.base import Button, HouseList, ReadOnly, user_of
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[NotificationHistory]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
 STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
 DETAILS = (
     "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
-    "send_after", "overruled", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at", "delivered_at",
+    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
+    "delivered_at",
 )  # fmt: skip
 
 
+def is_uuid(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
 @admin.register(NotificationHistory)
-class NotificationAdmin(ReadOnly, MessageColumns, LiveList):
+class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
+    is_pk = staticmethod(is_uuid)
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
@@ -63,9 +65,6 @@ class NotificationAdmin(ReadOnly, MessageColumns, LiveList):
 
     class Media:
         css = {"all": ("notifications/history.css",)}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HouseChangeList]:
-        return HouseChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         response = super().changelist_view(request, extra_context)
@@ -98,7 +97,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, LiveList):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context["original"]
-        possible, against_rules = offered(row)
+        _words, possible, against_rules = next_step(row)
         label = _("Send nevertheless") if against_rules else _("Send again")
         url = reverse("admin:notifications_resend", args=[row.pk])
         context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
@@ -151,8 +150,9 @@ class NotificationAdmin(ReadOnly, MessageColumns, LiveList):
     @method_decorator(require_POST)
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
-        if self.has_view_permission(request, row):
-            row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 
     def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.urls import reverse
 from django.utils import timezone
@@ -12,9 +13,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from notifications import rules
+from notifications import routing, rules
 from notifications.models import NotificationHistory, StatusNote
-from notifications.states import OVERRULABLE, Kind, Status
+from notifications.states import OVERRULABLE, Kind, Reason, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -26,7 +27,7 @@ Line = tuple[datetime | None, str]
 
 def story(row: NotificationHistory) -> SafeString:
     """From what caused it to what may be done, each step with its time."""
-    lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, ending(row)))]
+    lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, next_step(row).words))]
     return format_html(
         '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
     )
@@ -40,7 +41,8 @@ def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
     elif row.kind == Kind.ORDER_RESCHEDULED:
-        yield row.happened_at, _("The order got another day or time.")
+        who = name(row.caused_by) if row.caused_by else _("the system")
+        yield row.happened_at, _("The order got another day or time, by %s.") % who
     if row.resend_of_id and row.requested_by:
         said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
         yield row.created_at, said % name(row.requested_by)
@@ -64,9 +66,11 @@ def name(user: User) -> str:
 
 def steps(row: NotificationHistory) -> Iterator[Line]:
     before = ""
-    for note in row.trail.all():
-        if before == Status.SUPPRESSED and note.status == Status.PENDING and row.requested_by:
-            yield note.at, _("To be sent nevertheless; asked for by %s") % name(row.requested_by)
+    for note in row.trail.select_related("by"):
+        if note.by:
+            nevertheless = before == Status.SUPPRESSED
+            said = _("To be sent nevertheless; asked for by %s") if nevertheless else _("Sent again; asked for by %s")
+            yield note.at, said % name(note.by)
         else:
             yield note.at, said_of(note)
         before = note.status
@@ -84,15 +88,29 @@ def said_of(note: StatusNote) -> str:
     return f"{said} [{note.raw_status}]" if note.raw_status else said
 
 
-def ending(row: NotificationHistory) -> str:
-    """What may be done now."""
+class Next(NamedTuple):
+    """What may be done now: in words, whether by a button, and whether that is against our own rules."""
+
+    words: str
+    button: bool = False
+    overrule: bool = False
+
+
+def next_step(row: NotificationHistory) -> Next:
     if newer := newer_one(row):
         page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
-        return format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message."))
-    if row.status == Status.PENDING and row.send_after:
-        return _("It waits until %s; no SMS by night.") % moment(row.send_after)
-    if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
-        return _("It cannot be sent: %s.") % row.get_status_reason_display()
+        return Next(format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message.")))
+    if row.status == Status.CANCELLED or (row.status == Status.SENDING and not is_dead(row)):
+        return Next(words(row))
+    if reason := obstacle(row):
+        return Next(_("It cannot be sent: %s.") % reason.label)
+    if row.status == Status.PENDING and (why := why_it_waits(row)):
+        return Next(why)
+    suppressed = row.status == Status.SUPPRESSED
+    return Next(words(row), True, suppressed or (not row.overruled and rules.unwanted(row) is not None))
+
+
+def words(row: NotificationHistory) -> str:
     return {
         Status.PENDING: _("It waits to be sent. “Send again” sends this one now, not a second one."),
         Status.SENDING: _("It is being sent; load the page again for the outcome."),
@@ -106,17 +124,34 @@ def ending(row: NotificationHistory) -> str:
     }[Status(row.status)]
 
 
+def is_dead(row: NotificationHistory) -> bool:
+    return NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
+
+
+def obstacle(row: NotificationHistory) -> Reason | None:
+    """What keeps a message from being sent, and no button could change."""
+    if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
+        return Reason(row.status_reason)
+    asked = copy(row)
+    # What waits is not asked of a person: our own rules stand.
+    asked.overruled = row.overruled or row.status != Status.PENDING
+    verdict = rules.against(asked)
+    return verdict.reason if verdict else None
+
+
+def why_it_waits(row: NotificationHistory) -> str:
+    asked = copy(row)
+    if not row.attempts:
+        asked.type, asked.recipient = rules.way_to(row.customer)
+    if not routing.ways(asked):
+        return _("It waits until the channel is started again.")
+    if until := max(filter(None, [row.send_after, rules.not_before(asked)]), default=None):
+        return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""
+    return ""
+
+
 def newer_one(row: NotificationHistory) -> NotificationHistory | None:
     return NotificationHistory.objects.filter(resend_of=row).first()
-
-
-def offered(row: NotificationHistory) -> tuple[bool, bool]:
-    """Whether it may be sent again, and whether only against our own rules."""
-    if row.status == Status.SUPPRESSED:
-        allowed = row.status_reason in OVERRULABLE
-        return allowed, allowed
-    against = None if row.overruled else rules.unwanted(row)
-    return row.status != Status.CANCELLED and newer_one(row) is None, against in OVERRULABLE
 
 
 def reason_in_words(row: NotificationHistory) -> str:

@@ -24,11 +24,15 @@ ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SMS; `id` is the idempotency key, `phone` E.164."""
+    """One SMS; `id` is the idempotency key, `phone` E.164.
+
+    `valid_for`: how long a telephone that is off may get it late; None: as long as the provider tries.
+    """
 
     id: UUID
     phone: str
     text: str
+    valid_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class ReceiptError(ValueError):
 # What says that the account or the channel is at fault and not this message: no further one would be taken either.
 STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
 # It was certainly not sent, and another provider may well take it.
-ELSEWHERE = STOPPING | {Reason.UNREACHABLE}
+ELSEWHERE = STOPPING | {Reason.UNREACHABLE, Reason.BUSY}
 
 
 class GatewayError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -40,7 +41,7 @@ REFUSALS = {
 # CREDIT,SENDED,COST,UNSEND,BATCH_ID
 ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")
 ERROR = re.compile(r"(-[0-9]{1,4})(?:,.*)?", re.DOTALL)
-DAY = "1440"
+DAY = timedelta(days=1)
 
 
 class Every8d(FormGateway):
@@ -53,7 +54,8 @@ class Every8d(FormGateway):
         super().__init__(settings.EVERY8D_URL, UID=settings.EVERY8D_UID, PWD=settings.EVERY8D_PASSWORD)
 
     def transmit(self, message: Message) -> Accepted:
-        fields = {"SB": "", "MSG": message.text, "DEST": local(message.phone), "ST": "", "RETRYTIME": DAY}
+        minutes = (message.valid_for or DAY) // timedelta(minutes=1)
+        fields = {"SB": "", "MSG": message.text, "DEST": local(message.phone), "ST": "", "RETRYTIME": str(minutes)}
         answer = self.ask("sendSMS.ashx", fields).strip()
         found = ACCEPTED.fullmatch(answer)
         if not found:

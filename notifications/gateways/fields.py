@@ -23,12 +23,16 @@ def international(text: str) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """Taipei's time out of `20261122093000` or `2026/11/22 09:30:00`."""
+    """Taipei's time out of `20261122093000` or `2026/11/22 09:30:00`; None where it is none of this century's.
+
+    .NET says `0001/01/01 00:00:00` where it has no date.
+    """
     digits = re.sub("[^0-9]", "", text[:40])
     try:
-        return datetime.strptime(f"{digits:0>14}+0800", "%Y%m%d%H%M%S%z")
+        found = datetime.strptime(f"{digits:0>14}+0800", "%Y%m%d%H%M%S%z")
     except ValueError:
         return None
+    return found if 2000 <= found.year < 2100 else None
 
 
 def amount(text: str) -> Decimal | None:

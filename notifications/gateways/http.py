@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -12,12 +13,14 @@ from notifications.gateways.base import Accepted, Gateway, GatewayError, Health,
 from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange
 from notifications.states import Reason
 
+ID = re.compile(r"[!-~]{1,80}")
+
 
 class Http(Gateway):
     """`POST {SMS_PROVIDER_URL}`; an Idempotency-Key lets it be repeated."""
 
     idempotent = True
-    needs = ("SMS_PROVIDER_URL",)
+    needs = ("SMS_PROVIDER_URL", "SMS_API_KEY")
 
     def __init__(self) -> None:
         self.url = settings.SMS_PROVIDER_URL
@@ -47,10 +50,10 @@ class Http(Gateway):
 
 
 def message_id(answer: Answer) -> str:
-    """The provider's own id, where its answer is a JSON object that has one."""
+    """The provider's own id, where its answer is a JSON object that has one, fit to be kept."""
     try:
         said = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
-    found = (said.get("message_id") or said.get("id") or "") if isinstance(said, Mapping) else ""
-    return str(found)[:80]
+    found = str(said.get("message_id") or said.get("id") or "") if isinstance(said, Mapping) else ""
+    return found if ID.fullmatch(found) else ""

@@ -22,29 +22,31 @@ FATES: dict[str, tuple[Status, str]] = {
     **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
     "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
-# Why one was not accepted. A pause ends by itself; a fault of the system (*) may have come after the sending.
-PAUSE, STOP = Reason.UNREACHABLE, Reason.CHANNEL_STOPPED
+TAKEN = frozenset("0124")
+# Why one was not accepted. A fault of the system (*) may have come after the sending.
+STOP = Reason.CHANNEL_STOPPED
 REFUSALS = {
     "*": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
-    **dict.fromkeys("abr", (PAUSE, _("the provider does not send at the moment"))),
+    **dict.fromkeys("abr", (Reason.BUSY, _("the provider does not send at the moment"))),
     "c": (STOP, _("the user name is missing")),
     "d": (STOP, _("the password is missing")),
     "e": (STOP, _("the user name or the password is wrong")),
     "f": (STOP, _("the account has expired")),
     "h": (STOP, _("the account is disabled")),
     "k": (STOP, _("the address of this server is not registered")),
-    "l": (PAUSE, _("too many connections at once")),
+    "l": (Reason.BUSY, _("too many connections at once")),
     "m": (STOP, _("the password must be changed")),
     "n": (STOP, _("the password has expired")),
     "p": (STOP, _("the account may not send over HTTP")),
     "s": (STOP, _("the account could not be charged")),
-    "t": (Reason.REFUSED, _("the time for sending is over")),
+    **dict.fromkeys("t8", (Reason.REFUSED, _("the time for sending is over"))),
     "u": (Reason.REFUSED, _("the text is empty")),
     **dict.fromkeys("v6", (Reason.NO_SUCH_NUMBER, _("there is no such number"))),
     "x": (Reason.REFUSED, _("the request is too large")),
     "y": (Reason.REFUSED, _("a parameter is wrong")),
     "5": (Reason.REFUSED, _("the text is not allowed")),
     "7": (Reason.REFUSED, _("SMS to this number are disabled")),
+    "9": (Reason.REFUSED, _("the message was cancelled at the provider")),
 }
 ID = re.compile(r"#?[!-~]{1,79}")
 
@@ -66,13 +68,16 @@ class Mitake(FormGateway):
             "dstaddr": local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
             "clientid": str(message.id), "smsPointFlag": "1",
         }  # fmt: skip
+        if message.valid_for:
+            fields["vldtime"] = f"{message.valid_for.total_seconds():.0f}"
         if self.callback_url:
-            fields["response"] = self.callback_url
+            fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL the text would be read as Big5.
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
         code, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
-        if code in FATES and ID.fullmatch(known_as):
+        # What became of one given before is asked for by its id.
+        if ID.fullmatch(known_as) and (code in TAKEN or (code in FATES and "Duplicate" in lines)):
             return Accepted(known_as, code, price(lines.get("smsPoint", "")))
         raise refusal(code, answer)
 
@@ -118,4 +123,4 @@ def refusal(code: str, answer: str) -> GatewayError:
     if code not in REFUSALS:
         return unclear(answer)
     reason, words = REFUSALS[code]
-    return GatewayError(f"{code}: {words}", reason=reason, permanent=reason != PAUSE, raw_status=code)
+    return GatewayError(f"{code}: {words}", reason=reason, permanent=True, raw_status=code)

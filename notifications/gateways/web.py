@@ -23,7 +23,6 @@ ANSWER_BYTES = 65_536
 PIECE_BYTES = 4_096
 # For a question that a person or a monitor waits for.
 HEALTH_SECONDS = 2.0
-NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def exchange(method: str, url: str, *, seconds: float, **request: Any) -> Answer
             session.request(method, url, timeout=times, stream=True, **request) as response,
         ):
             return Answer(response.status_code, *body_of(response))
-    except (requests.RequestException, HTTPError) as error:
+    except (requests.RequestException, HTTPError, ValueError) as error:
         raise fault(error, seconds) from None
 
 
@@ -113,8 +112,10 @@ def body_of(response: requests.Response) -> tuple[str, bool]:
 def fault(error: Exception, seconds: float) -> GatewayError:
     """What an exception of the library means, in words of our own: its own contain the URL and the headers."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
-    if isinstance(error, NO_ADDRESS):
-        return GatewayError("The provider's URL is none.", reason=Reason.UNREACHABLE, permanent=True)
+    # What refuses a URL or a header, before anything is sent.
+    if isinstance(error, ValueError):
+        said = f"The settings of the provider make no request ({type(error).__name__})."
+        return GatewayError(said, reason=Reason.UNREACHABLE, permanent=True)
     if isinstance(error, requests.exceptions.SSLError) and has_cause(error, ssl.SSLCertVerificationError):
         return GatewayError("The provider's certificate is not valid.", reason=Reason.UNREACHABLE, permanent=True)
     if isinstance(cause, NewConnectionError | ConnectTimeoutError):

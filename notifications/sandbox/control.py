@@ -41,7 +41,7 @@ def change(asked: Asked, operator: Operator) -> Answer:
     try:
         wish = asked.form() if by_form else asked.json()
         obey(wish, operator)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         return said(400, error=str(error)[:200])
     if by_form:
         return Answer(b"", 303, location="/?" + urlencode({"lang": wish.get("lang", "")}))
@@ -66,7 +66,7 @@ def tell(wish: dict[str, Any], operator: Operator) -> None:
     if sent is None:
         raise ValueError("There is no such message.")
     reply = str(wish.get("reply") or "")[:LONGEST_REPLY]
-    operator.receipts.tell(Receipt(sent, Status.SENT if reply else outcome_of(wish["outcome"]), reply))
+    operator.receipts.tell(Receipt(sent, Status.SENT if reply else outcome_of(wish.get("outcome")), reply))
 
 
 def fault_of(wish: dict[str, Any]) -> Fault | None:

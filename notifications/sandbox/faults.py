@@ -19,6 +19,7 @@ class Kind(StrEnum):
     GARBAGE = "garbage"
     HTML = "html"
     HUGE = "huge"  # ten megabytes
+    TWICE = "twice"  # the answer, and the same again behind it
 
 
 class On(StrEnum):

@@ -20,6 +20,7 @@ FAULTS = {
     Kind.DROP_BEFORE: _("drops the connection, the request unread"),
     Kind.DROP_AFTER: _("takes the message and drops the connection"), Kind.GARBAGE: _("answers nonsense"),
     Kind.HTML: _("answers a page of HTML"), Kind.HUGE: _("answers ten megabytes"),
+    Kind.TWICE: _("answers twice"),
 }  # fmt: skip
 OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 

@@ -104,6 +104,9 @@ class Handler(BaseHTTPRequestHandler):
             self.write(Answer(GARBAGE, status, "application/octet-stream"))
         elif fault.kind == Kind.HUGE:
             self.write(Answer(b"x" * HUGE_BYTES, status))
+        elif fault.kind == Kind.TWICE:
+            self.write(answer)
+            self.write(answer)
         elif fault.kind == Kind.DROP_AFTER:
             self.drop()
         else:

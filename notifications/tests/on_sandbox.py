@@ -17,6 +17,7 @@ SENT, UNKNOWN, FAILED = (Status.SENT, ""), (Status.UNKNOWN, Reason.NO_ANSWER), (
 OUTCOMES: dict[Kind, tuple[tuple[Status, str], int]] = {
     Kind.SLOW: (SENT, 1), Kind.REFUSE: (FAILED, 0), Kind.HANG: (UNKNOWN, 1), Kind.DROP_BEFORE: (UNKNOWN, 0),
     Kind.DROP_AFTER: (UNKNOWN, 1), Kind.GARBAGE: (UNKNOWN, 1), Kind.HTML: (UNKNOWN, 1), Kind.HUGE: (UNKNOWN, 1),
+    Kind.TWICE: (SENT, 1),
 }  # fmt: skip
 # The generic provider's contract is that 200 is accepted, whatever stands below it.
 ANY_200 = {Kind.GARBAGE, Kind.HTML, Kind.HUGE}

@@ -144,6 +144,23 @@ def test_confirming_over_rest_says_what_became_of_the_sms() -> None:
     assert (answer.status_code, answer["Sms-Outcome"]) == (200, "order_confirmed=sent")
 
 
+def test_a_message_says_what_it_cost_and_who_caused_it() -> None:
+    office = make_office()
+    row = message(points="1.50", caused_by=office, requested_by=office, overruled=True)
+    row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", by=office)
+    row.trail.create(status=Status.SENT, reply="謝謝")
+    api = Api(office)
+    expected = {"points": 1.5, "caused_by": office.pk, "requested_by": office.pk, "overruled": True}
+    (listed,) = api.get("notifications/").json()["results"]
+    one = api.get(f"notifications/{row.pk}/").json()
+    for found in (listed, one):
+        assert expected.items() <= found.items()
+        assert datetime.fromisoformat(found["happened_at"]) == row.happened_at
+    step = {"status": "sent", "reason": "", "raw_status": "1", "gateway": "mitake", "reply": "", "by": office.pk}
+    assert step.items() <= one["trail"][0].items()
+    assert (one["trail"][0]["at"] is None, one["trail"][1]["reply"]) == (False, "謝謝")
+
+
 def test_statistics() -> None:
     today = timezone.localdate()
     for status, gateway, segments in [("sent", "http", 1), ("delivered", "http", 2), ("failed", "http", 1),

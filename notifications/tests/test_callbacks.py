@@ -151,6 +151,14 @@ def test_an_address_that_is_not_on_the_list_is_refused_whatever_it_says_of_itsel
     assert Client().get(PATH, said, headers={"X-Forwarded-For": "10.0.0.1"}).status_code == status
 
 
+def test_an_ipv4_address_is_known_on_a_socket_of_both_kinds(settings: Any) -> None:
+    settings.SMS_CALLBACK_ADDRESSES = ["127.0.0.0/8"]
+    sent()
+    said = {"id": "m-1", "to": PHONE, "status": "delivered"}
+    assert Client().get(PATH, said, REMOTE_ADDR="::ffff:127.0.0.1").status_code == 200
+    assert Client().get(PATH, said, REMOTE_ADDR="::ffff:10.0.0.1").status_code == 404
+
+
 def test_an_id_of_two_messages_is_the_one_to_that_number() -> None:
     other, row = sent(recipient="+886987654321"), sent()
     call()

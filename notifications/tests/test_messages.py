@@ -59,11 +59,6 @@ def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> N
     assert messages.segments_at_worst(settings.TRACKING_URL) == 2
 
 
-def test_without_a_registered_sender_there_is_no_prefix(settings: Any) -> None:
-    settings.SMS_SENDER = ""
-    assert rendered(Kind.ORDER_DELIVERED, "en").startswith("Gas order")
-
-
 def test_on_the_way_names_hour_and_link(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     text = rendered(Kind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import functools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from notifications import sender
+from notifications.gateways import get_gateway
+from notifications.gateways.base import Gateway
 from notifications.pool import Pool
 
 
@@ -65,3 +70,20 @@ def test_what_is_not_begun_can_be_taken_back() -> None:
     go.set()
     assert (first.result(5), third.result(5), begun) == (True, True, [0, 2])
     assert pool.drain(5)
+
+
+def test_threads_that_ask_at_once_share_the_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(name: str = "") -> Gateway:
+        time.sleep(0.05)
+        return get_gateway(name)
+
+    monkeypatch.setattr(sender, "get_gateway", slow)
+    monkeypatch.setattr(sender, "_pool", functools.cache(sender._pool.__wrapped__))
+    together = threading.Barrier(4)
+
+    def ask(_: int) -> int:
+        together.wait(5)
+        return id(sender.pool())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(ask, range(4)))) == 1

@@ -23,7 +23,7 @@ from notifications.tests.on_sandbox import GATEWAYS, use
 pytestmark = pytest.mark.django_db
 LONG_AGO = timezone.now() - timedelta(hours=2)
 REFUSAL = {"http": "500", "mitake": "e", "every8d": "-2"}
-SILENT = [kind for kind in Kind if kind != Kind.SLOW]
+SILENT = [kind for kind in Kind if kind not in (Kind.SLOW, Kind.TWICE)]
 
 
 def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
@@ -88,10 +88,11 @@ def test_health_says_so(gateway: str, kind: Kind, sandbox: Sandbox, settings: An
 
 
 @pytest.mark.parametrize("gateway", ["mitake", "every8d"])
-def test_a_slow_answer_is_waited_for(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+@pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TWICE])
+def test_an_answer_that_comes_late_or_twice_is_read(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     row = overdue(sandbox, gateway)
-    sandbox.operator.faults.set(Fault(Kind.SLOW, seconds=0.1, on=On.ASK))
+    sandbox.operator.faults.set(Fault(kind, seconds=0.1, on=On.ASK))
     call_command("query_sms_status")
     row.refresh_from_db()
     assert row.status == Status.DELIVERED

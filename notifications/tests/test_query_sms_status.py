@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
-from notifications.gateways.base import Receipt
+from notifications.gateways.base import GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message
@@ -49,15 +50,14 @@ def statuses(*rows: NotificationHistory) -> list[str]:
     return [NotificationHistory.objects.get(pk=row.pk).status for row in rows]
 
 
-def test_unknown_and_overdue_are_settled_in_as_few_requests_as_may_be(run: Any) -> None:
-    unknown, overdue, late = accepted(Status.UNKNOWN, "1"), accepted(Status.SENT, "2"), accepted(Status.SENT, "3")
-    fate(unknown, Status.SENT)
+def test_overdue_are_settled_in_as_few_requests_as_may_be(run: Any) -> None:
+    overdue, late, silent = accepted(Status.SENT, "1"), accepted(Status.SENT, "2"), accepted(Status.SENT, "3")
     fate(overdue, Status.DELIVERED)
     fate(late, Status.EXPIRED, reason=Reason.NOT_REACHED)
     code, said = run()
-    assert (code, statuses(unknown, overdue, late)) == (0, [Status.SENT, Status.DELIVERED, Status.EXPIRED])
+    assert (code, statuses(overdue, late, silent)) == (0, [Status.DELIVERED, Status.EXPIRED, Status.SENT])
     assert sorted(map(len, Told.asked)) == [1, 2]
-    assert "told: delivered 1, expired 1, sent 1" in said
+    assert "told: delivered 1, expired 1, unchanged 1" in said
     assert "100 points left" in said
 
 
@@ -65,7 +65,7 @@ def test_what_is_final_fresh_old_or_of_another_provider_is_not_asked(run: Any) -
     accepted(Status.DELIVERED, "1")
     accepted(Status.SENT, "2", sent_at=timezone.now())
     accepted(Status.SENT, "3", created_at=timezone.now() - timedelta(days=8))
-    accepted(Status.UNKNOWN, "4", gateway="http")
+    accepted(Status.UNKNOWN, "", gateway="http")
     accepted(Status.UNKNOWN, "")
     code, said = run()
     assert (code, Told.asked) == (0, [])
@@ -98,11 +98,52 @@ def test_limit_and_since_narrow(run: Any) -> None:
         run("--since", "yesterday")
 
 
+@pytest.mark.parametrize(("known", "now", "stopped"), [(3, 3, True), (3, 2, True), (3, 4, False), (None, 3, False)])
+def test_a_channel_without_credit_is_started_by_new_credit_alone(
+    run: Any, known: int | None, now: int, stopped: bool
+) -> None:
+    GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, balance=known)
+    Told.points = Decimal(now)
+    run()
+    assert bool(GatewayState.objects.get().stopped_at) == stopped
+    run()
+    assert bool(GatewayState.objects.get().stopped_at) == stopped
+
+
+def test_a_channel_that_takes_our_account_again_is_started(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="wrong password", balance=100)
+
+    def refuse(self: Told) -> None:
+        raise GatewayError("The password is wrong.", reason=Reason.CHANNEL_STOPPED, permanent=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Told, "balance", refuse)
+        run()
+    assert GatewayState.objects.get().stopped_at
+    run()
+    assert GatewayState.objects.get().stopped_at is None
+
+
+def test_what_stays_overdue_is_asked_less_and_less_often(run: Any) -> None:
+    fate(accepted(Status.SENT, "1"), Status.SENT)
+    asked = []
+    for minutes in range(0, 48 * 60, 10):
+        with time_machine.travel(LONG_AGO + timedelta(minutes=minutes), tick=False):
+            before = len(Told.asked)
+            run()
+            asked += [minutes] * (len(Told.asked) > before)
+    assert asked == [70, 140, 280, 560, 1120, 2240]
+
+
 @pytest.mark.parametrize(("points", "stopped"), [(Decimal(5), False), (Decimal(0), True), (None, True)])
 def test_a_good_balance_starts_a_stopped_channel_again(run: Any, points: Decimal | None, stopped: bool) -> None:
     GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="no credit")
     Told.points = points
+    row = accepted(Status.SENT, "1")
+    fate(row, Status.DELIVERED)
     code, said = run()
+    # Whatever the balance: what became of messages was asked.
+    assert statuses(row) == [Status.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
     assert ("did not answer: No connection" in said) == (points is None)

@@ -5,13 +5,15 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
+from notifications import sender
+from notifications.gateways.memory import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason
 from notifications.states import Status as SmsStatus
-from notifications.tests.factories import make_quiet_order
+from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
 from orders.states import Status
-from orders.tests.factories import make_driver, make_order
+from orders.tests.factories import make_customer, make_driver, make_order
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +46,7 @@ def test_taken_from_the_driver_it_is_not_confirmed_again() -> None:
 
 
 def test_turned_away_and_arriving_again_is_said_once() -> None:
-    order = make_order(Status.ARRIVING)
-    order.transition_to(Status.DELIVERING)
+    order = Order.objects.get(notifications=arriving(SmsStatus.SENT))
     order.transition_to(Status.ARRIVING)
     assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ARRIVING) == 1
 
@@ -70,6 +71,63 @@ def test_given_back_and_taken_again_the_driver_is_on_the_way_once() -> None:
     order.transition_to(Status.ASSIGNED)
     order.transition_to(Status.DELIVERING)
     assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ON_THE_WAY) == 1
+
+
+@pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
+def test_a_second_departure_is_told_where_the_first_was_not(status: str, rows: int) -> None:
+    order = make_order(Status.DELIVERING)
+    NotificationHistory.objects.filter(order=order, kind=Kind.DRIVER_ON_THE_WAY).update(status=status)
+    order.transition_to(Status.ASSIGNED)
+    order.transition_to(Status.DELIVERING)
+    assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ON_THE_WAY) == rows
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (Status.CONFIRMED, Kind.ORDER_CONFIRMED),
+        (Status.ASSIGNED, Kind.ORDER_CONFIRMED),
+        (Status.DELIVERING, Kind.DRIVER_ON_THE_WAY),
+        (Status.ARRIVING, Kind.DRIVER_ARRIVING),
+        (Status.DELIVERED, Kind.ORDER_DELIVERED),
+    ],
+)
+def test_who_becomes_the_customer_learns_where_the_order_is(status: Status, kind: Kind) -> None:
+    order = make_order(status)
+    order.customer = make_customer()
+    order.save()
+    row = NotificationHistory.objects.get(customer=order.customer)
+    since = order.history.filter(to_status=Status.CONFIRMED if kind == Kind.ORDER_CONFIRMED else status).get()
+    assert (row.order, row.kind, row.happened_at) == (order, kind, since.at)
+
+
+def test_who_becomes_the_customer_of_an_unconfirmed_order_learns_nothing() -> None:
+    order = make_order()
+    order.customer = make_customer()
+    order.save()
+    assert kinds(order) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_the_customer_was_corrected_only_the_right_one_gets_the_link() -> None:
+    order = make_quiet_order(Status.DELIVERING)
+    late = make_message(order=order, kind=Kind.DRIVER_ON_THE_WAY)
+    order.customer = make_customer(phone="0987-654-321")
+    order.save()
+    sender.deliver_one(late.pk)
+    late.refresh_from_db()
+    assert (late.status, late.status_reason) == (SmsStatus.CANCELLED, Reason.OVERTAKEN)
+    assert [(sent.phone, order.tracking_token in sent.text) for sent in Memory.outbox] == [("+886987654321", True)]
+
+
+def test_turned_away_is_not_said_to_who_became_the_customer_meanwhile() -> None:
+    order = make_quiet_order(Status.ARRIVING)
+    make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
+    order.customer = make_customer()
+    order.save()
+    NotificationHistory.objects.filter(customer=order.customer).delete()
+    order.transition_to(Status.DELIVERING)
+    assert not NotificationHistory.objects.filter(customer=order.customer).exists()
 
 
 def test_the_row_knows_when_it_happened() -> None:
@@ -122,7 +180,7 @@ def reschedule(order: Order, **columns: object) -> None:
 
 def test_each_new_date_is_told() -> None:
     order = make_quiet_order(Status.CONFIRMED)
-    reschedule(order, scheduled_date=date(2026, 11, 25))
+    reschedule(order, scheduled_date=date(2099, 11, 25))
     reschedule(order, time_slot="evening")
     assert kinds(order) == [(Kind.ORDER_RESCHEDULED, 1)] * 2
 
@@ -130,5 +188,5 @@ def test_each_new_date_is_told() -> None:
 @pytest.mark.parametrize("status", [Status.PENDING, Status.ARRIVING, Status.DELIVERED, Status.FAILED])
 def test_a_new_date_is_not_told_before_it_is_promised_or_when_it_no_longer_matters(status: Status) -> None:
     order = make_quiet_order(status)
-    reschedule(order, scheduled_date=date(2026, 11, 25))
+    reschedule(order, scheduled_date=date(2099, 11, 25))
     assert kinds(order) == []

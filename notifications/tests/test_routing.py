@@ -14,8 +14,10 @@ from notifications.gateways.base import ELSEWHERE, Accepted, GatewayError, Messa
 from notifications.gateways.memory import Memory
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
-from notifications.tests.factories import make_message
+from notifications.states import Kind, Reason, Status
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Order
+from orders.states import Status as OrderStatus
 from realtime.models import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +52,32 @@ def test_what_certainly_was_not_sent_goes_by_the_stand_in(monkeypatch: pytest.Mo
     assert list(row.trail.values_list("status", "reason", "gateway")) == [
         ("sending", "", "mitake"), ("pending", reason, "mitake"), ("sending", "", "memory"), ("sent", "", "memory"),
     ]  # fmt: skip
+
+
+def test_the_stand_in_asks_the_rules_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = make_quiet_order(OrderStatus.ARRIVING)
+
+    def transmit(self: Mitake, message: Message) -> Accepted:
+        Order.objects.get(pk=order.pk).transition_to(OrderStatus.DELIVERED)
+        raise GatewayError("late", reason=Reason.UNREACHABLE, permanent=True)
+
+    monkeypatch.setattr(Mitake, "transmit", transmit)
+    with sender.no_waiting():
+        row = sent(make_message(order=order, kind=Kind.DRIVER_ARRIVING))
+    assert sender.pool().drain(10)
+    assert (row.status, row.status_reason) == (Status.CANCELLED, Reason.OVERTAKEN)
+    assert not [message for message in Memory.outbox if message.id == row.pk]
+
+
+def test_what_the_provider_does_not_take_at_the_moment_waits_a_minute(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, Reason.BUSY)
+    row = sent(make_message())
+    assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, Reason.BUSY, "k", 0)
+    assert row.send_after and 50 < (row.send_after - timezone.now()).total_seconds() <= 60  # noqa: PT018  (the types)
+    assert not GatewayState.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from notifications.states import Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Customer, Order
 from orders.states import Status as OrderStatus
+from orders.tests.factories import TODAY
 
 MOBILE, LANDLINE = "+886912345678", "+886229300016"
 
@@ -20,7 +21,7 @@ MOBILE, LANDLINE = "+886912345678", "+886229300016"
 def message(
     kind: str = Kind.ORDER_CONFIRMED, status: str = OrderStatus.CONFIRMED, **customer: Any
 ) -> NotificationHistory:
-    order = Order(status=status, attempt=1, order_number="1234-5674", scheduled_date=date(2026, 11, 23))
+    order = Order(status=status, attempt=1, order_number="1234-5674", scheduled_date=TODAY)
     row = NotificationHistory(kind=kind, order=order, customer=Customer(**({"phone": MOBILE} | customer)))
     row.template = MessageTemplate(kind=kind)
     return row
@@ -43,6 +44,12 @@ def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
 def test_what_is_no_longer_true_is_cancelled() -> None:
     verdict = rules.against(message(Kind.DRIVER_ARRIVING, OrderStatus.DELIVERED))
     assert verdict == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+
+
+def test_a_message_to_who_is_not_the_customer_any_more_is_overtaken() -> None:
+    row = message()
+    row.order.customer_id = 2  # type: ignore[union-attr]
+    assert rules.against(row) == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
 
 
 def test_a_message_of_an_earlier_attempt_is_overtaken() -> None:
@@ -79,9 +86,23 @@ def test_every_kind_has_its_rules(kind: Kind) -> None:
     assert rules.TRUE_WHILE[kind]
 
 
-@pytest.mark.parametrize(("kind", "minutes"), [(Kind.DRIVER_ARRIVING, 10), (Kind.DRIVER_ON_THE_WAY, 30)])
+@pytest.mark.parametrize("kind", [Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED])
+def test_a_day_that_is_over_is_no_promise(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NotificationHistory, "is_outdated", lambda row: False)
+    row = message(kind)
+    assert row.order
+    row.order.scheduled_date = timezone.localdate()
+    assert rules.against(row) is None
+    row.order.scheduled_date -= timedelta(days=1)
+    assert rules.against(row) == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes"),
+    [(Kind.DRIVER_ARRIVING, 10), (Kind.DRIVER_ON_THE_WAY, 30), (Kind.DRIVER_TURNED_AWAY, 30)],
+)
 def test_what_happened_too_long_ago_is_overtaken(kind: Kind, minutes: int) -> None:
-    (status,) = rules.TRUE_WHILE[kind]
+    status = max(rules.TRUE_WHILE[kind])
     row = message(kind, status)
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)
     assert rules.against(row) is None
@@ -159,6 +180,15 @@ def test_by_night_only_who_waits_for_the_driver_is_told(settings: Any, kind: Kin
 def test_an_email_wakes_nobody(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "00:00-23:59"
     assert rules.not_before(NotificationHistory(kind=Kind.ORDER_CONFIRMED, type=Type.EMAIL)) is None
+
+
+@pytest.mark.django_db
+def test_what_failed_is_not_said_again_once_a_later_one_says_it() -> None:
+    failed = make_message(Status.FAILED)
+    failed.template = MessageTemplate(kind=failed.kind)
+    assert rules.against(failed) is None
+    make_message(order=failed.order)
+    assert rules.against(failed) == rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
 
 
 @pytest.mark.django_db

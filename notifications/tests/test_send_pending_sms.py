@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from notifications import batch
 from notifications.gateways.memory import Memory
-from notifications.models import NotificationHistory
+from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests import child
 from notifications.tests import provider as doing
@@ -73,6 +73,14 @@ def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
     provider.behave(says(500))
     make_message()
     assert run() == (1, "sent 0, failed 1, unknown 0")
+
+
+def test_what_a_stopped_channel_or_the_night_holds_up_is_no_failure(run: Any, settings: Any) -> None:
+    GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=LONG_AGO)
+    make_message()
+    assert run() == (0, "sent 0, failed 0, unknown 0, left 1")
+    settings.SMS_QUIET_HOURS = "00:00-23:59"
+    assert run() == (0, "sent 0, failed 0, unknown 0, pending 1")
 
 
 def test_a_sending_that_died_is_settled_by_what_the_provider_allows(run: Any, provider: Provider) -> None:

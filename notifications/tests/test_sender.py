@@ -227,12 +227,13 @@ def test_a_gateway_that_breaks_leaves_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(*args: Any) -> None:
-        raise KeyError("a fault of ours")
+        raise KeyError(args)
 
     monkeypatch.setattr(Memory, "transmit", breaks)
     row = confirm()
     assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
     assert row.error_message == "The gateway broke: KeyError."
+    assert ("in breaks" in caplog.text, row.content in caplog.text) == (True, False)
 
 
 def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +314,7 @@ def test_a_template_counts_for_the_next_message() -> None:
     template.is_on = False
     template.save()
     off = confirm()
-    assert [sent.text for sent in Memory.outbox] == [f"【幸福氣】好 {row.order}"]
+    assert [(sent.text, sent.valid_for) for sent in Memory.outbox] == [(f"【幸福氣】好 {row.order}", None)]
     assert (off.status, off.status_reason) == (Status.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
@@ -343,3 +344,4 @@ def test_turned_away_is_corrected() -> None:
     order.transition_to(OrderStatus.ARRIVING)
     order.transition_to(OrderStatus.DELIVERING)
     assert ["臨時先離開" in sent.text for sent in Memory.outbox] == [False, True]
+    assert [sent.valid_for for sent in Memory.outbox] == [timedelta(minutes=10), timedelta(minutes=30)]

@@ -42,7 +42,9 @@ def test_what_the_provider_took_and_did_not_deliver_counts_as_taken() -> None:
 
 def test_only_who_tells_the_end_counts_for_the_share_delivered() -> None:
     for status in (Status.DELIVERED, Status.DELIVERED, Status.EXPIRED, Status.FAILED, Status.SENT, Status.UNKNOWN):
-        made(status, gateway="mitake", points="1.50")
+        made(status, gateway="mitake", points="1.50", sent_at="2026-11-23T12:00+08:00")
+    # Never taken, so none that could have arrived.
+    made(Status.FAILED, gateway="mitake")
     made(Status.FAILED, gateway="http")
     made(Status.FAILED, gateway="no longer installed")
     found = statistics.summary(DAY, DAY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,20 +87,11 @@ class PhoneText(forms.CharField):
 
 
 class HouseChangeList(ChangeList):
-    def get_filters(self, request: HttpRequest) -> Any:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
-            return super().get_filters(request)
-        except (ValueError, OverflowError) as error:  # the year 9999 has none after it
+            super().__init__(*args, **kwargs)
+        except (ValueError, OverflowError) as error:  # the year 9999 has none after it, and 1 none before it
             raise IncorrectLookupParameters(error) from error
-
-
-class LiveList(ModelAdmin):
-    """Its list says by itself which rows have changed since it was loaded (realtime's changed-marks.js)."""
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        # Read before the rows: a change in between is then marked, and not lost.
-        live = {"live_since": cursor.head(), "live_read": timezone.now().isoformat()}
-        return super().changelist_view(request, live | (extra_context or {}))
 
 
 class ReadOnly:
@@ -116,7 +107,31 @@ class ReadOnly:
         return False
 
 
-class HouseAdmin(LiveList):
+class HouseList(ModelAdmin):
+    """A list that nonsense in the address or in the selection does not break.
+
+    It says by itself which rows have changed since it was loaded (realtime's changed-marks.js).
+    """
+
+    is_pk: Callable[[str], bool] = staticmethod(is_id)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        # Read before the rows: a change in between is then marked, and not lost.
+        live = {"live_since": cursor.head(), "live_read": timezone.now().isoformat()}
+        return super().changelist_view(request, live | (extra_context or {}))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return HouseChangeList
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if len(chosen) > MOST_AT_ONCE or not all(map(self.is_pk, chosen)):
+            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
+            return None
+        return super().response_action(request, queryset)
+
+
+class HouseAdmin(HouseList):
     form = HouseForm
     list_per_page = 50
     # Counting a whole table to show how much a filter leaves out is not worth its price.
@@ -127,9 +142,6 @@ class HouseAdmin(LiveList):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not even a superuser: what is no longer wanted is cancelled or deactivated."""
         return False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return HouseChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """For a change the row is held, so that the form is applied to what is there and not to what was read."""
@@ -159,13 +171,6 @@ class HouseAdmin(LiveList):
     def buttons(self, request: HttpRequest, obj: Any) -> Sequence[Button]:
         """What may be done to `obj` besides saving the form, by who may change it."""
         return ()
-
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if len(chosen) > MOST_AT_ONCE or not all(map(is_id, chosen)):
-            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
-            return None
-        return super().response_action(request, queryset)
 
     def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
         """The ids of the rows of an action; none, and a message, where they are too many."""

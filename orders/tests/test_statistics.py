@@ -18,7 +18,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
     """An order of today that was delivered at this hour in Taipei."""
     order = make_order(Status.DELIVERED, **fields)
-    at = datetime(2026, 11, 23, hour, minute, tzinfo=TAIPEI)
+    at = datetime(TODAY.year, TODAY.month, TODAY.day, hour, minute, tzinfo=TAIPEI)
     order.history.filter(to_status=Status.DELIVERED).update(at=at)
     order.history.filter(to_status=Status.CONFIRMED).update(at=at - timedelta(minutes=minutes_since_confirmed))
     return order

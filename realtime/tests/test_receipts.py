@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
 
 from notifications import receipts
 from notifications.gateways import get_gateway
@@ -36,8 +39,11 @@ def test_a_receipt_is_told_once() -> None:
 
 def test_a_customers_answer_is_told_once_to_all_staff() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
-    ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
-    assert (type_, channels) == ("notification", ["staff"])
+    with translation.override("en"):  # the provider's, which is nobody's
+        ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
+    with translation.override(settings.LANGUAGE_CODE):
+        title = gettext("A customer answered an SMS")
+    assert (type_, channels, data["title"]) == ("notification", ["staff"], title)
     assert data["message"] == f"{row.customer.name}: 請下午來"
     assert data["action"] == {"type": "notification", "order_id": row.order_id}
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -12,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from notifications import queries
+from notifications import batch, queries
 from notifications.gateways.base import Gateway, GatewayError
 from notifications.management.arguments import moment, positive
 from notifications.models import NotificationHistory
@@ -25,7 +28,10 @@ USUALLY_SINCE = timedelta(days=7)
 class Command(BaseCommand):
     """Exit code 0: all providers answered. 1: one did not. 2: wrong use."""
 
-    help = _("Settles unknown SMS and overdue receipts where the provider can be asked, and asks for the balance.")
+    help = _(
+        "Asks providers for overdue receipts and for the balance, and repeats what they did not answer, "
+        "where they know the key of a message and send it once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -39,35 +45,61 @@ class Command(BaseCommand):
         for gateway in queries.askable():
             rows = list(queries.unsettled(gateway, since)[:limit])
             if dry_run:
-                self.list_rows(gateway, rows)
+                self.list_rows(gateway.name, rows)
             else:
                 well &= self.ask(gateway, rows)
+        rows = list(islice(queries.unanswered(since), limit))
+        if dry_run:
+            self.list_rows("unanswered", rows)
+        else:
+            well &= self.repeat(rows)
         self.tell_the_rest(since)
         if not well:
             sys.exit(1)
 
-    def list_rows(self, gateway: Gateway, rows: list[NotificationHistory]) -> None:
+    def list_rows(self, of: str, rows: list[NotificationHistory]) -> None:
         for row in rows:
-            self.stdout.write(f"{gateway.name}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
+            self.stdout.write(f"{of}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
 
     def ask(self, gateway: Gateway, rows: list[NotificationHistory]) -> bool:
-        found: Counter[str] = Counter()
+        """Whether both were answered; neither keeps the other from being asked."""
+        questions = (partial(self.ask_status, rows), self.ask_balance)
+        answered = [self.is_answered(gateway, question) for question in questions]
+        return all(answered)
+
+    def is_answered(self, gateway: Gateway, ask: Callable[[Gateway], None]) -> bool:
         try:
-            points = queries.ask_balance(gateway)
-            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
-            for row, is_new in bar:
-                found[row.status if is_new else "unchanged"] += 1
+            ask(gateway)
         except GatewayError as error:
             said = gateway.clean(str(error), "")
             self.stderr.write(_("%(gateway)s did not answer: %(error)s") % {"gateway": gateway.name, "error": said})
             return False
+        return True
+
+    def ask_status(self, rows: list[NotificationHistory], gateway: Gateway) -> None:
+        found: Counter[str] = Counter()
+        try:
+            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            for row, is_new in bar:
+                found[row.status if is_new else "unchanged"] += 1
         finally:
             told = ", ".join(f"{word} {count}" for word, count in sorted(found.items())) or _("nothing to ask")
             self.stdout.write(f"{gateway.name}: {told}")
-        self.stdout.write(_("%(gateway)s: %(points)s points left") % {"gateway": gateway.name, "points": points})
-        return True
+
+    def ask_balance(self, gateway: Gateway) -> None:
+        said = {"gateway": gateway.name, "points": queries.ask_balance(gateway)}
+        self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
+
+    def repeat(self, rows: list[NotificationHistory]) -> bool:
+        """Gives them to their providers again, under their own keys."""
+        taken = (row for row in rows if row.move(Status.UNKNOWN, Status.PENDING))
+        outcomes = batch.counted(batch.send_all(taken), len(rows))
+        if outcomes:
+            self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))
+        return batch.all_well(outcomes)
 
     def tell_the_rest(self, since: datetime) -> None:
         unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
-            self.stdout.write(_("%d stay unknown: resend_sms --unknown repeats them, each once.") % count)
+            said = _("%d stay unknown; resend_sms --unknown sends them again, and some may arrive twice.")
+            self.stdout.write(said % count)

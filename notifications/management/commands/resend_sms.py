@@ -21,13 +21,17 @@ WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    """Exit code 0: all went out, or nothing was owed. 1: a message failed or is unknown. 2: wrong use."""
+    """Exit code 1: a message failed or is unknown; 2: wrong use. What must wait or is no longer true is no failure."""
 
     help = _("Sends SMS again. Several at once never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--failed", action="store_true", help=_("those that certainly were not sent"))
+        add(
+            "--failed",
+            action="store_true",
+            help=_("those that were not sent, or, as a receipt said, not delivered: these cost once more"),
+        )
         add("--unknown", action="store_true", help=_("those whose request was never answered"))
         add("--stuck", action="store_true", help=_("those that a dead process left waiting or half sent"))
         add("--since", type=moment, help=_("made since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))

@@ -33,10 +33,13 @@ GRACE = timedelta(seconds=5)
 # What can be sent neither now nor by itself (the channel is stopped, a fault of ours) is not tried at each poll.
 LEFT_ALONE_SECONDS = 60
 MOST_A_ROUND = 1000
+# Ten times shorter than Python's own: of the senders, which mostly wait, none then waits long for its turn to compute.
+# Measured with 1,000 owed: 121 instead of 128 ms each, 100 of them the provider's.
+TURN_SECONDS = 0.0005
 
 
 class Command(BaseCommand):
-    """Exit code 0: all went out, or nothing was owed, or it was told to stop. 1: a message failed or is unknown."""
+    """Exit code 1: a message failed or is unknown. What a stopped channel or the night holds up is no failure."""
 
     help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
 
@@ -47,6 +50,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, loop: bool, limit: int | None, **options: Any) -> None:
+        sys.setswitchinterval(TURN_SECONDS)
         with stopping() as stop:
             if loop:
                 Service(stop, limit or MOST_A_ROUND).run()

@@ -31,7 +31,7 @@ def test_the_sums_of_the_newest_days() -> None:
     found = totals(ROWS.all())
     assert found
     assert found["sum"].counts == {"delivered": 1, "sent": 1, "unknown": 1, "failed": 2}
-    assert (found["sum"].points, found["taken"], found["delivered"]) == (12, "60 %", "33.33 %")
+    assert (found["sum"].points, found["taken"], found["delivered"]) == (12, "60 %", "50 %")
     assert (found["taken_low"], found["delivered_low"], found["goal"]) == (True, True, "95 %")
 
 

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
-from notifications.admin.trail import story
+from notifications import resending
+from notifications.admin.trail import moment, story
 from notifications.gateways.memory import Memory
-from notifications.models import NotificationHistory
+from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
-from notifications.tests.factories import make_message
-from orders.models import Customer
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Actor, Customer
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
 
@@ -50,15 +53,71 @@ def test_the_story_has_each_step_with_its_time() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_every_status_ends_with_what_may_be_done(status: Status) -> None:
-    assert told(make_message(status)).endswith(".</li></ul>")
+    assert told(make_message(status, status_reason=Reason.OPT_OUT)).endswith(".</li></ul>")
 
 
-def test_a_message_that_waits_says_until_when() -> None:
-    assert "until 11/23 10:02:07" in told(make_message(send_after=AT))
+def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
+    """The last line of the story, and whether there is a button."""
+    page_ = client.get(page(row), headers={"accept-language": "en"}).content.decode()
+    return told(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
 
 
-def test_a_reschedule_has_no_move_to_name() -> None:
-    assert "another day or time" in told(make_message(kind=Kind.ORDER_RESCHEDULED))
+def test_a_message_that_waits_says_until_when(admin_client: Client, settings: Any) -> None:
+    row = make_message(send_after=timezone.now() + timedelta(hours=1))
+    said = f"It waits until {moment(row.send_after)}, and is then sent by itself."
+    assert shown(admin_client, row) == (said, False)
+    row.send_after, settings.SMS_QUIET_HOURS = None, "00:00-23:59"
+    row.save()
+    with time_machine.travel(AT, tick=False):
+        admin_client.force_login(make_office(is_superuser=True))
+        assert shown(admin_client, row) == ("It waits until 11/23 23:59:00, and is then sent by itself.", False)
+
+
+def test_a_message_that_waits_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
+    GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
+    row = make_message()
+    assert shown(admin_client, row) == ("It waits until the channel is started again.", False)
+    Customer.objects.filter(pk=row.customer_id).update(phone="02-2930-0016", email="a@example.org")
+    assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.UNKNOWN, Status.PENDING, Status.SUPPRESSED])
+def test_what_is_no_longer_true_has_no_button(admin_client: Client, status: Status) -> None:
+    row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
+    assert shown(admin_client, row) == ("It cannot be sent: no longer true when its turn came.", False)
+
+
+def test_what_the_customer_no_longer_wants_waits_for_nobody(admin_client: Client) -> None:
+    row = make_message()
+    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    row = NotificationHistory.objects.get(pk=row.pk)
+    assert shown(admin_client, row) == ("It cannot be sent: the customer wants no such SMS.", False)
+
+
+def test_only_a_sending_that_died_has_a_button(admin_client: Client) -> None:
+    assert not shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now()))[1]
+    assert shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now() - timedelta(hours=1)))[1]
+
+
+def test_a_reschedule_is_told_with_who_did_it() -> None:
+    order = make_quiet_order()
+    MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
+    order.actor = Actor(by=make_office(username="lin"))
+    order.scheduled_date += timedelta(days=1)
+    order.save()
+    row = order.notifications.get()
+    assert "The order got another day or time, by lin." in told(row)
+    row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
+    assert "The order got another day or time, by lin." in told(row)
+    row.caused_by = None
+    assert "by the system." in told(row)
+
+
+def test_who_repeats_an_unknown_one_is_named() -> None:
+    row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
+    resending.again(row, make_office(username="wang"))
+    assert "Sent again; asked for by wang" in told(row)
+    assert str(row.requested_by) == "lin"
 
 
 def test_the_older_of_two_points_to_the_newer() -> None:

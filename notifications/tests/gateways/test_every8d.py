@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +40,11 @@ def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Prov
         "UID": "gasfirm", "PWD": "top-secret", "SB": "", "MSG": MESSAGE.text, "DEST": "0912345678", "ST": "",
         "RETRYTIME": "1440",
     }  # fmt: skip
+
+
+def test_what_is_of_use_only_now_is_not_kept_for_the_morning(every8d: Gateway, fake_provider: Provider) -> None:
+    every8d.send(replace(MESSAGE, valid_for=timedelta(minutes=10)))
+    assert fake_provider.asked[0].body["RETRYTIME"] == "10"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,13 @@ def test_a_netrc_does_not_replace_the_key(provider: Provider, tmp_path: Path, mo
         ("[1]", ""),
         ("OK", ""),
         ("", ""),
-        ('{"id": "' + "9" * 200 + '"}', "9" * 80),
+        ('{"id": "' + "9" * 80 + '"}', "9" * 80),
+        ('{"id": "' + "9" * 81 + '"}', ""),
+        (r'{"id": "a\u0000b"}', ""),
+        (r'{"id": "\ud800"}', ""),
+        ('{"id": "a b"}', ""),
+        ("[" * 60_000, ""),
+        ("9" * 5_000, ""),
     ],
 )
 def test_the_providers_id_is_kept(provider: Provider, body: str, known_as: str) -> None:
@@ -125,6 +131,15 @@ def test_a_name_that_does_not_exist_is_certainly_not_sent(settings: Any) -> None
 def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
     settings.SMS_PROVIDER_URL = url
     assert error(get_gateway(), MESSAGE).permanent
+
+
+def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider, settings: Any) -> None:
+    settings.SMS_API_KEY = "top-secret\r"
+    failed = error(get_gateway(), MESSAGE)
+    assert (failed.reason, failed.permanent, provider.asked) == (Reason.UNREACHABLE, True, [])
+    assert not get_gateway().health().reachable
+    assert "secret" not in str(failed) + get_gateway().health().detail
+    assert failed.__suppress_context__
 
 
 def test_an_answer_without_tls_where_tls_is_expected_is_no_500(provider: Provider, settings: Any) -> None:

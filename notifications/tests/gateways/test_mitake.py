@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,9 +44,14 @@ def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provi
 
 
 def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_provider: Provider) -> None:
-    mitake.callback_url = "https://gas.example.tw/callbacks/s"
+    mitake.callback_url = "https://gas.example.tw/callbacks/s/"
     mitake.send(MESSAGE)
-    assert fake_provider.asked[0].body["response"] == "https://gas.example.tw/callbacks/s"
+    assert fake_provider.asked[0].body["response"] == f"https://gas.example.tw/callbacks/s/{MESSAGE.id}/"
+
+
+def test_what_is_of_use_only_now_is_not_kept_for_the_morning(mitake: Gateway, fake_provider: Provider) -> None:
+    mitake.send(replace(MESSAGE, valid_for=timedelta(minutes=10)))
+    assert fake_provider.asked[0].body["vldtime"] == "600"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,8 @@ def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_
         (SENT, Accepted("#000000013", "1", Decimal(1))),
         ("[a]\r\nmsgid=0000000333\r\nstatuscode=0\r\nAccountPoint=92\r\n", Accepted("0000000333", "0")),
         ("[a]\nmsgid=7\nstatuscode=4\nDuplicate=Y\nsmsPoint=x\n", Accepted("7", "4")),
+        # What became of the first one is asked for by its id.
+        ("[a]\nmsgid=7\nstatuscode=8\nDuplicate=Y\n", Accepted("7", "8")),
     ],
 )
 def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepted: Accepted) -> None:
@@ -65,8 +73,8 @@ def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepte
     ("codes", "reason", "requests"),
     [
         ("cdefhkmnps", Reason.CHANNEL_STOPPED, 1),
-        ("abrl", Reason.UNREACHABLE, 3),
-        ("tuxy57", Reason.REFUSED, 1),
+        ("abrl", Reason.BUSY, 1),
+        ("tuxy5789", Reason.REFUSED, 1),
         ("v6", Reason.NO_SUCH_NUMBER, 1),
         ("*", Reason.NO_ANSWER, 2),
     ],
@@ -80,6 +88,19 @@ def test_every_code_has_its_meaning(
         refused = error(mitake, MESSAGE)
         assert (refused.reason, refused.raw_status, len(fake_provider.asked)) == (reason, code, requests)
         assert str(refused).startswith(f"{code}: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("5", Reason.REFUSED), ("6", Reason.NO_SUCH_NUMBER), ("8", Reason.REFUSED), ("9", Reason.REFUSED)],
+)
+def test_an_id_does_not_make_a_refusal_an_acceptance(
+    mitake: Gateway, fake_provider: Provider, code: str, reason: Reason
+) -> None:
+    fake_provider.behave(says(200, f"[a]\r\nmsgid=#000000013\r\nstatuscode={code}\r\n"))
+    refused = error(mitake, MESSAGE)
+    assert (refused.reason, refused.raw_status, refused.permanent) == (reason, code, True)
+    assert len(fake_provider.asked) == 1
 
 
 @pytest.mark.parametrize(

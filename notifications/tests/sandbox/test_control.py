@@ -38,6 +38,7 @@ def test_what_becomes_of_messages_is_set(sandbox: Sandbox) -> None:
         {"fault": "slow", "seconds": 61}, {"fault": "slow", "seconds": float("nan")}, {"fault": "hang", "on": "x"},
         {"fault": ["x"]}, {"outcome": "pending"}, {"outcome": "delivered", "times": 1001}, {"outcome": ["delivered"]},
         {"message": 1, "outcome": "delivered"}, {"message": None}, {"message": {}},
+        {"fault": "hang", "times": 1e400}, {"outcome": "delivered", "times": 1e400}, {"message": 1e400},
     ],
 )  # fmt: skip
 def test_what_is_not_understood_changes_nothing(sandbox: Sandbox, wish: dict[str, Any]) -> None:
@@ -47,6 +48,12 @@ def test_what_is_not_understood_changes_nothing(sandbox: Sandbox, wish: dict[str
     answer = requests.post(f"{sandbox.url}/control", data=json.dumps(wish), headers=headers, timeout=5)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
     assert (sandbox.operator.faults.now, sandbox.operator.receipts.habit) == (None, before)
+
+
+def test_a_message_without_what_becomes_of_it_is_refused(sandbox: Sandbox) -> None:
+    sandbox.operator.take("mitake", "0912345678", "瓦斯")
+    answer = control(sandbox, message=1)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 20_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,13 @@ def test_an_answer_of_no_use(sandbox: Sandbox, kind: Kind, begin: bytes) -> None
     assert (answer.status_code, answer.content[: len(begin)]) == (200, begin)
     assert (kind == Kind.HUGE) == (len(answer.content) == HUGE_BYTES)
     assert taken(sandbox) == 1
+
+
+def test_an_answer_that_comes_twice(sandbox: Sandbox) -> None:
+    sandbox.operator.faults.set(Fault(Kind.TWICE, on=On.ASK))
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), 5) as client:
+        client.sendall(b"GET /sms/health HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sandbox-key\r\n\r\n")
+        assert client.makefile("rb").read().count(b"HTTP/1.0 200") == 2
 
 
 def test_a_slow_answer(sandbox: Sandbox) -> None:
