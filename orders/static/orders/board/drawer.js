@@ -33,7 +33,9 @@ export class Drawer {
     this.#labels = labels;
     this.#crew = crew;
     this.#took = took;
-    element.addEventListener("keydown", ({ key }) => key === "Escape" && this.close());
+    document.addEventListener("keydown", ({ key, target }) => {
+      if (key === "Escape" && !target.closest("dialog")) this.close();
+    });
     find("[data-do=close]", element).addEventListener("click", () => this.close());
   }
 
