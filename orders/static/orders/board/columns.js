@@ -124,8 +124,4 @@ export class Columns {
   settle = () => {
     for (const column of this.#columns.values()) column.settle();
   };
-
-  ids() {
-    return [...this.#rows.keys()];
-  }
 }

@@ -50,7 +50,9 @@ export class MapPanel {
   }
 
   drawDriver(id) {
-    const { name, online, latitude, longitude } = this.#crew.drivers.get(id);
+    const driver = this.#crew.drivers.get(id);
+    if (!driver) return this.#remove("driver", id);
+    const { name, online, latitude, longitude } = driver;
     this.#place("driver", id, { latitude, longitude, text: name.slice(0, 1), title: name, className: online ? "" : "away" });
   }
 
