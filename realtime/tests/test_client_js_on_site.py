@@ -23,8 +23,8 @@ make = sync_to_async
 
 @pytest.fixture
 async def board(page: Page, site: Site) -> Screen:
-    """A page of the office; its socket is not open yet."""
-    await sign_in(page, site, await make(make_office)())
+    """A page of the office that has no socket of its own; the test's is not open yet."""
+    await sign_in(page, site, await make(make_office)(), "/accounts/password/change/")
     return Screen(page)
 
 

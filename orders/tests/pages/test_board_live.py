@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
-from playwright.async_api import Page
+from playwright.async_api import Page, WebSocketRoute
 
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
-from orders.models import Route
+from orders.models import Order, Route
 from orders.tests.factories import make_customer, make_driver
 from orders.tests.pages.board import Board, make_order_today
 from realtime.models import LogHead
@@ -140,3 +142,41 @@ async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Sit
     await make(LogHead.objects.update)(epoch="another")
     await page.context.set_offline(False)
     await board.stands_in(order, "confirmed")
+
+
+def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
+    """As the server would tell it."""
+    data = {
+        "order_id": order.pk, "order_number": str(order), "version": order.version, "status": order.status,
+        "priority": order.priority, "attempt": 1, "customer_id": order.customer_id, "customer_name": "王小姐",
+        "products": [], "scheduled_date": str(order.scheduled_date), "time_slot": "anytime", "eta": None,
+        "address": order.delivery_address, "area": order.area, "driver_id": None, "route_id": None,
+        "stop_sequence": None, "amount_due": 0,
+    }  # fmt: skip
+    said = {"type": type_, "id": number, "channel": "orders", "timestamp": timezone.now().isoformat()}
+    return json.dumps(said | {"data": data | fields})
+
+
+async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_known_is_no_news(
+    page: Page, site: Site
+) -> None:
+    order, behind = await make(make_order_today)("confirmed"), await make(make_order_today)()
+    links: list[WebSocketRoute] = []
+
+    async def join(link: WebSocketRoute) -> None:
+        link.connect_to_server()
+        links.append(link)
+
+    await page.route_web_socket("**", join)
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.stands_in(order, "confirmed")
+    far = 10**6
+    links[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
+    links[-1].send(event_of(order, far + 1, "order.created"))
+    links[-1].send(event_of(order, far + 2, "order.urgent", priority="urgent", version=order.version - 1))
+    links[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
+    links[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
+    await board.toast("Urgent order")
+    await board.stands_in(order, "confirmed")
+    assert await page.locator(".toast").count() == 1

@@ -157,6 +157,19 @@ async def test_what_cannot_be_done_is_said_and_changes_nothing(page: Page, site:
     await board.stands_in(order, "pending")
     await page.route("**/orders/bulk-update/", lambda route: route.abort())
     await board.card(order).drag_to(board.column("confirmed"))
-    assert "Nothing was changed" in await (await board.toast("no connection")).inner_text()
+    await board.toast("There is no connection")
     await board.stands_in(order, "pending")
     assert await status_of(order) == "pending"
+
+
+async def test_a_card_that_leaves_the_view_hands_the_focus_on(page: Page, site: Site) -> None:
+    driver = await make(make_driver)(name="陳志明")
+    first, second = await make(make_order_today)(), await make(make_order_today)()
+    board = await Board(page, site).open("/?driver=none")
+    await board.focus(first)
+    await page.keyboard.press("m")
+    await board.choose("陳志明")
+    await page.keyboard.press("Enter")
+    await board.is_shown(second)
+    assert (await board.focused(), await status_of(first)) == (second.pk, "assigned")
+    assert (await make(lambda: first.driver)()) == driver

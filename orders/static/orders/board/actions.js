@@ -1,8 +1,9 @@
 /** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
-import { get, post } from "../api.js";
+import { ApiError, get, post } from "../api.js";
 
-const OFFLINE = () => gettext("There is no connection. Nothing was changed; please try again.");
-const FAILED = () => gettext("That did not work. Nothing was changed; please try again.");
+// A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
+const OFFLINE = () => gettext("There is no connection. The board will show whether it was done; if not, please try again.");
+const FAILED = () => gettext("The server could not do that. The board shows how it is now.");
 
 export class Actions {
   #store;
@@ -25,6 +26,7 @@ export class Actions {
       failed.forEach((refusal) => this.#refused(order, refusal));
       await this.read(order.id);
     } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
       this.#broke(error);
     } finally {
       this.#card(order.id)?.removeAttribute("aria-busy");

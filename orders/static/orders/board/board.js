@@ -30,7 +30,7 @@ const moves = new Moves(table, crew.drivers, crew.routes);
 const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName } });
 const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
 const actions = new Actions(store, toasts, columns.card);
-const drawer = new Drawer(find("#drawer"), { labels, crew, took: store.read.bind(store) });
+const drawer = new Drawer(find("#drawer"), { labels, took: store.read.bind(store) });
 const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, changes) => actions.change(order, changes) });
 const live = new Live({
   store, crew, filters, news: new News(toasts, store),

@@ -108,17 +108,20 @@ export class Columns {
   #drop(id) {
     const row = this.#rows.get(id);
     if (!row) return;
+    const hadFocus = row.card.contains(document.activeElement);
+    const beside = row.card.nextElementSibling ?? row.card.previousElementSibling;
     row.column.remove(row);
     row.card.remove();
     this.#rows.delete(id);
+    if (hadFocus) (beside ?? this.#first())?.querySelector("a").focus();
+  }
+
+  #first() {
+    return [...this.#columns.values()].find(({ rows }) => rows.length)?.rows[0].card;
   }
 
   /** Counts, once behind many draws. */
   settle = () => {
     for (const column of this.#columns.values()) column.settle();
   };
-
-  ids() {
-    return [...this.#rows.keys()];
-  }
 }

@@ -21,19 +21,19 @@ function rows(list, template, values) {
 export class Drawer {
   #element;
   #labels;
-  #crew;
   #took;
   #from = null;
   #asked = 0;
   id = null;
 
   /** `took(row)`: an order was read. */
-  constructor(element, { labels, crew, took }) {
+  constructor(element, { labels, took }) {
     this.#element = element;
     this.#labels = labels;
-    this.#crew = crew;
     this.#took = took;
-    element.addEventListener("keydown", ({ key }) => key === "Escape" && this.close());
+    document.addEventListener("keydown", ({ key, target }) => {
+      if (key === "Escape" && !target.closest("dialog")) this.close();
+    });
     find("[data-do=close]", element).addEventListener("click", () => this.close());
   }
 

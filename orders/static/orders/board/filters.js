@@ -28,10 +28,6 @@ export class Filters {
     field.value = value;
   }
 
-  get text() {
-    return this.#chosen.q;
-  }
-
   /** Takes what the form says now. */
   read() {
     const said = Object.fromEntries(new FormData(this.#form));

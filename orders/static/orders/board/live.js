@@ -32,6 +32,7 @@ async function insist(call) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401 || error.status === 403) location.reload();
+      if (error.status === 404) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

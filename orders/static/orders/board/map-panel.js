@@ -1,6 +1,19 @@
 /** The map: drivers as they move, stops with their numbers. It comes after the board itself is there. */
 import { isClosed } from "./filters.js";
 
+const RETRY_MS = 5_000;
+
+/** The map's code, as soon as there is a line to load it by: the board does without until then. */
+async function loaded() {
+  for (;;) {
+    try {
+      return await import("../map.js");
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
 export class MapPanel {
   #map = null;
   #signs = new Map();
@@ -19,7 +32,7 @@ export class MapPanel {
 
   /** The orders are then to be drawn once more. */
   async open(element) {
-    const { LiveMap } = await import("../map.js");
+    const { LiveMap } = await loaded();
     this.#map = new LiveMap(element);
     for (const id of this.#crew.drivers.keys()) this.drawDriver(id);
   }
@@ -50,7 +63,9 @@ export class MapPanel {
   }
 
   drawDriver(id) {
-    const { name, online, latitude, longitude } = this.#crew.drivers.get(id);
+    const driver = this.#crew.drivers.get(id);
+    if (!driver) return this.#remove("driver", id);
+    const { name, online, latitude, longitude } = driver;
     this.#place("driver", id, { latitude, longitude, text: name.slice(0, 1), title: name, className: online ? "" : "away" });
   }
 
