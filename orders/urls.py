@@ -6,10 +6,13 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders.views import home
+from orders.views import driver, home
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("driver/", driver.driver, name="driver"),
+    path("driver/sw.js", driver.worker, name="driver_worker"),
+    path("driver/manifest.webmanifest", driver.manifest, name="driver_manifest"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/password/change/", auth.PasswordChangeView.as_view(), name="password_change"),
