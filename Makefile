@@ -74,4 +74,4 @@ bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt 
 	touch $@
 
 clean:
-	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles .serve .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache

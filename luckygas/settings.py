@@ -165,6 +165,9 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_MAX_AGE = 0
 
+# What people send: signatures and photos of deliveries. The same directory on every server.
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+
 # The tiles of the maps, `https://tile.example/{z}/{x}/{y}.png`, and whom to thank for them; empty: maps without ground.
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")
@@ -240,6 +243,8 @@ SPECTACULAR_SETTINGS = {
         "MessageStatusEnum": "notifications.states.Status",
         "MessageTypeEnum": "notifications.states.Type",
         "MessageReasonEnum": "notifications.states.Reason",
+        "KindEnum": "notifications.states.Kind",
+        "ProofImageKindEnum": "orders.models.ProofImageKind",
         "LanguageEnum": LANGUAGES,
         "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
     },

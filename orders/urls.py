@@ -6,11 +6,14 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders.views import home, new_order, track
+from orders.views import driver, home, new_order, track
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("orders/new/", new_order.new_order, name="new_order"),
+    path("driver/", driver.driver, name="driver"),
+    path("driver/sw.js", driver.worker, name="driver_worker"),
+    path("driver/manifest.webmanifest", driver.manifest, name="driver_manifest"),
     path("t/<str:token>/", track.track, name="track"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

@@ -68,6 +68,8 @@ def prepare() -> None:
     for name in FORGOTTEN:
         os.environ.pop(name, None)
     os.environ.update(OWN)
+    os.environ["MEDIA_ROOT"] = media = tempfile.mkdtemp(prefix="luckygas-")
+    atexit.register(shutil.rmtree, media, ignore_errors=True)
     if not on_servers():
         directory = tempfile.mkdtemp(prefix="luckygas-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)

@@ -19,7 +19,7 @@ from orders.admin.choosing import CustomerField, CustomerSelect
 from orders.admin.importing import ImportView
 from orders.admin.order_actions import OrderActions
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
-from orders.admin.order_history import ConfirmationInline, HistoryInline
+from orders.admin.order_history import ConfirmationInline, HistoryInline, ProofImageInline
 from orders.admin.order_moves import OrderMoves
 from orders.models import Order, OrderItem
 from orders.states import OPEN, Status
@@ -48,7 +48,7 @@ class RecentRoutes(RelatedFieldListFilter):
 @admin.register(Order)
 class OrderAdmin(OrderColumns, ImportView, OrderMoves, OrderActions):
     form = OrderForm
-    inlines = [ItemInline, HistoryInline, ConfirmationInline]
+    inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (
         "order_number", "badge", "who", "delivery_address", "items_in_short", "when", "with_whom", "amount",
         "age",

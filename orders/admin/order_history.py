@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from orders.admin.badges import badge
 from orders.admin.base import ReadOnly
-from orders.models import DeliveryConfirmation, Order, OrderStatusChange
+from orders.api.proof_images import NAME as IMAGE
+from orders.models import DeliveryConfirmation, Order, OrderStatusChange, ProofImage
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,7 +36,7 @@ class ReadOnlyInline(ReadOnly, Inline):
 
 class HistoryInline(ReadOnlyInline):
     model = OrderStatusChange
-    fields = readonly_fields = ("before", "after", "who", "source", "reason", "at", "recorded_at")
+    fields = readonly_fields = ("before", "after", "who", "source", "reason", "at", "recorded_at", "remark")
     verbose_name_plural = _("history")
 
     @admin.display(description=_("from"))
@@ -48,6 +51,10 @@ class HistoryInline(ReadOnlyInline):
     def who(self, row: OrderStatusChange) -> str:
         return (row.by.get_full_name() or row.by.get_username()) if row.by else "–"
 
+    @admin.display(description=_("remark"))
+    def remark(self, row: OrderStatusChange) -> Any:
+        return _("sent later, from offline") if row.sent_later else ""
+
 
 class ConfirmationInline(ReadOnlyInline):
     model = DeliveryConfirmation
@@ -56,3 +63,13 @@ class ConfirmationInline(ReadOnlyInline):
     @admin.display(description=_("cylinder serials"))
     def serials(self, row: DeliveryConfirmation) -> str:
         return ", ".join(map(str, row.cylinder_serials)) or "–"
+
+
+class ProofImageInline(ReadOnlyInline):
+    model = ProofImage
+    fields = readonly_fields = ("attempt", "kind", "shown", "by", "uploaded_at")
+
+    @admin.display(description=_("image"))
+    def shown(self, row: ProofImage) -> str:
+        url = reverse(IMAGE, args=[row.order_id, row.pk])
+        return format_html('<a href="{}"><img class="proof" src="{}" alt="{}" loading="lazy"></a>', url, url, row)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orders import phones
 from orders.api.fields import ByRole
+from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
 from orders.permissions import main_role
@@ -22,7 +24,7 @@ CUSTOMER = frozenset(
 DRIVER = CUSTOMER | {
     "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
 }  # fmt: skip
-OFFICE = DRIVER | {"driver_name", "history", "confirmations"}
+OFFICE = DRIVER | {"driver_name", "history", "confirmations", "proof_images"}
 
 
 class ItemOutput(serializers.ModelSerializer[OrderItem]):
@@ -45,11 +47,15 @@ class ByField(serializers.CharField):
 
 class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
     changed_by = ByField()
+    sent_later = serializers.BooleanField(
+        read_only=True, help_text=_("Done without a line and reported later; `at` is when it happened.")
+    )
 
     class Meta:
         model = OrderStatusChange
         fields = read_only_fields = (
-            "from_status", "to_status", "changed_by", "source", "reason", "at", "recorded_at", "details", "version",
+            "from_status", "to_status", "changed_by", "source", "reason", "at", "recorded_at", "sent_later", "details",
+            "version",
         )  # fmt: skip
 
 
@@ -115,9 +121,10 @@ class WholeOrderOutput(OrderOutput):
 
     history = HistoryOutput(many=True, read_only=True)
     confirmations = ConfirmationOutput(many=True, read_only=True)
+    proof_images = ProofImageOutput(many=True, read_only=True)
 
     class Meta(OrderOutput.Meta):
-        fields = read_only_fields = (*OrderOutput.Meta.fields, "history", "confirmations")
+        fields = read_only_fields = (*OrderOutput.Meta.fields, "history", "confirmations", "proof_images")
 
 
 class MoveOutput(serializers.ModelSerializer[OrderStatusChange]):

@@ -9,6 +9,7 @@ from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +27,7 @@ from orders.api.order_input import (
     StatusInput,
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
+from orders.api.proof_images import ProofImages, named
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Actor, Order, OrderItem, Source
 from orders.permissions import AnyRole, OfficeOnly
@@ -33,12 +35,11 @@ from orders.states import Status
 from orders.statistics import statistics_of
 
 LISTS = ("list", "urgent")
-LONGEST_ID = 19  # digits
 ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
-WHOLE = ("history__by", "confirmations__by")
+WHOLE = ("history__by", "confirmations__by", "proof_images")
 
 
-class Orders(Resource[Order]):
+class Orders(ProofImages, Resource[Order]):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
     queryset = Order.objects.select_related("customer", "driver")
@@ -55,8 +56,13 @@ class Orders(Resource[Order]):
     def _is_office(self) -> bool:
         return permissions.is_office(self.request.user)
 
+    def _source(self) -> Source:
+        """A session is that of a page of this site; programs come with a token."""
+        by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
+        return Source.PAGE if by_session else Source.REST
+
     def _actor(self) -> Actor:
-        return Actor(by=self.request.user, source=Source.REST)  # type: ignore[arg-type]  # AnyRole lets only users in
+        return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # AnyRole lets only users in
 
     @extend_schema(responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -109,9 +115,8 @@ class Orders(Resource[Order]):
         return self._moved(Status.DELIVERED, circumstances | {"at": said.get("confirmed_at"), "proof": form.proof()})
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
-        pk: str = self.kwargs["pk"]
-        named = Order.objects.filter(pk=pk) if len(pk) <= LONGEST_ID else Order.objects.none()
-        done = services.move(named, to, by=self.request.user, source=Source.REST, **circumstances)  # type: ignore[arg-type]
+        source = self._source()
+        done = services.move(named(self.kwargs["pk"]), to, by=self.request.user, source=source, **circumstances)  # type: ignore[arg-type]
         return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)

@@ -8,10 +8,12 @@ from orders.models.item import OrderItem
 from orders.models.order import Actor, Change, Order, Priority, Source, TimeSlot
 from orders.models.product import Product
 from orders.models.proof import ConfirmationType, DeliveryConfirmation
+from orders.models.proof_image import ProofImage, ProofImageKind
 from orders.models.route import Route, RouteStatus
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [
     "Actor", "Change", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver", "DriverLocation", "Order",
-    "OrderItem", "OrderStatusChange", "Priority", "Product", "Route", "RouteStatus", "Source", "TimeSlot",
+    "OrderItem", "OrderStatusChange", "Priority", "Product", "ProofImage", "ProofImageKind", "Route", "RouteStatus",
+    "Source", "TimeSlot",
 ]  # fmt: skip

@@ -118,11 +118,11 @@ def _repeated(order: Order, command: Command) -> OrderStatusChange | None:
         return None
     done = OrderStatusChange.objects.filter(by=command.by, ref=command.ref).first()
     if done is not None and (done.order_id, done.to_status) != (order.pk, command.to):
-        raise _ref_reused()
+        raise ref_reused()
     return done
 
 
-def _ref_reused() -> Refusal:
+def ref_reused() -> Refusal:
     return Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
 
 
@@ -136,7 +136,7 @@ def _write_down(order: Order, command: Command, before: str, happened: datetime)
     except IntegrityError as error:
         if command.ref is None:
             raise
-        raise _ref_reused() from error
+        raise ref_reused() from error
     return row
 
 

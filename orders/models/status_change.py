@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -10,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.models.order import Order, Source
 from orders.states import Status
+
+# What is reported within this came by a slow line, or from a clock that is a little slow.
+SENT_AT_ONCE = timedelta(minutes=1)
 
 
 class OrderStatusChange(models.Model):
@@ -40,3 +45,8 @@ class OrderStatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or '–'} → {self.to_status}"
+
+    @property
+    def sent_later(self) -> bool:
+        """Whether it was done without a line, and reported when there was one again."""
+        return self.recorded_at - self.at > SENT_AT_ONCE

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_required
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from orders import permissions
 from orders.models import Order
+from orders.states import Role
 from orders.views.board import board
 
 if TYPE_CHECKING:
@@ -23,12 +24,15 @@ MOST_ORDERS = 100
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The office finds its board, drivers and customers their open orders."""
+    """The office finds its board, customers their open orders; drivers have a page of their own."""
     user = cast("User", request.user)
-    if permissions.is_office(user):
+    role = permissions.main_role(user)
+    if role is Role.OFFICE:
         return board(request, user)
+    if role is Role.DRIVER:
+        return redirect("driver")
     orders = permissions.visible_orders(user, Order.objects.open()).order_by("scheduled_date", "stop_sequence", "id")
-    return render(request, "home.html", {"role": permissions.main_role(user), "orders": orders[:MOST_ORDERS]})
+    return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})
 
 
 class PasswordReset(auth.PasswordResetView):

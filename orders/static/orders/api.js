@@ -3,6 +3,8 @@
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
 const LONGEST_MS = 15_000;
+/** A photo over a bad line; no server waits longer for a whole request. */
+const LONGEST_UPLOAD_MS = 60_000;
 const CHANGING = new Set(["POST", "PATCH"]);
 
 /** An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error. */
@@ -28,9 +30,10 @@ function request(method, body) {
 /** The parsed answer and `lastEventId`, the log's head before it was read. Rejects with an `ApiError`. */
 export async function ask(method, path, body) {
   const url = new URL(path, new URL(BASE, location.href));
+  const longest = body instanceof FormData ? LONGEST_UPLOAD_MS : LONGEST_MS;
   let answer, data;
   try {
-    answer = await fetch(url, { ...request(method, body), signal: AbortSignal.timeout(LONGEST_MS) });
+    answer = await fetch(url, { ...request(method, body), signal: AbortSignal.timeout(longest) });
     data = await answer.json();
   } catch {
     throw new ApiError(answer?.ok === false ? answer.status : 0);

@@ -81,4 +81,4 @@ def test_items_carry_name_and_frozen_price() -> None:
 def test_list_has_no_history() -> None:
     make_order()
     (row,) = make_api("office").get("orders/").json()["results"]
-    assert set(row) == order_output.OFFICE - {"history", "confirmations"}
+    assert set(row) == order_output.OFFICE - {"history", "confirmations", "proof_images"}

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -279,3 +280,15 @@ def test_no_body_makes_a_500(body: Any, db: None) -> None:
         api.post(f"orders/{order.pk}/confirm-delivery/", body),
     ]
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+
+
+def test_a_session_is_a_page_and_a_token_a_program() -> None:
+    order, api = make_order(), make_api("office")
+    api.patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
+    assert api.user is not None
+    page = Client()
+    page.force_login(api.user)
+    said = {"status": "cancelled", "reason": "改日"}
+    page.patch(f"/api/v1/orders/{order.pk}/status/", said, content_type="application/json")
+    moves = order.history.exclude(from_status="").values_list("to_status", "source")
+    assert list(moves) == [("confirmed", "rest"), ("cancelled", "page")]

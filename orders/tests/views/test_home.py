@@ -72,20 +72,6 @@ def test_office_without_rights_is_offered_no_orders() -> None:
     assert "/admin/orders/" not in sign_in(make_office()).get("/")
 
 
-def test_driver_sees_the_own_open_orders() -> None:
-    driver = make_driver()
-    mine, done, other = (
-        make_order("assigned", driver=driver),
-        make_order("delivered", driver=driver),
-        make_order("assigned"),
-    )
-    shown = sign_in(driver.user).get("/")
-    for text in (str(mine), "Assigned", "11/23", mine.delivery_address, "(driver)"):
-        assert text in shown
-    assert str(done) not in shown
-    assert str(other) not in shown
-
-
 def test_customer_sees_the_own_open_orders() -> None:
     customer = make_customer(user=make_user())
     mine, other = make_order(customer=customer), make_order()

@@ -1,0 +1,110 @@
+"""`orders/{id}/proof-images/`: signatures and photos of a delivery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders import permissions, proof_images
+from orders.api.fields import Strict
+from orders.models import Order, ProofImage, ProofImageKind
+from orders.states import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+    from rest_framework.viewsets import GenericViewSet
+
+    View = GenericViewSet[Order]
+else:
+    View = object
+
+# Where one is read; the file itself lies outside of what the site serves.
+NAME = "order-proof-image"
+LONGEST_ID = 18  # digits; more do not fit the column
+MAY_SEE = {Role.OFFICE, Role.DRIVER}
+
+
+class ProofImageInput(Strict):
+    """A JPEG or PNG of at most 2 MB. With the `ref` of a kept one nothing is kept twice."""
+
+    kind = serializers.ChoiceField(ProofImageKind.choices)
+    image = serializers.FileField(allow_empty_file=False)
+    ref = serializers.CharField(max_length=64, required=False)
+
+
+class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ProofImage
+        fields = read_only_fields = ("id", "attempt", "kind", "uploaded_at", "url")
+
+    def get_url(self, image: ProofImage) -> str:
+        return reverse(NAME, args=[image.order_id, image.pk])
+
+
+class ProofImages(View):
+    """The part of `Orders` that has images; mixed into it."""
+
+    @extend_schema(
+        operation_id="orders_proof_images_create",
+        request={"multipart/form-data": ProofImageInput},
+        responses={201: ProofImageOutput},
+    )
+    @action(
+        detail=True, methods=["post"], url_path="proof-images", parser_classes=[MultiPartParser],
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
+    def proof_images(self, request: Request, pk: str) -> Response:
+        """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""
+        form = ProofImageInput(data=request.data, context=self.get_serializer_context())
+        form.is_valid(raise_exception=True)
+        said = form.validated_data
+        user = cast("User", request.user)
+        kept = proof_images.keep(named(pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
+        return Response(ProofImageOutput(kept).data, 201)
+
+    @extend_schema(
+        operation_id="orders_proof_images_retrieve",
+        parameters=[OpenApiParameter("image", OpenApiTypes.INT, OpenApiParameter.PATH)],
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    @action(
+        detail=True, url_path="proof-images/(?P<image>[0-9]+)", url_name="proof-image",
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
+    def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
+        """The image itself, for the office and the order's driver."""
+        order = permissions.visible_orders(request.user, named(pk)).first()
+        held = permissions.roles_towards(cast("User", request.user), order) if order else frozenset()
+        if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
+            raise NotFound
+        return _shown(order.proof_images.filter(pk=image).first())
+
+
+def named(pk: str) -> QuerySet[Order]:
+    """The order with this id, if ids can be so long."""
+    return Order.objects.filter(pk=pk) if len(pk) <= LONGEST_ID else Order.objects.none()
+
+
+def _shown(image: ProofImage | None) -> HttpResponse:
+    try:
+        content = image.read() if image else None
+    except FileNotFoundError as error:
+        raise NotFound(_("The file of this image is not on this server.")) from error
+    if content is None:
+        raise NotFound
+    # It never changes, but its reader may: whoever signs in next in this browser asks anew.
+    return HttpResponse(content, "image/jpeg", headers={"Cache-Control": "private, no-cache"})

@@ -1,0 +1,214 @@
+/** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
+import { copyOf, fill, find, money, told } from "../page.js";
+import { LuckyGasSocket } from "../../realtime/client.js";
+import "../../realtime/elements.js";
+import { askWhy } from "./failed.js";
+import { install, onSignOut } from "./home-screen.js";
+import { back, onward } from "./moves.js";
+import { drawAge, drawRefused, drawWaiting } from "./notices.js";
+import { Position } from "./position.js";
+import { askProof } from "./proof.js";
+import { Queue } from "./queue.js";
+import { Stops } from "./stops.js";
+import { Store } from "./store.js";
+import { fillCard, Rows } from "./view.js";
+
+const { user, driver } = told();
+const ON_THE_ROAD = ["delivering", "arriving"];
+const OPEN = ["assigned", ...ON_THE_ROAD];
+/** The finger that pressed twice meant once: the button below it has changed. */
+const DOUBLE_MS = 600;
+/** A position as old as this says nothing of a delivery. */
+const RECENT_MS = 120_000;
+const AGE_MS = 30_000;
+
+const store = await Store.open(user);
+const stops = new Stops(store);
+const queue = new Queue(store, { user, driver });
+const others = new Rows(find("#others"), "stop-row", choose);
+const done = new Rows(find("#done"), "done-row");
+const toasts = find("notification-toasts");
+let card = null;
+let chosen = null;
+let pressedAt = 0;
+let socket = null;
+let position = null;
+
+/** Each stop as the driver sees it: with the status that the newest waiting report will give it. */
+function seen() {
+  return stops.list.map((row, index) => {
+    const waiting = queue.waiting.filter(({ order }) => order === row.id);
+    const to = waiting.findLast((entry) => entry.to)?.to;
+    return { row, status: to ?? row.status, isPending: waiting.length > 0, number: row.stop_sequence ?? index + 1 };
+  });
+}
+
+/** Where the driver arrives, else what is on the road, else what comes first; unless another was chosen. */
+function nextOf(open) {
+  const rank = ({ status }) => OPEN.length - OPEN.indexOf(status);
+  return open.find(({ row }) => row.id === chosen) ?? [...open].sort((a, b) => rank(a) - rank(b))[0];
+}
+
+function draw() {
+  const all = seen();
+  const open = all.filter(({ status }) => OPEN.includes(status));
+  const closed = all.filter(({ status }) => !OPEN.includes(status));
+  const next = nextOf(open);
+  drawCard(next);
+  drawSection(find("#others"), others, open.filter((stop) => stop !== next));
+  drawSection(find("#done"), done, closed);
+  const collected = closed.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
+  fill(find("#done-title"), { count: interpolate(gettext("Done: %s, collected %s"), [closed.length, money(collected)]) });
+  drawNothing(open.length, all.length);
+  drawWaiting(queue.waiting);
+  drawRefused(queue.entries.filter(({ refused }) => refused), (order) => queue.putAway(order));
+  position?.share(open.some(({ status }) => ON_THE_ROAD.includes(status)));
+}
+
+function drawSection(section, rows, list) {
+  section.hidden = !list.length;
+  rows.draw(list);
+}
+
+function drawNothing(open, all) {
+  const box = find("#nothing");
+  box.hidden = open > 0 || stops.loadedAt === null;
+  box.textContent = all ? gettext("All stops of today are done.") : gettext("There is no stop for you today yet.");
+}
+
+function drawCard(stop) {
+  const id = stop ? String(stop.row.id) : undefined;
+  if (card?.dataset.id !== id) {
+    card = stop ? copyOf("stop-card") : null;
+    find("#next").replaceChildren(...(card ? [card] : []));
+    if (card) card.dataset.id = id;
+  }
+  if (stop) fillCard(card, stop);
+}
+
+function choose(id) {
+  chosen = id;
+  draw();
+  find("#content").focus();
+  window.scrollTo({ top: 0 });
+}
+
+// --- what the driver does -----------------------------------------------------------------------------------------
+
+find("#next").addEventListener("click", (event) => {
+  const pressed = event.target.closest("[data-move]");
+  if (!pressed || event.timeStamp - pressedAt < DOUBLE_MS) return;
+  pressedAt = event.timeStamp;
+  const stop = seen().find(({ row }) => row.id === Number(card.dataset.id));
+  if (pressed.dataset.move === "failed") askWhy(stop.row.customer_name, (reason) => report(stop, "failed", reason));
+  else if (pressed.dataset.move === "back") report(stop, back(stop.status).to);
+  else press(stop, onward(stop.status).to);
+});
+
+function press(stop, to) {
+  if (to === "delivered") askProof(stop.row, (proof, images) => confirm(stop, proof, images));
+  else report(stop, to);
+}
+
+function report({ row }, to, reason = "") {
+  // Whoever begins a stop goes on with it.
+  chosen = ON_THE_ROAD.includes(to) ? row.id : null;
+  return keep({ kind: "status", order: row.id, number: row.order_number, to, reason });
+}
+
+async function keep(...entries) {
+  try {
+    await queue.add(...entries);
+  } catch {
+    toasts.show({ message: gettext("This telephone could not keep it: nothing was reported. Is its memory full?"), severity: "error" });
+  }
+}
+
+function confirm({ row }, proof, images) {
+  chosen = null;
+  const named = { order: row.id, number: row.order_number };
+  const { last } = position ?? {};
+  const where = last && Date.now() - last.at < RECENT_MS ? last.position : {};
+  const body = { ...proof, ...pick(where, "latitude", "longitude") };
+  const sent = images.map(({ image, blob }) => ({ kind: "image", ...named, image, blob }));
+  return keep({ kind: "delivery", ...named, to: "delivered", body }, ...sent);
+}
+
+function pick(object, ...names) {
+  return Object.fromEntries(names.filter((name) => name in object).map((name) => [name, object[name]]));
+}
+
+// --- what the server says -----------------------------------------------------------------------------------------
+
+queue.on("changed", draw);
+queue.on("done", ({ entry, data }) => {
+  find("#sign-in").hidden = true;
+  if (entry.kind === "image") return;
+  const collected = entry.kind === "delivery" ? { amount_collected: entry.body.amount_collected } : {};
+  stops.change(entry.order, { status: entry.to, version: data.version, ...collected });
+});
+queue.on("refused", ({ order }) => stops.ask(order));
+queue.on("sign-in", askToSignIn);
+// Another driver is signed in by now: this page is not theirs, and what waits is not theirs to send.
+queue.on("stranger", () => location.reload());
+
+stops.on("changed", draw);
+stops.on("news", ({ type, row }) => {
+  const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
+  toasts.show({ title, message: `${row.customer_name} ${row.delivery_address}`, severity: type === "gone" ? "warning" : "info" });
+});
+
+function askToSignIn() {
+  find("#sign-in").hidden = false;
+}
+
+/** The log's head of before, or null without a line: then the socket asks for it when it is there. */
+async function load() {
+  try {
+    return await stops.load();
+  } catch (error) {
+    if (error.status === 401) askToSignIn();
+    else if (error.status === undefined) throw error;
+    return null;
+  }
+}
+
+function listen(since) {
+  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { since, user, remember: false });
+  find("connection-status").socket = toasts.socket = socket;
+  socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
+  socket.on("route.updated", load).on("unauthenticated", askToSignIn).on("forbidden", () => location.reload());
+  socket.on("connected", welcomed);
+  socket.on("state", stateChanged);
+  position = new Position(socket, () => queue.behindMs);
+  draw();
+}
+
+function welcomed({ recovered, timestamp, channels }) {
+  if (!channels.includes(`user:${user}`)) return location.reload();
+  queue.behindMs = Date.parse(timestamp) - Date.now();
+  if (!recovered) load();
+  return queue.send();
+}
+
+function stateChanged(state) {
+  if (state === "polling") {
+    load();
+    queue.send();
+  }
+  showAge();
+}
+
+function showAge() {
+  drawAge(stops.loadedAt, ["live", "polling", "connecting"].includes(socket.state));
+}
+
+onSignOut({ queue, forget: () => stops.forget() });
+install();
+await stops.recall();
+await queue.read();
+listen(await load());
+queue.send();
+for (const name of ["online", "pageshow"]) window.addEventListener(name, () => queue.send());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && queue.send());
+setInterval(showAge, AGE_MS);

@@ -1,0 +1,46 @@
+/** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
+import { copyOf, fill, find } from "../page.js";
+import { statusWord } from "./moves.js";
+
+const clock = (moment) => new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(moment);
+
+function what({ number, kind, to, image }) {
+  if (kind !== "image") return `${number} ${statusWord(to)}`;
+  return image === "photo" ? `${number} ${gettext("photo")}` : `${number} ${gettext("signature")}`;
+}
+
+export function drawWaiting(entries) {
+  const box = find("#waiting");
+  box.hidden = !entries.length;
+  const count = entries.length;
+  fill(box, { count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]) });
+  const lines = entries.map((entry) => Object.assign(document.createElement("li"), { textContent: `${clock(entry.at)} ${what(entry)}` }));
+  find("[data-list]", box).replaceChildren(...lines);
+}
+
+/** One notice an order, until the driver has read it. */
+export function drawRefused(entries, putAway) {
+  const box = find("#refused");
+  const orders = new Set(entries.map(({ order }) => order));
+  const notices = [...orders].map((order) => notice(entries.filter((entry) => entry.order === order), putAway));
+  box.replaceChildren(...notices);
+}
+
+function notice(entries, putAway) {
+  const [first, ...later] = entries;
+  const element = copyOf("refused-notice");
+  fill(element, {
+    what: interpolate(gettext("Not accepted: %s"), [what(first)]),
+    detail: first.refused.detail,
+  });
+  find('[data-show="later"]', element).hidden = !later.length;
+  find("button", element).addEventListener("click", () => putAway(first.order));
+  return element;
+}
+
+/** How old the stops are, while they are not kept up to date. */
+export function drawAge(loadedAt, isLive) {
+  const box = find("#stale");
+  box.hidden = isLive || loadedAt === null;
+  if (!box.hidden) box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [clock(loadedAt)]);
+}

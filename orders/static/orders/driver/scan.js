@@ -1,0 +1,40 @@
+/** Reads codes through the camera, where the browser can (BarcodeDetector, the Shape Detection API). */
+
+const EVERY_MS = 200;
+const FORMATS = ["qr_code", "code_128", "code_39", "ean_13", "data_matrix"];
+
+export const canScan = () => "BarcodeDetector" in window && Boolean(navigator.mediaDevices?.getUserMedia);
+
+/** Calls `found(text)` for every code the camera sees, until `stop()`. */
+export class Scanner {
+  #video;
+  #found;
+  #timer = null;
+  #stream = null;
+
+  constructor(video, found) {
+    this.#video = video;
+    this.#found = found;
+  }
+
+  /** Rejects where the camera cannot be had. */
+  async start() {
+    this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    this.#video.srcObject = this.#stream;
+    await this.#video.play();
+    const supported = await BarcodeDetector.getSupportedFormats();
+    const detector = new BarcodeDetector({ formats: FORMATS.filter((format) => supported.includes(format)) });
+    this.#timer = setInterval(() => this.#look(detector), EVERY_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = this.#video.srcObject = null;
+  }
+
+  async #look(detector) {
+    if (!this.#stream || this.#video.readyState < this.#video.HAVE_CURRENT_DATA) return;
+    for (const { rawValue } of await detector.detect(this.#video)) if (this.#stream) this.#found(rawValue);
+  }
+}

@@ -1,0 +1,50 @@
+/** A field to sign in with a finger. */
+
+const INK = "#111";
+const GROUND = "#fff";
+const WIDTH = 4;
+
+/** `blob()`: a PNG, or null where nobody signed. */
+export class Signature {
+  #canvas;
+  #pen;
+  #isEmpty = true;
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+    this.#pen = canvas.getContext("2d");
+    canvas.addEventListener("pointerdown", (event) => this.#begin(event));
+    canvas.addEventListener("pointermove", (event) => this.#draw(event));
+    this.clear();
+  }
+
+  clear() {
+    this.#pen.fillStyle = GROUND;
+    this.#pen.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
+    Object.assign(this.#pen, { strokeStyle: INK, lineWidth: WIDTH, lineCap: "round", lineJoin: "round" });
+    this.#isEmpty = true;
+  }
+
+  async blob() {
+    return this.#isEmpty ? null : new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
+  }
+
+  /** Where the finger is, in pixels of the canvas, which is shown in another size. */
+  #at({ clientX, clientY }) {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    return [((clientX - left) * this.#canvas.width) / width, ((clientY - top) * this.#canvas.height) / height];
+  }
+
+  #begin(event) {
+    this.#canvas.setPointerCapture(event.pointerId);
+    this.#pen.beginPath();
+    this.#pen.moveTo(...this.#at(event));
+  }
+
+  #draw(event) {
+    if (!this.#canvas.hasPointerCapture(event.pointerId)) return;
+    this.#pen.lineTo(...this.#at(event));
+    this.#pen.stroke();
+    this.#isEmpty = false;
+  }
+}

@@ -1,0 +1,142 @@
+/** The driver's stops of today: what the server said of them, kept for when it cannot be asked. */
+import { all, ApiError, get } from "../api.js";
+import { Emitter } from "../../realtime/emitter.js";
+
+const OPEN = ["assigned", "delivering", "arriving"];
+const DONE = ["delivered", "failed"];
+/** A stop of an earlier day that is done today is today's. */
+const DAYS_BACK = 7;
+const DAY_MS = 86_400_000;
+/** By these an order shows more than the event says, or is new here: it is asked for. */
+const WHOLE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
+const LAST = Number.MAX_SAFE_INTEGER;
+const SLOTS = ["morning", "afternoon", "evening", "anytime"];
+
+/** The business's day, `2026-11-23`, whatever the telephone is set to. */
+export function dayOf(moment) {
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Taipei" }).format(moment);
+}
+
+const today = () => dayOf(new Date());
+
+function inOrder(a, b) {
+  const ranks = [
+    [a.stop_sequence ?? LAST, b.stop_sequence ?? LAST],
+    [a.priority === "urgent" ? 0 : 1, b.priority === "urgent" ? 0 : 1],
+    [SLOTS.indexOf(a.time_slot), SLOTS.indexOf(b.time_slot)],
+  ];
+  return ranks.map(([mine, other]) => mine - other).find((difference) => difference) ?? a.id - b.id;
+}
+
+function isOfToday(row) {
+  if (OPEN.includes(row.status)) return row.scheduled_date <= today();
+  return DONE.includes(row.status) && dayOf(new Date(row.updated_at)) === today();
+}
+
+/** Tells `changed`, and `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`. */
+export class Stops extends Emitter {
+  /** When the server last said all of it, in milliseconds since 1970. */
+  loadedAt = null;
+  #rows = new Map();
+  #store;
+  #meanwhile = null;
+
+  constructor(store) {
+    super();
+    this.#store = store;
+  }
+
+  get list() {
+    return [...this.#rows.values()].filter(isOfToday).sort(inOrder);
+  }
+
+  of(id) {
+    return this.#rows.get(id);
+  }
+
+  /** What this telephone knows by itself. */
+  async recall() {
+    this.#hold(await this.#store.all("stops"));
+    this.loadedAt = (await this.#store.fact("loadedAt")) ?? null;
+    this.emit("changed");
+  }
+
+  /** All from the server; the log's head of before. Rejects with an `ApiError`. What is told meanwhile comes after. */
+  async load() {
+    this.#meanwhile ??= [];
+    let later;
+    try {
+      const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${today()}`);
+      const back = dayOf(new Date(Date.now() - DAYS_BACK * DAY_MS));
+      const past = await all(`orders/?status=${DONE}&scheduled_date_from=${back}&scheduled_date_to=${today()}`);
+      this.#rows.clear();
+      this.#hold([...first.rows, ...past.rows]);
+      this.loadedAt = Date.now();
+      return first.lastEventId;
+    } finally {
+      later = this.#meanwhile;
+      this.#meanwhile = null;
+      for (const frame of later) this.take(frame);
+      await this.#changed();
+    }
+  }
+
+  #hold(rows) {
+    for (const row of rows) if (!(this.#rows.get(row.id)?.version > row.version)) this.#rows.set(row.id, row);
+  }
+
+  /** One event of an order. */
+  async take(frame) {
+    if (this.#meanwhile) return this.#meanwhile.push(frame);
+    const { order_id: id, version, status } = frame.data;
+    const row = this.#rows.get(id);
+    if (row && version < row.version) return undefined;
+    if (frame.type === "order.unassigned" || status === "cancelled") return this.#lose(row);
+    if (WHOLE.includes(frame.type) || !row) return this.ask(id, !row);
+    return this.change(id, { status, version });
+  }
+
+  /** The whole order from the server, or that it is no longer ours. */
+  async ask(id, isNews = false) {
+    try {
+      const row = await get(`orders/${id}/`);
+      this.#hold([row]);
+      if (isNews && isOfToday(row)) this.emit("news", { type: "assigned", row });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status !== 404) return; // without a line it stays as it was; the next load tells
+      this.#rows.delete(id);
+    }
+    await this.#changed();
+  }
+
+  /** What is known of an order without asking. */
+  async change(id, { version, ...fields }) {
+    const row = this.#rows.get(id);
+    if (!row || version < row.version) return;
+    Object.assign(row, fields, { version, updated_at: new Date().toISOString() });
+    await this.#changed();
+  }
+
+  /** What the next one to sign in must not find. */
+  forget() {
+    return this.#store.write("stops", (stops) => stops.clear());
+  }
+
+  async #lose(row) {
+    if (!row) return;
+    this.#rows.delete(row.id);
+    this.emit("news", { type: "gone", row });
+    await this.#changed();
+  }
+
+  async #changed() {
+    this.emit("changed");
+    const rows = [...this.#rows.values()];
+    await this.#store.write("stops", (stops) => {
+      stops.clear();
+      for (const row of rows) stops.put(row);
+    });
+    await this.#store.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
+  }
+}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from orders import proof_images
+from orders.models import Driver, Order, ProofImage
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from orders.tests.test_proof_images import encoded
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def driver() -> Driver:
+    return make_driver()
+
+
+@pytest.fixture
+def order(driver: Driver) -> Order:
+    return make_order("delivered", driver=driver)
+
+
+def send(api: Api, order: Order, content: bytes | None = None, **said: Any) -> Any:
+    image = SimpleUploadedFile("signature.png", encoded("PNG") if content is None else content, "image/png")
+    body = {"kind": "signature", "image": image} | said
+    return api.client.post(f"/api/v1/orders/{order.pk}/proof-images/", body, format="multipart")
+
+
+def test_a_driver_sends_and_the_office_finds_it_with_the_order(driver: Driver, order: Order) -> None:
+    answer = send(Api(driver.user), order)
+    assert answer.status_code == 201
+    office = make_api("office")
+    (shown,) = office.get(f"orders/{order.pk}/").json()["proof_images"]
+    assert shown == answer.json()
+    assert (shown["kind"], shown["attempt"]) == ("signature", 1)
+    image = office.client.get(shown["url"])
+    assert (image.status_code, image.headers["Content-Type"]) == (200, "image/jpeg")
+    assert image.headers["X-Content-Type-Options"] == "nosniff"
+    assert image.headers["Cache-Control"] == "private, no-cache"
+    assert image.content.startswith(b"\xff\xd8\xff")
+
+
+def test_its_driver_may_look_at_it_and_nobody_else(driver: Driver) -> None:
+    customer = make_customer(user=make_user())
+    order = make_order("delivered", driver=driver, customer=customer)
+    assert customer.user is not None
+    url = send(make_api("office"), order).json()["url"]
+    readers = [Api(driver.user), make_api("driver"), Api(customer.user), make_api("none"), Api()]
+    assert [reader.client.get(url).status_code for reader in readers] == [200, 404, 404, 403, 401]
+
+
+def test_nobody_else_may_send_one(order: Order) -> None:
+    customer = make_customer(user=make_user())
+    own = make_order(customer=customer)
+    assert customer.user is not None
+    assert codes(send(Api(customer.user), own)) == [("forbidden", None)]
+    assert codes(send(make_api("driver"), order)) == [("not_found", None)]
+    assert send(Api(), order).status_code == 401
+    assert not ProofImage.objects.exists()
+
+
+def test_the_same_ref_is_kept_once_and_answered_after_the_order_went_to_another(driver: Driver) -> None:
+    order = make_order("assigned", driver=driver)
+    api = Api(driver.user)
+    first = send(api, order, ref="a")
+    order.assign(make_driver(), by=make_office())
+    assert send(api, order, ref="a").json() == first.json()
+    assert codes(send(api, order, ref="b")) == [("not_found", None)]
+    assert ProofImage.objects.count() == 1
+
+
+def test_a_ref_names_one_image_only(driver: Driver, order: Order) -> None:
+    api = Api(driver.user)
+    send(api, order, ref="a")
+    assert codes(send(api, make_order("delivered", driver=driver), ref="a")) == [("ref_reused", "ref")]
+
+
+def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 1)
+    api = Api(driver.user)
+    assert send(api, order).status_code == 201
+    assert codes(send(api, order)) == [("too_many_images", "image")]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"kind": "selfie"}, ("invalid_choice", "kind")),
+        ({"content": b"no image"}, ("invalid_image", "image")),
+        ({"content": b""}, ("empty", "image")),
+        ({"image": "text"}, ("invalid", "image")),
+        ({"ref": "x" * 65}, ("max_length", "ref")),
+        ({"ref": "a\0b"}, ("null_characters_not_allowed", "ref")),
+        ({"note": "?"}, ("unknown_field", "note")),
+        ({"content": encoded() + b" " * proof_images.MOST_BYTES}, ("image_too_large", "image")),
+    ],
+)
+def test_what_is_wrong_is_said(order: Order, said: dict[str, Any], code: tuple[str, str]) -> None:
+    assert codes(send(make_api("office"), order, **said)) == [code]
+    assert not ProofImage.objects.exists()
+
+
+def test_json_is_not_taken(order: Order) -> None:
+    answer = make_api("office").post(f"orders/{order.pk}/proof-images/", {"kind": "photo"})
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("path", ["{0}/proof-images/9999999/", "{0}/proof-images/{1}/", "{1}/proof-images/1/"])
+def test_what_is_not_there_is_404(order: Order, path: str) -> None:
+    assert make_api("office").get(f"orders/{path.format(order.pk, '9' * 5000)}").status_code == 404
+
+
+def test_a_file_that_is_gone_is_404(order: Order) -> None:
+    api = make_api("office")
+    url = send(api, order).json()["url"]
+    ProofImage.objects.get().image.delete(save=False)
+    ProofImage.objects.update(image="proof/gone.jpg")
+    assert codes(api.client.get(url)) == [("not_found", None)]

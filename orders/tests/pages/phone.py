@@ -1,0 +1,92 @@
+"""A driver's telephone, with the driver's page open on the running site."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page
+
+from luckygas.testing.browser import sign_in, until
+from luckygas.testing.site import Site
+from orders.models import Driver, Order, OrderStatusChange
+from orders.tests.factories import make_order
+
+CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
+# With a server that starts again, and the pauses between two tries.
+SEND_MS = 20_000
+LIVE = "document.querySelector('connection-status')?.dataset.state === 'live'"
+# For what a finger does not do: press twice within the time that counts as one press.
+LISTEN = "addEventListener('click', () => (window.pressedAt = performance.now()), true)"
+RESTED = "performance.now() - (window.pressedAt ?? -1000) > 620"
+
+
+def make_stop(driver: Driver, status: str = "assigned", **fields: Any) -> Order:
+    """An order of today for this driver."""
+    made = make_order(status, driver=driver, scheduled_date=timezone.localdate(), **fields)
+    return Order.objects.select_related("customer").get(pk=made.pk)
+
+
+class Phone:
+    def __init__(self, page: Page, site: Site, driver: Driver) -> None:
+        self.page, self.site, self.driver = page, site, driver
+
+    async def open(self) -> None:
+        await self.page.set_viewport_size({"width": 390, "height": 844})
+        await self.page.add_init_script(LISTEN)
+        await sign_in(self.page, self.site, self.driver.user, "/driver/")
+        await self.live()
+
+    async def live(self) -> None:
+        await until(self.page, LIVE)
+
+    async def installed(self) -> None:
+        """The service worker has everything and answers for this page."""
+        await until(self.page, CONTROLLED)
+
+    async def text(self, selector: str) -> str:
+        return await self.page.locator(selector).inner_text()
+
+    async def shows(self, selector: str, text: str) -> None:
+        """Waits for it."""
+        await self.page.locator(selector, has_text=text).first.wait_for()
+
+    async def press(self, move: str, then: str = "") -> None:
+        """A button of the next stop; waits until the stop is `then`."""
+        await until(self.page, RESTED)
+        await self.page.locator(f'#next [data-move="{move}"]').click()
+        if then:
+            await self.page.locator(f"#next [data-status={then}]").wait_for()
+
+    async def go(self, then: str = "") -> None:
+        await self.press("", then)
+
+    async def confirm(self) -> None:
+        await self.page.locator("#proof [type=submit]").click()
+        await self.page.locator("#proof").wait_for(state="hidden")
+
+    async def server_has(self, order: Order, status: str) -> None:
+        """Waits until the server knows it, and the telephone that it does."""
+        await until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
+        await self.page.locator("#waiting").wait_for(state="hidden", timeout=SEND_MS)
+
+
+async def until_true(ask: Callable[[], bool]) -> None:
+    """Asks the database until it is so."""
+    async with asyncio.timeout(SEND_MS / 1000):
+        while not await sync_to_async(ask)():
+            await asyncio.sleep(0.05)
+
+
+@sync_to_async
+def reports(order: Order) -> list[OrderStatusChange]:
+    """What the driver said of it."""
+    return list(order.history.filter(by=order.driver.user if order.driver else None))
+
+
+@sync_to_async
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)

@@ -1,0 +1,214 @@
+"""A driver's day on the running site, with a line."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from asgiref.sync import sync_to_async
+from PIL import Image
+from playwright.async_api import Page
+
+from luckygas.testing.browser import serious_faults, until
+from luckygas.testing.site import Site
+from orders.models import Driver, DriverLocation, ProofImage
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_product, make_user
+from orders.tests.pages.phone import Phone, fresh, make_stop, reports, until_true
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+PHOTO = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
+  canvas.getContext("2d").fillRect(0, 0, 2000, 2000);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg"));
+  const files = new DataTransfer();
+  files.items.add(new File([blob], "IMG_1.jpg", { type: "image/jpeg" }));
+  const input = document.querySelector("#proof-photo");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}"""
+# How often the page asked where it is.
+ASKED = """
+window.asked = 0;
+const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
+navigator.geolocation.watchPosition = (...values) => (window.asked += 1, watch(...values));
+"""
+# A camera and a detector that sees one code, as Android has them.
+CAMERA = """
+window.BarcodeDetector = class {
+  static getSupportedFormats = async () => ["qr_code"];
+  detect = async () => [{ rawValue: "CYL-SEEN" }];
+};
+navigator.mediaDevices.getUserMedia = async () => {
+  const canvas = document.createElement("canvas");
+  canvas.getContext("2d").fillRect(0, 0, 9, 9);
+  setInterval(() => canvas.getContext("2d").fillRect(0, 0, 9, 9), 50);
+  return canvas.captureStream();
+};
+"""
+
+
+@pytest.fixture
+async def driver(db: None) -> Driver:
+    return await make(make_driver)(user=await make(make_user)(first_name="陳志明"))
+
+
+@pytest.fixture
+async def phone(page: Page, site: Site, driver: Driver) -> Phone:
+    return Phone(page, site, driver)
+
+
+async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
+    first, second = await make(make_stop)(driver, quantity=2), await make(make_stop)(driver)
+    await phone.open()
+    await phone.shows("#next h2", first.customer.name)
+    await phone.shows("#others .stop", second.customer.name)
+    await phone.go("delivering")
+    await phone.go("arriving")
+    await phone.go()
+    await phone.confirm()
+    await phone.shows("#done .stop", first.customer.name)
+    await phone.shows("#next h2", second.customer.name)
+    await phone.server_has(first, "delivered")
+    moved = await reports(first)
+    assert [(row.to_status, row.source, row.sent_later) for row in moved] == [
+        ("delivering", "page", False), ("arriving", "page", False), ("delivered", "page", False),
+    ]  # fmt: skip
+    order = await fresh(first)
+    assert order.amount_collected == order.amount_due == 1600
+    assert "1,600" in await phone.text("#done-title")
+
+
+async def test_navigation_and_call_lead_to_the_telephones_own_programs(phone: Phone, driver: Driver) -> None:
+    known = await make(make_customer)(phone="0912-345-678", latitude=25.033, longitude=121.5654)
+    await make(make_stop)(driver, customer=known)
+    await phone.open()
+    links = "[...document.querySelectorAll('#next [data-link]')].map((link) => link.getAttribute('href'))"
+    shown = await phone.page.evaluate(links)
+    assert shown[:2] == ["geo:25.033,121.5654?q=25.033,121.5654", "tel:+886912345678"]
+
+
+async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Phone, driver: Driver) -> None:
+    product = await make(make_product)()
+    order = await make(make_stop)(driver, "arriving", quantity=2, product=product)
+    await phone.page.add_init_script(CAMERA)
+    await phone.open()
+    await phone.go()
+    proof = phone.page.locator("#proof")
+    await proof.get_by_role("button", name="One less").click()
+    assert await proof.locator("#proof-amount").input_value() == "800"
+    await proof.locator("#proof-amount").fill("750")
+    await proof.locator("#proof-serial").fill("cyl-1")
+    await proof.locator("#proof-serial").press("Enter")
+    await proof.locator("[data-scan]").click()
+    await phone.shows("#proof [data-serials]", "CYL-SEEN")
+    await proof.locator("[data-stop]").click()
+    await proof.locator("#proof-serial").fill("wrong")
+    await proof.locator("[data-add]").click()
+    await proof.locator("[data-serials] li", has_text="wrong").get_by_role("button").click()
+    await proof.locator(".sign summary").click()
+    box = await proof.locator("canvas").bounding_box()
+    assert box is not None
+    await phone.page.mouse.move(box["x"] + 20, box["y"] + 20)
+    await phone.page.mouse.down()
+    await phone.page.mouse.move(box["x"] + 120, box["y"] + 60, steps=4)
+    await phone.page.mouse.up()
+    await phone.page.evaluate(PHOTO)
+    await proof.locator("[data-preview]").wait_for()
+    assert await serious_faults(phone.page) == []
+    await phone.confirm()
+    await phone.server_has(order, "delivered")
+    order = await fresh(order)
+    confirmation = await make(order.confirmations.get)()
+    assert (confirmation.confirmation_type, confirmation.cylinder_serials) == ("qr_code", ["cyl-1", "CYL-SEEN"])
+    item = await make(order.items.get)()
+    assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
+    await phone.shows("#done-title", "750")
+    kept = await make(lambda: [(image.kind, size_of(image)) for image in order.proof_images.all()])()
+    assert kept == [("signature", (640, 240)), ("photo", (1280, 853))]
+
+
+def size_of(image: ProofImage) -> tuple[int, int]:
+    with Image.open(BytesIO(image.read())) as opened:
+        return opened.size
+
+
+async def test_what_could_not_be_delivered_has_a_reason(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver, "delivering")
+    await phone.open()
+    await phone.press("failed")
+    report = phone.page.locator("#failed [type=submit]")
+    await report.click()
+    assert await phone.text("#failed .wrong") != ""
+    await phone.page.locator("#failed input[type=radio]").first.check()
+    await phone.page.locator("#failed-text").fill("三樓")
+    await report.click()
+    await phone.shows("#done .stop", order.customer.name)
+    await phone.server_has(order, "failed")
+    (done,) = await reports(order)
+    assert done.to_status == "failed"
+    assert done.reason.endswith(": 三樓")
+
+
+async def test_wrong_presses_are_taken_back_and_a_double_press_counts_once(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.open()
+    await phone.page.locator("#next .go").dblclick()
+    await phone.go("arriving")
+    await phone.press("back", "delivering")
+    await phone.press("back", "assigned")
+    await phone.server_has(order, "assigned")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "delivering", "assigned"]
+
+
+async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, driver: Driver) -> None:
+    stay = await make(make_stop)(driver)
+    await phone.open()
+    await phone.shows("#next h2", stay.customer.name)
+    came = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
+    await phone.shows("#next h2", came.customer.name)
+    await phone.shows("notification-toasts", came.customer.name)
+    await make(came.assign)(None)
+    await phone.shows("#next h2", stay.customer.name)
+    await make(stay.transition_to)(Status.DELIVERING)
+    await phone.page.locator("#next [data-status=delivering]").wait_for()
+    await make(stay.transition_to)(Status.CANCELLED, reason="改日")
+    await phone.page.locator("#nothing").wait_for()
+
+
+async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.context.grant_permissions(["geolocation"])
+    await phone.page.context.set_geolocation({"latitude": 25.01, "longitude": 121.51, "accuracy": 8})
+    await phone.page.add_init_script(ASKED)
+    await phone.open()
+    assert await phone.page.locator("#sharing").is_hidden()
+    assert await phone.page.evaluate("window.asked") == 0
+    await phone.go("delivering")
+    assert await phone.page.evaluate("window.asked") == 1
+    await phone.page.locator("#sharing.good").wait_for()
+    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
+    await phone.press("back", "assigned")
+    await phone.page.locator("#sharing").wait_for(state="hidden")
+    await phone.page.context.set_geolocation({"latitude": 25.02, "longitude": 121.52, "accuracy": 8})
+    await phone.server_has(order, "assigned")
+    assert not await make(DriverLocation.objects.filter(latitude=25.02).exists)()
+    await phone.go("delivering")
+    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> None:
+    stops = [
+        await make(make_stop)(driver, status, priority="urgent") for status in ("arriving", "assigned", "delivered")
+    ]
+    await phone.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    await phone.open()
+    await phone.shows("#done .stop", stops[2].customer.name)
+    assert await serious_faults(phone.page) == []
+    await phone.press("failed")
+    assert await serious_faults(phone.page) == []
+    small = "[...document.querySelectorAll('button, summary, a, input')].filter((e) => e.checkVisibility() && "
+    small += "!e.matches('.skip, .unseen, input[type=radio]')).filter((e) => e.getBoundingClientRect().height < 44)"
+    assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from orders.proof_images import MOST_BYTES, jpeg
+from orders.refusals import Refusal
+
+
+def encoded(form: str = "JPEG", size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", size, "red").save(out, form, **options)
+    return out.getvalue()
+
+
+def sent(content: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("photo.jpg", content, "image/jpeg")
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content))
+
+
+def refused(content: bytes) -> str:
+    with pytest.raises(Refusal) as caught:
+        jpeg(sent(content))
+    return caught.value.code
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_an_image_is_kept_as_a_jpeg(form: str) -> None:
+    kept = opened(jpeg(sent(encoded(form))))
+    assert (kept.format, kept.size) == ("JPEG", (40, 30))
+
+
+def test_what_stands_beside_the_picture_is_dropped() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    content = encoded(exif=exif, comment=b"secret words") + b"<script>secret</script>"
+    assert b"secret" in content
+    assert b"secret" not in jpeg(sent(content))
+
+
+def test_a_photo_taken_sideways_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert opened(jpeg(sent(encoded(exif=exif)))).size == (30, 40)
+
+
+def test_ink_without_ground_is_put_on_white() -> None:
+    out = BytesIO()
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
+    assert opened(jpeg(sent(out.getvalue()))).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", encoded("GIF"), encoded("BMP"), encoded()[:400],
+     encoded("PNG")[:60]],
+)  # fmt: skip
+def test_what_is_no_whole_jpeg_or_png_is_refused(content: bytes) -> None:
+    assert refused(content) == "invalid_image"
+
+
+def test_too_many_bytes_or_pixels_are_refused() -> None:
+    assert refused(encoded() + b" " * MOST_BYTES) == "image_too_large"
+    assert refused(encoded("PNG", (4001, 4000))) == "image_too_large"
+
+
+@given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))
+def test_broken_bytes_are_refused_and_nothing_worse(noise: bytes, at: int, whole: bytes) -> None:
+    content = whole[:at] + noise + whole[at + len(noise) :]
+    made = outcome(lambda: jpeg(sent(content)))
+    assert made in ("invalid_image", "image_too_large") or opened(made).format == "JPEG"  # type: ignore[arg-type]
+
+
+def outcome(work: Callable[[], bytes]) -> bytes | str:
+    try:
+        return work()
+    except Refusal as refusal:
+        return refusal.code
