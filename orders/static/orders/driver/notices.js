@@ -6,7 +6,8 @@ const clock = (moment) => new Intl.DateTimeFormat(document.documentElement.lang,
 
 function what({ number, kind, to, image }) {
   if (kind !== "image") return `${number} ${statusWord(to)}`;
-  return image === "photo" ? `${number} ${gettext("photo")}` : `${number} ${gettext("signature")}`;
+  const word = image === "photo" ? gettext("photo") : gettext("signature");
+  return `${number} ${word}`;
 }
 
 export function drawWaiting(entries) {
