@@ -91,6 +91,7 @@ export class Drawer {
     rows(find(".history", this.#element), "history-row", order.history.map((row) => this.#historyValues(row)).reverse());
     rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
     rows(find(".proofs", this.#element), "proof-row", order.confirmations.map((row) => this.#proofValues(row)));
+    find(".images", this.#element).replaceChildren(...order.proof_images.map((image) => this.#image(image)));
   }
 
   #fill(order, customer) {
@@ -118,6 +119,12 @@ export class Drawer {
       move: from ? `${names[from]} → ${names[to]}` : names[to], by: by ?? gettext("the system"), at: dayAndClock(at),
       reason, late: lateText(at, learned) ?? "",
     };
+  }
+
+  #image({ url, kind }) {
+    const link = copyOf("proof-image");
+    Object.assign(find("img", link), { src: url, alt: this.#labels.confirmation_type[kind] });
+    return Object.assign(link, { href: url });
   }
 
   #proofValues({ confirmation_type: type, cylinder_serials: serials, confirmed_at: at, confirmed_by: by, latitude, longitude }) {

@@ -57,7 +57,8 @@ export class MapPanel {
 
   #stop({ id, latitude, longitude, stop, priority, number, customer, address }) {
     return {
-      latitude, longitude, text: stop ?? "", className: priority === "urgent" ? "urgent" : "", keyboard: false,
+      latitude, longitude, text: stop ?? "", keyboard: false,
+      className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
       title: `${number} ${customer} ${address}`, onClick: () => this.#opened(id),
     };
   }

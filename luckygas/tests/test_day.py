@@ -1,0 +1,141 @@
+"""A whole day on the running site: office, driver and customer at once, each in a browser, the server killed midway."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.utils import timezone
+from playwright.async_api import Page, expect
+
+from luckygas.testing.site import Site
+from notifications.models import NotificationHistory
+from orders.models import Driver, Order
+from orders.tests.factories import make_driver, make_product
+from orders.tests.pages.board import Board
+from orders.tests.pages.phone import Phone, reports, until_true
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段
+A1,王小姐,0912-345-678,台北市大安區信義路四段1號,20kg 瓦斯桶,2,{day},上午
+A2,林先生,0922-333-444,台北市大安區信義路四段9號,20kg 瓦斯桶,1,{day},下午
+"""
+
+
+@make
+def all_orders() -> list[Order]:
+    return list(Order.objects.select_related("customer").order_by("id"))
+
+
+async def imported(board: Board) -> list[Order]:
+    """By the office's own page."""
+    await make(make_product)(name="20kg 瓦斯桶", price=800)
+    await board.page.goto(f"{board.site.url}/admin/orders/order/import/")
+    sheet = SHEET.format(day=timezone.localdate()).encode()
+    await board.page.set_input_files("input[type=file]", {"name": "day.csv", "mimeType": "text/csv", "buffer": sheet})
+    await board.page.check("[name=mode][value=good]")
+    await board.page.click(".submit-row [type=submit]")
+    await until_true(lambda: Order.objects.count() == 2)
+    await board.page.goto(board.site.url)
+    await board.ready()
+    return await all_orders()
+
+
+async def another(page: Page) -> Page:
+    """Another person's machine."""
+    browser = page.context.browser
+    assert browser is not None
+    context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
+    context.set_default_timeout(15_000)
+    return await context.new_page()
+
+
+async def confirm_and_assign(board: Board, driver: Driver, order: Order) -> None:
+    await board.card(order).drag_to(board.column("confirmed"))
+    await board.stands_in(order, "confirmed")
+    await board.card(order).drag_to(board.target("driver", driver.pk))
+    await board.stands_in(order, "assigned")
+
+
+async def kill_and_start(site: Site) -> None:
+    site.kill()
+    await asyncio.to_thread(site.start)
+
+
+async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> None:
+    board = await Board(page, site).open()
+    driver = await make(make_driver)(name="陳志明")
+    orders = first, second = await imported(board)
+    await board.page.reload()
+    await board.is_shown(*orders)
+    for order in orders:
+        await confirm_and_assign(board, driver, order)
+
+    phone = Phone(await another(page), site, driver)
+    await phone.open()
+    await phone.installed()
+    await phone.shows("#next h2", first.customer.name)
+    customer = await another(page)
+    await customer.goto(f"{site.url}/t/{first.tracking_token}/")
+    await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
+
+    # The driver leaves with a line and delivers without one; meanwhile the server dies and returns.
+    await phone.go("delivering")
+    await board.stands_in(first, "delivering")
+    await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
+    await phone.page.context.set_offline(True)
+    await phone.go("arriving")
+    await phone.go()
+    await phone.page.locator("#proof-serial").fill("CYL-1")
+    await phone.confirm()
+    await phone.shows("#next h2", second.customer.name)
+    await kill_and_start(site)
+    await phone.page.context.set_offline(False)
+    await phone.server_has(first, "delivered")
+
+    await board.stands_in(first, "delivered")
+    await expect(customer.locator(".receipt")).to_be_visible(timeout=15_000)
+    await is_delivered_once(first)
+
+    # The second one with the line up all the way, and the clerk looks at the proof.
+    for step in ("delivering", "arriving"):
+        await phone.go(step)
+    await phone.go()
+    await phone.confirm()
+    await phone.server_has(second, "delivered")
+    await board.stands_in(second, "delivered")
+    await is_delivered_once(second)
+    await board.page.goto(f"{site.url}/?order={first.pk}")
+    await expect(board.page.locator("#drawer .proofs")).to_contain_text("CYL-1")
+
+
+async def is_delivered_once(order: Order) -> None:
+    """In the history, the proofs and the messages, whatever was repeated on the way."""
+    await make(order.refresh_from_db)()
+    said = [row.to_status for row in await reports(order)]
+    assert said == ["delivering", "arriving", "delivered"]
+    assert await make(order.confirmations.count)() == 1
+    kinds = NotificationHistory.objects.filter(order=order).values_list("kind", flat=True)
+    expected = {"order_confirmed", "driver_on_the_way", "driver_arriving", "order_delivered"}
+    await until_true(lambda: NotificationHistory.objects.filter(order=order, kind="order_delivered").exists())
+    found = await make(lambda: list(kinds))()
+    assert len(found) == len(set(found))
+    assert set(found) <= expected
+
+
+async def test_what_the_screens_show_is_what_the_database_has(page: Page, site: Site) -> None:
+    """Two clerks and a restart: neither board has lost a change or shows one twice."""
+    board = await Board(page, site).open()
+    driver = await make(make_driver)(name="陳志明")
+    orders = await imported(board)
+    other = await board.second_clerk()
+    await board.card(orders[0]).drag_to(board.target("driver", driver.pk))
+    await other.stands_in(orders[0], "assigned")
+    await kill_and_start(site)
+    await make(orders[1].refresh_from_db)()
+    await make(orders[1].transition_to)("confirmed")
+    for screen in (board, other):
+        await screen.stands_in(orders[1], "confirmed")
+        await screen.stands_in(orders[0], "assigned")
+        assert await screen.page.locator(".order").count() == 2
