@@ -15,7 +15,7 @@ from notifications.states import Reason, Status
 from notifications.tests.on_sandbox import GATEWAYS, UNKNOWN, use
 from realtime.models import Outbox
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 
 REFUSED, NO_NUMBER = (Status.FAILED, Reason.REFUSED), (Status.FAILED, Reason.NO_SUCH_NUMBER)
 PAUSES, STOPPED = (Status.PENDING, Reason.BUSY), (Status.PENDING, Reason.CHANNEL_STOPPED)

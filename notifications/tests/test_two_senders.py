@@ -19,7 +19,7 @@ from notifications.tests import child
 from notifications.tests.factories import make_message
 from notifications.tests.provider import ACCEPTS, Behaviour, Handler, Provider, says
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 LONG_AGO = timezone.now() - timedelta(hours=1)
 Rows = NotificationHistory.objects
 Start = Callable[..., list[subprocess.Popen[str]]]

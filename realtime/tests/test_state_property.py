@@ -33,7 +33,8 @@ from realtime.channels import Identity
 from realtime.frames import Encoded
 from realtime.tests.screens import LinkScreen, Screen, make, make_hub
 
-pytestmark = pytest.mark.django_db
+# Once is enough: it does not depend on the database.
+pytestmark = [pytest.mark.servers, pytest.mark.django_db]
 MOST_STEPS = 14
 
 

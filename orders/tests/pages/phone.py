@@ -37,6 +37,8 @@ class Phone:
     async def open(self) -> None:
         await self.page.set_viewport_size({"width": 390, "height": 844})
         await self.page.add_init_script(LISTEN)
+        # Does not change with the catalogue.
+        await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
         await sign_in(self.page, self.site, self.driver.user, "/driver/")
         await self.live()
 
