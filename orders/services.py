@@ -70,9 +70,26 @@ def place(
     except IntegrityError:
         # Not asked beforehand: of two at once one would still come too late.
         if named and (placed := Order.objects.filter(import_ref=named).first()):
-            return placed
+            return _same(placed, made, columns, new_customer)
         raise
     return order
+
+
+def _same(
+    placed: Order, items: Sequence[OrderItem], columns: Mapping[str, Any], new_customer: Mapping[str, Any] | None
+) -> Order:
+    """The order that this `ref` made. Raises Refusal where something else is asked for now: it would be lost."""
+    wanted = {(item.product_id, item.quantity) for item in items}
+    is_same = wanted == set(placed.items.values_list("product", "quantity"))
+    is_same &= columns["scheduled_date"] == placed.scheduled_date
+    if new_customer is None:
+        is_same &= columns["customer"].pk == placed.customer_id
+    else:
+        is_same &= new_customer["name"] == placed.customer.name
+    if is_same:
+        return placed
+    detail = _("Order %s was already placed by this request, with something else in it: please change that order.")
+    raise Refusal("ref_reused", detail % placed, attr="ref", status=409)
 
 
 def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:

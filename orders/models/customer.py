@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from orders.addresses import district
@@ -20,12 +20,14 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """By any part of the name, the address, or the digits of a telephone."""
+        """By any part of the name, the address, or the digits of a telephone; whose number ends so comes first."""
         text = text.strip()[:100]
         found = Q(name__icontains=text) | Q(address__icontains=text)
-        if part := phone_part(text):
-            found |= Q(phone__contains=part) | Q(phone2__contains=part)
-        return self.filter(found) if text else self
+        if not (part := phone_part(text)):
+            return self.filter(found) if text else self
+        found |= Q(phone__contains=part) | Q(phone2__contains=part)
+        ends_so = Case(When(Q(phone__endswith=part) | Q(phone2__endswith=part), then=0), default=1)
+        return self.filter(found).order_by(ends_so, "name", "id")
 
 
 class Customer(Tracked):

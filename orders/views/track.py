@@ -17,13 +17,13 @@ from rest_framework.throttling import SimpleRateThrottle
 from orders import estimates, permissions, sentences
 from orders.api import cursor
 from orders.estimates import Minutes
-from orders.models import Driver, DriverLocation, Order, OrderStatusChange
+from orders.models import Driver, DriverLocation, Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
 from orders.views.page_data import map_settings
 
 # Neither search engines nor the next site's owner nor a shared computer learn the link.
 HEADERS = {
-    "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store, private",
+    "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin", "Cache-Control": "no-store, private",
 }  # fmt: skip
 STEPS = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
 # How far along the four steps an order in a status has come.
@@ -48,6 +48,20 @@ class Approach:
 
     eta: datetime | None
     minutes: Minutes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One product of the receipt: as many as were taken, and what they come to (NT$)."""
+
+    name: str
+    quantity: int
+    amount: int
+
+    @classmethod
+    def of(cls, item: OrderItem) -> Line:
+        taken = item.quantity if item.quantity_delivered is None else item.quantity_delivered
+        return cls(item.product.name, taken, taken * item.unit_price)
 
 
 @require_safe
@@ -80,13 +94,14 @@ def told(order: Order) -> dict[str, Any]:
     labels = {Status.CONFIRMED: _("Confirmed"), Status.DELIVERING: _("On the way"), Status.ARRIVING: _("Nearly there"),
               Status.DELIVERED: _("Delivered")}  # fmt: skip
     steps = [{"label": labels[step], "done": place <= reached} for place, step in enumerate(STEPS, 1)]
+    items = [Line.of(item) for item in order.items.all()]
     has_driver = order.driver is not None and status in {Status.ASSIGNED, *ON_THE_ROAD}
     return {
         "map": {"map": map_settings(), "door": neighbourhood(order)},
         "order": order, "status": status, "sentence": sentences.MESSAGES[status],
         "steps": steps if reached else [], "driver": given_name(order.driver) if has_driver else "",
         "approach": approach(order, status), "delivered_at": delivered_at(order) if reached == len(STEPS) else None,
-        "collected": order.amount_due if order.amount_collected is None else order.amount_collected,
+        "items": items, "total": sum(item.amount for item in items),
     }  # fmt: skip
 
 
@@ -105,7 +120,10 @@ def approach(order: Order, status: Status) -> Approach | None:
     if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
         return None
     location = DriverLocation.objects.recent().filter(driver=driver).first()
-    return Approach(order.eta, estimates.to_the_door(order, location, timezone.now()))
+    now = timezone.now()
+    # An hour that has passed is no expectation any more.
+    eta = order.eta if order.eta and order.eta > now else None
+    return Approach(eta, estimates.to_the_door(order, location, now))
 
 
 def neighbourhood(order: Order) -> dict[str, float] | None:

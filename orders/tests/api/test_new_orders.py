@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -80,3 +81,16 @@ def test_one_ref_at_once_makes_one_order() -> None:
     for work in works:
         work.join()
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("other", [{"quantity": 2}, {"name": "別人"}, {"days": 1}])
+def test_a_ref_with_something_else_in_it_is_refused(other: dict[str, Any]) -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    api.post("orders/", said)
+    changed = said | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
+    changed["items"] = [said["items"][0] | {"quantity": other.get("quantity", 1)}]
+    changed["scheduled_date"] = str(timezone.localdate() + timedelta(days=other.get("days", 0)))
+    answer = api.post("orders/", changed)
+    assert (answer.status_code, codes(answer)) == (409, [("ref_reused", "ref")])
+    assert Order.objects.count() == 1

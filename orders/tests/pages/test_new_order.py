@@ -107,17 +107,7 @@ async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -
 
 
 async def test_an_answer_that_is_lost_makes_no_second_order(call: Page) -> None:
-    lost = [True]
-
-    async def lose(route: Route) -> None:
-        if route.request.method == "POST" and lost:
-            lost.clear()
-            await route.fetch()
-            await route.abort()
-        else:
-            await route.continue_()
-
-    await call.route("**/api/v1/orders/", lose)
+    await lose_once(call, "POST", "**/api/v1/orders/")
     before = await make(Order.objects.count)()
     await call.keyboard.type("777888")
     await found(call, "王太太")
@@ -148,3 +138,85 @@ async def test_another_product_and_an_urgent_order_for_another_day(call: Page) -
     order = await make(Order.objects.latest)("id")
     assert (order.status, order.priority, order.amount_due) == ("pending", "urgent", 700)
     assert order.scheduled_date == timezone.localdate()
+
+
+async def lose_once(page: Page, method: str, path: str) -> None:
+    """The server does it; its answer never comes."""
+    lost = [True]
+
+    async def lose(route: Route) -> None:
+        if route.request.method == method and lost:
+            lost.clear()
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route(path, lose)
+
+
+async def take(page: Page, typed: str, name: str) -> None:
+    await page.fill("#who", typed)
+    await found(page, name)
+    await page.focus("#who")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#customer-name")).to_have_text(name)
+
+
+async def test_after_a_lost_answer_the_next_caller_gets_an_order_of_their_own(call: Page) -> None:
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await lose_once(call, "POST", "**/api/v1/orders/")
+    await take(call, "777888", "王太太")
+    await call.fill("[name=notes]", "後門")
+    await call.check("[name=urgent]")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await take(call, "111222", "大明早餐店")
+    # Nothing of the caller before is in the form.
+    assert (await call.input_value("[name=notes]"), await call.is_checked("[name=urgent]")) == ("", False)
+    await call.click("#confirm")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["customer"] == "大明早餐店"
+
+
+async def test_what_was_changed_after_a_lost_answer_is_not_dropped_silently(call: Page) -> None:
+    await lose_once(call, "POST", "**/api/v1/orders/")
+    await take(call, "777888", "王太太")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.fill(".line [name=quantity]", "5")
+    before = await call.locator("#wrong").inner_text()
+    await call.click("#confirm")
+    await until(call, "(before) => document.querySelector('#wrong').innerText !== before", before)
+    assert (await newest())["due"] == 1800
+
+
+async def test_enter_before_the_answer_takes_who_was_typed_last(call: Page) -> None:
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await call.fill("#who", "777888")
+    await found(call, "王太太")
+    await call.fill("#who", "大明早餐店")
+    await call.focus("#who")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#customer-name")).to_have_text("大明早餐店")
+
+
+async def test_an_order_that_could_not_be_confirmed_is_told_of(call: Page) -> None:
+    await call.route("**/status/", lambda route: route.abort())
+    await take(call, "777888", "王太太")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.keyboard.press("Escape")
+    await expect(call.locator("#done a")).to_have_attribute(
+        "href", f"/?order={(await make(Order.objects.latest)('id')).pk}"
+    )
+
+
+async def test_a_price_that_changes_meanwhile_is_shown(call: Page) -> None:
+    await expect(call.locator("connection-status")).to_have_attribute("data-state", "live")
+    await take(call, "777888", "王太太")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    product = await make(Product.objects.get)()
+    product.price, product.stock = 1000, product.stock + 1
+    await make(product.save)()
+    await expect(call.locator("#total")).to_contain_text("NT$2,000")

@@ -58,3 +58,17 @@ async def test_a_page_whose_link_ends_says_so_by_itself(page: Page, site: Site) 
     await expect(page.locator("p.message")).to_be_visible()
     await expect(page.locator("#state")).to_have_count(0)
     assert await serious_faults(page) == []
+
+
+async def test_the_language_can_be_chosen_and_a_server_away_for_a_moment_ends_nothing(page: Page, site: Site) -> None:
+    order = await make(make_order)(Status.CONFIRMED)
+    await page.clock.install()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await page.click(".language button")
+    await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
+    await page.route("**/t/**", lambda route: route.fulfill(status=503, body="Service Unavailable"))
+    await page.clock.fast_forward("01:01")
+    await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
+    await page.unroute("**/t/**")
+    await make(order.transition_to)(Status.CANCELLED, reason="改期")
+    await expect(page.locator("#said")).to_have_text("Your order was cancelled.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from orders.models import Driver, DriverLocation, Order
+from orders.models import Driver, DriverLocation, Order, OrderItem
 from orders.models.moves import Proof
 from orders.states import Status
-from orders.tests.factories import make_customer, make_driver, make_order
+from orders.tests.factories import make_customer, make_driver, make_order, make_product
 from orders.views.track import TrackThrottle, given_name
 
 pytestmark = pytest.mark.django_db
@@ -86,21 +87,46 @@ def test_no_estimate_while_the_driver_goes_to_another_stop_first() -> None:
 def test_an_hour_that_was_named_comes_before_an_estimate() -> None:
     order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
     put(order.driver, 25.0510, 121.5654)
-    order.eta = timezone.localtime().replace(hour=14, minute=30)
+    order.eta = timezone.now() + timedelta(minutes=40)
     order.save()
     shown = text(page(order))
-    assert "14:30" in shown
+    assert f"{timezone.localtime(order.eta):%H:%M}" in shown
     assert "5–15" not in shown
 
 
 def test_after_the_delivery_there_is_a_receipt() -> None:
     order = make_order(Status.ARRIVING, quantity=2)
     product = order.items.get().product
-    proof = Proof("manual", quantities={product.pk: 1}, amount_collected=800)
+    proof = Proof("manual", quantities={product.pk: 1}, amount_collected=750)
     order.transition_to(Status.DELIVERED, proof=proof)
     shown = text(page(order))
-    assert "NT$800</td></tr></tfoot>" in shown
-    assert "<td>1</td>" in shown
+    assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [
+        product.name, "1", "NT$800", "NT$800", "NT$750",
+    ]  # fmt: skip
+
+
+def test_a_receipt_names_no_money_that_nobody_reported_and_nothing_that_was_refused() -> None:
+    order = make_order(Status.ARRIVING, quantity=2)
+    other = OrderItem.objects.create(order=order, product=make_product(name="4kg", price=300), quantity=1)
+    proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
+    order.transition_to(Status.DELIVERED, proof=proof)
+    cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
+    assert cells == ["20kg 瓦斯桶", "2", "NT$1600", "4kg", "0", "NT$0", "NT$1600"]
+
+
+def test_an_hour_that_has_passed_is_no_expectation() -> None:
+    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    put(order.driver, 25.0510, 121.5654)
+    order.eta = timezone.now() - timedelta(hours=5)
+    order.save()
+    assert "5–15" in text(page(order))
+
+
+def test_a_header_that_no_proxy_wrote_does_not_evade_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrackThrottle, "rate", "3/min")
+    order = make_order()
+    codes = [page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
+    assert codes == [200, 200, 200, 429]
 
 
 def test_a_link_ends_a_day_after_the_delivery() -> None:
@@ -120,7 +146,7 @@ def test_a_wrong_link_is_404_and_says_what_to_do(token: str) -> None:
 def test_the_link_is_kept_from_search_engines_caches_and_other_sites() -> None:
     answer = page(make_order())
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "no-store" in answer.headers["Cache-Control"]
 
 

@@ -1,7 +1,9 @@
 /** The lines of an order and what they come to. */
+import { all } from "../api.js";
 import { copyOf, fill, find, findAll, money, told } from "../page.js";
 
-const { products, usual } = told();
+const { products: offered, usual } = told();
+let products = offered;
 const lines = find("#lines");
 
 function price(line) {
@@ -9,16 +11,21 @@ function price(line) {
   return (product?.price ?? 0) * (Number(find("[name=quantity]", line).value) || 0);
 }
 
-export function count() {
+/** NT$, by the prices the page knows. */
+export function total() {
+  return findAll(".line", lines).reduce((sum, line) => sum + price(line), 0);
+}
+
+function count() {
   const rows = findAll(".line", lines);
   for (const line of rows) {
     fill(line, { price: money(price(line)) });
     find(".remove", line).hidden = rows.length === 1;
   }
-  find("#total").textContent = interpolate(gettext("Total %s"), [money(rows.reduce((sum, line) => sum + price(line), 0))]);
+  find("#total").textContent = interpolate(gettext("Total %s"), [money(total())]);
 }
 
-export function add(product = usual, quantity = 1) {
+function add(product = usual, quantity = 1) {
   const line = copyOf("line");
   find("[name=product]", line).append(...products.map(({ id, name }) => new Option(name, id, false, id === product)));
   find("[name=quantity]", line).value = quantity;
@@ -46,6 +53,13 @@ export function items() {
     said.set(product, (said.get(product) ?? 0) + Number(find("[name=quantity]", line).value));
   }
   return [...said].map(([product, quantity]) => ({ product, quantity }));
+}
+
+/** Prices as they are now: the form may have been open for long. */
+export async function renew() {
+  const { rows } = await all("products/?is_active=true&ordering=-cylinder_kg");
+  products = rows;
+  count();
 }
 
 lines.addEventListener("input", count);

@@ -4,16 +4,18 @@ import { copyOf, debounce, fill, find } from "../page.js";
 
 const PAUSE_MS = 120;
 const MOST = 7;
+const LEAST = 2;
 /** A mobile number begins so; nothing else gets an SMS. */
 const MOBILE = "09";
 
-/** The customer's last order that was not cancelled; null where there is none. */
-export async function lastOrder(customer) {
-  const { results } = await get(`orders/?customer=${customer}&ordering=-id&page_size=5`);
-  return results.find(({ status }) => status !== "cancelled") ?? null;
+const isOpen = ({ status }) => !["delivered", "cancelled"].includes(status);
+
+/** `last`: the last order that was not cancelled, null where there is none; `open`: all that are not done yet. */
+async function ordersOf(customer) {
+  const { results } = await get(`orders/?customer=${customer}&ordering=-id&page_size=20`);
+  return { last: results.find(({ status }) => status !== "cancelled") ?? null, open: results.filter(isOpen) };
 }
 
-export const openOrder = (order) => order !== null && !["delivered", "cancelled"].includes(order.status);
 export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
 
 export function wordsOf(items) {
@@ -27,7 +29,10 @@ export function guess(text) {
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 
-/** A combobox over the API. `take(customer, last)`: somebody known was chosen; `fresh(typed)`: somebody new. */
+/**
+ * A combobox over the API. `take(customer, orders)`: somebody known was chosen, `orders` null where they could not be
+ * read; `fresh(typed)`: somebody new.
+ */
 export class Finder {
   #box = find("#who");
   #list = find("#found");
@@ -36,30 +41,43 @@ export class Finder {
   #options = [];
   #at = 0;
   #asked = 0;
+  /** Enter came before the answer: the first that is found is meant. */
+  #isHurried = false;
 
   constructor({ take, fresh }) {
     [this.#take, this.#fresh] = [take, fresh];
-    this.#box.addEventListener("input", debounce(PAUSE_MS, () => this.#ask()));
+    const askSoon = debounce(PAUSE_MS, () => this.#ask());
+    this.#box.addEventListener("input", () => {
+      // What was found for other words is nobody's answer any more.
+      this.#forget();
+      askSoon();
+    });
     this.#box.addEventListener("keydown", (event) => this.#key(event));
     this.#list.addEventListener("mousedown", (event) => this.#press(event));
   }
 
   clear() {
-    this.#asked += 1;
     this.#box.value = "";
-    this.#show([]);
+    this.#forget();
     this.#box.focus();
+  }
+
+  #forget() {
+    this.#asked += 1;
+    this.#isHurried = false;
+    this.#show([]);
   }
 
   async #ask() {
     const text = this.#box.value.trim();
     const asked = (this.#asked += 1);
-    if (text.length < 2) return this.#show([]);
+    if (text.length < LEAST) return;
     const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(() => null);
     // An answer that comes after the next question is none.
     if (asked !== this.#asked) return;
-    const known = (found?.results ?? []).map((customer) => ({ customer, last: lastOrder(customer.id).catch(() => null) }));
+    const known = (found?.results ?? []).map((customer) => ({ customer, orders: ordersOf(customer.id).catch(() => null) }));
     this.#show([...known, { typed: text }]);
+    if (this.#isHurried) this.#choose(0);
   }
 
   #show(options) {
@@ -70,11 +88,11 @@ export class Finder {
     this.#mark();
   }
 
-  #draw({ customer, last, typed }, index) {
+  #draw({ customer, orders, typed }, index) {
     const row = copyOf("option");
     row.id = `found-${index}`;
     if (typed) return fill(row, { name: gettext("New customer"), phone: typed });
-    last.then((order) => order && fill(row, { last: wordsOf(order.items) }));
+    orders.then((known) => known?.last && fill(row, { last: wordsOf(known.last.items) }));
     return fill(row, customer);
   }
 
@@ -91,6 +109,7 @@ export class Finder {
       this.#at = (this.#at + step + this.#options.length) % this.#options.length;
       this.#mark();
     } else if (event.key === "Enter" && this.#options.length) this.#choose(this.#at);
+    else if (event.key === "Enter") this.#isHurried = this.#box.value.trim().length >= LEAST;
     else return;
     event.preventDefault();
   }
@@ -102,9 +121,12 @@ export class Finder {
   }
 
   async #choose(index) {
-    const { customer, last, typed } = this.#options[index];
-    this.#show([]);
-    if (typed) this.#fresh(typed);
-    else this.#take(customer, await last);
+    const { customer, orders, typed } = this.#options[index];
+    this.#forget();
+    if (typed) return this.#fresh(typed);
+    const asked = this.#asked;
+    const known = await orders;
+    // Esc, or other words, meanwhile: nobody is taken.
+    if (asked === this.#asked) this.#take(customer, known);
   }
 }

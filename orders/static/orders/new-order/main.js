@@ -1,14 +1,17 @@
 /** A telephone call: who, what, when; placed with Enter. */
+import { LuckyGasSocket } from "../../realtime/client.js";
 import { get, patch, post } from "../api.js";
-import { debounce, fill, find, findAll } from "../page.js";
-import { items, repeat } from "./basket.js";
-import { Finder, guess, openOrder, takesSms, wordsOf } from "./customers.js";
+import { debounce, fill, find, findAll, money, told } from "../page.js";
+import { items, renew, repeat, total } from "./basket.js";
+import { Finder, guess, takesSms, wordsOf } from "./customers.js";
 
 const form = find("#order");
 const PAUSE_MS = 300;
 let customer = null;
 /** The name of this call's order: sent again after a lost answer, it makes no second one. */
-let ref = crypto.randomUUID();
+let ref = null;
+/** What the server made of it, while confirming it is still to be done. */
+let placed = null;
 
 function warn(texts) {
   find("#warnings").replaceChildren(
@@ -16,7 +19,11 @@ function warn(texts) {
   );
 }
 
+/** The form for another caller: nothing of the one before stays in it. */
 function open(known) {
+  form.reset();
+  [ref, placed] = [crypto.randomUUID(), null];
+  form.elements.scheduled_date.value = form.elements.scheduled_date.min = today();
   form.hidden = false;
   find("#done").hidden = find("#wrong").hidden = true;
   find("#known").hidden = !known;
@@ -25,21 +32,28 @@ function open(known) {
   for (const name of ["name", "address"]) form.elements[name].required = !known;
 }
 
-function take(chosen, last) {
+/** The day by Taipei's clock, also on a page that was opened yesterday. */
+function today() {
+  return new Intl.DateTimeFormat("sv", { timeZone: "Asia/Taipei" }).format(new Date());
+}
+
+function take(chosen, orders) {
   customer = chosen;
   open(true);
   fill(find("#known"), chosen);
-  repeat(last?.items ?? []);
-  const waiting = openOrder(last) && gettext("There is an open order already: %s, %s, for %s.");
+  repeat(orders?.last?.items ?? []);
+  const words = gettext("There is an open order already: %s, %s, for %s.");
+  const waiting = (orders?.open ?? []).map((order) => interpolate(words, [order.order_number, wordsOf(order.items), order.scheduled_date]));
+  const unread = !orders && gettext("The orders of this customer could not be read: please look at what is ordered.");
   const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
-  warn([waiting && interpolate(waiting, [last.order_number, wordsOf(last.items), last.scheduled_date]), silent]);
-  find("#confirm").focus();
+  warn([unread, ...waiting, silent]);
+  // With Enter nobody places what nobody has looked at.
+  (orders ? find("#confirm") : find("#lines select")).focus();
 }
 
 function fresh(typed) {
   customer = null;
   open(false);
-  for (const input of findAll("#new input")) input.value = "";
   for (const [name, value] of Object.entries(guess(typed))) form.elements[name].value = value;
   repeat([]);
   lookAtPhone();
@@ -60,7 +74,7 @@ const lookAtPhone = debounce(PAUSE_MS, async () => {
   ]);
 });
 
-function order() {
+function orderOf() {
   const { scheduled_date, time_slot, notes, urgent, phone, name, address } = form.elements;
   const who = customer
     ? { customer: customer.id }
@@ -72,11 +86,18 @@ function order() {
 }
 
 function startAgain() {
-  [customer, ref] = [null, crypto.randomUUID()];
-  form.reset();
+  const made = placed;
+  [customer, placed] = [null, null];
   form.hidden = true;
   warn([]);
   finder.clear();
+  if (made) say(gettext("Order %s is placed, and not confirmed yet."), made);
+}
+
+function say(text, order) {
+  const link = Object.assign(document.createElement("a"), { href: `/?order=${order.id}`, textContent: gettext("Open") });
+  find("#done").replaceChildren(interpolate(text, [order.order_number]), " ", link);
+  find("#done").hidden = false;
 }
 
 /** In the two languages of people: what is wrong, and with which field. */
@@ -89,14 +110,16 @@ function refuse(error) {
 }
 
 async function place(status) {
-  const placed = await post("orders/", order());
-  if (status === "confirmed" && placed.status === "pending")
-    await patch(`orders/${placed.id}/status/`, { status, version: placed.version, ref: `${ref}:1` });
-  const told = status === "confirmed" ? gettext("Order %s is placed and confirmed.") : gettext("Order %s is placed.");
+  const order = orderOf();
+  const made = await post("orders/", order);
+  placed = made;
+  if (status === "confirmed" && made.status === "pending")
+    await patch(`orders/${made.id}/status/`, { status, version: made.version, ref: `${ref}:1` });
+  placed = null;
+  const words = status === "confirmed" ? gettext("Order %s is placed and confirmed.") : gettext("Order %s is placed.");
+  const isDearer = made.amount_due !== total() && gettext("The price has changed meanwhile: %s.");
   startAgain();
-  const link = Object.assign(document.createElement("a"), { href: `/?order=${placed.id}`, textContent: gettext("Open") });
-  find("#done").replaceChildren(interpolate(told, [placed.order_number]), " ", link);
-  find("#done").hidden = false;
+  say(isDearer ? `${words} ${interpolate(isDearer, [money(made.amount_due)])}` : words, made);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -114,3 +137,9 @@ form.addEventListener("submit", async (event) => {
 form.elements.phone.addEventListener("input", lookAtPhone);
 addEventListener("keydown", (event) => event.key === "Escape" && startAgain());
 const finder = new Finder({ take, fresh });
+
+const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
+find("connection-status").socket = socket;
+find("notification-toasts").socket = socket;
+const renewSoon = debounce(PAUSE_MS, () => renew().catch(() => null));
+socket.on("inventory.updated", renewSoon).on("resync", renewSoon);

@@ -6,27 +6,28 @@ import { find, told } from "../page.js";
 /** The driver comes nearer without the order moving: what is said of the minutes is asked again so often. */
 const AGAIN_MS = 60_000;
 const OLD_MS = 5 * 60_000;
+const GONE = [404, 410];
+const DRAW_MS = 5_000;
 
 let state = find("#state");
 let map = null;
 let place = null;
+let isShown = false;
 
 async function load() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!answer) return;
-  // A link that has ended says so on a page of its own.
-  if (!answer.ok) return location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  renew(find("#state", page));
+  // A link that has ended says so on a page of its own; a server that is away for a moment is asked again.
+  if (answer && GONE.includes(answer.status)) return location.reload();
+  if (!answer?.ok) return;
+  const fresh = find("#state", new DOMParser().parseFromString(await answer.text(), "text/html"));
+  if (fresh) renew(fresh);
 }
 
 function renew(fresh) {
-  const mapped = find("#place");
-  const said = find("h1").textContent;
-  find("#place", fresh).replaceWith(mapped);
-  mapped.hidden = !["delivering", "arriving"].includes(fresh.dataset.status);
-  // An unchanged sentence is left alone, so that nobody hears it twice.
-  if (find("h1", fresh).textContent === said) find("h1", fresh).replaceWith(find("h1"));
+  const sentence = find("h1", fresh).textContent;
+  // Said once for those who hear the page.
+  if (sentence !== find("h1", state).textContent) find("#said").textContent = sentence;
+  find("#place", fresh).replaceWith(find("#place"));
   state.replaceWith(fresh);
   state = fresh;
   draw();
@@ -44,7 +45,9 @@ function draw() {
   const { driver, driverPin, door: doorTitle, doorPin } = element.dataset;
   map.place("driver", 0, { ...place, text: driverPin, title: driver });
   if (door) map.place("stop", 0, { ...door, text: doorPin, title: doorTitle });
-  map.show();
+  // Once: afterwards the reader decides what to look at.
+  if (!isShown) map.show();
+  isShown = true;
 }
 
 const socket = new LuckyGasSocket(state.dataset.socket, { since: state.dataset.since || null });
@@ -54,4 +57,5 @@ socket.on("driver.location", ({ data }) => {
   place = data;
   draw();
 });
+setInterval(draw, DRAW_MS);
 setInterval(() => document.visibilityState === "visible" && load(), AGAIN_MS);
