@@ -10,17 +10,17 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Min, Q
+from django.db.models import Case, Count, Min, Q, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, worst
-from notifications import queries, routing
+from notifications import queries, routing, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status
+from notifications.states import Reason, Status
 from realtime import statistics
 from realtime.hub import Hub
 
@@ -107,7 +107,9 @@ def _ask_provider(gateway: Gateway, now: datetime) -> Answer:
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
         said = gateway.health()
         if said.balance is not None:
-            state = queries.keep_balance(gateway, said.balance)
+            # New credit may start it: nobody waits here for what then goes out.
+            with sender.no_waiting():
+                state = queries.keep_balance(gateway, said.balance)
     return {
         "name": gateway.name, "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
@@ -118,7 +120,10 @@ def _count(now: Any) -> dict[str, Any]:
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
-    due = Q(status=Status.PENDING) & (Q(send_after=None) | Q(send_after__lte=now))
+    # A busy provider is asked again each minute: that moves `send_after`, and not since when the message waits.
+    busy = Q(status_reason=Reason.BUSY)
+    due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
+    since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
     return NotificationHistory.objects.aggregate(
         notifications_sent_today=Count("pk", filter=good & Q(sent_at__gte=today)),
         notifications_failed_today=Count("pk", filter=bad & Q(created_at__gte=today)),
@@ -126,7 +131,7 @@ def _count(now: Any) -> dict[str, Any]:
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
         good=Count("pk", filter=good & lately),
         bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
-        oldest_pending=Min(Coalesce("send_after", "created_at"), filter=due),
+        oldest_pending=Min(since, filter=due),
     )
 
 

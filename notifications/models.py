@@ -260,9 +260,13 @@ class GatewayState(models.Model):
     def __str__(self) -> str:
         return self.gateway
 
-    def stop(self, because: str) -> bool:
-        """No message goes by it any more. False: it was stopped already, and the first reason stays."""
-        return self._turn(False, stopped_at=timezone.now(), stopped_because=because[:200])
+    def stop(self, because: str, *, is_poor: bool) -> bool:
+        """No message goes by it any more. False: it was stopped already, and the first reason stays.
+
+        `is_poor`: for want of credit; otherwise any credit that the provider names says that it takes our account.
+        """
+        known = {} if is_poor else {"balance": None}
+        return self._turn(False, stopped_at=timezone.now(), stopped_because=because[:200], **known)
 
     def start(self) -> bool:
         """Messages go by it again, those that waited at once. False: it was not stopped."""

@@ -10,11 +10,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from notifications import receipts, rules
+from notifications import receipts, routing, rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
-from notifications.routing import repeatable
 from notifications.states import Status
 
 # Carriers report within minutes where the telephone is on; where it is off, asking often tells nothing more.
@@ -41,14 +40,19 @@ def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
 def unanswered(since: datetime) -> Iterator[NotificationHistory]:
     """`unknown` that may be given to its provider again now, which sends it once and says what it knows of it.
 
-    What is no longer true is left alone: it may never have been taken, and would go out now.
+    What is no longer true is left alone: it may never have been taken, and would go out now. While its channel is
+    stopped it stays unknown.
     """
     rows = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
         pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MOST_DOUBLINGS)
         rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
-        if rested and not rules.against(row) and not rules.not_before(row) and repeatable(row):
+        if rested and routing.ways(row) and may_go(row) and routing.repeatable(row):
             yield row
+
+
+def may_go(row: NotificationHistory) -> bool:
+    return not rules.against(row) and not rules.not_before(row)
 
 
 def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[NotificationHistory, bool]]:
@@ -90,11 +94,11 @@ def ask_balance(gateway: Gateway) -> Decimal | None:
 
 
 def keep_balance(gateway: Gateway, points: Decimal) -> GatewayState:
-    """A stopped channel is started by more points than before: with the same ones it would be stopped at once again."""
+    """A stopped channel is started by points that are not those it was stopped with: these did not suffice."""
     state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
-    more = points > (state.balance or 0)
+    new = points > 0 and points != state.balance
     state.balance, state.balance_at = points, timezone.now()
     state.save(update_fields=["balance", "balance_at"])
-    if more:
+    if new:
         state.start()
     return state

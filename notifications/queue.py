@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from notifications import sender
 from notifications.models import NotificationHistory
+from notifications.states import NEVER_REACHED_ANYBODY, Kind
 from orders.models import Order
 
 
@@ -30,12 +31,22 @@ def put(order: Order, kind: str, happened_at: datetime | None = None) -> None:
 
     `happened_at`: if it was not this very change.
     """
+    if kind != Kind.ORDER_RESCHEDULED and said_by_hand(order, kind):
+        return
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
         happened_at=happened_at or order.change.at, caused_by=order.change.actor.by,
     )  # fmt: skip
     NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
     hand_over(row.pk)
+
+
+def said_by_hand(order: Order, kind: str) -> bool:
+    """Whether the office repeated this message, and its customer has it or may get it: no constraint sees those."""
+    same = NotificationHistory.objects.filter(
+        order=order, customer=order.customer_id, kind=kind, delivery_attempt=order.attempt, resend_of__isnull=False
+    )
+    return same.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
 
 
 def hand_over(row_id: UUID) -> None:

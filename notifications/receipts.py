@@ -43,7 +43,8 @@ def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> 
     Of one that was never answered no provider's id is known.
     """
     ids = gateway.spellings(heard.provider_message_id)
-    meant = Q(provider_message_id__in=ids) | Q(pk=named, status=Status.UNKNOWN)
+    silent = Q(status=Status.UNKNOWN) | Q(status=Status.PENDING, attempts__gt=0)
+    meant = Q(provider_message_id__in=ids) | (Q(pk=named) & silent)
     rows = list(Row.objects.filter(meant, gateway=gateway.name).order_by("-created_at")[:10])
     if not heard.provider_message_id or not rows:
         raise Refusal("unknown_message", _("No message has this id."), status=404)

@@ -7,7 +7,7 @@ from typing import Any
 from notifications import queue
 from notifications.models import GatewayState, NotificationHistory
 from notifications.rules import TRUE_WHILE
-from notifications.states import Kind, Reason
+from notifications.states import NEVER_REACHED_ANYBODY, Kind, Reason
 from notifications.states import Status as SmsStatus
 from orders.models import Order
 from orders.states import Status
@@ -20,7 +20,6 @@ KIND_OF = {
     Status.FAILED: Kind.DELIVERY_FAILED,
     Status.CANCELLED: Kind.ORDER_CANCELLED,
 }
-NEVER_REACHED_ANYBODY = (SmsStatus.SUPPRESSED, SmsStatus.CANCELLED, SmsStatus.FAILED)
 
 
 def order_saved(instance: Order, **kwargs: Any) -> None:
@@ -41,11 +40,14 @@ def moved(order: Order, before: Status, now: Status) -> None:
 
 
 def corrected(order: Order) -> None:
-    """Who is the customer now learns what the former one was told last; what fell through is no news to them."""
+    """Who is the customer now learns what the former one was told last; what fell through is no news to them.
+
+    The driver is on the way for as long as that may take, with the link; an arrival is no news after its ten minutes.
+    """
     told = Status.CONFIRMED if order.status == Status.ASSIGNED else Status(order.status)
     if told in KIND_OF and told not in (Status.FAILED, Status.CANCELLED):
         since = order.history.filter(to_status=told).values_list("at", flat=True)
-        queue.put(order, KIND_OF[told], happened_at=since.last())
+        queue.put(order, KIND_OF[told], happened_at=None if told == Status.DELIVERING else since.last())
 
 
 def rescheduled(order: Order) -> None:

@@ -12,6 +12,7 @@ from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status, Type
 
+OPENS_AGAIN = STOPPING | {Reason.BUSY}
 log = logging.getLogger(__name__)
 
 
@@ -31,10 +32,20 @@ def in_use() -> list[str]:
     return list(dict.fromkeys(filter(None, [settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY])))
 
 
-def after(reason: str, others: list[Gateway]) -> Status:
-    """What becomes of what certainly was not sent: it waits for `others`, or for its own to take messages again."""
-    waits = reason in STOPPING | {Reason.BUSY} or (others and reason in ELSEWHERE)
+def after(row: NotificationHistory, reason: str, others: list[Gateway], before: str) -> Status:
+    """What becomes of what certainly was not sent: it waits for `others`, or for one of its ways to open again.
+
+    `before`: why the way before this one did not take it.
+    """
+    waits = reason in OPENS_AGAIN or (
+        reason in ELSEWHERE and (others or before in OPENS_AGAIN or any_is_stopped(row))
+    )  # fmt: skip
     return Status.PENDING if waits else Status.FAILED
+
+
+def any_is_stopped(row: NotificationHistory) -> bool:
+    stopped = GatewayState.objects.filter(gateway__in=in_use(), stopped_at__isnull=False)
+    return row.type == Type.SMS and stopped.exists()
 
 
 def repeatable(row: NotificationHistory) -> bool:
@@ -45,8 +56,8 @@ def repeatable(row: NotificationHistory) -> bool:
     return get_gateway(row.gateway).repeatable(first or row.created_at)
 
 
-def stop(gateway: Gateway, because: str) -> None:
+def stop(gateway: Gateway, because: str, reason: str = Reason.CHANNEL_STOPPED) -> None:
     """No further message goes by it until it is started again."""
     state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
-    if state.stop(because):
+    if state.stop(because, is_poor=reason == Reason.NO_CREDIT):
         log.error("The gateway %s is stopped: %s", gateway.name, because)

@@ -86,13 +86,19 @@ def still_true(row: NotificationHistory) -> bool:
         return False
     if (order.attempt, order.customer_id) != (row.delivery_attempt, row.customer_id):
         return False
-    if kind in FRESH_FOR and timezone.now() - row.happened_at > FRESH_FOR[kind]:
+    if (until := true_until(row)) and timezone.now() > until:
         return False
     if kind in PROMISES and order.scheduled_date < timezone.localdate():
         return False
     # Of the other kinds there is a second one only after one that failed.
     said_once = kind != Kind.ORDER_RESCHEDULED and row.status != Status.FAILED
     return said_once or not row.is_outdated()
+
+
+def true_until(row: NotificationHistory) -> datetime | None:
+    """After which it is no longer worth saying; None: the clock alone does not end it."""
+    fresh = FRESH_FOR.get(Kind(row.kind))
+    return row.happened_at + fresh if fresh else None
 
 
 def unwanted(row: NotificationHistory) -> Reason | None:

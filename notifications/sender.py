@@ -29,7 +29,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
-from notifications.states import MOVES, Kind, Reason, Status, Type
+from notifications.states import MOVES, Reason, Status, Type
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -120,24 +120,24 @@ def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
     if (morning := rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(routing.ways(row) if ways is None else ways, row)
+    return _send_by(routing.ways(row), row) if ways is None else _send_by(ways, row, row.status_reason)
 
 
-def _send_by(ways: list[Gateway], row: Row) -> Row | None:
+def _send_by(ways: list[Gateway], row: Row, before: str = "") -> Row | None:
     """Sends a row by the first of these gateways; by the next only what this one certainly did not send.
 
-    That took its time: by then the order may have moved on.
+    That took its time: by then the order may have moved on. `before`: why the way before them did not take it.
     """
     if not ways or not _claim(row, ways[0]):
         return None
     gateway, others = ways[0], ways[1:]
-    status, outcome = _send(row, gateway, others)
+    status, outcome = _send(row, gateway, others, before)
     kept = _keep(row, status, outcome)
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
     if outcome["status_reason"] in STOPPING:
-        routing.stop(gateway, outcome["error_message"])
+        routing.stop(gateway, outcome["error_message"], outcome["status_reason"])
     if kept and others and row.status == Status.PENDING:
         return deliver_one(row.pk, others) or row
     return row
@@ -181,10 +181,10 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 
-def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
+def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
-        accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.FRESH_FOR.get(Kind(row.kind))))
+        accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.true_until(row)))
     except GatewayError as error:
         # One that may have gone out before stays unknown, whatever is said of it now.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1
@@ -192,11 +192,11 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, di
         columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
         if not certain:
             return Status.UNKNOWN, columns
-        status = routing.after(error.reason, others)
+        status = routing.after(row, error.reason, others, before)
         if status == Status.PENDING:
             # What waits was never sent; whoever sends it, it is their first time.
             columns["attempts"] = 0
-            if error.reason == Reason.BUSY and not others:
+            if error.reason not in STOPPING and not others:
                 columns["send_after"] = timezone.now() + BUSY_PAUSE
         return status, columns
     except Exception as error:

@@ -23,9 +23,22 @@ class Status(TextChoices):
     CANCELLED = "cancelled", _("Withdrawn")
 
 
+NEVER_REACHED_ANYBODY = frozenset({Status.SUPPRESSED, Status.CANCELLED, Status.FAILED})
 # Which knowledge may follow which. A final status never goes back; that a message arrived may still be learned late.
 MOVES: dict[str, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.SENDING, Status.SUPPRESSED, Status.CANCELLED, Status.UNKNOWN}),
+    # To what a receipt says only where it waits to be given to its provider once more.
+    Status.PENDING: frozenset(
+        {
+            Status.SENDING,
+            Status.SUPPRESSED,
+            Status.CANCELLED,
+            Status.UNKNOWN,
+            Status.SENT,
+            Status.DELIVERED,
+            Status.FAILED,
+            Status.EXPIRED,
+        }
+    ),
     # Back to `pending` when it certainly did not go out and another way is open to it.
     Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
     Status.SENT: frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED}),

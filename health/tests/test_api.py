@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,8 @@ from pytest_django import Settings
 
 from health import parts
 from luckygas.testing.servers import Redis, free_port, running
+from notifications import sender
+from notifications.gateways.base import Accepted, Message
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_user
@@ -120,6 +123,38 @@ def test_what_waited_for_the_morning_waits_since_then(office: Client) -> None:
     answer = office.get("/health/notifications").json()
     assert answer["status"] == "healthy"
     assert 29 < answer["oldest_pending_seconds"] < 60
+
+
+def test_a_provider_that_is_busy_for_hours_is_said(office: Client) -> None:
+    now = timezone.now()
+    make_message(
+        "pending", status_reason="busy", created_at=now - timedelta(hours=3), send_after=now + timedelta(seconds=40)
+    )
+    answer = office.get("/health/notifications").json()
+    assert (answer["status"], answer["oldest_pending_seconds"] > 10_000) == ("degraded", True)
+
+
+def test_nobody_who_asks_waits_for_what_new_credit_lets_out(
+    office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def transmit(self: Mitake, message: Message) -> Accepted:
+        over.wait(20)
+        return Accepted("1", "1")
+
+    monkeypatch.setattr(Mitake, "balance", lambda _: Decimal(110))
+    monkeypatch.setattr(Mitake, "transmit", transmit)
+    settings.SMS_GATEWAY = "mitake"
+    GatewayState.objects.create(gateway="mitake", stopped_at=timezone.now(), stopped_because="no credit")
+    make_message("pending")
+    try:
+        answer = office.get("/health/notifications").json()
+        assert (answer["status"], answer["sms_provider"]["stopped_because"]) == ("healthy", "")
+        assert answer["ms"] < 2000
+    finally:
+        over.set()
+        assert sender.pool().drain(10)
 
 
 def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Settings) -> None:

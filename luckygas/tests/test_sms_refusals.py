@@ -67,7 +67,7 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
     if gateway == "http":
         assert (row.status, row.status_reason, row.raw_status) == (*REFUSED, "402")
         return
-    reason = {"mitake": Reason.CHANNEL_STOPPED, "every8d": Reason.NO_CREDIT}[gateway]
+    reason = Reason.NO_CREDIT
     assert (row.status, row.status_reason, screens(row)) == (Status.PENDING, reason, ([], ["error"]))
     assert telephones(sandbox) == []
     # The office has paid, and starts the channel: what waited goes out, once.

@@ -26,13 +26,13 @@ ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3
 class Message:
     """One SMS; `id` is the idempotency key, `phone` E.164.
 
-    `valid_for`: how long a telephone that is off may get it late; None: as long as the provider tries.
+    `valid_until`: when a telephone that was off gets it no more; None: as long as the provider tries.
     """
 
     id: UUID
     phone: str
     text: str
-    valid_for: timedelta | None = None
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

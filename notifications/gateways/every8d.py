@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
@@ -54,7 +55,8 @@ class Every8d(FormGateway):
         super().__init__(settings.EVERY8D_URL, UID=settings.EVERY8D_UID, PWD=settings.EVERY8D_PASSWORD)
 
     def transmit(self, message: Message) -> Accepted:
-        minutes = (message.valid_for or DAY) // timedelta(minutes=1)
+        left = message.valid_until - timezone.now() if message.valid_until else DAY
+        minutes = max(left // timedelta(minutes=1), 1)
         fields = {"SB": "", "MSG": message.text, "DEST": local(message.phone), "ST": "", "RETRYTIME": str(minutes)}
         answer = self.ask("sendSMS.ashx", fields).strip()
         found = ACCEPTED.fullmatch(answer)

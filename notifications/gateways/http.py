@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 
 from django.conf import settings
-from requests import PreparedRequest
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
 from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange
@@ -25,25 +24,21 @@ class Http(Gateway):
     def __init__(self) -> None:
         self.url = settings.SMS_PROVIDER_URL
         self.secrets = (settings.SMS_API_KEY,)
+        self.key: dict[str, str | bytes] = {"Authorization": f"Bearer {settings.SMS_API_KEY}".encode()}
 
     def transmit(self, message: Message) -> Accepted:
         answer = exchange(
-            "POST", self.url, seconds=settings.SMS_TIMEOUT_SECONDS, auth=self.sign,
+            "POST", self.url, seconds=settings.SMS_TIMEOUT_SECONDS,
             json={"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER},
-            headers={"Idempotency-Key": str(message.id)},
+            headers=self.key | {"Idempotency-Key": str(message.id)},
         )  # fmt: skip
         if answer.status != 200:
             raise GatewayError(answer.body, reason=Reason.REFUSED, permanent=True, raw_status=str(answer.status))
         return Accepted(message_id(answer), str(answer.status))
 
-    def sign(self, request: PreparedRequest) -> PreparedRequest:
-        # As `auth`, because the library would otherwise let a ~/.netrc replace the header.
-        request.headers["Authorization"] = f"Bearer {settings.SMS_API_KEY}".encode()  # type: ignore[assignment]
-        return request
-
     def health(self) -> Health:
         try:
-            answer = exchange("GET", self.url.rstrip("/") + "/health", seconds=HEALTH_SECONDS, auth=self.sign)
+            answer = exchange("GET", self.url.rstrip("/") + "/health", seconds=HEALTH_SECONDS, headers=self.key)
         except GatewayError as error:
             return Health(reachable=False, detail=str(error))
         return Health(reachable=answer.status == 200, detail=f"HTTP {answer.status}")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
@@ -38,7 +39,7 @@ REFUSALS = {
     "m": (STOP, _("the password must be changed")),
     "n": (STOP, _("the password has expired")),
     "p": (STOP, _("the account may not send over HTTP")),
-    "s": (STOP, _("the account could not be charged")),
+    "s": (Reason.NO_CREDIT, _("the account could not be charged")),
     **dict.fromkeys("t8", (Reason.REFUSED, _("the time for sending is over"))),
     "u": (Reason.REFUSED, _("the text is empty")),
     **dict.fromkeys("v6", (Reason.NO_SUCH_NUMBER, _("there is no such number"))),
@@ -68,8 +69,8 @@ class Mitake(FormGateway):
             "dstaddr": local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
             "clientid": str(message.id), "smsPointFlag": "1",
         }  # fmt: skip
-        if message.valid_for:
-            fields["vldtime"] = f"{message.valid_for.total_seconds():.0f}"
+        if message.valid_until:
+            fields["vldtime"] = f"{timezone.localtime(message.valid_until):%Y%m%d%H%M%S}"
         if self.callback_url:
             fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL the text would be read as Big5.

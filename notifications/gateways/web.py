@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from notifications.gateways.base import GatewayError
 from notifications.states import Reason
@@ -60,9 +60,24 @@ class Cuttable(HTTPAdapter):
             with suppress(OSError):
                 socket.socket.shutdown(each, socket.SHUT_RDWR)
 
+    def close(self) -> None:
+        super().close()
+        # An answer whose head breaks the library leaves its socket open: half read, it closes only with its file.
+        for each in self.sockets:
+            if (number := each.detach()) >= 0:
+                socket.close(number)
+
 
 class Session(requests.Session):
-    """Follows no redirect; the library would otherwise read the whole body of one, however long."""
+    """Follows no redirect; the library would otherwise read the whole body of one, however long.
+
+    Takes nothing from the environment: a ~/.netrc would replace the key, and who set a proxy did not mean this. So
+    neither HTTPS_PROXY nor REQUESTS_CA_BUNDLE counts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
@@ -71,14 +86,28 @@ class Session(requests.Session):
 def exchange(method: str, url: str, *, seconds: float, **request: Any) -> Answer:
     """One request and its answer within `seconds` in all, redirects not followed. Raises GatewayError."""
     times = (min(CONNECT_SECONDS, seconds), seconds)
-    try:
-        with (
-            cuttable_session(seconds) as session,
-            session.request(method, url, timeout=times, stream=True, **request) as response,
-        ):
-            return Answer(response.status_code, *body_of(response))
-    except (requests.RequestException, HTTPError, ValueError) as error:
-        raise fault(error, seconds) from None
+    with cuttable_session(seconds) as session:
+        try:
+            checked = prepared(session, requests.Request(method, url, **request))
+        except (requests.RequestException, ValueError) as error:
+            raise unusable(error) from None
+        try:
+            with session.send(checked, timeout=times, stream=True) as response:
+                return Answer(response.status_code, *body_of(response))
+        except (requests.RequestException, HTTPError, ValueError) as error:
+            raise fault(error, seconds) from None
+
+
+def prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    """What is to be sent, with all that the libraries would refuse only while they send it. Raises ValueError."""
+    checked = session.prepare_request(request)
+    session.get_adapter(checked.url or "")
+    values: list[str | bytes] = list(checked.headers.values())
+    for value in values:
+        sent = value if isinstance(value, bytes) else value.encode("latin-1")
+        if b"\r" in sent or b"\n" in sent:
+            raise ValueError("A header is one line.")
+    return checked
 
 
 @contextmanager
@@ -109,13 +138,20 @@ def body_of(response: requests.Response) -> tuple[str, bool]:
     return b"".join(pieces)[:ANSWER_BYTES].decode(errors="replace"), whole
 
 
+def unusable(error: Exception) -> GatewayError:
+    """What no request can be made of: nothing was sent."""
+    said = f"The settings of the provider make no request ({type(error).__name__})."
+    return GatewayError(said, reason=Reason.UNREACHABLE, permanent=True)
+
+
 def fault(error: Exception, seconds: float) -> GatewayError:
-    """What an exception of the library means, in words of our own: its own contain the URL and the headers."""
+    """What an exception of the library means, in words of our own: its own contain the URL and the headers.
+
+    What is not certainly from before the sending may as well be from behind it: an answer can break the library too.
+    """
     cause = getattr(error.args[0] if error.args else None, "reason", None)
-    # What refuses a URL or a header, before anything is sent.
-    if isinstance(error, ValueError):
-        said = f"The settings of the provider make no request ({type(error).__name__})."
-        return GatewayError(said, reason=Reason.UNREACHABLE, permanent=True)
+    if isinstance(error, LocationValueError):
+        return unusable(error)
     if isinstance(error, requests.exceptions.SSLError) and has_cause(error, ssl.SSLCertVerificationError):
         return GatewayError("The provider's certificate is not valid.", reason=Reason.UNREACHABLE, permanent=True)
     if isinstance(cause, NewConnectionError | ConnectTimeoutError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ FLAGS = {Status.SENT: "1", Status.DELIVERED: "4", Status.FAILED: "6", Status.EXP
 WORDS = {Status.SENT: "ENROUTE", Status.DELIVERED: "DELIVRD", Status.FAILED: "UNDELIV", Status.EXPIRED: "EXPIRED"}
 MOST_ASKED = 100
 MOST_KEY = 36
+MOMENT = re.compile(r"(20[0-9]{12})?")
 
 
 def send(asked: Asked, operator: Operator) -> Answer:
@@ -33,7 +35,7 @@ def send(asked: Asked, operator: Operator) -> Answer:
     key, text = form.get("clientid", ""), form.get("smbody", "").replace("\x06", "\n")
     if not is_known(form, operator):
         return refusal("e", asked)
-    if not text or len(key) > MOST_KEY:
+    if not text or len(key) > MOST_KEY or not MOMENT.fullmatch(form.get("vldtime", "")):
         return refusal("y" if text else "u", asked)
     try:
         sent, repeated = operator.take(

@@ -9,6 +9,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
+from notifications import routing
+from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
@@ -98,7 +100,10 @@ def test_limit_and_since_narrow(run: Any) -> None:
         run("--since", "yesterday")
 
 
-@pytest.mark.parametrize(("known", "now", "stopped"), [(3, 3, True), (3, 2, True), (3, 4, False), (None, 3, False)])
+@pytest.mark.parametrize(
+    ("known", "now", "stopped"),
+    [(3, 3, True), (3, 0, True), (3, 4, False), (None, 3, False), (None, 0, True), (900, 500, False)],
+)
 def test_a_channel_without_credit_is_started_by_new_credit_alone(
     run: Any, known: int | None, now: int, stopped: bool
 ) -> None:
@@ -122,6 +127,20 @@ def test_a_channel_that_takes_our_account_again_is_started(run: Any, monkeypatch
     assert GatewayState.objects.get().stopped_at
     run()
     assert GatewayState.objects.get().stopped_at is None
+
+
+def test_an_account_that_was_mended_before_anybody_asked_is_started(run: Any) -> None:
+    run()
+    routing.stop(get_gateway(), "e: wrong password", Reason.CHANNEL_STOPPED)
+    run()
+    assert GatewayState.objects.get().stopped_at is None
+
+
+def test_what_a_channel_without_credit_had_is_remembered(run: Any) -> None:
+    run()
+    routing.stop(get_gateway(), "s: the account could not be charged", Reason.NO_CREDIT)
+    run()
+    assert GatewayState.objects.get().stopped_at
 
 
 def test_what_stays_overdue_is_asked_less_and_less_often(run: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -10,7 +11,7 @@ from notifications import queue, sender
 from notifications.gateways.memory import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Kind
-from notifications.tests.factories import make_quiet_order
+from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_order
@@ -64,6 +65,24 @@ def test_the_same_message_twice_in_an_attempt_is_one() -> None:
         with transaction.atomic():
             queue.put(order, Kind.ORDER_CONFIRMED)
     assert (NotificationHistory.objects.count(), len(Memory.outbox)) == (1, 1)
+
+
+@pytest.mark.parametrize(("status", "rows"), [("sent", 2), ("unknown", 2), ("pending", 2), ("failed", 3)])
+def test_what_the_office_sent_again_is_not_said_a_third_time(status: str, rows: int) -> None:
+    order = make_quiet_order(Status.ASSIGNED)
+    first = make_message("failed", order=order)
+    make_message(status, order=order, resend_of=first)
+    order.transition_to(Status.CONFIRMED)
+    assert NotificationHistory.objects.filter(order=order).count() == rows
+
+
+def test_a_new_date_is_told_also_when_the_last_one_was_sent_again() -> None:
+    order = make_quiet_order()
+    first = make_message("failed", order=order, kind=Kind.ORDER_RESCHEDULED)
+    make_message("sent", order=order, kind=Kind.ORDER_RESCHEDULED, resend_of=first)
+    order.scheduled_date += timedelta(days=1)
+    order.save()
+    assert NotificationHistory.objects.filter(order=order).count() == 3
 
 
 def test_a_broken_sender_fails_no_order(settings: Any) -> None:

@@ -97,6 +97,9 @@ def test_who_becomes_the_customer_learns_where_the_order_is(status: Status, kind
     order.customer = make_customer()
     order.save()
     row = NotificationHistory.objects.get(customer=order.customer)
+    if status == Status.DELIVERING:
+        assert (row.kind, row.happened_at) == (kind, order.change.at)
+        return
     since = order.history.filter(to_status=Status.CONFIRMED if kind == Kind.ORDER_CONFIRMED else status).get()
     assert (row.order, row.kind, row.happened_at) == (order, kind, since.at)
 
@@ -118,6 +121,18 @@ def test_after_the_customer_was_corrected_only_the_right_one_gets_the_link() -> 
     late.refresh_from_db()
     assert (late.status, late.status_reason) == (SmsStatus.CANCELLED, Reason.OVERTAKEN)
     assert [(sent.phone, order.tracking_token in sent.text) for sent in Memory.outbox] == [("+886987654321", True)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("status", "became"), [(Status.DELIVERING, SmsStatus.SENT), (Status.ARRIVING, SmsStatus.CANCELLED)]
+)
+def test_who_becomes_the_customer_late_still_gets_the_link_and_no_old_arrival(status: Status, became: str) -> None:
+    order = make_quiet_order(status)
+    order.history.update(at=timezone.now() - timedelta(minutes=40))
+    order.customer = make_customer()
+    order.save()
+    assert NotificationHistory.objects.get(order=order).status == became
 
 
 def test_turned_away_is_not_said_to_who_became_the_customer_meanwhile() -> None:

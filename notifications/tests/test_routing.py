@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notifications import routing, sender
 from notifications.gateways import base, get_gateway
-from notifications.gateways.base import ELSEWHERE, Accepted, GatewayError, Message
+from notifications.gateways.base import ELSEWHERE, Accepted, Gateway, GatewayError, Message
 from notifications.gateways.memory import Memory
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
@@ -30,11 +30,11 @@ def two(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "mitake", "memory"
 
 
-def fails(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
-    def transmit(self: Mitake, message: Message) -> Accepted:
+def fails(monkeypatch: pytest.MonkeyPatch, reason: Reason, gateway: type[Gateway] = Mitake) -> None:
+    def transmit(self: Gateway, message: Message) -> Accepted:
         raise GatewayError(f"k: {reason}", reason=reason, permanent=True, raw_status="k")
 
-    monkeypatch.setattr(Mitake, "transmit", transmit)
+    monkeypatch.setattr(gateway, "transmit", transmit)
 
 
 def sent(row: NotificationHistory) -> NotificationHistory:
@@ -100,6 +100,28 @@ def test_without_a_stand_in_what_cannot_be_reached_fails(monkeypatch: pytest.Mon
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, Reason.UNREACHABLE)
     assert sent(make_message()).status == Status.FAILED
+
+
+@pytest.mark.parametrize("first", [Reason.BUSY, Reason.NO_CREDIT])
+@pytest.mark.parametrize("second", [Reason.UNREACHABLE, Reason.BUSY])
+def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
+    monkeypatch: pytest.MonkeyPatch, first: Reason, second: Reason
+) -> None:
+    fails(monkeypatch, first)
+    fails(monkeypatch, second, Memory)
+    row = make_message()
+    for _ in range(2):
+        sent(row)
+        assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, second, 0)
+        assert row.send_after
+        NotificationHistory.objects.filter(pk=row.pk).update(send_after=None)
+
+
+def test_what_neither_reaches_or_the_stand_in_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    for first, second in [(Reason.UNREACHABLE, Reason.UNREACHABLE), (Reason.BUSY, Reason.REFUSED)]:
+        fails(monkeypatch, first)
+        fails(monkeypatch, second, Memory)
+        assert sent(make_message()).status == Status.FAILED
 
 
 def test_a_second_time_it_goes_by_the_one_that_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:

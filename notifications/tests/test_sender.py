@@ -314,7 +314,7 @@ def test_a_template_counts_for_the_next_message() -> None:
     template.is_on = False
     template.save()
     off = confirm()
-    assert [(sent.text, sent.valid_for) for sent in Memory.outbox] == [(f"【幸福氣】好 {row.order}", None)]
+    assert [(sent.text, sent.valid_until) for sent in Memory.outbox] == [(f"【幸福氣】好 {row.order}", None)]
     assert (off.status, off.status_reason) == (Status.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
@@ -344,4 +344,6 @@ def test_turned_away_is_corrected() -> None:
     order.transition_to(OrderStatus.ARRIVING)
     order.transition_to(OrderStatus.DELIVERING)
     assert ["臨時先離開" in sent.text for sent in Memory.outbox] == [False, True]
-    assert [sent.valid_for for sent in Memory.outbox] == [timedelta(minutes=10), timedelta(minutes=30)]
+    happened = NotificationHistory.objects.order_by("created_at").values_list("happened_at", flat=True)
+    fresh = timedelta(minutes=10), timedelta(minutes=30)
+    assert [sent.valid_until for sent in Memory.outbox] == [at + long for at, long in zip(happened, fresh, strict=True)]

@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone, translation
 
-from notifications import sender
-from notifications.models import NotificationHistory
+from notifications import routing, sender
+from notifications.gateways import get_gateway
+from notifications.models import GatewayState, NotificationHistory
 from notifications.sandbox.faults import Fault, Kind
 from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
@@ -106,6 +107,28 @@ def test_a_receipt_of_mitake_finds_it(flag: str, status: Status, sandbox: Sandbo
     assert row.status_reason == (Reason.NO_SUCH_NUMBER if flag == "6" else "")
     # From now on it is known by the provider's id.
     assert Client().get(path.replace(f"{row.pk}/", ""), said).status_code == 200
+
+
+def test_on_a_stopped_channel_it_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, "mitake")
+    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    routing.stop(get_gateway(), "s", Reason.NO_CREDIT)
+    GatewayState.objects.update(balance=sandbox.operator.telephones.balance)
+    assert ask(sandbox, row) == (Status.UNKNOWN, 1)
+    assert not row.trail.filter(status=Status.PENDING).exists()
+
+
+@pytest.mark.parametrize(("attempts", "answer"), [(1, 200), (0, 404)])
+def test_a_receipt_finds_what_waits_to_be_given_again(
+    attempts: int, answer: int, sandbox: Sandbox, settings: Any
+) -> None:
+    use(settings, sandbox, "mitake")
+    settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
+    row = make_message(gateway="mitake", attempts=attempts, recipient="+886912345678")
+    said = {"msgid": "13", "dstaddr": "0912345678", "StatusFlag": "4"}
+    assert Client().get(callback("", "mitake") + f"{row.pk}/", said).status_code == answer
+    row.refresh_from_db()
+    assert row.status == (Status.DELIVERED if answer == 200 else Status.PENDING)
 
 
 def test_a_receipt_that_is_faster_than_the_answer_is_repeated(sandbox: Sandbox, settings: Any) -> None:

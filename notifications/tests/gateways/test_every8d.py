@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
@@ -42,9 +43,13 @@ def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Prov
     }  # fmt: skip
 
 
-def test_what_is_of_use_only_now_is_not_kept_for_the_morning(every8d: Gateway, fake_provider: Provider) -> None:
-    every8d.send(replace(MESSAGE, valid_for=timedelta(minutes=10)))
-    assert fake_provider.asked[0].body["RETRYTIME"] == "10"
+@pytest.mark.parametrize(("seconds", "minutes"), [(600, "10"), (599, "9"), (30, "1"), (-1, "1")])
+def test_what_is_of_use_only_now_is_not_kept_for_the_morning(
+    every8d: Gateway, fake_provider: Provider, seconds: int, minutes: str
+) -> None:
+    with time_machine.travel(AT, tick=False):
+        every8d.send(replace(MESSAGE, valid_until=AT + timedelta(seconds=seconds)))
+    assert fake_provider.asked[0].body["RETRYTIME"] == minutes
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def test_a_netrc_does_not_replace_the_key(provider: Provider, tmp_path: Path, mo
     assert provider.asked[0].headers["Authorization"] == "Bearer top-secret"
 
 
+def test_a_proxy_of_the_environment_does_not_see_the_key(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert get_gateway().send(MESSAGE).provider_message_id == "m-1"
+
+
 @pytest.mark.parametrize(
     ("body", "known_as"),
     [
@@ -127,14 +132,22 @@ def test_a_name_that_does_not_exist_is_certainly_not_sent(settings: Any) -> None
     assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
 
 
-@pytest.mark.parametrize("url", ["", "sms", "ftp://127.0.0.1/", "http://", "http://[::1/"])
+@pytest.mark.parametrize("url", ["", "sms", "ftp://127.0.0.1/", "http://", "http://[::1/", f"http://{'x' * 64}.tw/"])
 def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
     settings.SMS_PROVIDER_URL = url
-    assert error(get_gateway(), MESSAGE).permanent
+    failed = error(get_gateway(), MESSAGE)
+    assert (failed.reason, failed.permanent) == (Reason.UNREACHABLE, True)
 
 
-def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider, settings: Any) -> None:
-    settings.SMS_API_KEY = "top-secret\r"
+def test_an_answer_that_breaks_the_library_leaves_it_unknown(provider: Provider) -> None:
+    provider.behave(says(200, '{"id": "a1"}', **{"content-length": "2"}))
+    assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
+    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(MESSAGE.id)] * 2
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n x"])
+def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider, settings: Any, end: str) -> None:
+    settings.SMS_API_KEY = f"top-secret{end}"
     failed = error(get_gateway(), MESSAGE)
     assert (failed.reason, failed.permanent, provider.asked) == (Reason.UNREACHABLE, True, [])
     assert not get_gateway().health().reachable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -50,8 +50,8 @@ def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_
 
 
 def test_what_is_of_use_only_now_is_not_kept_for_the_morning(mitake: Gateway, fake_provider: Provider) -> None:
-    mitake.send(replace(MESSAGE, valid_for=timedelta(minutes=10)))
-    assert fake_provider.asked[0].body["vldtime"] == "600"
+    mitake.send(replace(MESSAGE, valid_until=AT))
+    assert fake_provider.asked[0].body["vldtime"] == "20261122093000"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,8 @@ def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepte
 @pytest.mark.parametrize(
     ("codes", "reason", "requests"),
     [
-        ("cdefhkmnps", Reason.CHANNEL_STOPPED, 1),
+        ("cdefhkmnp", Reason.CHANNEL_STOPPED, 1),
+        ("s", Reason.NO_CREDIT, 1),
         ("abrl", Reason.BUSY, 1),
         ("tuxy5789", Reason.REFUSED, 1),
         ("v6", Reason.NO_SUCH_NUMBER, 1),

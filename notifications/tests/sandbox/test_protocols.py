@@ -40,7 +40,14 @@ def texts(sandbox: Sandbox) -> list[tuple[str, str]]:
 
 
 def test_mitake_takes_a_message(sandbox: Sandbox) -> None:
-    said = mitake(sandbox, dstaddr=PHONE, smbody=TEXT.replace("\n", "\x06"), clientid="c-1", smsPointFlag="1")
+    said = mitake(
+        sandbox,
+        dstaddr=PHONE,
+        smbody=TEXT.replace("\n", "\x06"),
+        clientid="c-1",
+        smsPointFlag="1",
+        vldtime="20261122093000",
+    )
     serial = sandbox.operator.telephones.all()[0].serial
     assert said == ["[c-1]", f"msgid=#{serial}", "statuscode=1", "smsPoint=1", "AccountPoint=999"]
     assert texts(sandbox) == [("+886912345678", TEXT)]
@@ -67,6 +74,7 @@ def test_mitake_reads_big5_unless_told(sandbox: Sandbox) -> None:
         ({"dstaddr": "x"}, "v"),
         ({"smbody": ""}, "u"),
         ({"clientid": "x" * 37}, "y"),
+        ({"vldtime": "600"}, "y"),
     ],
 )
 def test_mitake_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
