@@ -96,10 +96,10 @@ async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Si
     route = await asyncio.wait_for(held.get(), 8)
     answer = await route.fetch()
     orders.append(await make(make_order_today)())
-    await board.is_shown(*orders)
-    async with page.expect_response("**/orders/?status=*pending*"):
-        await route.fulfill(response=answer)
-    await until(page, "[...document.querySelectorAll('.order .age')].every((age) => age.innerText)")
+    await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
+    await route.fulfill(response=answer)
+    await board.card(orders[0]).locator(".age", has_text="min").wait_for()
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # all is drawn
     await board.is_shown(*orders)
 
 
