@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import serious_faults, until
 from luckygas.testing.site import Site
@@ -136,6 +137,57 @@ async def test_drawer_tells_the_whole_order_and_gives_the_focus_back(page: Page,
     await page.goto(f"{site.url}/?order={order.pk}")
     await drawer.wait_for()
     assert str(order) in await drawer.locator("h2").inner_text()
+
+
+async def test_drawer_acts_on_what_it_shows_and_stays_closed_once_it_is_closed(page: Page, site: Site) -> None:
+    shown, slow = await make(make_order_today)(), await make(make_order_today)()
+    board = await Board(page, site).open(f"/?order={shown.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    held = asyncio.Queue[Route]()
+    await page.route(f"**/orders/{slow.pk}/", held.put)
+    await board.focus(slow)
+    await page.keyboard.press("Enter")
+    route = await asyncio.wait_for(held.get(), 8)
+    await drawer.get_by_role("button", name="Move…").click()
+    assert str(shown) in await page.locator("#move").inner_text()
+    await page.keyboard.press("Escape")
+    await drawer.get_by_role("button", name="Close").press("Escape")
+    async with page.expect_response(f"**/notifications/?order={slow.pk}*"):
+        await route.continue_()
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")
+    assert not await drawer.is_visible()
+    await page.route(f"**/orders/{shown.pk}/", lambda route: route.abort())
+    await board.card(shown).click()
+    await board.toast("This order could not be opened.")
+    assert not await drawer.is_visible()
+
+
+async def test_drawer_asks_until_it_knows_what_has_changed(page: Page, site: Site) -> None:
+    order = await make(make_order_today)()
+    board = await Board(page, site).open(f"/?order={order.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.stands_in(order, "pending")
+    await page.route(f"**/orders/{order.pk}/", lambda route: route.abort(), times=1)
+    order.notes = "改由三樓送"
+    await make(order.save)()
+    await drawer.get_by_text("改由三樓送").wait_for()
+
+
+async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(page: Page, site: Site) -> None:
+    for status in ("pending", "failed", "delivered"):
+        await make(make_order_today)(status, priority="urgent")
+    board = await Board(page, site).open()
+    assert not await board.column("delivered").locator(".urgent-count").is_visible()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.evaluate("scrollTo(1000, 0)")
+    assert await page.evaluate("scrollX") == 0
+    await page.select_option("#slot", "morning")
+    await page.get_by_role("button", name="中文").click()
+    await page.wait_for_selector("html[lang=zh-hant] #board[data-ready]")
+    assert page.url == f"{site.url}/?slot=morning"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

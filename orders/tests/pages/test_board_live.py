@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
-from playwright.async_api import Page, WebSocketRoute
+from playwright.async_api import Page, Route, WebSocketRoute
 
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
-from orders.models import Order, Route
+from orders.models import Order
+from orders.models import Route as DeliveryRoute
 from orders.tests.factories import make_customer, make_driver
 from orders.tests.pages.board import Board, make_order_today
 from realtime.models import LogHead
@@ -41,12 +42,18 @@ async def test_changes_of_others_are_on_the_board_and_in_the_drawer(page: Page, 
     await make(order.save)()
     await board.card(order).get_by_text("松高路9號").wait_for()
     driver = await make(make_driver)()
-    route = await make(Route.objects.create)(date=timezone.localdate(), name="新路線")
+    route = await make(DeliveryRoute.objects.create)(date=timezone.localdate(), name="新路線")
     await board.target("route", route.pk).get_by_text("no driver").wait_for()
     route.driver = driver
     await make(route.save)()
     await until(page, "(key) => document.querySelector(`[data-target='${key}']`).innerText.includes('0 stops')",
                 f"route:{route.pk}")  # fmt: skip
+    route.name, route.status = "改名", "planned"
+    await make(route.save)()
+    await board.target("route", route.pk).get_by_text("改名").wait_for()
+    route.status = "completed"
+    await make(route.save)()
+    await board.target("route", route.pk).wait_for(state="detached")
 
 
 async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site: Site) -> None:
@@ -77,6 +84,23 @@ async def test_what_comes_together_is_told_together(page: Page, site: Site) -> N
     await board.is_shown(*orders)
     await board.toast("new orders")
     assert await page.locator(".toast").count() < 5
+
+
+async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Site) -> None:
+    """What many events left out is read as one list, and whatever comes while that is on its way is not in it."""
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    held = asyncio.Queue[Route]()
+    await page.route("**/orders/?status=*pending*", held.put)
+    orders = [await make(make_order_today)() for _ in range(12)]
+    route = await asyncio.wait_for(held.get(), 8)
+    answer = await route.fetch()
+    orders.append(await make(make_order_today)())
+    await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
+    await route.fulfill(response=answer)
+    await board.card(orders[0]).locator(".age", has_text="min").wait_for()
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # all is drawn
+    await board.is_shown(*orders)
 
 
 async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:
@@ -133,14 +157,28 @@ async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Si
 
 
 async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
-    order, gone = await make(make_order_today)(), await make(make_order_today)()
-    board = await Board(page, site).open()
-    await board.is_shown(order, gone)
+    """But for what is looked at: an order of another day in the drawer, and what a search found."""
+    order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
+    long_ago = timezone.localdate() - timedelta(days=9)
+    found, open_ = [await make(make_order_today)("cancelled", customer=wang, scheduled_date=long_ago) for _ in "12"]
+    board = await Board(page, site).open(f"/?order={open_.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    await page.fill("#q", "王大明")
+    await board.is_shown(found, open_)
     await page.context.set_offline(True)
     await page.wait_for_selector("connection-status[data-state=offline]")
     await make(order.transition_to)("confirmed")
+    open_.notes = "改由三樓送"
+    await make(open_.save)()
     await make(LogHead.objects.update)(epoch="another")
     await page.context.set_offline(False)
+    await drawer.get_by_text("改由三樓送").wait_for()
+    await board.is_shown(found, open_)
+    await drawer.get_by_role("button", name="Move…").click()
+    await page.locator("#move", has_text=str(open_)).wait_for()
+    await page.keyboard.press("Escape")
+    await page.fill("#q", "")
     await board.stands_in(order, "confirmed")
 
 

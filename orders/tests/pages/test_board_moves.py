@@ -66,6 +66,13 @@ async def test_where_an_order_may_not_go_is_no_target_and_is_seen_to_be_none(pag
     assert await page.locator(".dragging, .allowed, .over").count() == 0
     await board.card(order).drag_to(forbidden)
     assert await status_of(order) == "arriving"
+    card = await board.card(order).element_handle()
+    await card.evaluate(DRAG, "dragstart")
+    await page.wait_for_selector("#board.dragging")
+    await page.select_option("#driver", "none")
+    await board.is_shown()
+    await card.evaluate(DRAG, "dragend")  # of a card that is no longer on the board
+    assert await page.locator(".dragging, .allowed, .over").count() == 0
 
 
 async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, site: Site) -> None:
@@ -73,8 +80,10 @@ async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, si
     gone, given = await make(make_order_today)(), await make(make_order_today)("confirmed")
     board = await Board(page, site).open()
     await board.card(gone).drag_to(board.column("cancelled"))
-    await page.keyboard.press("Enter")  # without a reason nothing happens
-    assert await page.locator("#move").is_visible()
+    for reason in ("", "   "):
+        await page.keyboard.type(reason)
+        await page.keyboard.press("Enter")  # without a reason nothing happens
+        assert await page.locator("#move").is_visible()
     await page.keyboard.type("客戶改日再訂")
     await page.keyboard.press("Enter")
     await board.stands_in(gone, "cancelled")
@@ -173,3 +182,36 @@ async def test_a_card_that_leaves_the_view_hands_the_focus_on(page: Page, site: 
     await board.is_shown(second)
     assert (await board.focused(), await status_of(first)) == (second.pk, "assigned")
     assert (await make(lambda: first.driver)()) == driver
+
+
+async def test_a_card_that_is_folded_away_or_loses_its_button_hands_the_focus_on(page: Page, site: Site) -> None:
+    gone, beside = await make(make_order_today)(), await make(make_order_today)()
+    failed = await make(make_order_today)("failed")
+    board = await Board(page, site).open()
+    await board.focus(gone)
+    await page.keyboard.press("m")
+    await board.choose("Cancelled")
+    await page.fill("#reason", "客戶改日再訂")
+    await page.keyboard.press("Enter")
+    await board.stands_in(gone, "cancelled")
+    assert await board.focused() == beside.pk
+    await board.card(failed).get_by_role("button", name="Again today").press("Enter")
+    await board.stands_in(failed, "confirmed")
+    assert await board.focused() == failed.pk
+    await page.get_by_role("button", name="Cancelled").click()
+    await board.focus(failed)
+    await page.keyboard.press("ArrowRight")
+    assert await board.focused() == gone.pk
+
+
+async def test_a_driver_who_is_gone_is_refused_by_name_and_no_longer_offered(page: Page, site: Site) -> None:
+    driver, order = await make(make_driver)(), await make(make_order_today)()
+    board = await Board(page, site).open()
+    await board.stands_in(order, "pending")
+    driver.is_active = False
+    await make(driver.save)()
+    await board.card(order).drag_to(board.target("driver", driver.pk))
+    toast = await board.toast("This driver can no longer be chosen.")
+    assert str(order) in await toast.inner_text()
+    await board.target("driver", driver.pk).wait_for(state="detached")
+    assert await status_of(order) == "pending"

@@ -19,7 +19,9 @@ def test_the_board_is_for_staff_alone() -> None:
     assert BOARD in sign_in(make_office()).get("/")
     for user in (make_driver().user, make_customer(user=make_user()).user, make_user()):
         assert user is not None
-        assert BOARD not in sign_in(user).get("/")
+        shown = sign_in(user).client.get("/", follow=True)
+        assert shown.status_code == 200
+        assert BOARD not in shown.content.decode()
 
 
 def test_every_status_is_a_column_that_cards_can_be_dropped_on() -> None:

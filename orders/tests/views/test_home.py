@@ -63,7 +63,7 @@ def test_sign_out_needs_a_post() -> None:
 def test_office_finds_its_tools_and_no_dead_link() -> None:
     browser = sign_in(make_office(), group="office")
     links = set(re.findall(r'<a href="(/[^"]*)"', browser.get("/")))
-    assert {"/admin/orders/order/", "/admin/orders/order/import/", "/api/v1/docs/", "/health/"} <= links
+    assert {"/admin/orders/order/", "/admin/orders/order/import/", "/api/v1/docs/"} <= links
     assert "/api/v1/websocket/ws/test" in links
     assert {path: browser.client.get(path).status_code for path in links} == dict.fromkeys(links, 200)
 

@@ -27,8 +27,8 @@ function linked(id) {
 function mark(changed) {
   if (changed.classList.contains("changed")) return;
   changed.classList.add("changed");
-  const badge = Object.assign(document.createElement("span"), { className: "badge warn", textContent: list.dataset.mark });
-  (changed.querySelector("th") ?? changed.querySelector("td")).append(" ", badge);
+  const badge = Object.assign(document.createElement("span"), { className: "badge warn mark", textContent: list.dataset.mark });
+  (changed.querySelector("th") ?? changed.querySelector("td")).append(badge);
 }
 
 const [prefix, field] = NAMES[list.dataset.model] ?? [];

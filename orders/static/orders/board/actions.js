@@ -3,18 +3,23 @@ import { ApiError, get, post } from "../api.js";
 
 // A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
 const OFFLINE = () => gettext("There is no connection. The board will show whether it was done; if not, please try again.");
+const GONE = () => ({
+  driver: gettext("This driver can no longer be chosen."), route: gettext("This route is no longer there."),
+});
 const FAILED = () => gettext("The server could not do that. The board shows how it is now.");
 
 export class Actions {
   #store;
   #toasts;
   #card;
+  #outdated;
 
-  /** `card(id)`: the element that shows that something is under way. */
-  constructor(store, toasts, card) {
+  /** `card(id)`: the element that shows that something is under way. `outdated()`: drivers or routes are others by now. */
+  constructor(store, toasts, { card, outdated }) {
     this.#store = store;
     this.#toasts = toasts;
     this.#card = card;
+    this.#outdated = outdated;
   }
 
   /** `order`: as the clerk saw it when deciding. Shows what the server said, whatever it said. */
@@ -27,7 +32,7 @@ export class Actions {
       await this.read(order.id);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#broke(error);
+      this.#broke(order, error);
     } finally {
       this.#card(order.id)?.removeAttribute("aria-busy");
     }
@@ -47,8 +52,10 @@ export class Actions {
     });
   }
 
-  #broke(error) {
-    const message = error.code === "offline" ? OFFLINE() : error.message || FAILED();
-    this.#toasts.show({ message, severity: "error" });
+  #broke({ id, number }, error) {
+    const gone = error.errors.filter(({ code }) => code === "does_not_exist").map(({ attr }) => GONE()[attr]).join(" ");
+    const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
+    this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
+    if (gone) this.#outdated();
   }
 }

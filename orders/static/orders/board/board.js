@@ -29,8 +29,8 @@ const filters = new Filters(form);
 const moves = new Moves(table, crew.drivers, crew.routes);
 const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName } });
 const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
-const actions = new Actions(store, toasts, columns.card);
-const drawer = new Drawer(find("#drawer"), { labels, took: store.read.bind(store) });
+const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readCrew() });
+const drawer = new Drawer(find("#drawer"), { labels, took: store.read.bind(store), failed: unreadable });
 const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, changes) => actions.change(order, changes) });
 const live = new Live({
   store, crew, filters, news: new News(toasts, store),
@@ -38,7 +38,9 @@ const live = new Live({
     crew: () => { settle(false); offerDrivers(); },
     positions: (ids) => ids.forEach((id) => map.drawDriver(id)),
     order: (id) => drawer.changed(id),
+    all: () => { drawer.refresh(); search.again(form.elements.q.value); },
   },
+  wanted: () => [drawer.id, drawer.shown, ...(filters.found ?? [])],
 });
 const search = new Search((rows) => {
   filters.found = rows && new Set(rows.map(({ id }) => id));
@@ -66,6 +68,11 @@ function nameOf(key) {
   const [kind, id] = key.split(":");
   if (kind === "status") return labels.status[id];
   return kind === "driver" ? crew.driverName(Number(id)) : crew.routeName(Number(id));
+}
+
+function unreadable({ code, message }) {
+  const why = code === "offline" ? gettext("There is no connection. Please try again.") : message;
+  toasts.show({ title: gettext("This order could not be opened."), message: why, severity: "error" });
 }
 
 function openMove(id) {
@@ -125,7 +132,7 @@ const CLICKS = {
 document.addEventListener("click", (event) => {
   const card = event.target.closest(".order");
   const doing = event.target.closest("[data-do]")?.dataset.do;
-  const id = card ? Number(card.dataset.id) : drawer.id;
+  const id = card ? Number(card.dataset.id) : drawer.shown;
   if (CLICKS[doing] && id) CLICKS[doing](id);
   else if (card && !event.ctrlKey && !event.metaKey) drawer.open(id);
   else return;
@@ -152,6 +159,11 @@ for (const column of findAll(".column.closed", root)) {
   });
 }
 
+/** The address of this page has changed since the server wrote the form. */
+find("form.language").addEventListener("submit", ({ target }) => {
+  target.elements.next.value = location.pathname + location.search;
+});
+
 // --- start --------------------------------------------------------------------------------------------------------
 
 new Dragging(root, { store, moves, dropped });
@@ -164,4 +176,6 @@ toasts.socket = socket;
 root.dataset.ready = "";
 const asked = Number(new URLSearchParams(location.search).get("order"));
 if (asked) drawer.open(asked);
-requestIdleCallback(() => map.open(find("#map")).then(drawAll));
+// Safari has none.
+const whenIdle = window.requestIdleCallback ?? setTimeout;
+whenIdle(() => map.open(find("#map")).then(drawAll));

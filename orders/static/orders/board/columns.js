@@ -1,11 +1,14 @@
 /** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
 import { copyOf, fill, find, findAll } from "../page.js";
 import { fillCard } from "./cards.js";
+import { isClosed } from "./filters.js";
 import { rank } from "./store.js";
 
 function setReachable(card, isReachable) {
   for (const control of findAll("a, button", card)) control.tabIndex = isReachable ? 0 : -1;
 }
+
+const beside = (card) => card.nextElementSibling ?? card.previousElementSibling;
 
 class Column {
   constructor(section) {
@@ -94,30 +97,37 @@ export class Columns {
   #place(row, order) {
     const column = this.#columns.get(order.status);
     const key = rank(order);
-    row.isUrgent = order.priority === "urgent";
+    row.isUrgent = order.priority === "urgent" && !isClosed(order);
     if (row.column === column && row.key === key) return;
     // An element that is moved loses the focus.
     const focused = row.card.contains(document.activeElement) ? document.activeElement : null;
+    const neighbour = beside(row.card);
     row.column?.remove(row);
     Object.assign(row, { column, key });
     column.insert(row);
     setReachable(row.card, false);
-    focused?.focus({ preventScroll: true });
+    if (focused) this.#focus(focused, row.card, neighbour);
   }
 
   #drop(id) {
     const row = this.#rows.get(id);
     if (!row) return;
     const hadFocus = row.card.contains(document.activeElement);
-    const beside = row.card.nextElementSibling ?? row.card.previousElementSibling;
+    const neighbour = beside(row.card);
     row.column.remove(row);
     row.card.remove();
     this.#rows.delete(id);
-    if (hadFocus) (beside ?? this.#first())?.querySelector("a").focus();
+    if (hadFocus) this.#focus(neighbour);
   }
 
-  #first() {
-    return [...this.#columns.values()].find(({ rows }) => rows.length)?.rows[0].card;
+  /** Gives the focus to the first of these, or of all cards, that can take it: what is folded away cannot. */
+  #focus(...wanted) {
+    const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
+    for (const element of [...wanted, ...firsts].filter(Boolean)) {
+      const control = element.matches(".order") ? find("a", element) : element;
+      control.focus({ preventScroll: wanted.includes(element) });
+      if (document.activeElement === control) return;
+    }
   }
 
   /** Counts, once behind many draws. */

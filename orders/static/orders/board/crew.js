@@ -1,8 +1,13 @@
 /** Drivers and routes beside the board: who is online, how much each has, and where cards can be dropped. */
 import { copyOf, fill, find } from "../page.js";
-import { shortDay } from "./times.js";
+import { shortDay, today } from "./times.js";
 
 const HELD = new Set(["assigned", "delivering", "arriving"]);
+
+/** Still to be driven. */
+function isAhead({ status, date }) {
+  return (status === "planned" || status === "active") && date >= today();
+}
 
 /** Puts `element` where it belongs; an element that is there already is not touched. */
 function place(list, element, position) {
@@ -23,16 +28,23 @@ export class Crew {
     this.#store = store;
   }
 
+  /** All there are. */
   readDrivers(rows) {
+    const ids = new Set(rows.map(({ driver }) => driver));
+    for (const id of [...this.drivers.keys()]) if (!ids.has(id)) this.drivers.delete(id);
     for (const { driver: id, name, ...where } of rows) {
       this.drivers.set(id, { ...this.drivers.get(id), id, name, ...where });
       this.#names.set(id, name);
     }
   }
 
-  readRoute({ id, date, name, driver, total_stops: stops, status }) {
-    if (status === "planned" || status === "active") this.routes.set(id, { id, date, name, driver, stops });
-    else this.routes.delete(id);
+  /** What there is now of the routes that were `asked` for, and of others; who asked for all asked for those known then. */
+  readRoutes(rows, asked) {
+    const ids = new Set(rows.filter(isAhead).map(({ id }) => id));
+    for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
+    for (const { id, date, name, driver, total_stops: stops } of rows) {
+      if (ids.has(id)) this.routes.set(id, { id, date, name, driver, stops });
+    }
   }
 
   /** Also of a driver who is no longer active. */

@@ -15,15 +15,18 @@ export class Dragging {
     this.#moves = moves;
     this.#dropped = dropped;
     for (const [name, handler] of Object.entries({
-      dragstart: this.#start, dragover: this.#drag, drop: this.#drop, dragend: this.#end,
+      dragstart: this.#start, dragover: this.#drag, drop: this.#drop,
     })) root.addEventListener(name, handler);
     this.root = root;
   }
 
   #start = (event) => {
     const card = event.target.closest?.(".order");
-    if (!card) return;
-    this.#order = this.#store.get(Number(card.dataset.id));
+    const order = card && this.#store.get(Number(card.dataset.id));
+    if (!order) return;
+    this.#order = order;
+    // A card that has left the board by then tells nobody but itself.
+    card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", this.#order.number);

@@ -7,6 +7,7 @@ import { fromRow } from "./store.js";
 import { dayAndClock, shortDay } from "./times.js";
 
 const GATHER_MS = 200;
+const RETRY_MS = 3_000;
 const MESSAGE_STATUS = () => ({
   pending: gettext("waiting"), sending: gettext("being sent"), sent: gettext("sent"), delivered: gettext("arrived"),
   failed: gettext("failed"), expired: gettext("expired"), unknown: gettext("unknown whether it arrived"),
@@ -22,15 +23,20 @@ export class Drawer {
   #element;
   #labels;
   #took;
+  #failed;
   #from = null;
   #asked = 0;
+  #takesFocus = false;
+  /** The order that was asked for; and the one that is shown, which may still be the one before. */
   id = null;
+  shown = null;
 
-  /** `took(row)`: an order was read. */
-  constructor(element, { labels, took }) {
+  /** `took(row)`: an order was read. `failed(error)`: the one asked for could not be. */
+  constructor(element, { labels, took, failed }) {
     this.#element = element;
     this.#labels = labels;
     this.#took = took;
+    this.#failed = failed;
     document.addEventListener("keydown", ({ key, target }) => {
       if (key === "Escape" && !target.closest("dialog")) this.close();
     });
@@ -41,14 +47,16 @@ export class Drawer {
     if (!this.#element.contains(document.activeElement)) this.#from = document.activeElement;
     this.id = id;
     this.#address(id);
-    if (!(await this.#read())) return this.close();
-    this.#element.hidden = false;
-    find("h2", this.#element).focus();
+    this.#takesFocus = true;
+    const error = await this.#read();
+    if (!error || this.id !== id) return;
+    this.close();
+    this.#failed(error);
   }
 
   close() {
     if (this.id === null) return;
-    this.id = null;
+    this.id = this.shown = null;
     this.#element.hidden = true;
     this.#address(null);
     if (this.#from?.isConnected) this.#from.focus();
@@ -63,12 +71,23 @@ export class Drawer {
 
   /** Something of this order changed. */
   changed(id) {
-    if (id === this.id) this.#readSoon();
+    if (id === this.id) this.#followSoon();
   }
 
-  #readSoon = debounce(GATHER_MS, () => this.id !== null && this.#read());
+  /** Any order may have changed. */
+  refresh() {
+    this.#followSoon();
+  }
 
-  /** True once it is shown. */
+  /** Nothing tells of a change twice: it is asked for until it is here. */
+  #follow = async () => {
+    if (this.id !== null && (await this.#read())) this.#followLater();
+  };
+
+  #followSoon = debounce(GATHER_MS, this.#follow);
+  #followLater = debounce(RETRY_MS, this.#follow);
+
+  /** Shows the order, unless another is wanted meanwhile. The error, where it could not be read. */
   async #read() {
     const mine = ++this.#asked;
     try {
@@ -77,11 +96,11 @@ export class Drawer {
         get(`customers/${order.customer}/`), all(`notifications/?order=${order.id}`),
       ]);
       if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
+      return null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return false;
+      return error;
     }
-    return true;
   }
 
   #show(order, customer, messages) {
@@ -92,6 +111,10 @@ export class Drawer {
     rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
     rows(find(".proofs", this.#element), "proof-row", order.confirmations.map((row) => this.#proofValues(row)));
     find(".images", this.#element).replaceChildren(...order.proof_images.map((image) => this.#image(image)));
+    this.shown = order.id;
+    this.#element.hidden = false;
+    if (this.#takesFocus) find("h2", this.#element).focus();
+    this.#takesFocus = false;
   }
 
   #fill(order, customer) {

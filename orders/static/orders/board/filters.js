@@ -69,10 +69,10 @@ export class Filters {
 
   #onDay(order) {
     const { day, date } = this.#chosen;
-    if (day === "all" || (day === "date" && !date)) return true;
-    if (day !== "now") return order.date === this.closedDay;
+    const isAnyDay = day === "all" || (day === "date" && !date);
+    if (day !== "now" && !isAnyDay) return order.date === this.closedDay;
     const now = today();
     if (isClosed(order)) return order.date === now || dayOf(order.changedAt) === now;
-    return order.date <= now;
+    return isAnyDay || order.date <= now;
   }
 }

@@ -9,7 +9,7 @@ function focusCard(card) {
 
 function beside(card, [across, down]) {
   if (down) return down > 0 ? card.nextElementSibling : card.previousElementSibling;
-  const columns = findAll(".column:not(.closed)").filter((column) => column.querySelector(".order"));
+  const columns = findAll(".column:not(.closed), .column.unfolded").filter((column) => column.querySelector(".order"));
   const column = columns[columns.indexOf(card.closest(".column")) + across];
   const row = [...card.parentElement.children].indexOf(card);
   const cards = column ? findAll(".order", column) : [];

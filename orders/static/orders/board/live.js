@@ -1,6 +1,6 @@
 /** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
 import { ApiError, all, get } from "../api.js";
-import { debounce, told } from "../page.js";
+import { told } from "../page.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { fromEvent } from "./store.js";
 import { clock, today } from "./times.js";
@@ -24,7 +24,8 @@ export function lateText(at, learned) {
   return isLate ? interpolate(gettext("reported later, of %s"), [clock(at)]) : null;
 }
 
-/** Asks again until the server answers: a line that is gone comes back. Who is signed out is sent to the sign-in. */
+/** Asks again until the server answers: a line that is gone comes back. Who is signed out is sent to the sign-in.
+ *  Null where what is asked for is no longer there. */
 async function insist(call) {
   for (;;) {
     try {
@@ -32,11 +33,27 @@ async function insist(call) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401 || error.status === 403) location.reload();
-      if (error.status === 404) throw error;
+      if (error.status === 404) return null;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
+
+/** Collects what comes within `ms` of the first, then calls once with all of it. */
+function gather(ms, call) {
+  const waiting = new Set();
+  return (id) => {
+    waiting.add(id);
+    if (waiting.size > 1) return;
+    setTimeout(() => {
+      const ids = [...waiting];
+      waiting.clear();
+      call(ids);
+    }, ms);
+  };
+}
+
+const smallest = (answers) => Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
 
 export class Live {
   #store;
@@ -44,20 +61,24 @@ export class Live {
   #filters;
   #news;
   #changed;
-  #missing = new Set();
+  #wanted;
   #newest = "";
 
-  /** `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages). */
-  constructor({ store, crew, filters, news, changed }) {
+  /**
+   * `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (read afresh).
+   * `wanted()`: the ids of orders that are looked at, which stay whatever their day.
+   */
+  constructor({ store, crew, filters, news, changed, wanted }) {
     this.#store = store;
     this.#crew = crew;
     this.#filters = filters;
     this.#news = news;
     this.#changed = changed;
+    this.#wanted = wanted;
   }
 
   async start() {
-    const since = await this.load();
+    const { since } = await this.#load();
     const socket = new LuckyGasSocket(SOCKET, {
       since, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
     });
@@ -65,20 +86,40 @@ export class Live {
     return socket;
   }
 
-  /** All that is open, and what was closed on the day that is looked at. The event to go on from. */
-  async load() {
-    const answers = await insist(() => Promise.all([
-      all(`orders/?status=${OPEN}`), this.#closed(), all("drivers/locations/"),
-      all(`routes/?date_from=${today()}&status=planned,active`),
-    ]));
-    const [open, closed, drivers, routes] = answers.map(({ rows }) => rows);
-    this.#crew.readDrivers(drivers);
-    routes.forEach((route) => this.#crew.readRoute(route));
-    this.take([...open, ...closed]);
-    this.#store.keep(new Set([...open, ...closed].map(({ id }) => id)));
-    this.#changed.crew();
-    return Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
+  /** The ids of the orders there are, and the event to go on from. */
+  async #load() {
+    const [orders, crew] = await Promise.all([this.#loadOrders(), this.readCrew()]);
+    return { ids: orders.ids, since: Math.min(orders.since, crew.since) };
   }
+
+  /** All that is open, and what was closed on the day that is looked at. */
+  async #loadOrders() {
+    const answers = await insist(() => Promise.all([all(`orders/?status=${OPEN}`), this.#closed()]));
+    const rows = answers.flatMap((answer) => answer.rows);
+    this.take(rows);
+    return { ids: rows.map(({ id }) => id), since: smallest(answers) };
+  }
+
+  /** Drivers and routes as they are now. */
+  async readCrew() {
+    const [drivers, routes] = [this.#crew.drivers, this.#crew.routes].map((known) => [...known.keys()]);
+    const answers = await insist(() => Promise.all([
+      all("drivers/locations/"), all(`routes/?date_from=${today()}&status=planned,active`),
+    ]));
+    this.#crew.readDrivers(answers[0].rows);
+    this.#crew.readRoutes(answers[1].rows, routes);
+    this.#changed.crew();
+    this.#changed.positions([...drivers, ...this.#crew.drivers.keys()]);
+    return { since: smallest(answers) };
+  }
+
+  /** Events are missing. What came by new ones while all was read is not in what was read, and stays. */
+  #resync = async () => {
+    const before = this.#store.puts;
+    const { ids } = await this.#load();
+    this.#store.keep(new Set([...ids, ...this.#wanted()]), before);
+    this.#changed.all();
+  };
 
   #closed() {
     return all(`orders/?status=delivered,cancelled&scheduled_date=${this.#filters.closedDay}`);
@@ -101,7 +142,7 @@ export class Live {
     socket.on("driver.location", this.#positions);
     socket.on("delivery.confirmed", ({ data }) => this.#changed.order(data.order_id));
     socket.on("customer.updated", ({ data }) => this.#store.rename(data.customer_id, data.name));
-    socket.on("resync", () => this.load());
+    socket.on("resync", this.#resync);
     socket.on("unauthenticated", () => location.reload());
   }
 
@@ -129,30 +170,30 @@ export class Live {
     if (type === "order.status_changed" && status === "failed") this.#news.tell("failed", id, reason);
   }
 
-  #readLater(id) {
-    this.#missing.add(id);
-    this.#readMissing();
-  }
-
-  #readMissing = debounce(GATHER_MS, async () => {
-    const ids = [...this.#missing];
-    this.#missing.clear();
-    if (ids.length > MOST_SINGLE) await this.load();
-    else this.take(await insist(() => Promise.all(ids.map((id) => get(`orders/${id}/`)))));
+  #readLater = gather(GATHER_MS, async (ids) => {
+    if (ids.length > MOST_SINGLE) await this.#loadOrders();
+    else this.take((await Promise.all(ids.map((id) => insist(() => get(`orders/${id}/`))))).filter(Boolean));
   });
 
-  #route = async ({ data, channel }) => {
+  #route = ({ data, channel }) => {
     if (channel !== "routes") return;
     const known = this.#crew.routes.get(data.route_id);
     if (known) Object.assign(known, { driver: data.driver_id, stops: data.total_stops, date: data.date });
-    else if (data.date >= today()) this.#crew.readRoute(await insist(() => get(`routes/${data.route_id}/`)));
     this.#changed.crew();
+    this.#readRoute(data.route_id);
   };
+
+  /** Its name, and whether it is still to be driven, is in no event. */
+  #readRoute = gather(GATHER_MS, async (ids) => {
+    const rows = await Promise.all(ids.map((id) => insist(() => get(`routes/${id}/`))));
+    this.#crew.readRoutes(rows.filter(Boolean), ids);
+    this.#changed.crew();
+  });
 
   #presence = async ({ type, data }) => {
     const driver = this.#crew.drivers.get(data.driver_id);
-    if (driver) driver.online = type === "driver.online";
-    else this.#crew.readDrivers((await insist(() => all("drivers/locations/"))).rows);
+    if (!driver) return this.readCrew();
+    driver.online = type === "driver.online";
     this.#changed.crew();
     this.#changed.positions([data.driver_id]);
   };

@@ -74,7 +74,7 @@ export class MapPanel {
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;
-    const sign = [pin.latitude, pin.longitude, pin.text, pin.className].join();
+    const sign = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
     if (this.#signs.get(key) === sign) return;
     this.#signs.set(key, sign);
     this.#map.place(kind, id, pin);

@@ -18,6 +18,7 @@ export class MoveDialog {
     this.#names = names;
     this.#chosen = chosen;
     this.#form.addEventListener("change", this.#askForReason);
+    this.#form.addEventListener("input", this.#checkReason);
     this.#form.addEventListener("submit", this.#submit);
     find("[data-do=cancel]", dialog).addEventListener("click", () => dialog.close());
   }
@@ -63,6 +64,14 @@ export class MoveDialog {
     const needed = this.#needsReason();
     find(".reason", this.#form).hidden = !needed;
     this.#form.elements.reason.required = needed;
+    this.#checkReason();
+  };
+
+  /** Spaces are no reason. */
+  #checkReason = () => {
+    const { value, required } = this.#form.elements.reason;
+    const isBlank = required && value !== "" && !value.trim();
+    this.#form.elements.reason.setCustomValidity(isBlank ? gettext("Please say why.") : "");
   };
 
   #submit = (event) => {

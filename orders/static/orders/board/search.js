@@ -17,8 +17,13 @@ export class Search {
 
   /** What is typed now. An answer to what was typed before is dropped. */
   typed(text) {
-    const mine = ++this.#asked;
     this.#found(null);
+    this.again(text);
+  }
+
+  /** The same once more, where what was found may be another by now. */
+  again(text) {
+    const mine = ++this.#asked;
     if (text.trim().length >= SHORTEST) this.#ask(text.trim(), mine);
   }
 

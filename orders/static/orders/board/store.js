@@ -30,6 +30,8 @@ export function fromEvent({ data, timestamp }) {
 }
 
 export class Store {
+  /** How often an order was put. */
+  puts = 0;
   #orders = new Map();
   #changed;
 
@@ -49,7 +51,7 @@ export class Store {
     const before = this.#orders.get(facts.id);
     if (before && facts.version < before.version) return false;
     const moved = before && before.status !== facts.status;
-    this.#orders.set(facts.id, { ...before, ...(moved ? { late: null } : {}), ...facts });
+    this.#orders.set(facts.id, { ...before, ...(moved ? { late: null } : {}), ...facts, heard: ++this.puts });
     this.#changed(facts.id);
     return true;
   }
@@ -71,10 +73,10 @@ export class Store {
     rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1)).forEach((row) => this.read(row));
   }
 
-  /** After a state read afresh: what is not in it is gone. */
-  keep(ids) {
-    for (const id of [...this.#orders.keys()]) {
-      if (ids.has(id)) continue;
+  /** After a state read afresh: what is not in it is gone, but for what was put since there were `before` puts. */
+  keep(ids, before) {
+    for (const { id, heard } of [...this]) {
+      if (ids.has(id) || heard > before) continue;
       this.#orders.delete(id);
       this.#changed(id);
     }
