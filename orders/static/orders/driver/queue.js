@@ -220,8 +220,9 @@ export class Queue extends Emitter {
   }
 
   async #settle(entry, data) {
-    await this.#remove([entry]);
+    // Told before it is removed: between the two the stop would be shown as it was.
     this.emit("done", { entry, data });
+    await this.#remove([entry]);
   }
 
   async #refused(entry, { message, code }) {
