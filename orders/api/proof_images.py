@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -86,12 +87,15 @@ class ProofImages(View):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """The image itself, for the office and the order's driver."""
+        """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
         order = permissions.visible_orders(request.user, named(pk)).first()
         held = permissions.roles_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
             raise NotFound
-        return _shown(order.proof_images.filter(pk=image).first())
+        shown = order.proof_images.filter(pk=image)
+        if Role.OFFICE not in held:
+            shown = shown.filter(Q(attempt=order.attempt) | Q(by=request.user))
+        return _shown(shown.first())
 
 
 def named(pk: str) -> QuerySet[Order]:

@@ -169,7 +169,11 @@ def _checked_quantities(order: Order, command: Command) -> dict[int, int]:
         if product not in ordered or not 0 <= quantity <= ordered[product]:
             detail = _("Delivered can only be what was ordered, and no more than that.")
             raise Refusal("invalid_quantity", detail, attr="quantities")
-    return ordered | dict(named)
+    delivered = ordered | dict(named)
+    if named and not any(delivered.values()):
+        detail = _("Nothing was delivered: report that it could not be delivered, with the reason.")
+        raise Refusal("invalid_quantity", detail, attr="quantities")
+    return delivered
 
 
 def _set_columns(order: Order, command: Command) -> None:

@@ -207,6 +207,12 @@ def test_more_than_was_ordered_cannot_be_delivered() -> None:
     assert Product.objects.get(pk=product.pk).stock == 100
 
 
+def test_nothing_delivered_is_no_delivery() -> None:
+    product = make_product()
+    order = make_order(Status.ARRIVING, product=product)
+    assert refusal(order, "delivered", proof=Proof(quantities={product.pk: 0})) == "invalid_quantity"
+
+
 def test_a_delivery_that_was_none_brings_the_stock_back() -> None:
     product = make_product(stock=10)
     order = make_order(Status.DELIVERED, product=product, quantity=2)

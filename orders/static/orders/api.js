@@ -15,7 +15,8 @@ export class ApiError extends Error {
   }
 }
 
-function csrfToken() {
+/** As the cookie has it now: a page that lay in a cache has an old one. */
+export function csrfToken() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }
 
@@ -27,7 +28,10 @@ function request(method, body) {
   return { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
 }
 
-/** The parsed answer and `lastEventId`, the log's head before it was read. Rejects with an `ApiError`. */
+/**
+ * The parsed answer, `lastEventId` (the log's head before it was read) and `date` (the server's clock, whole seconds, in
+ * milliseconds since 1970). Rejects with an `ApiError`.
+ */
 export async function ask(method, path, body) {
   const url = new URL(path, new URL(BASE, location.href));
   const longest = body instanceof FormData ? LONGEST_UPLOAD_MS : LONGEST_MS;
@@ -39,7 +43,7 @@ export async function ask(method, path, body) {
     throw new ApiError(answer?.ok === false ? answer.status : 0);
   }
   if (!answer.ok) throw new ApiError(answer.status, data.errors);
-  return { data, lastEventId: answer.headers.get("Last-Event-Id") };
+  return { data, lastEventId: answer.headers.get("Last-Event-Id"), date: Date.parse(answer.headers.get("Date")) };
 }
 
 export const get = async (path) => (await ask("GET", path)).data;

@@ -53,6 +53,16 @@ def test_its_driver_may_look_at_it_and_nobody_else(driver: Driver) -> None:
     assert [reader.client.get(url).status_code for reader in readers] == [200, 404, 404, 403, 401]
 
 
+def test_of_an_earlier_attempt_the_next_driver_sees_none(driver: Driver) -> None:
+    order = make_order("arriving", driver=driver)
+    url = send(Api(driver.user), order).json()["url"]
+    other = make_driver()
+    order.transition_to("failed", reason="無人")
+    order.transition_to("confirmed")
+    order.assign(other)
+    assert [reader.client.get(url).status_code for reader in (Api(other.user), make_api("office"))] == [404, 200]
+
+
 def test_nobody_else_may_send_one(order: Order) -> None:
     customer = make_customer(user=make_user())
     own = make_order(customer=customer)

@@ -19,8 +19,21 @@ CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.service
 # With a server that starts again, and the pauses between two tries.
 SEND_MS = 20_000
 LIVE = "document.querySelector('connection-status')?.dataset.state === 'live'"
+# A photo is taken.
+PHOTO = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
+  canvas.getContext("2d").fillRect(0, 0, 2000, 2000);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg"));
+  const files = new DataTransfer();
+  files.items.add(new File([blob], "IMG_1.jpg", { type: "image/jpeg" }));
+  const input = document.querySelector("#proof-photo");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}"""
 # For what a finger does not do: press twice within the time that counts as one press.
-LISTEN = "addEventListener('click', () => (window.pressedAt = performance.now()), true)"
+LISTEN = """
+for (const type of ["click", "close"]) addEventListener(type, () => (window.pressedAt = performance.now()), true);
+"""
 RESTED = "performance.now() - (window.pressedAt ?? -1000) > 620"
 
 
@@ -66,7 +79,31 @@ class Phone:
     async def go(self, then: str = "") -> None:
         await self.press("", then)
 
+    async def choose(self) -> None:
+        """The first of the other stops."""
+        await until(self.page, RESTED)
+        await self.page.locator("#others .stop").first.click()
+
+    async def sign(self) -> None:
+        await self.page.locator("#proof .sign summary").click()
+        box = await self.page.locator("#proof canvas").bounding_box()
+        assert box is not None
+        await self.page.mouse.move(box["x"] + 20, box["y"] + 20)
+        await self.page.mouse.down()
+        await self.page.mouse.move(box["x"] + 120, box["y"] + 60, steps=4)
+        await self.page.mouse.up()
+
+    async def deliver(self, serial: str) -> None:
+        """From assigned on, with a signature."""
+        await self.go("delivering")
+        await self.go("arriving")
+        await self.go()
+        await self.page.locator("#proof-serial").fill(serial)
+        await self.sign()
+        await self.confirm()
+
     async def confirm(self) -> None:
+        await until(self.page, RESTED)
         await self.page.locator("#proof [type=submit]").click()
         await self.page.locator("#proof").wait_for(state="hidden")
 

@@ -12,22 +12,13 @@ from playwright.async_api import Page
 from luckygas.testing.browser import serious_faults, until
 from luckygas.testing.site import Site
 from orders.models import Driver, DriverLocation, ProofImage
+from orders.models.moves import Proof
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_product, make_user
-from orders.tests.pages.phone import Phone, fresh, make_stop, reports, until_true
+from orders.tests.pages.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
-PHOTO = """async () => {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
-  canvas.getContext("2d").fillRect(0, 0, 2000, 2000);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg"));
-  const files = new DataTransfer();
-  files.items.add(new File([blob], "IMG_1.jpg", { type: "image/jpeg" }));
-  const input = document.querySelector("#proof-photo");
-  input.files = files.files;
-  input.dispatchEvent(new Event("change"));
-}"""
 # How often the page asked where it is.
 ASKED = """
 window.asked = 0;
@@ -98,6 +89,11 @@ async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Ph
     proof = phone.page.locator("#proof")
     await proof.get_by_role("button", name="One less").click()
     assert await proof.locator("#proof-amount").input_value() == "800"
+    await proof.get_by_role("button", name="One less").click()
+    await until(phone.page, RESTED)
+    await proof.locator("[type=submit]").click()
+    await phone.shows("#proof .wrong", "Could not deliver")
+    await proof.get_by_role("button", name="One more").click()
     await proof.locator("#proof-amount").fill("750")
     await proof.locator("#proof-serial").fill("cyl-1")
     await proof.locator("#proof-serial").press("Enter")
@@ -107,13 +103,7 @@ async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Ph
     await proof.locator("#proof-serial").fill("wrong")
     await proof.locator("[data-add]").click()
     await proof.locator("[data-serials] li", has_text="wrong").get_by_role("button").click()
-    await proof.locator(".sign summary").click()
-    box = await proof.locator("canvas").bounding_box()
-    assert box is not None
-    await phone.page.mouse.move(box["x"] + 20, box["y"] + 20)
-    await phone.page.mouse.down()
-    await phone.page.mouse.move(box["x"] + 120, box["y"] + 60, steps=4)
-    await phone.page.mouse.up()
+    await phone.sign()
     await phone.page.evaluate(PHOTO)
     await proof.locator("[data-preview]").wait_for()
     assert await serious_faults(phone.page) == []
@@ -145,6 +135,8 @@ async def test_what_could_not_be_delivered_has_a_reason(phone: Phone, driver: Dr
     await phone.page.locator("#failed-text").fill("三樓")
     await report.click()
     await phone.shows("#done .stop", order.customer.name)
+    await phone.shows("#done-title", "Done: 0")
+    await until(phone.page, "document.activeElement.id === 'content'")
     await phone.server_has(order, "failed")
     (done,) = await reports(order)
     assert done.to_status == "failed"
@@ -173,6 +165,10 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
     await phone.shows("#next h2", stay.customer.name)
     await make(stay.transition_to)(Status.DELIVERING)
     await phone.page.locator("#next [data-status=delivering]").wait_for()
+    told = await make(make_stop)(driver, "arriving")
+    await phone.shows("main", told.customer.name)
+    await make(told.transition_to)(Status.DELIVERED, proof=Proof(amount_collected=730))
+    await phone.shows("#done-title", "730")
     await make(stay.transition_to)(Status.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
 
@@ -196,6 +192,9 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
     assert not await make(DriverLocation.objects.filter(latitude=25.02).exists)()
     await phone.go("delivering")
     await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
+    await phone.page.context.set_offline(True)
+    await phone.page.locator("#sharing:not(.good)").wait_for()
+    assert "no line" in await phone.text("#sharing")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

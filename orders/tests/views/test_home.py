@@ -60,6 +60,11 @@ def test_sign_out_needs_a_post() -> None:
     assert browser.client.get("/").status_code == 302
 
 
+def test_sign_out_leaves_no_page_in_the_browser() -> None:
+    answer = sign_in(make_user()).client.post(reverse("logout"))
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+
+
 def test_office_finds_its_tools_and_no_dead_link() -> None:
     browser = sign_in(make_office(), group="office")
     links = set(re.findall(r'<a href="(/[^"]*)"', browser.get("/")))

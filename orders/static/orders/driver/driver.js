@@ -3,44 +3,54 @@ import { copyOf, fill, find, money, told } from "../page.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import "../../realtime/elements.js";
 import { askWhy } from "./failed.js";
-import { install, onSignOut } from "./home-screen.js";
+import { forgetPage, install, onSignOut } from "./home-screen.js";
 import { back, onward } from "./moves.js";
 import { drawAge, drawRefused, drawWaiting } from "./notices.js";
 import { Position } from "./position.js";
 import { askProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import { Stops } from "./stops.js";
-import { Store } from "./store.js";
+import { NoStore, Store } from "./store.js";
+import { isSecondTap, tapped } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
 const { user, driver } = told();
 const ON_THE_ROAD = ["delivering", "arriving"];
 const OPEN = ["assigned", ...ON_THE_ROAD];
-/** The finger that pressed twice meant once: the button below it has changed. */
-const DOUBLE_MS = 600;
 /** A position as old as this says nothing of a delivery. */
 const RECENT_MS = 120_000;
 const AGE_MS = 30_000;
 
-const store = await Store.open(user);
-const stops = new Stops(store);
+const store = await Store.open(user).catch(() => new NoStore());
+const stops = new Stops(store, driver);
 const queue = new Queue(store, { user, driver });
 const others = new Rows(find("#others"), "stop-row", choose);
 const done = new Rows(find("#done"), "done-row");
 const toasts = find("notification-toasts");
 let card = null;
 let chosen = null;
-let pressedAt = 0;
 let socket = null;
 let position = null;
+let isLeaving = false;
 
 /** Each stop as the driver sees it: with the status that the newest waiting report will give it. */
 function seen() {
-  return stops.list.map((row, index) => {
+  const numbers = numbersOf(stops.list);
+  return stops.list.map((row) => {
     const waiting = queue.waiting.filter(({ order }) => order === row.id);
     const to = waiting.findLast((entry) => entry.to)?.to;
-    return { row, status: to ?? row.status, isPending: waiting.length > 0, number: row.stop_sequence ?? index + 1 };
+    return { row, status: to ?? row.status, isPending: waiting.length > 0, number: numbers.get(row.id) };
   });
+}
+
+/** As on the route; what is on none, or stands there twice, comes behind. */
+function numbersOf(rows) {
+  const taken = new Map();
+  for (const { id, stop_sequence: own } of rows) if (own !== null && !taken.has(own)) taken.set(own, id);
+  let last = Math.max(0, ...taken.keys());
+  const numbers = new Map([...taken].map(([number, id]) => [id, number]));
+  for (const { id } of rows) if (!numbers.has(id)) numbers.set(id, ++last);
+  return numbers;
 }
 
 /** Where the driver arrives, else what is on the road, else what comes first; unless another was chosen. */
@@ -57,12 +67,20 @@ function draw() {
   drawCard(next);
   drawSection(find("#others"), others, open.filter((stop) => stop !== next));
   drawSection(find("#done"), done, closed);
-  const collected = closed.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
-  fill(find("#done-title"), { count: interpolate(gettext("Done: %s, collected %s"), [closed.length, money(collected)]) });
+  drawSum(closed);
   drawNothing(open.length, all.length);
   drawWaiting(queue.waiting);
   drawRefused(queue.entries.filter(({ refused }) => refused), (order) => queue.putAway(order));
   position?.share(open.some(({ status }) => ON_THE_ROAD.includes(status)));
+}
+
+function drawSum(closed) {
+  const delivered = closed.filter(({ status }) => status === "delivered");
+  const collected = delivered.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
+  const words = [interpolate(gettext("Done: %s, collected %s"), [delivered.length, money(collected)])];
+  const failed = closed.length - delivered.length;
+  if (failed) words.push(interpolate(gettext("not delivered: %s"), [failed]));
+  fill(find("#done-title"), { count: words.join(" · ") });
 }
 
 function drawSection(section, rows, list) {
@@ -89,7 +107,13 @@ function drawCard(stop) {
 function choose(id) {
   chosen = id;
   draw();
-  find("#content").focus();
+  tapped();
+  lead();
+}
+
+/** To what comes next: there whoever hears the page, or uses keys, goes on. */
+function lead() {
+  (card ?? find("#content")).focus({ preventScroll: true });
   window.scrollTo({ top: 0 });
 }
 
@@ -97,19 +121,29 @@ function choose(id) {
 
 find("#next").addEventListener("click", (event) => {
   const pressed = event.target.closest("[data-move]");
-  if (!pressed || event.timeStamp - pressedAt < DOUBLE_MS) return;
-  pressedAt = event.timeStamp;
+  if (!pressed || isSecondTap(event)) return;
+  tapped();
   const stop = seen().find(({ row }) => row.id === Number(card.dataset.id));
   if (pressed.dataset.move === "failed") askWhy(stop.row.customer_name, (reason) => report(stop, "failed", reason));
-  else if (pressed.dataset.move === "back") report(stop, back(stop.status).to);
+  else if (pressed.dataset.move === "back") report(stop, back(stop.status).to).then(show);
   else press(stop, onward(stop.status).to);
 });
 
 function press(stop, to) {
   if (to === "delivered") askProof(stop.row, (proof, images) => confirm(stop, proof, images));
-  else report(stop, to);
+  else report(stop, to).then(show);
 }
 
+function show(message) {
+  if (message) toasts.show({ message, severity: "error" });
+}
+
+for (const dialog of ["#proof", "#failed"]) {
+  // What opened it is gone with the stop that is done.
+  find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || lead());
+}
+
+/** Like `confirm` it promises what is wrong: "" once it is kept. */
 function report({ row }, to, reason = "") {
   // Whoever begins a stop goes on with it.
   chosen = ON_THE_ROAD.includes(to) ? row.id : null;
@@ -119,8 +153,10 @@ function report({ row }, to, reason = "") {
 async function keep(...entries) {
   try {
     await queue.add(...entries);
-  } catch {
-    toasts.show({ message: gettext("This telephone could not keep it: nothing was reported. Is its memory full?"), severity: "error" });
+    return "";
+  } catch (error) {
+    console.warn("Nothing was kept.", error);
+    return gettext("This telephone could not keep it: nothing was reported. Is its memory full?");
   }
 }
 
@@ -149,14 +185,28 @@ queue.on("done", ({ entry, data }) => {
 });
 queue.on("refused", ({ order }) => stops.ask(order));
 queue.on("sign-in", askToSignIn);
-// Another driver is signed in by now: this page is not theirs, and what waits is not theirs to send.
-queue.on("stranger", () => location.reload());
+queue.on("stranger", leave).on("unkept", sayUnkept);
 
 stops.on("changed", draw);
+stops.on("stranger", leave).on("unkept", sayUnkept);
 stops.on("news", ({ type, row }) => {
   const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
   toasts.show({ title, message: `${row.customer_name} ${row.delivery_address}`, severity: type === "gone" ? "warning" : "info" });
 });
+
+/**
+ * Another driver is signed in by now: this page is not theirs, and what waits is not theirs to send. Nor is the page that
+ * lies here: over a slow line it would come again and again.
+ */
+async function leave() {
+  if (isLeaving) return;
+  isLeaving = true;
+  await forgetPage().finally(() => location.reload());
+}
+
+function sayUnkept() {
+  find("#unkept").hidden = false;
+}
 
 function askToSignIn() {
   find("#sign-in").hidden = false;
@@ -177,7 +227,7 @@ function listen(since) {
   socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { since, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
   socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
-  socket.on("route.updated", load).on("unauthenticated", askToSignIn).on("forbidden", () => location.reload());
+  socket.on("route.updated", load).on("unauthenticated", askToSignIn).on("forbidden", leave);
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
   position = new Position(socket, () => queue.behindMs);
@@ -185,13 +235,14 @@ function listen(since) {
 }
 
 function welcomed({ recovered, timestamp, channels }) {
-  if (!channels.includes(`user:${user}`)) return location.reload();
+  if (!channels.includes(`user:${user}`)) return leave();
   queue.behindMs = Date.parse(timestamp) - Date.now();
   if (!recovered) load();
   return queue.send();
 }
 
 function stateChanged(state) {
+  position?.lineChanged();
   if (state === "polling") {
     load();
     queue.send();
@@ -203,7 +254,12 @@ function showAge() {
   drawAge(stops.loadedAt, ["live", "polling", "connecting"].includes(socket.state));
 }
 
-onSignOut({ queue, forget: () => stops.forget() });
+onSignOut({
+  queue,
+  forget: () => stops.forget(),
+  failed: () => show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
+});
+if (store instanceof NoStore) sayUnkept();
 install();
 await stops.recall();
 await queue.read();

@@ -1,8 +1,11 @@
 /** The page as an app of the telephone: it opens without a line, stands on the home screen, and leaves nothing behind. */
+import { csrfToken } from "../api.js";
 import { fill, find } from "../page.js";
 
 const WORKER = "/driver/sw.js";
 const PAGES = "driver-pages";
+/** Who presses “Sign out” waits for it. */
+const SIGN_OUT_MS = 15_000;
 
 export function install() {
   // There in secure contexts only: https, and this machine itself.
@@ -22,16 +25,36 @@ export function install() {
   });
 }
 
-/** Signing out throws away what the next one must not see. What waits stays for its own driver, who is told so first. */
-export function onSignOut({ queue, forget }) {
+/** The page of whoever was signed in, as it lies here for when there is no line. */
+export async function forgetPage() {
+  await globalThis.caches?.delete(PAGES);
+}
+
+/**
+ * Signing out throws away what the next one must not see, once the server knows of it; else `failed()`. What waits stays for
+ * its own driver, who is told so first.
+ */
+export function onSignOut({ queue, forget, failed }) {
   const form = find("#sign-out");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (queue.waiting.length && !(await isSure(queue.waiting.length))) return;
-    await forget();
-    await globalThis.caches?.delete(PAGES);
-    form.submit();
+    if (queue.waiting.length && !(await isSure(queue.waiting.length))) return undefined;
+    const to = await signedOut(form.action);
+    if (!to) return failed();
+    await Promise.allSettled([forget(), forgetPage()]);
+    return location.assign(to);
   });
+}
+
+/** Where that leads; null where it did not happen. */
+async function signedOut(url) {
+  const headers = { "X-CSRFToken": csrfToken() };
+  try {
+    const answer = await fetch(url, { method: "POST", headers, signal: AbortSignal.timeout(SIGN_OUT_MS) });
+    return answer.ok ? answer.url : null;
+  } catch {
+    return null; // no line, or too slow a one: the same to whoever waits
+  }
 }
 
 function isSure(count) {

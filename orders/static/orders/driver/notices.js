@@ -1,8 +1,15 @@
 /** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
-import { copyOf, fill, find } from "../page.js";
+import { copyOf, fill, find, money } from "../page.js";
 import { statusWord } from "./moves.js";
 
-const clock = (moment) => new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(moment);
+const TIME = { hour: "2-digit", minute: "2-digit" };
+const DAY = { month: "numeric", day: "numeric" };
+
+/** The hour; of another day the day too. */
+function clock(moment) {
+  const isToday = new Date(moment).toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(document.documentElement.lang, isToday ? TIME : { ...DAY, ...TIME }).format(moment);
+}
 
 function what({ number, kind, to, image }) {
   if (kind !== "image") return `${number} ${statusWord(to)}`;
@@ -22,6 +29,10 @@ export function drawWaiting(entries) {
 /** One notice an order, until the driver has read it. */
 export function drawRefused(entries, putAway) {
   const box = find("#refused");
+  const shown = entries.map(({ ref }) => ref).join(" ");
+  // An alert that is written again is spoken again.
+  if (box.dataset.shown === shown) return;
+  box.dataset.shown = shown;
   const orders = new Set(entries.map(({ order }) => order));
   const notices = [...orders].map((order) => notice(entries.filter((entry) => entry.order === order), putAway));
   box.replaceChildren(...notices);
@@ -35,8 +46,17 @@ function notice(entries, putAway) {
     detail: first.refused.detail,
   });
   find('[data-show="later"]', element).hidden = !later.length;
+  fillProof(find('[data-show="proof"]', element), entries.find(({ kind }) => kind === "delivery")?.body);
   find("button", element).addEventListener("click", () => putAway(first.order));
   return element;
+}
+
+/** What is now on no server and must be told the office. */
+function fillProof(line, body) {
+  line.hidden = !body;
+  if (!body) return;
+  const serials = body.cylinder_serials.join(", ") || "–";
+  fill(line, { proof: interpolate(gettext("You wrote down: collected %s, serial numbers %s."), [money(body.amount_collected), serials]) });
 }
 
 /** How old the stops are, while they are not kept up to date. */

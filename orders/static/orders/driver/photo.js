@@ -3,7 +3,7 @@
 const MOST_PIXELS = 1280;
 const QUALITY = 0.8;
 
-/** A JPEG whose longer side is at most 1,280 pixels. Rejects where the file is no image. */
+/** A JPEG whose longer side is at most 1,280 pixels. Rejects where the file is no image, or there is no room for it. */
 export async function small(file) {
   const image = await createImageBitmap(file, { imageOrientation: "from-image" });
   const scale = Math.min(1, MOST_PIXELS / Math.max(image.width, image.height));
@@ -12,5 +12,8 @@ export async function small(file) {
   canvas.height = Math.round(image.height * scale);
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   image.close();
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+  return new Promise((resolve, reject) => {
+    const made = (blob) => (blob ? resolve(blob) : reject(new DOMException("No room for the photo.", "EncodingError")));
+    canvas.toBlob(made, "image/jpeg", QUALITY);
+  });
 }

@@ -21,6 +21,7 @@ export class Position {
   #watch = null;
   #waiting = [];
   #timer = null;
+  #isKnown = false;
   #socket;
   #behindMs;
 
@@ -45,6 +46,7 @@ export class Position {
     navigator.geolocation.clearWatch(this.#watch);
     clearTimeout(this.#timer);
     this.#watch = this.#timer = this.last = null;
+    this.#isKnown = false;
     this.#waiting = [];
     find("#sharing").hidden = true;
   }
@@ -60,11 +62,20 @@ export class Position {
     if (this.#watch === null) return;
     this.last = { position: positionOf(fix, this.#behindMs()), at: Date.now() };
     this.#waiting.push(this.last);
-    this.#tell(gettext("Your position is shared"), true);
+    this.#isKnown = true;
+    this.lineChanged();
     if (this.#timer === null) this.#say();
   };
 
+  /** Says whether the office sees the position: it does over the socket alone. */
+  lineChanged() {
+    if (!this.#isKnown) return;
+    if (this.#socket.state === "live") this.#tell(gettext("Your position is shared"), true);
+    else this.#tell(gettext("Your position is not shared: there is no line."));
+  }
+
   #failed = ({ code, PERMISSION_DENIED }) => {
+    this.#isKnown = false;
     const isForbidden = code === PERMISSION_DENIED;
     this.#tell(isForbidden ? gettext("Your position is not shared: allow it in the settings of the browser.") : gettext("Your position is not known at the moment."));
   };

@@ -1,6 +1,7 @@
 /** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
 import { copyOf, fill, find } from "../page.js";
 import { small } from "./photo.js";
+import { isSecondTap, tapped } from "./taps.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
 
@@ -14,6 +15,7 @@ const typed = find("#proof-serial");
 const chips = find("[data-serials]", dialog);
 const camera = find("[data-camera]", dialog);
 const preview = find("[data-preview]", dialog);
+const noPhoto = find("[data-no-photo]", dialog);
 const photoInput = find("#proof-photo");
 const signature = new Signature(find("[data-signature]", dialog));
 const scanner = new Scanner(find("video", camera), (text) => addSerial(text, true) && navigator.vibrate?.(80));
@@ -21,10 +23,13 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
 /** What is being confirmed. */
 let draft = null;
 
-/** Shows the form; `confirmed(proof, images)` once the driver is sure: the body for the API, and `{image, blob}`. */
+/**
+ * Shows the form; `confirmed(proof, images)` once the driver is sure: the body for the API, and `{image, blob}`. It promises
+ * what is wrong: the form stays until that is "".
+ */
 export function askProof(row, confirmed) {
   const counts = new Map(row.items.map(({ product, quantity }) => [product, quantity]));
-  draft = { row, confirmed, counts, serials: [], isScanned: false, photo: null, isOwnAmount: false };
+  draft = { row, confirmed, counts, serials: [], scanned: new Set(), photo: null, isOwnAmount: false, isSent: false };
   form.reset();
   signature.clear();
   find(".sign", dialog).open = false;
@@ -77,7 +82,7 @@ function addSerial(text, isScanned = false) {
   const serial = text.trim().slice(0, LONGEST_SERIAL);
   if (!serial || draft.serials.includes(serial) || draft.serials.length >= MOST_SERIALS) return false;
   draft.serials.push(serial);
-  draft.isScanned ||= isScanned;
+  if (isScanned) draft.scanned.add(serial);
   drawSerials();
   return true;
 }
@@ -104,9 +109,10 @@ function chip(serial) {
 }
 
 function drawSerialCount() {
-  const expected = [...draft.counts.values()].reduce((sum, count) => sum + count, 0);
-  fill(dialog, { "serial-count": `${draft.serials.length} / ${expected}` });
+  fill(dialog, { "serial-count": `${draft.serials.length} / ${total(draft)}` });
 }
+
+const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 find("[data-add]", dialog).addEventListener("click", addTyped);
 typed.addEventListener("keydown", (event) => {
@@ -137,47 +143,82 @@ find("[data-clear]", dialog).addEventListener("click", () => signature.clear());
 
 function showPhoto(blob) {
   URL.revokeObjectURL(preview.src);
-  preview.hidden = !blob;
+  preview.hidden = noPhoto.hidden = !blob;
   if (blob) preview.src = URL.createObjectURL(blob);
 }
 
 photoInput.addEventListener("change", async () => {
-  const asked = draft;
   if (!photoInput.files.length) return;
-  try {
-    asked.photo = await small(photoInput.files[0]);
-    showPhoto(asked.photo);
-  } catch {
-    fill(dialog, { wrong: gettext("This photo cannot be read. Please take another.") });
-  }
+  const asked = draft;
+  const photo = small(photoInput.files[0]);
+  asked.photo = photo;
+  const blob = await photo.catch(() => null);
+  if (draft !== asked || asked.photo !== photo) return;
+  if (!blob) removePhoto();
+  showPhoto(blob);
+  fill(dialog, { wrong: blob ? "" : gettext("This photo cannot be read. Please take another.") });
 });
+noPhoto.addEventListener("click", () => {
+  removePhoto();
+  showPhoto(null);
+  photoInput.focus();
+});
+
+function removePhoto() {
+  draft.photo = null;
+  photoInput.value = "";
+}
 
 // --- the end ------------------------------------------------------------------------------------------------------
 
-function proofOf({ row, counts, serials, isScanned, photo }, signed) {
+function proofOf({ row, counts, serials, scanned }, signed, photo) {
   const fewer = row.items.filter(({ product, quantity }) => counts.get(product) < quantity);
   return {
-    confirmation_type: isScanned ? "qr_code" : signed ? "signature" : photo ? "photo" : "manual",
+    confirmation_type: serials.some((serial) => scanned.has(serial)) ? "qr_code" : signed ? "signature" : photo ? "photo" : "manual",
     cylinder_serials: serials,
     ...(fewer.length && { quantities: Object.fromEntries(fewer.map(({ product }) => [product, counts.get(product)])) }),
     amount_collected: amount.valueAsNumber,
   };
 }
 
-form.addEventListener("submit", async (event) => {
+/** What is wrong with the form, or "". */
+function fault() {
+  if (draft.row.items.length && !total(draft)) return gettext("Nothing was taken: please go back and use “Could not deliver”.");
+  if (amount.checkValidity()) return "";
+  amount.focus();
+  return gettext("Please say how much was collected, in whole dollars; 0 for nothing.");
+}
+
+form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (draft.isSent || isSecondTap(event)) return;
   addTyped();
-  if (!amount.checkValidity()) {
-    fill(dialog, { wrong: gettext("Please say how much was collected, in whole dollars; 0 for nothing.") });
-    amount.focus();
-    return;
-  }
-  const confirming = draft;
-  const signed = await signature.blob();
-  if (confirming !== draft || !dialog.open) return; // pressed twice
-  const images = [{ image: "signature", blob: signed }, { image: "photo", blob: confirming.photo }];
-  dialog.close();
-  confirming.confirmed(proofOf(confirming, signed), images.filter(({ blob }) => blob));
+  const wrong = fault();
+  fill(dialog, { wrong });
+  if (!wrong) send(draft);
 });
+
+async function send(confirming) {
+  confirming.isSent = true;
+  const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
+  if (confirming !== draft || !dialog.open) return;
+  fill(dialog, { wrong });
+  if (!wrong) dialog.close();
+}
+
+/** Waits for the photo that is still being read. */
+async function confirmed(confirming) {
+  const signed = await signature.blob();
+  const chosen = confirming.photo;
+  const photo = await chosen?.catch(() => null);
+  if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
+  if (confirming !== draft || !dialog.open) return "";
+  const images = [{ image: "signature", blob: signed }, { image: "photo", blob: photo }];
+  return confirming.confirmed(proofOf(confirming, signed, photo), images.filter(({ blob }) => blob));
+}
+
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
-dialog.addEventListener("close", stopScanning);
+dialog.addEventListener("close", () => {
+  stopScanning();
+  tapped();
+});

@@ -13,6 +13,9 @@ const SERVER = "server"; // this one fails there: others may go
 const SIGN_IN = "sign-in"; // all waits until the driver has signed in
 const REFUSED = "refused"; // it will never be done
 
+/** `Date` of an answer tells whole seconds: a nearer difference says nothing new. */
+const DATE_MS = 2_000;
+
 /** Too early, too much at once or busy: said by our server, and to be said again. */
 const AGAIN = new Set([408, 429, 503]);
 
@@ -41,15 +44,25 @@ function alone(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
 }
 
+/** What goes next: images last, for they are large, and only behind what else waits of their order. */
+function nextOf(waiting, held) {
+  const others = waiting.filter(({ kind }) => kind !== "image");
+  const isFree = ({ ref, order }) => !held.has(ref) && !others.some((other) => other.order === order);
+  return others.find(({ order }) => !held.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry));
+}
+
 /**
- * `entries`: `{n, order, number, kind, to, at, ref, …, refused}` in their order. Tells `changed`; `done` with `{entry,
- * data}`; `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in) and `sent` (nothing waits).
+ * `entries`: `{n, order, number, kind, to, at, ref, …, refused, isUnkept}` in their order. Tells `changed`; `done` with
+ * `{entry, data}`; `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in), `sent` (nothing waits) and
+ * `unkept` (something waits that the disk did not take).
  */
 export class Queue extends Emitter {
   entries = [];
   /** How far this clock is behind the server's, in milliseconds: a wrong clock tells no wrong times. */
   behindMs = 0;
   #store;
+  /** What the disk did not take while there was a line: it lives as long as this page. */
+  #unkept = [];
   #driver;
   #name;
   #backoff = new Backoff();
@@ -73,21 +86,43 @@ export class Queue extends Emitter {
   }
 
   async read() {
-    this.entries = await this.#store.all("queue");
+    const kept = await this.#store.all("queue");
+    this.entries = this.#unkept.length ? [...kept, ...this.#unkept].sort((a, b) => a.at - b.at) : kept;
     this.emit("changed");
   }
 
-  /** All of `entries` or none; they count as done now, whenever they will be sent. */
+  /** All of `entries` or none (rejects); they count as done now, whenever they will be sent. */
   async add(...entries) {
     const made = entries.map((entry) => ({ ...entry, at: Date.now(), ref: newRef() }));
-    await this.#write((queue) => made.forEach((entry) => queue.add(entry)));
+    try {
+      await this.#write((queue) => made.forEach((entry) => queue.add(entry)));
+    } catch (error) {
+      if (!navigator.onLine) throw error;
+      this.#unkept.push(...made.map((entry) => ({ ...entry, isUnkept: true })));
+      await this.read();
+      this.emit("unkept");
+    }
     this.send();
   }
 
   /** What was refused and read by the driver. */
   async putAway(order) {
-    const gone = this.entries.filter((entry) => entry.refused && entry.order === order);
-    await this.#write((queue) => gone.forEach(({ n }) => queue.delete(n)));
+    await this.#remove(this.entries.filter((entry) => entry.refused && entry.order === order));
+  }
+
+  async #remove(entries) {
+    this.#unkept = this.#unkept.filter((entry) => !entries.includes(entry));
+    const kept = entries.filter(({ isUnkept }) => !isUnkept);
+    if (kept.length) await this.#write((queue) => kept.forEach(({ n }) => queue.delete(n)));
+    else await this.read();
+  }
+
+  /** `refused` by entry. */
+  async #mark(refused) {
+    for (const [entry, why] of refused) entry.refused = why;
+    const kept = [...refused.keys()].filter(({ isUnkept }) => !isUnkept);
+    if (kept.length) await this.#write((queue) => kept.forEach((entry) => queue.put(entry)));
+    else await this.read();
   }
 
   async #write(work) {
@@ -122,7 +157,7 @@ export class Queue extends Emitter {
     const held = new Set();
     try {
       if (!(await this.#isOurs())) return false;
-      for (let entry; (entry = this.waiting.find(({ order }) => !held.has(order))); ) await this.#sendOne(entry, held);
+      for (let entry; (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
     } catch (error) {
       const means = error.status === undefined ? null : meaning(error);
       if (means === null) throw error;
@@ -135,24 +170,43 @@ export class Queue extends Emitter {
 
   /** The session is the browser's: another driver may have signed in since this page was opened. */
   async #isOurs() {
-    const { results } = await get("drivers/?page_size=1");
-    const isOurs = results[0]?.id === this.#driver;
+    const { data, date } = await ask("GET", "drivers/?page_size=1");
+    const behindMs = date - Date.now();
+    if (Math.abs(behindMs - this.behindMs) > DATE_MS) this.behindMs = behindMs;
+    const isOurs = data.results[0]?.id === this.#driver;
     if (!isOurs) this.emit("stranger");
     return isOurs;
   }
 
-  /** Throws what stops the round; an order that the server fails at is `held` until the next one. */
+  /** Throws what stops the round; `held` until the next one: the order that the server fails at, the image on the way. */
   async #sendOne(entry, held) {
-    const at = new Date(entry.at + this.behindMs).toISOString();
-    const [method, path, body] = SAID[entry.kind](entry, at);
+    const isImage = entry.kind === "image";
+    let said;
     try {
-      await this.#settle(entry, (await ask(method, `orders/${entry.order}/${path}`, body)).data);
+      said = await this.#say(entry);
     } catch (error) {
       const means = error.status === undefined ? null : meaning(error);
-      if (means === SERVER) held.add(entry.order);
-      else if (means === REFUSED) await this.#refused(entry, error);
-      else throw error;
+      if (means === REFUSED) return this.#refused(entry, error);
+      if (means === SERVER || (means === LINE && isImage)) return held.add(isImage ? entry.ref : entry.order);
+      throw error;
     }
+    return this.#settle(entry, said);
+  }
+
+  /** The server's answer. A time that it does not believe is left out: that it was done weighs more than when. */
+  async #say(entry) {
+    const at = new Date(entry.at + this.behindMs).toISOString();
+    try {
+      return await this.#post(entry, at);
+    } catch (error) {
+      if (error.code !== "invalid_time") throw error;
+      return this.#post(entry);
+    }
+  }
+
+  async #post(entry, at) {
+    const [method, path, body] = SAID[entry.kind](entry, at);
+    return (await ask(method, `orders/${entry.order}/${path}`, body)).data;
   }
 
   /** The order as it is; null where it is no longer this driver's. */
@@ -166,22 +220,27 @@ export class Queue extends Emitter {
   }
 
   async #settle(entry, data) {
-    await this.#write((queue) => queue.delete(entry.n));
+    // Told before it is removed: between the two the stop would be shown as it was.
     this.emit("done", { entry, data });
+    await this.#remove([entry]);
   }
 
   async #refused(entry, { message, code }) {
-    if (code === "invalid_transition" && entry.kind === "status") {
-      const order = await this.#present(entry.order);
-      // The office was asked by telephone, and was faster.
-      if (order?.status === entry.to) return this.#settle(entry, order);
-    }
-    const later = this.waiting.filter(({ order, n }) => order === entry.order && n > entry.n);
-    await this.#write((queue) => {
-      queue.put({ ...entry, refused: { detail: message } });
-      // What follows stands on what was refused.
-      for (const other of later) queue.put({ ...other, refused: { detail: null } });
-    });
-    this.emit(REFUSED, entry);
+    const order = entry.kind === "image" ? null : await this.#present(entry.order);
+    // The office was asked by telephone, and was faster.
+    if (code === "invalid_transition" && entry.kind === "status" && order?.status === entry.to) return this.#settle(entry, order);
+    const refused = new Map([[entry, { detail: message }]]);
+    // What follows stands on what was refused; but a picture of what is still ours is worth having whatever became of it.
+    const isLost = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
+    for (const other of this.#after(entry)) if (isLost(other)) refused.set(other, { detail: null });
+    await this.#mark(refused);
+    return this.emit(REFUSED, entry);
+  }
+
+  /** What waits of the same order behind this one. */
+  #after({ order, ref }) {
+    const { waiting } = this;
+    const position = waiting.findIndex((other) => other.ref === ref);
+    return waiting.slice(position + 1).filter((other) => other.order === order);
   }
 }

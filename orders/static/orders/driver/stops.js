@@ -33,17 +33,24 @@ function isOfToday(row) {
   return DONE.includes(row.status) && dayOf(new Date(row.updated_at)) === today();
 }
 
-/** Tells `changed`, and `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`. */
+/**
+ * Tells `changed`; `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`; `stranger` (what the server
+ * says is another driver's); `unkept` where the disk took nothing.
+ */
 export class Stops extends Emitter {
   /** When the server last said all of it, in milliseconds since 1970. */
   loadedAt = null;
   #rows = new Map();
   #store;
+  #driver;
   #meanwhile = null;
+  #running = Promise.resolve();
+  #next = null;
 
-  constructor(store) {
+  constructor(store, driver) {
     super();
     this.#store = store;
+    this.#driver = driver;
   }
 
   get list() {
@@ -61,20 +68,37 @@ export class Stops extends Emitter {
     this.emit("changed");
   }
 
-  /** All from the server; the log's head of before. Rejects with an `ApiError`. What is told meanwhile comes after. */
-  async load() {
-    this.#meanwhile ??= [];
-    let later;
+  /**
+   * All from the server; the log's head of before. Rejects with an `ApiError`. What is told meanwhile comes after. One at a
+   * time: whoever asks while one is under way gets one more, for it may have read too early.
+   */
+  load() {
+    this.#next ??= this.#running.then(() => {
+      this.#next = null;
+      const loading = this.#load();
+      this.#running = loading.catch(() => undefined); // whoever asked is told
+      return loading;
+    });
+    return this.#next;
+  }
+
+  async #load() {
+    this.#meanwhile = [];
     try {
       const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${today()}`);
       const back = dayOf(new Date(Date.now() - DAYS_BACK * DAY_MS));
       const past = await all(`orders/?status=${DONE}&scheduled_date_from=${back}&scheduled_date_to=${today()}`);
+      const rows = [...first.rows, ...past.rows];
+      if (rows.some(({ driver }) => driver !== this.#driver)) {
+        this.emit("stranger");
+        return null;
+      }
       this.#rows.clear();
-      this.#hold([...first.rows, ...past.rows]);
+      this.#hold(rows);
       this.loadedAt = Date.now();
       return first.lastEventId;
     } finally {
-      later = this.#meanwhile;
+      const later = this.#meanwhile;
       this.#meanwhile = null;
       for (const frame of later) this.take(frame);
       await this.#changed();
@@ -92,7 +116,8 @@ export class Stops extends Emitter {
     const row = this.#rows.get(id);
     if (row && version < row.version) return undefined;
     if (frame.type === "order.unassigned" || status === "cancelled") return this.#lose(row);
-    if (WHOLE.includes(frame.type) || !row) return this.ask(id, !row);
+    const isDelivered = status === "delivered" && row?.status !== status; // by another, who knows what was collected
+    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id, !row);
     return this.change(id, { status, version });
   }
 
@@ -133,10 +158,14 @@ export class Stops extends Emitter {
   async #changed() {
     this.emit("changed");
     const rows = [...this.#rows.values()];
-    await this.#store.write("stops", (stops) => {
-      stops.clear();
-      for (const row of rows) stops.put(row);
-    });
-    await this.#store.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
+    try {
+      await this.#store.write("stops", (stops) => {
+        stops.clear();
+        for (const row of rows) stops.put(row);
+      });
+      await this.#store.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
+    } catch (error) {
+      this.emit("unkept", error); // what is shown came over the line and stays
+    }
   }
 }

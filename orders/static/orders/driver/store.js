@@ -9,7 +9,8 @@ function done(request) {
   });
 }
 
-const nameOf = (user) => `lucky-gas-driver-${user}`;
+const NAME = "lucky-gas-driver-";
+const nameOf = (user) => `${NAME}${user}`;
 
 /** `stops`: the rows of the API by id; `queue`: what waits, by `n`, which rises; `facts`: small things by name. */
 export class Store {
@@ -47,5 +48,24 @@ export class Store {
       transaction.onabort = () => reject(transaction.error);
       work(transaction.objectStore(name));
     });
+  }
+}
+
+/** In place of a store where the browser has none to give: a private window, a broken disk. */
+export class NoStore {
+  all = async () => [];
+  fact = async () => undefined;
+  write = async () => {
+    throw new DOMException("There is no database.", "InvalidStateError");
+  };
+}
+
+/** Deletes the stops of every driver who was signed in here, never what waits to be sent. */
+export async function forgetStops() {
+  const found = (await globalThis.indexedDB?.databases?.()) ?? [];
+  for (const { name } of found.filter(({ name }) => name.startsWith(NAME))) {
+    const db = await done(indexedDB.open(name));
+    await new Store(db).write("stops", (stops) => stops.clear());
+    db.close();
   }
 }

@@ -1,9 +1,10 @@
 /** Draws stops: the next one large, the others as rows. */
 import { copyOf, fill, find, findAll, money } from "../page.js";
+import { isSecondTap } from "./taps.js";
 import { back, mayFail, onward, slotWord, statusWord } from "./moves.js";
 
-/** iPhones know no `geo:`. */
-const APPLE = /iPhone|iPad/;
+/** Telephones of Apple know no `geo:`; their tablets call themselves a Macintosh, which has no fingers on it. */
+const isApple = () => /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
 function show(root, name, isShown) {
   for (const element of findAll(`[data-show="${name}"]`, root)) element.hidden = !isShown;
@@ -13,7 +14,7 @@ function show(root, name, isShown) {
 function place({ latitude, longitude, delivery_address: address }) {
   const isKnown = latitude !== null && longitude !== null;
   const where = isKnown ? `${latitude},${longitude}` : encodeURIComponent(address);
-  if (APPLE.test(navigator.userAgent)) return `https://maps.apple.com/?daddr=${where}`;
+  if (isApple()) return `https://maps.apple.com/?daddr=${where}`;
   return isKnown ? `geo:${where}?q=${where}` : `geo:0,0?q=${where}`;
 }
 
@@ -61,6 +62,7 @@ export function fillCard(root, stop) {
   fillItems(find(".items", root), row.items);
   link(root, "navigate", place(row));
   link(root, "call", `tel:${row.customer_phone}`);
+  show(root, "call", Boolean(row.customer_phone));
   link(root, "second", `tel:${row.customer_phone2}`);
   show(root, "second", Boolean(row.customer_phone2));
   fillMoves(root, status);
@@ -75,9 +77,9 @@ export class Rows {
   constructor(section, template, onPress = null) {
     this.#list = find("[data-list]", section);
     this.#template = template;
-    this.#list.addEventListener("click", ({ target }) => {
-      const pressed = target.closest("button.stop");
-      if (pressed) onPress(Number(pressed.dataset.id));
+    this.#list.addEventListener("click", (event) => {
+      const pressed = event.target.closest("button.stop");
+      if (pressed && !isSecondTap(event)) onPress(Number(pressed.dataset.id));
     });
   }
 

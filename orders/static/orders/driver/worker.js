@@ -45,16 +45,18 @@ function answerTo(request) {
 async function fresh(request, path) {
   const last = await (await caches.open(PAGES)).match(path);
   if (last && Date.now() < slowUntil) return last;
+  let answer;
   try {
-    const answer = await fetch(request, last ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
-    if (answer.status >= 500 && last) return last;
-    await keep(path, answer.clone());
-    return answer;
+    answer = await fetch(request, last ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
   } catch (error) {
     if (!last) throw error;
     slowUntil = Date.now() + SLOW_MS;
     return last;
   }
+  if (answer.status >= 500 && last) return last;
+  // A full disk takes nothing from a page that came over the line.
+  await keep(path, answer.clone()).catch((error) => console.warn("The page was not kept.", error));
+  return answer;
 }
 
 async function keep(path, answer) {
