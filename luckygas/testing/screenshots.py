@@ -98,12 +98,27 @@ async def take(browser: Browser, site: Site, shot: Shot, size: str, scheme: str)
     await context.close()
 
 
+def index(names: list[str]) -> str:
+    """The page that shows them all."""
+    kinds = [(size, scheme) for size in SIZES for scheme in SCHEMES]
+    head = "| page | " + " | ".join(f"{size}, {scheme}" for size, scheme in kinds) + " |"
+    rows = [
+        f"| {name} | " + " | ".join(f"![{name}]({name}-{size}-{scheme}.jpg)" for size, scheme in kinds) + " |"
+        for name in names
+    ]
+    return "\n".join(
+        ["# All pages", "", "By `make screenshots`, on the demo's day.", "", head, "|---" * 5 + "|", *rows, ""]
+    )
+
+
 async def take_all(site: Site, chromium: Chromium, directory: Path) -> None:
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium.url)
-        for shot in shots(directory):
+        taken = shots(directory)
+        (PLACE / "README.md").write_text(index([shot.name for shot in taken]))
+        for shot in taken:
             for size in SIZES:
                 for scheme in SCHEMES:
                     await take(browser, site, shot, size, scheme)

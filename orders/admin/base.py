@@ -68,6 +68,13 @@ class HouseForm(ModelForm):
 
     refusal: Refusal | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for bound in self.fields.values():
+            # One label stands for both, day and hour.
+            for part in getattr(bound.widget, "widgets", ()):
+                part.attrs["aria-label"] = bound.label
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if self.refusal is not None:

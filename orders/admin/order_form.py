@@ -95,6 +95,9 @@ class OrderForm(HouseForm):
 class ItemFormSet(FormSet):
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
+        for field in form.fields.values():
+            # The heads of a table are no labels to those who hear it.
+            getattr(field.widget, "widget", field.widget).attrs["aria-label"] = field.label
         if "product" in form.fields:
             widget = form.fields["product"].widget
             widget.choices = self.product_choices

@@ -50,8 +50,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, loop: bool, limit: int | None, **options: Any) -> None:
-        sys.setswitchinterval(TURN_SECONDS)
-        with stopping() as stop:
+        with short_turns(), stopping() as stop:
             if loop:
                 Service(stop, limit or MOST_A_ROUND).run()
                 return
@@ -102,6 +101,16 @@ def owed() -> Any:
     rows = NotificationHistory.objects
     both = Q(pk__in=rows.due().values("pk")) | Q(pk__in=rows.interrupted().values("pk"))
     return rows.filter(both).select_related("customer", "order").order_by("created_at", "id")
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -1,0 +1,43 @@
+"""An accessibility checker finds nothing on the pages that have no browser tests of their own."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from playwright.async_api import Page
+
+from luckygas.testing.browser import serious_faults, sign_in
+from luckygas.testing.site import Site
+from orders.tests.factories import make_customer, make_order, make_user
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+STRANGERS = ("/accounts/login/", "/accounts/password/reset/", "/t/no-such-link/")
+CUSTOMERS = ("/", "/accounts/password/change/")
+OFFICE = (
+    "/admin/", "/admin/orders/order/", "/admin/orders/order/import/", "/admin/notifications/notificationhistory/",
+    "/api/v1/websocket/ws/test",
+)  # fmt: skip
+
+
+async def faults_of(page: Page, site: Site, paths: tuple[str, ...]) -> dict[str, list[str]]:
+    found = {}
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for path in paths:
+            await page.goto(site.url + path)
+            found[f"{path} {scheme}"] = await serious_faults(page)
+    return {path: faults for path, faults in found.items() if faults}
+
+
+async def test_pages_of_strangers_and_customers(page: Page, site: Site) -> None:
+    customer = await make(make_customer)(user=await make(make_user)())
+    await make(make_order)(customer=customer)
+    assert await faults_of(page, site, STRANGERS) == {}
+    await sign_in(page, site, customer.user)  # type: ignore[arg-type]  # it has one
+    assert await faults_of(page, site, CUSTOMERS) == {}
+
+
+async def test_pages_of_the_office_beside_the_board(page: Page, site: Site) -> None:
+    order = await make(make_order)("confirmed")
+    await sign_in(page, site, await make(make_user)(is_staff=True, is_superuser=True), "/admin/")
+    assert await faults_of(page, site, (*OFFICE, f"/admin/orders/order/{order.pk}/change/")) == {}
