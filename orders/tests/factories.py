@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.states import Status
@@ -57,7 +58,7 @@ def make_product(**fields: Any) -> Product:
 
 
 def make_route(**fields: Any) -> Route:
-    return Route.objects.create(**({"date": TODAY, "name": f"大安{next(_count)}"} | fields))
+    return Route.objects.create(**({"date": timezone.localdate(), "name": f"大安{next(_count)}"} | fields))
 
 
 def make_order(

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from orders.models import Order, Route
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
@@ -115,7 +116,7 @@ def test_stop_of_a_closed_order_is_fixed(office: Browser) -> None:
 
 def test_new_route(office: Browser) -> None:
     driver = make_driver()
-    said = {"name": "大安", "date": "2026-11-23", "driver": driver.pk, "status": "planned"}
+    said = {"name": "大安", "date": str(timezone.localdate()), "driver": driver.pk, "status": "planned"}
     office.post(ADD, office.form(ADD, "route_form") | said)
     assert Route.objects.get().driver == driver
 

@@ -26,13 +26,13 @@ def test_filter_by_several_statuses() -> None:
 
 def test_filter_by_a_range_of_dates() -> None:
     days = [make_order(scheduled_date=TODAY + timedelta(days=n)).pk for n in range(4)]
-    assert sorted(found(scheduled_date_from="2026-11-24", scheduled_date_to="2026-11-25")) == days[1:3]
+    assert sorted(found(scheduled_date_from="2099-11-24", scheduled_date_to="2099-11-25")) == days[1:3]
 
 
 def test_filter_by_one_day() -> None:
     make_order(scheduled_date=TODAY + timedelta(days=1))
     order = make_order()
-    assert found(scheduled_date="2026-11-23") == [order.pk]
+    assert found(scheduled_date=str(TODAY)) == [order.pk]
 
 
 def test_filter_by_driver_route_customer_area_and_priority() -> None:
