@@ -79,7 +79,9 @@ async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phon
     await phone.page.evaluate(RIGHT)
     await phone.page.context.set_offline(False)
     await phone.server_has(order, "arriving")
-    assert len(said) == 3
+    # Refused, and said again without a time; a try without a line may stand before both.
+    assert len(said) >= 3
+    assert len(await reports(order)) == 2
 
 
 async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Driver) -> None:
