@@ -43,11 +43,6 @@ export class LiveMap {
     this.#pins.delete(`${kind}:${id}`);
   }
 
-  /** The ids of a kind that have a pin. */
-  ids(kind) {
-    return [...this.#pins.keys()].filter((key) => key.startsWith(`${kind}:`)).map((key) => key.slice(kind.length + 1));
-  }
-
   show() {
     const places = [...this.#pins.values()].map((pin) => pin.getLatLng());
     if (places.length) this.#map.fitBounds(L.latLngBounds(places).pad(0.2), { maxZoom: CLOSEST });

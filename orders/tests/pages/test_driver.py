@@ -7,14 +7,12 @@ from io import BytesIO
 import pytest
 from asgiref.sync import sync_to_async
 from PIL import Image
-from playwright.async_api import Page
 
 from luckygas.testing.browser import serious_faults, until
-from luckygas.testing.site import Site
 from orders.models import Driver, DriverLocation, ProofImage
 from orders.models.moves import Proof
 from orders.states import Status
-from orders.tests.factories import make_customer, make_driver, make_product, make_user
+from orders.tests.factories import make_customer, make_product
 from orders.tests.pages.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,16 +36,6 @@ navigator.mediaDevices.getUserMedia = async () => {
   return canvas.captureStream();
 };
 """
-
-
-@pytest.fixture
-async def driver(db: None) -> Driver:
-    return await make(make_driver)(user=await make(make_user)(first_name="陳志明"))
-
-
-@pytest.fixture
-async def phone(page: Page, site: Site, driver: Driver) -> Phone:
-    return Phone(page, site, driver)
 
 
 async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:

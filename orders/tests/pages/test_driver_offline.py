@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from playwright.async_api import APIResponse, Page, Route
+from playwright.async_api import APIResponse, Route
 
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
@@ -37,16 +37,6 @@ KEPT = """async (user) => {
   db.close();
   return found;
 }"""
-
-
-@pytest.fixture
-async def driver(db: None) -> Driver:
-    return await make(make_driver)()
-
-
-@pytest.fixture
-async def phone(page: Page, site: Site, driver: Driver) -> Phone:
-    return Phone(page, site, driver)
 
 
 async def left_behind(phone: Phone) -> list[object]:
