@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
@@ -17,6 +16,8 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+
+from luckygas import rest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -197,60 +198,13 @@ EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="lucky-gas@localhost")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.Pages",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "orders.api.schema.AutoSchema",
-    "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-    "URL_FORMAT_OVERRIDE": None,
+    **rest.REST_FRAMEWORK,
     # How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
     "NUM_PROXIES": env.int("PROXIES", default=0),
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
-DRF_STANDARDIZED_ERRORS = {
-    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "orders.api.errors.Handler",
-    "EXCEPTION_FORMATTER_CLASS": "orders.api.errors.Formatter",
-    "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
-    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "orders.api.errors.ErrorResponse"),
-}
-SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "UPDATE_LAST_LOGIN": False,
-    "TOKEN_OBTAIN_SERIALIZER": "orders.api.tokens.TokenSerializer",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Lucky Gas",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {
-        "OrderStatusEnum": "orders.states.Status",
-        "RouteStatusEnum": "orders.models.RouteStatus",
-        "MessageStatusEnum": "notifications.states.Status",
-        "MessageTypeEnum": "notifications.states.Type",
-        "MessageReasonEnum": "notifications.states.Reason",
-        "KindEnum": "notifications.states.Kind",
-        "ProofImageKindEnum": "orders.models.ProofImageKind",
-        "LanguageEnum": LANGUAGES,
-        "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
-    },
-}
+DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
+SIMPLE_JWT = rest.SIMPLE_JWT
+SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
 # 10 MB of nonsense is refused before it is read into memory; of the API too (orders.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 

@@ -1,0 +1,63 @@
+"""How the libraries of the API are set. Nothing here is read from the environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "orders.api.schema.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
+DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+    "EXCEPTION_HANDLER_CLASS": "orders.api.errors.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "orders.api.errors.Formatter",
+    "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
+    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "orders.api.errors.ErrorResponse"),
+}
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "TOKEN_OBTAIN_SERIALIZER": "orders.api.tokens.TokenSerializer",
+}
+
+
+def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        "TITLE": "Lucky Gas",
+        "VERSION": "1",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "SCHEMA_PATH_PREFIX": "/api/v1",
+        "ENUM_NAME_OVERRIDES": {
+            "OrderStatusEnum": "orders.states.Status",
+            "RouteStatusEnum": "orders.models.RouteStatus",
+            "MessageStatusEnum": "notifications.states.Status",
+            "MessageTypeEnum": "notifications.states.Type",
+            "MessageReasonEnum": "notifications.states.Reason",
+            "KindEnum": "notifications.states.Kind",
+            "ProofImageKindEnum": "orders.models.ProofImageKind",
+            "LanguageEnum": languages,
+            "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
+        },
+    }
