@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from hypothesis import settings as examples
 
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
@@ -36,6 +37,10 @@ ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
+
+# The same examples each time: what fails, fails for everybody. `--hypothesis-profile default` looks for others.
+examples.register_profile("repeatable", derandomize=True)
+examples.load_profile("repeatable")
 
 # Slow on purpose, and paid for at each password that a test sets or signs in with.
 PBKDF2PasswordHasher.iterations = 1000

@@ -38,6 +38,13 @@ class ItemInput(Strict):
     product = id_field()
     quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
 
+    def validate(self, attrs: dict[str, int]) -> dict[str, int]:
+        """A line is whole in a PATCH too, where DRF requires nothing at any depth."""
+        if missing := self.fields.keys() - attrs.keys():
+            detail = self.fields["product"].error_messages["required"]
+            raise serializers.ValidationError({name: [detail] for name in sorted(missing)}, code="required")
+        return attrs
+
 
 class OrderInput(Strict):
     """What may be said of an order when it is placed and later."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orders.models import Order, OrderStatusChange, Priority
@@ -270,6 +270,7 @@ BODIES = VALUES | st.dictionaries(NAMES, VALUES, max_size=5)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
+@example(body={"items": [{}]})
 def test_no_body_makes_a_500(body: Any, db: None) -> None:
     order, api = make_order(), make_api("office")
     answers = [
@@ -280,6 +281,13 @@ def test_no_body_makes_a_500(body: Any, db: None) -> None:
         api.post(f"orders/{order.pk}/confirm-delivery/", body),
     ]
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+
+
+def test_a_line_is_whole_when_an_order_is_changed_too() -> None:
+    order, api = make_order(), make_api("office")
+    answer = api.patch(f"orders/{order.pk}/", {"items": [{"quantity": 2}]})
+    assert answer.status_code == 400
+    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [("required", "items.0.product")]
 
 
 def test_a_session_is_a_page_and_a_token_a_program() -> None:
