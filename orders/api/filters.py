@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import django_filters as filters
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +16,9 @@ from orders.models import Customer, Order, Priority, Product, Route, RouteStatus
 from orders.models.customer import CustomerQuerySet
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
+
+# Beyond these some day has no midnight in UTC.
+SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
 class IdFilter(filters.Filter):
@@ -51,6 +56,9 @@ class OrderFilters(filters.FilterSet):
     scheduled_date = filters.DateFilter()
     scheduled_date_from = filters.DateFilter(field_name="scheduled_date", lookup_expr="gte")
     scheduled_date_to = filters.DateFilter(field_name="scheduled_date", lookup_expr="lte")
+    day = filters.DateFilter(
+        method="of_day", validators=SENSIBLE, help_text=_("Scheduled for this day, or last changed on it.")
+    )
     driver = IdFilter()
     route = IdFilter()
     customer = IdFilter()
@@ -66,6 +74,9 @@ class OrderFilters(filters.FilterSet):
 
     def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
         return orders.search(value)
+
+    def of_day(self, orders: OrderQuerySet, name: str, value: date) -> OrderQuerySet:
+        return orders.of_day(value)
 
 
 class CustomerFilters(filters.FilterSet):

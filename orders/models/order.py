@@ -109,6 +109,7 @@ class Order(Moves, Tracked):
             models.Index(fields=["scheduled_date", "status"]),
             models.Index(fields=["status", "priority"]),
             models.Index(fields=["driver", "status"]),
+            models.Index(fields=["updated_at"]),
         ]
 
     def __str__(self) -> str:

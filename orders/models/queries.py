@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Case, F, Q, When
+from django.utils import timezone
 
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, Status
@@ -23,6 +25,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def urgent(self) -> OrderQuerySet:
         return self.filter(priority="urgent")
+
+    def of_day(self, day: date) -> OrderQuerySet:
+        """What a board of that day shows: scheduled for it, or last changed on it, by Taipei's clock."""
+        start = timezone.make_aware(datetime.combine(day, time()))
+        changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
+        return self.filter(Q(scheduled_date=day) | changed)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
         """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""

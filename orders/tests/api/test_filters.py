@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from orders.models import Order, Priority
 from orders.states import Status
@@ -33,6 +34,15 @@ def test_filter_by_one_day() -> None:
     make_order(scheduled_date=TODAY + timedelta(days=1))
     order = make_order()
     assert found(scheduled_date=str(TODAY)) == [order.pk]
+
+
+def test_filter_by_the_day_of_a_board() -> None:
+    today = timezone.localdate()
+    due, changed, other = make_order(scheduled_date=today), make_order(), make_order()
+    for order, shift in ((due, 3), (changed, 0), (other, 1)):
+        Order.objects.filter(pk=order.pk).update(updated_at=timezone.now() - timedelta(days=shift))
+    assert sorted(found(day=str(today))) == [due.pk, changed.pk]
+    assert found(day=str(today - timedelta(days=1))) == [other.pk]
 
 
 def test_filter_by_driver_route_customer_area_and_priority() -> None:
@@ -84,6 +94,7 @@ def test_newest_first_unless_asked() -> None:
     [
         ("status", "flying"), ("priority", "x"), ("driver", "1.5"), ("driver", "-1"), ("route", str(10**30)),
         ("customer", "NaN"), ("scheduled_date", "2026-02-30"), ("scheduled_date_from", "tomorrow"), ("q", "\0"),
+        ("day", "9999-12-31"), ("day", "0001-01-01"),
         ("area", "x" * 21), ("q", "x" * 101), ("ordering", "tracking_token"),
     ],
 )  # fmt: skip

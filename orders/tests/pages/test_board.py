@@ -70,6 +70,8 @@ async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, sit
     done = await make(make_order_today)("delivered", scheduled_date=TOMORROW)
     board = await Board(page, site).open()
     await board.is_shown(overdue, morning, his, there, done)  # delivered before its day, and so today
+    await page.reload()
+    await (await board.ready()).is_shown(overdue, morning, his, there, done)
     await page.select_option("#slot", "morning")
     await board.is_shown(morning)
     await page.select_option("#slot", "")

@@ -122,7 +122,7 @@ export class Live {
   };
 
   #closed() {
-    return all(`orders/?status=delivered,cancelled&scheduled_date=${this.#filters.closedDay}`);
+    return all(`orders/?status=delivered,cancelled&day=${this.#filters.closedDay}`);
   }
 
   async loadClosed() {
