@@ -102,6 +102,30 @@ async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Dr
     assert await make(lambda: [image.kind for image in ProofImage.objects.all()])() == ["photo"]
 
 
+async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: Phone, driver: Driver) -> None:
+    order, next_one = [await make(make_stop)(driver, "arriving", quantity=2) for _ in "12"]
+    await phone.open()
+    await phone.go()
+    proof = phone.page.locator("#proof")
+    await proof.get_by_role("button", name="One less").click()
+    await proof.locator("#proof-serial").fill("CYL-1")
+    await proof.locator("[data-add]").click()
+    await proof.locator("#proof-amount").fill("750")
+    await phone.page.reload()
+    await phone.live()
+    await phone.go()
+    await phone.shows("#proof [data-serials]", "CYL-1")
+    await phone.confirm()
+    await phone.server_has(order, "delivered")
+    confirmation, item = await make(order.confirmations.get)(), await make(order.items.get)()
+    assert (confirmation.cylinder_serials, item.quantity_delivered) == (["CYL-1"], 1)
+    assert (await fresh(order)).amount_collected == 750
+    await phone.shows("#next h2", next_one.customer.name)
+    await phone.go()
+    assert await proof.locator("[data-serials] li").count() == 0
+    assert await proof.locator("#proof-amount").input_value() == str(next_one.amount_due)
+
+
 async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.page.context.route("**/proof-images/", lambda route: route.abort())

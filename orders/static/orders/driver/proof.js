@@ -1,5 +1,6 @@
 /** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
 import { copyOf, fill, find } from "../page.js";
+import { forgetProof, keepProof, keptProof } from "./kept-proof.js";
 import { small } from "./photo.js";
 import { isSecondTap, tapped } from "./taps.js";
 import { canScan, Scanner } from "./scan.js";
@@ -28,9 +29,12 @@ let draft = null;
  * what is wrong: the form stays until that is "".
  */
 export function askProof(row, confirmed) {
-  const counts = new Map(row.items.map(({ product, quantity }) => [product, quantity]));
-  draft = { row, confirmed, counts, serials: [], scanned: new Set(), photo: null, isOwnAmount: false, isSent: false };
+  const kept = keptProof(row);
+  const counted = new Map(kept.counts);
+  const counts = new Map(row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]));
+  draft = { row, confirmed, counts, serials: kept.serials, scanned: new Set(kept.scanned), photo: null, isOwnAmount: "amount" in kept, isSent: false };
   form.reset();
+  amount.value = kept.amount ?? "";
   signature.clear();
   find(".sign", dialog).open = false;
   showPhoto(null);
@@ -71,9 +75,13 @@ function drawCounts() {
   }
   if (!draft.isOwnAmount) amount.value = Math.max(0, draft.row.amount_due - refused);
   drawSerialCount();
+  keepProof(draft, amount.value);
 }
 
-amount.addEventListener("input", () => (draft.isOwnAmount = true));
+amount.addEventListener("input", () => {
+  draft.isOwnAmount = true;
+  keepProof(draft, amount.value);
+});
 
 // --- serial numbers -----------------------------------------------------------------------------------------------
 
@@ -95,6 +103,7 @@ function addTyped() {
 function drawSerials() {
   chips.replaceChildren(...draft.serials.map(chip));
   drawSerialCount();
+  keepProof(draft, amount.value);
 }
 
 function chip(serial) {
@@ -201,6 +210,7 @@ form.addEventListener("submit", (event) => {
 async function send(confirming) {
   confirming.isSent = true;
   const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
+  if (!wrong) forgetProof();
   if (confirming !== draft || !dialog.open) return;
   fill(dialog, { wrong });
   if (!wrong) dialog.close();
