@@ -71,7 +71,7 @@ class DemoSite(Site):
     """Started with the demo's own database and not with that of a test."""
 
     def environment(self) -> dict[str, str]:
-        return self.extra
+        return self.extra | {"PYTHONPATH": str(ROOT)}
 
 
 async def sign_in(page: Page, site: Site, who: str) -> None:

@@ -43,7 +43,7 @@ def servers(stack: ExitStack, data: Path) -> dict[str, str]:
 
 def commands(host: str, port: str, workers: int) -> list[list[str]]:
     """What runs until the end, each a process; uvicorn itself replaces a worker that dies."""
-    uvicorn = [part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"]]
+    uvicorn = ["-m", *(part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"])]
     more = ["--host", host, "--workers", str(workers), "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
     return [[*uvicorn, *more], ["manage.py", "send_pending_sms", "--loop"]]
 

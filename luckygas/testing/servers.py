@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 START_SECONDS = 30
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
@@ -48,7 +48,19 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+class Process(Protocol):
+    """What is asked of a subprocess.Popen here."""
+
+    pid: int
+    args: Any
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+def wait_until(ready: Callable[[], bool], process: Process, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if ready():
@@ -70,7 +82,7 @@ class Server:
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="luckygas-"))
         self.log = self.directory / "log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -109,11 +121,11 @@ class Server:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """SIGKILL: nothing is tidied up. `start()` starts it again on the same port."""
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """Its exit code. SIGKILL: nothing is tidied up. `start()` starts it again on the same port."""
         assert self.process is not None
         self.process.send_signal(number)
-        self.process.wait()
+        return self.process.wait()
 
     def stop(self) -> None:
         if self.process is not None:

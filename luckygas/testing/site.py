@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.db import connection
 
+from luckygas.testing.forked import Forked
 from luckygas.testing.servers import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,11 +35,11 @@ def manage(*arguments: str, **extra: str) -> None:
     )
 
 
-# As README says to start them; the second is what production runs on.
+# `python -m …`, as README says to start them; the second is what production runs on.
 COMMANDS = {
-    "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
+    "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
-        "-m", "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
+        "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
         "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
     ],
 }  # fmt: skip
@@ -62,8 +63,10 @@ class Site(Server):
         return f"ws://127.0.0.1:{self.port}/api/v1/websocket/ws"
 
     def command(self) -> list[str]:
-        filled = (part.format(port=self.port, application=self.application) for part in COMMANDS[self.server])
-        return [sys.executable, *filled]
+        return [part.format(port=self.port, application=self.application) for part in COMMANDS[self.server]]
+
+    def launch(self) -> None:
+        self.process = Forked(self.command(), self.environment(), self.log)
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)

@@ -75,7 +75,7 @@ def sockets_connect(scene: Scene) -> None:
 
 
 @contextmanager
-def without_redis(scene: Scene, fail: Callable[[], None], recover: Callable[[], None]) -> Iterator[None]:
+def without_redis(scene: Scene, fail: Callable[[], object], recover: Callable[[], None]) -> Iterator[None]:
     fail()
     until_all_say(scene, 200, "degraded")
     assert {health(site, "redis")[1]["status"] for site in living(scene)} == {"degraded"}

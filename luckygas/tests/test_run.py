@@ -79,6 +79,5 @@ def test_a_confirmed_order_rings_a_telephone_and_its_receipt_comes_back(run: Run
     assert "/callbacks/mitake/***/" in log
     assert message["recipient"][-3:] in log
     assert not [m["phone"] for m in texts.values() if m["phone"].removeprefix("+886") in log.replace("-", "")]
-    run.kill(signal.SIGINT)
-    assert run.process.returncode == 0
+    assert run.kill(signal.SIGINT) == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

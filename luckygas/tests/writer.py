@@ -16,7 +16,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
 django.setup()
 
-from django.db import DatabaseError, connection  # noqa: E402  (models can be imported only after the set-up above)
+from django.db import Error, connection  # noqa: E402  (models can be imported only after the set-up above)
 
 from orders.models import Order  # noqa: E402
 from orders.refusals import Refusal  # noqa: E402
@@ -51,7 +51,7 @@ def write() -> None:
     for order in cycle(orders()):
         try:
             move(order)
-        except (DatabaseError, Refusal):  # the database is away, or `die` was faster
+        except (Error, Refusal):  # the database is away, or `die` was faster
             connection.close()
         time.sleep(PAUSE_SECONDS)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -44,7 +44,7 @@ class Handler(ExceptionHandler):
                 return exceptions.ParseError()
             case ModelValidationError():
                 return exceptions.ValidationError(serializers.as_serializer_error(exc))
-            case OperationalError():
+            case OperationalError() | InterfaceError():
                 return Busy()
             case exceptions.AuthenticationFailed(detail=dict()):
                 return _plain_token_error(exc)

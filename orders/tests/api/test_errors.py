@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 from django.core.exceptions import SuspiciousOperation, ValidationError
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 
 from orders.api.fallback import UnknownPath
 from orders.api.orders import Orders
@@ -34,6 +34,7 @@ def answer_to(raised: Exception) -> Any:
         (OverflowError(), 400, "client_error", "invalid", None),
         (IntegrityError("one_command_a_ref"), 409, "client_error", "conflict", None),
         (OperationalError("database is locked"), 503, "server_error", "busy", None),
+        (InterfaceError("connection already closed"), 503, "server_error", "busy", None),
         (RuntimeError("secret"), 500, "server_error", "error", None),
     ],
 )
