@@ -9,18 +9,19 @@ import os
 import secrets
 import socket
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import rest
+from luckygas import protection, rest
+from luckygas.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 
 
 def local_secret() -> str:
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "csp",
     "js_lib_leaflet",
@@ -85,6 +87,7 @@ MIDDLEWARE = [
     "notifications.middleware.outcomes",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "luckygas.urls"
 WSGI_APPLICATION = None
@@ -192,6 +195,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+vars().update(protection.AXES)
+# So many wrong passwords for one name from one address, and for so long the name is locked from there.
+AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_COOLOFF_MINUTES", default=15))
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
@@ -202,6 +209,8 @@ REST_FRAMEWORK = {
     # How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
     "NUM_PROXIES": env.int("PROXIES", default=0),
 }
+# How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
+THROTTLE_RATES = rest.THROTTLE_RATES | env.dict("THROTTLE_RATES", default={})
 DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = rest.SIMPLE_JWT
 SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
@@ -265,5 +274,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # uvicorn's own handler would write whole URLs, tokens included.
-    "loggers": {"uvicorn.error": {"handlers": ["console"], "propagate": False}},
+    # What django-axes counts, orders.attempts says in its own words.
+    "loggers": {"uvicorn.error": {"handlers": ["console"], "propagate": False}, "axes": {"level": "ERROR"}},
 }

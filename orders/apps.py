@@ -12,6 +12,11 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from orders import office
+        from axes.signals import user_locked_out
+        from django.contrib.auth.signals import user_login_failed
 
+        from orders import attempts, office
+
+        user_login_failed.connect(attempts.failed, dispatch_uid="orders.sign_in_failed")
+        user_locked_out.connect(attempts.locked, dispatch_uid="orders.sign_in_locked")
         post_migrate.connect(office.grant, dispatch_uid="orders.office")
