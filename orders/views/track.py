@@ -56,8 +56,11 @@ class Line:
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
     """404 for a link that never was or has ended: a stranger learns no difference."""
-    if throttles.wait_of("track", request) is not None:
-        return _answer(request, "customer/no_link.html", {"problem": _("Please wait a minute and try again.")}, 429)
+    if (wait := throttles.wait_of("track", request)) is not None:
+        problem = _("Please wait a minute and try again.")
+        refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
+        refusal.headers["Retry-After"] = str(wait)
+        return refusal
     head = cursor.head()
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()
