@@ -1,8 +1,13 @@
-"""How the libraries that guard the site are set. Nothing here is read from the environment."""
+"""How the site is guarded, where nothing is read from the environment."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
 
 # django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
 # Rows of orders.models.audit are found by what they are of, not by their time.
@@ -22,3 +27,17 @@ AXES: dict[str, Any] = {
     "AXES_VERBOSE": False,
     "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"],
 }
+# What a page may use of the device, also by a script that should not be there: the driver's page where it is and the
+# camera (W3C Permissions Policy).
+PERMISSIONS_POLICY = "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()"
+
+
+def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: the header of the same name, which Django does not know."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        return response
+
+    return middleware

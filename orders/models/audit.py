@@ -20,12 +20,13 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
     def __init__(self, excluded: tuple[str, ...], **options: Any) -> None:
         # A row is found by what it is of: an index more is a write more.
         indexed = ("customer", "route", "driver", "user", "phone", "code")
-        key = models.BigAutoField()
+        key: models.Field[int, int] = models.BigAutoField()
         super().__init__(excluded_fields=excluded, no_db_index=indexed, history_id_field=key, **options)
 
     def post_save(self, instance: Tracked, created: bool, using: str | None = None, **kwargs: Any) -> None:
         columns = {field.attname for field in self.fields_included(instance)}
-        if created or getattr(instance, "items_said", "") or not columns.isdisjoint(instance.before):
+        has_items = bool(getattr(instance, "items_said", None))
+        if created or has_items or not columns.isdisjoint(instance.before):
             super().post_save(instance, created, using, **kwargs)
 
     def get_history_user(self, instance: Tracked) -> Any:
