@@ -11,8 +11,10 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
 http = get_asgi_application()
 
-from realtime.routing import websocket  # noqa: E402  (models can be imported only after the set-up above)
+# Models can be imported only after the set-up above.
+from orders.api.bodies import BoundedBodies  # noqa: E402
+from realtime.routing import websocket  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": BoundedBodies(http), "websocket": websocket})
 # What was made up to here lives as long as the process: a full collection that looks at it again stops every socket.
 gc.freeze()

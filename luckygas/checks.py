@@ -15,6 +15,8 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W001 a host pattern that turns the Origin check off; and what is said below."""
     found = gateways_are_sound()
     found += figures_are_sound()
+    found += rates_are_sound()
+    found += secrets_are_long()
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
@@ -50,6 +52,37 @@ def gateway_is_sound(name: str) -> list[CheckMessage]:
     return found
 
 
+def rates_are_sound() -> list[CheckMessage]:
+    """E006 a rate that none can be."""
+    from luckygas.rest import THROTTLE_RATES
+    from orders.api.throttles import RATE
+
+    known = ", ".join(THROTTLE_RATES)
+    wrong = {
+        name: rate
+        for name, rate in settings.THROTTLE_RATES.items()
+        if name not in THROTTLE_RATES or not (rate == "" or RATE.fullmatch(rate))
+    }
+    hint = f"Use NAME=COUNT/UNIT, or NAME= for none: the unit s, min or h, the name one of {known}."
+    return [Error(f"THROTTLE_RATES has {name}={rate}.", hint=hint, id="luckygas.E006") for name, rate in wrong.items()]
+
+
+SHORTEST_SECRET = 16
+
+
+def secrets_are_long() -> list[CheckMessage]:
+    """W003 a secret in a URL or a header that can be guessed."""
+    return [
+        Warning(
+            f"{name} is short.",
+            hint="Take at least 16 random characters: `openssl rand -hex 24`.",
+            id="luckygas.W003",
+        )
+        for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET")
+        if 0 < len(getattr(settings, name)) < SHORTEST_SECRET
+    ]
+
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # What each figure may be, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -57,6 +90,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "SMS_TIMEOUT_SECONDS": (0.1, 60),
     "SMS_WAIT_SECONDS": (0, 60),
     "SMS_WORKERS": (1, 100),
+    "SIGN_IN_FAILURES": (1, 1000),
+    "SIGN_IN_COOLOFF_MINUTES": (1, 24 * 60),
     "WEBSOCKET_CONNECTIONS_PER_USER": (1, 1000),
     "WEBSOCKET_MESSAGES_PER_SECOND": (0.1, 10_000),
     "WEBSOCKET_BURST": (1, 10_000),

@@ -12,6 +12,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["orders.api.throttles.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -21,6 +22,29 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+# By role, a user; and by what is asked, a user or a stranger's address (orders.api.throttles). An empty one: no limit.
+THROTTLE_RATES = {
+    "anonymous": "120/min",
+    "customer": "120/min",
+    # The reports of a day without a line, all at once.
+    "driver": "600/min",
+    # Two boards, fifty cards moved, and a program beside them.
+    "office": "3000/min",
+    # By address: name and password, also of the page; an office behind one address comes to work at once.
+    "sign_in": "60/min",
+    "password_reset": "10/min",
+    # A customer's new orders.
+    "order": "10/min",
+    # Reading the log: five pages without sockets ask each three seconds, for up to three channels.
+    "events": "600/min",
+    # Each takes a second or more of a whole processor.
+    "schema": "20/min",
+    "import": "20/min",
+    # By address: the page behind the link in an SMS, its socket, and wrong secrets of receipts.
+    "track": "120/min",
+    "track_socket": "120/min",
+    "callback": "60/min",
 }
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {

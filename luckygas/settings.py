@@ -9,18 +9,19 @@ import os
 import secrets
 import socket
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import rest
+from luckygas import protection, rest
+from luckygas.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 
 
 def local_secret() -> str:
@@ -41,7 +42,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Behind a proxy that ends TLS; nothing is redirected or marked secure on the loopback demo.
 HTTPS = env.bool("HTTPS", default=False)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -58,6 +60,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "csp",
     "js_lib_leaflet",
@@ -77,14 +80,16 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "orders.api.bodies.BoundedBodies",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "notifications.middleware.outcomes",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "luckygas.protection.permissions_policy",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "luckygas.urls"
 WSGI_APPLICATION = None
@@ -192,6 +197,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+vars().update(protection.AXES)
+SIMPLE_HISTORY_DATE_INDEX = protection.SIMPLE_HISTORY_DATE_INDEX
+# So many wrong passwords for one name from one address, and for so long the name is locked from there.
+AXES_FAILURE_LIMIT = SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
+SIGN_IN_COOLOFF_MINUTES = env.int("SIGN_IN_COOLOFF_MINUTES", default=15)
+AXES_COOLOFF_TIME = timedelta(minutes=SIGN_IN_COOLOFF_MINUTES)
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
@@ -202,6 +213,8 @@ REST_FRAMEWORK = {
     # How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
     "NUM_PROXIES": env.int("PROXIES", default=0),
 }
+# How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
+THROTTLE_RATES = rest.THROTTLE_RATES | env.dict("THROTTLE_RATES", default={})
 DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = rest.SIMPLE_JWT
 SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
@@ -265,5 +278,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # uvicorn's own handler would write whole URLs, tokens included.
-    "loggers": {"uvicorn.error": {"handlers": ["console"], "propagate": False}},
+    # What django-axes counts, orders.attempts says in its own words.
+    "loggers": {"uvicorn.error": {"handlers": ["console"], "propagate": False}, "axes": {"level": "ERROR"}},
 }

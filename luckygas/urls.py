@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from orders.api.docs import Schema
 from orders.api.fallback import UnknownPath
 
 handler400 = "orders.api.fallback.bad_request"
@@ -23,7 +24,7 @@ urlpatterns = [
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),
     path("api/v1/", include("notifications.urls")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", Schema.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     # Last of the API: what no other path took.
     re_path(r"^api/", UnknownPath.as_view()),

@@ -13,7 +13,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -24,6 +24,7 @@ from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
 from orders import phones
+from orders.api import throttles
 from orders.api.parsers import unstorable
 from orders.refusals import Refusal
 
@@ -76,6 +77,8 @@ def provider(request: Request, name: str, secret: str) -> Gateway:
     right = bool(ours) and constant_time_compare(secret, ours)
     if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
         log.warning("A receipt for %s was refused: wrong secret, gateway or address.", name[:24])
+        if (wait := throttles.wait_of("callback", request._request)) is not None:
+            raise Throttled(wait)
         raise NotFound
     return get_gateway(name)
 

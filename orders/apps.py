@@ -12,6 +12,17 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from orders import office
+        from axes.signals import user_locked_out
+        from django.contrib.auth.signals import user_login_failed
+        from simple_history.signals import pre_create_historical_record
 
+        from orders import attempts, office
+        from orders.models import Order
+        from orders.models.audit import note_items
+
+        historic = Order.audit.model
+        pre_create_historical_record.connect(note_items, sender=historic, dispatch_uid="orders.note_items")
+
+        user_login_failed.connect(attempts.failed, dispatch_uid="orders.sign_in_failed")
+        user_locked_out.connect(attempts.locked, dispatch_uid="orders.sign_in_locked")
         post_migrate.connect(office.grant, dispatch_uid="orders.office")

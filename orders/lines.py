@@ -34,12 +34,16 @@ def replace(order: Order, lines: Sequence[Line]) -> None:
     """
     present = {item.product_id: item for item in order.items.all()}
     wanted = _items(lines, present)
-    order.amount_due = amount(wanted)
+    order.amount_due, order.items_said = amount(wanted), in_words(wanted)
     named = {item.product_id for item in wanted}
     order.items.exclude(product__in=named).delete()
     for item in wanted:
         item.order = order
         item.save()
+
+
+def in_words(items: Collection[OrderItem]) -> str:
+    return ", ".join(map(str, items))
 
 
 def amount(items: Collection[OrderItem]) -> int:

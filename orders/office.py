@@ -29,8 +29,10 @@ def grant(app_config: AppConfig, using: str, **kwargs: Any) -> None:
     """
     label = app_config.label
     codenames = list(MORE.get(label, ()))
+    # What was is seen where it is of, and written by nobody.
+    models = [model for model in app_config.get_models() if not hasattr(model, "history_object")]
     for action in ACTIONS.get(label, ()):
-        codenames += [get_permission_codename(action, model._meta) for model in app_config.get_models()]
+        codenames += [get_permission_codename(action, model._meta) for model in models]
     if codenames:
         found = Permission.objects.using(using).filter(content_type__app_label=label, codename__in=codenames)
         group, _ = Group.objects.using(using).get_or_create(name=NAME)

@@ -63,6 +63,7 @@ def place(
                 columns["customer"] = Customer.objects.create(**new_customer)
             order = Order(**columns, amount_due=lines.amount(made), import_ref=named)
             order.actor = actor
+            order.items_said = lines.in_words(made)
             order.save()
             for item in made:
                 item.order = order

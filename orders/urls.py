@@ -6,7 +6,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders.views import driver, home, new_order, track
+from orders.views import driver, home, new_order, sign_in, track
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,11 +15,11 @@ urlpatterns = [
     path("driver/sw.js", driver.worker, name="driver_worker"),
     path("driver/manifest.webmanifest", driver.manifest, name="driver_manifest"),
     path("t/<str:token>/", track.track, name="track"),
-    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/login/", sign_in.SignIn.as_view(), name="login"),
     path("accounts/logout/", home.SignOut.as_view(), name="logout"),
     path("accounts/password/change/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("accounts/password/changed/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
-    path("accounts/password/reset/", home.PasswordReset.as_view(), name="password_reset"),
+    path("accounts/password/reset/", sign_in.PasswordReset.as_view(), name="password_reset"),
     path("accounts/password/reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
         "accounts/password/set/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(),

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -72,6 +73,10 @@ class PublishedEvent(serializers.Serializer[Any]):
 
 class Events(LastEventId):
     permission_classes = [OfficeOrAnyReader]
+
+    @property
+    def throttle_scope(self) -> str | None:
+        return "events" if self.request.method in SAFE_METHODS else None
 
     @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=EventPage)
     def get(self, request: Request) -> Response:

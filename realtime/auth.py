@@ -20,12 +20,13 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from orders import permissions
+from orders import client_address, permissions
+from orders.api import throttles
 from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import Role
 from realtime.channels import Identity
-from realtime.limits import ENDED
+from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
 
@@ -56,7 +57,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     if endpoint == "nowhere":
         raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
     if endpoint == "track":
-        return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"])
+        return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"], client_address.of_scope(scope))
     if "token" in parameters:
         identity = of_token(parameters["token"])
     elif "ticket" in parameters:
@@ -139,8 +140,10 @@ def _of_user(user: User, session: str) -> Identity:
     return Identity.of(user, session)
 
 
-def of_link(token: str) -> Identity:
-    """Whoever holds the link, until a day after the delivery."""
+def of_link(token: str, address: str | None) -> Identity:
+    """Whoever holds the link, until a day after the delivery; an address may try so often."""
+    if throttles.wait_for("track_socket", address) is not None:
+        raise Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
     order = permissions.linked_orders(token, Order.objects.all()).values_list("pk", flat=True).first()
     if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)

@@ -11,14 +11,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from hypothesis import settings as examples
 
+from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 # Nor on the hour at which they run.
 OWN["SMS_QUIET_HOURS"] = ""
+# Nor on how much the tests before have asked: those of limits set their own (`rates`).
+OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
 # Thousands of small requests, alike on both: once is enough, on what production runs on.
 ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
 # Who asks for one of these touches the database.
@@ -72,6 +75,7 @@ def prepare() -> None:
         return
     for name in FORGOTTEN:
         os.environ.pop(name, None)
+        os.environ.pop(f"{name}_FILE", None)
     os.environ.update(OWN)
     os.environ["MEDIA_ROOT"] = media = tempfile.mkdtemp(prefix="luckygas-")
     atexit.register(shutil.rmtree, media, ignore_errors=True)
@@ -134,6 +138,21 @@ def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Itera
 
     with running(Site(request.param)) as server:
         yield server
+
+
+@pytest.fixture
+def rates(settings: Any) -> Callable[..., None]:
+    """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
+    from django.core.cache import cache
+
+    from orders.api import throttles
+
+    def set_rates(**rates: str) -> None:
+        throttles.own.clear()
+        cache.clear()
+        settings.THROTTLE_RATES = settings.THROTTLE_RATES | rates
+
+    return set_rates
 
 
 @pytest.fixture

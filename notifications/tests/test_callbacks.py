@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -215,3 +216,11 @@ def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
 
 def test_the_gateway_of_the_tests_is_the_one_in_use() -> None:
     assert isinstance(get_gateway(), Told)
+
+
+def test_who_guesses_the_secret_is_stopped_and_the_provider_is_not(rates: Callable[..., None]) -> None:
+    rates(callback="2/h")
+    sent()
+    guess = PATH.replace("s3cret", "guessed")
+    assert [call(guess).status_code for _ in range(3)] == [404, 404, 429]
+    assert [call().status_code for _ in range(5)] == [200] * 5

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders import phones
+from orders.admin.audit import story
 from orders.api import cursor
 from orders.models import Actor, Source
 from orders.models.fields import PhoneField
@@ -145,10 +146,16 @@ class HouseAdmin(HouseList):
     show_full_result_count = False
     formfield_overrides = {PhoneField: {"form_class": PhoneText}}
     change_form_template = "admin/house_change_form.html"
+    object_history_template = "admin/house_history.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not even a superuser: what is no longer wanted is cancelled or deactivated."""
         return False
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """With the values before and after, for what is audited."""
+        told = story(self.model, object_id) if hasattr(self.model, "audit") and self.is_pk(object_id) else None
+        return super().history_view(request, object_id, {"story": told} | (extra_context or {}))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """For a change the row is held, so that the form is applied to what is there and not to what was read."""

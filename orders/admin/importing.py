@@ -13,6 +13,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from orders.api import throttles
+from orders.api.exceptions import TooMany
 from orders.importing.importer import import_orders
 from orders.importing.report import Mode, Report
 from orders.importing.sheet import MAX_BYTES, UnreadableSheet
@@ -87,6 +89,9 @@ class ImportView(OrderAdminBase):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
+        wait = throttles.wait_for("import", request.user.pk) if form.is_bound else None
+        if wait is not None:
+            form.add_error(None, str(TooMany(wait).detail))
         report = form.imported(request) if form.is_valid() else None
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -95,4 +100,4 @@ class ImportView(OrderAdminBase):
             "form": form,
             "report": report,
         }
-        return TemplateResponse(request, "admin/orders/order/import.html", context)
+        return TemplateResponse(request, "admin/orders/order/import.html", context, status=429 if wait else 200)

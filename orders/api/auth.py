@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
 
+from orders import attempts
+from orders.api.exceptions import Locked
 from orders.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
 
 
 class Token(views.TokenObtainPairView):
+    throttle_scope = "sign_in"
+
     @extend_schema(operation_id="auth_token", request=TokenSerializer, responses=TokenPair)
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Name and password for an access token (15 min) and a refresh token (14 days, single use)."""
-        return super().post(request, *args, **kwargs)
+        try:
+            answer = super().post(request, *args, **kwargs)
+        except AuthenticationFailed:
+            if attempts.is_locked(request):
+                raise Locked from None
+            raise
+        attempts.forget(request._request, request.data["username"])
+        return answer
 
 
 class TokenRefresh(views.TokenRefreshView):

@@ -1,31 +1,74 @@
-"""Bodies of requests to the API: bounded before they are read."""
+"""Bodies of requests, bounded while they arrive: Django by itself first writes all of one to the disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
+from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.utils import translation
 
 from orders.api.exceptions import TooLarge
 from orders.api.fallback import API, answer
 from orders.api.parsers import most_bytes
+from orders.importing.sheet import MAX_BYTES
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+# The largest that a page of the site sends is a sheet of orders; and the form around it.
+MOST_OF_PAGES = MAX_BYTES + 1024 * 1024
 
 
 class BoundedBodies:
-    """Middleware: a body of the API that says it is too large is refused unread, whatever its content type.
+    """ASGI, around Django: a body that says it is too large is refused unread, another as soon as it is.
 
-    A chunked body says nothing; DRF would take it for empty. It is given the largest length allowed, and the parser
-    counts.
+    A chunked body says nothing; DRF would take it for empty. It is given the largest length allowed.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
+    def __init__(self, application: Any) -> None:
+        self.application = application
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(API):
-            length = request.META.get("CONTENT_LENGTH") or ""
-            if length.isdigit() and int(length[:20]) > most_bytes():
-                return answer(TooLarge())
-            if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-                request.META["CONTENT_LENGTH"] = str(most_bytes())
-        return self.get_response(request)
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        most = most_bytes() if scope["path"].startswith(API) else MOST_OF_PAGES
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > most:
+            await refuse(scope, send)
+            return
+        if not length and b"chunked" in headers.get(b"transfer-encoding", b"").lower():
+            scope = scope | {"headers": [*scope["headers"], (b"content-length", str(most).encode())]}
+        body = Counted(receive, most)
+        await self.application(scope, body.next, send)
+        if body.is_over:  # nothing was answered: Django reads all of a body first
+            await refuse(scope, send)
+
+
+class Counted:
+    """What a client sends; where it is more than `most`, Django is told that the client left, and tidies up."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self.receive, self.left = receive, most
+        self.is_over = False
+
+    async def next(self) -> Message:
+        message = await self.receive()
+        self.left -= len(message.get("body", b""))
+        if self.left >= 0:
+            return message
+        self.is_over = True
+        return {"type": "http.disconnect"}
+
+
+async def refuse(scope: dict[str, Any], send: Send) -> None:
+    """In the client's language and, for the API, in its shape; what is still on its way is not waited for."""
+    with translation.override(translation.get_language_from_request(ASGIRequest(scope, BytesIO()))):
+        problem = TooLarge()
+        api = scope["path"].startswith(API)
+        response = answer(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    headers += [(b"content-length", str(len(response.content)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})

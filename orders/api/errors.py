@@ -14,7 +14,7 @@ from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION_ERROR, Error, ErrorType
 from rest_framework import exceptions, serializers
 
-from orders.api.exceptions import Broken, Busy, Conflict, Impossible, Refused, TooLarge
+from orders.api.exceptions import Broken, Busy, Conflict, Impossible, Refused, TooLarge, TooMany
 from orders.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class Handler(ExceptionHandler):
                 return exceptions.ValidationError(serializers.as_serializer_error(exc))
             case OperationalError() | InterfaceError():
                 return Busy()
+            case exceptions.Throttled():
+                return TooMany(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
                 return _plain_token_error(exc)
         return _surprise(exc) or super().convert_known_exceptions(exc)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from rest_framework.exceptions import APIException
 
+from orders import attempts
 from orders.refusals import Refusal
 
 
@@ -34,6 +36,33 @@ class Conflict(APIException):
 class Busy(APIException):
     status_code, wait = 503, 1
     default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
+
+
+class TooMany(APIException):
+    """`wait`: the seconds until the same caller may ask again; the header Retry-After says them too."""
+
+    status_code = 429
+    default_code = "throttled"
+
+    def __init__(self, wait: float | None = None) -> None:
+        self.wait = max(1, round(wait or 1))
+        said = ngettext(
+            "Too many requests. Please try again in %d second.",
+            "Too many requests. Please try again in %d seconds.",
+            self.wait,
+        )
+        super().__init__(said % self.wait)
+
+
+class Locked(APIException):
+    """Too many wrong passwords."""
+
+    status_code = 429
+    default_code = "locked"
+
+    def __init__(self) -> None:
+        self.wait = attempts.cooloff_seconds()
+        super().__init__(attempts.locked_words())
 
 
 class Broken(APIException):

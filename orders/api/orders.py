@@ -46,6 +46,10 @@ class Orders(ProofImages, Resource[Order]):
     permission_classes = (AnyRole,)
     filterset_class = OrderFilters
 
+    @property
+    def throttle_scope(self) -> str | None:
+        return "order" if self.action == "create" and not self._is_office() else None
+
     def get_queryset(self) -> QuerySet[Order]:
         orders = permissions.visible_orders(self.request.user, super().get_queryset())
         return orders.prefetch_related(ITEMS) if self.action in LISTS else orders

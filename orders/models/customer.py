@@ -10,6 +10,7 @@ from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from orders.addresses import district
+from orders.models.audit import Audit
 from orders.models.fields import PhoneField, latitude_field, longitude_field
 from orders.models.queries import phone_part
 from orders.models.tracked import Tracked
@@ -63,6 +64,7 @@ class Customer(Tracked):
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CustomerQuerySet.as_manager()
+    audit = Audit(("created_at",))
 
     class Meta:
         verbose_name, verbose_name_plural = _("customer"), _("customers")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders import numbers
+from orders.models.audit import Audit, ItemsThen
 from orders.models.customer import Customer
 from orders.models.driver import Driver
 from orders.models.moves import Moves
@@ -97,10 +98,17 @@ class Order(Moves, Tracked):
     updated_at = models.DateTimeField(_("changed at"), default=timezone.now, editable=False)
 
     objects = OrderQuerySet.as_manager()
+    # What its moves leave behind stands in `history`.
+    audit = Audit(
+        ("order_number", "tracking_token", "status", "attempt", "version", "import_ref", "created_at", "updated_at"),
+        bases=(ItemsThen,),
+    )
 
     # Set before a save by whoever knows; read by the receivers of post_save. Not columns.
     change: Change = Change()
     actor: Actor = Actor()
+    # The new items in words, where this save goes with them.
+    items_said: str = ""
 
     class Meta:
         verbose_name, verbose_name_plural = _("order"), _("orders")

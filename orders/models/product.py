@@ -8,6 +8,7 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from orders.models.audit import Audit
 from orders.models.tracked import Tracked
 
 
@@ -23,6 +24,9 @@ class Product(Tracked):
     stock = models.IntegerField(_("stock"), default=0)
     low_stock_threshold = models.PositiveIntegerField(_("low stock below"), default=0)
     is_active = models.BooleanField(_("active"), default=True)
+
+    # Each delivery changes the stock; whoever corrects it is in the admin's log.
+    audit = Audit(("stock",))
 
     class Meta:
         verbose_name, verbose_name_plural = _("product"), _("products")

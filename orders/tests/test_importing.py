@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,3 +110,12 @@ def test_file_longer_than_a_person_waits_for_is_an_error_of_the_form(office: Cli
 
 def test_form_without_a_file_or_with_nonsense_is_an_error_of_the_form(office: Client) -> None:
     assert page(office.post(URL, {"mode": "everything"})).count('class="errorlist"') == 2
+
+
+def test_imports_without_end_are_told_to_wait_and_change_nothing(office: Client, rates: Callable[..., None]) -> None:
+    rates(**{"import": "1/h"})
+    make_20kg()
+    sheets = [SimpleUploadedFile("orders.csv", make_sheet(row(number=str(number)))) for number in (1, 2)]
+    answers = [office.post(URL, {"file": sheet, "mode": "good"}) for sheet in sheets]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert Order.objects.count() == 1

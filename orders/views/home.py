@@ -35,12 +35,6 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})
 
 
-class PasswordReset(auth.PasswordResetView):
-    """Text, not HTML, and in the language of who asks."""
-
-    email_template_name = "registration/password_reset_email.txt"
-
-
 class SignOut(auth.LogoutView):
     """Also throws away the pages that the browser kept (W3C Clear Site Data; over https and on loopback)."""
 

@@ -12,10 +12,9 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
-from rest_framework.throttling import SimpleRateThrottle
 
 from orders import estimates, permissions, sentences
-from orders.api import cursor
+from orders.api import cursor, throttles
 from orders.estimates import Minutes
 from orders.models import Driver, DriverLocation, Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
@@ -30,16 +29,6 @@ STEPS = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
 REACHED = {
     Status.CONFIRMED: 1, Status.ASSIGNED: 1, Status.DELIVERING: 2, Status.ARRIVING: 3, Status.DELIVERED: 4,
 }  # fmt: skip
-
-
-class TrackThrottle(SimpleRateThrottle):
-    """An address may look so often; whoever tries out links gets nowhere."""
-
-    rate = "120/min"
-    cache_format = "track_%(ident)s"
-
-    def get_cache_key(self, request: Any, view: Any) -> str:
-        return self.cache_format % {"ident": self.get_ident(request)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +56,11 @@ class Line:
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
     """404 for a link that never was or has ended: a stranger learns no difference."""
-    if not TrackThrottle().allow_request(request, None):  # type: ignore[arg-type]  # it reads META only
-        return _answer(request, "customer/no_link.html", {"problem": _("Please wait a minute and try again.")}, 429)
+    if (wait := throttles.wait_of("track", request)) is not None:
+        problem = _("Please wait a minute and try again.")
+        refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
+        refusal.headers["Retry-After"] = str(wait)
+        return refusal
     head = cursor.head()
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -90,6 +92,18 @@ def test_a_ticket_of_a_deactivated_account_opens_nothing() -> None:
 
 def test_a_link_works_until_a_day_after_the_delivery() -> None:
     order = make_order(Status.DELIVERED)
-    assert auth.of_link(order.tracking_token).tracked_order_id == order.pk
+    assert auth.of_link(order.tracking_token, None).tracked_order_id == order.pk
     with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
-        auth.of_link(order.tracking_token)
+        auth.of_link(order.tracking_token, None)
+
+
+def test_an_address_tries_so_many_links_and_others_are_not_hindered(rates: Callable[..., None]) -> None:
+    rates(track_socket="3/h")
+    order = make_order()
+    for token in ("guessed", "also guessed", order.tracking_token):
+        with suppress(Refusal):
+            auth.of_link(token, "203.0.113.7")
+    with pytest.raises(Refusal) as refused:
+        auth.of_link(order.tracking_token, "203.0.113.7")
+    assert (refused.value.code, refused.value.status) == ("rate_limited", 4429)
+    assert auth.of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk

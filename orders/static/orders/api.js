@@ -5,13 +5,19 @@ const PAGE_SIZE = 500;
 const LONGEST_MS = 15_000;
 /** A photo over a bad line; no server waits longer for a whole request. */
 const LONGEST_UPLOAD_MS = 60_000;
+/** No server means longer; a wrong one might say so. */
+const MOST_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
 
-/** An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error. */
+/**
+ * An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error;
+ * `retryMs`: how long the server wants to be left alone (`Retry-After`).
+ */
 export class ApiError extends Error {
-  constructor(status, errors = []) {
+  constructor(status, errors = [], retryAfter = null) {
     super(errors.map(({ detail }) => detail).join(" "));
-    Object.assign(this, { status, errors, code: errors[0]?.code ?? (status ? "error" : "offline") });
+    const retryMs = Math.min(MOST_RETRY_SECONDS, Number(retryAfter) || 0) * 1000;
+    Object.assign(this, { status, errors, retryMs, code: errors[0]?.code ?? (status ? "error" : "offline") });
   }
 }
 
@@ -42,7 +48,7 @@ export async function ask(method, path, body) {
   } catch {
     throw new ApiError(answer?.ok === false ? answer.status : 0);
   }
-  if (!answer.ok) throw new ApiError(answer.status, data.errors);
+  if (!answer.ok) throw new ApiError(answer.status, data.errors, answer.headers.get("Retry-After"));
   return { data, lastEventId: answer.headers.get("Last-Event-Id"), date: Date.parse(answer.headers.get("Date")) };
 }
 

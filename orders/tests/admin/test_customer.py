@@ -90,7 +90,7 @@ def test_link_of_a_new_account_sets_the_password() -> None:
     page = client.get(link, follow=True)
     said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
     client.post(page.redirect_chain[-1][0], said)
-    assert client.login(username="wang@example.com", password="gas for the home")
+    assert User.objects.get(username="wang@example.com").check_password("gas for the home")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,6 @@ def test_a_body_that_is_no_object_is_400(body: str) -> None:
         assert (answer.status_code, len(codes(answer))) == (400, 1), (path, answer.content)
 
 
-def test_a_large_body_is_413_unread_for_everyone() -> None:
-    for content_type in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
-        answer = Api().client.post(V1 + "auth/token/", b"x" * (MOST + 1), content_type=content_type)
-        assert (answer.status_code, codes(answer)) == (413, [("too_large", None)])
+def test_a_large_body_is_413() -> None:
+    answer = Api().client.post(V1 + "auth/token/", b"x" * (MOST + 1), content_type="application/json")
+    assert (answer.status_code, codes(answer)) == (413, [("too_large", None)])

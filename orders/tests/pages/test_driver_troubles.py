@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import formatdate
+from time import monotonic
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -182,3 +183,27 @@ async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, dr
     await phone.shows("notification-toasts", "nothing was reported")
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.DELIVERING
+
+
+async def test_a_server_that_wants_to_be_left_alone_is_and_nothing_is_lost(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    tries: list[float] = []
+
+    async def too_many_at_first(route: Route) -> None:
+        tries.append(monotonic())
+        if len(tries) > 1:
+            return await route.continue_()
+        error = {"code": "throttled", "detail": "Too many requests.", "attr": None}
+        return await route.fulfill(
+            status=429, headers={"Retry-After": "2"}, json={"type": "client_error", "errors": [error]}
+        )
+
+    await phone.page.context.route("**/status/", too_many_at_first)
+    await phone.open()
+    await phone.go("delivering")
+    await phone.page.locator("#waiting").wait_for()
+    # Also who works on meanwhile asks no sooner.
+    await phone.go("arriving")
+    await phone.server_has(order, "arriving")
+    assert tries[1] - tries[0] >= 2
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -15,14 +15,9 @@ from orders.models import Driver, DriverLocation, Order, OrderItem
 from orders.models.moves import Proof
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_order, make_product
-from orders.views.track import TrackThrottle, given_name
+from orders.views.track import given_name
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nobody_looked_before() -> None:
-    cache.clear()
 
 
 def page(order: Order, **headers: str) -> Any:
@@ -122,8 +117,8 @@ def test_an_hour_that_has_passed_is_no_expectation() -> None:
     assert "5–15" in text(page(order))
 
 
-def test_a_header_that_no_proxy_wrote_does_not_evade_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TrackThrottle, "rate", "3/min")
+def test_a_header_that_no_proxy_wrote_does_not_evade_the_limit(rates: Callable[..., None]) -> None:
+    rates(track="3/h")
     order = make_order()
     codes = [page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
     assert codes == [200, 200, 200, 429]
@@ -150,8 +145,8 @@ def test_the_link_is_kept_from_search_engines_caches_and_other_sites() -> None:
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_whoever_tries_out_links_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TrackThrottle, "rate", "3/min")
+def test_whoever_tries_out_links_is_stopped(rates: Callable[..., None]) -> None:
+    rates(track="3/h")
     order = make_order()
     assert [page(order).status_code for _ in range(4)] == [200, 200, 200, 429]
 

@@ -67,6 +67,8 @@ export class Queue extends Emitter {
   #name;
   #backoff = new Backoff();
   #timer = null;
+  /** Until then the server wants to hear nothing (`performance.now()`). */
+  #notBefore = 0;
   #isSending = false;
   #isWanted = false;
   #tabs;
@@ -131,12 +133,17 @@ export class Queue extends Emitter {
     await this.read();
   }
 
-  /** Sends what waits, now; again by itself until nothing does. */
+  /** Sends what waits, as soon as the server lets us; again by itself until nothing does. */
   async send() {
     this.#isWanted = true;
     if (this.#isSending) return;
-    this.#isSending = true;
     clearTimeout(this.#timer);
+    const waitMs = this.#notBefore - performance.now();
+    if (waitMs > 0) {
+      this.#timer = setTimeout(() => this.send(), waitMs);
+      return;
+    }
+    this.#isSending = true;
     let isDone = false;
     try {
       while (this.#isWanted) {
@@ -159,13 +166,20 @@ export class Queue extends Emitter {
       if (!(await this.#isOurs())) return false;
       for (let entry; (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
     } catch (error) {
-      const means = error.status === undefined ? null : meaning(error);
+      const means = this.#meaning(error);
       if (means === null) throw error;
       if (means === SIGN_IN) this.emit(SIGN_IN);
       return false;
     }
     if (!held.size) this.emit("sent");
     return !held.size;
+  }
+
+  /** Null: an error of this page. */
+  #meaning(error) {
+    if (error.status === undefined) return null;
+    this.#notBefore = performance.now() + error.retryMs;
+    return meaning(error);
   }
 
   /** The session is the browser's: another driver may have signed in since this page was opened. */
@@ -185,7 +199,7 @@ export class Queue extends Emitter {
     try {
       said = await this.#say(entry);
     } catch (error) {
-      const means = error.status === undefined ? null : meaning(error);
+      const means = this.#meaning(error);
       if (means === REFUSED) return this.#refused(entry, error);
       if (means === SERVER || (means === LINE && isImage)) return held.add(isImage ? entry.ref : entry.order);
       throw error;

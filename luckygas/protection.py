@@ -1,0 +1,43 @@
+"""How the site is guarded, where nothing is read from the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+# django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
+# Rows of orders.models.audit are found by what they are of, not by their time.
+SIMPLE_HISTORY_DATE_INDEX = False
+AXES: dict[str, Any] = {
+    "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
+    "AXES_RESET_ON_SUCCESS": True,
+    # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
+    "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
+    "AXES_CLIENT_IP_CALLABLE": "orders.client_address.of_request",
+    "AXES_USERNAME_CALLABLE": "orders.attempts.name_of",
+    "AXES_LOCKOUT_CALLABLE": "orders.attempts.answered",
+    # Who came and went stands in the log, and is not kept for ever beside it.
+    "AXES_DISABLE_ACCESS_LOG": True,
+    # Ours shows the attempts without what else is never written (orders.admin.attempts).
+    "AXES_ENABLE_ADMIN": False,
+    "AXES_VERBOSE": False,
+    "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"],
+}
+# What a page may use of the device, also by a script that should not be there: the driver's page where it is and the
+# camera (W3C Permissions Policy).
+PERMISSIONS_POLICY = "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()"
+
+
+def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: the header of the same name, which Django does not know."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        return response
+
+    return middleware

@@ -1,0 +1,66 @@
+"""As the site is set where it matters: in an environment as that of production, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from luckygas.testing.site import ROOT
+
+PRODUCTION = {
+    "DATABASE_URL": "postgres://gas:pass@db/gas", "REDIS_URL": "redis://redis/0", "ALLOWED_HOSTS": "gas.example.tw",
+    "HTTPS": "true", "PROXIES": "1", "SMS_GATEWAY": "every8d", "EVERY8D_UID": "uid", "EVERY8D_PASSWORD": "pass",
+    "TRACKING_URL": "https://lg.tw/t/", "MONITORING_TOKEN": "m" * 32, "SMS_CALLBACK_SECRET": "c" * 32,
+    "SMS_QUIET_HOURS": "21:00-08:00",
+}  # fmt: skip
+FLAGS = (
+    "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
+    "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_CONTENT_TYPE_NOSNIFF",
+)  # fmt: skip
+SHOW = f"from django.conf import settings as s; import json; print(json.dumps([getattr(s, n) for n in {FLAGS!r}]))"
+
+
+def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"]} | PRODUCTION | extra
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    file = tmp_path / "key"
+    file.write_text("".join(map(chr, range(48, 110))))
+    return str(file)
+
+
+def test_production_passes_every_check(key: str) -> None:
+    done = manage("check", "--deploy", "--fail-level", "WARNING", SECRET_KEY_FILE=key)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_all_that_is_weak_is_said() -> None:
+    weak = {"SECRET_KEY": "short", "HTTPS": "false", "DEBUG": "true", "ALLOWED_HOSTS": "*", "MONITORING_TOKEN": "short"}
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **weak, THROTTLE_RATES="office=many")
+    assert done.returncode == 1
+    expected = ["security.W004", "security.W009", "security.W018", "luckygas.E006", "luckygas.W001", "luckygas.W003"]
+    assert [name for name in expected if name not in done.stderr] == []
+
+
+def test_behind_https_cookies_and_transport_are_secure(key: str) -> None:
+    done = manage("shell", "--no-imports", "-c", SHOW, SECRET_KEY_FILE=key)
+    assert all(json.loads(done.stdout)), done.stdout
+
+
+def test_every_page_names_what_it_may_use_and_from_where() -> None:
+    headers = Client().get("/accounts/login/").headers
+    assert headers["Content-Security-Policy"].count("default-src 'self'") == 1
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Permissions-Policy"].startswith("camera=(self), geolocation=(self), microphone=()")
+    assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
+    assert headers["Referrer-Policy"] == "same-origin"

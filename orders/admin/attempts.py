@@ -1,0 +1,44 @@
+"""Failed attempts to sign in: read, and deleted, which unlocks. For administrators; others where they get the right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from orders.admin.base import HouseList
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# django-axes has them in no Chinese: named here, our catalogue has them.
+WORDS = [
+    gettext_noop("Attempt Time"),
+    gettext_noop("Failed Logins"),
+    gettext_noop("IP Address"),
+    gettext_noop("User Agent"),
+    gettext_noop("access attempt"),
+    gettext_noop("access attempts"),
+]
+
+
+@admin.register(AccessAttempt)
+class AttemptAdmin(HouseList):
+    list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
+    search_fields = ("username", "ip_address")
+    search_help_text = _("Name or address. Deleting an attempt unlocks the name from there.")
+    fields = readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("locked"), boolean=True)
+    def locked(self, attempt: AccessAttempt) -> bool:
+        return bool(attempt.failures_since_start >= settings.AXES_FAILURE_LIMIT)

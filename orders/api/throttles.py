@@ -1,0 +1,106 @@
+"""How often somebody may ask: by role, and more strictly where a request is dear or guesses at a secret.
+
+Counted in windows of the rate's own length, in the cache that all processes share, and in this process as well: where
+there is no such cache, or it is away, the process alone counts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from time import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.cache import BaseCache, cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.http import HttpRequest
+from redis.exceptions import RedisError
+from rest_framework.throttling import BaseThrottle
+
+from orders import client_address, permissions
+from orders.states import Role
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+# Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
+MOST_CALLERS = 10_000
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+RATE = re.compile(r"([1-9]\d{0,6})/(s|min|h)")
+
+own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    most: int
+    seconds: int
+
+    @classmethod
+    @lru_cache
+    def of(cls, text: str) -> Rate:
+        """Of `120/min`. Raises ValueError."""
+        found = RATE.fullmatch(text)
+        if found is None:
+            raise ValueError(text)
+        return cls(int(found[1]), SECONDS[found[2]])
+
+
+def are_on() -> bool:
+    return True
+
+
+def wait_for(scope: str, who: str | int | None) -> int | None:
+    """Counts one request of `who`; the seconds to wait where it is one too many, else None."""
+    text = settings.THROTTLE_RATES[scope]
+    if not text or not are_on():
+        return None
+    rate = Rate.of(text)
+    window, since = divmod(int(time()), rate.seconds)
+    key = f"throttle:{scope}:{who}:{window}"
+    counted = max(_counted(own, key, rate.seconds), _counted_by_all(key, rate.seconds))
+    return rate.seconds - since if counted > rate.most else None
+
+
+def _counted(where: BaseCache, key: str, seconds: int) -> int:
+    try:
+        return where.incr(key)
+    except ValueError:  # there is none yet
+        return 1 if where.add(key, 1, seconds) else where.incr(key)
+
+
+def _counted_by_all(key: str, seconds: int) -> int:
+    try:
+        return _counted(cache, key, seconds)
+    except (RedisError, OSError, ValueError):  # away; this process has counted too
+        return 0
+
+
+def wait_of(scope: str, request: HttpRequest) -> int | None:
+    """`wait_for` the address a request comes from."""
+    return wait_for(scope, client_address.of_request(request))
+
+
+class Throttle(BaseThrottle):
+    """By the view's own `throttle_scope`, else by the caller's role; a user is counted, or a stranger's address."""
+
+    seconds: int | None = None
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        who = user.pk if user.is_authenticated else client_address.of_request(request._request)
+        self.seconds = wait_for(getattr(view, "throttle_scope", None) or role_of(request), who)
+        return self.seconds is None
+
+    def wait(self) -> float | None:
+        return self.seconds
+
+
+def role_of(request: Request) -> str:
+    """The scope of a role; who has none is a customer."""
+    if not request.user.is_authenticated:
+        return "anonymous"
+    return (permissions.main_role(request.user) or Role.CUSTOMER).value

@@ -1,0 +1,184 @@
+"""Wrong passwords on each door: counted together, locked by name and address, said and logged."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from orders import attempts
+from orders.api.tokens import Refresh
+from orders.tests.factories import make_office
+
+pytestmark = pytest.mark.django_db
+MOST = 5
+HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
+
+
+def page(user: User, password: str = "wrong", address: str = HERE, path: str = "/accounts/login/") -> Any:
+    client = Client(REMOTE_ADDR=address, headers={"accept-language": "en"})
+    return client.post(path, {"username": user.username, "password": password})
+
+
+def token(user: User, password: str = "wrong", address: str = HERE, **headers: str) -> Any:
+    client = Client(REMOTE_ADDR=address, headers={"accept-language": "en"} | headers)
+    return client.post("/api/v1/auth/token/", {"username": user.username, "password": password}, "application/json")
+
+
+def lock(user: User, address: str = HERE) -> None:
+    for _ in range(MOST):
+        token(user, address=address)
+
+
+def test_the_page_says_that_the_name_is_locked() -> None:
+    user = make_office()
+    shown = [page(user) for _ in range(MOST)]
+    assert [answer.status_code for answer in shown] == [200] * (MOST - 1) + [429]
+    assert "try again in 15 minutes" in shown[-1].content.decode()
+    assert shown[-1]["Retry-After"] == "900"
+
+
+def test_the_right_password_does_not_open_a_locked_name() -> None:
+    user = make_office()
+    lock(user)
+    answer = page(user, "correct horse")
+    assert (answer.status_code, "try again in 15 minutes" in answer.content.decode()) == (429, True)
+    assert "sessionid" not in answer.cookies
+
+
+def test_tokens_say_it_in_the_shape_of_the_api() -> None:
+    user = make_office()
+    lock(user)
+    answer = token(user, "correct horse")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"], answer["Retry-After"]) == (429, "locked", "900")
+    assert "try again in 15 minutes" in error["detail"]
+
+
+def test_the_doors_count_together() -> None:
+    user = make_office()
+    for _ in range(3):
+        token(user)
+    assert [page(user).status_code for _ in range(2)] == [200, 429]
+
+
+def test_the_admins_door_is_the_same() -> None:
+    assert Client().get("/admin/login/?next=/admin/").headers["Location"] == reverse("login") + "?next=/admin/"
+
+
+def test_a_stranger_elsewhere_locks_nobody_out() -> None:
+    user = make_office()
+    lock(user, ELSEWHERE)
+    assert page(user, "correct horse").status_code == 302
+
+
+def test_another_name_from_the_same_office_is_not_locked() -> None:
+    lock(make_office())
+    assert token(make_office(), "correct horse").status_code == 200
+
+
+def test_a_lock_ends_by_itself_and_no_try_makes_it_longer() -> None:
+    user, now = make_office(), timezone.now()
+    lock(user)
+    with time_machine.travel(now + timedelta(minutes=14)):
+        assert token(user, "correct horse").status_code == 429
+    with time_machine.travel(now + timedelta(minutes=16)):
+        assert token(user, "correct horse").status_code == 200
+
+
+def test_the_right_password_forgets_the_wrong_ones() -> None:
+    user = make_office()
+    for _ in range(3):
+        for _ in range(MOST - 1):
+            token(user)
+        assert token(user, "correct horse").status_code == 200
+
+
+def test_the_command_unlocks() -> None:
+    user = make_office()
+    lock(user)
+    call_command("axes_reset_username", user.username, verbosity=0)
+    assert token(user, "correct horse").status_code == 200
+
+
+def test_an_administrator_sees_it_and_unlocks_it() -> None:
+    user, client = make_office(), Client(headers={"accept-language": "en"})
+    lock(user)
+    client.force_login(make_office(is_superuser=True))
+    shown = client.get("/admin/axes/accessattempt/").content.decode()
+    assert user.username in shown
+    assert HERE in shown
+    attempt = AccessAttempt.objects.get()
+    client.post(f"/admin/axes/accessattempt/{attempt.pk}/delete/", {"post": "yes"})
+    assert token(user, "correct horse").status_code == 200
+
+
+def test_the_office_may_not_unlock_without_the_right() -> None:
+    client = Client()
+    client.force_login(make_office())
+    assert client.get("/admin/axes/accessattempt/").status_code == 403
+
+
+def test_a_header_that_no_proxy_wrote_does_not_evade_the_lock() -> None:
+    user = make_office()
+    for number in range(MOST):
+        token(user, **{"x-forwarded-for": f"192.0.2.{number}"})
+    assert token(user, "correct horse", **{"x-forwarded-for": "192.0.2.99"}).status_code == 429
+
+
+def test_behind_a_proxy_its_word_counts(settings: Any) -> None:
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
+    user = make_office()
+    for _ in range(MOST):
+        token(user, **{"x-forwarded-for": f"made-up, {ELSEWHERE}"})
+    assert token(user, "correct horse", **{"x-forwarded-for": HERE}).status_code == 200
+    assert token(user, "correct horse", **{"x-forwarded-for": ELSEWHERE}).status_code == 429
+
+
+def test_who_has_a_token_already_works_on() -> None:
+    user = make_office()
+    access = Refresh.for_user(user).access_token
+    lock(user)
+    assert Client(headers={"authorization": f"Bearer {access}"}).get("/api/v1/orders/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "王小姐", "a\nb", "'--", ""])
+def test_no_name_breaks_it(name: str) -> None:
+    user = User(username=name)
+    assert token(user).status_code in (400, 401)
+    assert page(user).status_code == 200
+
+
+def test_failures_and_locks_are_logged_without_the_whole_name_or_address(caplog: pytest.LogCaptureFixture) -> None:
+    user = make_office(username="wang@example.com")
+    caplog.set_level(logging.INFO)
+    for _ in range(MOST + 1):
+        token(user, "s3cret")
+    lines = [record.getMessage() for record in caplog.records if record.name == "orders.attempts"]
+    assert lines[0] == "A sign-in failed: w***m from 203.0.113.*."
+    assert lines[-1] == "A sign-in is locked: w***m from 203.0.113.*."
+    assert not any(word in caplog.text for word in ("s3cret", user.username, HERE))
+
+
+def test_no_password_is_kept() -> None:
+    user = make_office()
+    page(user, "s3cret")
+    token(user, "s3cret")
+    kept = [str(value) for row in AccessAttempt.objects.values_list() for value in row]
+    assert not any("s3cret" in value for value in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("wang", "w***g"), ("ann", "***"), ("", "***"), ("a\nbcd", "***"), ("王小明先生", "王***生")]
+)
+def test_masked_name(name: str, shown: str) -> None:
+    assert attempts.masked_name(name) == shown

@@ -1,0 +1,146 @@
+"""Who changed what on orders, customers and products, whichever way; and what it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from orders import services
+from orders.lines import Line
+from orders.models import Actor, Customer, Order, Product, Source
+from orders.refusals import VersionConflict
+from orders.states import Status
+from orders.tests.api.client import make_api
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(subject: Any) -> list[tuple[str | None, str]]:
+    """By whom and from where, the oldest first."""
+    found = type(subject).audit.filter(id=subject.pk).order_by("history_id")
+    return [(row.history_user and row.history_user.username, row.history_change_reason) for row in found]
+
+
+def test_a_price_changed_over_the_api_names_the_owner_of_the_token() -> None:
+    product, api = make_product(price=800), make_api("office")
+    assert api.user is not None
+    api.patch(f"products/{product.pk}/", {"price": 850})
+    assert rows(product) == [(None, "command"), (api.user.username, "rest")]
+    assert list(Product.audit.filter(id=product.pk).values_list("price", flat=True)) == [850, 800]
+
+
+def test_a_customer_changed_on_a_page_of_the_site_names_who_is_signed_in() -> None:
+    customer, user, client = make_customer(), make_office(), Client()
+    client.force_login(user)
+    path = f"/api/v1/customers/{customer.pk}/"
+    assert client.patch(path, {"notes": "三樓"}, "application/json").status_code == 200
+    assert rows(customer)[1:] == [(user.username, "page")]
+
+
+def test_the_admin_names_who_saved_the_form() -> None:
+    product, user, client = make_product(price=800), make_office(is_superuser=True), Client()
+    client.force_login(user)
+    form = {name: getattr(product, name) for name in ("code", "name", "aliases", "cylinder_kg", "low_stock_threshold")}
+    client.post(f"/admin/orders/product/{product.pk}/change/", form | {"price": 900, "is_active": "on"})
+    assert rows(product)[1:] == [(user.username, "admin")]
+
+
+def test_an_order_names_its_actor_also_without_a_request() -> None:
+    order, user = make_order(), make_office()
+    services.change(order, {"notes": "請按兩次鈴"}, Actor(user, Source.SOCKET))
+    assert rows(order)[-1] == (user.username, "socket")
+
+
+def test_a_save_that_changes_nothing_of_note_leaves_no_row() -> None:
+    product, order = make_product(), make_order()
+    Product.add_stock(product.pk, -3)
+    Product.objects.get(pk=product.pk).save()
+    order.save()
+    order.transition_to(Status.CONFIRMED)
+    assert (len(rows(product)), len(rows(order))) == (1, 1)
+
+
+def test_a_driver_and_the_cash_are_of_note() -> None:
+    order = make_order(Status.CONFIRMED)
+    order.assign(make_driver(), by=make_office())
+    assert len(rows(order)) == 2
+
+
+def test_new_items_are_told_in_words() -> None:
+    product, office = make_product(), make_office()
+    order = services.place(
+        [Line(product.pk, 2)], Actor(office), customer=make_customer(), scheduled_date=timezone.localdate()
+    )
+    services.change(order, {"items": [Line(product.pk, 3)]}, Actor(office))
+    services.change(order, {"notes": "三樓"}, Actor(office))
+    told = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
+    assert told == [f"{product} × 2", f"{product} × 3", ""]
+
+
+def test_who_was_slower_leaves_no_row() -> None:
+    order = make_order()
+    slower = Order.objects.get(pk=order.pk)
+    services.change(order, {"notes": "first"}, Actor())
+    slower.notes = "second"
+    with transaction.atomic(), pytest.raises(VersionConflict):
+        slower.save()
+    assert len(rows(order)) == 2
+
+
+def inserts(work: Any) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        work()
+    return sum('INSERT INTO "orders_historical' in query["sql"] for query in queries)
+
+
+def test_a_move_costs_no_row_and_an_assignment_one() -> None:
+    order, driver = make_order(), make_driver()
+    assert inserts(lambda: order.transition_to(Status.CONFIRMED)) == 0
+    assert inserts(lambda: order.assign(driver)) == 1
+    assert inserts(lambda: order.transition_to(Status.DELIVERING)) == 0
+
+
+def test_the_history_page_says_who_changed_what_in_one_query_more() -> None:
+    user, client = make_office(is_superuser=True, first_name="陳玲"), Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    order, drivers = make_order(), [make_driver() for _ in range(4)]
+    services.change(
+        order,
+        {"delivery_address": "台北市大安區瑞安街1號", "scheduled_date": timezone.localdate() + timedelta(1)},
+        Actor(user),
+    )
+    page, counts = f"/admin/orders/order/{order.pk}/history/", []
+    for driver in drivers:
+        services.change(order, {"notes": driver.name}, Actor(user, Source.PAGE))
+        with CaptureQueriesContext(connection) as queries:
+            shown = client.get(page).content.decode()
+        counts.append(len(queries))
+    assert len(set(counts[1:])) == 1  # the first reads the content types
+    for said in ("陳玲", "瑞安街1號", drivers[0].name, "delivery address", "page"):
+        assert said in shown
+
+
+@pytest.mark.parametrize("model", [Customer, Product])
+def test_customers_and_products_have_the_page_too(model: Any) -> None:
+    row = make_customer() if model is Customer else make_product()
+    row.name = "新名字"
+    row.save()
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(make_office(is_superuser=True))
+    shown = client.get(f"/admin/orders/{model._meta.model_name}/{row.pk}/history/").content.decode()
+    assert "<ins>新名字</ins>" in shown
+
+
+def test_who_may_not_see_customers_sees_no_history() -> None:
+    customer, client = make_customer(), Client()
+    client.force_login(make_office())
+    assert client.get(f"/admin/orders/customer/{customer.pk}/history/").status_code == 403
