@@ -17,7 +17,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import rest
+from luckygas import caches, rest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "luckygas.apps.SwitchesConfig",
     "orders",
     "realtime",
     "notifications",
@@ -152,6 +153,10 @@ CHANNEL_LAYERS = {
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
+
+CACHES = caches.caches(REDIS_URL)
+# A switch that has no row is on (orders.flags).
+WAFFLE_CACHE_NAME, WAFFLE_SWITCH_DEFAULT, WAFFLE_ENABLE_ADMIN_PAGES = "switches", True, False
 
 LANGUAGE_CODE = "zh-hant"
 LANGUAGES = [("zh-hant", _("Traditional Chinese")), ("en", _("English"))]
