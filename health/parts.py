@@ -21,6 +21,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
+from orders import flags
 from realtime import statistics
 from realtime.hub import Hub
 
@@ -88,10 +89,12 @@ def ask_notifications() -> Answer:
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
     known = counts.pop("good") + counts["bad"]
-    late = Health.DEGRADED if waiting > LONGEST_PENDING else Health.HEALTHY
+    switched_on = flags.on(flags.SMS)
+    late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
     well = [provider["reachable"] and not provider["stopped_because"] for provider in providers]
     return {
         "status": late if all(well) else Health.DEGRADED if any(well) else Health.UNHEALTHY,
+        "switched_on": switched_on,
         "sms_provider": providers[0],
         "sms_fallback": providers[1] if len(providers) > 1 else None,
         "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,

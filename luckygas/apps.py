@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+from waffle.apps import WaffleConfig
 
 
 class LuckyGasConfig(AppConfig):
@@ -10,3 +12,9 @@ class LuckyGasConfig(AppConfig):
 
     def ready(self) -> None:
         from luckygas import checks, sms_checks  # noqa: F401  (registers the checks)
+
+
+class SwitchesConfig(WaffleConfig):
+    """django-waffle by the name that the admin shows."""
+
+    verbose_name = _("Switches")  # type: ignore[assignment]  # waffle says that it is a str

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import protection, rest
+from luckygas import caches, protection, rest
 from luckygas.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "luckygas.apps.SwitchesConfig",
     "orders",
     "realtime",
     "notifications",
@@ -157,6 +158,10 @@ CHANNEL_LAYERS = {
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
+
+CACHES = caches.caches(REDIS_URL)
+# A switch that has no row is on (orders.flags).
+WAFFLE_CACHE_NAME, WAFFLE_SWITCH_DEFAULT, WAFFLE_ENABLE_ADMIN_PAGES = "switches", True, False
 
 LANGUAGE_CODE = "zh-hant"
 LANGUAGES = [("zh-hant", _("Traditional Chinese")), ("en", _("English"))]

@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),
     path("api/v1/", include("notifications.urls")),
+    path("api/v1/performance/", include("health.performance_urls")),
     path("api/v1/schema/", Schema.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     # Last of the API: what no other path took.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from waffle.models import Switch
+
 from notifications import queue
 from notifications.models import GatewayState, NotificationHistory
 from notifications.rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Reason
 from notifications.states import Status as SmsStatus
+from orders import flags
 from orders.models import Order
 from orders.states import Status
 
@@ -68,8 +71,18 @@ def turned_away(order: Order) -> None:
         queue.put(order, Kind.DRIVER_TURNED_AWAY)
 
 
+def switch_saved(instance: Switch, **kwargs: Any) -> None:
+    """What waited while no message was to go out goes out."""
+    if instance.name == flags.SMS and instance.active:
+        hand_over_due()
+
+
 def gateway_saved(instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
     """What waited for a gateway that was stopped goes out when it is started again."""
     if update_fields and "stopped_at" in update_fields and instance.stopped_at is None:
-        for pk in NotificationHistory.objects.due().order_by("created_at").values_list("pk", flat=True):
-            queue.hand_over(pk)
+        hand_over_due()
+
+
+def hand_over_due() -> None:
+    for pk in NotificationHistory.objects.due().order_by("created_at").values_list("pk", flat=True):
+        queue.hand_over(pk)

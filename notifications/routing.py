@@ -11,13 +11,16 @@ from notifications.gateways.base import ELSEWHERE, STOPPING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status, Type
+from orders import flags
 
 OPENS_AGAIN = STOPPING | {Reason.BUSY}
 log = logging.getLogger(__name__)
 
 
 def ways(row: NotificationHistory) -> list[Gateway]:
-    """The gateways open to a message, in their order; none: they are stopped, and it waits."""
+    """The gateways open to a message, in their order; none: they are stopped or all is switched off, and it waits."""
+    if not flags.on(flags.SMS):
+        return []
     if row.type == Type.EMAIL:
         return [Email()]
     # What may have gone out before: only who may have it can tell it from a second one.

@@ -30,6 +30,7 @@ from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
+from orders.performance import measured
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -181,6 +182,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 
+@measured("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:

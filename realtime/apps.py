@@ -16,5 +16,5 @@ class RealtimeConfig(AppConfig):
         from realtime import log, presence, receivers
 
         receivers.connect()
-        cursor.provide(lambda: log.head().seq)
+        cursor.provide(log.position)
         orders_presence.provide(presence.online_driver_ids)

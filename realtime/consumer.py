@@ -13,6 +13,7 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from orders.refusals import Refusal
@@ -22,6 +23,7 @@ from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
 from realtime.log import CursorGone
+from realtime.switches import TRY_AGAIN_LATER
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ TOO_BIG = 1009
 NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
+SWITCHED_OFF = _("Lines to the server are switched off at the moment; ask every few seconds instead.")
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
 PRIVATE = 4000
 
@@ -82,6 +85,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         translation.activate(language(self.scope))
         self.hub = await Hub.current()
         try:
+            if not self.hub.switches.serves:
+                raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
             identity = await identify(self.scope, self.endpoint)
             self.hub.audience.ends.check(identity)
         except Refusal as refusal:
@@ -130,6 +135,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
+        if not self.hub.switches.pushes:
+            connection.say(frames.pushing(False))
         self.hub.positions.welcome(connection, channels)
         connection.expire()
 

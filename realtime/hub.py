@@ -19,7 +19,8 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import bell, log, rights
+from orders.performance import measured
+from realtime import bell, log, rights, switches
 from realtime.audience import ENDING, Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
@@ -27,6 +28,7 @@ from realtime.models import LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.statistics import Statistics
+from realtime.switches import Switches
 from realtime.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Hub:
         self.epoch = ""
         self.floor = 0
         self.audience = Audience()
+        self.switches = Switches(self.audience)
         self.statistics = Statistics()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
@@ -105,6 +108,7 @@ class Hub:
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
         """The end of the log, the recent past, and the rights that ended of late."""
+        switches.refresh(rung=True)
         log.number()
         head = log.head()
         past = [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
@@ -113,7 +117,7 @@ class Hub:
     def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
-        self.epoch, self.floor = head.epoch, head.floor
+        self.epoch, self.floor, self.switches.obeyed = head.epoch, head.floor, 0
         self.cursor = recent[-1].seq if recent else head.seq
         for event in ends:
             self.audience.obey(event)
@@ -176,6 +180,25 @@ class Hub:
         return True
 
     async def _round(self, rung: bool) -> None:
+        await self._ask(self._looking, partial(switches.refresh, rung=rung))
+        self.switches.close_where_off()
+        if self.switches.pushes:
+            await self._tell(rung or self.switches.paused)
+        else:
+            await self._withhold()
+        self.switches.tell()
+
+    async def _withhold(self) -> None:
+        """The log goes on, and is told when it is pushed again; but rights that end, end now."""
+        end, ends = await self._ask(self._looking, switches.look_for_ends, self.end)
+        for event in ends:
+            self.audience.obey(event)
+        if end.epoch != self.epoch:
+            await self._begin_anew()
+        self.switches.obeyed = end.seq
+        self.statistics.looked(())
+
+    async def _tell(self, rung: bool) -> None:
         rung_here, self._rung_here = self._rung_here, False
         numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch)
         if events is None:
@@ -194,6 +217,7 @@ class Hub:
         self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
+    @measured("hub.look")
     def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
         """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
         head, waiting = log.glance()
@@ -217,6 +241,7 @@ class Hub:
         for reader in self.audience.readers:
             reader.close(SERVICE_RESTART)
 
+    @measured("hub.deliver")
     def _deliver(self, events: Sequence[Encoded]) -> None:
         """Writes a round. Where a right ends, what stands before it is written first."""
         first = 0
@@ -225,7 +250,8 @@ class Hub:
             self.cursor = event.seq
             if event.type in ENDING:
                 self._write(events[first:place])
-                self.audience.obey(event)
+                if event.type != rights.TYPE or event.seq > self.switches.obeyed:
+                    self.audience.obey(event)
                 first = place
         self._write(events[first:])
 
@@ -241,14 +267,19 @@ class Hub:
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.cursor:
+            if since <= self.end:
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         if not self._remembers(since):
             self.floor = (await self._ask(self._replaying, log.head)).floor
-        kept = log.holds(since, epoch, floor=self.floor, seq=self.cursor, log_epoch=self.epoch)
+        kept = log.holds(since, epoch, floor=self.floor, seq=self.end, log_epoch=self.epoch)
         return kept and self.cursor - since <= MOST_MISSED
+
+    @property
+    def end(self) -> int:
+        """How far the log goes that this hub knows of; further than its cursor while nothing is pushed."""
+        return max(self.cursor, self.switches.obeyed)
 
     def _remembers(self, since: int) -> bool:
         return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)

@@ -7,6 +7,7 @@ committed, and `number()` moves them into the log under one lock.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,8 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Exists, Min
 
+from orders.api.cursor import Position
+from orders.performance import measured
 from realtime.events import Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 
@@ -47,6 +50,12 @@ def glance() -> tuple[LogHead, bool]:
     return (waiting, waiting.waiting) if waiting is not None else (head(), True)
 
 
+def position() -> Position:
+    """Where the log ends. While something waits, of what kinds is not known: the two are read in one query or never."""
+    end, waiting = glance()
+    return Position(end.seq, end.epoch, None if waiting else end.changes)
+
+
 def number() -> int:
     """Moves what is committed from the outbox to the log, in the order of the outbox; how many events that made.
 
@@ -59,6 +68,7 @@ def number() -> int:
     return total
 
 
+@measured("number")
 @transaction.atomic
 def number_batch() -> Numbered:
     """Numbers up to BATCH rows of the outbox."""
@@ -74,7 +84,8 @@ def number_batch() -> Numbered:
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     log.seq += len(events)
-    log.save(update_fields=["seq"])
+    log.changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
+    log.save(update_fields=["seq", "changes"])
     return Numbered(events)
 
 

@@ -55,12 +55,14 @@ def new_epoch() -> str:
 class LogHead(models.Model):
     """One row: the lock under which events are numbered, and the counter.
 
-    `epoch` changes when the log begins anew (another database), `floor` is the last position no longer kept.
+    `epoch` changes when the log begins anew (another database), `floor` is the last position no longer kept. `changes`
+    counts the rows of the outbox that were numbered, by kind of subject (`order`), events or not.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
     seq = models.BigIntegerField(default=0)
     floor = models.BigIntegerField(default=0)
+    changes = models.JSONField(default=dict)
 
     class Meta:
         verbose_name, verbose_name_plural = _("log head"), _("log head")

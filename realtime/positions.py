@@ -17,6 +17,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from orders import flags
 from orders.models import Driver, DriverLocation, Order
 from orders.models.driver import RECENT
 from realtime import bell, frames
@@ -160,7 +161,8 @@ class Positions:
         """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
         new = [place for place in places if place.at > self._told.get(place.driver_id, BEGINNING)]
         self._told.update((place.driver_id, place.at) for place in new)
-        for reader, batch in self._audience.batches([event for place in new for event in place.events()]):
+        events = [event for place in new for event in place.events()] if flags.known(flags.REAL_TIME) else []
+        for reader, batch in self._audience.batches(events):
             reader.offer(batch)
         return new
 

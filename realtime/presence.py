@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,6 +18,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from orders.performance import INSTANCE
 from realtime.audience import Audience
 from realtime.connection import Connection
 from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
@@ -29,8 +27,6 @@ from realtime.outbox import announce
 
 logger = logging.getLogger(__name__)
 
-# Host and process may be alike in two containers; the random part is not.
-INSTANCE = f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 # Rows that no server refreshed for so long belong to one that died.
 DEAD = timedelta(seconds=30)
 # How often all rows are refreshed. With the pause below: a user's sixth socket is noticed by all within 5 s.

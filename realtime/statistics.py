@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from django.db.models import Count
 from django.utils import timezone
 
+from orders.performance import INSTANCE
 from realtime import presence
 from realtime.models import HubStatistics
 
@@ -81,7 +82,7 @@ class Statistics:
 
 def write(figures: Figures, now: datetime) -> None:
     """Makes `figures` those of this process, and forgets those of the dead."""
-    HubStatistics.objects.update_or_create(instance=presence.INSTANCE, defaults={"figures": figures, "written_at": now})
+    HubStatistics.objects.update_or_create(instance=INSTANCE, defaults={"figures": figures, "written_at": now})
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from orders import performance
 from realtime import rights, statistics
 from realtime.audience import Audience
 from realtime.limits import SILENT
@@ -34,6 +35,7 @@ class Upkeep:
         await asyncio.gather(
             _every(RIGHTS_SECONDS, self._check_rights),
             _every(STATISTICS_SECONDS, self._write_statistics),
+            _every(performance.WRITE_SECONDS, self._write_performance),
             _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
         )
 
@@ -44,6 +46,9 @@ class Upkeep:
 
     async def _write_statistics(self) -> None:
         await self._ask(statistics.write, self._counted.figures(), timezone.now())
+
+    async def _write_performance(self) -> None:
+        await self._ask(performance.write)
 
     async def _close_silent(self) -> None:
         since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS

@@ -44,7 +44,9 @@ def _swallower(redis: Redis) -> Iterator[Swallower]:
         proxy.stop()
 
 
-def _measure(bench: Bench, fault: str, begin: Callable[[], None], end: Callable[[], None], **environment: str) -> None:
+def _measure(
+    bench: Bench, fault: str, begin: Callable[[], object], end: Callable[[], None], **environment: str
+) -> None:
     """The fault lasts the middle third of the time."""
     size, third = bench.size, bench.size.fault_seconds / 3
     with bench.product(**environment) as server, Load(server, product.paths(size.fault_sockets), "-w", "-k") as load:

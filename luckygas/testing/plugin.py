@@ -7,6 +7,7 @@ on SQLite and the in-memory layer. Where a server cannot be had the run fails: n
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import re
 import shutil
@@ -120,6 +121,16 @@ def touches_database(item: pytest.Item) -> bool:
 
 def marked(item: pytest.Item, name: str) -> bool:
     return item.get_closest_marker(name) is not None
+
+
+@pytest.fixture(autouse=True)
+def all_switches_on() -> Iterator[None]:
+    """Not asked of the database, so that queries are always as many; a test of a switch calls `flags.forget`."""
+    from orders import flags
+
+    flags.remember(flags.Seen(math.inf))
+    yield
+    flags.forget()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from notifications.admin.export import answer
 from notifications.admin.totals import totals
 from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
-from orders import numbers
+from orders import flags, numbers
 from orders.admin.base import Button, HouseList, ReadOnly, user_of
 from orders.models.queries import phone_part
 from orders.refusals import Refusal
@@ -71,6 +71,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         if changes := getattr(response, "context_data", {}).get("cl"):
             response.context_data |= {
                 "totals": totals(changes.queryset),
+                "switched_off": not flags.on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
                 "export": reverse("admin:notifications_export") + changes.get_query_string(remove=[PAGE_VAR]),
             }

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from notifications import routing, rules
 from notifications.models import NotificationHistory, StatusNote
 from notifications.states import OVERRULABLE, Kind, Reason, Status
+from orders import flags
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -140,6 +141,8 @@ def obstacle(row: NotificationHistory) -> Reason | None:
 
 
 def why_it_waits(row: NotificationHistory) -> str:
+    if not flags.on(flags.SMS):
+        return _("It waits until messages are switched on again.")
     asked = copy(row)
     if not row.attempts:
         asked.type, asked.recipient = rules.way_to(row.customer)

@@ -6,7 +6,8 @@ the right, which provides the function that reads its head.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rest_framework.request import Request
@@ -14,30 +15,49 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 HEADER = "Last-Event-Id"
-_provider: Callable[[], int | None] | None = None
 
 
-def provide(head: Callable[[], int | None] | None) -> None:
-    """Names the function that reads the head of the log; it may answer None, and then there is no header."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The end of the log: how many events, and how many changes of each kind of subject (`order`) were committed.
+
+    `changes` is None while something that is committed is not counted yet.
+    """
+
+    seq: int
+    epoch: str = ""
+    changes: Mapping[str, int] | None = None
+
+
+_provider: Callable[[], Position | None] | None = None
+
+
+def provide(position: Callable[[], Position | None] | None) -> None:
+    """Names the function that reads the end of the log; it may answer None, and then there is no header."""
     global _provider  # noqa: PLW0603  (one log a site, named once at start)
-    _provider = head
+    _provider = position
+
+
+def position() -> Position | None:
+    return _provider() if _provider is not None else None
 
 
 def head() -> int | None:
-    return _provider() if _provider is not None else None
+    end = position()
+    return end.seq if end is not None else None
 
 
 class LastEventId(APIView):
     """Base of the API's views: every successful GET carries the header; so does a cursor's 410, as where to go on."""
 
-    event_head: int | None = None
+    position: Position | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method in ("GET", "HEAD"):
-            self.event_head = head()
+            self.position = position()
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        if self.event_head is not None and (response.status_code < 400 or response.status_code == 410):
-            response[HEADER] = str(self.event_head)
+        if self.position is not None and (response.status_code < 400 or response.status_code == 410):
+            response[HEADER] = str(self.position.seq)
         return super().finalize_response(request, response, *args, **kwargs)

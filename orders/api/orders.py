@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +16,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders import permissions, services
+from orders import caching, permissions, services
 from orders.api.base import Resource
 from orders.api.errors import etag
 from orders.api.filters import OrderFilters
@@ -30,6 +32,7 @@ from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Actor, Order, OrderItem, Source
+from orders.performance import measured
 from orders.permissions import AnyRole, OfficeOnly
 from orders.states import Status
 from orders.statistics import statistics_of
@@ -147,4 +150,11 @@ class Orders(ProofImages, Resource[Order]):
         """By delivery date, the last 30 days unless asked, 366 days at most."""
         period = Period(data=request.query_params)
         period.is_valid(raise_exception=True)
-        return Response(StatisticsOutput(statistics_of(*period.days())).data)
+        days = period.days()
+        make = partial(_statistics, *days)
+        return Response(caching.answer("statistics", self.position, days, make))
+
+
+@measured("statistics")
+def _statistics(first: date, last: date) -> dict[str, Any]:
+    return dict(StatisticsOutput(statistics_of(first, last)).data)

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from redis.exceptions import RedisError
 from rest_framework.throttling import BaseThrottle
 
-from orders import client_address, permissions
+from orders import client_address, flags, permissions
 from orders.states import Role
 
 if TYPE_CHECKING:
@@ -49,14 +49,10 @@ class Rate:
         return cls(int(found[1]), SECONDS[found[2]])
 
 
-def are_on() -> bool:
-    return True
-
-
 def wait_for(scope: str, who: str | int | None) -> int | None:
     """Counts one request of `who`; the seconds to wait where it is one too many, else None."""
     text = settings.THROTTLE_RATES[scope]
-    if not text or not are_on():
+    if not text or not flags.on(flags.THROTTLING):
         return None
     rate = Rate.of(text)
     window, since = divmod(int(time()), rate.seconds)

@@ -6,6 +6,7 @@ from orders.models.customer import Customer
 from orders.models.driver import Driver, DriverLocation
 from orders.models.item import OrderItem
 from orders.models.order import Actor, Change, Order, Priority, Source, TimeSlot
+from orders.models.process_figures import ProcessFigures
 from orders.models.product import Product
 from orders.models.proof import ConfirmationType, DeliveryConfirmation
 from orders.models.proof_image import ProofImage, ProofImageKind
@@ -14,6 +15,6 @@ from orders.models.status_change import OrderStatusChange
 
 __all__ = [
     "Actor", "Change", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver", "DriverLocation", "Order",
-    "OrderItem", "OrderStatusChange", "Priority", "Product", "ProofImage", "ProofImageKind", "Route", "RouteStatus",
-    "Source", "TimeSlot",
+    "OrderItem", "OrderStatusChange", "Priority", "ProcessFigures", "Product", "ProofImage", "ProofImageKind",
+    "Route", "RouteStatus", "Source", "TimeSlot",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.utils import timezone
+from waffle.models import Switch
 
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.states import Status
@@ -38,6 +39,11 @@ def make_user(**fields: Any) -> User:
 
 def make_office(**fields: Any) -> User:
     return make_user(is_staff=True, **fields)
+
+
+def turn(name: str, active: bool) -> None:
+    """Turns a switch, as the admin does."""
+    Switch.objects.update_or_create(name=name, defaults={"active": active})
 
 
 def make_driver(**fields: Any) -> Driver:

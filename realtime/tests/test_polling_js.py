@@ -224,3 +224,36 @@ async def test_commands_are_told_to_go_another_way(server: PlayedServer) -> None
     await server.state("polling")
     await send(server, **MOVE)
     assert [code for code, _ in await outcomes(server, 2)] == ["closed", "no_socket"]
+
+
+@pytest.mark.parametrize("code", [1013, 4013])
+async def test_where_sockets_are_switched_off_it_polls_at_once_and_looks_again_in_a_minute(
+    server: PlayedServer, code: int
+) -> None:
+    server.answers[EVENTS] = log(11, last=11)
+    await server.live()
+    await server.hang_up(code)
+    await server.state("polling")
+    assert (await server.ids(1), len(server.links)) == ([11], 1)
+    await server.page.clock.fast_forward(60_000)
+    await server.link(2)
+    await server.greet(head=11, recovered=True)
+    await server.state("live")
+
+
+async def test_where_nothing_is_pushed_the_page_says_so(server: PlayedServer) -> None:
+    await server.live()
+    await server.page.evaluate(SHOW)
+    for on, word in ((False, "Nothing new is shown"), (True, "Live")):
+        await server.tell({"type": "pushing", "on": on})
+        await until(server.page, "(word) => document.querySelector('.word').textContent === word", word)
+    assert await server.page.evaluate("socket.state") == "live"
+
+
+SHOW = """async () => {
+  await import("/static/realtime/elements.js");
+  const shown = document.createElement("connection-status");
+  Object.assign(shown.dataset, { live: "Live", paused: "Nothing new is shown" });
+  shown.socket = socket;
+  document.body.append(shown);
+}"""

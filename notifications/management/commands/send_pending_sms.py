@@ -24,6 +24,7 @@ from notifications import batch
 from notifications.management.arguments import positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
+from orders import flags, performance
 
 log = logging.getLogger(__name__)
 # Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
@@ -82,6 +83,9 @@ class Service:
     def round(self) -> int:
         """Sends what is owed now; how many rows that were."""
         close_old_connections()
+        performance.write()
+        if not flags.on(flags.SMS):
+            return 0
         now = time.monotonic()
         self.left = {pk: until for pk, until in self.left.items() if until > now}
         ready = Q(created_at__lt=timezone.now() - GRACE) | Q(send_after__isnull=False)

@@ -17,7 +17,7 @@ def _own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", ["orders/", "orders/{}/", "orders/statistics/", "customers/", "drivers/locations/"])
 def test_every_get_says_where_the_log_stands(path: str) -> None:
-    cursor.provide(lambda: 1042)
+    cursor.provide(lambda: cursor.Position(1042))
     answer = make_api("office").get(path.format(make_order().pk))
     assert (answer.status_code, answer["Last-Event-Id"]) == (200, "1042")
 
@@ -26,11 +26,11 @@ def test_the_head_is_read_before_the_rows() -> None:
     """A change between the two is then after the cursor: it is heard, and not missed."""
     order = make_order()
 
-    def head_then_a_change() -> int:
+    def head_then_a_change() -> cursor.Position:
         changed = Order.objects.get(pk=order.pk)
         changed.notes = "changed"
         changed.save()
-        return 7
+        return cursor.Position(7)
 
     cursor.provide(head_then_a_change)
     assert make_api("office").get(f"orders/{order.pk}/").json()["notes"] == "changed"
@@ -46,5 +46,5 @@ def test_no_head_no_header() -> None:
 
 
 def test_who_is_refused_learns_nothing_of_the_log() -> None:
-    cursor.provide(lambda: 1042)
+    cursor.provide(lambda: cursor.Position(1042))
     assert "Last-Event-Id" not in Api().get("orders/").headers

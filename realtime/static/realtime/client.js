@@ -22,6 +22,8 @@ const FORBIDDEN = 4403;
 const TOO_MANY_CONNECTIONS = 4409;
 /** Daphne may not send 1012 and says 4012. */
 const RESTART = [1012, 4012];
+/** Sockets are switched off: daphne says 4013. */
+const SWITCHED_OFF = [1013, 4013];
 /** Links in a row that did not open although HTTP works: sockets are blocked here. */
 const BLOCKED_AFTER = 3;
 /** What says that a channel cannot be had, and need not be asked for again. */
@@ -31,11 +33,12 @@ const RESTART_MS = 5_000;
 
 /**
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `closed`. `heardAt`: when the server last said
- * anything, in milliseconds since 1970 (null: never).
+ * anything, in milliseconds since 1970 (null: never). `paused`: events are switched off, and told when they are on again.
  */
 export class LuckyGasSocket extends Emitter {
   state = "connecting";
   heardAt = null;
+  paused = false;
   #url;
   #cursor;
   #token;
@@ -162,6 +165,7 @@ export class LuckyGasSocket extends Emitter {
     if (code === UNAUTHENTICATED) this.#refused();
     else if (code === FORBIDDEN) this.#end("forbidden");
     else if (code === TOO_MANY_CONNECTIONS) this.#park();
+    else if (SWITCHED_OFF.includes(code)) this.#doWithout();
     else if (RESTART.includes(code) || this.#toldMs !== null) this.#restart();
     else await this.#comeBack(welcomed);
   };
@@ -184,6 +188,11 @@ export class LuckyGasSocket extends Emitter {
     this.#toldMs = null;
     this.#retry(wait);
     this.#holdsBack = true;
+  }
+
+  #doWithout() {
+    if (this.#polls && !this.#poller) this.#poll();
+    else this.#retry(AGAIN_MS);
   }
 
   async #comeBack(welcomed) {
@@ -258,6 +267,7 @@ export class LuckyGasSocket extends Emitter {
     if (recovered) this.#cursor.epoch = epoch;
     else this.#cursor.reset(head, epoch);
     this.#blocked = 0;
+    this.paused = false;
     this.#stopPolling();
     this.#become("live");
     this.#deliver(frame);
@@ -292,8 +302,14 @@ export class LuckyGasSocket extends Emitter {
     if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
     if (frame.code === "rate_limited") setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
+    if (frame.type === "pushing") this.#paused(!frame.on);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
+  }
+
+  #paused(paused) {
+    this.paused = paused;
+    this.emit("state", this.state);
   }
 
   #deliver(frame) {

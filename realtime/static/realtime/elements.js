@@ -55,7 +55,8 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    const { state = "connecting", heardAt = null } = this.#socket ?? {};
+    const { state: link = "connecting", heardAt = null, paused = false } = this.#socket ?? {};
+    const state = link === "live" && paused ? "paused" : link;
     const word = this.dataset[state] ?? state;
     this.dataset.state = state;
     if (this.#word.textContent !== word) this.#word.textContent = word;

@@ -28,7 +28,7 @@ def begin(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0003_proof_images'),
+        ('orders', '0004_changed_on_a_day'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,103 @@
+"""Switches over processes: turned in one, obeyed by the others within a second, with Redis or without."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
+from luckygas.tests.test_end_to_end import Rest
+from orders import flags
+from orders.tests.factories import make_office, make_product, turn
+from realtime.tests.client import Client, open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# The hub's look each second, and what two busy cores take on top.
+SOON = 1.6
+
+
+async def test_sockets_are_closed_refused_and_let_in_again(either_site: Site) -> None:
+    user = await make(make_office)()
+    rest = await make(Rest)(either_site, user.username)
+    url = f"{either_site.ws}/office?token={rest.token}"
+    async with open_client(url) as client:
+        begun = time.monotonic()
+        await make(turn)(flags.WEBSOCKETS, False)
+        # Daphne may not say 1013.
+        assert await client.closed() in (1013, 4013)
+        assert time.monotonic() - begun < SOON
+    async with open_client(url) as refused:
+        assert (refused.welcome["type"], refused.welcome["code"]) == ("error", "switched_off")
+        assert await refused.closed() in (1013, 4013)
+    polled = await make(rest.call)("GET", "events/")
+    assert polled.status_code == 200
+    await make(turn)(flags.WEBSOCKETS, True)
+    await let_in(url)
+
+
+async def let_in(url: str) -> None:
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        async with open_client(url) as client:
+            if client.welcome["type"] == "connection":
+                return
+    raise AssertionError("nobody is let in")
+
+
+async def test_nothing_is_pushed_and_then_all_that_was_missed(site: Site) -> None:
+    user = await make(make_office)()
+    async with open_client(f"{site.ws}/office?token={await make(token_for)(user)}") as client:
+        begun = time.monotonic()
+        await make(turn)(flags.REAL_TIME, False)
+        assert (await client.until("pushing"))["on"] is False
+        assert time.monotonic() - begun < SOON
+        first, second = await make(make_product)(), await make(make_product)()
+        assert [frame for frame in await client.everything() if "id" in frame] == []
+        await make(turn)(flags.REAL_TIME, True)
+        told = await inventory(client, 2)
+        assert told == [first.pk, second.pk]
+        assert (await client.until("pushing"))["on"] is True
+
+
+async def inventory(client: Client, count: int) -> list[Any]:
+    return [(await client.until("inventory.updated"))["data"]["product_id"] for _ in range(count)]
+
+
+@pytest.mark.servers
+async def test_two_servers_answer_alike_from_one_cache(site: Site) -> None:
+    """One writes, the other is asked; then the cache is switched off."""
+    other = Site("uvicorn")
+    with running(other):
+        user = await make(make_office)()
+        rests = [await make(Rest)(server, user.username) for server in (site, other)]
+        async with open_client(f"{site.ws}/office?token={rests[0].token}"):  # so a hub runs, which numbers
+            product = await make(make_product)()
+            await make(check_prices)(rests, product.pk)
+            await make(turn)(flags.CACHING, False)
+            await make(time.sleep)(flags.MEMORY_SECONDS + 0.1)
+            assert (await make(stats)(rests[1]))["switched_on"] is False
+            assert await make(price)(rests[1]) == 902
+
+
+def check_prices(rests: list[Rest], product: int) -> None:
+    for now in (900, 901, 902):
+        assert rests[0].call("PATCH", f"products/{product}/", price=now).status_code == 200
+        assert [price(rest) for rest in (*rests, *rests)] == [now] * 4
+    deadline = time.monotonic() + 5
+    while not sum(row["hits"] for row in stats(rests[1])["caches"]):
+        assert price(rests[1]) == 902
+        assert time.monotonic() < deadline
+
+
+def price(rest: Rest) -> Any:
+    return rest.call("GET", "products/").json()["results"][0]["price"]
+
+
+def stats(rest: Rest) -> Any:
+    answer = rest.call("GET", "performance/cache-stats/").json()
+    assert answer["shared"]
+    return answer

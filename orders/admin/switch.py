@@ -1,0 +1,28 @@
+"""The switches of the running system: each with its meaning, to be turned and nothing else."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from waffle.models import Switch
+
+from orders import flags
+from orders.admin.base import HouseAdmin
+
+
+@admin.register(Switch)
+class SwitchAdmin(HouseAdmin):
+    list_display = ("name", "active", "meaning", "modified")
+    fields = ("name", "meaning", "active", "note")
+    readonly_fields = ("name", "meaning")
+    ordering = ("id",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The program knows the names that mean something."""
+        return False
+
+    @admin.display(description=_("meaning"))
+    def meaning(self, switch: Switch) -> str | Promise:
+        return flags.MEANINGS.get(switch.name, "–")

@@ -1,0 +1,94 @@
+"""Switches of the running system: rows of django-waffle, changed in the admin, obeyed by every process within a second.
+
+Waffle's own lookup asks for each name by itself and forgets what it knew when the database is away; here all switches
+are read in one query, at most twice a second, and what was known last stands until something else is known.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, transaction
+from django.utils.translation import gettext_lazy as _
+from waffle.models import Switch
+
+log = logging.getLogger(__name__)
+
+REAL_TIME = "real_time_notifications"
+SMS = "sms_notifications"
+PERFORMANCE = "performance_monitoring"
+CACHING = "caching_layer"
+WEBSOCKETS = "websocket_integration"
+THROTTLING = "request_throttling"
+MEANINGS = {
+    REAL_TIME: _("Screens are told of changes. Off: they are told when it is on again, and miss nothing."),
+    SMS: _("Messages to customers go out. Off: they wait, and go out when it is on again if they are still true."),
+    PERFORMANCE: _("What the system does is timed, for “performance” in the API."),
+    CACHING: _("Statistics and products are answered from the cache while they are unchanged."),
+    WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask every few seconds instead."),
+    THROTTLING: _("Who asks too often is asked to wait."),
+}
+# How old what is known may be: with the hub's own look each second, a change is in force everywhere within one.
+MEMORY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which switches were off, and when that was asked. One without a row is on."""
+
+    at: float = -math.inf
+    off: frozenset[str] = frozenset()
+
+
+_seen = Seen()
+
+
+def on(name: str) -> bool:
+    """Whether this feature is on. May ask the database; on an event loop use `known`."""
+    refresh()
+    return known(name)
+
+
+def known(name: str) -> bool:
+    """As `on`, from memory alone: as `refresh` found it last."""
+    return name not in _seen.off
+
+
+def age() -> float:
+    """Seconds since the database was asked."""
+    return monotonic() - _seen.at
+
+
+def refresh(older_than: float = MEMORY_SECONDS) -> None:
+    """Reads the switches anew where what is known is older than so many seconds."""
+    if age() <= older_than:
+        return
+    asked = monotonic()
+    try:
+        off = frozenset(Switch.objects.filter(active=False).values_list("name", flat=True))
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("The switches could not be read (%s): they stay as they were.", type(error).__name__)
+        off = _seen.off
+    remember(Seen(asked, off))
+
+
+def remember(seen: Seen) -> None:
+    """Of two threads that ask at once, the one that asked later is right."""
+    global _seen  # noqa: PLW0603  (one memory a process)
+    if seen.at > _seen.at:
+        _seen = seen
+
+
+def forget() -> None:
+    """The next one to ask asks the database."""
+    global _seen  # noqa: PLW0603
+    _seen = Seen(off=_seen.off)
+
+
+def switch_saved(sender: type[Any], **kwargs: Any) -> None:
+    """Who changed a switch sees it at once."""
+    transaction.on_commit(forget)

@@ -1,0 +1,130 @@
+"""The hub in this process while switches are turned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+
+from orders import flags
+from orders.tests.api.client import Api
+from orders.tests.factories import make_office, make_user, turn
+from realtime import hub as hub_module
+from realtime.hub import Hub
+from realtime.switches import TRY_AGAIN_LATER
+from realtime.tests.client import token_for
+from realtime.tests.test_hub import Reader, change, hub, join, until
+from realtime.tests.test_socket import Socket, connect
+
+__all__ = ["hub"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+async def _asked_of_the_database(all_switches_on: None) -> AsyncIterator[None]:
+    flags.forget()
+    yield
+    flags.forget()
+
+
+class Told(Reader):
+    def say(self, text: str) -> None:
+        self.said = [*getattr(self, "said", []), text]
+
+
+async def become(hub: Hub, *, paused: bool) -> None:
+    async with asyncio.timeout(5):
+        while hub.switches.paused != paused:
+            await asyncio.sleep(0.01)
+
+
+def seconds() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_what_is_not_pushed_waits_and_is_told_when_it_is_again(hub: Hub) -> None:
+    reader = Told("customers")
+    join(hub, reader)
+    await change(1)
+    await until(hub, 1)
+    begun = seconds()
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    assert seconds() - begun < hub_module.TIMER_SECONDS + 0.3
+    await change(2, 3)
+    while hub.end < 3:
+        await asyncio.sleep(0.01)
+    assert (reader.ids, hub.cursor) == ([1], 1)
+    await make(turn)(flags.REAL_TIME, True)
+    await until(hub, 3)
+    await become(hub, paused=False)
+    assert reader.ids == [1, 2, 3]
+    assert reader.said == ['{"type":"pushing","on":false}', '{"type":"pushing","on":true}']
+    assert hub.statistics.totals["bell_missed"] == 0
+
+
+async def test_meanwhile_the_log_can_be_asked_for_over_http(hub: Hub) -> None:
+    api = await make(lambda: Api(make_office()))()
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    await change(2)
+    page = (await make(api.get)("events/", channel="customers")).json()
+    assert [event["data"]["customer_id"] for event in page["events"]] == [2]
+
+
+async def test_rights_end_also_while_nothing_is_pushed(hub: Hub) -> None:
+    user = await make(make_office)()
+    socket = await connect(user, endpoint="office")
+    await make(turn)(flags.REAL_TIME, False)
+    await socket.until("pushing")
+
+    def deactivate() -> None:
+        user.is_active = False
+        user.save()
+
+    await make(deactivate)()
+    async with asyncio.timeout(3):
+        while not socket.closed_with:
+            await asyncio.sleep(0.01)
+    assert socket.closed_with == [4401]
+    await make(turn)(flags.REAL_TIME, True)
+    await become(hub, paused=False)
+
+
+async def test_a_page_that_read_further_than_the_hub_need_not_load_afresh(hub: Hub) -> None:
+    user = await make(make_user)()
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    await change(2, 3)
+    while hub.end < 2:
+        await asyncio.sleep(0.01)
+    begun = seconds()
+    socket = await connect(await make(make_office)(), f"&since={hub.end}")
+    assert (await socket.until("connection"))["recovered"] is True
+    assert seconds() - begun < 0.4
+    assert (await socket.until("pushing"))["on"] is False
+    assert user.pk
+
+
+async def test_lines_that_are_open_are_closed_and_new_ones_are_refused_readably(hub: Hub) -> None:
+    user = await make(make_office)()
+    socket = await connect(user)
+    begun = seconds()
+    await make(turn)(flags.WEBSOCKETS, False)
+    async with asyncio.timeout(5):
+        while not socket.closed_with:
+            await asyncio.sleep(0.01)
+    assert (socket.closed_with, seconds() - begun < hub_module.TIMER_SECONDS + 0.3) == ([TRY_AGAIN_LATER], True)
+    refused = Socket("ws", f"token={await make(token_for)(user)}")
+    assert (await refused.until("error"))["code"] == "switched_off"
+    await asyncio.sleep(0)
+    assert refused.closed_with == [TRY_AGAIN_LATER]
+    await make(turn)(flags.WEBSOCKETS, True)
+    async with asyncio.timeout(5):
+        while not hub.switches.serves:
+            await asyncio.sleep(0.01)
+    again: Any = await connect(user)
+    assert again.closed_with == []
