@@ -45,7 +45,7 @@ def _swallower(redis: Redis) -> Iterator[Swallower]:
 
 
 def _measure(
-    bench: Bench, fault: str, begin: Callable[[], object], end: Callable[[], None], **environment: str
+    bench: Bench, fault: str, begin: Callable[..., object], end: Callable[[], None], **environment: str
 ) -> None:
     """The fault lasts the middle third of the time."""
     size, third = bench.size, bench.size.fault_seconds / 3
