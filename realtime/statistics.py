@@ -85,17 +85,29 @@ def write(figures: Figures, now: datetime) -> None:
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
 
 
+def living() -> list[Figures]:
+    """What each server that lives last wrote down."""
+    alive = HubStatistics.objects.filter(written_at__gte=timezone.now() - presence.DEAD)
+    return list(alive.values_list("figures", flat=True))
+
+
+def lately(hubs: Iterable[Figures] | None = None) -> Counter[str]:
+    """Everything that was counted in the last minute, of all servers (or of these)."""
+    found = Counter[str]()
+    for hub in living() if hubs is None else hubs:
+        found.update(hub["lately"])
+    return found
+
+
 def summary() -> Figures:
     """Of all servers that live. Rates a second, of the last minute; times in milliseconds, durations in seconds."""
-    alive = HubStatistics.objects.filter(written_at__gte=timezone.now() - presence.DEAD)
-    hubs = list(alive.values_list("figures", flat=True))
-    totals, lately, rates = Counter[str](), Counter[str](), defaultdict[str, float](float)
+    hubs = living()
+    totals, rates = Counter[str](), defaultdict[str, float](float)
     for hub in hubs:
         totals.update(hub["totals"])
-        lately.update(hub["lately"])
         for name, count in hub["lately"].items():
             rates[name] += count / max(hub["seconds"], LEAST_SECONDS)
-    lags = kinds(lately, "lag.")
+    lags = kinds(lately(hubs), "lag.")
     return {
         **connections(), "servers": len(hubs),
         "events_per_second": round(rates["events"], 3), "deliveries_per_second": round(rates["deliveries"], 3),
