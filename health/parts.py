@@ -102,7 +102,7 @@ def is_deaf(lately: Counter[str]) -> bool:
 def ask_notifications() -> Answer:
     now = timezone.now()
     asked = {name: _provider(name).begin() for name in routing.in_use()}
-    counts = _count(now)
+    counts = count_messages(now)
     providers = [{"name": name} | answer() for name, answer in asked.items()]
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
@@ -146,7 +146,8 @@ def _ask_provider(name: str) -> Answer:
     }  # fmt: skip
 
 
-def _count(now: datetime) -> dict[str, Any]:
+def count_messages(now: datetime) -> dict[str, Any]:
+    """One query: what was sent and failed today, what waits, and the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from django.db.models import Count
+from django.dispatch import Signal
 from django.utils import timezone
 
 from realtime import presence
@@ -33,6 +34,9 @@ LATELY_SECONDS = 60.0
 LEAST_SECONDS = 5.0
 # Close codes counted by name: the standard's and ours. A client may send any other, and would fill the row.
 KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
+
+# Some hub of this process has written its figures down, on a thread that may use the database.
+written = Signal()
 
 
 class Statistics:
@@ -83,6 +87,7 @@ def write(figures: Figures, now: datetime) -> None:
     """Makes `figures` those of this process, and forgets those of the dead."""
     HubStatistics.objects.update_or_create(instance=presence.INSTANCE, defaults={"figures": figures, "written_at": now})
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
+    written.send(sender=HubStatistics)
 
 
 def living() -> list[Figures]:
