@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -21,6 +22,7 @@ from health.probes import Answer, Health, Probe, ask_all, worst
 from notifications import queries, routing, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
+from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from realtime import statistics
@@ -37,6 +39,9 @@ PROVIDER_SECONDS = 3.0
 LONGEST_LOOK_SECONDS = 5.0
 # So many events of the last minute that no bell announced are no chance, where they are most of them.
 MANY_MISSED = 5
+# How long it is believed what a provider said of itself.
+HEARD_SECONDS = 10.0
+_heard: dict[str, tuple[provider.Health, float]] = {}
 
 
 def ask_database() -> Answer:
@@ -87,11 +92,13 @@ def ask_websocket() -> Answer:
     A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
     """
     link, figures = ask_redis(), statistics.summary()
-    stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    status = Health.UNHEALTHY if stuck else link["status"]
-    if status == Health.HEALTHY and settings.REDIS_URL and is_deaf(statistics.lately()):
-        status = Health.DEGRADED
-    return {"status": status, "redis": link["status"], "hub_stuck": stuck, **figures}
+    is_stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
+    deaf = bool(settings.REDIS_URL) and is_deaf(statistics.lately())
+    heard = Health.DEGRADED if deaf else Health(link["status"])
+    return {
+        "status": Health.UNHEALTHY if is_stuck else heard,
+        "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf, **figures,
+    }  # fmt: skip
 
 
 def is_deaf(lately: Counter[str]) -> bool:
@@ -134,7 +141,7 @@ def _ask_provider(name: str) -> Answer:
     state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
     said = provider.Health(reachable=True, balance=state.balance)
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
-        said = gateway.health()
+        said = _heard_of(gateway)
         if said.balance is not None:
             # New credit may start it: nobody waits here for what then goes out.
             with sender.no_waiting():
@@ -144,6 +151,15 @@ def _ask_provider(name: str) -> Answer:
         "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
     }  # fmt: skip
+
+
+def _heard_of(gateway: Gateway) -> provider.Health:
+    """What it said of late: a page that looks each second is no reason to ask the provider each second."""
+    said, at = _heard.get(gateway.name, (None, 0.0))
+    if said is None or time.monotonic() - at > HEARD_SECONDS:
+        said = gateway.health()
+        _heard[gateway.name] = said, time.monotonic()
+    return said
 
 
 def count_messages(now: datetime) -> dict[str, Any]:

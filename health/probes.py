@@ -54,7 +54,7 @@ class Probe:
         """Asks; what it gives back waits for the answer."""
         came = time.perf_counter()
         asked, due = self._ask_once(came)
-        return lambda: self._answer(asked, due) | {"ms": round((time.perf_counter() - came) * 1000, 1)}
+        return lambda: self._answer(asked, due)
 
     def _ask_once(self, now: float) -> tuple[Future[Answer], float]:
         """The answer to come, and when it is overdue."""
@@ -75,9 +75,16 @@ class Probe:
         try:
             return asked.result(max(due - time.perf_counter(), 0))
         except TimeoutError:
-            return {"status": self.silent, "detail": f"no answer within {self.seconds:g} s"}
+            return {
+                "status": self.silent, "detail": f"no answer within {self.seconds:g} s", "ms": self.seconds * 1000,
+            }  # fmt: skip
 
     def _ask(self) -> Answer:
+        began = time.perf_counter()
+        answer = self._asked_or_refused()
+        return answer | {"ms": round((time.perf_counter() - began) * 1000, 1)}
+
+    def _asked_or_refused(self) -> Answer:
         try:
             return self.ask()
         except Exception as error:  # whatever a broken part raises is its answer

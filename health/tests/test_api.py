@@ -28,6 +28,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PARTS = ("database", "redis", "websocket", "notifications")
 
 
+@pytest.fixture(autouse=True)
+def nothing_heard() -> None:
+    parts._heard.clear()
+
+
 @pytest.fixture
 def office(client: Client) -> Client:
     client.force_login(make_office())
@@ -192,7 +197,7 @@ def test_a_provider_that_hangs_hides_nothing_but_itself(
     make_message("pending", created_at=timezone.now() - timedelta(minutes=10))
     sandbox.operator.faults.set(Fault(Kind.HANG, on=On.ASK))
     answer = office.get("/health/notifications")
-    assert (answer.status_code, answer.json()["ms"] < 2000) == (503, True)
+    assert (answer.status_code, 300 <= answer.json()["ms"] < 2000) == (503, True)
     assert answer.json()["sms_provider"]["detail"] == "no answer within 0.3 s"
     assert answer.json()["oldest_pending_seconds"] > 590
     sandbox.operator.faults.set(None)
@@ -227,6 +232,7 @@ def test_a_balance_is_asked_every_five_minutes(
         assert office.get("/health/notifications").json()["balance"] == 110
     assert len(asked) == 1
     long_ago = timezone.now() - timedelta(minutes=6)
+    parts._heard.clear()
     # What it learns of new credit is not lost to the channel that waits for it.
     GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
     assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""

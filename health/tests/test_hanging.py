@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -90,4 +89,4 @@ def test_ready_takes_milliseconds(house: Cluster) -> None:
     until(site, "ready", "healthy")
     with requests.Session() as session:
         taken = [session.get(f"{site.url}/health/ready", timeout=10).elapsed for _ in range(100)]
-    assert statistics.median(taken) < timedelta(milliseconds=15)
+    assert sorted(taken)[50] < timedelta(milliseconds=15)

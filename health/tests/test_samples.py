@@ -20,7 +20,7 @@ MINUTE = datetime(2026, 11, 23, 4, 9, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
         yield travelled
 
@@ -58,7 +58,7 @@ def test_a_minute_is_written_once_whoever_is_first() -> None:
 
 
 def test_a_server_asks_nothing_until_the_next_minute(
-    clock: time_machine.Coordinates,
+    clock: time_machine.Traveller,
     django_assert_num_queries: Any,
 ) -> None:
     sampler = Sampler()
