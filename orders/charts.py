@@ -56,15 +56,20 @@ def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = Fals
     return _drawn(chart, series)
 
 
-def bars(labels: Sequence[str], series: Sequence[Series], *, lying: bool = False) -> bytes:
-    """Stacked from the ground up; `lying`: with the labels at the side, for names."""
-    look = _look(labels, series, all_labels=lying)
-    if not lying:
-        return _drawn(pygal.StackedBar(**look), series)
-    # Drawn from the bottom up, and read from the top down.
+def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
+    """Counts, stacked from the ground up."""
+    return _drawn(pygal.StackedBar(**_look(labels, series)), series)
+
+
+def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
+    """With the labels at the side, for names; `stacked`: the series are parts of a whole."""
+    look = _look(labels, series)
+    # Drawn from the bottom up, and read from the top down. Each name has a line of its own.
     look["x_labels"] = look["x_labels_major"] = list(reversed(labels))
+    look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
+    chart = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     upside_down = [replace(one, values=one.values[::-1]) for one in series]
-    return _drawn(pygal.HorizontalStackedBar(**look, margin_left=_margin(labels)), upside_down)
+    return _drawn(chart(**look, margin_left=_margin(labels)), upside_down)
 
 
 def _margin(labels: Sequence[str]) -> int:
@@ -77,14 +82,11 @@ def embedded(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
-def _look(
-    labels: Sequence[str], series: Sequence[Series], *, all_labels: bool = False, whole: bool = True
-) -> dict[str, Any]:
-    step = 1 if all_labels else -(-len(labels) // MOST_LABELS) or 1
+def _look(labels: Sequence[str], series: Sequence[Series], *, whole: bool = True) -> dict[str, Any]:
+    step = -(-len(labels) // MOST_LABELS) or 1
     return {
         "width": WIDTH,
-        # A name needs a line of its own.
-        "height": max(HEIGHT, 70 + 26 * len(labels)) if all_labels else HEIGHT,
+        "height": HEIGHT,
         "style": Style(colors=tuple(one.colour for one in series), **STYLE),
         "css": ("file://style.css", "file://graph.css", DARK),
         # Its default fetches a script from elsewhere; inside of an image none would run.
