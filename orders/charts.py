@@ -9,6 +9,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import pygal
@@ -23,6 +24,7 @@ Value = float | int | None
 WIDTH, HEIGHT = 480, 220
 # At most so many labels below the chart, or they run into each other.
 MOST_LABELS = 6
+FEW = 31
 # Apart from each other also for those who see no red or green (after Okabe and Ito), on light and on dark alike.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b7bba", "#d17c00", "#12906a", "#d0453e", "#a45fb0", "#85807c"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
@@ -52,18 +54,19 @@ class Series:
 
 def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = False) -> bytes:
     """Values over time; `whole`: of things that are counted. A gap is a gap: no line where nothing was measured."""
-    chart = pygal.Line(**_look(labels, series, whole=whole), show_dots=False, allow_interruptions=True)
-    return _drawn(chart, series)
+    look = _look(labels, series, whole=whole)
+    # Of few values each is seen, also where its neighbours are missing.
+    return _drawn(pygal.Line(**look, show_dots=len(labels) <= FEW, dots_size=2, allow_interruptions=True), series)
 
 
 def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
     """Counts, stacked from the ground up."""
-    return _drawn(pygal.StackedBar(**_look(labels, series)), series)
+    return _drawn(pygal.StackedBar(**_look(labels, series, stacked=True)), series)
 
 
 def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
     """With the labels at the side, for names; `stacked`: the series are parts of a whole."""
-    look = _look(labels, series)
+    look = _look(labels, series, stacked=stacked)
     # Drawn from the bottom up, and read from the top down. Each name has a line of its own.
     look["x_labels"] = look["x_labels_major"] = list(reversed(labels))
     look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
@@ -82,7 +85,21 @@ def embedded(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
-def _look(labels: Sequence[str], series: Sequence[Series], *, whole: bool = True) -> dict[str, Any]:
+def ticks(highest: float) -> list[int]:
+    """Whole numbers from 0 to `highest`, at most six of them: 1, 2 or 5 apart, or ten times that, and so on."""
+    step = next(step for power in count() for step in (10**power, 2 * 10**power, 5 * 10**power) if 5 * step >= highest)
+    return list(range(0, max(int(-(-highest // step)), 1) * step + 1, step))
+
+
+def _highest(series: Sequence[Series], *, stacked: bool) -> float:
+    columns = list(zip(*(one.values for one in series), strict=True))
+    heights = (sum(filter(None, column)) if stacked else max(filter(None, column), default=0) for column in columns)
+    return max(heights, default=0)
+
+
+def _look(
+    labels: Sequence[str], series: Sequence[Series], *, whole: bool = True, stacked: bool = False
+) -> dict[str, Any]:
     step = -(-len(labels) // MOST_LABELS) or 1
     return {
         "width": WIDTH,
@@ -93,7 +110,8 @@ def _look(labels: Sequence[str], series: Sequence[Series], *, whole: bool = True
         "js": (), "no_prefix": True, "margin": 6, "spacing": 8, "no_data_text": _("No figures yet"),
         "x_labels": list(labels), "x_labels_major": list(labels)[::step], "show_minor_x_labels": False,
         "show_legend": len(series) > 1, "legend_at_bottom": True, "legend_box_size": 12, "truncate_legend": -1,
-        "truncate_label": 24, "max_scale": 5, "include_x_axis": True, "order_min": 0 if whole else None,
+        "truncate_label": 24, "max_scale": 5, "include_x_axis": True,
+        **({"y_labels": ticks(_highest(series, stacked=stacked))} if whole else {}),
     }  # fmt: skip
 
 

@@ -54,3 +54,18 @@ def test_a_picture_runs_nothing_and_asks_nothing_of_others() -> None:
 def test_it_leaves_the_imports_of_the_process_alone() -> None:
     code = "import orders.charts, warnings; warnings.simplefilter('error')\ntry: import no_such\nexcept ImportError: 0"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("highest", "expected"),
+    [
+        (0, [0, 1]),
+        (1, [0, 1]),
+        (4, [0, 1, 2, 3, 4]),
+        (7, [0, 2, 4, 6, 8]),
+        (149, [0, 50, 100, 150]),
+        (12.5, [0, 5, 10, 15]),
+    ],
+)
+def test_what_is_counted_has_whole_numbers_at_its_side(highest: float, expected: list[int]) -> None:
+    assert charts.ticks(highest) == expected
