@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import redis
@@ -13,8 +15,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Case, Count, Min, Q, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from health.probes import Answer, Health, Probe, worst
+from health.probes import Answer, Health, Probe, ask_all, worst
 from notifications import queries, routing, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
@@ -30,8 +34,15 @@ LONGEST_PENDING = timedelta(minutes=5)
 # A provider may count each question; a monitor asks each few seconds.
 BALANCE_AGE = timedelta(minutes=5)
 REDIS_SECONDS = 0.5
+# A provider may think long; what our own rows say of the messages is told meanwhile.
+PROVIDER_SECONDS = 3.0
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
+# So many events of the last minute that no bell announced are no chance, where they are most of them.
+MANY_MISSED = 5
+# How long it is believed what a provider said of itself.
+HEARD_SECONDS = 10.0
+_heard: dict[str, tuple[provider.Health, float]] = {}
 
 
 def ask_database() -> Answer:
@@ -60,7 +71,9 @@ def ask_migrations() -> Answer:
 
 @cache
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    # Its default is three more tries with pauses between them, which is more than a probe may take.
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=once)
 
 
 def ask_redis() -> Answer:
@@ -75,51 +88,85 @@ def ask_redis() -> Answer:
 
 
 def ask_websocket() -> Answer:
-    """The figures are of all processes; whether the hub still looks, of this one."""
-    link = ask_redis()
-    stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    status = Health.UNHEALTHY if stuck else link["status"]
-    return {"status": status, "redis": link["status"], **statistics.summary()}
+    """The figures are of all processes; whether the hub still looks, of this one.
+
+    A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
+    """
+    link, figures = ask_redis(), statistics.summary()
+    is_stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
+    deaf = bool(settings.REDIS_URL) and is_deaf(statistics.lately())
+    heard = Health.DEGRADED if deaf else Health(link["status"])
+    return {
+        "status": Health.UNHEALTHY if is_stuck else heard,
+        "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf, **figures,
+    }  # fmt: skip
+
+
+def is_deaf(lately: Counter[str]) -> bool:
+    """Whether most events of the last minute came with the timer and not with a bell."""
+    return lately["bell_missed"] >= MANY_MISSED and lately["bell_missed"] * 2 > lately["events"]
 
 
 def ask_notifications() -> Answer:
     now = timezone.now()
-    counts = _count(now)
-    providers = [_ask_provider(get_gateway(name), now) for name in routing.in_use()]
+    asked = {name: _provider(name).begin() for name in routing.in_use()}
+    counts = count_messages(now)
+    providers = [{"name": name} | answer() for name, answer in asked.items()]
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
     known = counts.pop("good") + counts["bad"]
     switched_on = flags.on(flags.SMS)
     late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
-    well = [provider["reachable"] and not provider["stopped_because"] for provider in providers]
+    well = [answer["status"] == Health.HEALTHY for answer in providers]
+    receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
         "status": late if all(well) else Health.DEGRADED if any(well) else Health.UNHEALTHY,
         "switched_on": switched_on,
         "sms_provider": providers[0],
         "sms_fallback": providers[1] if len(providers) > 1 else None,
+        "balance": providers[0].get("balance"),
+        "last_receipt_at": max(receipts, default=None),
         "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }
 
 
-def _ask_provider(gateway: Gateway, now: datetime) -> Answer:
+@cache
+def _provider(name: str) -> Probe:
+    """Each is asked on a thread of its own, so that one that hangs hides nothing but itself."""
+    return Probe(partial(_ask_provider, name), PROVIDER_SECONDS)
+
+
+def _ask_provider(name: str) -> Answer:
     """Whether it can be reached, whether it is stopped and why, and its balance, which is asked every five minutes."""
-    state = GatewayState.objects.filter(gateway=gateway.name).first() or GatewayState(gateway=gateway.name)
+    gateway, now = get_gateway(name), timezone.now()
+    state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
     said = provider.Health(reachable=True, balance=state.balance)
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
-        said = gateway.health()
+        said = _heard_of(gateway)
         if said.balance is not None:
             # New credit may start it: nobody waits here for what then goes out.
             with sender.no_waiting():
                 state = queries.keep_balance(gateway, said.balance)
     return {
-        "name": gateway.name, "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
+        "status": Health.HEALTHY if said.reachable and not state.stopped_because else Health.UNHEALTHY,
+        "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
     }  # fmt: skip
 
 
-def _count(now: Any) -> dict[str, Any]:
+def _heard_of(gateway: Gateway) -> provider.Health:
+    """What it said of late: a page that looks each second is no reason to ask the provider each second."""
+    said, at = _heard.get(gateway.name, (None, 0.0))
+    if said is None or time.monotonic() - at > HEARD_SECONDS:
+        said = gateway.health()
+        _heard[gateway.name] = said, time.monotonic()
+    return said
+
+
+def count_messages(now: datetime) -> dict[str, Any]:
+    """One query: what was sent and failed today, what waits, and the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
@@ -142,18 +189,22 @@ def _count(now: Any) -> dict[str, Any]:
 PARTS: dict[str, Probe] = {
     "database": Probe(ask_database, 1.0),
     "migrations": Probe(ask_migrations, 2.0),
-    "redis": Probe(ask_redis, 1.0),
+    "redis": Probe(ask_redis, 1.0, silent=Health.DEGRADED),
     "websocket": Probe(ask_websocket, 1.5),
     "notifications": Probe(ask_notifications, 4.0),
 }
+NEEDED = ("database", "migrations", "redis")
 
 
 def ready() -> Answer:
     """Whether requests can be served: the database decides, Redis only degrades."""
-    parts = {name: PARTS[name]() for name in ("database", "migrations", "redis")}
-    return {"status": worst(list(parts.values()))} | parts
+    return _whole({name: PARTS[name] for name in NEEDED})
 
 
 def summary() -> Answer:
-    parts = {name: probe() for name, probe in PARTS.items()}
-    return {"status": worst(list(parts.values()))} | parts
+    return _whole(PARTS)
+
+
+def _whole(probes: dict[str, Probe]) -> Answer:
+    answers = ask_all(probes)
+    return {"status": worst(list(answers.values()))} | answers

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from enum import StrEnum
+from threading import Lock
 from typing import Any
 
 from django.db import connections
@@ -12,6 +14,10 @@ from django.db import connections
 from notifications.pool import Pool
 
 Answer = dict[str, Any]
+# A thread that was not heard of for so long is given up and another one asks; so often, and no more: each is memory
+# that nobody gives back.
+LOST_SECONDS = 60.0
+MOST_LOST = 5
 
 
 class Health(StrEnum):
@@ -27,39 +33,68 @@ def worst(answers: list[Answer]) -> Health:
 
 
 class Probe:
-    """Runs one question on a thread of its own.
+    """Runs one question on a thread of its own; no answer in time is `silent`.
 
-    While a question hangs, nobody waits for it a second time and none is asked behind it: a dead database does not
-    collect threads.
+    While a question is under way nobody asks it a second time: who comes meanwhile waits for the same answer, and is
+    told at once where it is overdue already. So a dead database collects neither threads nor requests.
     """
 
-    def __init__(self, ask: Callable[[], Answer], seconds: float) -> None:
-        self.ask, self.seconds = ask, seconds
-        self.pool: Pool[Callable[[], Answer], Answer] = Pool(lambda job: job(), lambda: None, size=1)
+    def __init__(self, ask: Callable[[], Answer], seconds: float, silent: Health = Health.UNHEALTHY) -> None:
+        self.ask, self.seconds, self.silent = ask, seconds, silent
+        self._lock = Lock()
+        self._asked: Future[Answer] | None = None
+        self._asked_at = 0.0
+        self._lost = 0
+        self._pool = self._new_pool()
 
     def __call__(self) -> Answer:
-        started = time.perf_counter()
-        if self.pool.drain(self.seconds):
-            left = self.seconds - (time.perf_counter() - started)
-            answer = self._answer(max(left, 0.001))
-        else:
-            answer = self._silent()
-        return answer | {"ms": round((time.perf_counter() - started) * 1000, 1)}
+        return self.begin()()
 
-    def _answer(self, seconds: float) -> Answer:
+    def begin(self) -> Callable[[], Answer]:
+        """Asks; what it gives back waits for the answer."""
+        came = time.perf_counter()
+        asked, due = self._ask_once(came)
+        return lambda: self._answer(asked, due)
+
+    def _ask_once(self, now: float) -> tuple[Future[Answer], float]:
+        """The answer to come, and when it is overdue."""
+        with self._lock:
+            if self._asked is not None and not self._asked.done():
+                if now - self._asked_at < LOST_SECONDS or self._lost == MOST_LOST:
+                    return self._asked, self._asked_at + self.seconds
+                self._lost += 1
+                self._pool = self._new_pool()
+            self._asked, self._asked_at = self._pool.submit(self._ask), now
+            return self._asked, now + self.seconds
+
+    @staticmethod
+    def _new_pool() -> Pool[Callable[[], Answer], Answer]:
+        return Pool(lambda job: job(), lambda: None, size=1)
+
+    def _answer(self, asked: Future[Answer], due: float) -> Answer:
         try:
-            return self.pool.submit(self._ask).result(seconds)
+            return asked.result(max(due - time.perf_counter(), 0))
         except TimeoutError:
-            return self._silent()
+            return {
+                "status": self.silent, "detail": f"no answer within {self.seconds:g} s", "ms": self.seconds * 1000,
+            }  # fmt: skip
+
+    def _ask(self) -> Answer:
+        began = time.perf_counter()
+        answer = self._asked_or_refused()
+        return answer | {"ms": round((time.perf_counter() - began) * 1000, 1)}
+
+    def _asked_or_refused(self) -> Answer:
+        try:
+            return self.ask()
         except Exception as error:  # whatever a broken part raises is its answer
             # The name alone: the text may hold an address or a password, and these pages are read by monitors.
             return {"status": Health.UNHEALTHY, "detail": type(error).__name__}
-
-    def _ask(self) -> Answer:
-        try:
-            return self.ask()
         finally:
             connections.close_all()
 
-    def _silent(self) -> Answer:
-        return {"status": Health.UNHEALTHY, "detail": f"no answer within {self.seconds:g} s"}
+
+def ask_all(probes: Mapping[str, Probe]) -> dict[str, Answer]:
+    """All at once: the slowest alone says how long it takes."""
+    begun = {name: probe.begin() for name, probe in probes.items()}
+    return {name: answer() for name, answer in begun.items()}

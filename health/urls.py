@@ -6,10 +6,15 @@ from django.urls import path
 
 from health.api import HealthView, ReadyView, live
 from health.parts import PARTS
+from health.views import dashboard, plot
+
+ONE_PART = ("database", "redis", "websocket", "notifications")
 
 urlpatterns = [
-    path("", HealthView.as_view()),
-    path("live", live),
-    path("ready", ReadyView.as_view()),
-    *[path(name, HealthView.as_view(tell=PARTS[name])) for name in ("database", "redis", "websocket", "notifications")],
+    path("", HealthView.as_view(), name="health"),
+    path("live", live, name="health_live"),
+    path("ready", ReadyView.as_view(), name="health_ready"),
+    *[path(name, HealthView.as_view(tell=PARTS[name]), name=f"health_{name}") for name in ONE_PART],
+    path("dashboard/", dashboard, name="health_dashboard"),
+    path("dashboard/<slug:period>/<slug:name>.svg", plot, name="health_plot"),
 ]

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "health",
 ]
 MIDDLEWARE = [
+    "health.failures.counting",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -22,6 +22,11 @@ TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
 # Certainly, or possibly, taken by the provider: what the bill may show.
 PAID = TAKEN | {Status.UNKNOWN}
 ENDED = frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED})
+# How messages ended, in short; what did not arrive in time did not arrive.
+OUTCOMES = {
+    Status.DELIVERED: {Status.DELIVERED}, Status.SENT: {Status.SENT}, Status.UNKNOWN: {Status.UNKNOWN},
+    Status.FAILED: {Status.FAILED, Status.EXPIRED},
+}  # fmt: skip
 # The share that the house wants to be taken, and to arrive.
 GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from django.db.models import Count
+from django.dispatch import Signal
 from django.utils import timezone
 
 from orders.performance import INSTANCE
@@ -34,6 +35,9 @@ LATELY_SECONDS = 60.0
 LEAST_SECONDS = 5.0
 # Close codes counted by name: the standard's and ours. A client may send any other, and would fill the row.
 KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
+
+# Some hub of this process has written its figures down, on a thread that may use the database.
+written = Signal()
 
 
 class Statistics:
@@ -84,19 +88,32 @@ def write(figures: Figures, now: datetime) -> None:
     """Makes `figures` those of this process, and forgets those of the dead."""
     HubStatistics.objects.update_or_create(instance=INSTANCE, defaults={"figures": figures, "written_at": now})
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
+    written.send(sender=HubStatistics)
+
+
+def living() -> list[Figures]:
+    """What each server that lives last wrote down."""
+    alive = HubStatistics.objects.filter(written_at__gte=timezone.now() - presence.DEAD)
+    return list(alive.values_list("figures", flat=True))
+
+
+def lately(hubs: Iterable[Figures] | None = None) -> Counter[str]:
+    """Everything that was counted in the last minute, of all servers (or of these)."""
+    found = Counter[str]()
+    for hub in living() if hubs is None else hubs:
+        found.update(hub["lately"])
+    return found
 
 
 def summary() -> Figures:
     """Of all servers that live. Rates a second, of the last minute; times in milliseconds, durations in seconds."""
-    alive = HubStatistics.objects.filter(written_at__gte=timezone.now() - presence.DEAD)
-    hubs = list(alive.values_list("figures", flat=True))
-    totals, lately, rates = Counter[str](), Counter[str](), defaultdict[str, float](float)
+    hubs = living()
+    totals, rates = Counter[str](), defaultdict[str, float](float)
     for hub in hubs:
         totals.update(hub["totals"])
-        lately.update(hub["lately"])
         for name, count in hub["lately"].items():
             rates[name] += count / max(hub["seconds"], LEAST_SECONDS)
-    lags = kinds(lately, "lag.")
+    lags = kinds(lately(hubs), "lag.")
     return {
         **connections(), "servers": len(hubs),
         "events_per_second": round(rates["events"], 3), "deliveries_per_second": round(rates["deliveries"], 3),

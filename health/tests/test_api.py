@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,15 +13,24 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from health import parts
+from health.probes import Probe
 from luckygas.testing.servers import Redis, free_port, running
 from notifications import sender
 from notifications.gateways.base import Accepted, Message
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
+from notifications.sandbox.faults import Fault, Kind, On
+from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
+from realtime.models import HubStatistics
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PARTS = ("database", "redis", "websocket", "notifications")
+
+
+@pytest.fixture(autouse=True)
+def nothing_heard() -> None:
+    parts._heard.clear()
 
 
 @pytest.fixture
@@ -96,6 +106,20 @@ def test_websocket_figures(office: Client) -> None:
     assert answer["redis"] == "healthy"
 
 
+@pytest.mark.parametrize(
+    ("lately", "status"),
+    [({"events": 10, "bell_missed": 9}, "degraded"), ({"events": 40, "bell_missed": 9}, "healthy"), ({}, "healthy")],
+)
+@pytest.mark.servers
+def test_bells_that_do_not_come_though_redis_answers_are_noticed(
+    office: Client, lately: dict[str, int], status: str
+) -> None:
+    figures = {"totals": {}, "lately": lately, "seconds": 60}
+    HubStatistics.objects.create(instance="a", written_at=timezone.now(), figures=figures)
+    answer = office.get("/health/websocket").json()
+    assert (answer["status"], answer["redis"]) == (status, "healthy")
+
+
 def make_message(status: str, **fields: Any) -> None:
     NotificationHistory.objects.create(customer=make_customer(), kind="order_confirmed", status=status, **fields)
 
@@ -164,6 +188,21 @@ def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Set
     assert answer.json()["sms_provider"]["reachable"] is False
 
 
+def test_a_provider_that_hangs_hides_nothing_but_itself(
+    office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", f"{sandbox.url}/sms", "sandbox-key"
+    hanging = Probe(partial(parts._ask_provider, "http"), 0.3)
+    monkeypatch.setattr(parts, "_provider", lambda name: hanging)
+    make_message("pending", created_at=timezone.now() - timedelta(minutes=10))
+    sandbox.operator.faults.set(Fault(Kind.HANG, on=On.ASK))
+    answer = office.get("/health/notifications")
+    assert (answer.status_code, 300 <= answer.json()["ms"] < 2000) == (503, True)
+    assert answer.json()["sms_provider"]["detail"] == "no answer within 0.3 s"
+    assert answer.json()["oldest_pending_seconds"] > 590
+    sandbox.operator.faults.set(None)
+
+
 def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Settings) -> None:
     make = GatewayState.objects.create
     make(
@@ -172,7 +211,7 @@ def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Se
     settings.SMS_GATEWAY = "memory"
     answer = office.get("/health/notifications")
     assert (answer.status_code, answer.json()["sms_provider"]["stopped_because"]) == (503, "k: not registered")
-    assert answer.json()["sms_provider"]["last_receipt_at"]
+    assert answer.json()["last_receipt_at"] == answer.json()["sms_provider"]["last_receipt_at"] is not None
     settings.SMS_FALLBACK_GATEWAY = "console"
     answer = office.get("/health/notifications")
     assert (answer.json()["status"], answer.json()["sms_fallback"]["name"]) == ("degraded", "console")
@@ -190,9 +229,10 @@ def test_a_balance_is_asked_every_five_minutes(
     monkeypatch.setattr(Mitake, "balance", balance)
     settings.SMS_GATEWAY = "mitake"
     for _ in range(3):
-        assert office.get("/health/notifications").json()["sms_provider"]["balance"] == 110
+        assert office.get("/health/notifications").json()["balance"] == 110
     assert len(asked) == 1
     long_ago = timezone.now() - timedelta(minutes=6)
+    parts._heard.clear()
     # What it learns of new credit is not lost to the channel that waits for it.
     GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
     assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from health.probes import Health, Probe, worst
+from health import probes
+from health.probes import Health, Probe, ask_all, worst
 
 
 def test_a_probe_answers_with_its_milliseconds() -> None:
@@ -36,7 +37,7 @@ def test_a_probe_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:
     assert time.monotonic() - started < 2
     assert len(asked) == 1
     release.set()
-    assert probe.pool.drain(5)
+    probe.seconds = 5
     assert probe()["status"] == "healthy"
 
 
@@ -51,3 +52,56 @@ def test_a_probe_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:
 )
 def test_the_worst_part_decides(parts: list[str], whole: str) -> None:
     assert worst([{"status": part} for part in parts]) == whole
+
+
+def test_what_hangs_is_said_at_once_to_those_who_ask_later() -> None:
+    release = threading.Event()
+    probe = Probe(lambda: {"status": Health.HEALTHY} if release.wait(10) else {}, 0.2, silent=Health.DEGRADED)
+    assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
+    started = time.monotonic()
+    assert probe()["status"] == "degraded"
+    assert time.monotonic() - started < 0.1
+    release.set()
+
+
+def test_a_thread_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "LOST_SECONDS", 0.1)
+    monkeypatch.setattr(probes, "MOST_LOST", 2)
+    release, asked = threading.Event(), []
+
+    def ask() -> dict[str, str]:
+        asked.append(1)
+        if len(asked) < 3:
+            release.wait(10)
+        return {"status": Health.HEALTHY}
+
+    probe = Probe(ask, 0.1)
+    assert [probe()["status"] for _ in range(3)] == ["unhealthy", "unhealthy", "healthy"]
+    release.set()
+
+
+def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "LOST_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "MOST_LOST", 2)
+    release, asked = threading.Event(), []
+
+    def ask() -> dict[str, str]:
+        asked.append(1)
+        release.wait(10)
+        return {"status": Health.HEALTHY}
+
+    probe = Probe(ask, 0.02)
+    assert [probe()["status"] for _ in range(5)] == ["unhealthy"] * 5
+    assert len(asked) == 3
+    release.set()
+
+
+def test_all_are_asked_at_once() -> None:
+    def ask() -> dict[str, str]:
+        time.sleep(0.2)
+        return {"status": Health.HEALTHY}
+
+    started = time.monotonic()
+    answers = ask_all({name: Probe(ask, 1) for name in "abc"})
+    assert [answer["status"] for answer in answers.values()] == ["healthy"] * 3
+    assert time.monotonic() - started < 0.55

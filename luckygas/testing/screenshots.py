@@ -53,6 +53,8 @@ def shots(directory: Path) -> list[Shot]:
         Shot("track", "", f"/t/{token}/"),
         Shot("receipt", "", f"/t/{receipt}/"),
         Shot("admin-orders", "office", "/admin/orders/order/"),
+        Shot("dashboard", "office", "/health/dashboard/"),
+        Shot("admin-statistics", "office", "/admin/orders/order/statistics/"),
         Shot("admin-messages", "office", "/admin/notifications/notificationhistory/"),
     ]
 

@@ -12,9 +12,11 @@ from orders.tests.factories import make_customer, make_order, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 STRANGERS = ("/accounts/login/", "/accounts/password/reset/", "/t/no-such-link/")
+NOT_THEIRS = "/health/dashboard/"
 CUSTOMERS = ("/", "/accounts/password/change/")
 OFFICE = (
-    "/admin/", "/admin/orders/order/", "/admin/orders/order/import/", "/admin/notifications/notificationhistory/",
+    "/admin/", "/admin/orders/order/", "/admin/orders/order/import/", "/admin/orders/order/statistics/",
+    "/admin/health/systemmetric/", "/admin/notifications/notificationhistory/",
     "/api/v1/websocket/ws/test",
 )  # fmt: skip
 
@@ -34,7 +36,7 @@ async def test_pages_of_strangers_and_customers(page: Page, site: Site) -> None:
     await make(make_order)(customer=customer)
     assert await faults_of(page, site, STRANGERS) == {}
     await sign_in(page, site, customer.user)  # type: ignore[arg-type]  # it has one
-    assert await faults_of(page, site, CUSTOMERS) == {}
+    assert await faults_of(page, site, (*CUSTOMERS, NOT_THEIRS)) == {}
 
 
 async def test_pages_of_the_office_beside_the_board(page: Page, site: Site) -> None:

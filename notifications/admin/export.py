@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain, islice
 from typing import Any
@@ -19,13 +16,9 @@ from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
+from orders.export import AT_ONCE, CONTENT_TYPE, headers, written
 
 MOST_ROWS = 100_000
-AT_ONCE = 500
-# Without it Excel reads UTF-8 as the code page of the machine.
-MARK = "\ufeff"
-# What a spreadsheet would run as a formula.
-FORMULA = ("=", "+", "-", "@")
 FIELDS = (
     "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
     "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
@@ -38,8 +31,7 @@ def answer(request: HttpRequest, rows: QuerySet[NotificationHistory]) -> Streami
     # Each kind of server takes the one iterator piece by piece, and would gather the other whole.
     streamed = pulled(parts) if isinstance(request, ASGIRequest) else parts
     name = f"messages-{timezone.localdate()}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(streamed, content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(streamed, content_type=CONTENT_TYPE, headers=headers(name))
 
 
 async def pulled(parts: Iterator[str]) -> AsyncIterator[str]:
@@ -58,15 +50,6 @@ def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[str]:
     return written(chain([head], shown, ([cut] for left in found)))
 
 
-def written(lines: Iterator[list[Any]]) -> Iterator[str]:
-    mark = MARK
-    while some := list(islice(lines, AT_ONCE)):
-        text = io.StringIO()
-        csv.writer(text).writerows([harmless(cell) for cell in line] for line in some)
-        yield mark + text.getvalue()
-        mark = ""
-
-
 def cells(row: NotificationHistory, words: dict[str, str]) -> list[Any]:
     values = {name: getattr(row, name) for name in FIELDS if name != "recipient"} | {"recipient": row.masked_recipient}
     for name in ("type", "kind", "status", "status_reason"):
@@ -74,10 +57,3 @@ def cells(row: NotificationHistory, words: dict[str, str]) -> list[Any]:
     for name in ("created_at", "sent_at", "delivered_at"):
         values[name] = values[name] and f"{timezone.localtime(values[name]):%Y-%m-%d %H:%M:%S}"
     return [values[name] for name in FIELDS]
-
-
-def harmless(cell: Any) -> str:
-    """A text that a spreadsheet shows and never runs."""
-    text = "" if cell is None else str(cell)
-    begins = unicodedata.normalize("NFKC", text).lstrip()
-    return f"'{text}" if begins.startswith(FORMULA) else text

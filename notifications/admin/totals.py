@@ -10,20 +10,15 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from notifications import statistics
+from notifications.charts import outcomes
 from notifications.models import NotificationHistory
-from notifications.states import Status
-from notifications.statistics import GOAL, Row, midnight, total
+from notifications.statistics import GOAL, OUTCOMES, Row, midnight, total
+from orders import charts
 
 DAYS = 14
-# From the ground up, as they are stacked; what did not arrive in time did not arrive.
-STACK = {
-    "delivered": {Status.DELIVERED}, "sent": {Status.SENT}, "unknown": {Status.UNKNOWN},
-    "failed": {Status.FAILED, Status.EXPIRED},
-}  # fmt: skip
-# Pixels.
-HEIGHT, STEP, BAR = 72, 34, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +26,6 @@ class Day:
     day: date | None
     counts: dict[str, int]
     points: Decimal
-    bars: tuple[dict[str, Any], ...] = ()
-    x: int = 0
 
 
 def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
@@ -45,8 +38,8 @@ def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
     rows = list(statistics.by_day(messages.filter(created_at__gte=midnight(first))))
     days = [counted(day, list(group)) for day, group in groupby(rows, lambda row: row["day"])]
     return {
-        "days": drawn(days, first), "sum": counted(None, rows), "first": first, "last": days[-1].day,
-        "goal": percent(GOAL), "width": DAYS * STEP, "height": HEIGHT, **shares(statistics.figures(rows)),
+        "days": days, "image": drawn(days, first), "sum": counted(None, rows), "first": first, "last": days[-1].day,
+        "goal": percent(GOAL), **shares(statistics.figures(rows)),
     }  # fmt: skip
 
 
@@ -64,20 +57,13 @@ def percent(share: float | None) -> str:
 
 
 def counted(day: date | None, rows: list[Row]) -> Day:
-    counts = {name: total(rows, "messages", statuses) for name, statuses in STACK.items()}
+    counts: dict[str, int] = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
     return Day(day, counts, sum((row["points"] for row in rows), Decimal()))
 
 
-def drawn(days: list[Day], first: date) -> list[Day]:
-    """The same with the bars of the chart: the fullest day is as high as the chart."""
-    most = max(1, *(sum(day.counts.values()) for day in days))
-    return [bars(day, ((day.day or first) - first).days * STEP, most) for day in days]
-
-
-def bars(day: Day, x: int, most: int) -> Day:
-    stacked, top = [], float(HEIGHT)
-    for name, count in day.counts.items():
-        height = round(HEIGHT * count / most, 1)
-        top -= height
-        stacked.append({"name": name, "x": x, "y": round(top, 1), "width": BAR, "height": height, "count": count})
-    return Day(day.day, day.counts, day.points, tuple(bar for bar in stacked if bar["height"]), x)
+def drawn(days: list[Day], first: date) -> str:
+    """The chart, as the address of an image; days without a message have their place in it."""
+    known = {day.day: day.counts for day in days}
+    dates = [first + timedelta(days=number) for number in range(DAYS)]
+    names = [date_format(day, "n/j") for day in dates]
+    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))

@@ -21,6 +21,7 @@ from orders.admin.order_actions import OrderActions
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
 from orders.admin.order_history import ConfirmationInline, HistoryInline, ProofImageInline
 from orders.admin.order_moves import OrderMoves
+from orders.admin.statistics import StatisticsView
 from orders.models import Order, OrderItem
 from orders.states import OPEN, Status
 
@@ -46,7 +47,7 @@ class RecentRoutes(RelatedFieldListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(OrderColumns, ImportView, OrderMoves, OrderActions):
+class OrderAdmin(OrderColumns, ImportView, StatisticsView, OrderMoves, OrderActions):
     form = OrderForm
     inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (

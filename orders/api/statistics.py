@@ -44,7 +44,13 @@ class Period(serializers.Serializer[Any]):
         return self.validated_data["from"], self.validated_data["to"]
 
 
-class DayOutput(serializers.Serializer[Any]):
+class Punctuality(serializers.Serializer[Any]):
+    on_time_share = serializers.FloatField(allow_null=True, help_text=_("Of the delivered, 0 to 1."))
+    median_minutes = serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered."))
+    p90_minutes = serializers.FloatField(allow_null=True, help_text=_("Nine of ten took no longer."))
+
+
+class DayOutput(Punctuality):
     date = serializers.DateField()
     orders = serializers.IntegerField()
     delivered = serializers.IntegerField()
@@ -59,14 +65,14 @@ class ProductSumOutput(serializers.Serializer[Any]):
     delivered = serializers.IntegerField()
 
 
-class DriverSumOutput(serializers.Serializer[Any]):
+class DriverSumOutput(Punctuality):
     driver = serializers.IntegerField()
     name = serializers.CharField()
     orders = serializers.IntegerField()
     delivered = serializers.IntegerField()
 
 
-class StatisticsOutput(serializers.Serializer[Any]):
+class StatisticsOutput(Punctuality):
     to = serializers.DateField()
     total = serializers.IntegerField()
     by_status = serializers.DictField(child=serializers.IntegerField())
@@ -74,8 +80,6 @@ class StatisticsOutput(serializers.Serializer[Any]):
     by_product = ProductSumOutput(many=True)
     by_driver = DriverSumOutput(many=True)
     delivered = serializers.IntegerField()
-    on_time_share = serializers.FloatField(allow_null=True, help_text=_("Of the delivered, 0 to 1."))
-    median_minutes = serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered."))
 
     def get_fields(self) -> dict[str, Any]:
         return {"from": serializers.DateField(), **super().get_fields()}

@@ -32,12 +32,11 @@ def test_counts_by_status_day_product_and_driver() -> None:
     make_order(scheduled_date=TODAY + timedelta(days=2))
     found = statistics_of(TODAY, TODAY + timedelta(days=1))
     assert (found["total"], found["by_status"]["delivered"], found["by_status"]["failed"]) == (3, 1, 0)
-    assert found["by_day"] == [
-        {"date": TODAY, "orders": 2, "delivered": 1},
-        {"date": TODAY + timedelta(days=1), "orders": 1, "delivered": 0},
-    ]
+    days = [(row["date"], row["orders"], row["delivered"]) for row in found["by_day"]]
+    assert days == [(TODAY, 2, 1), (TODAY + timedelta(days=1), 1, 0)]
     assert found["by_product"] == [{"product": product.pk, "name": "16kg 瓦斯桶", "ordered": 3, "delivered": 2}]
-    assert found["by_driver"] == [{"driver": driver.pk, "name": "陳", "orders": 1, "delivered": 1}]
+    (row,) = found["by_driver"]
+    assert (row["driver"], row["name"], row["orders"], row["delivered"]) == (driver.pk, "陳", 1, 1)
 
 
 def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
@@ -57,6 +56,19 @@ def test_median_minutes_from_the_last_confirmation() -> None:
     first.at -= timedelta(days=1)
     first.save()
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 47.5
+
+
+def test_days_and_drivers_have_their_own_punctuality() -> None:
+    fast, slow = make_driver(name="一"), make_driver(name="二")
+    for minutes in (30, 40, 50):
+        make_delivered(10, minutes_since_confirmed=minutes, driver=fast, time_slot=TimeSlot.MORNING)
+    make_delivered(13, minutes_since_confirmed=100, driver=slow, time_slot=TimeSlot.MORNING)
+    found = statistics_of(TODAY, TODAY)
+    of = {row["name"]: (row["on_time_share"], row["median_minutes"], row["p90_minutes"]) for row in found["by_driver"]}
+    assert of == {"一": (1.0, 40.0, 48.0), "二": (0.0, 100.0, 100.0)}
+    (day,) = found["by_day"]
+    assert (day["on_time_share"], day["median_minutes"], day["p90_minutes"]) == (0.75, 45.0, 85.0)
+    assert (found["on_time_share"], found["median_minutes"], found["p90_minutes"]) == (0.75, 45.0, 85.0)
 
 
 def test_without_deliveries_there_is_no_share() -> None:

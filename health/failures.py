@@ -1,0 +1,75 @@
+"""Counts the requests that were answered by 5xx, for the dashboard: in this process, written down beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from threading import Lock
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.decorators import sync_and_async_middleware
+
+from health import samples
+from notifications.pool import Pool
+
+# Their 503 is an answer and not a failure.
+OWN = "/health/"
+
+
+class Failures:
+    """What failed waits here until the database takes it: the usual reason for failures is that it does not."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._unwritten = Counter[datetime]()
+        self.pool: Pool[None, None] = Pool(lambda _: self.write(), connections.close_all, size=1)
+
+    def count(self) -> None:
+        with self._lock:
+            self._unwritten[samples.minute_of(timezone.now())] += 1
+        if self.pool.drain(0):
+            self.pool.submit(None)
+
+    def write(self) -> None:
+        """Writes down what is not yet. What the database does not take is tried again, with the next or by a hub."""
+        with self._lock:
+            taken, self._unwritten = self._unwritten, Counter()
+        try:
+            while taken:
+                minute, number = next(iter(taken.items()))
+                samples.count_failed(minute, number)
+                del taken[minute]
+        finally:
+            with self._lock:
+                self._unwritten.update(taken)
+
+
+failures = Failures()
+
+
+def seen(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if response.status_code >= 500 and not request.path_info.startswith(OWN):
+        failures.count()
+    return response
+
+
+@sync_and_async_middleware
+def counting(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """The first of all, so that nothing fails outside of it."""
+    if iscoroutinefunction(get_response):
+        waiting = cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)
+
+        async def counting_async(request: HttpRequest) -> HttpResponse:
+            return seen(request, await waiting(request))
+
+        return counting_async
+
+    def counting_sync(request: HttpRequest) -> HttpResponse:
+        return seen(request, cast("HttpResponse", get_response(request)))
+
+    return counting_sync

@@ -1,0 +1,77 @@
+"""The last hour by minutes and the last day by hours, as the dashboard draws them. A few queries each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+from django.db.models.functions import TruncHour, TruncMinute
+from django.utils import timezone
+
+from health import samples, snapshots
+from health.models import Minute, SystemMetric
+from health.samples import MINUTE
+from health.snapshots import HOUR
+from notifications.models import NotificationHistory
+
+Figures = dict[str, Any]
+MINUTES, HOURS = 60, 24
+NONE: Figures = snapshots.summed([])
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A minute or an hour. `figures`: as `snapshots.summed`; `orders`, `messages`: counts by status."""
+
+    at: datetime
+    figures: Figures
+    orders: Mapping[str, int] | None
+    messages: Mapping[str, int]
+
+    @property
+    def label(self) -> str:
+        return f"{timezone.localtime(self.at):%H:%M}"
+
+
+def last_hour(now: datetime) -> list[Moment]:
+    """The minutes that are over, the oldest first."""
+    end = samples.minute_of(now)
+    starts = [end - MINUTE * back for back in range(MINUTES, 0, -1)]
+    known = {minute.at: minute for minute in Minute.objects.filter(at__gte=starts[0], at__lt=end)}
+    messages = _messages(TruncMinute("created_at"), starts[0])
+    return [
+        Moment(
+            at,
+            snapshots.summed([known[at]]) if at in known else NONE,
+            (known[at].figures or {}).get("orders") if at in known else None,
+            messages.get(at, {}),
+        )
+        for at in starts
+    ]
+
+
+def last_day(now: datetime) -> list[Moment]:
+    """The hours, the oldest first; the last one is the present hour as far as it has come."""
+    this = snapshots.hour_of(now)
+    starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
+    rows = SystemMetric.objects.filter(hour__gt=starts[0], hour__lte=this)
+    known = {row.hour - HOUR: row.metrics_json for row in rows}
+    known[this] = snapshots.summed(list(Minute.objects.filter(at__gte=this))) | {"orders": samples.open_orders()}
+    messages = _messages(TruncHour("created_at"), starts[0])
+    return [Moment(at, known.get(at, NONE), known.get(at, {}).get("orders"), messages.get(at, {})) for at in starts]
+
+
+def _messages(begins: TruncMinute | TruncHour, since: datetime) -> dict[datetime, dict[str, int]]:
+    """Messages made since then, by status as it is now."""
+    made = NotificationHistory.objects.filter(created_at__gte=since).order_by()
+    rows = made.annotate(begins=begins).values_list("begins", "status").annotate(count=Count("pk"))
+    found: dict[datetime, dict[str, int]] = {}
+    for at, status, count in rows:
+        found.setdefault(at, {})[status] = count
+    return found
+
+
+PERIODS = {"hour": last_hour, "day": last_day}

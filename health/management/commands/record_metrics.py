@@ -1,0 +1,20 @@
+"""`manage.py record_metrics`: the hourly snapshot of the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
+
+from health import snapshots
+
+
+class Command(BaseCommand):
+    """For a timer, on one server or on several: a second run within the hour changes nothing."""
+
+    help = _("Takes the hourly snapshot of the figures, unless it was taken already.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        taken = snapshots.record()
+        self.stdout.write(_("The snapshot was taken.") if taken else _("This hour's snapshot was taken already."))

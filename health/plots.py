@@ -1,0 +1,134 @@
+"""The plots of the dashboard, and the tables that say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from health.history import Moment
+from notifications.charts import outcomes
+from orders import charts
+from orders.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Series, Value
+from orders.states import Status
+
+STATUSES = {
+    Status.PENDING: ORANGE, Status.FAILED: RED, Status.CONFIRMED: GREY, Status.ASSIGNED: PURPLE,
+    Status.DELIVERING: BLUE, Status.ARRIVING: GREEN,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """`series` makes what is drawn of the moments; `draw` is one of `orders.charts`."""
+
+    title: Promise
+    series: Callable[[Sequence[Moment]], tuple[Series, ...]]
+    draw: Callable[[Sequence[str], Sequence[Series]], bytes]
+
+    def svg(self, moments: Sequence[Moment]) -> bytes:
+        return _svg(self.draw, labels(moments), self.series(moments), get_language())
+
+    def version(self, moments: Sequence[Moment]) -> str:
+        """Another one where the picture is another one."""
+        told = repr((labels(moments), self.series(moments), get_language()))
+        return sha256(told.encode()).hexdigest()[:16]
+
+    def in_words(self, moments: Sequence[Moment]) -> str:
+        """What the picture shows, for who does not see it."""
+        parts = (_newest(one) for one in self.series(moments))
+        return f"{self.title}: {'; '.join(parts)}"
+
+
+def _newest(series: Series) -> str:
+    known = [value for value in series.values if value is not None]
+    if not known:
+        return _("%s: no figures yet") % series.name
+    return _("%(name)s: now %(now)s, at most %(most)s") % {"name": series.name, "now": known[-1], "most": max(known)}
+
+
+def labels(moments: Sequence[Moment]) -> tuple[str, ...]:
+    return tuple(moment.label for moment in moments)
+
+
+@lru_cache(maxsize=64)
+def _svg(
+    draw: Callable[[Sequence[str], Sequence[Series]], bytes],
+    at: tuple[str, ...],
+    series: tuple[Series, ...],
+    language: str | None,
+) -> bytes:
+    """Drawn once for all who look."""
+    return draw(at, series)
+
+
+def _values(moments: Sequence[Moment], name: str) -> tuple[Value, ...]:
+    return tuple(moment.figures[name] for moment in moments)
+
+
+def _connections(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return (Series(_("Connections"), _values(moments, "connections")),)
+
+
+def _events(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return (Series(_("Events a second"), _values(moments, "events_per_second")),)
+
+
+def _latency(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return (
+        Series(_("half (p50)"), _values(moments, "latency_p50_ms")),
+        Series(_("99 of 100 (p99)"), _values(moments, "latency_p99_ms"), ORANGE, dashed=True),
+    )
+
+
+def _messages(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return outcomes(moment.messages for moment in moments)
+
+
+def _orders(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            str(status.label),
+            tuple(None if moment.orders is None else moment.orders.get(status, 0) for moment in moments),
+            colour,
+        )
+        for status, colour in STATUSES.items()
+    )
+
+
+def _errors(moments: Sequence[Moment]) -> tuple[Series, ...]:
+    return (
+        Series(_("failed requests"), _values(moments, "failed_requests"), RED),
+        Series(_("refused on sockets"), _values(moments, "errors"), GREY),
+    )
+
+
+def _counted(at: Sequence[str], series: Sequence[Series]) -> bytes:
+    return charts.lines(at, series, whole=True)
+
+
+PLOTS: dict[str, Plot] = {
+    "connections": Plot(lazy("Open connections"), _connections, _counted),
+    "events": Plot(lazy("Events a second"), _events, charts.lines),
+    "latency": Plot(lazy("From the change to the screen, milliseconds"), _latency, charts.lines),
+    "messages": Plot(lazy("SMS by outcome"), _messages, charts.bars),
+    "orders": Plot(lazy("Open orders by status"), _orders, charts.bars),
+    "errors": Plot(lazy("Errors"), _errors, charts.bars),
+}
+
+
+def head() -> list[str]:
+    return [one.name for plot in PLOTS.values() for one in plot.series([])]
+
+
+def table(moments: Sequence[Moment]) -> Iterator[tuple[str, list[Value]]]:
+    """All that is drawn, the newest first."""
+    columns = [one.values for plot in PLOTS.values() for one in plot.series(moments)]
+    rows = list(zip(labels(moments), zip(*columns, strict=True), strict=True))
+    return ((label, list(values)) for label, values in reversed(rows))

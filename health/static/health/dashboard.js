@@ -1,0 +1,65 @@
+/** Keeps the dashboard that of the moment: fetched anew when something changed, at most each second, and now and then. */
+import { LuckyGasSocket } from "../realtime/client.js";
+import { find, findAll, told } from "../orders/page.js";
+
+/** Events that come close together are one reason to look. */
+const SOONEST_MS = 1_000;
+/** What no event tells of (connections, a part that fails) is seen after so long. */
+const LATEST_MS = 10_000;
+/** What this page shows; where drivers are is not among it. */
+const SHOWN = /^(order|notification|delivery)\./;
+let timer = null;
+let due = Infinity;
+let lookedAt = performance.now();
+let isLooking = false;
+let isNews = false;
+
+/** Only what is not the same: an opened table stays open, and nothing is spoken twice. */
+function put(fresh) {
+  for (const element of findAll("[data-live]")) {
+    const newer = find(`[data-live="${element.dataset.live}"]`, fresh);
+    if (!newer) continue;
+    if (element.innerHTML !== newer.innerHTML) element.innerHTML = newer.innerHTML;
+    for (const name of ["src", "alt"]) {
+      const value = newer.getAttribute(name);
+      if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+    }
+  }
+}
+
+async function look() {
+  [timer, due, isLooking, isNews] = [null, Infinity, true, false];
+  let isThere = false;
+  try {
+    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
+    if (answer.redirected || answer.status === 403) return location.reload();
+    isThere = answer.ok;
+    if (isThere) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
+    isThere = false;
+  }
+  find("#unreachable").hidden = isThere;
+  [lookedAt, isLooking] = [performance.now(), false];
+  within(isNews ? SOONEST_MS : LATEST_MS);
+}
+
+/** Looks `ms` from now, or sooner where that was said before; a hidden page does not look. */
+function within(ms) {
+  if (isLooking) isNews = true;
+  if (isLooking || document.hidden) return;
+  const at = performance.now() + ms;
+  if (at >= due) return;
+  clearTimeout(timer);
+  due = at;
+  timer = setTimeout(look, ms);
+}
+
+const soon = () => within(Math.max(0, lookedAt + SOONEST_MS - performance.now()));
+
+const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
+find("connection-status").socket = socket;
+find("notification-toasts").socket = socket;
+socket.on("*", ({ type }) => SHOWN.test(type) && soon()).on("resync", soon).on("unauthenticated", () => location.reload());
+document.addEventListener("visibilitychange", soon);
+within(LATEST_MS);

@@ -1,0 +1,97 @@
+"""The dashboard in a browser: it follows what happens, draws without a complaint, and says when the site is away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.utils import timezone
+from playwright.async_api import ConsoleMessage, Locator, Page, expect
+
+from health import samples
+from health.models import Minute
+from luckygas.testing.browser import serious_faults, sign_in, until
+from luckygas.testing.site import Site
+from orders.tests.factories import make_office, make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = "/health/dashboard/"
+
+
+@pytest.fixture
+def said(page: Page) -> list[str]:
+    """What the browser complains of: a policy that was broken, a file that is not there."""
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    return complaints
+
+
+@make
+def minute_ago(connections: int) -> None:
+    figures = {"connections": connections, "events": 6, "errors": 0, "lags": {"5": 6}, "orders": {"pending": 2}}
+    at = samples.minute_of(timezone.now()) - timedelta(minutes=1)
+    Minute.objects.update_or_create(at=at, defaults={"figures": figures})
+
+
+def open_orders(page: Page) -> Locator:
+    return page.locator(".figures div", has_text="未完成訂單").locator("dd").first
+
+
+async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, site: Site, said: list[str]) -> None:
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    await expect(open_orders(page)).to_have_text("0")
+    await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
+    await page.locator("section summary").first.click()
+    before = await page.locator("[data-live=hour-connections]").get_attribute("src")
+    await minute_ago(23)
+    await make(make_order)()
+    await expect(open_orders(page)).to_have_text("1")
+    await expect(page.locator("[data-live=hour-connections]")).not_to_have_attribute("src", before or "")
+    assert "23" in (await page.locator("[data-live=hour-connections]").get_attribute("alt") or "")
+    assert await page.locator("details[open] tbody tr").count() == 60
+    drawn = "() => [...document.querySelectorAll('figure img')].every((img) => img.complete && img.naturalWidth > 0)"
+    await until(page, drawn)
+    assert said == []
+
+
+async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None:
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    for _ in range(10):
+        await make(make_order)()
+    await expect(open_orders(page)).to_have_text("10")
+    assert 1 <= len(asked) <= 4
+
+
+async def test_it_says_when_the_site_is_away_and_when_it_is_back(page: Page, site: Site) -> None:
+    await page.clock.install()
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    away = page.locator("#unreachable")
+    await expect(away).to_be_hidden()
+    site.kill()
+    await page.clock.fast_forward(11_000)
+    await expect(away).to_be_visible()
+    await make(site.start)()
+    await page.clock.fast_forward(11_000)
+    await expect(away).to_be_hidden()
+
+
+async def test_it_is_for_everybody(page: Page, site: Site) -> None:
+    await minute_ago(3)
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    for summary in await page.locator("section summary").all():
+        await summary.click()
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for width in (390, 1280):
+            await page.set_viewport_size({"width": width, "height": 844})
+            assert await serious_faults(page) == [], (scheme, width)
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

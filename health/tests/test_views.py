@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from health import samples
+from health.models import Minute
+from luckygas.testing.servers import free_port
+from orders.tests.factories import make_driver, make_office, make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = "/health/dashboard/"
+
+
+@pytest.fixture
+def office(client: Client) -> Client:
+    client.force_login(make_office())
+    return client
+
+
+def plots(page: str) -> list[str]:
+    return re.findall(r'src="(/health/dashboard/\w+/\w+\.svg\?v=\w+)"', page)
+
+
+def test_it_is_for_staff(client: Client) -> None:
+    assert client.get(PAGE).headers["Location"].startswith("/accounts/login/")
+    client.force_login(make_driver().user)
+    for path in (PAGE, "/health/dashboard/hour/events.svg"):
+        answer = client.get(path)
+        assert (answer.status_code, "幸福氣" in answer.content.decode()) == (403, True)
+
+
+def test_it_says_what_is_wrong_and_shows_the_figures(office: Client, settings: Any) -> None:
+    make_order()
+    headers = {"Accept-Language": "en"}
+    page = office.get(PAGE, headers=headers).content.decode()
+    assert "Everything works." in page
+    assert len(plots(page)) == 12
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    samples.count_failed(samples.minute_of(timezone.now()), 3)
+    page = office.get(PAGE, headers=headers).content.decode()
+    assert "Redis does not answer." in page
+    assert "3 requests failed in the last ten minutes." in page
+
+
+def test_a_picture_has_another_address_once_it_is_another(office: Client) -> None:
+    before = plots(office.get(PAGE).content.decode())
+    assert plots(office.get(PAGE).content.decode()) == before
+    lags: dict[str, int] = {}
+    figures = {"connections": 4, "events": 60, "errors": 0, "lags": lags, "orders": {}}
+    last = samples.minute_of(timezone.now()) - timedelta(minutes=1)
+    Minute.objects.create(at=last, figures=figures)
+    after = plots(office.get(PAGE).content.decode())
+    changed = {url.split("?")[0] for url in set(after) - set(before)}
+    assert {"/health/dashboard/hour/connections.svg", "/health/dashboard/hour/events.svg"} <= changed
+
+
+def test_a_picture_runs_nothing_and_loads_nothing(office: Client) -> None:
+    for url in plots(office.get(PAGE).content.decode()):
+        answer = office.get(url)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
+        assert "default-src 'none'" in answer["Content-Security-Policy"]
+        assert not re.search(r"(href|src)=.?(https?:)?//|@import|url\(", answer.content.decode())
+
+
+def test_an_unknown_picture_is_404(office: Client) -> None:
+    for path in ("hour/nothing.svg", "week/events.svg"):
+        assert office.get(PAGE + path).status_code == 404
+
+
+def test_it_is_linked_from_the_menus(office: Client) -> None:
+    for path in ("/", "/admin/"):
+        assert PAGE in office.get(path).content.decode()

@@ -1,0 +1,124 @@
+"""What is wrong, in words, and what to do about it: from the answers of the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from health.parts import LONGEST_PENDING
+from health.probes import Answer, Health
+from notifications.statistics import GOAL
+
+Answers = Mapping[str, Answer]
+# A screen that learns later than this shows what is no longer so.
+SLOW_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`is_bad`: something does not work; otherwise it works worse than it should."""
+
+    said: str
+    remedy: str
+    is_bad: bool = False
+
+
+def faults(answers: Answers, failed_requests: int) -> list[Fault]:
+    """The worst first; none: everything works. `failed_requests`: of the last ten minutes."""
+    if answers["database"]["status"] == Health.UNHEALTHY:
+        # All the rest follows from it.
+        return [_database()]
+    found = [*_migrations(answers), *_redis(answers), *_sockets(answers["websocket"]), *_requests(failed_requests)]
+    found += _messages(answers["notifications"])
+    return sorted(found, key=lambda fault: not fault.is_bad)
+
+
+def _database() -> Fault:
+    return Fault(
+        _("The database does not answer."),
+        _("Nothing can be saved. Look whether PostgreSQL runs and has room on its disk; the site goes on by itself."),
+        is_bad=True,
+    )
+
+
+def _migrations(answers: Answers) -> Iterator[Fault]:
+    if answers["migrations"]["status"] != Health.HEALTHY:
+        remedy = _("Run “manage.py migrate” on one server; pages may fail until then.")
+        yield Fault(_("The database is not yet as this version needs it."), remedy, is_bad=True)
+
+
+def _redis(answers: Answers) -> Iterator[Fault]:
+    if answers["redis"]["status"] != Health.HEALTHY:
+        yield Fault(
+            _("Redis does not answer."),
+            _("Screens are up to a second late, and nothing is lost. Look whether Redis runs, and at REDIS_URL."),
+        )
+
+
+def _sockets(answer: Answer) -> Iterator[Fault]:
+    if "connections" not in answer:
+        yield Fault(_("The figures of the live connections cannot be read."), _("Look into the log of the servers."))
+        return
+    if answer["hub_stuck"]:
+        remedy = _("Restart this server; the screens connect again by themselves and miss nothing.")
+        yield Fault(_("This server no longer tells its screens what changed."), remedy, is_bad=True)
+    if answer["bells_are_missed"]:
+        yield Fault(
+            _("Redis answers, but most of its messages do not arrive."),
+            _("Screens are up to a second late. Look at what stands between servers and Redis; restart the servers."),
+        )
+    if (answer["hub_lag_p99_ms"] or 0) > SLOW_MS:
+        remedy = _("Look how busy the servers and the database are; another worker may help.")
+        yield Fault(_("Changes reach the screens more than two seconds late."), remedy)
+
+
+def _requests(failed: int) -> Iterator[Fault]:
+    if failed:
+        said = ngettext(
+            "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
+        )
+        yield Fault(said % failed, _("The log of the servers says why, with an ERROR in its line."), is_bad=True)
+
+
+def _messages(answer: Answer) -> Iterator[Fault]:
+    if "pending" not in answer:
+        yield Fault(_("The figures of the messages cannot be read."), _("Look into the log of the servers."))
+        return
+    for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
+        yield from _provider(provider, answer["status"] == Health.UNHEALTHY)
+    yield from _waiting(answer["oldest_pending_seconds"])
+    if answer["unknown"]:
+        said = ngettext(
+            "Of %d SMS it is not known whether it went out.",
+            "Of %d SMS it is not known whether they went out.",
+            answer["unknown"],
+        )
+        yield Fault(said % answer["unknown"], _("Run “manage.py query_sms_status”, or see “Messages” in the admin."))
+    taken = answer["success_rate_24h"]
+    if taken is not None and taken < GOAL:
+        said = _("Of the SMS of the last 24 hours %(taken).0f %% were taken; the goal is %(goal).0f %%.")
+        remedy = _("“Messages” in the admin shows each that failed, with the provider's reason.")
+        yield Fault(said % {"taken": 100 * taken, "goal": 100 * GOAL}, remedy)
+
+
+def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
+    name = answer["name"]
+    if because := answer.get("stopped_because"):
+        remedy = _(
+            "Settle it with the provider, then press “Start again” at the gateway in the admin; SMS wait till then."
+        )
+        said = _("SMS by %(name)s are stopped: %(because)s") % {"name": name, "because": because}
+        yield Fault(said, remedy, is_bad)
+    elif answer["status"] != Health.HEALTHY:
+        remedy = _("SMS go by the stand-in or wait, and nothing is sent twice. Ask the provider if it lasts.")
+        yield Fault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)
+
+
+def _waiting(seconds: float) -> Iterator[Fault]:
+    if seconds > LONGEST_PENDING.total_seconds():
+        said = _("An SMS that should be out has waited for %d minutes.") % (seconds // 60)
+        yield Fault(said, _("Look whether “manage.py send_pending_sms --loop” runs, and restart it."), is_bad=True)

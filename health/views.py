@@ -1,0 +1,95 @@
+"""The dashboard: whether all is well, in words, figures and plots. Its script fetches it anew while it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from csp.constants import NONE, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from health import history, samples
+from health.models import Minute
+from health.parts import PARTS
+from health.plots import PLOTS, head, table
+from health.probes import ask_all
+from health.tiles import tiles
+from health.verdict import faults
+from orders.permissions import is_office
+
+LATELY = timedelta(minutes=10)
+View = Callable[..., HttpResponse]
+
+
+def for_office(view: View) -> View:
+    @require_safe
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not is_office(request.user):
+            raise PermissionDenied
+        return view(request, **kwargs)
+
+    return guarded
+
+
+@for_office
+def dashboard(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    answers = ask_all(PARTS)
+    told = {
+        "now": now,
+        "data": {"user": request.user.pk},
+        "faults": faults(answers, _failed_lately(now)),
+        "tiles": tiles(answers, samples.open_orders()),
+        "parts": answers,
+        "periods": [
+            _period("hour", _("The last hour"), _("Table of the last hour"), now),
+            _period("day", _("The last 24 hours"), _("Table of the last 24 hours"), now),
+        ],
+        "head": head(),
+    }
+    response = render(request, "health/dashboard.html", told)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _failed_lately(now: datetime) -> int:
+    minutes = Minute.objects.filter(at__gt=now - LATELY)
+    return int(minutes.aggregate(failed=Sum("failed_requests", default=0))["failed"])
+
+
+def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any]:
+    moments = history.PERIODS[name](now)
+    plots = [
+        {
+            "key": f"{name}-{key}",
+            "title": plot.title,
+            "words": plot.in_words(moments),
+            "url": f"{reverse('health_plot', args=[name, key])}?v={plot.version(moments)}",
+        }
+        for key, plot in PLOTS.items()
+    ]
+    return {"name": name, "title": title, "caption": caption, "plots": plots, "rows": list(table(moments))}
+
+
+# A browser may hold a picture to the policy it came with, and its colours stand in it. It can run and load nothing.
+@csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [NONE]})
+@for_office
+def plot(request: HttpRequest, period: str, name: str) -> HttpResponse:
+    """One picture. Its address on the page changes with it, so the browser may keep it."""
+    if period not in history.PERIODS or name not in PLOTS:
+        raise Http404
+    svg = PLOTS[name].svg(history.PERIODS[period](timezone.now()))
+    return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=86400"})

@@ -1,0 +1,137 @@
+"""Orders → Statistics: the figures of a period with plots, and as a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from orders import charts, export
+from orders.api.statistics import Period
+from orders.charts import BLUE, GREEN, GREY, ORANGE, Series
+from orders.statistics import statistics_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from orders.models import Order
+
+    OrderAdminBase = admin.ModelAdmin[Order]
+else:
+    OrderAdminBase = admin.ModelAdmin
+
+Figures = dict[str, Any]
+
+
+class StatisticsView(OrderAdminBase):
+    """Mixed into the admin of orders: the page `statistics/`, for staff who may see orders."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.statistics_view)
+        return [path("statistics/", view, name="orders_order_statistics"), *super().get_urls()]
+
+    def statistics_view(self, request: HttpRequest) -> HttpResponse:
+        """A wrong period is said, and the usual one shown."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = Period(data={name: request.GET[name] for name in ("from", "to") if request.GET.get(name)})
+        wrong = [] if asked.is_valid() else [str(text) for texts in asked.errors.values() for text in texts]
+        if wrong:
+            (asked := Period(data={})).is_valid(raise_exception=True)
+        figures = statistics_of(*asked.days())
+        if request.GET.get("format") == "csv" and not wrong:
+            return export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Statistics"),
+            "opts": self.opts,
+            "wrong": wrong,
+            "figures": figures,
+            "sections": sections(figures),
+            "share": whole_percent(figures["on_time_share"]),
+            "first": figures["from"].isoformat(),
+            "last": figures["to"].isoformat(),
+        }
+        return TemplateResponse(request, "admin/orders/order/statistics.html", context)
+
+
+def sections(figures: Figures) -> list[Figures]:
+    """Each with its plots and the table that says the same: the names of its columns, rows with a name in front."""
+    days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
+    dates = [row["date"].isoformat() for row in days]
+    short = [date_format(row["date"], "n/j") for row in days]
+    names = [row["name"] for row in drivers]
+    on_time = Series(_("on time, %"), tuple(whole_percent(row["on_time_share"]) for row in days), GREEN)
+    return [
+        _section(_("By day"), dates, days, [
+            _plot(_("Orders a day"), charts.bars(short, _delivered(days, "orders"))),
+            _plot(_("On time, of the delivered"), charts.lines(short, [on_time])),
+            _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes(days))),
+        ]),
+        _section(_("By driver"), names, drivers, [
+            _plot(_("Orders by driver"), charts.lying(names, _delivered(drivers, "orders"))),
+            _plot(_("Minutes by driver"), charts.lying(names, _minutes(drivers), stacked=False)),
+        ]),
+        _products(products),
+    ]  # fmt: skip
+
+
+def _plot(title: str, svg: bytes) -> Figures:
+    return {"title": title, "image": charts.embedded(svg)}
+
+
+def _section(title: str, names: Sequence[str], rows: Sequence[Figures], pictures: list[Figures]) -> Figures:
+    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("nine of ten, minutes")]
+    cells = [
+        [
+            row["orders"],
+            row["delivered"],
+            whole_percent(row["on_time_share"]),
+            row["median_minutes"],
+            row["p90_minutes"],
+        ]
+        for row in rows
+    ]
+    return {"title": title, "plots": pictures, "head": head, "rows": list(zip(names, cells, strict=True))}
+
+
+def _products(rows: Sequence[Figures]) -> Figures:
+    names = [row["name"] for row in rows]
+    return {
+        "title": _("By product"),
+        "plots": [_plot(_("Cylinders by product"), charts.lying(names, _delivered(rows, "ordered")))],
+        "head": [_("ordered"), _("delivered")],
+        "rows": [(row["name"], [row["ordered"], row["delivered"]]) for row in rows],
+    }
+
+
+def _delivered(rows: Sequence[Figures], of: str) -> list[Series]:
+    return [
+        Series(_("delivered"), tuple(row["delivered"] for row in rows), GREEN),
+        Series(_("not delivered"), tuple(max(row[of] - row["delivered"], 0) for row in rows), GREY),
+    ]
+
+
+def _minutes(rows: Sequence[Figures]) -> list[Series]:
+    return [
+        Series(_("half (median)"), tuple(row["median_minutes"] for row in rows), BLUE),
+        Series(_("nine of ten"), tuple(row["p90_minutes"] for row in rows), ORANGE, dashed=True),
+    ]
+
+
+def whole_percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 1)
+
+
+def sheet(figures: Figures) -> Iterator[list[Any]]:
+    """The tables, one below the other."""
+    for section in sections(figures):
+        yield [section["title"], *section["head"]]
+        yield from ([name, *cells] for name, cells in section["rows"])
+        yield []

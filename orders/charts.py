@@ -1,0 +1,123 @@
+"""Charts of the office's pages, one way for all: SVG by pygal, shown as images.
+
+As an image it runs no script and takes no style of the page, so it brings colours for light and dark itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import pygal
+from django.utils.translation import gettext as _
+from pygal.style import Style
+
+# It hooks itself into every import of the process, in a way that Python 3.11 warns of and 3.12 no longer knows, for
+# plug-ins (maps) that are not used here.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "PluginImportFixer"]
+
+Value = float | int | None
+WIDTH, HEIGHT = 480, 220
+# At most so many labels below the chart, or they run into each other.
+MOST_LABELS = 6
+FEW = 31
+# Apart from each other also for those who see no red or green (after Okabe and Ito), on light and on dark alike.
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b7bba", "#d17c00", "#12906a", "#d0453e", "#a45fb0", "#85807c"
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
+FONT = 'system-ui, "Noto Sans TC", "PingFang TC", "Microsoft JhengHei", sans-serif'
+STYLE: dict[str, Any] = {
+    "background": "transparent", "plot_background": "transparent", "foreground": "#3d322b",
+    "foreground_strong": "#241a15", "foreground_subtle": "#b9aaa0", "guide_stroke_color": "#b9aaa0",
+    "major_guide_stroke_color": "#b9aaa0", "font_family": FONT, "label_font_size": 13, "major_label_font_size": 13,
+    "legend_font_size": 13, "no_data_font_size": 20, "opacity": ".9", "stroke_opacity": "1", "stroke_width": "2",
+    "transition": "0s",
+}  # fmt: skip
+DARK = (
+    "inline:@media (prefers-color-scheme: dark) { .axis text, .axis text.major, .legends .legend text, text.no_data"
+    " { fill: #e9ded6 } .axis .line { stroke: #c9b8ac } .axis .guide.line, .axis .major.line { stroke: #5f5148 } }"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`dashed` tells a line apart without its colour."""
+
+    name: str
+    values: tuple[Value, ...]
+    colour: str = BLUE
+    dashed: bool = False
+
+
+def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = False) -> bytes:
+    """Values over time; `whole`: of things that are counted. A gap is a gap: no line where nothing was measured."""
+    look = _look(labels, series, whole=whole)
+    # Of few values each is seen, also where its neighbours are missing.
+    return _drawn(pygal.Line(**look, show_dots=len(labels) <= FEW, dots_size=2, allow_interruptions=True), series)
+
+
+def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
+    """Counts, stacked from the ground up."""
+    return _drawn(pygal.StackedBar(**_look(labels, series, stacked=True)), series)
+
+
+def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
+    """With the labels at the side, for names; `stacked`: the series are parts of a whole."""
+    look = _look(labels, series, stacked=stacked)
+    # Drawn from the bottom up, and read from the top down. Each name has a line of its own.
+    look["x_labels"] = look["x_labels_major"] = list(reversed(labels))
+    look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
+    chart = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
+    upside_down = [replace(one, values=one.values[::-1]) for one in series]
+    return _drawn(chart(**look, margin_left=_margin(labels)), upside_down)
+
+
+def _margin(labels: Sequence[str]) -> int:
+    """The room that Chinese names need beyond what the library reckons for Latin letters."""
+    return 6 + max((6 * sum(ord(letter) > 0x2E7F for letter in label) for label in labels), default=0)
+
+
+def embedded(svg: bytes) -> str:
+    """As the address of an image, for a page that needs it once."""
+    return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
+
+
+def ticks(highest: float) -> list[int]:
+    """Whole numbers from 0 to `highest`, at most six of them: 1, 2 or 5 apart, or ten times that, and so on."""
+    step = next(step for power in count() for step in (10**power, 2 * 10**power, 5 * 10**power) if 5 * step >= highest)
+    return list(range(0, max(int(-(-highest // step)), 1) * step + 1, step))
+
+
+def _highest(series: Sequence[Series], *, stacked: bool) -> float:
+    columns = list(zip(*(one.values for one in series), strict=True))
+    heights = (sum(filter(None, column)) if stacked else max(filter(None, column), default=0) for column in columns)
+    return max(heights, default=0)
+
+
+def _look(
+    labels: Sequence[str], series: Sequence[Series], *, whole: bool = True, stacked: bool = False
+) -> dict[str, Any]:
+    step = -(-len(labels) // MOST_LABELS) or 1
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "style": Style(colors=tuple(one.colour for one in series), **STYLE),
+        "css": ("file://style.css", "file://graph.css", DARK),
+        # Its default fetches a script from elsewhere; inside of an image none would run.
+        "js": (), "no_prefix": True, "margin": 6, "spacing": 8, "no_data_text": _("No figures yet"),
+        "x_labels": list(labels), "x_labels_major": list(labels)[::step], "show_minor_x_labels": False,
+        "show_legend": len(series) > 1, "legend_at_bottom": True, "legend_box_size": 12, "truncate_legend": -1,
+        "truncate_label": 24, "max_scale": 5, "include_x_axis": True,
+        **({"y_labels": ticks(_highest(series, stacked=stacked))} if whole else {}),
+    }  # fmt: skip
+
+
+def _drawn(chart: Any, series: Sequence[Series]) -> bytes:
+    for one in series:
+        style = {"stroke_style": {"dasharray": "6, 4"}} if one.dashed else {}
+        chart.add(one.name, list(one.values), **style)
+    drawn: bytes = chart.render()
+    return drawn

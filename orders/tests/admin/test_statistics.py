@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from orders.tests.factories import make_driver, make_office, make_order, make_product, make_user
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/orders/order/statistics/"
+TODAY = date(2026, 11, 23)
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Any:
+    with time_machine.travel("2026-11-23T04:00:00Z", tick=False):
+        yield
+
+
+@pytest.fixture
+def office(client: Client) -> Client:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    return client
+
+
+def test_it_is_for_who_may_see_orders(client: Client) -> None:
+    assert client.get(PAGE).status_code == 302
+    client.force_login(make_office())
+    assert client.get(PAGE).status_code == 403
+
+
+def test_the_last_thirty_days_with_plots_and_tables(office: Client) -> None:
+    driver, product = make_driver(name="陳大明"), make_product(name="16kg 瓦斯桶")
+    make_order("delivered", driver=driver, product=product, scheduled_date=TODAY)
+    make_order("confirmed", scheduled_date=TODAY - timedelta(days=29))
+    make_order("confirmed", scheduled_date=TODAY - timedelta(days=30))
+    answer = office.get(PAGE, headers=ENGLISH)
+    page = answer.content.decode()
+    assert page.count("data:image/svg+xml;base64,") == 6
+    for text in ("陳大明", "16kg 瓦斯桶", "2026-11-23", 'value="2026-10-25"'):
+        assert text in page
+    assert answer.context_data["figures"]["total"] == 2  # type: ignore[attr-defined]
+
+
+def test_a_wrong_period_is_said_and_the_usual_one_shown(office: Client) -> None:
+    for query in ("from=2026-12-01&to=2026-11-01", "from=x", "from=2020-01-01", "to=9999-12-31", "from=%00"):
+        answer = office.get(f"{PAGE}?{query}", headers=ENGLISH)
+        assert (answer.status_code, b"errornote" in answer.content) == (200, True), query
+        assert b'value="2026-10-25"' in answer.content
+
+
+def test_the_same_as_a_sheet(office: Client) -> None:
+    make_order("delivered", driver=make_driver(name="=陳"), scheduled_date=TODAY)
+    answer = office.get(f"{PAGE}?from=2026-11-23&to=2026-11-23&format=csv", headers=ENGLISH)
+    assert answer["Content-Disposition"] == 'attachment; filename="statistics-2026-11-23-2026-11-23.csv"'
+    lines = list(csv.reader(io.StringIO(answer.content.decode()[1:])))
+    assert lines[0][:3] == ["By day", "orders", "delivered"]
+    assert lines[1][:3] == ["2026-11-23", "1", "1"]
+    assert lines[4][0] == "'=陳"
+
+
+def test_the_number_of_queries_is_constant(office: Client, django_assert_num_queries: Any) -> None:
+    office.get(PAGE)
+    with django_assert_num_queries(7):  # session and account; five for the figures
+        office.get(PAGE)
+    for number in range(4):
+        make_order("delivered", scheduled_date=TODAY - timedelta(days=number))
+    with django_assert_num_queries(7):
+        office.get(PAGE)
+
+
+def test_it_is_linked_from_the_list_and_from_the_first_page(office: Client) -> None:
+    for path in ("/admin/", "/admin/orders/order/"):
+        assert PAGE in office.get(path).content.decode()
