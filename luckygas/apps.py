@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 from waffle.apps import WaffleConfig
@@ -18,3 +19,7 @@ class SwitchesConfig(WaffleConfig):
     """django-waffle by the name that the admin shows."""
 
     verbose_name = _("Switches")  # type: ignore[assignment]  # waffle says that it is a str
+
+
+class SignInConfig(AxesConfig):  # type: ignore[misc]  # django-axes has no types
+    verbose_name = _("Signing in")

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-# django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
 # Rows of orders.models.audit are found by what they are of, not by their time.
 SIMPLE_HISTORY_DATE_INDEX = False
+# django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
 AXES: dict[str, Any] = {
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,

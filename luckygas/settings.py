@@ -60,7 +60,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
-    "axes",
+    "luckygas.apps.SignInConfig",
     "channels",
     "csp",
     "js_lib_leaflet",

@@ -44,7 +44,7 @@ def story(model: type[Model], pk: str) -> list[Entry]:
     references = [column.name for column in historic.tracked_fields if isinstance(column, ForeignKey)]
     rows = historic.objects.filter(id=pk).select_related("history_user", *references).order_by("-history_id")
     entries, before, items = list[Entry](), None, ""
-    for row in reversed(rows[: MOST + 1]):
+    for row in reversed(list(rows[: MOST + 1])):
         entries.append(entry(row, before, items))
         before, items = row, getattr(row, "items", "") or items
     return entries[::-1][:MOST]

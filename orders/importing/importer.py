@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from orders import phones
+from orders import lines, phones
 from orders.importing import sheet as sheets
 from orders.importing.columns import Column, Layout, locate
 from orders.importing.register import Register, import_ref
@@ -158,9 +158,10 @@ class _Run:
             delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
             import_ref=import_ref(draft),
         )  # fmt: skip
-        order.actor = self.actor
+        item = OrderItem(order=order, product=draft.product, quantity=draft.quantity)
+        order.actor, order.items_said = self.actor, lines.in_words([item])
         order.save()
-        OrderItem.objects.create(order=order, product=draft.product, quantity=draft.quantity)
+        item.save()
         self.report.created.append(Created(draft.row, order.order_number))
 
     def note(self, draft: Draft, column: Column, reason: str, text: str) -> None:

@@ -201,7 +201,7 @@ export class Queue extends Emitter {
     } catch (error) {
       const means = this.#meaning(error);
       if (means === REFUSED) return this.#refused(entry, error);
-      if (means === SERVER || (means === LINE && isImage)) return held.add(isImage ? entry.ref : entry.order);
+      if (means === SERVER || (means === LINE && isImage && !error.retryMs)) return held.add(isImage ? entry.ref : entry.order);
       throw error;
     }
     return this.#settle(entry, said);
