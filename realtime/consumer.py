@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
+from structlog.contextvars import bind_contextvars
 
 from orders.refusals import Refusal
 from realtime import commands, frames
@@ -95,6 +96,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
+        bind_contextvars(connection_id=str(connection.id))
         try:
             await self._welcome(connection)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -41,6 +42,8 @@ ROUND = 1000
 RING = 5000
 # Who was away for more events than this loads the present state, which costs less than telling all of them.
 MOST_MISSED = 10_000
+# Requests that one line of the log names.
+MOST_NAMED = 20
 # A client may come from a hub that read further: how often to look again before calling it ahead of the log.
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
@@ -82,7 +85,8 @@ class Hub:
             for closed in [other for other in cls._hubs if other.is_closed()]:
                 bell.unregister(cls._hubs.pop(closed).wake)
             hub = cls._hubs[loop] = cls()
-            hub._started = loop.create_task(hub._start())
+            # What the hub does is not done for the socket that happened to come first.
+            hub._started = loop.create_task(hub._start(), context=Context())
         if hub._started is not None:
             await asyncio.shield(hub._started)
         return hub
@@ -202,6 +206,9 @@ class Hub:
         if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
             return log.Numbered(), None
         numbered = log.number_batch() if waiting else log.Numbered()
+        if asked := sorted({event.request_id for event in numbered.events} - {""}):
+            said = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": asked[:MOST_NAMED]}
+            logger.info("numbered", extra=said)
         if numbered.events and numbered.events[0].seq == cursor + 1:
             new = numbered.events[:ROUND]
         else:
