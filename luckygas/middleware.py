@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
+from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
@@ -20,6 +22,8 @@ from orders import request_id
 
 log = logging.getLogger("luckygas.access")
 HEADER = "X-Request-ID"
+# `/api/v1/orders/<pk>/` of its pattern.
+_readable = cache(simplify_regex)
 # A client may write any other.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Who asked is gone before there was an answer (as nginx writes it).
@@ -78,7 +82,7 @@ def account(request: HttpRequest, status: int, seconds: float) -> None:
 def route(request: HttpRequest) -> str:
     """The pattern of the path and never the path itself: there are only so many."""
     if request.resolver_match is not None:
-        return request.resolver_match.route
+        return _readable(request.resolver_match.route)
     return "static" if request.path_info.startswith(settings.STATIC_URL) else UNMATCHED
 
 

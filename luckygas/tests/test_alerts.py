@@ -112,7 +112,7 @@ async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     told = {name: set().union(*(labels for labels, _value in found)) for name, found in samples.items()}
     assert {rule["alert"]: wrong for rule in RULES if (wrong := missing(rule, told | OF_PROMETHEUS))} == {}
     # Both workers' counts, whichever of them was asked.
-    live = [value for labels, value in samples["luckygas_http_requests_total"] if labels["route"] == "health/live"]
+    live = [value for labels, value in samples["luckygas_http_requests_total"] if labels["route"] == "/health/live"]
     assert live == [REQUESTS]
     assert samples["luckygas_sms_send_seconds_count"] == [
         ({"gateway": "memory", "kind": "order_confirmed", "outcome": "sent"}, 1)
