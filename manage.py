@@ -13,6 +13,6 @@ from orders import request_id
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
-    # What a command changes is its doing; a server's requests have ids of their own.
-    bind_contextvars(request_id=request_id.new(), command=" ".join(sys.argv[1:2]))
+    if sys.argv[1:2] != ["runserver"]:  # its requests have ids of their own
+        bind_contextvars(request_id=request_id.new(), command=" ".join(sys.argv[1:2]))
     execute_from_command_line(sys.argv)

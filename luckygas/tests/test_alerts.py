@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -42,10 +43,15 @@ Series = dict[str, list[dict[str, str]]]
 @pytest.fixture
 def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
     """Two workers that count together."""
-    directory = str(tmp_path / "metrics")
-    site = Site("uvicorn", WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=directory, MONITORING_TOKEN=TOKEN)
+    site = Site(
+        "uvicorn", WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"), MONITORING_TOKEN=TOKEN,
+        LOG_FORMAT="json", UVICORN_LOG_CONFIG=str(ROOT / "deploy/logging.json"),
+    )  # fmt: skip
     with running(site):
         yield site
+        # Also what uvicorn says that watches over the workers and knows no settings.
+        events = [json.loads(line)["event"] for line in site.log.read_text().splitlines()]
+    assert any(event.startswith("Started parent process") for event in events)
 
 
 def scrape(site: Site) -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -117,6 +123,8 @@ async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     assert samples["luckygas_sms_send_seconds_count"] == [
         ({"gateway": "memory", "kind": "order_confirmed", "outcome": "sent"}, 1)
     ]
+    ((_none, lags),) = samples["luckygas_hub_lag_seconds_count"]
+    assert lags > 0
     ours = {re.sub("_(bucket|sum|count)$", "", name) for name in told if name.startswith("luckygas_")}
     assert {name for name in ours if f"`{name}`" not in README} == set()
 
