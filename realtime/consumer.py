@@ -96,6 +96,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
+        # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
             await self._welcome(connection)

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import Context
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -85,8 +84,7 @@ class Hub:
             for closed in [other for other in cls._hubs if other.is_closed()]:
                 bell.unregister(cls._hubs.pop(closed).wake)
             hub = cls._hubs[loop] = cls()
-            # What the hub does is not done for the socket that happened to come first.
-            hub._started = loop.create_task(hub._start(), context=Context())
+            hub._started = loop.create_task(hub._start())
         if hub._started is not None:
             await asyncio.shield(hub._started)
         return hub
