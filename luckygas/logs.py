@@ -72,6 +72,9 @@ def config(level: str, form: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
+            # Django's own handlers, of DEBUG and of its plain development server, would mask nothing.
+            "django": {"handlers": []},
+            "django.server": {"handlers": [], "propagate": True},
             # uvicorn's own handler would write whole URLs, tokens included.
             "uvicorn.error": {"handlers": ["console"], "propagate": False},
             # `runserver` writes a line for each request too, and Django one for each that was refused.

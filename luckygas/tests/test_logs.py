@@ -95,6 +95,13 @@ def test_text_has_one_line_that_begins_with_its_time() -> None:
     assert line.endswith("[warning] Hello [some.library] status=200")
 
 
+def test_no_library_has_a_way_out_of_its_own() -> None:
+    loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    # Exactly this type: pytest has handlers too, of types of its own.
+    ways_out = {one.name for one in loggers for handler in one.handlers if type(handler) is logging.StreamHandler}
+    assert ways_out - {"of-this-test"} == {"uvicorn.error"}
+
+
 @pytest.mark.servers
 async def test_a_server_writes_no_token_into_its_log(either_site: Site) -> None:
     token = await sync_to_async(lambda: token_for(make_office()))()
