@@ -27,6 +27,18 @@ def mask(line: str) -> str:
     return mask_numbers(SECRET.sub(r"\1***", line))
 
 
+class MaskSecrets(logging.Filter):
+    """Masks the words of a record themselves, for every handler behind this one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, str):  # structlog's are dictionaries
+            text = record.getMessage()
+            masked = mask(text)
+            if masked != text:
+                record.msg, record.args = masked, ()
+        return True
+
+
 def _mask_line(logger: Any, name: str, line: Any) -> Any:
     # The finished line and not its parts: nothing that a library adds or a traceback shows is forgotten.
     return mask(line)
@@ -69,7 +81,8 @@ def config(level: str, form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter, "form": form}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"mask": {"()": MaskSecrets}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django's own handlers, of DEBUG and of its plain development server, would mask nothing.

@@ -38,6 +38,7 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"WEBSOCKET_CONNECTIONS_PER_USER": 0}, ["luckygas.E003"]),
         ({"WEBSOCKET_BURST": 0}, ["luckygas.E003"]),
         ({"WEBSOCKET_MESSAGE_BYTES": 1}, ["luckygas.E003"]),
+        ({"LOG_FORMAT": "xml"}, ["luckygas.E010"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
     ],
 )

@@ -58,6 +58,12 @@ def test_secrets_and_numbers_are_masked(form: str, line: str, args: tuple[object
     assert shown in logs.formatter(form).format(record(line, *args))
 
 
+def test_the_record_itself_is_masked_for_other_handlers() -> None:
+    made = record("called %s", NUMBER)
+    assert logs.MaskSecrets().filter(made)
+    assert made.getMessage() == "called 0912-***-678"
+
+
 def test_a_line_of_another_library_is_json_with_what_is_bound() -> None:
     with bound_contextvars(request_id="abc-123"):
         said = as_json(record("Not “%s”", "found", request=object(), status=404))
