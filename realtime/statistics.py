@@ -50,12 +50,13 @@ class Statistics:
     def looked(self, changed_at: Iterable[datetime]) -> None:
         """A round is done: the log was read and what was new, changed at these times, was written."""
         self._looked = monotonic()
-        now = timezone.now()
+        now, lags = timezone.now(), 0.0
         for moment in changed_at:
             lag = (now - moment).total_seconds() * 1000
+            lags += lag
             self.totals["events"] += 1
-            self.totals["lag_ms"] += max(round(lag), 0)
             self.totals[LAG_COUNTERS[bisect_left(LAGS, lag)]] += 1
+        self.totals["lag_ms"] += max(round(lags), 0)
 
     @property
     def seconds_since_look(self) -> float:
