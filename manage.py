@@ -7,7 +7,12 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from structlog.contextvars import bind_contextvars
+
+from orders import request_id
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
+    if sys.argv[1:2] != ["runserver"]:  # its requests have ids of their own
+        bind_contextvars(request_id=request_id.new(), command=" ".join(sys.argv[1:2]))
     execute_from_command_line(sys.argv)

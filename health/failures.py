@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from threading import Lock
-from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.decorators import sync_and_async_middleware
 
 from health import samples
 from notifications.pool import Pool
@@ -52,24 +47,7 @@ class Failures:
 failures = Failures()
 
 
-def seen(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    if response.status_code >= 500 and not request.path_info.startswith(OWN):
+def answered(path: str, status: int) -> None:
+    """To be told of every answer (luckygas.middleware)."""
+    if status >= 500 and not path.startswith(OWN):
         failures.count()
-    return response
-
-
-@sync_and_async_middleware
-def counting(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """The first of all, so that nothing fails outside of it."""
-    if iscoroutinefunction(get_response):
-        waiting = cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)
-
-        async def counting_async(request: HttpRequest) -> HttpResponse:
-            return seen(request, await waiting(request))
-
-        return counting_async
-
-    def counting_sync(request: HttpRequest) -> HttpResponse:
-        return seen(request, cast("HttpResponse", get_response(request)))
-
-    return counting_sync

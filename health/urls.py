@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from health.api import HealthView, ReadyView, live
+from health.metrics import MetricsView
 from health.parts import PARTS
 from health.views import dashboard, plot
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("live", live, name="health_live"),
     path("ready", ReadyView.as_view(), name="health_ready"),
     *[path(name, HealthView.as_view(tell=PARTS[name]), name=f"health_{name}") for name in ONE_PART],
+    path("metrics", MetricsView.as_view(), name="health_metrics"),
     path("dashboard/", dashboard, name="health_dashboard"),
     path("dashboard/<slug:period>/<slug:name>.svg", plot, name="health_plot"),
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from waffle.apps import WaffleConfig
 
@@ -12,7 +15,11 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks, sms_checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, logs, multiprocess, sms_checks  # noqa: F401  (registers the checks)
+
+        if settings.PROMETHEUS_MULTIPROC_DIR:
+            multiprocess.share(Path(settings.PROMETHEUS_MULTIPROC_DIR))
+        logs.configure_structlog(settings.LOG_FORMAT)
 
 
 class SwitchesConfig(WaffleConfig):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import caches, protection, rest
+from luckygas import caches, logs, protection, rest
 from luckygas.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -77,7 +77,7 @@ INSTALLED_APPS = [
     "health",
 ]
 MIDDLEWARE = [
-    "health.failures.counting",
+    "luckygas.middleware.observe",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -276,14 +276,8 @@ WEBSOCKET_WAITING_BYTES = env.int("WEBSOCKET_WAITING_BYTES", default=1024 * 1024
 # A secret that lets a monitor read /health/ without an account; empty: staff only.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"mask": {"()": "luckygas.logs.MaskSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # uvicorn's own handler would write whole URLs, tokens included.
-    # What django-axes counts, orders.attempts says in its own words.
-    "loggers": {"uvicorn.error": {"handlers": ["console"], "propagate": False}, "axes": {"level": "ERROR"}},
-}
+# Where several processes of one machine count together for /health/metrics; prometheus_client reads this name itself.
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+LOGGING = logs.config(env.str("LOG_LEVEL", default="INFO"), LOG_FORMAT)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications import messages, wording
 from notifications.masking import mask
 from notifications.states import MOVES, OFF_BY_DEFAULT, Kind, Reason, Status, Type
+from orders import request_id
 from orders.models import Customer, Order
 from orders.models.tracked import AtomicSave
 
@@ -91,6 +92,10 @@ class NotificationHistory(AtomicSave):
         related_name="+",
         verbose_name=_("caused by"),
     )
+    request_id = models.CharField(
+        _("request id"), max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="",
+        editable=False, help_text=_("Of what caused it, in the logs."),
+    )  # fmt: skip
     # A telephone without signal reports late what it did: the row is then younger than what it tells of.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)

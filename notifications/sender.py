@@ -23,13 +23,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
-from notifications import messages, routing, rules, segments
+from notifications import messages, metrics, routing, rules, segments
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
+from orders import request_id
 from orders.performance import measured
 
 log = logging.getLogger(__name__)
@@ -113,6 +115,11 @@ def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
         return None
+    with bound_contextvars(request_id=row.request_id or request_id.current()):
+        return _deliver(row, ways)
+
+
+def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
     if not row.attempts:
         row.type, row.recipient = rules.way_to(row.customer)
     if (verdict := rules.against(row)) is not None:
@@ -132,7 +139,9 @@ def _send_by(ways: list[Gateway], row: Row, before: str = "") -> Row | None:
     if not ways or not _claim(row, ways[0]):
         return None
     gateway, others = ways[0], ways[1:]
+    started = time.perf_counter()
     status, outcome = _send(row, gateway, others, before)
+    metrics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
     kept = _keep(row, status, outcome)
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)

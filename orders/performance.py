@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.utils import timezone
 
-from orders import flags
+from orders import flags, metrics
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -88,9 +88,15 @@ def measured(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Resu
     return decorate
 
 
-@measured(SQL)
-def _time_sql(execute: Callable[..., Any], *args: Any) -> Any:
-    return execute(*args)
+def _time_sql(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    begun = perf_counter()
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        seconds = perf_counter() - begun
+        metrics.SQL.labels(context["connection"].alias).observe(seconds)
+        if flags.known(flags.PERFORMANCE):
+            recorder.took(SQL, seconds)
 
 
 def connection_made(connection: Any, **kwargs: Any) -> None:
@@ -100,6 +106,7 @@ def connection_made(connection: Any, **kwargs: Any) -> None:
 
 
 def looked_up(cache: str, *, found: bool) -> None:
+    (metrics.HITS if found else metrics.MISSES).labels(cache).inc()
     recorder.looked_up(cache, found=found)
 
 

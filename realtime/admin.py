@@ -20,7 +20,7 @@ from realtime.models import Event, WebSocketConnection
 class EventAdmin(ReadOnly, HouseList):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
-    fields = ("seq", "created_at", "type", "channel_list", "payload")
+    fields = ("seq", "created_at", "type", "channel_list", "payload", "request_id")
     # Counting a log of millions to show the number of pages is not worth its price.
     show_full_result_count = False
 

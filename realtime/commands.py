@@ -9,7 +9,9 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from structlog.contextvars import bound_contextvars
 
+from orders import request_id
 from orders.refusals import Refusal
 from realtime import auth, channels, fixes, frames
 from realtime.channels import Identity
@@ -36,7 +38,8 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
         handler = HANDLERS.get(message["type"])
         if handler is None:
             raise Refusal("unknown_type", _("There is no message of this type."))
-        await handler(hub, connection, message)
+        with bound_contextvars(request_id=request_id.new()):
+            await handler(hub, connection, message)
     except Refusal as refusal:
         hub.statistics.count(f"errors.{refusal.code}")
         connection.say(frames.error(refusal.code, refusal.detail, ref))

@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
+from structlog.contextvars import bind_contextvars
 
 from orders.refusals import Refusal
 from realtime import commands, frames
@@ -100,6 +101,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             connection = QueueConnection(identity, self.endpoint, self.send_text)
         else:
             connection = FrameConnection(identity, self.endpoint, way_out)
+        # Not before there is a hub: it would begin in this context, and all its lines with it.
+        bind_contextvars(connection_id=str(connection.id))
         try:
             await self._welcome(connection)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh

@@ -55,7 +55,8 @@ def _build(row: Outbox, facts: Facts) -> list[Draft]:
     try:
         return BUILDERS[row.subject.partition(":")[0]](row, facts)
     except (KeyError, TypeError, ValueError):
-        logger.exception("The outbox row %s (%s, %s) becomes no event.", row.pk, row.type, row.subject)
+        said = "The outbox row %s (%s, %s, request %s) becomes no event."
+        logger.exception(said, row.pk, row.type, row.subject, row.request_id or "-")
         return []
 
 

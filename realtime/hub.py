@@ -43,6 +43,8 @@ ROUND = 1000
 RING = 5000
 # Who was away for more events than this loads the present state, which costs less than telling all of them.
 MOST_MISSED = 10_000
+# Requests that one line of the log names.
+MOST_NAMED = 20
 # A client may come from a hub that read further: how often to look again before calling it ahead of the log.
 CATCH_UP_TRIES = 10
 # Close code: the service restarts, come back (RFC 6455's registry).
@@ -226,6 +228,9 @@ class Hub:
         if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
             return log.Numbered(), None
         numbered = log.number_batch() if waiting else log.Numbered()
+        if asked := sorted({event.request_id for event in numbered.events} - {""}):
+            said = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": asked[:MOST_NAMED]}
+            logger.info("numbered", extra=said)
         if numbered.events and numbered.events[0].seq == cursor + 1:
             new = numbered.events[:ROUND]
         else:

@@ -90,7 +90,10 @@ def number_batch() -> Numbered:
 
 
 def _event(seq: int, row: Outbox, draft: Draft) -> Event:
-    return Event(seq=seq, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at)
+    return Event(
+        seq=seq, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at,
+        request_id=row.request_id,
+    )  # fmt: skip
 
 
 def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str) -> bool:

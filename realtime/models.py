@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from orders import request_id
 from orders.models import Driver
 
 
@@ -23,6 +24,9 @@ class Outbox(models.Model):
     subject = models.CharField(max_length=64)
     delta = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="", editable=False
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("outbox row"), _("outbox")
@@ -39,6 +43,10 @@ class Event(models.Model):
     channels = models.JSONField(_("channels"))
     data = models.JSONField(_("data"))
     created_at = models.DateTimeField(_("at"), db_index=True)
+    # Of the change, for the logs; no reader is told.
+    request_id = models.CharField(
+        _("request id"), max_length=request_id.LENGTH, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("event"), _("event log")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -23,6 +25,7 @@ from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
 
+log = logging.getLogger(__name__)
 Message = dict[str, Any]
 # Threads of the commands' own: a slow one holds up no other socket's handshake and no screen.
 THREADS = ThreadPoolExecutor(4, thread_name_prefix="command")
@@ -47,7 +50,17 @@ async def delivery_confirmed(hub: Hub, connection: Connection, message: Message)
 async def _answer(connection: Connection, message: Message, work: Callable[[User, Message], OrderStatusChange]) -> None:
     """Carries the command out on a thread and says what became of it."""
     run = database_sync_to_async(_carry_out, thread_sensitive=False, executor=THREADS)
-    connection.say(frames.encode(await run(connection.identity, message, work)))
+    started, outcome = perf_counter(), "broken"
+    try:
+        answer = await run(connection.identity, message, work)
+        outcome = answer["type"]
+    except Refusal as refusal:
+        outcome = refusal.code
+        raise
+    finally:
+        said = {"command": message["type"], "outcome": outcome, "user_id": connection.identity.user_id}
+        log.info("command", extra=said | {"ms": round((perf_counter() - started) * 1000, 1)})
+    connection.say(frames.encode(answer))
 
 
 def _carry_out(

@@ -2,7 +2,7 @@
 
 Counters are names with numbers, so that summing and comparing them is all the arithmetic there is: `events`,
 `deliveries`, `messages`, `connects`, `reconnects`, `resyncs`, `bell_missed`, `closed`, `closed_ms`, and by kind
-`errors.<code>`, `closes.<code>`, `lag.<milliseconds at most>`.
+`errors.<code>`, `closes.<code>`, `lag.<milliseconds at most>`; `lag_ms` is the sum of these.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Statistics:
         self.totals: Counter[str] = Counter()
         self._looked = monotonic()
         self._past: deque[tuple[float, Counter[str]]] = deque([(self._looked, Counter())])
+        self._taken: Counter[str] = Counter()
 
     def count(self, name: str, number: int = 1) -> None:
         self.totals[name] += number
@@ -54,10 +55,13 @@ class Statistics:
     def looked(self, changed_at: Iterable[datetime]) -> None:
         """A round is done: the log was read and what was new, changed at these times, was written."""
         self._looked = monotonic()
-        now = timezone.now()
+        now, lags = timezone.now(), 0.0
         for moment in changed_at:
+            lag = (now - moment).total_seconds() * 1000
+            lags += lag
             self.totals["events"] += 1
-            self.totals[LAG_COUNTERS[bisect_left(LAGS, (now - moment).total_seconds() * 1000)]] += 1
+            self.totals[LAG_COUNTERS[bisect_left(LAGS, lag)]] += 1
+        self.totals["lag_ms"] += max(round(lags), 0)
 
     @property
     def seconds_since_look(self) -> float:
@@ -73,6 +77,11 @@ class Statistics:
         self.totals[f"closes.{code if code in KNOWN_CODES else 'other'}"] += 1
         self.totals["closed"] += 1
         self.totals["closed_ms"] += round(seconds * 1000)
+
+    def take(self) -> Counter[str]:
+        """What was counted since this was last asked."""
+        new, self._taken = self.totals - self._taken, self.totals.copy()
+        return new
 
     def figures(self) -> Figures:
         """Everything since the start, and what of it is of the last minute."""

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from orders import performance
-from realtime import rights, statistics
+from realtime import metrics, rights, statistics
 from realtime.audience import Audience
 from realtime.limits import SILENT
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
 RIGHTS_SECONDS = 45.0
 STATISTICS_SECONDS = 5.0
+METRICS_SECONDS = 1.0
 # How often, within the silence that is allowed, it is looked who keeps it.
 SILENCE_LOOKS = 15
 
@@ -32,12 +33,16 @@ class Upkeep:
         self._audience, self._counted, self._ask = audience, counted, ask
 
     async def run(self) -> None:
-        await asyncio.gather(
-            _every(RIGHTS_SECONDS, self._check_rights),
-            _every(STATISTICS_SECONDS, self._write_statistics),
-            _every(performance.WRITE_SECONDS, self._write_performance),
-            _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
-        )
+        try:
+            await asyncio.gather(
+                _every(RIGHTS_SECONDS, self._check_rights),
+                _every(STATISTICS_SECONDS, self._write_statistics),
+                _every(METRICS_SECONDS, self._add_metrics),
+                _every(performance.WRITE_SECONDS, self._write_performance),
+                _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
+            )
+        finally:
+            metrics.add(self._counted.take())  # the last goodbyes
 
     async def _check_rights(self) -> None:
         readers = tuple(self._audience.readers)
@@ -49,6 +54,9 @@ class Upkeep:
 
     async def _write_performance(self) -> None:
         await self._ask(performance.write)
+
+    async def _add_metrics(self) -> None:
+        metrics.add(self._counted.take())
 
     async def _close_silent(self) -> None:
         since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from luckygas.testing.beside import with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
@@ -38,6 +39,8 @@ def servers(stack: ExitStack, data: Path) -> dict[str, str]:
         stack.callback(redis.stop)
         redis.start()
         environment["REDIS_URL"] = redis.url
+    if not environment.get("PROMETHEUS_MULTIPROC_DIR"):
+        environment["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory(prefix="luckygas-"))
     return environment
 
 

@@ -44,6 +44,7 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"THROTTLE_RATES": {"office": "many", "pigeon": "5/s"}}, ["luckygas.E006", "luckygas.E006"]),
         ({"MONITORING_TOKEN": "short", "SMS_CALLBACK_SECRET": "x" * 15}, ["luckygas.W003", "luckygas.W003"]),
         ({"MONITORING_TOKEN": "x" * 16, "SMS_CALLBACK_SECRET": ""}, []),
+        ({"LOG_FORMAT": "xml"}, ["luckygas.E010"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
     ],
 )

@@ -1,24 +1,43 @@
 from __future__ import annotations
 
+import json
 import logging
+import sys
+from io import StringIO
+from typing import Any
 
 import pytest
+import structlog
 from asgiref.sync import sync_to_async
+from structlog.contextvars import bound_contextvars
 
-from luckygas.logs import MaskSecrets
+from luckygas import logs
 from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import open_client, token_for
 
 PATH = "/api/v1/websocket/ws"
+NUMBER = "+886912345678"
 
 
+def record(line: str, *args: object, exc_info: Any = None, **extra: object) -> logging.LogRecord:
+    made = logging.LogRecord("some.library", logging.WARNING, "", 0, line, args, exc_info)
+    vars(made).update(extra)
+    return made
+
+
+def as_json(made: logging.LogRecord) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(logs.formatter("json").format(made))
+    return said
+
+
+@pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize(
     ("line", "args", "shown"),
     [
         ("%s [accepted]", (f"{PATH}?token=eyJ.a-b_c&since=4",), f"{PATH}?token=***&since=4 [accepted]"),
         (f"{PATH}?ticket=abc", (), f"{PATH}?ticket=***"),
-        (f'"GET {PATH}/track/abc-_1 HTTP/1.1"', (), f'"GET {PATH}/track/*** HTTP/1.1"'),
+        (f"GET {PATH}/track/abc-_1 HTTP/1.1", (), f"GET {PATH}/track/*** HTTP/1.1"),
         ("GET /t/abc-_1/ 200", (), "GET /t/***/ 200"),
         (
             "Not Found: /api/v1/notifications/callbacks/every8d/s3cret-_/?BatchID=1&RM=0912345678&SM=hi&STATUS=999",
@@ -31,12 +50,62 @@ PATH = "/api/v1/websocket/ws"
             "/callbacks/mitake/***/?msgid=%231&dstaddr=***",
         ),
         ("%d orders", (3,), "3 orders"),
+        ("電話0912-345-678、%s", ("02-2930-0016",), "電話0912-***-678、02-2930-0016"),
+        ("called %s", (NUMBER,), "called 0912-***-678"),
     ],
 )
-def test_secrets_are_masked(line: str, args: tuple[object, ...], shown: str) -> None:
-    record = logging.LogRecord("x", logging.INFO, "", 0, line, args, None)
-    assert MaskSecrets().filter(record)
-    assert record.getMessage() == shown
+def test_secrets_and_numbers_are_masked(form: str, line: str, args: tuple[object, ...], shown: str) -> None:
+    assert shown in logs.formatter(form).format(record(line, *args))
+
+
+def test_the_record_itself_is_masked_for_other_handlers() -> None:
+    made = record("called %s", NUMBER)
+    assert logs.MaskSecrets().filter(made)
+    assert made.getMessage() == "called 0912-***-678"
+
+
+def test_a_line_of_another_library_is_json_with_what_is_bound() -> None:
+    with bound_contextvars(request_id="abc-123"):
+        said = as_json(record("Not “%s”", "found", request=object(), status=404))
+    assert said.pop("timestamp").endswith("Z")
+    assert said == {
+        "event": "Not “found”", "level": "warning", "logger": "some.library", "request_id": "abc-123", "status": 404,
+    }  # fmt: skip
+
+
+def test_an_exception_stays_on_its_line_and_is_masked() -> None:
+    try:
+        raise ValueError(f"cannot call {NUMBER}, token=abc\\def")
+    except ValueError:
+        line = logs.formatter("json").format(record("Broken", exc_info=sys.exc_info()))
+    assert "\n" not in line
+    assert "Traceback" in json.loads(line)["exception"]
+    assert (NUMBER in line, "token=abc" in line) == (False, False)
+
+
+def test_lines_of_structlog_itself_are_masked_too() -> None:
+    lines, handler = StringIO(), logging.StreamHandler()
+    handler.setStream(lines)
+    handler.setFormatter(logs.formatter("json"))
+    logger = logging.getLogger("of-this-test")
+    logger.propagate = False
+    logger.addHandler(handler)
+    structlog.get_logger("of-this-test").warning("sms", to=NUMBER, order_id=5)
+    said = json.loads(lines.getvalue())
+    assert (said["event"], said["to"], said["order_id"], said["level"]) == ("sms", "0912-***-678", 5, "warning")
+
+
+def test_text_has_one_line_that_begins_with_its_time() -> None:
+    line = logs.formatter("text").format(record("Hello", status=200))
+    assert line[:2] == "20"
+    assert line.endswith("[warning] Hello [some.library] status=200")
+
+
+def test_no_library_has_a_way_out_of_its_own() -> None:
+    loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    # Exactly this type: pytest has handlers too, of types of its own.
+    ways_out = {one.name for one in loggers for handler in one.handlers if type(handler) is logging.StreamHandler}
+    assert ways_out - {"of-this-test"} == {"uvicorn.error"}
 
 
 @pytest.mark.servers

@@ -39,7 +39,7 @@ STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trai
 DETAILS = (
     "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
     "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
-    "delivered_at",
+    "delivered_at", "request_id",
 )  # fmt: skip
 
 

@@ -1,0 +1,85 @@
+"""`/health/metrics`: what is counted, and what the database has now, for Prometheus.
+
+What processes count is told whatever is broken; what has to be asked for has a time limit, and is left out else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpResponse
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+import notifications.metrics
+import orders.metrics
+import realtime.metrics
+from health import parts
+from health.api import HealthView
+from health.probes import Answer, Health, Probe
+
+ROWS = (orders.metrics.rows, notifications.metrics.rows, realtime.metrics.rows)
+
+
+class Everything(Collector):
+    def collect(self) -> Iterator[Metric]:
+        yield from counted().collect()
+        yield from state()
+
+
+def counted() -> Collector:
+    """Of this process, or of all processes that share the directory."""
+    if not settings.PROMETHEUS_MULTIPROC_DIR:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def ask() -> Answer:
+    return {"status": Health.HEALTHY, "families": [family for rows in ROWS for family in rows()] + [disk()]}
+
+
+def disk() -> Metric:
+    # Before the first photo there is no directory yet.
+    there = next(path for path in (settings.MEDIA_ROOT, *settings.MEDIA_ROOT.resolve().parents) if path.exists())
+    usage = shutil.disk_usage(there)
+    return GaugeMetricFamily(
+        "luckygas_disk_free_ratio", "Of the disk that keeps signatures and photos.", usage.free / usage.total
+    )
+
+
+FIGURES = Probe(ask, 2.0)
+
+
+def state() -> Iterator[Metric]:
+    """What is so now; of a database that does not answer nothing more is asked."""
+    ready = parts.ready()
+    silent: Answer = {"status": Health.UNHEALTHY}
+    figures = silent if ready["database"]["status"] == Health.UNHEALTHY else FIGURES()
+    part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 for a part that does not work.", labels=["part"])
+    for name, answer in {**ready, "figures": figures}.items():
+        if isinstance(answer, dict):
+            part.add_metric([name], answer["status"] == Health.HEALTHY)
+    yield part
+    yield GaugeMetricFamily("luckygas_ready", "1 while requests can be served.", ready["status"] != Health.UNHEALTHY)
+    yield from figures.get("families", [])
+
+
+class MetricsView(HealthView):
+    """Prometheus asks for types of its own and takes the plain text as well."""
+
+    def get(self, request: Request) -> HttpResponse:  # type: ignore[override]  # text, and not JSON
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return HttpResponse(encode(Everything()), content_type=content_type)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return super().perform_content_negotiation(request, force=True)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from django.test import Client
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from health import metrics
+from luckygas.testing.servers import Postgres, running
+from luckygas.testing.site import Site
+from luckygas.testing.swallow import Swallower
+from orders.tests.factories import make_office, make_order, make_user
+
+TOKEN = "the-monitors-own-token"
+MONITOR = {"Authorization": f"Bearer {TOKEN}"}
+# Prometheus gives a scrape ten seconds, unless told otherwise.
+PATIENCE_SECONDS = 8.0
+
+
+def told(text: str) -> dict[tuple[str, ...], float]:
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_are_for_staff_and_monitors(client: Client, settings: Settings) -> None:
+    settings.MONITORING_TOKEN = TOKEN
+    assert client.get("/health/metrics").status_code == 401
+    client.force_login(make_user())
+    assert client.get("/health/metrics").status_code == 403
+    client.force_login(make_office())
+    assert client.get("/health/metrics").status_code == 200
+    client.logout()
+    assert client.get("/health/metrics", headers=MONITOR).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain"),
+        ("application/json", "text/plain"),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1", "application/openmetrics-text"),
+    ],
+)
+def test_prometheus_gets_the_text_it_asks_for(client: Client, accept: str, content_type: str) -> None:
+    client.force_login(make_office())
+    answer = client.get("/health/metrics", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith(content_type)
+    assert "luckygas_ready 1.0" in answer.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_processes_counted_and_what_the_database_has(client: Client) -> None:
+    make_order()
+    client.force_login(make_office())
+    client.get("/health/live")
+    found = told(client.get("/health/metrics").text)
+    assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] >= 1
+    assert found["luckygas_orders", "pending"] == 1
+    assert found["luckygas_part_healthy", "figures"] == 1
+    assert 0 < found["luckygas_disk_free_ratio",] < 1
+    assert found["luckygas_websocket_connections", "ws", "office"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterator[Metric]:
+        raise RuntimeError
+
+    monkeypatch.setattr(metrics, "ROWS", (broken,))
+    client.force_login(make_office())
+    found = told(client.get("/health/metrics").text)
+    assert (found["luckygas_part_healthy", "figures"], found["luckygas_ready",]) == (0, 1)
+
+
+@pytest.mark.servers
+def test_a_database_that_is_silent_leaves_what_processes_counted(tmp_path: Path) -> None:
+    with running(Postgres()) as postgres, running(Swallower(postgres)) as link:
+        url = f"postgres://postgres@127.0.0.1:{link.port}/postgres"
+        extra = {"DATABASE_URL": url, "MONITORING_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        with running(Site("uvicorn", **extra)) as site:
+            assert requests.get(f"{site.url}/health/live", timeout=5).ok
+            assert ask(site)["luckygas_part_healthy", "database"] == 1
+            link.swallow()
+            found = ask(site)
+    assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] == 1
+    assert (found["luckygas_ready",], found["luckygas_part_healthy", "database"]) == (0, 0)
+    assert not any(name.startswith("luckygas_orders") for name, *_labels in found)
+
+
+def ask(site: Site) -> dict[tuple[str, ...], float]:
+    started = time.monotonic()
+    answer = requests.get(f"{site.url}/health/metrics", headers=MONITOR, timeout=20)
+    assert time.monotonic() - started < PATIENCE_SECONDS
+    return told(answer.text)

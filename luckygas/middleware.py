@@ -1,0 +1,96 @@
+"""Around every request: its id, its line in the log, its figures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from time import perf_counter
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.contrib.admindocs.views import simplify_regex
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+from django.utils.functional import SimpleLazyObject
+from structlog.contextvars import bound_contextvars
+
+from health import failures
+from luckygas.metrics import REQUESTS, SECONDS
+from orders import request_id
+
+log = logging.getLogger("luckygas.access")
+HEADER = "X-Request-ID"
+# `/api/v1/orders/<pk>/` of its pattern.
+_readable = cache(simplify_regex)
+# A client may write any other.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# Who asked is gone before there was an answer (as nginx writes it).
+GONE = 499
+# What no pattern took, and how much of its path is shown.
+UNMATCHED, MOST_LETTERS = "unmatched", 200
+
+
+@sync_and_async_middleware
+def observe(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """To stand first: what another answers is seen too."""
+    if iscoroutinefunction(get_response):
+        waiting = cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)
+
+        async def observe_async(request: HttpRequest) -> HttpResponse:
+            with observed(request) as answered:
+                return answered(await waiting(request))
+
+        return observe_async
+
+    def observe_sync(request: HttpRequest) -> HttpResponse:
+        with observed(request) as answered:
+            return answered(get_response(request))
+
+    return observe_sync
+
+
+@contextmanager
+def observed(request: HttpRequest) -> Iterator[Callable[[HttpResponse], HttpResponse]]:
+    """What it gives is to be called with the answer."""
+    asked, status, started = request_id.given_or_new(request.headers.get(HEADER, "")), GONE, perf_counter()
+
+    def answered(response: HttpResponse) -> HttpResponse:
+        nonlocal status
+        status = response.status_code
+        response[HEADER] = asked
+        return response
+
+    with bound_contextvars(request_id=asked):
+        try:
+            yield answered
+        finally:
+            account(request, status, perf_counter() - started)
+
+
+def account(request: HttpRequest, status: int, seconds: float) -> None:
+    method, where = request.method if request.method in METHODS else "other", route(request)
+    REQUESTS.labels(method, where, status).inc()
+    SECONDS.labels(method, where).observe(seconds)
+    said = {"method": method, "route": where, "status": status, "ms": round(seconds * 1000, 1)}
+    if where == UNMATCHED:
+        said["path"] = request.path[:MOST_LETTERS]
+    failures.answered(request.path_info, status)
+    log.info("request", extra=said | {"user_id": user_id(request)})
+
+
+def route(request: HttpRequest) -> str:
+    """The pattern of the path and never the path itself: there are only so many."""
+    if request.resolver_match is not None:
+        return _readable(request.resolver_match.route)
+    return "static" if request.path_info.startswith(settings.STATIC_URL) else UNMATCHED
+
+
+def user_id(request: HttpRequest) -> int | None:
+    """Of whoever the request turned out to be from; None also where nobody asked, which costs a query."""
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject):
+        user = getattr(request, "_cached_user", None)
+    return getattr(user, "pk", None)

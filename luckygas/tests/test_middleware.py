@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, RequestFactory
+from prometheus_client import REGISTRY
+
+from luckygas.middleware import observe
+from orders import request_id
+from orders.tests.factories import PASSWORD, make_office, make_order
+from realtime.tests.client import token_for
+
+HEADER = "X-Request-ID"
+
+
+def access(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What the lines of requests say beside their words."""
+    lines = [vars(record) for record in caplog.records if record.name == "luckygas.access"]
+    names = ("method", "route", "path", "status", "user_id")
+    return [{name: line[name] for name in names if name in line} for line in lines]
+
+
+def counted(**labels: str) -> float:
+    return REGISTRY.get_sample_value("luckygas_http_requests_total", labels) or 0.0
+
+
+def test_a_given_id_is_answered_and_another_is_made(client: Client) -> None:
+    assert client.get("/health/live", headers={HEADER: "from-the-proxy-1"})[HEADER] == "from-the-proxy-1"
+    made = {client.get("/health/live", headers={HEADER: "no\tid"})[HEADER] for _ in range(2)}
+    assert len(made) == 2
+    assert all(request_id.WELL_FORMED.fullmatch(one) for one in made)
+
+
+@pytest.mark.django_db
+def test_a_request_has_one_line_with_its_route_and_no_path(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    order, office = make_order(), make_office()
+    before = counted(method="GET", route="/api/v1/orders/<pk>/", status="200")
+    caplog.clear()
+    token = token_for(office)
+    client.get(f"/api/v1/orders/{order.pk}/?secret=1", headers={"Authorization": f"Bearer {token}"})
+    (line,) = access(caplog)
+    assert line == {"method": "GET", "route": "/api/v1/orders/<pk>/", "status": 200, "user_id": office.pk}
+    assert counted(method="GET", route="/api/v1/orders/<pk>/", status="200") == before + 1
+
+
+@pytest.mark.django_db
+def test_whom_a_session_is_of_is_told_where_it_was_asked(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    office = make_office()
+    client.force_login(office)
+    caplog.clear()
+    client.get("/orders/new/")
+    client.get("/health/live")
+    assert [line["user_id"] for line in access(caplog)] == [office.pk, None]
+
+
+@pytest.mark.django_db
+def test_there_are_only_so_many_routes_and_methods(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    client.get("/wp-admin/" + "x" * 500)
+    client.get("/static/orders/site.css")
+    client.generic("BREW", "/health/live")
+    lines = [(line["method"], line["route"], line["status"]) for line in access(caplog)]
+    assert lines == [("GET", "unmatched", 404), ("GET", "static", 200), ("other", "/health/live", 200)]
+    assert access(caplog)[0]["path"] == ("/wp-admin/" + "x" * 500)[:200]
+
+
+@pytest.mark.django_db
+def test_a_password_is_in_no_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    office = make_office()
+    client.post("/api/v1/auth/token/", {"username": office.username, "password": PASSWORD})
+    assert len(access(caplog)) == 1
+    assert PASSWORD not in caplog.text + str([vars(record) for record in caplog.records])
+
+
+async def test_the_id_is_known_within_and_forgotten_after(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        seen.append(request_id.current())
+        return HttpResponse()
+
+    answer = await observe(view)(RequestFactory().get("/", headers={HEADER: "abcdefgh"}))
+    assert (seen, answer[HEADER], request_id.current()) == (["abcdefgh"], "abcdefgh", "")
+
+
+async def test_who_leaves_before_the_answer_has_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def view(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(60)
+        return HttpResponse()
+
+    caplog.set_level(logging.INFO)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await observe(view)(RequestFactory().get("/"))
+    assert [line["status"] for line in access(caplog)] == [499]
+
+
+async def test_requests_at_once_have_ids_of_their_own() -> None:
+    ids = [f"request-{number}" for number in range(5)]
+    client = AsyncClient()
+    answers = await asyncio.gather(*(client.get("/health/live", headers={HEADER: one}) for one in ids))
+    assert [answer[HEADER] for answer in answers] == ids
