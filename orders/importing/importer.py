@@ -158,10 +158,10 @@ class _Run:
             delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
             import_ref=import_ref(draft),
         )  # fmt: skip
-        item = OrderItem(order=order, product=draft.product, quantity=draft.quantity)
-        order.actor, order.items_said = self.actor, lines.in_words([item])
+        said = {"product": draft.product, "quantity": draft.quantity}
+        order.actor, order.items_said = self.actor, lines.in_words([OrderItem(**said)])
         order.save()
-        item.save()
+        OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 
     def note(self, draft: Draft, column: Column, reason: str, text: str) -> None:

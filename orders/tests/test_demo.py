@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -37,7 +38,7 @@ def test_printed_accounts_sign_in_to_their_roles(capsys: pytest.CaptureFixture[s
     demo()
     printed = capsys.readouterr().out
     for account in ACCOUNTS:
-        user = authenticate(username=account.username, password=account.password)
+        user = authenticate(HttpRequest(), username=account.username, password=account.password)
         assert user is not None
         assert main_role(user) == account.role
         assert f"{account.username} " in printed
