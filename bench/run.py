@@ -16,7 +16,9 @@ from bench.processes import OTHER_CORE
 from bench.targets import FRAMES
 from luckygas.testing.servers import Postgres, Redis
 
-SCENARIOS = ("fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms")
+SCENARIOS = (
+    "fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms", "cache",
+)  # fmt: skip
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
