@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -69,8 +70,8 @@ def changes() -> Iterator[Callable[[], object]]:
         yield order.save
         OrderItem.objects.create(order=order, product=cylinder, quantity=1)
         for status in PATH:
-            extra = {"driver": driver} if status == Status.ASSIGNED else {}
-            yield lambda status=status, extra=extra: order.transition_to(status, **extra)
+            extra: dict[str, Any] = {"driver": driver} if status == Status.ASSIGNED else {}
+            yield partial(order.transition_to, status, **extra)
 
     while True:
         while len(under_way) < 30:

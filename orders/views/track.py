@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
@@ -36,6 +37,8 @@ class TrackThrottle(SimpleRateThrottle):
     """An address may look so often; whoever tries out links gets nowhere."""
 
     rate = "120/min"
+    # Of this process: it counts also without Redis.
+    cache = caches["local"]
     cache_format = "track_%(ident)s"
 
     def get_cache_key(self, request: Any, view: Any) -> str:
