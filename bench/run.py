@@ -17,7 +17,9 @@ from bench.targets import FRAMES
 from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis
 
-SCENARIOS = ("fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms")
+SCENARIOS = (
+    "fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms", "cache",
+)  # fmt: skip
 RESULTS = Path(__file__).resolve().parent / "results"
 
 

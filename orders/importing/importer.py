@@ -18,6 +18,7 @@ from orders.importing.register import Register, import_ref
 from orders.importing.report import Created, Mode, Remark, Report
 from orders.importing.row import Draft, RowReader, name_key
 from orders.models import Actor, Customer, Order, OrderItem, Product, Source
+from orders.performance import measured
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,6 +31,7 @@ ADVISORY_LOCK = 0x4C47_494D
 Progress = Callable[[int, int], None]
 
 
+@measured("import")
 def import_orders(
     data: bytes,
     *,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import states
 from orders.models.driver import Driver
+from orders.performance import measured
 from orders.permissions import roles_towards
 from orders.refusals import Refusal, VersionConflict
 from orders.states import Status
@@ -65,6 +66,7 @@ class Moves(models.Model):
     class Meta:
         abstract = True
 
+    @measured("move")
     def transition_to(self: Order, to: str, **circumstances: Any) -> OrderStatusChange:  # type: ignore[misc]
         """Moves the order to `to` in one short transaction, its row locked and read afresh.
 

@@ -6,22 +6,16 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.admin import AdminSite
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.urls import path
 
 from orders.admin import importing
-from orders.admin.importing import ImportView
 from orders.models import Order
 from orders.tests.factories import make_office
 from orders.tests.sheets import make_20kg, make_sheet, row
 
-site = AdminSite()
-site.register(Order, ImportView)
-urlpatterns = [path("admin/", site.urls)]
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = pytest.mark.django_db
 URL = "/admin/orders/order/import/"
 
 

@@ -1,0 +1,132 @@
+"""What the cache saves on a working day: reads and changes mixed as they come, each view with the cache and without."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.test import APIClient
+from waffle.models import Switch
+
+from bench import product
+from bench.context import Bench
+from orders import flags, performance
+from orders.models import Customer, Driver, Order, OrderItem, OrderStatusChange, Product
+from orders.states import Status
+from realtime import log
+
+# What comes in 100 seconds of a working day: 300 orders in ten hours, six changes each; five screens that ask for the
+# figures of the last 30 days every 30 s; and the products, read once for each order that is taken on the telephone,
+# twice by each customer's program, half and half.
+DAY = {"change": 5.0, "orders/statistics/": 16.7, "products/": 1.25}
+PATH = (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+
+
+def run(bench: Bench) -> None:
+    past(bench.size.cache_orders)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {product.token(User.objects.get(username='office0'))}")
+    for view in (name for name in DAY if name != "change"):
+        measure(bench, client, view)
+
+
+def past(orders: int) -> None:
+    """So many delivered orders of the last 30 days."""
+    customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
+    today, now = timezone.localdate(), timezone.now()
+    rows = Order.objects.bulk_create(
+        Order(
+            customer=customer, driver=driver, status=Status.DELIVERED, order_number=f"9{number:08}",
+            scheduled_date=today - timedelta(days=number % 30), delivery_address="臺中市西區民生路 1 號",
+        )
+        for number in range(orders)
+    )  # fmt: skip
+    OrderItem.objects.bulk_create(OrderItem(order=row, product=cylinder, quantity=1, unit_price=800) for row in rows)
+    OrderStatusChange.objects.bulk_create(
+        OrderStatusChange(order=row, to_status=status, at=now, version=1)
+        for row in rows
+        for status in (Status.CONFIRMED, Status.DELIVERED)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def changes() -> Iterator[Callable[[], object]]:
+    """Orders of today, each placed and then moved to its delivery, thirty at a time."""
+    customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
+    under_way: list[Iterator[Callable[[], object]]] = []
+
+    def life() -> Iterator[Callable[[], object]]:
+        order = Order(customer=customer, scheduled_date=timezone.localdate(), amount_due=800)
+        yield order.save
+        OrderItem.objects.create(order=order, product=cylinder, quantity=1)
+        for status in PATH:
+            extra: dict[str, Any] = {"driver": driver} if status == Status.ASSIGNED else {}
+            yield partial(order.transition_to, status, **extra)
+
+    while True:
+        while len(under_way) < 30:
+            under_way.append(life())
+        one = random.choice(under_way)
+        if (step := next(one, None)) is None:
+            under_way.remove(one)
+        else:
+            yield step
+
+
+def measure(bench: Bench, client: APIClient, view: str) -> None:
+    """The same day with the cache and without, twice each: once to count queries, once for the time."""
+    seen: defaultdict[bool, Counter[str]] = defaultdict(Counter)
+    hits: Counter[str] = Counter()
+    for counting in (True, False):
+        for cached in (False, True):
+            Switch.objects.update_or_create(name=flags.CACHING, defaults={"active": cached})
+            before = lookups(view)
+            seen[cached].update(day(client, view, bench.size.cache_reads, counting))
+            if cached:
+                hits.update(lookups(view) - before)
+    off, on = seen[False], seen[True]
+    note = f"{off['queries'] / off['counted']:.1f} queries and {off['ms'] / off['timed']:.1f} ms without"
+    bench.add("cache", view, "hit rate", 100 * hits["hits"] / max(hits.total(), 1), "%", note)
+    for name in ("queries", "ms"):
+        saved = 100 * (1 - on[name] / off[name])
+        bench.add("cache", view, {"queries": "queries saved", "ms": "time saved"}[name], saved, "%")
+
+
+def lookups(view: str) -> Counter[str]:
+    return performance.lookups([performance.recorder.figures()])[view.strip("/").split("/")[-1]].copy()
+
+
+def day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
+    """So many reads of this view among the changes; how many, their queries or their milliseconds."""
+    found: Counter[str] = Counter()
+    chosen, change = random.Random(7), changes()
+    while found["counted" if counting else "timed"] < reads:
+        if chosen.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
+            next(change)()
+            log.number()  # as the hub does, some milliseconds later
+        elif counting:
+            with CaptureQueriesContext(connection) as captured:
+                ask(client, view)
+            found.update(counted=1, queries=len(captured))
+        else:
+            begun = time.perf_counter()
+            ask(client, view)
+            found.update({"timed": 1, "ms": round((time.perf_counter() - begun) * 1e6)})
+    found["ms"] = found["ms"] / 1000  # type: ignore[assignment]
+    return found
+
+
+def ask(client: APIClient, view: str) -> Any:
+    answer = client.get(f"/api/v1/{view}", headers={"host": "127.0.0.1"})
+    assert answer.status_code == 200, answer.content
+    return answer
