@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.sandbox.faults import Fault, Kind, On
 from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
+from realtime.hub import Hub
 from realtime.models import HubStatistics
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,6 +106,13 @@ def test_websocket_figures(office: Client) -> None:
     answer = office.get("/health/websocket").json()
     assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms", "by_role", "error_rate"} <= set(answer)
     assert answer["redis"] == "healthy"
+
+
+def test_a_hub_that_no_longer_looks_is_noticed(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = SimpleNamespace(statistics=SimpleNamespace(seconds_since_look=6.0))
+    monkeypatch.setattr(Hub, "running", lambda: [hub])
+    answer = office.get("/health/websocket")
+    assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from health import failures as module
 from health import samples
 from health.failures import Failures, counting
 from health.models import Minute
+from orders.tests.factories import make_office
+from orders.views import home
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +42,18 @@ def test_what_the_server_could_not_do_is_counted_and_what_the_client_did_wrong_i
     assert failures.pool.drain(10)
     failures.write()
     assert written() == 2
+
+
+def test_a_view_that_breaks_is_counted(failures: Failures, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> HttpResponse:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(home, "board", broken)
+    client = Client(raise_request_exception=False)
+    client.force_login(make_office())
+    assert client.get("/").status_code == 500
+    assert failures.pool.drain(10)
+    assert written() == 1
 
 
 async def test_also_under_asgi(failures: Failures) -> None:
