@@ -61,6 +61,16 @@ def test_ready_without_redis_is_degraded_and_200(client: Client, settings: Setti
     assert answer.json()["redis"]["detail"] == "ConnectionError"
 
 
+def test_ready_with_a_redis_that_never_answers_is_200(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    probe = parts.PARTS["redis"]
+    monkeypatch.setattr(probe, "seconds", 0.1)
+    monkeypatch.setattr(probe, "ask", lambda: {"status": "healthy"} if over.wait(10) else {})
+    answer = client.get("/health/ready")
+    over.set()
+    assert (answer.status_code, answer.json()["redis"]["status"]) == (200, "degraded")
+
+
 def test_ready_with_missing_migrations_is_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> bool:
         raise LookupError
