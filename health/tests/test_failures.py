@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from health import failures as module
-from health import samples
+from health import receivers, samples
 from health.failures import Failures, counting
 from health.models import Minute
 from orders.tests.factories import make_office
@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def failures(monkeypatch: pytest.MonkeyPatch) -> Failures:
     own = Failures()
-    monkeypatch.setattr(module, "failures", own)
+    for user in (module, receivers):
+        monkeypatch.setattr(user, "failures", own)
     return own
 
 
@@ -76,5 +77,5 @@ def test_what_the_database_did_not_take_is_written_when_it_is_back(
             answer("/", 500)
         assert failures.pool.drain(10)
     assert written() == 0
-    failures.write()
+    receivers.keep(None)
     assert written() == 3
