@@ -22,23 +22,23 @@ class SystemMetricAdmin(ReadOnly, HouseList):
 
     @admin.display(description=_("connections"))
     def connections(self, row: SystemMetric) -> Any:
-        return row.metrics_json["websocket_connections"]
+        return row.metrics_json.get("websocket_connections")
 
     @admin.display(description=_("events a second"))
     def events(self, row: SystemMetric) -> Any:
-        return row.metrics_json["events_per_second"]
+        return row.metrics_json.get("events_per_second")
 
     @admin.display(description=_("latency p99, ms"))
     def latency(self, row: SystemMetric) -> Any:
-        return row.metrics_json["latency_p99_ms"]
+        return row.metrics_json.get("latency_p99_ms")
 
     @admin.display(description=_("SMS sent today"))
     def sent(self, row: SystemMetric) -> Any:
-        return row.metrics_json["notifications_sent_today"]
+        return row.metrics_json.get("notifications_sent_today")
 
     @admin.display(description=_("SMS failed today"))
     def failed(self, row: SystemMetric) -> Any:
-        return row.metrics_json["notifications_failed_today"]
+        return row.metrics_json.get("notifications_failed_today")
 
     @admin.display(description=_("figures"))
     def all_figures(self, row: SystemMetric) -> SafeString:

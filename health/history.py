@@ -58,7 +58,8 @@ def last_day(now: datetime) -> list[Moment]:
     this = snapshots.hour_of(now)
     starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
     rows = SystemMetric.objects.filter(hour__gt=starts[0], hour__lte=this)
-    known = {row.hour - HOUR: row.metrics_json for row in rows}
+    # A row of another version may lack what this one draws.
+    known = {row.hour - HOUR: NONE | row.metrics_json for row in rows}
     known[this] = snapshots.summed(list(Minute.objects.filter(at__gte=this))) | {"orders": samples.open_orders()}
     messages = _messages(TruncHour("created_at"), starts[0])
     return [Moment(at, known.get(at, NONE), known.get(at, {}).get("orders"), messages.get(at, {})) for at in starts]

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from health.parts import LONGEST_PENDING
 from health.probes import Answer, Health
 from notifications.statistics import GOAL
+from orders import flags
 
 Answers = Mapping[str, Answer]
 # A screen that learns later than this shows what is no longer so.
@@ -34,6 +35,7 @@ def faults(answers: Answers, failed_requests: int) -> list[Fault]:
         return [_database()]
     found = [*_migrations(answers), *_redis(answers), *_sockets(answers["websocket"]), *_requests(failed_requests)]
     found += _messages(answers["notifications"])
+    found += [Fault(_("“%s” is switched off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 

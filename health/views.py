@@ -28,6 +28,8 @@ from health.tiles import tiles
 from health.verdict import faults
 from orders.permissions import is_office
 
+# What has no address of its own.
+WHERE = {"migrations": "health_ready"}
 LATELY = timedelta(minutes=10)
 View = Callable[..., HttpResponse]
 
@@ -53,7 +55,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "data": {"user": request.user.pk},
         "faults": faults(answers, _failed_lately(now)),
         "tiles": tiles(answers, samples.open_orders()),
-        "parts": answers,
+        "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],
         "periods": [
             _period("hour", _("The last hour"), _("Table of the last hour"), now),
             _period("day", _("The last 24 hours"), _("Table of the last 24 hours"), now),

@@ -10,11 +10,10 @@ LOCAL: dict[str, Any] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCac
 def caches(redis_url: str) -> dict[str, Any]:
     """`default` is shared by all processes, or off: what only one of them forgets would be stale in the others.
 
-    `local` is of each process. `switches` is django-waffle's: its own lookups, too, know of a change within a second.
+    `switches` is django-waffle's: its own lookups, too, know of a change within a second.
     """
     return {
         "default": _redis(redis_url) if redis_url else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
-        "local": LOCAL | {"LOCATION": "local"},
         "switches": LOCAL | {"LOCATION": "switches", "TIMEOUT": 1},
     }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Case, Count, Min, Q, When
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q
 from django.utils import timezone
 from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -13,7 +12,8 @@ from prometheus_client.metrics_core import Metric
 
 from notifications import routing
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import Status
+from notifications.statistics import oldest_due
 
 SENDINGS = Histogram(
     "luckygas_sms_send_seconds",
@@ -31,13 +31,10 @@ def rows() -> Iterator[Metric]:
 
 def _waiting() -> Iterator[Metric]:
     now = timezone.now()
-    # A busy provider is asked again each minute: that moves `send_after`, and not since when the message waits.
-    busy = Q(status_reason=Reason.BUSY)
-    due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
     counted = NotificationHistory.objects.filter(status__in=[Status.PENDING, Status.UNKNOWN]).aggregate(
         pending=Count("pk", filter=Q(status=Status.PENDING)),
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
-        oldest=Min(Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at")), filter=due),
+        oldest=oldest_due(now),
     )
     waited = (now - counted["oldest"]).total_seconds() if counted["oldest"] else 0
     yield GaugeMetricFamily("luckygas_sms_pending", "Messages that wait to be sent.", counted["pending"])

@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, DecimalField, Q, QuerySet, Sum, Value
-from django.db.models.functions import TruncDate
+from django.db.models import Case, Count, DecimalField, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
-from notifications.states import Status
+from notifications.states import Reason, Status
 
 ARRIVED = frozenset({Status.SENT, Status.DELIVERED})
 TAKEN = ARRIVED | {Status.EXPIRED}
@@ -32,6 +32,15 @@ GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
 
 Row = dict[str, Any]
+
+
+def oldest_due(now: datetime) -> Min:
+    """The aggregate that says since when the longest waiting message waits of those that might go out now."""
+    # A busy provider is asked again each minute: that moves `send_after`, and not since when the message waits.
+    busy = Q(status_reason=Reason.BUSY)
+    due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
+    since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
+    return Min(since, filter=due)
 
 
 def summary(first: date, last: date) -> Row:

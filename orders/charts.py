@@ -68,7 +68,7 @@ def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = Tr
     """With the labels at the side, for names; `stacked`: the series are parts of a whole."""
     look = _look(labels, series, stacked=stacked)
     # Drawn from the bottom up, and read from the top down. Each name has a line of its own.
-    look["x_labels"] = look["x_labels_major"] = list(reversed(labels))
+    look |= {"x_labels": list(reversed(labels)), "x_labels_major": None, "show_minor_x_labels": True}
     look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
     chart = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     upside_down = [replace(one, values=one.values[::-1]) for one in series]

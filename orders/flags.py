@@ -58,6 +58,12 @@ def known(name: str) -> bool:
     return name not in _seen.off
 
 
+def switched_off() -> list[str]:
+    """The names of the switches that are off."""
+    refresh()
+    return [name for name in MEANINGS if not known(name)]
+
+
 def age() -> float:
     """Seconds since the database was asked."""
     return monotonic() - _seen.at

@@ -89,12 +89,13 @@ def deliveries(orders: OrderQuerySet) -> list[Delivery]:
     """Of those delivered, in one query. On time: before the promised slot was over."""
     delivered_at = Max("history__at", filter=Q(history__to_status=Status.DELIVERED))
     confirmed_at = Max("history__at", filter=Q(history__to_status=Status.CONFIRMED))
-    rows = orders.filter(status=Status.DELIVERED).annotate(confirmed_at=confirmed_at, delivered_at=delivered_at)
+    # The other steps need not be read, and to group by these columns costs less than by all that an order has.
+    steps = orders.filter(status=Status.DELIVERED, history__to_status__in=[Status.CONFIRMED, Status.DELIVERED])
+    by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")
+    rows = by_order.annotate(confirmed_at=confirmed_at, delivered_at=delivered_at)
     return [
         Delivery(day, driver, done <= deadline(day, slot), (done - begun) / MINUTE if begun else None)
-        for day, driver, slot, begun, done in rows.values_list(
-            "scheduled_date", "driver", "time_slot", "confirmed_at", "delivered_at"
-        )
+        for day, driver, slot, _pk, begun, done in rows
     ]
 
 

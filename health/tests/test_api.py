@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.sandbox.faults import Fault, Kind, On
 from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
+from realtime.hub import Hub
 from realtime.models import HubStatistics
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +59,16 @@ def test_ready_without_redis_is_degraded_and_200(client: Client, settings: Setti
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["redis"]["detail"] == "ConnectionError"
+
+
+def test_ready_with_a_redis_that_never_answers_is_200(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    probe = parts.PARTS["redis"]
+    monkeypatch.setattr(probe, "seconds", 0.1)
+    monkeypatch.setattr(probe, "ask", lambda: {"status": "healthy"} if over.wait(10) else {})
+    answer = client.get("/health/ready")
+    over.set()
+    assert (answer.status_code, answer.json()["redis"]["status"]) == (200, "degraded")
 
 
 def test_ready_with_missing_migrations_is_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +118,13 @@ def test_websocket_figures(office: Client) -> None:
     assert answer["redis"] == "healthy"
 
 
+def test_a_hub_that_no_longer_looks_is_noticed(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = SimpleNamespace(statistics=SimpleNamespace(seconds_since_look=6.0))
+    monkeypatch.setattr(Hub, "running", lambda: [hub])
+    answer = office.get("/health/websocket")
+    assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
+
+
 @pytest.mark.parametrize(
     ("lately", "status"),
     [({"events": 10, "bell_missed": 9}, "degraded"), ({"events": 40, "bell_missed": 9}, "healthy"), ({}, "healthy")],
@@ -114,8 +133,10 @@ def test_websocket_figures(office: Client) -> None:
 def test_bells_that_do_not_come_though_redis_answers_are_noticed(
     office: Client, lately: dict[str, int], status: str
 ) -> None:
-    figures = {"totals": {}, "lately": lately, "seconds": 60}
-    HubStatistics.objects.create(instance="a", written_at=timezone.now(), figures=figures)
+    others = {"events": 10}  # where it works
+    for instance, counted in (("a", lately), ("b", others)):
+        figures = {"totals": {}, "lately": counted, "seconds": 60}
+        HubStatistics.objects.create(instance=instance, written_at=timezone.now(), figures=figures)
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
 

@@ -6,6 +6,7 @@ import pytest
 from django.utils import translation
 
 from health.verdict import faults
+from orders import flags
 
 WELL: dict[str, Any] = {"status": "healthy", "ms": 1.0}
 PROVIDER = {"name": "mitake", "status": "healthy", "reachable": True, "stopped_because": ""}
@@ -74,3 +75,11 @@ def test_what_follows_from_a_dead_database_is_not_said_as_well() -> None:
 def test_what_does_not_work_stands_before_what_is_worse_than_it_should_be() -> None:
     found = said("redis", failed=1, status="degraded")
     assert found == ["1 request failed in the last ten minutes.", "Redis does not answer."]
+
+
+def test_what_is_switched_off_is_said_with_what_that_means() -> None:
+    flags.forget()
+    flags.remember(flags.Seen(1e18, frozenset({flags.SMS})))
+    (fault,) = faults(ANSWERS, 0)
+    assert fault.said == "“sms_notifications” is switched off."
+    assert "they wait" in fault.remedy
