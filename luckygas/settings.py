@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from luckygas import rest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.FileAwareEnv()
 
 
 def local_secret() -> str:
