@@ -19,7 +19,7 @@ run: $(VENV)/run
 serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-test: check $(VENV)/browser $(VENV)/nginx
+test: check $(VENV)/browser $(VENV)/deployment
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3
 	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
@@ -63,8 +63,8 @@ $(VENV)/browser: luckygas/testing/install_browser.sh | $(VENV)/test
 	luckygas/testing/install_browser.sh
 	touch $@
 
-$(VENV)/nginx: luckygas/testing/unpack_nginx.sh | $(VENV)/test
-	luckygas/testing/unpack_nginx.sh $@
+$(VENV)/deployment: luckygas/testing/prepare_deployment.sh | $(VENV)/test
+	luckygas/testing/prepare_deployment.sh $@
 	touch $@
 
 # Beside the peers, in a quarter of an hour (bench/README.md); npm only where Node is.

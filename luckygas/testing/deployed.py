@@ -43,10 +43,10 @@ http {{
 
 def nginx() -> str:
     """Raises Unavailable."""
-    unpacked = Path(sys.prefix) / "nginx/usr/sbin"
+    unpacked = Path(sys.prefix) / "deployment/usr/sbin"
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:{unpacked}")
     if found is None:
-        raise Unavailable("No nginx: luckygas/testing/unpack_nginx.sh .venv/nginx, or install it.")
+        raise Unavailable("No nginx: luckygas/testing/prepare_deployment.sh .venv/deployment, or install it.")
     return found
 
 
