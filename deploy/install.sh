@@ -71,7 +71,8 @@ release() {
     [ -e "$release/.venv/complete" ] && return
     rm -rf "$release" && mkdir "$release"
     git -c safe.directory='*' archive HEAD | tar -x -C "$release"
-    python3 -m venv "$release/.venv"
+    # Debian's own, wherever else a Python lies: the service may not read /root.
+    /usr/bin/python3 -m venv "$release/.venv"
     "$release/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$release/requirements.txt"
     "$release/.venv/bin/python" -m compileall -q "$release" -x '/\.venv/'
     touch "$release/.venv/complete"
