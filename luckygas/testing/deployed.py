@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from luckygas.testing.servers import Server, Unavailable, free_port, running, wait_until
@@ -120,13 +120,14 @@ class AppServer(Server):
 
     def wait(self) -> None:
         assert self.process is not None
-        wait_until(self._says_ready, self.process, self.log)
+        wait_until(lambda: self.says() == b"READY=1", self.process, self.log)
 
-    def _says_ready(self) -> bool:
+    def says(self) -> bytes:
+        """What it told its supervisor and nobody has read yet; empty: nothing."""
         try:
-            return self.supervisor.recv(64) == b"READY=1"
+            return self.supervisor.recv(64)
         except BlockingIOError:
-            return False
+            return b""
 
     def end(self) -> int:
         """As `systemctl stop`; the exit code."""
@@ -136,6 +137,11 @@ class AppServer(Server):
 
     def stop(self) -> None:
         self.supervisor.close()
+        if self.process is not None:
+            self.end()
+            # What is left of it, as systemd does (KillMode=mixed).
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         super().stop()
 
 

@@ -20,6 +20,9 @@ from asgiref.sync import sync_to_async as make
 from luckygas.testing.deployed import AppServer, Deployed, running_deployed
 from luckygas.tests.follower import Follower
 from luckygas.tests.test_faults import check_log, for_reader
+from notifications.models import NotificationHistory
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -31,11 +34,14 @@ CALLERS = 4
 # Ten of each a second and caller: an office of twenty is quieter.
 PAUSE_SECONDS = 0.03
 LATEST_SECONDS = 5.0
+CALLBACK_SECRET = "the-secret-of-callbacks"
+# The provider's own address, which here is ours: whatever it says of itself.
+PROVIDER = {"SMS_CALLBACK_SECRET": CALLBACK_SECRET, "SMS_CALLBACK_ADDRESSES": "127.0.0.1"}
 
 
 @pytest.fixture
 def deployed(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    with running_deployed(tmp_path) as found:
+    with running_deployed(tmp_path, **PROVIDER) as found:
         monkeypatch.setenv("SSL_CERT_FILE", str(found.nginx.certificate))
         yield found
 
@@ -128,7 +134,7 @@ async def told_all(cast: Cast) -> list[dict[str, Any]]:
     """The whole log, once everybody has been told what it holds for them, or the time is over."""
     deadline = time.monotonic() + LATEST_SECONDS
     while True:
-        log = await make(lambda: list(Event.objects.order_by("seq").values()))()
+        log = await make(lambda: [dict(row) for row in Event.objects.order_by("seq").values()])()
         behind = [one for one in cast.followers if len(one.arrivals) < len(for_reader(log, one))]
         published = sum(event["type"] == "custom.turn" for event in log)
         if not (behind or published < sum(caller.published for caller in cast.callers)):
@@ -173,11 +179,29 @@ async def test_a_rolling_restart_fails_no_request_and_loses_no_event(deployed: D
         assert [arrival.id for arrival in follower.arrivals] == for_reader(log, follower), follower.name
     turns = [json.dumps(event["data"], sort_keys=True) for event in log if event["type"] == "custom.turn"]
     assert len(turns) == len(set(turns)) == sum(caller.published for caller in played.callers)
-    assert_nothing_secret(deployed, played.secrets)
+    await make(check_the_doors)(deployed)
+    assert_nothing_secret(deployed, [*played.secrets, CALLBACK_SECRET])
+
+
+def check_the_doors(deployed: Deployed) -> None:
+    """http leads to https, the figures are for this machine alone, and a provider is known by its address."""
+    nginx, row = deployed.nginx, make_message(SmsStatus.SENT, gateway="mitake", provider_message_id="m-1")
+    session = requests.Session()
+    session.trust_env, session.verify = False, str(nginx.certificate)
+    plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=5)
+    assert (plain.status_code, plain.headers["Location"]) == (308, "https://127.0.0.1/orders/new/")
+    assert session.get(f"{nginx.root}/health/metrics", timeout=5).status_code == 404
+    assert "nginx" not in session.get(f"{nginx.root}/orders/new/", timeout=5).text
+    path = f"{nginx.root}/api/v1/notifications/callbacks/mitake/{CALLBACK_SECRET}/"
+    said = {"msgid": "m-1", "dstaddr": row.recipient, "statuscode": "1", "StatusFlag": "4"}
+    told = session.get(path, params=said, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=5)
+    assert told.status_code == 200
+    assert NotificationHistory.objects.get(pk=row.pk).status == SmsStatus.DELIVERED
 
 
 def assert_nothing_secret(deployed: Deployed, secrets: list[str]) -> None:
     """What opens something stands in no log of nginx."""
     written = deployed.nginx.access.read_text() + deployed.nginx.log.read_text()
     assert "/api/v1/websocket/ws/track/***" in written
+    assert "/api/v1/notifications/callbacks/mitake/***" in written
     assert [secret for secret in secrets if secret in written] == []
