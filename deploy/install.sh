@@ -103,7 +103,10 @@ web() {
             -addext "subjectAltName=DNS:$domain" -keyout "$settings/tls/key.pem" -out "$settings/tls/cert.pem" 2>/dev/null
         chmod 600 "$settings/tls/key.pem"
     fi
-    sed "s/gas\.example\.tw/$domain/g" deploy/nginx.conf >/etc/nginx/conf.d/luckygas.conf
+    sed "s/gas\.example\.tw/$domain/g" deploy/nginx.conf >"$settings/nginx.conf"
+    # A reload ends connections that browsers keep; nobody needs it where nothing changed.
+    ! cmp -s "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf || return 0
+    cp "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf
     # Each socket takes two connections.
     sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.conf
     rm -f /etc/nginx/sites-enabled/default
@@ -113,7 +116,6 @@ web() {
 
 start() {
     say "systemd"
-    # Only what the running nginx, PostgreSQL and Redis need not be stopped for.
     cp -r deploy/systemd/luckygas* /etc/systemd/system/
     [ -n "$systemd" ] || { echo "Not started: systemd does not run here."; return; }
     systemctl daemon-reload

@@ -73,6 +73,15 @@ def test_a_timer_starts_what_there_is_and_is_started_itself(timer: str) -> None:
     assert timer in (DEPLOY / "systemd/luckygas.target").read_text()
 
 
+def test_the_readme_names_commands_and_files_that_exist() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    commands = set(re.findall(r"(?:^|`|&& )luckygas ([a-z_]+)", text, re.MULTILINE))
+    assert len(commands) > 3
+    assert commands - set(get_commands()) == {"backup", "restore"}
+    for file in re.findall(r"`([a-z-]+\.(?:sh|py|conf|yml|env)|rolling-restart)`", text):
+        assert (DEPLOY / file).exists(), file
+
+
 @pytest.fixture
 def analyze(tmp_path: Path) -> list[str]:
     """systemd's own check, where it is installed, on a root with these units and their programs."""
