@@ -49,18 +49,20 @@ settings() {
     domain=$(sed -n 's/^ALLOWED_HOSTS=\([^,]*\).*/\1/p' "$settings/env")
 }
 
+as_postgres() {
+    (cd / && runuser --user postgres -- psql --quiet --no-psqlrc --tuples-only --no-align --command "$1")
+}
+
 database() {
     say "PostgreSQL and Redis"
     if [ -z "$systemd" ]; then
         service postgresql start && service redis-server start
     fi
-    as_postgres="runuser --user postgres -- psql --quiet --no-psqlrc --tuples-only --no-align"
-    [ -n "$($as_postgres --command "SELECT 1 FROM pg_roles WHERE rolname = 'luckygas'")" ] ||
-        $as_postgres --command "CREATE ROLE luckygas LOGIN"
+    [ -n "$(as_postgres "SELECT 1 FROM pg_roles WHERE rolname = 'luckygas'")" ] ||
+        as_postgres "CREATE ROLE luckygas LOGIN"
     # C.UTF-8: Chinese text, and the same order of sorting on every machine.
-    [ -n "$($as_postgres --command "SELECT 1 FROM pg_database WHERE datname = 'luckygas'")" ] ||
-        $as_postgres --command \
-            "CREATE DATABASE luckygas OWNER luckygas TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+    [ -n "$(as_postgres "SELECT 1 FROM pg_database WHERE datname = 'luckygas'")" ] ||
+        as_postgres "CREATE DATABASE luckygas OWNER luckygas TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
 }
 
 release() {
