@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 import yaml
@@ -35,6 +37,18 @@ def test_the_example_names_what_is_read_and_all_that_is_needed() -> None:
     settings = named((DEPLOY / "env.example").read_text())
     assert settings - settings_read() == set()
     assert REQUIRED - settings == set()
+
+
+def test_the_example_is_sound(tmp_path: Path) -> None:
+    """`check --deploy` with it finds no error; secrets are files, as `install.sh` makes them."""
+    text = (DEPLOY / "env.example").read_text()
+    said = dict(re.findall(r"^([A-Z][A-Z_0-9]+)='?([^'\n]*)'?$", text, re.MULTILINE))
+    for name in [name for name in said if name.endswith("_FILE")]:
+        said[name] = str(tmp_path / name)
+        (tmp_path / name).write_text(token_hex(32))
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
+    checked = subprocess.run(command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=50, check=False)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_compose_sets_what_is_read_and_all_that_is_needed() -> None:
