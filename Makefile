@@ -19,7 +19,7 @@ run: $(VENV)/run
 serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-test: check $(VENV)/browser
+test: check $(VENV)/browser $(VENV)/deployment
 	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
 	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3
 	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
@@ -33,6 +33,9 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
+	$(BIN)/shellcheck .ci/run luckygas/testing/*.sh $(addprefix deploy/,backup install.sh luckygas python restore rolling-restart)
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yml
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 
@@ -58,6 +61,10 @@ $(VENV)/test: requirements.txt requirements-test.txt
 
 $(VENV)/browser: luckygas/testing/install_browser.sh | $(VENV)/test
 	luckygas/testing/install_browser.sh
+	touch $@
+
+$(VENV)/deployment: luckygas/testing/prepare_deployment.sh | $(VENV)/test
+	luckygas/testing/prepare_deployment.sh $@
 	touch $@
 
 # Beside the peers, in a quarter of an hour (bench/README.md); npm only where Node is.

@@ -1,0 +1,138 @@
+#!/bin/bash
+# Brings this checkout's commit into service on this Debian 12 machine; the first time with everything it stands on.
+# To be run again for each new commit, or after an interruption: what is there already is left as it is.
+#
+#   deploy/install.sh gas.example.tw                    the first time: the name of the site
+#   deploy/install.sh                                   an upgrade; of an older checkout: back to it
+#   deploy/install.sh --no-systemd gas.example.tw       where systemd does not run: everything but starting it
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 022
+home=/opt/luckygas settings=/etc/luckygas
+systemd=yes
+if [ "${1-}" = --no-systemd ]; then systemd= && shift; fi
+domain=${1-}
+export DEBIAN_FRONTEND=noninteractive PIP_ROOT_USER_ACTION=ignore
+
+say() { printf '\n== %s\n' "$*"; }
+
+packages() {
+    say "Debian's packages"
+    local wanted=(git nginx openssl postgresql python3-venv redis-server rsync)
+    dpkg-query --show "${wanted[@]}" >/dev/null 2>&1 && return
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+}
+
+account() {
+    say "The user luckygas and its directories"
+    id luckygas >/dev/null 2>&1 || useradd --system --home-dir /var/lib/luckygas --shell /usr/sbin/nologin luckygas
+    install -d -o luckygas -g luckygas -m 750 /var/lib/luckygas /var/lib/luckygas/media
+    install -d -o luckygas -g luckygas -m 700 /var/backups/luckygas "$settings/secrets"
+    install -d "$home/releases" /var/lib/luckygas-acme "$settings/tls"
+    # The sockets: nginx alone may reach them.
+    install -D -m 644 deploy/systemd/tmpfiles.conf /etc/tmpfiles.d/luckygas.conf
+    install -d -o luckygas -g www-data -m 750 /run/luckygas
+}
+
+settings() {
+    say "Settings in $settings/env, secrets in $settings/secrets"
+    if [ ! -e "$settings/env" ]; then
+        [ -n "$domain" ] || { echo "The first time, name the site: deploy/install.sh gas.example.tw" >&2; exit 2; }
+        sed "s/gas\.example\.tw/$domain/g" deploy/env.example >"$settings/env.new"
+        chmod 600 "$settings/env.new" && mv "$settings/env.new" "$settings/env"
+    fi
+    for name in SECRET_KEY MONITORING_TOKEN SMS_CALLBACK_SECRET; do
+        [ -s "$settings/secrets/$name" ] || openssl rand -hex 32 | tr -d '\n' >"$settings/secrets/$name"
+    done
+    chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
+    domain=$(sed -n 's/^ALLOWED_HOSTS=\([^,]*\).*/\1/p' "$settings/env")
+}
+
+as_postgres() {
+    (cd / && runuser --user postgres -- psql --quiet --no-psqlrc --tuples-only --no-align --command "$1")
+}
+
+database() {
+    say "PostgreSQL and Redis"
+    if [ -z "$systemd" ]; then
+        service postgresql start && service redis-server start
+    fi
+    [ -n "$(as_postgres "SELECT 1 FROM pg_roles WHERE rolname = 'luckygas'")" ] ||
+        as_postgres "CREATE ROLE luckygas LOGIN"
+    # C.UTF-8: Chinese text, and the same order of sorting on every machine.
+    [ -n "$(as_postgres "SELECT 1 FROM pg_database WHERE datname = 'luckygas'")" ] ||
+        as_postgres "CREATE DATABASE luckygas OWNER luckygas TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+}
+
+release() {
+    local commit
+    commit=$(git -c safe.directory='*' rev-parse --short=12 HEAD)
+    release=$home/releases/$commit
+    say "The release $release"
+    [ -e "$release/.venv/complete" ] && return
+    rm -rf "$release" && mkdir "$release"
+    git -c safe.directory='*' archive HEAD | tar -x -C "$release"
+    # Debian's own, wherever else a Python lies: the service may not read /root.
+    /usr/bin/python3 -m venv "$release/.venv"
+    "$release/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$release/requirements.txt"
+    "$release/.venv/bin/python" -m compileall -q "$release" -x '/\.venv/'
+    touch "$release/.venv/complete"
+}
+
+migrate() {
+    say "Settings are sound; a backup; the database for this release"
+    "$release/deploy/luckygas" check --deploy --fail-level ERROR
+    [ ! -e "$home/current" ] || "$release/deploy/luckygas" backup
+    # Rather fail after five seconds than have the whole site wait behind a lock: run it again.
+    PGOPTIONS='-c lock_timeout=5s' "$release/deploy/luckygas" migrate --verbosity 1
+}
+
+switch() {
+    say "$home/current is this release"
+    ln -sfn "$release" "$home/current.new" && mv -T "$home/current.new" "$home/current"
+    ln -sfn "$home/current/deploy/luckygas" /usr/local/bin/luckygas
+    # The five newest stay, to go back to.
+    find "$home/releases" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- | tail -n +6 |
+        while read -r old; do [ "$old" = "$release" ] || rm -rf "$old"; done
+}
+
+web() {
+    say "nginx for $domain"
+    # Until a certificate is there: one of our own, which browsers warn of.
+    if [ ! -e "$settings/tls/cert.pem" ]; then
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$domain" \
+            -addext "subjectAltName=DNS:$domain" -keyout "$settings/tls/key.pem" -out "$settings/tls/cert.pem" 2>/dev/null
+        chmod 600 "$settings/tls/key.pem"
+    fi
+    sed "s/gas\.example\.tw/$domain/g" deploy/nginx.conf >"$settings/nginx.conf"
+    # A reload ends connections that browsers keep; nobody needs it where nothing changed.
+    ! cmp -s "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf || return 0
+    cp "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf
+    # Each socket takes two connections.
+    sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.conf
+    rm -f /etc/nginx/sites-enabled/default
+    nginx -q -t
+    if [ -n "$systemd" ]; then systemctl reload-or-restart nginx; fi
+}
+
+start() {
+    say "systemd"
+    cp -r deploy/systemd/luckygas* /etc/systemd/system/
+    [ -n "$systemd" ] || { echo "Not started: systemd does not run here."; return; }
+    systemctl daemon-reload
+    systemctl enable --quiet luckygas.target
+    systemctl start luckygas.target
+    "$home/current/deploy/rolling-restart"
+}
+
+packages
+account
+settings
+database
+release
+migrate
+switch
+web
+start
+say "Done: https://$domain/"

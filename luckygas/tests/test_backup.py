@@ -1,0 +1,159 @@
+"""`deploy/backup` and `deploy/restore`, with PostgreSQL's own tools: what is in it, and what a restored site does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async as make
+from psycopg import sql
+
+from luckygas.testing.servers import Postgres, running
+from luckygas.testing.site import ROOT, Site, database_url
+from notifications.models import NotificationHistory
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message
+from orders.states import Status
+from orders.tests.factories import make_office, make_order
+from realtime import log
+from realtime.tests.client import open_client, token_for
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+# What `after_restore` writes on purpose.
+CHANGED = {
+    "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",
+}  # fmt: skip
+OLD_SECONDS = 20 * 24 * 3600
+
+
+class Keeper:
+    """Runs the scripts of a release in `home`, as its service does."""
+
+    def __init__(self, home: Path, tools: Path) -> None:
+        self.path = f"{tools}:{os.environ['PATH']}"
+        self.home, self.backups, self.media = home, home / "backups", home / "media"
+        self.media.mkdir()
+        shutil.copytree(ROOT / "deploy", home / "release/deploy")
+        (home / "release/.venv").symlink_to(sys.prefix)
+        (home / "release/manage.py").symlink_to(ROOT / "manage.py")
+
+    def run(self, script: str, argument: Path, url: str, media: Path | None = None) -> subprocess.CompletedProcess[str]:
+        here = {"PATH": self.path, "DATABASE_URL": url, "MEDIA_ROOT": str(media or self.media), "PYTHONPATH": str(ROOT)}
+        command = [str(self.home / "release/deploy" / script), str(argument)]
+        return subprocess.run(command, env=os.environ | here, capture_output=True, text=True, timeout=60, check=False)
+
+    def backup(self) -> Path:
+        done = self.run("backup", self.backups, database_url())
+        assert done.returncode == 0, done.stderr
+        return (self.backups / "latest").resolve()
+
+    def restore(self, backup: Path, url: str) -> None:
+        done = self.run("restore", backup, url, self.home / "restored")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, transactional_db: None) -> Iterator[Keeper]:
+    postgres = Postgres()
+    yield Keeper(tmp_path, postgres.binaries())
+    postgres.stop()
+
+
+@pytest.fixture
+def fresh() -> Iterator[str]:
+    """The URL of an empty database on the same server."""
+    server, _, _name = database_url().rpartition("/")
+    name = sql.Identifier(f"restored_{os.getpid()}")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield f"{server}/restored_{os.getpid()}"
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def contents(url: str) -> dict[str, Any]:
+    """How many rows each table has, and what they say."""
+    with psycopg.connect(url) as database:
+        names = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        query = sql.SQL("SELECT count(*), md5(string_agg(r::text, '|' ORDER BY r::text)) FROM {} r")
+        return {name: database.execute(query.format(sql.Identifier(name))).fetchone() for (name,) in names}
+
+
+def test_a_restored_database_holds_what_was_there_and_sends_nothing_twice(keeper: Keeper, fresh: str) -> None:
+    order = make_order()
+    order.transition_to(Status.CONFIRMED)
+    due = make_message()
+    log.number()
+    (keeper.media / "proof").mkdir()
+    (keeper.media / "proof/signature.jpg").write_bytes(b"signed")
+    keeper.restore(keeper.backup(), fresh)
+    before, after = contents(database_url()), contents(fresh)
+    assert before.keys() == after.keys()
+    assert len(before) > 30
+    assert {name for name in before if before[name] != after[name]} <= CHANGED
+    assert (keeper.home / "restored/proof/signature.jpg").read_bytes() == b"signed"
+    with psycopg.connect(fresh) as database:
+        found = database.execute("SELECT status, status_reason FROM notification_history WHERE id = %s", [due.pk])
+        assert found.fetchone() == ("unknown", "interrupted")
+    assert NotificationHistory.objects.get(pk=due.pk).status == SmsStatus.PENDING
+
+
+async def test_a_client_from_before_the_restore_loads_afresh(keeper: Keeper, fresh: str) -> None:
+    """Under a running server: each hub finds that the log is another one."""
+    token = await make(lambda: token_for(make_office()))()
+    await make(make_order)()
+    await make(log.number)()
+    backup = await make(keeper.backup)()
+    await make(keeper.restore)(backup, fresh)
+    with running(Site("uvicorn", DATABASE_URL=fresh)) as site:
+        url = f"{site.ws}/office?token={token}"
+        async with open_client(url) as client:
+            first = client.welcome
+            await make(keeper.restore)(backup, fresh)
+            assert await client.closed() == 1012
+        async with open_client(f"{url}&since={first['last_event_id']}&epoch={first['epoch']}") as client:
+            assert client.welcome["recovered"] is False
+            assert client.welcome["epoch"] != first["epoch"]
+
+
+def test_a_broken_backup_changes_nothing(keeper: Keeper, fresh: str) -> None:
+    make_order()
+    backup = keeper.backup()
+    keeper.restore(backup, fresh)
+    before = contents(fresh)
+    dump = (backup / "database").read_bytes()
+    (backup / "database").write_bytes(dump[: len(dump) * 2 // 3])
+    assert keeper.run("restore", backup, fresh).returncode != 0
+    assert contents(fresh) == before
+
+
+def test_no_backup_is_said(keeper: Keeper, fresh: str) -> None:
+    done = keeper.run("restore", keeper.home / "absent", fresh)
+    assert (done.returncode, done.stderr) == (2, f"{keeper.home}/absent holds no backup.\n")
+
+
+def test_a_photo_is_kept_once_and_old_backups_go(keeper: Keeper) -> None:
+    (keeper.media / "photo.jpg").write_bytes(b"gas")
+    first = keeper.backup()
+    old = time.time() - OLD_SECONDS
+    (keeper.backups / "2026-01-01T030000Z").mkdir()
+    os.utime(keeper.backups / "2026-01-01T030000Z", (old, old))
+    while f"{time.strftime('%H%M%S', time.gmtime())}Z" in first.name:
+        time.sleep(0.05)
+    second = keeper.backup()
+    assert (second / "media/photo.jpg").samefile(first / "media/photo.jpg")
+    assert {path.name for path in keeper.backups.iterdir()} == {first.name, second.name, "latest"}
+    assert (first.stat().st_mode & 0o077, (first / "database").stat().st_mode & 0o077) == (0, 0)
+
+
+def test_a_backup_that_fails_leaves_the_last_one(keeper: Keeper) -> None:
+    good = keeper.backup()
+    assert keeper.run("backup", keeper.backups, "postgres://nobody@127.0.0.1:1/none").returncode != 0
+    assert (keeper.backups / "latest").resolve() == good

@@ -1,0 +1,154 @@
+"""What stands in `deploy/` and cannot run here names only what there is; `make check` has linters for its syntax."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+import yaml
+from django.core.management import get_commands
+
+from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
+from luckygas.testing.site import ROOT
+from luckygas.tests.test_docs import settings_read
+
+UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+TIMERS = [name for name in UNITS if name.endswith(".timer")]
+# What must be named for a site that others reach.
+REQUIRED = {
+    "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "HTTPS", "PROXIES", "DATABASE_URL", "REDIS_URL",
+    "MEDIA_ROOT", "MONITORING_TOKEN", "SMS_GATEWAY", "SMS_CALLBACK_SECRET", "SMS_CALLBACK_BASE_URL", "TRACKING_URL",
+}  # fmt: skip
+
+
+def named(text: str) -> set[str]:
+    """The settings that a file of NAME=value lines sets, also those that are commented out; NAME_FILE is NAME."""
+    found = re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE)
+    return {name.removesuffix("_FILE") for name in found}
+
+
+def test_the_example_names_what_is_read_and_all_that_is_needed() -> None:
+    settings = named((DEPLOY / "env.example").read_text())
+    assert settings - settings_read() == set()
+    assert REQUIRED - settings == set()
+
+
+def test_the_example_is_sound(tmp_path: Path) -> None:
+    """`check --deploy` with it finds no error; secrets are files, as `install.sh` makes them."""
+    text = (DEPLOY / "env.example").read_text()
+    said = dict(re.findall(r"^([A-Z][A-Z_0-9]+)='?([^'\n]*)'?$", text, re.MULTILINE))
+    for name in [name for name in said if name.endswith("_FILE")]:
+        said[name] = str(tmp_path / name)
+        (tmp_path / name).write_text(token_hex(32))
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
+    checked = subprocess.run(command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=50, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_compose_sets_what_is_read_and_all_that_is_needed() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    settings = {name.removesuffix("_FILE") for name in services["app1"]["environment"]}
+    settings |= named((DEPLOY / "compose.env").read_text())
+    assert settings - settings_read() == set()
+    assert REQUIRED - settings == set()
+
+
+def test_compose_runs_what_there_is() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    for name in ("app1", "app2", "sender", "migrate"):
+        program, command, *_ = services[name]["command"]
+        assert (ROOT / program).exists()
+        assert program != "manage.py" or command in get_commands()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_starts_what_there_is(service: str) -> None:
+    python, *command = exec_start(service, "prune_events")
+    assert (ROOT / python.removeprefix("/opt/luckygas/current/")).exists()
+    if command[0] == "manage.py":
+        assert command[1] in get_commands()
+    elif python.endswith("/python"):
+        assert (ROOT / command[0]).exists()
+
+
+@pytest.mark.parametrize("timer", TIMERS)
+def test_a_timer_starts_what_there_is_and_is_started_itself(timer: str) -> None:
+    unit = re.search(r"^Unit=(?P<unit>.+)$", (DEPLOY / "systemd" / timer).read_text(), re.MULTILINE)
+    assert unit is not None
+    service, instance = re.sub(r"@[^.]+", "@", unit["unit"]), re.search(r"@([^.]+)", unit["unit"])
+    assert service in SERVICES
+    assert instance is None or instance[1] in get_commands()
+    assert timer in (DEPLOY / "systemd/luckygas.target").read_text()
+
+
+def test_the_readme_names_commands_and_files_that_exist() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    commands = set(re.findall(r"(?:^|`|&& )luckygas ([a-z_]+)", text, re.MULTILINE))
+    assert len(commands) > 3
+    assert commands - set(get_commands()) == {"backup", "restore"}
+    for file in re.findall(r"`([a-z-]+\.(?:sh|py|conf|yml|env)|rolling-restart)`", text):
+        assert (DEPLOY / file).exists(), file
+
+
+@pytest.fixture
+def analyze(tmp_path: Path) -> list[str]:
+    """systemd's own check, where it is installed, on a root with these units and their programs."""
+    program = shutil.which("systemd-analyze")
+    units, release = tmp_path / "etc/systemd/system", tmp_path / "opt/luckygas/current"
+    shutil.copytree(DEPLOY / "systemd", units)
+    shutil.copytree(DEPLOY, release / "deploy")
+    return [program, f"--root={tmp_path}"] if program else []
+
+
+def test_systemd_understands_the_units(analyze: list[str]) -> None:
+    names = [name.replace("@.", "@1.") for name in UNITS]
+    if analyze:
+        said = subprocess.run([*analyze, "verify", *names], capture_output=True, text=True, timeout=30, check=False)
+        # Of units that are Debian's own and not in this root.
+        lines = [line for line in said.stderr.splitlines() if "not found" not in line]
+        assert lines == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_do_little(service: str, analyze: list[str]) -> None:
+    """`systemd-analyze security`: 10 is a service without any limit, 2 is what it calls OK."""
+    if analyze:
+        name = service.replace("@.", "@1.")
+        judge = [*analyze, "security", "--offline=true", "--threshold=20", name]
+        said = subprocess.run(judge, capture_output=True, text=True, timeout=30, check=False)
+        assert said.returncode == 0, said.stdout[-300:]
+
+
+@pytest.mark.servers
+def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
+    server = Nginx(tmp_path)
+    try:
+        said = subprocess.run([*server.command(), "-t"], capture_output=True, text=True, timeout=10, check=False)
+    finally:
+        server.stop()
+    assert (said.returncode, "warn" in said.stderr) == (0, False), said.stderr
+    assert nginx()
+
+
+def test_rolling_restart_stops_at_the_first_that_is_not_ready(tmp_path: Path) -> None:
+    """With a stand-in for systemctl, which fails for the second."""
+    stand_in = tmp_path / "systemctl"
+    stand_in.write_text(f"""#!/bin/sh
+echo "$*" >>{tmp_path}/told
+case $* in
+    list-units*) for n in 1 2 3; do echo "luckygas-app@$n.service loaded active running Lucky Gas"; done ;;
+    *@2.service) exit 1 ;;
+esac
+""")
+    stand_in.chmod(0o755)
+    script = [str(DEPLOY / "rolling-restart")]
+    done = subprocess.run(script, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=False)
+    assert done.returncode == 1
+    told = (tmp_path / "told").read_text().splitlines()[1:]
+    assert told == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]

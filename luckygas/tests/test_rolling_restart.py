@@ -1,0 +1,207 @@
+"""Every app server is restarted behind nginx while people work: no request fails, and no event is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from asgiref.sync import sync_to_async as make
+
+from luckygas.testing.deployed import AppServer, Deployed, running_deployed
+from luckygas.tests.follower import Follower
+from luckygas.tests.test_faults import check_log, for_reader
+from notifications.models import NotificationHistory
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from realtime.models import Event
+from realtime.tests.client import token_for
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+CALLERS = 4
+# Ten of each a second and caller: an office of twenty is quieter.
+PAUSE_SECONDS = 0.03
+LATEST_SECONDS = 5.0
+CALLBACK_SECRET = "the-secret-of-callbacks"
+# The provider's own address, which here is ours: whatever it says of itself.
+PROVIDER = {"SMS_CALLBACK_SECRET": CALLBACK_SECRET, "SMS_CALLBACK_ADDRESSES": "127.0.0.1"}
+
+
+@pytest.fixture
+def deployed(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    with running_deployed(tmp_path, **PROVIDER) as found:
+        monkeypatch.setenv("SSL_CERT_FILE", str(found.nginx.certificate))
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`code` is the status, or the name of what went wrong; `seconds` how long it took."""
+
+    code: int | str
+    seconds: float
+
+
+class Caller:
+    """Reads, changes an order and publishes, in turn, over one TLS connection that it keeps as browsers do."""
+
+    def __init__(self, root: str, certificate: Path, token: str, order: int) -> None:
+        self.answers: list[Answer] = []
+        self.published = 0
+        self._root, self._order = f"{root}/api/v1", order
+        self._session = requests.Session()
+        self._session.trust_env, self._session.verify = False, str(certificate)
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def run(self, stopped: threading.Event) -> None:
+        for turn in count():
+            self._ask("GET", "/orders/?page_size=5")
+            self._ask("PATCH", f"/orders/{self._order}/", {"notes": f"{turn}"})
+            data = {"order": self._order, "turn": turn}
+            self._ask("POST", "/events/", {"type": "custom.turn", "channel": "staff", "data": data})
+            self.published += 1
+            if stopped.wait(PAUSE_SECONDS):
+                return
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        started = time.monotonic()
+        try:
+            code: int | str = self._session.request(method, self._root + path, json=body, timeout=20).status_code
+        except requests.RequestException as error:
+            code = repr(error)
+        self.answers.append(Answer(code, time.monotonic() - started))
+
+
+@contextmanager
+def calling(callers: list[Caller]) -> Iterator[None]:
+    stopped = threading.Event()
+    threads = [threading.Thread(target=caller.run, args=[stopped]) for caller in callers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    callers: list[Caller]
+    followers: list[Follower]
+    secrets: list[str]
+
+
+@make
+def cast(deployed: Deployed) -> Cast:
+    """Who works, and who watches."""
+    driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
+    orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(CALLERS)]
+    tokens = [token_for(make_office()) for _ in range(CALLERS)]
+    nginx = deployed.nginx
+    callers = [
+        Caller(nginx.root, nginx.certificate, token, order.pk) for token, order in zip(tokens, orders, strict=True)
+    ]
+    paths = [f"/office?token={token}" for token in tokens]
+    paths += [f"/driver?token={token_for(driver.user)}", f"?token={token_for(customer.user)}"]
+    paths += [f"/track/{orders[0].tracking_token}?x=1"]
+    sockets = [f"wss://127.0.0.1:{nginx.port}/api/v1/websocket/ws"]
+    followers = [Follower(path.partition("?")[0], path, sockets) for path in paths]
+    return Cast(callers, followers, [*tokens, orders[0].tracking_token])
+
+
+def roll(servers: list[AppServer]) -> None:
+    """As `deploy/rolling-restart`: each is ready before the next one stops."""
+    for server in servers:
+        assert server.end() == 0
+        server.start()
+
+
+async def told_all(cast: Cast) -> list[dict[str, Any]]:
+    """The whole log, once everybody has been told what it holds for them, or the time is over."""
+    deadline = time.monotonic() + LATEST_SECONDS
+    while True:
+        log = await make(lambda: [dict(row) for row in Event.objects.order_by("seq").values()])()
+        behind = [one for one in cast.followers if len(one.arrivals) < len(for_reader(log, one))]
+        published = sum(event["type"] == "custom.turn" for event in log)
+        if not (behind or published < sum(caller.published for caller in cast.callers)):
+            return log
+        if time.monotonic() > deadline:
+            return log
+        await asyncio.sleep(0.1)
+
+
+def gap(follower: Follower) -> float:
+    """The longest time between two events: how long this screen stood still."""
+    return max(after.at - before.at for before, after in pairwise(follower.arrivals))
+
+
+@pytest.mark.timeout(90)
+async def test_a_rolling_restart_fails_no_request_and_loses_no_event(deployed: Deployed) -> None:
+    played = await cast(deployed)
+    tasks = [asyncio.create_task(follower.follow()) for follower in played.followers]
+    await asyncio.gather(*(follower.connected.wait() for follower in played.followers))
+    with calling(played.callers):
+        await asyncio.to_thread(roll, deployed.servers)
+        await asyncio.sleep(0.5)
+    log = await told_all(played)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    answers = [answer for caller in played.callers for answer in caller.answers]
+    failed = [answer for answer in answers if answer.code not in (200, 201, 202, 204)]
+    assert failed == []
+    office = [follower for follower in played.followers if follower.name == "/office"]
+    print(
+        f"{len(answers)} requests, {len(failed)} failed, the slowest {max(one.seconds for one in answers):.2f} s; "
+        f"{len(log)} events, {sum(len(one.arrivals) for one in played.followers)} told; "
+        f"no screen of the office stood still for more than {max(map(gap, office)):.2f} s"
+    )
+    assert len(answers) > 100
+    # All of them were thrown out by both servers or by one, and came back to the other.
+    assert all(follower.connections > 1 for follower in played.followers)
+    assert [follower.lost for follower in played.followers] == [0] * len(played.followers)
+    check_log(log, await make(lambda: dict(Order.objects.values_list("pk", "version")))())
+    for follower in played.followers:
+        assert [arrival.id for arrival in follower.arrivals] == for_reader(log, follower), follower.name
+    turns = [json.dumps(event["data"], sort_keys=True) for event in log if event["type"] == "custom.turn"]
+    assert len(turns) == len(set(turns)) == sum(caller.published for caller in played.callers)
+    await make(check_the_doors)(deployed)
+    assert_nothing_secret(deployed, [*played.secrets, CALLBACK_SECRET])
+
+
+def check_the_doors(deployed: Deployed) -> None:
+    """http leads to https, the figures are for this machine alone, and a provider is known by its address."""
+    nginx, row = deployed.nginx, make_message(SmsStatus.SENT, gateway="mitake", provider_message_id="m-1")
+    session = requests.Session()
+    session.trust_env, session.verify = False, str(nginx.certificate)
+    plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=5)
+    assert (plain.status_code, plain.headers["Location"]) == (308, "https://127.0.0.1/orders/new/")
+    assert session.get(f"{nginx.root}/health/metrics", timeout=5).status_code == 404
+    assert "nginx" not in session.get(f"{nginx.root}/orders/new/", timeout=5).text
+    path = f"{nginx.root}/api/v1/notifications/callbacks/mitake/{CALLBACK_SECRET}/"
+    said = {"msgid": "m-1", "dstaddr": row.recipient, "statuscode": "1", "StatusFlag": "4"}
+    told = session.get(path, params=said, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=5)
+    assert told.status_code == 200
+    assert NotificationHistory.objects.get(pk=row.pk).status == SmsStatus.DELIVERED
+
+
+def assert_nothing_secret(deployed: Deployed, secrets: list[str]) -> None:
+    """What opens something stands in no log of nginx."""
+    written = deployed.nginx.access.read_text() + deployed.nginx.log.read_text()
+    assert "/api/v1/websocket/ws/track/***" in written
+    assert "/api/v1/notifications/callbacks/mitake/***" in written
+    assert [secret for secret in secrets if secret in written] == []

@@ -1,0 +1,40 @@
+"""`manage.py after_restore`: says goodbye to what a restored database does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from notifications.models import NotificationHistory
+from notifications.states import Reason, Status, Type
+from realtime import log
+
+
+class Command(BaseCommand):
+    """To be run once behind a restore, before a sender starts."""
+
+    help = _(
+        "After a backup was restored: clients load afresh, and no message that may have gone out since goes twice."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        log.begin_epoch(log.head())
+        held = sum(map(hold, list(owed())))
+        self.stdout.write(_("The log begins anew; %d messages may have gone out since the backup: unknown.") % held)
+
+
+def owed() -> Any:
+    """What was due by now: since the backup a sender may have been at it. What waits for later was not sent."""
+    interrupted = Q(status=Status.SENDING)
+    due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
+    return NotificationHistory.objects.filter(interrupted | due)
+
+
+def hold(row: NotificationHistory) -> bool:
+    """`unknown`: `query_sms_status` repeats it where the provider knows its key, else a person decides."""
+    gateway = row.gateway or (settings.SMS_GATEWAY if row.type == Type.SMS else "")
+    return row.move(row.status, Status.UNKNOWN, status_reason=Reason.INTERRUPTED, gateway=gateway)
