@@ -31,7 +31,6 @@ class Kept:
 
 KEPT = {
     "statistics": Kept(("order", "crew", "product"), 300),
-    "products": Kept(("product",), 3600),
 }
 # What `size` and `clear` look through at most.
 MOST_KEYS = 10_000

@@ -28,7 +28,7 @@ MEANINGS = {
     REAL_TIME: _("Screens are told of changes. Off: they are told when it is on again, and miss nothing."),
     SMS: _("Messages to customers go out. Off: they wait, and go out when it is on again if they are still true."),
     PERFORMANCE: _("What the system does is timed, for “performance” in the API."),
-    CACHING: _("Statistics and products are answered from the cache while they are unchanged."),
+    CACHING: _("Statistics are answered from the cache while nothing they tell of has changed."),
     WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask every few seconds instead."),
     THROTTLING: _("Who asks too often is asked to wait."),
 }

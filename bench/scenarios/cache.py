@@ -1,4 +1,4 @@
-"""What the cache saves on a working day: reads and changes mixed as they come, each view with the cache and without."""
+"""What the cache saves on a working day: reads and changes mixed as they come, with the cache and without."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from orders.states import Status
 from realtime import log
 
 # What comes in 100 seconds of a working day: 300 orders in ten hours, six changes each; five screens that ask for the
-# figures of the last 30 days every 30 s; and the products, read once for each order that is taken on the telephone,
-# twice by each customer's program, half and half.
-DAY = {"change": 5.0, "orders/statistics/": 16.7, "products/": 1.25}
+# figures of the last 30 days every 30 s.
+DAY = {"change": 5.0, "orders/statistics/": 16.7}
 PATH = (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
 
 

@@ -12,7 +12,8 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.test_end_to_end import Rest
 from orders import flags
-from orders.tests.factories import make_office, make_product, turn
+from orders.models import Product
+from orders.tests.factories import TODAY, make_office, make_order, make_product, turn
 from realtime.tests.client import Client, open_client, token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,26 +76,28 @@ async def test_two_servers_answer_alike_from_one_cache(site: Site) -> None:
         user = await make(make_office)()
         rests = [await make(Rest)(server, user.username) for server in (site, other)]
         async with open_client(f"{site.ws}/office?token={rests[0].token}"):  # so a hub runs, which numbers
-            product = await make(make_product)()
-            await make(check_prices)(rests, product.pk)
+            await make(make_order)(product=await make(make_product)())
+            await make(check_names)(rests)
             await make(turn)(flags.CACHING, False)
             await make(time.sleep)(flags.MEMORY_SECONDS + 0.1)
             assert (await make(stats)(rests[1]))["switched_on"] is False
-            assert await make(price)(rests[1]) == 902
+            assert await make(name)(rests[1]) == "20 kg"
 
 
-def check_prices(rests: list[Rest], product: int) -> None:
-    for now in (900, 901, 902):
-        assert rests[0].call("PATCH", f"products/{product}/", price=now).status_code == 200
-        assert [price(rest) for rest in (*rests, *rests)] == [now] * 4
+def check_names(rests: list[Rest]) -> None:
+    product = Product.objects.get().pk
+    for now in ("16 kg", "18 kg", "20 kg"):
+        assert rests[0].call("PATCH", f"products/{product}/", name=now).status_code == 200
+        assert [name(rest) for rest in (*rests, *rests)] == [now] * 4
     deadline = time.monotonic() + 5
     while not sum(row["hits"] for row in stats(rests[1])["caches"]):
-        assert price(rests[1]) == 902
+        assert name(rests[1]) == now
         assert time.monotonic() < deadline
 
 
-def price(rest: Rest) -> Any:
-    return rest.call("GET", "products/").json()["results"][0]["price"]
+def name(rest: Rest) -> Any:
+    answer = rest.call("GET", f"orders/statistics/?from={TODAY}&to={TODAY}").json()
+    return answer["by_product"][0]["name"]
 
 
 def stats(rest: Rest) -> Any:

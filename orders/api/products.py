@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from django.db.models import QuerySet
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from orders import caching, permissions
+from orders import permissions
 from orders.api.base import Resource
 from orders.api.fields import MOST_MONEY, ByRole, StrictModelSerializer
 from orders.api.filters import ProductFilters
 from orders.models import Product
-from orders.performance import measured
 from orders.permissions import OfficeOrAnyReader
 from orders.states import Role
 
@@ -50,15 +44,6 @@ class Products(Resource[Product]):
     serializer_class = ProductSerializer
     permission_classes = (OfficeOrAnyReader,)
     filterset_class = ProductFilters
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        parts = (permissions.main_role(request.user), request.build_absolute_uri())
-        make = partial(self._list, request, *args, **kwargs)
-        return Response(caching.answer("products", self.position, parts, make))
-
-    @measured("products")
-    def _list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().list(request, *args, **kwargs).data
 
     def get_queryset(self) -> QuerySet[Product]:
         return permissions.visible_products(self.request.user, super().get_queryset())
