@@ -38,6 +38,13 @@ class ItemInput(Strict):
     product = id_field()
     quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
 
+    def validate(self, attrs: dict[str, int]) -> dict[str, int]:
+        """Whole in a PATCH too, where DRF requires no field, of what lies within neither."""
+        if missing := self.fields.keys() - attrs.keys():
+            detail = [self.fields[min(missing)].error_messages["required"]]
+            raise serializers.ValidationError({min(missing): detail}, code="required")
+        return attrs
+
 
 class OrderInput(Strict):
     """What may be said of an order when it is placed and later."""

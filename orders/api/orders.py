@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
@@ -28,6 +29,7 @@ from orders.api.order_input import (
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
+from orders.api.schema import header
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Actor, Order, OrderItem, Source
 from orders.permissions import AnyRole, OfficeOnly
@@ -36,6 +38,7 @@ from orders.statistics import statistics_of
 
 LISTS = ("list", "urgent")
 ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
+ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 WHOLE = ("history__by", "confirmations__by", "proof_images")
 
 
@@ -64,7 +67,7 @@ class Orders(ProofImages, Resource[Order]):
     def _actor(self) -> Actor:
         return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # AnyRole lets only users in
 
-    @extend_schema(responses=WholeOrderOutput)
+    @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self._whole(self.get_object())
 
@@ -77,7 +80,7 @@ class Orders(ProofImages, Resource[Order]):
         serializer.is_valid(raise_exception=True)
         return serializer
 
-    @extend_schema(request=NewOrder, responses={201: WholeOrderOutput})
+    @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A new order, pending. A customer orders for itself; prices are those of today and stay."""
         said = self._said(NewOrder).validated_data
@@ -88,7 +91,7 @@ class Orders(ProofImages, Resource[Order]):
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
         return self._whole(services.place(actor=self._actor(), **said), 201)
 
-    @extend_schema(request=OrderChanges, responses=WholeOrderOutput)
+    @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
         said = self._said(OrderChanges, partial=True).validated_data
@@ -98,14 +101,16 @@ class Orders(ProofImages, Resource[Order]):
             services.change(order, said, self._actor())
         return self._whole(order)
 
-    @extend_schema(operation_id="orders_status", request=StatusInput, responses=MoveOutput)
+    @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
     @action(detail=True, methods=["patch"], url_path="status", filterset_class=None, pagination_class=None)
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
         said = self._said(StatusInput).validated_data
         return self._moved(said.pop("status"), said)
 
-    @extend_schema(operation_id="orders_confirm_delivery", request=ConfirmationInput, responses=MoveOutput)
+    @extend_schema(
+        operation_id="orders_confirm_delivery", parameters=[ETAG], request=ConfirmationInput, responses=MoveOutput
+    )
     @action(detail=True, methods=["post"], url_path="confirm-delivery", filterset_class=None, pagination_class=None)
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Proof of delivery, and the move to delivered in one."""

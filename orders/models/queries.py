@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, When, Window
+from django.db.models.functions import RowNumber
 
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, Status
@@ -23,6 +24,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def urgent(self) -> OrderQuerySet:
         return self.filter(priority="urgent")
+
+    def newest_of_each_customer(self, count: int) -> OrderQuerySet:
+        place = Window(RowNumber(), partition_by="customer_id", order_by="-id")
+        return self.alias(place=place).filter(place__lte=count)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
         """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""
