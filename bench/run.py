@@ -16,7 +16,10 @@ from bench.processes import OTHER_CORE
 from bench.targets import FRAMES
 from luckygas.testing.servers import Postgres, Redis
 
-SCENARIOS = ("fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms")
+SCENARIOS = (
+    "fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms", "health",
+    "rest",
+)  # fmt: skip
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -53,6 +56,7 @@ def set_up(postgres: Postgres, redis: Redis) -> None:
     os.environ |= {
         "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SMS_GATEWAY": "memory", "SECRET_KEY": "bench" * 10,
         "DATABASE_POOL": "40", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "LOG_LEVEL": "ERROR",
+        "SMS_QUIET_HOURS": "",
     }  # fmt: skip
     django.setup()
 

@@ -43,10 +43,8 @@ class IdsFilter(filters.BaseInFilter, IdFilter):
     base_field_class = FewValues
 
 
-class TrueOrFalse(forms.NullBooleanField):
+class TrueOrFalse(forms.Field):
     """django-filter's own takes every other word for “either”."""
-
-    widget = forms.TextInput
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:

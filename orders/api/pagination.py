@@ -18,6 +18,6 @@ class Pages(PageNumberPagination):
     def get_page_size(self, request: Request) -> int | None:
         """A size that is none is refused; DRF would take it for 50."""
         said = request.query_params.get(self.page_size_query_param, "1")
-        if not (said.isdecimal() and 0 < int(said[:9])):
+        if not (said.isdecimal() and int(said[:9]) > 0):
             raise ValidationError({self.page_size_query_param: [_("Please name a number of rows, 1 or more.")]})
         return super().get_page_size(request)

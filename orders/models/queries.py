@@ -25,6 +25,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def urgent(self) -> OrderQuerySet:
         return self.filter(priority="urgent")
 
+    def held(self) -> OrderQuerySet:
+        """Their rows locked until the transaction ends, with the people whom a move asks for."""
+        return self.select_related("customer", "driver").select_for_update(of=("self",), no_key=True)
+
     def newest_of_each_customer(self, count: int) -> OrderQuerySet:
         place = Window(RowNumber(), partition_by="customer_id", order_by="-id")
         return self.alias(place=place).filter(place__lte=count)
