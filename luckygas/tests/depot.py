@@ -59,7 +59,7 @@ def make_depot() -> Depot:
     names = {
         "customer": ids["customers"], "driver": ids["drivers"], "product": ids["products"], "route": ids["routes"],
         "order": ids["orders"], "ids": ids["orders"], "image": [image.pk], "user": [make_user().pk, office.pk],
-        "version": [1, 2, 3], "since": list(range(events + 1)), "epoch": [log.head().epoch],
+        "version": [1, 2, 3], "page": [1], "since": list(range(events + 1)), "epoch": [log.head().epoch],
         "channel": ["orders", "staff", "system", f"driver:{driver.pk}", f"order:{orders[0].pk}"],
         "scheduled_date": [str(today + timedelta(days=days)) for days in (0, 1, 400)],
         "from": [str(today - timedelta(days=7))], "to": [str(today)], "phone": ["0912-345-678", "02-2345-6789"],
