@@ -8,8 +8,9 @@ WORKERS ?= 2
 DATA ?= .serve
 SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
+EXAMPLES ?= 100
 
-.PHONY: run serve test faults check clean messages screenshots bench bench-quick
+.PHONY: run serve test fuzz load faults check clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -28,6 +29,12 @@ test: check $(VENV)/browser $(VENV)/deployment
 faults: $(VENV)/test
 	@echo SEED=$(SEED) ROUNDS=$(ROUNDS)
 	TEST_ON=servers FAULT_SEED=$(SEED) FAULT_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest luckygas/tests/test_faults.py
+
+# Every call of the API, with requests that the seed decides, and all of those that are made by rule.
+fuzz: $(VENV)/test
+	@echo SEED=$(SEED) EXAMPLES=$(EXAMPLES)
+	TEST_ON=servers FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest luckygas/tests/test_openapi.py \
+	    --timeout 0 --numprocesses 2
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .
@@ -73,6 +80,10 @@ bench: bench/.venv/made
 
 bench-quick: bench/.venv/made
 	bench/.venv/bin/python -m bench.run --quick
+
+# A site as in production under the load of a large depot, then three and ten times that (bench/README.md).
+load: bench/.venv/made
+	bench/.venv/bin/python -m bench.stress --readme
 
 bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt bench/peers/node/package.json
 	$(PYTHON) -m venv bench/.venv

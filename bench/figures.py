@@ -54,6 +54,11 @@ class Size:
     # 300 a day, and reads of each view.
     cache_orders: int = 9000
     cache_reads: int = 150
+    rest_changes: int = 300
+    bulk_orders: int = 1000
+    listed_orders: int = 100_000
+    list_reads: int = 90
+    health_calls: int = 1000
     # All peers everywhere, not only those a goal names.
     peers_everywhere: bool = True
 
@@ -63,7 +68,8 @@ QUICK = Size(
     orders=60, sockets=100, events=40, rounds=2, round_seconds=0.5, latency_sockets=200, latency_seconds=2.0,
     memory_sockets=200, idle_sockets=1000, idle_seconds=2.0, heartbeat=1.0, deaf_sockets=10, deaf_events=1600,
     storm_clients=200, jitter_clients=50, jitter_seconds=4.0, jitter_life=2.0, jitter_down=0.5, fault_sockets=20,
-    fault_seconds=1.8, messages=100, board_seconds=3.0, cache_orders=900, cache_reads=40, peers_everywhere=False,
+    fault_seconds=1.8, messages=100, board_seconds=3.0, cache_orders=900, cache_reads=40,
+    rest_changes=60, bulk_orders=100, listed_orders=2000, list_reads=30, health_calls=200, peers_everywhere=False,
 )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Figure
-from bench.targets import PRODUCT, STOCK
+from bench.targets import FASTAPI_ORDERS, PRODUCT, STOCK
 
-BURST, ONE, CPU = "burst", "one at a time", "CPU a delivery"
+BURST, ONE, CPU, REQUEST = "burst", "one at a time", "CPU a delivery", "CPU a request"
 LOG, ALONE, CHANGES = f"{PRODUCT}, through the log", f"{PRODUCT}, the hub alone", f"{PRODUCT}, an order changes"
 FASTAPI, WS, NCHAN, ONE_WRITE = (
     "FastAPI, a dictionary of sockets", "Node ws", "nginx with nchan", "C, one write() a socket and event",
@@ -100,6 +100,25 @@ GOALS = (
     Goal("board of 300 orders, event → paint, p95", product("board", "event → paint p95"), 100, "ms"),
     Goal("board of 300 orders, tasks over 50 ms", product("board", "tasks over 50 ms"), 0, ""),
     *cached("orders/statistics/"),
+    Goal(
+        "status over REST ÷ a bare DRF PATCH",
+        lambda v: v.ratio("status over REST", f"{PRODUCT}, SMS left owed", "a bare DRF PATCH of one column", REQUEST),
+        2,
+        "times",
+    ),
+    Goal("bulk update of 1,000 orders, queries an order", product("bulk update", "queries an order"), 6, ""),
+    Goal("bulk update of 1,000 orders, before SMS", product("bulk update", "before SMS"), 4, "s"),
+    Goal("a page of 50 of 100,000 orders, queries", product("page of orders", "queries"), 6, ""),
+    Goal(
+        "a page of 50 of 100,000 orders ÷ FastAPI and SQLAlchemy",
+        lambda v: v.ratio("page of orders", PRODUCT, FASTAPI_ORDERS, REQUEST),
+        1.5,
+        "times",
+    ),
+    Goal("health live, p99", product("health", "live, p99"), 5, "ms"),
+    Goal("health ready, p99", product("health", "ready, p99"), 10, "ms"),
+    Goal("start", product("at rest", "first answer after"), 3, "s"),
+    Goal("memory of a process at rest", product("at rest", "memory of a process"), 130, "MB"),
     Goal("Redis killed, frozen, half-open: lost", lost, 0, ""),
     Goal("Redis killed, frozen, half-open: longest delay", longest, 2, "s"),
 )

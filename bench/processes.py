@@ -35,7 +35,7 @@ class Pinned(Server):
     @property
     def pids(self) -> list[int]:
         assert self.process is not None
-        return [self.process.pid, *_children(self.process.pid)]
+        return [self.process.pid, *children(self.process.pid)]
 
     def cpu_seconds(self) -> float:
         """User and system time so far, of the process and its children; finer than the ticks of /proc/PID/stat."""
@@ -50,10 +50,11 @@ class Pinned(Server):
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def _children(pid: int) -> Iterator[int]:
+def children(pid: int) -> Iterator[int]:
+    """All below it, however deep."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         yield int(child)
-        yield from _children(int(child))
+        yield from children(int(child))
 
 
 def _status(pid: int, field: str) -> int:

@@ -31,12 +31,18 @@ def write(figures: Sequence[Figure], machine: dict[str, str], picture: Path) -> 
     """Puts the tables into the README and draws the chart."""
     before, _, rest = README.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    parts = [_machine(machine), *goals(figures), f"![CPU a delivery]({picture.relative_to(HERE)})", *tables(figures)]
+    parts = [
+        machine_lines(machine),
+        *goals(figures),
+        f"![CPU a delivery]({picture.relative_to(HERE)})",
+        *tables(figures),
+    ]
     README.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
     draw(figures, picture)
 
 
-def _machine(machine: dict[str, str]) -> str:
+def machine_lines(machine: dict[str, str]) -> str:
+    """When, on what, and with which versions."""
     versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in _OWN_LINE)
     head = f"{machine['date']}. {machine['machine']}; {machine['kernel']}; load average at the start {machine['load']}."
     return f"{head}\n{versions}."

@@ -19,6 +19,7 @@ from luckygas.testing.servers import Postgres, Redis
 
 SCENARIOS = (
     "fanout", "latency", "memory", "idle", "slow_reader", "storm", "jitter", "redis_faults", "board", "sms", "cache",
+    "health", "rest",
 )  # fmt: skip
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -58,6 +59,7 @@ def set_up(postgres: Postgres, redis: Redis) -> None:
         "DATABASE_POOL": "40", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "LOG_LEVEL": "ERROR",
         # One client asks as much as all of them would.
         "THROTTLE_RATES": ",".join(f"{name}=" for name in THROTTLE_RATES),
+        "SMS_QUIET_HOURS": "",
     }  # fmt: skip
     django.setup()
 

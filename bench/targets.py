@@ -21,6 +21,7 @@ PUBSUB, CORE = "channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.
 # How the product is started. The first is production's: the hub writes ready-made frames to the transports.
 FRAMES, ASGI = "realtime.uvicorn_protocol:FrameProtocol", "websockets-sansio"
 PRODUCT, STOCK = "Lucky Gas", "Channels' tutorial, daphne, pubsub"
+FASTAPI_ORDERS = "FastAPI and SQLAlchemy"
 ENGINE_IO = "/socket.io/?EIO=4&transport=websocket"
 
 Feeds = dict[str, Callable[[Pinned], Sender]]

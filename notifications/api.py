@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from notifications import resending, statistics
 from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory, StatusNote
-from notifications.states import Status
+from notifications.states import Reason, Status
 from orders.api.base import ReadOnlyResource
 from orders.api.fields import Strict
 from orders.api.statistics import Period
@@ -25,6 +25,7 @@ class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
     """A message as lists show it: the number masked."""
 
     recipient = serializers.SerializerMethodField()
+    status_reason = serializers.ChoiceField(Reason.choices, read_only=True, allow_blank=True)
     order_number = serializers.CharField(source="order.order_number", default=None, read_only=True)
     customer_name = serializers.CharField(source="customer.name", read_only=True)
     points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("What the provider charged."))
@@ -45,6 +46,8 @@ class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
 
 
 class StepSerializer(serializers.ModelSerializer[StatusNote]):
+    reason = serializers.ChoiceField(Reason.choices, read_only=True, allow_blank=True)
+
     class Meta:
         model = StatusNote
         fields = ["at", "status", "reason", "raw_status", "gateway", "reply", "by"]

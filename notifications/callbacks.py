@@ -25,6 +25,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
 from orders import phones
 from orders.api import throttles
+from orders.api.errors import ErrorResponse
 from orders.api.parsers import unstorable
 from orders.refusals import Refusal
 
@@ -33,7 +34,10 @@ log = logging.getLogger(__name__)
 MOST_FIELDS, MOST_LETTERS = 40, 4000
 READ = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
-    responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("What the provider waits for."))},
+    responses={
+        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("What the provider waits for.")),
+        400: ErrorResponse,
+    },
     auth=[],
 )
 

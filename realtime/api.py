@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from orders.api.cursor import LastEventId
+from orders.api.errors import ErrorResponse
 from orders.api.fields import Strict, id_field
 from orders.permissions import AnyRole, OfficeOrAnyReader
 from orders.refusals import Refusal
@@ -78,7 +79,11 @@ class Events(LastEventId):
     def throttle_scope(self) -> str | None:
         return "events" if self.request.method in SAFE_METHODS else None
 
-    @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=EventPage)
+    @extend_schema(
+        operation_id="events_list",
+        parameters=[EventQuery],
+        responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse},
+    )
     def get(self, request: Request) -> Response:
         """The events after `since` that the caller may see: of all their channels, or of one.
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.sender import no_waiting
 from orders.api.order_input import ConfirmationInput, StatusInput
 from orders.models import Order, OrderStatusChange, Source
+from orders.models.queries import OrderQuerySet
 from orders.refusals import Refusal
 from orders.services import move
 from orders.states import Role, Status
@@ -102,7 +102,7 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     return move(_named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances)
 
 
-def _named(message: Message) -> QuerySet[Order]:
+def _named(message: Message) -> OrderQuerySet:
     """The order named by its id or by its number, or none."""
     named = message.get("order_id")
     if isinstance(named, int) and not isinstance(named, bool) and 0 < named < 2**63:

@@ -28,7 +28,7 @@ settings.configure(
 django.setup()
 
 
-class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class ChatConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.channel_layer.group_add("orders", self.channel_name)
         await self.accept()

@@ -16,8 +16,9 @@ SANDBOX_PORT = 8025
 class SandboxServer(Server):
     """On its usual port, or on any that is free where another program has that."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         super().__init__()
+        self._options = options
         if is_free(SANDBOX_PORT):
             self.port = SANDBOX_PORT
 
@@ -26,14 +27,14 @@ class SandboxServer(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        return [sys.executable, str(ROOT / "manage.py"), "sms_sandbox", "--port", str(self.port)]
+        return [sys.executable, str(ROOT / "manage.py"), "sms_sandbox", "--port", str(self.port), *self._options]
 
 
-def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str) -> None:
-    """Starts it and names it in the site's environment; a provider that is named there stays."""
+def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
+    """Starts it and names it in the site's environment; a provider that is named there stays. `options`: its own."""
     if environment.get("SMS_GATEWAY"):
-        return
-    sandbox = SandboxServer()
+        return None
+    sandbox = SandboxServer(*options)
     stack.callback(sandbox.stop)
     sandbox.start()
     # Mitake and not `http`: it says with each message where its receipt is to go.
@@ -45,6 +46,7 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str) ->
         "TRACKING_URL": environment.get("TRACKING_URL") or f"http://{address}/t/",
     }  # fmt: skip
     print(f"The customers' telephones: {sandbox.url}/", flush=True)
+    return sandbox
 
 
 def is_free(port: int) -> bool:

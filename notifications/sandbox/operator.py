@@ -9,7 +9,7 @@ from types import ModuleType
 from notifications.sandbox import every8d, generic, mitake
 from notifications.sandbox.faults import Faults
 from notifications.sandbox.receipts import Receipts
-from notifications.sandbox.telephones import Account, Sent, Telephones
+from notifications.sandbox.telephones import BALANCE, Account, Sent, Telephones
 
 PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, mitake, every8d)}
 
@@ -17,9 +17,9 @@ PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, 
 class Operator:
     """`callbacks`: where a provider tells its receipts, for messages that do not say so themselves."""
 
-    def __init__(self, account: Account, callbacks: Mapping[str, str]) -> None:
+    def __init__(self, account: Account, callbacks: Mapping[str, str], balance: int = BALANCE) -> None:
         self.account = account
-        self.telephones = Telephones()
+        self.telephones = Telephones(balance)
         self.faults = Faults()
         self.over = threading.Event()
         self.receipts = Receipts({"mitake": mitake, "every8d": every8d}, callbacks)

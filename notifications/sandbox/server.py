@@ -18,7 +18,7 @@ from notifications.sandbox import control, page
 from notifications.sandbox.faults import LONGEST_SECONDS, Fault, Kind
 from notifications.sandbox.operator import PROVIDERS, Operator
 from notifications.sandbox.receipts import LOOPBACK
-from notifications.sandbox.telephones import Account
+from notifications.sandbox.telephones import BALANCE, Account
 from notifications.sandbox.wire import Answer, Asked
 
 log = logging.getLogger(__name__)
@@ -160,9 +160,14 @@ class Sandbox:
     """A running sandbox. Port 0: any that is free. Raises OSError where the port is taken."""
 
     def __init__(
-        self, port: int = 0, *, callbacks: Mapping[str, str] | None = None, account: Account | None = None
+        self,
+        port: int = 0,
+        *,
+        callbacks: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        balance: int = BALANCE,
     ) -> None:
-        self.operator = Operator(account or Account(), callbacks or {})
+        self.operator = Operator(account or Account(), callbacks or {}, balance)
         self._server = Server(port, self.operator)
         self._thread = threading.Thread(target=self.serve, name="sandbox", daemon=True)
 

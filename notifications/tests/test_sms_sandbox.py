@@ -18,7 +18,7 @@ from notifications.tests.child import ROOT
 def test_it_says_where_it_is_and_stops_without_a_word() -> None:
     # It has no database: none of this name could be opened.
     with subprocess.Popen(
-        [sys.executable, "manage.py", "sms_sandbox", "--port", "0"],
+        [sys.executable, "manage.py", "sms_sandbox", "--port", "0", "--balance", "7"],
         cwd=ROOT, env=os.environ | {"DATABASE_URL": "sqlite:////nowhere/db"}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
@@ -26,7 +26,8 @@ def test_it_says_where_it_is_and_stops_without_a_word() -> None:
         said = process.stdout.readline()
         url = next(word for word in said.split() if word.startswith("http://127.0.0.1:"))
         form = {"username": "sandbox", "password": "sandbox-password", "dstaddr": "0912345678", "smbody": "gas"}
-        requests.post(f"{url}mitake/SmSend", data=form, timeout=5)
+        answer = requests.post(f"{url}mitake/SmSend", data=form, timeout=5)
+        assert "AccountPoint=6" in answer.text
         assert "0912-345-678" in requests.get(url, timeout=5).text
         process.send_signal(signal.SIGINT)
         assert process.stdout.read().strip() == ""

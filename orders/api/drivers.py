@@ -15,6 +15,7 @@ from rest_framework.validators import UniqueValidator
 from orders import accounts, permissions, presence
 from orders.api.base import Resource
 from orders.api.fields import PhoneNumberField, StrictModelSerializer, related
+from orders.api.filters import DriverFilters
 from orders.models import Driver
 from orders.permissions import OfficeOnly, OfficeOrReader
 
@@ -65,13 +66,13 @@ class Drivers(Resource[Driver]):
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer
     permission_classes = (OfficeOrReader,)
-    filterset_fields = ("is_active",)
+    filterset_class = DriverFilters
 
     def get_queryset(self) -> QuerySet[Driver]:
         return permissions.visible_drivers(self.request.user, super().get_queryset())
 
     @extend_schema(operation_id="drivers_locations", responses=DriverPlace(many=True))
-    @action(detail=False, permission_classes=[OfficeOnly], filterset_fields=None)
+    @action(detail=False, permission_classes=[OfficeOnly], filterset_class=None)
     def locations(self, request: Request) -> Response:
         """Where each active driver was last, and who is connected now."""
         drivers = self.paginate_queryset(Driver.objects.filter(is_active=True).select_related("location"))

@@ -10,15 +10,19 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django_filters.fields import BaseCSVField
+from rest_framework.exceptions import ValidationError
 
 from orders.api.fields import MOST_ID
-from orders.models import Customer, Order, Priority, Product, Route, RouteStatus
+from orders.models import Customer, Driver, Order, Priority, Product, Route, RouteStatus
 from orders.models.customer import CustomerQuerySet
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 
 # Beyond these some day has no midnight in UTC.
 SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+# Of one filter that takes several, with commas.
+MOST_VALUES = 50
 
 
 class IdFilter(filters.Filter):
@@ -27,7 +31,35 @@ class IdFilter(filters.Filter):
     field_class = forms.IntegerField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST_ID, **kwargs)
+        super().__init__(**({"min_value": 1, "max_value": MOST_ID} | kwargs))
+
+
+class FewValues(BaseCSVField):
+    def clean(self, value: list[str] | None) -> Any:
+        if value and len(value) > MOST_VALUES:
+            raise forms.ValidationError(_("At most %d values are taken.") % MOST_VALUES, "max_length")
+        return super().clean(value)
+
+
+class IdsFilter(filters.BaseInFilter, IdFilter):
+    """`?customer=3,7`: any of these."""
+
+    base_field_class = FewValues
+
+
+class TrueOrFalse(forms.Field):
+    """django-filter's own takes every other word for “either”."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if (word := str(value).lower()) not in ("true", "false"):
+            raise forms.ValidationError(_("Say true or false."), "invalid")
+        return word == "true"
+
+
+class TrueOrFalseFilter(filters.BooleanFilter):
+    field_class = TrueOrFalse
 
 
 class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
@@ -61,7 +93,10 @@ class OrderFilters(filters.FilterSet):
     )
     driver = IdFilter()
     route = IdFilter()
-    customer = IdFilter()
+    customer = IdsFilter(help_text=_("One or several, with commas."))
+    latest = IdFilter(
+        method="newest", max_value=20, help_text=_("With `customer`: of each of them the newest so many.")
+    )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(
         method="search", max_length=100, help_text=_("Part of the number, name, address, or telephone.")
@@ -78,10 +113,16 @@ class OrderFilters(filters.FilterSet):
     def of_day(self, orders: OrderQuerySet, name: str, value: date) -> OrderQuerySet:
         return orders.of_day(value)
 
+    def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
+        if not self.form.cleaned_data["customer"]:
+            # All orders there are would have to be numbered.
+            raise ValidationError({name: [_("Please name the customers too.")]})
+        return orders.newest_of_each_customer(value)
+
 
 class CustomerFilters(filters.FilterSet):
     area = filters.CharFilter(max_length=20)
-    is_active = filters.BooleanFilter()
+    is_active = TrueOrFalseFilter()
     q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
     ordering = ordering("name", "id", "created_at")
 
@@ -94,11 +135,19 @@ class CustomerFilters(filters.FilterSet):
 
 
 class ProductFilters(filters.FilterSet):
-    is_active = filters.BooleanFilter()
+    is_active = TrueOrFalseFilter()
     ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
 
     class Meta:
         model = Product
+        fields: list[str] = []
+
+
+class DriverFilters(filters.FilterSet):
+    is_active = TrueOrFalseFilter()
+
+    class Meta:
+        model = Driver
         fields: list[str] = []
 
 

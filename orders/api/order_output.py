@@ -14,7 +14,7 @@ from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
 from orders.permissions import main_role
-from orders.states import OPEN, Role
+from orders.states import OPEN, Role, Status
 
 CUSTOMER = frozenset(
     {"id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
@@ -46,6 +46,9 @@ class ByField(serializers.CharField):
 
 
 class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
+    from_status = serializers.ChoiceField(
+        Status.choices, read_only=True, allow_blank=True, help_text=_("Empty where the order was placed.")
+    )
     changed_by = ByField()
     sent_later = serializers.BooleanField(
         read_only=True, help_text=_("Done without a line and reported later; `at` is when it happened.")

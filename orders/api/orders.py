@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import caching, permissions, services
+from orders.api import order_rows
 from orders.api.base import Resource
 from orders.api.errors import etag
 from orders.api.filters import OrderFilters
@@ -30,15 +32,18 @@ from orders.api.order_input import (
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
+from orders.api.schema import header
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Actor, Order, OrderItem, Source
+from orders.models.queries import OrderQuerySet
 from orders.performance import measured
 from orders.permissions import AnyRole, OfficeOnly
-from orders.states import Status
+from orders.states import Role, Status
 from orders.statistics import statistics_of
 
 LISTS = ("list", "urgent")
 ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
+ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 WHOLE = ("history__by", "confirmations__by", "proof_images")
 
 
@@ -54,8 +59,7 @@ class Orders(ProofImages, Resource[Order]):
         return "order" if self.action == "create" and not self._is_office() else None
 
     def get_queryset(self) -> QuerySet[Order]:
-        orders = permissions.visible_orders(self.request.user, super().get_queryset())
-        return orders.prefetch_related(ITEMS) if self.action in LISTS else orders
+        return permissions.visible_orders(self.request.user, super().get_queryset())
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return OrderOutput if self.action in LISTS else WholeOrderOutput
@@ -71,7 +75,13 @@ class Orders(ProofImages, Resource[Order]):
     def _actor(self) -> Actor:
         return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # AnyRole lets only users in
 
-    @extend_schema(responses=WholeOrderOutput)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        role = cast("Role", permissions.main_role(request.user))
+        orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
+        page = self.paginate_queryset(order_rows.columns(orders))
+        return self.get_paginated_response(order_rows.shown(page or (), role))
+
+    @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self._whole(self.get_object())
 
@@ -84,7 +94,7 @@ class Orders(ProofImages, Resource[Order]):
         serializer.is_valid(raise_exception=True)
         return serializer
 
-    @extend_schema(request=NewOrder, responses={201: WholeOrderOutput})
+    @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A new order, pending. A customer orders for itself; prices are those of today and stay."""
         said = self._said(NewOrder).validated_data
@@ -95,7 +105,7 @@ class Orders(ProofImages, Resource[Order]):
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
         return self._whole(services.place(actor=self._actor(), **said), 201)
 
-    @extend_schema(request=OrderChanges, responses=WholeOrderOutput)
+    @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
         said = self._said(OrderChanges, partial=True).validated_data
@@ -105,14 +115,16 @@ class Orders(ProofImages, Resource[Order]):
             services.change(order, said, self._actor())
         return self._whole(order)
 
-    @extend_schema(operation_id="orders_status", request=StatusInput, responses=MoveOutput)
+    @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
     @action(detail=True, methods=["patch"], url_path="status", filterset_class=None, pagination_class=None)
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
         said = self._said(StatusInput).validated_data
         return self._moved(said.pop("status"), said)
 
-    @extend_schema(operation_id="orders_confirm_delivery", request=ConfirmationInput, responses=MoveOutput)
+    @extend_schema(
+        operation_id="orders_confirm_delivery", parameters=[ETAG], request=ConfirmationInput, responses=MoveOutput
+    )
     @action(detail=True, methods=["post"], url_path="confirm-delivery", filterset_class=None, pagination_class=None)
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Proof of delivery, and the move to delivered in one."""

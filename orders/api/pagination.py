@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
 
 
 class Pages(PageNumberPagination):
@@ -11,3 +14,10 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int | None:
+        """A size that is none is refused; DRF would take it for 50."""
+        said = request.query_params.get(self.page_size_query_param, "1")
+        if not (said.isdecimal() and int(said[:9]) > 0):
+            raise ValidationError({self.page_size_query_param: [_("Please name a number of rows, 1 or more.")]})
+        return super().get_page_size(request)

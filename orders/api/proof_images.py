@@ -20,11 +20,11 @@ from rest_framework.response import Response
 from orders import permissions, proof_images
 from orders.api.fields import Strict
 from orders.models import Order, ProofImage, ProofImageKind
+from orders.models.queries import OrderQuerySet
 from orders.states import Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from django.db.models import QuerySet
     from rest_framework.viewsets import GenericViewSet
 
     View = GenericViewSet[Order]
@@ -98,7 +98,7 @@ class ProofImages(View):
         return _shown(shown.first())
 
 
-def named(pk: str) -> QuerySet[Order]:
+def named(pk: str) -> OrderQuerySet:
     """The order with this id, if ids can be so long."""
     return Order.objects.filter(pk=pk) if len(pk) <= LONGEST_ID else Order.objects.none()
 

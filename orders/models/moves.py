@@ -79,7 +79,7 @@ class Moves(models.Model):
 
     def lock(self: Order) -> None:  # type: ignore[misc]
         """Reads the row again and holds it until the transaction ends."""
-        self.refresh_from_db(from_queryset=type(self).objects.select_for_update(no_key=True))
+        self.refresh_from_db(from_queryset=type(self).objects.held())
 
     def move(self: Order, command: Command) -> OrderStatusChange:  # type: ignore[misc]
         """`transition_to` for a row that this transaction holds.

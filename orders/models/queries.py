@@ -8,7 +8,8 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, When, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from orders import numbers
@@ -31,6 +32,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
         start = timezone.make_aware(datetime.combine(day, time()))
         changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
         return self.filter(Q(scheduled_date=day) | changed)
+
+    def held(self) -> OrderQuerySet:
+        """Their rows locked until the transaction ends, with the people whom a move asks for."""
+        return self.select_related("customer", "driver").select_for_update(of=("self",), no_key=True)
+
+    def newest_of_each_customer(self, count: int) -> OrderQuerySet:
+        place = Window(RowNumber(), partition_by="customer_id", order_by="-id")
+        return self.alias(place=place).filter(place__lte=count)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
         """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from notifications.sandbox.receipts import is_loopback
 from notifications.sandbox.server import Sandbox
+from notifications.sandbox.telephones import BALANCE
 
 PORT = 8025
 
@@ -22,14 +23,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=PORT, help=_("8025 unless told; 0: any that is free"))
+        parser.add_argument("--balance", type=int, default=BALANCE, help=_("points that the account has at first"))
         parser.add_argument(
             "--callback", type=callback, action="append", default=[], metavar="GATEWAY=URL",
             help=_("where receipts of a gateway go, of messages that do not say so themselves"),
         )  # fmt: skip
 
-    def handle(self, *args: Any, port: int, callback: list[tuple[str, str]], **options: Any) -> None:
+    def handle(self, *args: Any, port: int, balance: int, callback: list[tuple[str, str]], **options: Any) -> None:
         try:
-            sandbox = Sandbox(port, callbacks=dict(callback))
+            sandbox = Sandbox(port, callbacks=dict(callback), balance=balance)
         except (OSError, OverflowError):
             raise CommandError(_("Port %d cannot be had; name another with --port, or 0.") % port) from None
         # Of SIGINT too: a shell starts what it runs in the background with that ignored.

@@ -136,3 +136,44 @@ def test_customers_are_found_by_telephone() -> None:
     customer = make_customer(phone="0912-345-678")
     rows = make_api("office").get("customers/", q="345-678").json()["results"]
     assert [row["id"] for row in rows] == [customer.pk]
+
+
+def test_filter_by_several_customers_and_the_newest_of_each() -> None:
+    customers = [make_customer() for _ in range(3)]
+    orders = [[make_order(customer=customer).pk for _ in range(3)] for customer in customers]
+    both = f"{customers[0].pk},{customers[1].pk}"
+    assert sorted(found(customer=both)) == [*orders[0], *orders[1]]
+    assert found(customer=both, latest=2, ordering="-id") == [*orders[1][:0:-1], *orders[0][:0:-1]]
+
+
+def test_the_newest_are_those_of_what_else_is_asked_for() -> None:
+    customer = make_customer()
+    order = make_order(Status.CONFIRMED, customer=customer)
+    make_order(customer=customer)
+    assert found(customer=customer.pk, latest=1, status="confirmed") == [order.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "attr"),
+    [({"latest": 2}, "latest"), ({"customer": "1", "latest": 21}, "latest"), ({"customer": "1,x"}, "customer"),
+     ({"customer": ",".join(map(str, range(1, 52)))}, "customer")],
+)  # fmt: skip
+def test_several_customers_are_named_and_few(query: dict[str, object], attr: str) -> None:
+    answer = make_api("office").get("orders/", **query)
+    assert answer.status_code == 400
+    assert [error[1] for error in codes(answer)] == [attr]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "x", "1.5", "²", ""])
+def test_a_page_of_no_size_is_refused(size: str) -> None:
+    answer = make_api("office").get("orders/", page_size=size)
+    assert (answer.status_code, codes(answer)) == (400, [("invalid", "page_size")])
+
+
+@pytest.mark.parametrize("path", ["customers/", "drivers/", "products/"])
+def test_whether_active_is_true_or_false_and_nothing_else(path: str) -> None:
+    api = make_api("office")
+    assert api.get(path, is_active="false").json()["count"] == 0
+    assert api.get(path, is_active="").status_code == 200
+    answer = api.get(path, is_active="null")
+    assert (answer.status_code, codes(answer)) == (400, [("invalid", "is_active")])

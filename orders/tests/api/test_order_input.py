@@ -143,6 +143,15 @@ def test_an_item_left_out_is_gone() -> None:
     assert [item.product for item in order.items.all()] == [other]
 
 
+@pytest.mark.parametrize("missing", ["product", "quantity"])
+def test_half_an_item_is_refused_also_in_a_patch(missing: str) -> None:
+    order, product = make_order(), make_product()
+    item = {"product": product.pk, "quantity": 1}
+    del item[missing]
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"items": [item]})
+    assert (answer.status_code, codes(answer)) == (400, [("required", f"items.0.{missing}")])
+
+
 def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
     order = make_order(Status.CONFIRMED)
     answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})

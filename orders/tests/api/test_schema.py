@@ -60,3 +60,14 @@ def test_the_document_loads_nothing_from_elsewhere() -> None:
     assert "swagger-ui-bundle.js" in html
     assert "//cdn" not in html
     assert "https://" not in html
+
+
+def test_the_headers_that_clients_build_on_are_described(schema: dict[str, Any]) -> None:
+    answers = schema["paths"]["/api/v1/orders/{id}/"]["get"]["responses"]
+    assert {"ETag", "Last-Event-Id"} <= set(answers["200"]["headers"])
+
+
+def test_whatever_has_a_query_may_answer_that_it_is_wrong(schema: dict[str, Any]) -> None:
+    asked = [call for call in operations(schema) if any(name["in"] == "query" for name in call.get("parameters", ()))]
+    assert len(asked) > 5
+    assert all("400" in call["responses"] for call in asked)

@@ -57,6 +57,19 @@ async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: 
     await expect(call.locator("#order")).to_be_hidden()
 
 
+async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -> None:
+    product = await make(Product.objects.get)()
+    for name, quantity in (("王先生", 1), ("王小弟", 3)):
+        customer = await make(make_customer)(name=name)
+        await make(make_order)(customer=customer, product=product, quantity=quantity)
+    asked: list[str] = []
+    call.on("request", lambda request: asked.append(request.url) if "/orders/?customer=" in request.url else None)
+    await call.fill("#who", "台北市")
+    for name, usual in (("王先生", "20kg 瓦斯桶 × 1"), ("王小弟", "20kg 瓦斯桶 × 3"), ("王太太", "20kg 瓦斯桶 × 2")):
+        await expect(call.locator("#found [role=option]", has_text=name).locator("small").first).to_have_text(usual)
+    assert len(asked) == 1
+
+
 async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call: Page) -> None:
     customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789")
     order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())

@@ -1,0 +1,128 @@
+"""REST on PostgreSQL: one status, a thousand orders, a page of a hundred thousand; each beside what others need."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from statistics import median
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from bench import product, stock
+from bench.callers import Caller, Wrong
+from bench.context import Bench
+from bench.processes import Pinned
+from bench.scenarios.storm import count_statements, statements
+from bench.targets import FASTAPI_ORDERS, PRODUCT, product_command, uvicorn
+from orders.models import Order
+from orders.states import Status
+
+ORDERS, CPU = "/api/v1/orders/", "CPU a request"
+CHANGE, BULK, LIST = "status over REST", "bulk update", "page of orders"
+OWED, BARE = f"{PRODUCT}, SMS left owed", "a bare DRF PATCH of one column"
+ROUNDS = 3
+Call = Callable[[], object]
+WARM_UP = 30
+
+
+def run(bench: Bench) -> None:
+    _status(bench)
+    _bulk(bench)
+    _list(bench)
+
+
+@contextmanager
+def _serving(command: Callable[[Pinned], list[str]]) -> Iterator[tuple[Pinned, Caller]]:
+    """The server, and the office as its caller."""
+    server = Pinned(command, {"SECRET_KEY": "bench" * 10})
+    try:
+        server.start()
+        caller = Caller(server.port, product.token(User.objects.get(username="office0")))
+        yield server, caller
+        caller.close()
+    finally:
+        server.stop()
+        connection.close()
+
+
+def _owed(bench: Bench) -> Callable[[Pinned], list[str]]:
+    command: Callable[[Pinned], list[str]] = product_command(bench.protocol, "bench.sms_owed:application")
+    return command
+
+
+def _cpu(server: Pinned, calls: list[Call]) -> float:
+    """Milliseconds of CPU a call: the median of some rounds, after some that warm up."""
+    for call in calls[:WARM_UP]:
+        call()
+    rounds, size = [], (len(calls) - WARM_UP) // ROUNDS
+    for begin in range(WARM_UP, WARM_UP + size * ROUNDS, size):
+        cpu = server.cpu_seconds()
+        for call in calls[begin : begin + size]:
+            call()
+        rounds.append((server.cpu_seconds() - cpu) / size * 1000)
+    return median(rounds)
+
+
+def _status(bench: Bench) -> None:
+    """Pending to confirmed: row lock, history, event, SMS row, commit."""
+    ours = ORDERS + "{}/status/"
+    peer = uvicorn("bench.peers.bare_drf:application", "--lifespan", "off")
+    for name, command, path in (
+        (OWED, _owed(bench), ours), (PRODUCT, product_command(bench.protocol), ours), (BARE, peer, "/orders/{}/"),
+    ):  # fmt: skip
+        paths = [path.format(order.pk) for order in stock.orders(bench.size.rest_changes + WARM_UP)]
+        with _serving(command) as (server, caller):
+            calls: list[Call] = [partial(caller.call, "PATCH", each, {"status": Status.CONFIRMED}) for each in paths]
+            bench.add(CHANGE, name, CPU, _cpu(server, calls), "ms")
+
+
+def _bulk(bench: Bench) -> None:
+    size = bench.size.bulk_orders
+    with _serving(_owed(bench)) as (_, caller):
+        _confirm(caller, 10)  # warms up
+        bench.add(BULK, PRODUCT, "before SMS", _confirm(caller, size), "s", f"{size} orders")
+        count_statements(on=True)
+        first = statements(bench)
+        _confirm(caller, size)
+        bench.add(BULK, PRODUCT, "queries an order", (statements(bench) - first) / size, "")
+        count_statements(on=False)
+    with _serving(product_command(bench.protocol)) as (_, caller):
+        _confirm(caller, 10)
+        bench.add(BULK, PRODUCT, "with their SMS, at most 5 s", _confirm(caller, size), "s")
+
+
+def _confirm(caller: Caller, count: int) -> float:
+    ids = [order.pk for order in stock.orders(count)]
+    begun = time.monotonic()
+    answer = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": Status.CONFIRMED}))
+    if len(answer["updated"]) != count:
+        raise Wrong(f"{len(answer['failed'])} of {count} orders were refused: {answer['failed'][:1]}")
+    return time.monotonic() - begun
+
+
+def _list(bench: Bench) -> None:
+    stock.orders(max(0, bench.size.listed_orders - Order.objects.count()), Status.ASSIGNED)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    peer = [sys.executable, "-m", "uvicorn", "bench.peers.fastapi_orders:app", "--no-access-log", "--port"]
+    shown = []
+    for name, command, path in (
+        (PRODUCT, product_command(bench.protocol), ORDERS),
+        (FASTAPI_ORDERS, lambda server: [*peer, str(server.port)], "/orders/"),
+    ):
+        with _serving(command) as (server, caller):
+            shown.append(json.loads(caller.call("GET", path))["results"])
+            calls: list[Call] = [partial(caller.call, "GET", path)] * (bench.size.list_reads + WARM_UP)
+            bench.add(LIST, name, CPU, _cpu(server, calls), "ms", f"50 of {Order.objects.count():,}")
+            count_statements(on=True)
+            first = statements(bench)
+            caller.call("GET", path)
+            bench.add(LIST, name, "queries", statements(bench) - first, "")
+            count_statements(on=False)
+    if shown[0] != shown[1]:
+        raise Wrong("The peer's JSON is not the same.")

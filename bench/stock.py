@@ -1,0 +1,46 @@
+"""Many orders, written as rows: how they came to be is not what is measured. Import it once Django is set up."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from orders.models import Customer, Driver, Order, OrderItem, Product
+from orders.states import Status
+
+# One number in so many is drawn by the product itself; these are the others.
+FIRST_NUMBER = 5000_0000
+CUSTOMERS = 1000
+DAY = date(2099, 11, 23)
+
+
+def customers() -> list[Customer]:
+    """Each with a mobile number and a door."""
+    if not (found := list(Customer.objects.filter(name__startswith="陳").order_by("pk"))):
+        found = Customer.objects.bulk_create(
+            Customer(
+                name=f"陳先生{number}", phone=f"+886955{number:06d}", address=f"台中市西區民生路{number}號",
+                area="西區", latitude=24.14, longitude=120.67,
+            )
+            for number in range(CUSTOMERS)
+        )  # fmt: skip
+    return found
+
+
+def orders(count: int, status: str = Status.PENDING) -> list[Order]:
+    """So many new ones, each with one item, of the one product; given to the first driver where one is needed."""
+    known, product = customers(), Product.objects.get()
+    driver = None if status in (Status.PENDING, Status.CONFIRMED) else Driver.objects.order_by("pk")[0]
+    first = FIRST_NUMBER + Order.objects.count()
+    made = Order.objects.bulk_create(
+        (
+            Order(
+                order_number=f"{number // 10_000:04}-{number % 10_000:04}", customer=customer, status=status,
+                driver=driver, scheduled_date=DAY, delivery_address=customer.address, area="西區", amount_due=800,
+            )
+            for number, customer in ((first + place, known[place % len(known)]) for place in range(count))
+        ),
+        batch_size=5000,
+    )  # fmt: skip
+    items = (OrderItem(order=order, product=product, quantity=1, unit_price=800) for order in made)
+    OrderItem.objects.bulk_create(items, batch_size=5000)
+    return made

@@ -1,0 +1,155 @@
+"""`make load`: a site as in production under the load of a large depot, then three and ten times that (README)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import django
+
+from bench.stress_load import confirm, steady, work
+from bench.stress_report import Result, write
+from bench.whole_site import Usage, WholeSite, whole_site
+
+SECONDS = 30.0
+SOCKETS, RATE, AT_ONCE = 100, 10, 1000
+# The first thousand are confirmed when the readers have warmed up.
+FIRST_BURST = 5.0
+# A step ends when nothing came for so long, at the latest after so many seconds.
+QUIET, MOST = 5.0, 240.0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--factors", type=int, nargs="+", default=[1, 3, 10], help="of 100 sockets, 10 requests/s")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--readme", action="store_true", help="write the tables of bench/README.md too")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with whole_site() as site:
+        os.environ |= site.environment
+        django.setup()
+        from bench import machine, product
+
+        facts = machine.describe()
+        product.prepare(max(chosen.factors) * SOCKETS // 2, 0)
+        made = drivers(max(chosen.factors) * SOCKETS // 2)
+        results = [step(site, factor, chosen.seconds, made[: factor * SOCKETS // 2]) for factor in chosen.factors]
+    for result in results:
+        print(result.text())
+    if chosen.readme:
+        write(results, facts)
+
+
+def drivers(count: int) -> list[tuple[int, str]]:
+    """Id and token of so many."""
+    from django.contrib.auth.models import User
+
+    from orders.api.tokens import Refresh
+    from orders.models import Driver
+
+    users = User.objects.bulk_create(User(username=f"driver{n}", password="!") for n in range(count))
+    Driver.objects.bulk_create(Driver(user=user, name="司機", phone="+886911222333") for user in users)
+    known = Driver.objects.filter(user__in=users).select_related("user").order_by("pk")
+    return [(driver.pk, str(Refresh.for_user(driver.user).access_token)) for driver in known]
+
+
+def step(site: WholeSite, factor: int, seconds: float, crew: Sequence[tuple[int, str]]) -> Result:
+    """So many times the sockets, the rate and the orders of the first."""
+    from django.contrib.auth.models import User
+
+    from bench import product, stock
+    from bench.load import Load
+    from orders.states import Status
+    from realtime import log
+
+    changes = int(RATE * factor * seconds)
+    bursts = [[order.pk for order in stock.orders(AT_ONCE)] for _ in range(factor)]
+    stocked = [[order.pk for order in stock.orders(changes, status)] for status in (Status.CONFIRMED, Status.ASSIGNED)]
+    log.number()
+    token = product.token(User.objects.get(username="office0"))
+    office = product.paths(len(crew))
+    road = [f"/api/v1/websocket/ws/driver?token={token}" for _, token in crew]
+    with Load(site.servers["uvicorn"], office, "-w", "-k") as desks, Load(
+        site.servers["uvicorn"], road, "-w", "-k"
+    ) as phones:  # fmt: skip
+        head, before, begun, sent = log.head().seq, site.usage(), time.monotonic(), last_sms()
+        desks.reset(), phones.reset()
+        with ThreadPoolExecutor(1) as clerk:
+            burst = clerk.submit(confirm_all, site.port, token, bursts)
+            todo = work([pk for pk, _ in crew], *stocked)
+            answers = steady(site.port, token, todo, RATE * factor, seconds)
+            confirmed, took = burst.result()
+        sms = wait_for_sms(sent)
+        events = (confirmed + answers.marked) * len(office)
+        heard, told = desks.wait(events, quiet=QUIET, most=MOST), phones.ask("stats")
+        elapsed, after = time.monotonic() - begun, site.usage()
+    owed = personal_events(head, [pk for pk, _ in crew])
+    return Result(
+        factor=factor, sockets=len(office) + len(road), rate=RATE * factor, answers=answers, confirmed=confirmed,
+        burst_seconds=took, event_p50=heard.p50_us / 1000, event_p99=heard.p99_us / 1000,
+        deliveries=events + owed, lost=events - heard.marks + owed - told.frames,
+        twice=heard.duplicates + told.duplicates, closed=heard.closed + told.closed, sms=sms,
+        seconds=elapsed, used={name: used(before[name], after[name], elapsed) for name in before},
+        clients=(heard.cpu_seconds + told.cpu_seconds) / elapsed,
+    )  # fmt: skip
+
+
+def used(before: Usage, after: Usage, elapsed: float) -> Usage:
+    """The share of a core, and MB at the end."""
+    return Usage((after.cpu - before.cpu) / elapsed, after.memory)
+
+
+def confirm_all(port: int, token: str, bursts: Sequence[list[int]]) -> tuple[int, float]:
+    """One thousand after the other; how many in all, and the seconds of the slowest."""
+    time.sleep(FIRST_BURST)
+    done = [confirm(port, token, ids) for ids in bursts]
+    return sum(count for count, _ in done), max(took for _, took in done)
+
+
+def last_sms() -> int:
+    from notifications.models import NotificationHistory
+
+    return NotificationHistory.objects.count()
+
+
+def wait_for_sms(before: int) -> tuple[int, int, float]:
+    """Messages owed in this step, those sent, and how many a second from the first claim to the last outcome."""
+    from django.db.models import Max, Min
+
+    from notifications.models import NotificationHistory
+    from notifications.states import Status
+
+    rows = NotificationHistory.objects.order_by("created_at")[before:]
+    deadline = time.monotonic() + MOST
+    waiting = (Status.PENDING, Status.SENDING)
+    while NotificationHistory.objects.filter(status__in=waiting).exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    mine = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows])
+    sent = mine.filter(sent_at__isnull=False)
+    found = sent.aggregate(first=Min("claimed_at"), last=Max("sent_at"))
+    span = (found["last"] - found["first"]) / timedelta(seconds=1) if found["first"] else 0.0
+    return mine.count(), sent.count(), sent.count() / span if span else 0.0
+
+
+def personal_events(since: int, crew: Sequence[int]) -> int:
+    """Events after `since` that a driver of the crew is told."""
+    from realtime.models import Event
+
+    wanted = {f"driver:{pk}" for pk in crew}
+    rows = Event.objects.filter(seq__gt=since).values_list("channels", flat=True)
+    return sum(len(wanted.intersection(channels)) for channels in rows)
+
+
+if __name__ == "__main__":
+    main()

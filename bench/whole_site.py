@@ -1,0 +1,123 @@
+"""A site as in production on this machine, as `make serve` starts it: and what each of its processes takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import ROOT, SCHEDULED, children
+from luckygas.testing import serve
+from luckygas.testing.beside import SandboxServer, with_sandbox
+from luckygas.testing.servers import Postgres, Redis, Server, free_port
+
+WORKERS = 2
+# More than any step sends: what is measured is not when the account is empty.
+POINTS = 10_000_000
+
+
+class Part(Server):
+    """A process of the site. Only what listens is waited for."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], port: int | None = None) -> None:
+        super().__init__()
+        self.listens = port is not None
+        self.port = port or self.port
+        self._command, self._environment = command, environment
+
+    def command(self) -> list[str]:
+        return [sys.executable, *self._command]
+
+    def environment(self) -> dict[str, str]:
+        return self._environment | {"PYTHONPATH": str(ROOT)}
+
+    def wait(self) -> None:
+        if self.listens:
+            super().wait()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds of CPU so far, and MB resident now (shared memory counted once a group)."""
+
+    cpu: float
+    memory: float
+
+
+@dataclass
+class WholeSite:
+    port: int
+    environment: dict[str, str]
+    servers: dict[str, Server]
+
+    @property
+    def sandbox(self) -> SandboxServer:
+        sandbox = self.servers["sandbox"]
+        assert isinstance(sandbox, SandboxServer)
+        return sandbox
+
+    def usage(self) -> dict[str, Usage]:
+        """By process; the workers each, PostgreSQL with all of its own."""
+        groups = {name: [server.process.pid] for name, server in self.servers.items() if server.process}
+        groups["PostgreSQL"] += children(groups["PostgreSQL"][0])
+        workers = [pid for pid in children(groups.pop("uvicorn")[0]) if "spawn_main" in _words(pid)]
+        groups = {f"worker {place}": [pid] for place, pid in enumerate(workers, 1)} | groups
+        return {name: Usage(sum(map(_cpu, pids)), sum(map(_memory, pids))) for name, pids in groups.items()}
+
+
+@contextmanager
+def whole_site() -> Iterator[WholeSite]:
+    """On PostgreSQL with its own settings (what is committed is on the disk), Redis, the sandbox and the sender."""
+    with ExitStack() as stack:
+        port = free_port()
+        postgres = Postgres(options=(), data=Path(stack.enter_context(tempfile.TemporaryDirectory())) / "postgres")
+        redis = Redis()
+        os.chmod(postgres.data.parent, 0o755)  # noqa: S103  (PostgreSQL runs as another user)
+        servers: dict[str, Server] = {"PostgreSQL": postgres, "Redis": redis}
+        for server in servers.values():
+            stack.callback(server.stop)
+            server.start()
+        environment = dict(os.environ) | {
+            "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SECRET_KEY": "bench" * 10, "LOG_LEVEL": "ERROR",
+            "SMS_QUIET_HOURS": "", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "WEBSOCKET_SILENCE_SECONDS": "3600",
+        }  # fmt: skip
+        environment.pop("SMS_GATEWAY", None)
+        sandbox = with_sandbox(stack, environment, f"127.0.0.1:{port}", "--balance", str(POINTS))
+        assert sandbox is not None
+        migrate = Part([str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], environment)
+        migrate.launch()
+        assert migrate.process is not None
+        migrate.process.wait()
+        site, sender = serve.commands("127.0.0.1", str(port), WORKERS)
+        servers |= {
+            "sandbox": sandbox, "uvicorn": Part(site, environment, port),
+            "sender": Part([str(ROOT / sender[0]), *sender[1:]], environment),
+        }  # fmt: skip
+        for name in ("uvicorn", "sender"):
+            stack.callback(servers[name].stop)
+            servers[name].start()
+        yield WholeSite(port, environment, servers)
+
+
+def _words(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def _cpu(pid: int) -> float:
+    try:
+        return time.clock_gettime(~pid << 3 | SCHEDULED)
+    except OSError:  # it has ended meanwhile
+        return 0.0
+
+
+def _memory(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

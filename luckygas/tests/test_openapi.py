@@ -1,0 +1,173 @@
+"""Every call of the API with what its schema allows and with what it does not: each answer is one the schema names.
+
+`FUZZ_EXAMPLES` are the requests a call and role; `FUZZ_SEED` makes them others than the same each time (`make fuzz`).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, cast
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.wsgi import get_wsgi_application
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import strategies as st
+from pytest_django import Settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import GenerationConfig
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from luckygas.tests.depot import SECRET, Depot, make_depot
+from orders.api.errors import logger as refused_by_the_database
+from orders.api.tokens import Refresh
+from orders.tests.test_proof_images import encoded
+
+# Some seconds of work each, which on a machine with much else to do are more than a minute.
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
+SEED = os.environ.get("FUZZ_SEED")
+SETTINGS = hypothesis.settings(
+    max_examples=EXAMPLES, derandomize=not SEED, database=None, deadline=None, phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    response_schema_conformance,
+]  # fmt: skip
+# Of the requests made by rule, each so manyth: all of them take a minute.
+STRIDES = {GenerationMode.POSITIVE: 1, GenerationMode.NEGATIVE: 1 if SEED else 6}
+# Calls that the office is served by the rules alone; the others need what no schema says (a fitting status, a receipt).
+SERVED = 25
+# Both generic, in types of no interest here.
+APIOperation = schemathesis.APIOperation[Any, Any, Any, Any]
+Case = schemathesis.Case[Any]
+LANGUAGE = {"Accept-Language": "en"}
+# By chance nothing is ever a picture.
+schemathesis.openapi.format("binary", st.just(encoded()) | st.binary())
+
+
+@pytest.fixture
+def depot(settings: Settings) -> Depot:
+    settings.SMS_CALLBACK_SECRET = SECRET
+    return make_depot()
+
+
+def described(depot: Depot) -> Any:
+    """The schema, in which what finds something in the depot is tried more often than chance would."""
+    document = copy.deepcopy(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            for parameter in call.get("parameters", ()):
+                known = depot.ids if parameter["name"] == "id" else depot.names
+                name = path.split("/")[3] if parameter["name"] == "id" else parameter["name"]
+                parameter["schema"] = _rather(parameter["schema"], known.get(name))
+    for schema in document["components"]["schemas"].values():
+        for name, property_ in schema.get("properties", {}).items():
+            schema["properties"][name] = _named(property_, depot.names.get(name))
+    config = schemathesis.Config.from_dict({"generation": {"deterministic": not SEED}})
+    loaded = schemathesis.openapi.from_dict(document, config=config)
+    loaded.app = get_wsgi_application()
+    return loaded
+
+
+def _named(property_: dict[str, Any], values: list[Any] | None) -> dict[str, Any]:
+    if property_.get("type") == "array" and "$ref" not in property_.get("items", {}):
+        return property_ | {"items": _rather(property_["items"], values)}
+    return _rather(property_, values) if property_.get("type") in ("integer", "string") else property_
+
+
+def _rather(schema: dict[str, Any], values: list[Any] | None) -> dict[str, Any]:
+    return {"anyOf": [{"enum": values}, schema]} if values else schema
+
+
+def operations(schema: Any) -> Iterator[APIOperation]:
+    for found in schema.get_all_operations():
+        yield found.ok()
+
+
+class Undescribed(AssertionError):
+    """An answer that the schema does not name, and the request."""
+
+
+@dataclass
+class Caller:
+    """`served`: the calls that were answered well at least once."""
+
+    headers: dict[str, str]
+    served: set[str] = field(default_factory=set)
+
+    def check(self, case: Case) -> None:
+        response = case.call(headers=LANGUAGE | self.headers)
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except (Failure, FailureGroup) as failure:
+            said = "\n".join(str(each) for each in getattr(failure, "exceptions", [failure]))
+            raise Undescribed(f"{case.operation.label}: {said}\n{case.as_curl_command()}") from None
+        if response.status_code < 300:
+            self.served.add(case.operation.label)
+
+
+def by_chance(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
+    """As many requests as FUZZ_EXAMPLES; those the schema allows, and those it does not."""
+
+    @SETTINGS
+    @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode]))
+    def check_all(case: Case) -> None:
+        caller.check(case)
+
+    yield from wrong(hypothesis.seed(int(SEED))(check_all) if SEED else check_all)
+
+
+def by_rule(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
+    """Each bound of each value, from within and from beyond; each value left out, and of a wrong type."""
+    for mode, stride in STRIDES.items():
+        cases = cast("Any", operation.schema).iter_coverage_cases(
+            operation, generation_modes=[mode], generation_config=GenerationConfig()
+        )
+        for case in islice(cases, 0, None, stride):
+            yield from wrong(partial(caller.check, case))
+
+
+def wrong(checked: Callable[[], object]) -> Iterator[Undescribed]:
+    try:
+        checked()
+    except Undescribed as found:
+        yield found
+
+
+Way = Callable[[APIOperation, Caller], Iterator[Undescribed]]
+
+
+@pytest.mark.parametrize(
+    ("way", "role"),
+    [(by_rule, "office"), (by_chance, "office"), (by_chance, "driver"), (by_chance, "customer"),
+     (by_chance, "anonymous")],
+)  # fmt: skip
+def test_each_answer_is_one_the_schema_names(
+    way: Way, role: str, depot: Depot, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = depot.users.get(role)
+    caller = Caller({"Authorization": f"Bearer {Refresh.for_user(user).access_token}"} if user else {})
+    calls = list(operations(described(depot)))
+    with caplog.at_level(logging.WARNING, refused_by_the_database.name):
+        failures = [str(said) for call in calls for said in way(call, caller)]
+    assert not failures, "\n\n".join(failures)
+    if way is by_rule:
+        assert len(caller.served) >= SERVED, {call.label for call in calls} - caller.served
+    assert [record for record in caplog.records if record.name == refused_by_the_database.name] == []

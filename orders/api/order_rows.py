@@ -1,0 +1,68 @@
+"""Rows of a list of orders as `OrderOutput` shows them, made of columns and not of objects: at a third of its cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from orders import phones
+from orders.api.order_output import ItemOutput, OrderOutput
+from orders.models import OrderItem
+from orders.models.queries import OrderQuerySet
+from orders.states import OPEN, Role
+
+Row = dict[str, Any]
+# Of the order itself; the rest is joined, or follows from it.
+JOINED = {
+    "customer_name": "customer__name", "customer_phone": "customer__phone", "customer_phone2": "customer__phone2",
+    "driver_name": "driver__name", "latitude": "customer__latitude", "longitude": "customer__longitude",
+}  # fmt: skip
+HOME = "customer__address"
+OWN = [name for name in OrderOutput.Meta.fields if name not in JOINED and name != "items"]
+MOMENTS = ("eta", "created_at", "updated_at")
+PHONES = ("customer_phone", "customer_phone2")
+
+
+def columns(orders: OrderQuerySet) -> Any:
+    """What `shown` needs of each, still to be cut into pages."""
+    return orders.select_related(None).values(*OWN, *JOINED.values(), HOME)
+
+
+def shown(rows: Iterable[Row], role: Role) -> list[Row]:
+    """The page as this role sees it; its items in one query."""
+    page = list(rows)
+    items = _items([row["id"] for row in page])
+    names = [name for name in OrderOutput.Meta.fields if name in OrderOutput.seen_by[role]]
+    for row in page:
+        _finish(row, role)
+        row["items"] = items[row["id"]]
+    return [{name: row[name] for name in names} for row in page]
+
+
+def _items(orders: list[int]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    held = OrderItem.objects.filter(order__in=orders)
+    columns = ("order", "product", "product__name", "quantity", "unit_price", "quantity_delivered")
+    names = ItemOutput.Meta.fields
+    for order, *values in held.values_list(*columns):
+        found[order].append(dict(zip(names, values, strict=True)))
+    return found
+
+
+def _finish(row: Row, role: Role) -> None:
+    """The door is known where the order goes to the customer's own address; only its driver reads whole numbers."""
+    row |= {name: row[column] for name, column in JOINED.items()}
+    if row["delivery_address"] != row[HOME] or None in (row["latitude"], row["longitude"]):
+        row["latitude"] = row["longitude"] = None
+    if role is not Role.DRIVER or row["status"] not in OPEN:
+        row |= {name: phones.mask(row[name]) for name in PHONES}
+    row |= {name: _moment(row[name]) for name in MOMENTS}
+    row["scheduled_date"] = row["scheduled_date"].isoformat()
+
+
+def _moment(value: datetime | None) -> str | None:
+    return timezone.localtime(value).isoformat() if value else None
