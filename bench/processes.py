@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVER_CORE, OTHER_CORE = 0, 1
 # CPUCLOCK_SCHED of clock_gettime(2): nanoseconds a whole process ran, threads that ended included.
 SCHEDULED = 2
+# For THROTTLE_RATES: one client asks as much as all of them would.
+UNLIMITED = ",".join(f"{name}=" for name in THROTTLE_RATES)
 
 
 class Pinned(Server):
