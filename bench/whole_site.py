@@ -84,7 +84,8 @@ def whole_site() -> Iterator[WholeSite]:
             server.start()
         environment = dict(os.environ) | {
             "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SECRET_KEY": "bench" * 10, "LOG_LEVEL": "ERROR",
-            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": UNLIMITED, "DJANGO_SETTINGS_MODULE": "luckygas.settings", "WEBSOCKET_SILENCE_SECONDS": "3600",
+            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": UNLIMITED,
+            "DJANGO_SETTINGS_MODULE": "luckygas.settings", "WEBSOCKET_SILENCE_SECONDS": "3600",
         }  # fmt: skip
         environment.pop("SMS_GATEWAY", None)
         sandbox = with_sandbox(stack, environment, f"127.0.0.1:{port}", "--balance", str(POINTS))

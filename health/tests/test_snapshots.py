@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from health import receivers, snapshots
 from health.models import Minute, SystemMetric
@@ -37,7 +37,8 @@ def make_minute(minutes_before: int, failed: int = 0, **figures: Any) -> None:
 
 def run() -> str:
     out = StringIO()
-    call_command("record_metrics", stdout=out)
+    with translation.override("en"):
+        call_command("record_metrics", stdout=out)
     return out.getvalue()
 
 
