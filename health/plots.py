@@ -8,9 +8,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from health.history import Moment
 from notifications.charts import outcomes
@@ -114,12 +113,12 @@ def _counted(at: Sequence[str], series: Sequence[Series]) -> bytes:
 
 
 PLOTS: dict[str, Plot] = {
-    "connections": Plot(lazy("Open connections"), _connections, _counted),
-    "events": Plot(lazy("Events a second"), _events, charts.lines),
-    "latency": Plot(lazy("From the change to the screen, milliseconds"), _latency, charts.lines),
-    "messages": Plot(lazy("SMS by outcome"), _messages, charts.bars),
-    "orders": Plot(lazy("Open orders by status"), _orders, charts.bars),
-    "errors": Plot(lazy("Errors"), _errors, charts.bars),
+    "connections": Plot(gettext_lazy("Open connections"), _connections, _counted),
+    "events": Plot(gettext_lazy("Events a second"), _events, charts.lines),
+    "latency": Plot(gettext_lazy("From the change to the screen, milliseconds"), _latency, charts.lines),
+    "messages": Plot(gettext_lazy("SMS by outcome"), _messages, charts.bars),
+    "orders": Plot(gettext_lazy("Open orders by status"), _orders, charts.bars),
+    "errors": Plot(gettext_lazy("Errors"), _errors, charts.bars),
 }
 
 

@@ -133,6 +133,14 @@ def all_switches_on() -> Iterator[None]:
     flags.forget()
 
 
+@pytest.fixture(autouse=True)
+def _failures_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written by a thread, outside of the transaction that a test is undone with."""
+    from health.failures import failures
+
+    monkeypatch.setattr(failures, "count", lambda: None)
+
+
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
     """The running site on the test's database, as `runserver` starts it; stopped after the test."""

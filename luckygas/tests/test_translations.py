@@ -68,6 +68,11 @@ def test_every_word_of_the_code_is_in_the_catalogue(domain: str) -> None:
     assert {str(path): word for path, word in found if word and word not in known} == {}
 
 
+def test_no_function_has_a_name_by_which_its_words_are_not_found() -> None:
+    alias = re.compile(r"gettext\w* as (?!_$)\w+", re.MULTILINE)
+    assert [str(path) for path, text in texts("django") if alias.search(text)] == []
+
+
 @both
 def test_no_entry_is_left_that_nothing_says(domain: str) -> None:
     said = {word for _, word in words(domain)}

@@ -6,10 +6,17 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from waffle.models import Switch
 
 from orders import flags
 from orders.admin.base import HouseAdmin
+
+# django-waffle's own words, which it has in no Chinese.
+WORDS = (
+    gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
+    gettext_noop("Modified"),
+)  # fmt: skip
 
 
 @admin.register(Switch)
