@@ -60,8 +60,6 @@ class Forked:
 def serve(arguments: list[str], environment: dict[str, str], log: Path) -> None:
     """In the child: what `python -m …` does in this environment."""
     os.setpgid(0, 0)
-    # It may have workers, which multiprocessing grants no daemon; they end with it.
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("ab", buffering=0) as file:

@@ -63,10 +63,14 @@ class Site(Server):
         return f"ws://127.0.0.1:{self.port}/api/v1/websocket/ws"
 
     def command(self) -> list[str]:
-        return [part.format(port=self.port, application=self.application) for part in COMMANDS[self.server]]
+        filled = (part.format(port=self.port, application=self.application) for part in COMMANDS[self.server])
+        return [sys.executable, "-m", *filled]
 
     def launch(self) -> None:
-        self.process = Forked(self.command(), self.environment(), self.log)
+        if "WEB_CONCURRENCY" in self.extra:  # uvicorn starts its workers itself, as a process of its own can
+            super().launch()
+        else:
+            self.process = Forked(self.command()[2:], self.environment(), self.log)
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)
