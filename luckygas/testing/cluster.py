@@ -24,7 +24,9 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         redis = f"redis://127.0.0.1:{self.link.port}/0"
-        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": redis, "MONITORING_TOKEN": MONITOR}
+        # With the limits of production, too.
+        own = {"MONITORING_TOKEN": MONITOR, "THROTTLE_RATES": ""}
+        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": redis} | own
 
     def start(self) -> None:
         """All but Redis, which a fault may bring."""
