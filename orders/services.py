@@ -163,7 +163,7 @@ def move(named: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **c
     An accepted command repeated by its `ref` is answered even after the order went to somebody else.
     """
     with transaction.atomic():
-        # Found and held in one: a command costs as few queries as it can.
+        # Found and held in one query: a command costs as few as it can.
         order = visible_orders(by, named.held()).first()
         if order is not None:
             return order.move(Command(to, by=by, ref=ref, **circumstances))
@@ -201,7 +201,7 @@ def bulk_update(
 
 
 def _locked() -> OrderQuerySet:
-    return Order.objects.held().select_related("route__driver").order_by("pk")
+    return Order.objects.held().prefetch_related("customer", "driver", "route__driver").order_by("pk")
 
 
 def _lock_products(orders: Iterable[Order], status: str | None) -> None:

@@ -27,9 +27,14 @@ class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
     http_method_names = ["get", "head", "post", "patch"]
 
     def get_queryset(self) -> QuerySet[Row]:
-        """For a change the row is locked, so that it is applied to what is there and not to what was read."""
+        """For a change the row is locked, so that it is applied to what is there and not to what was read.
+
+        Without a join, whose other side would be that of before the wait.
+        """
         rows = super().get_queryset()
-        return rows.select_for_update(of=("self",), no_key=True) if self.action == "partial_update" else rows
+        if self.action != "partial_update":
+            return rows
+        return rows.select_related(None).select_for_update(of=("self",), no_key=True)
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():

@@ -66,7 +66,6 @@ class Moves(models.Model):
     class Meta:
         abstract = True
 
-    @measured("move")
     def transition_to(self: Order, to: str, **circumstances: Any) -> OrderStatusChange:  # type: ignore[misc]
         """Moves the order to `to` in one short transaction, its row locked and read afresh.
 
@@ -81,6 +80,7 @@ class Moves(models.Model):
         """Reads the row again and holds it until the transaction ends."""
         self.refresh_from_db(from_queryset=type(self).objects.held())
 
+    @measured("move")
     def move(self: Order, command: Command) -> OrderStatusChange:  # type: ignore[misc]
         """`transition_to` for a row that this transaction holds.
 

@@ -34,8 +34,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(Q(scheduled_date=day) | changed)
 
     def held(self) -> OrderQuerySet:
-        """Their rows locked until the transaction ends, with the people whom a move asks for."""
-        return self.select_related("customer", "driver").select_for_update(of=("self",), no_key=True)
+        """Their rows, locked until the transaction ends.
+
+        Without a join: who had to wait would get the order as it is now with the customer and driver of before.
+        """
+        return self.select_related(None).select_for_update(of=("self",), no_key=True)
 
     def newest_of_each_customer(self, count: int) -> OrderQuerySet:
         place = Window(RowNumber(), partition_by="customer_id", order_by="-id")
