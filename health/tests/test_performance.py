@@ -90,3 +90,13 @@ def test_a_pattern_that_is_none_is_refused(pattern: Any) -> None:
     answer = make_api("office").post("performance/cache-clear/", {"pattern": pattern})
     assert answer.status_code == 400
     assert codes(answer)[0][1] == "pattern"
+
+
+def test_a_move_is_timed_whoever_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performance, "recorder", recorder := performance.Recorder())
+    order = make_order()
+    make_api("office").patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
+    order.refresh_from_db()
+    order.transition_to("cancelled", reason="改日")
+    (move,) = (row for row in performance.operations([recorder.figures()]) if row["operation"] == "move")
+    assert move["count"] == 2

@@ -23,6 +23,7 @@ export function keptProof(row) {
   return kept?.name === nameOf(row) ? kept : { counts: [], serials: [], scanned: [] };
 }
 
-export function forgetProof() {
-  insist(() => localStorage.removeItem(KEY));
+export function forgetProof(row) {
+  const kept = insist(() => JSON.parse(localStorage.getItem(KEY)));
+  if (kept?.name === nameOf(row)) insist(() => localStorage.removeItem(KEY));
 }

@@ -210,19 +210,19 @@ form.addEventListener("submit", (event) => {
 async function send(confirming) {
   confirming.isSent = true;
   const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
-  if (!wrong) forgetProof();
+  if (wrong === "") forgetProof(confirming.row);
   if (confirming !== draft || !dialog.open) return;
   fill(dialog, { wrong });
   if (!wrong) dialog.close();
 }
 
-/** Waits for the photo that is still being read. */
+/** What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile. */
 async function confirmed(confirming) {
   const signed = await signature.blob();
   const chosen = confirming.photo;
   const photo = await chosen?.catch(() => null);
   if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
-  if (confirming !== draft || !dialog.open) return "";
+  if (confirming !== draft || !dialog.open) return null;
   const images = [{ image: "signature", blob: signed }, { image: "photo", blob: photo }];
   return confirming.confirmed(proofOf(confirming, signed, photo), images.filter(({ blob }) => blob));
 }
