@@ -9,6 +9,7 @@ from orders import flags, performance
 from orders.flags import Seen
 from orders.models import ProcessFigures
 from orders.tests.api.client import codes, make_api
+from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
 PATHS = ["performance/", "performance/cache-stats/"]

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from luckygas.testing.servers import die_with_parent
 
-# None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor (as daphne does):
+# None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor, as daphne does:
 # two that are forked with one would wake each other.
 PRELOADED = [
-    "twisted.web.http", "autobahn.twisted.websocket", "service_identity", "uvicorn.main", "uvicorn.protocols.http.httptools_impl", "uvloop", "PIL.Image",
+    "twisted.web.http", "autobahn.twisted.websocket", "service_identity", "uvicorn.main",
+    "uvicorn.protocols.http.httptools_impl", "uvloop", "PIL.Image",
     "channels.layers", "channels.routing", "channels_redis.pubsub", "redis.asyncio", "psycopg", "psycopg_pool",
     "django.contrib.admin", "django.contrib.admin.views.main", "django.core.handlers.asgi", "django.db.models",
     "django.core.management", "django_filters", "rest_framework.serializers", "rest_framework.fields", "requests",
