@@ -17,7 +17,7 @@ from pathlib import Path
 
 from luckygas.testing.servers import die_with_parent
 
-# None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor, as daphne does:
+# None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor (daphne does):
 # two that are forked with one would wake each other.
 PRELOADED = [
     "twisted.web.http", "autobahn.twisted.websocket", "service_identity", "uvicorn.main",
