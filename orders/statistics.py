@@ -85,10 +85,14 @@ class Delivery(NamedTuple):
     minutes: float | None
 
 
+# An order that is taken from its driver becomes “confirmed” too, and was so before.
+CONFIRMATION = Q(history__to_status=Status.CONFIRMED, history__from_status__in=[Status.PENDING, Status.FAILED])
+
+
 def deliveries(orders: OrderQuerySet) -> list[Delivery]:
     """Of those delivered, in one query. On time: before the promised slot was over."""
     delivered_at = Max("history__at", filter=Q(history__to_status=Status.DELIVERED))
-    confirmed_at = Max("history__at", filter=Q(history__to_status=Status.CONFIRMED))
+    confirmed_at = Max("history__at", filter=CONFIRMATION)
     # The other steps need not be read, and to group by these columns costs less than by all that an order has.
     steps = orders.filter(status=Status.DELIVERED, history__to_status__in=[Status.CONFIRMED, Status.DELIVERED])
     by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from orders.models import Order, TimeSlot
 from orders.states import Status
@@ -56,6 +57,26 @@ def test_median_minutes_from_the_last_confirmation() -> None:
     first.at -= timedelta(days=1)
     first.save()
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 47.5
+
+
+def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
+    now = timezone.now()
+    order = make_order(Status.CONFIRMED)
+    order.history.filter(to_status=Status.CONFIRMED).update(at=now - timedelta(hours=5))
+    for driver in (make_driver(), None, make_driver()):
+        order.assign(driver)
+    for status in (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+        order.transition_to(status)
+    order.history.filter(to_status=Status.DELIVERED).update(at=now)
+    assert statistics_of(TODAY, TODAY)["median_minutes"] == 300
+
+
+def test_the_next_attempt_is_confirmed_anew() -> None:
+    order = make_order(Status.FAILED)
+    order.history.filter(to_status=Status.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
+    for status in (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+        order.transition_to(status, **({"driver": make_driver()} if status == Status.ASSIGNED else {}))
+    assert statistics_of(TODAY, TODAY)["median_minutes"] == 0
 
 
 def test_days_and_drivers_have_their_own_punctuality() -> None:
