@@ -55,8 +55,15 @@ class Series:
 def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = False) -> bytes:
     """Values over time; `whole`: of things that are counted. A gap is a gap: no line where nothing was measured."""
     look = _look(labels, series, whole=whole)
-    # Of few values each is seen, also where its neighbours are missing.
-    return _drawn(pygal.Line(**look, show_dots=len(labels) <= FEW, dots_size=2, allow_interruptions=True), series)
+    # Without a dot a value between two gaps would not be seen.
+    dots = len(labels) <= FEW or any(_stands_alone(one.values) for one in series)
+    return _drawn(pygal.Line(**look, show_dots=dots, dots_size=2, allow_interruptions=True), series)
+
+
+def _stands_alone(values: Sequence[Value]) -> bool:
+    """Whether any of them does."""
+    neighbours = zip((None, *values), values, (*values[1:], None), strict=False)
+    return any((before, after) == (None, None) and value is not None for before, value, after in neighbours)
 
 
 def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:

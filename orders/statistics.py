@@ -28,8 +28,12 @@ SLOT_ENDS: dict[str, time] = {
 
 
 def statistics_of(first: date, last: date) -> dict[str, Any]:
-    """Counts by status, day, product and driver, and how punctual the deliveries were."""
+    """Counts by status, day, product and driver, and how punctual the deliveries were.
+
+    `total` and `by_status` are of all orders, the rest is without those that were cancelled. Each day has a row.
+    """
     orders = Order.objects.filter(scheduled_date__range=(first, last)).order_by()
+    standing = orders.exclude(status=Status.CANCELLED)
     by_status = dict(orders.values_list("status").annotate(count=Count("id")))
     made = deliveries(orders)
     days, drivers = _grouped(made, "day"), _grouped(made, "driver")
@@ -38,9 +42,9 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
         "to": last,
         "total": sum(by_status.values()),
         "by_status": {status.value: by_status.get(status.value, 0) for status in Status},
-        "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(orders)],
+        "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(standing, first, last)],
         "by_product": list(_by_product(first, last)),
-        "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(orders)],
+        "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(standing)],
         "delivered": len(made),
         **punctuality(made),
     }
@@ -49,9 +53,12 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
 DELIVERED = Count("id", filter=Q(status=Status.DELIVERED))
 
 
-def _by_day(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
-    days = orders.values("scheduled_date").annotate(orders=Count("id"), delivered=DELIVERED).order_by("scheduled_date")
-    return ({"date": row.pop("scheduled_date"), **row} for row in days)
+def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
+    counted = orders.values_list("scheduled_date").annotate(orders=Count("id"), delivered=DELIVERED)
+    found = {day: (count, delivered) for day, count, delivered in counted}
+    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+        count, delivered = found.get(day, (0, 0))
+        yield {"date": day, "orders": count, "delivered": delivered}
 
 
 def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
@@ -61,7 +68,7 @@ def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
 
 
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
-    """Cylinders ordered, and delivered, without cancelled orders."""
+    """Cylinders ordered, and delivered."""
     items = OrderItem.objects.filter(order__scheduled_date__range=(first, last))
     items = items.exclude(order__status=Status.CANCELLED)
     sums = items.values("product", "product__name").annotate(
@@ -85,10 +92,14 @@ class Delivery(NamedTuple):
     minutes: float | None
 
 
+# An order that is taken from its driver becomes “confirmed” too, and was so before.
+CONFIRMATION = Q(history__to_status=Status.CONFIRMED, history__from_status__in=[Status.PENDING, Status.FAILED])
+
+
 def deliveries(orders: OrderQuerySet) -> list[Delivery]:
     """Of those delivered, in one query. On time: before the promised slot was over."""
     delivered_at = Max("history__at", filter=Q(history__to_status=Status.DELIVERED))
-    confirmed_at = Max("history__at", filter=Q(history__to_status=Status.CONFIRMED))
+    confirmed_at = Max("history__at", filter=CONFIRMATION)
     # The other steps need not be read, and to group by these columns costs less than by all that an order has.
     steps = orders.filter(status=Status.DELIVERED, history__to_status__in=[Status.CONFIRMED, Status.DELIVERED])
     by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")

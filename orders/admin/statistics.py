@@ -53,7 +53,9 @@ class StatisticsView(OrderAdminBase):
             "opts": self.opts,
             "wrong": wrong,
             "figures": figures,
-            "sections": sections(figures),
+            "sections": [
+                table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
+            ],
             "share": whole_percent(figures["on_time_share"]),
             "first": figures["from"].isoformat(),
             "last": figures["to"].isoformat(),
@@ -61,32 +63,46 @@ class StatisticsView(OrderAdminBase):
         return TemplateResponse(request, "admin/orders/order/statistics.html", context)
 
 
-def sections(figures: Figures) -> list[Figures]:
-    """Each with its plots and the table that says the same: the names of its columns, rows with a name in front."""
+def tables(figures: Figures) -> list[Figures]:
+    """By day, driver and product: the names of the columns, and rows with a name in front."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
-    dates = [row["date"].isoformat() for row in days]
+    return [
+        _table(_("By day"), [row["date"].isoformat() for row in days], days),
+        _table(_("By driver"), [row["name"] for row in drivers], drivers),
+        {
+            "title": _("By product"),
+            "head": [_("ordered"), _("delivered")],
+            "rows": [(row["name"], [row["ordered"], row["delivered"]]) for row in products],
+        },
+    ]
+
+
+def plots(figures: Figures) -> list[list[Figures]]:
+    """What says the same as each of the tables."""
+    days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     short = [date_format(row["date"], "n/j") for row in days]
     names = [row["name"] for row in drivers]
     on_time = Series(_("on time, %"), tuple(whole_percent(row["on_time_share"]) for row in days), GREEN)
+    cylinders = charts.lying([row["name"] for row in products], _delivered(products, "ordered"))
     return [
-        _section(_("By day"), dates, days, [
+        [
             _plot(_("Orders a day"), charts.bars(short, _delivered(days, "orders"))),
             _plot(_("On time, of the delivered"), charts.lines(short, [on_time])),
             _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes(days))),
-        ]),
-        _section(_("By driver"), names, drivers, [
+        ],
+        [
             _plot(_("Orders by driver"), charts.lying(names, _delivered(drivers, "orders"))),
             _plot(_("Minutes by driver"), charts.lying(names, _minutes(drivers), stacked=False)),
-        ]),
-        _products(products),
-    ]  # fmt: skip
+        ],
+        [_plot(_("Cylinders by product"), cylinders)],
+    ]
 
 
 def _plot(title: str, svg: bytes) -> Figures:
     return {"title": title, "image": charts.embedded(svg)}
 
 
-def _section(title: str, names: Sequence[str], rows: Sequence[Figures], pictures: list[Figures]) -> Figures:
+def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:
     head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("nine of ten, minutes")]
     cells = [
         [
@@ -98,17 +114,7 @@ def _section(title: str, names: Sequence[str], rows: Sequence[Figures], pictures
         ]
         for row in rows
     ]
-    return {"title": title, "plots": pictures, "head": head, "rows": list(zip(names, cells, strict=True))}
-
-
-def _products(rows: Sequence[Figures]) -> Figures:
-    names = [row["name"] for row in rows]
-    return {
-        "title": _("By product"),
-        "plots": [_plot(_("Cylinders by product"), charts.lying(names, _delivered(rows, "ordered")))],
-        "head": [_("ordered"), _("delivered")],
-        "rows": [(row["name"], [row["ordered"], row["delivered"]]) for row in rows],
-    }
+    return {"title": title, "head": head, "rows": list(zip(names, cells, strict=True))}
 
 
 def _delivered(rows: Sequence[Figures], of: str) -> list[Series]:
@@ -131,7 +137,7 @@ def whole_percent(share: float | None) -> float | None:
 
 def sheet(figures: Figures) -> Iterator[list[Any]]:
     """The tables, one below the other."""
-    for section in sections(figures):
-        yield [section["title"], *section["head"]]
-        yield from ([name, *cells] for name, cells in section["rows"])
+    for table in tables(figures):
+        yield [table["title"], *table["head"]]
+        yield from ([name, *cells] for name, cells in table["rows"])
         yield []

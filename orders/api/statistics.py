@@ -51,6 +51,8 @@ class Punctuality(serializers.Serializer[Any]):
 
 
 class DayOutput(Punctuality):
+    """Of each day of the period, without cancelled orders."""
+
     date = serializers.DateField()
     orders = serializers.IntegerField()
     delivered = serializers.IntegerField()
@@ -66,6 +68,8 @@ class ProductSumOutput(serializers.Serializer[Any]):
 
 
 class DriverSumOutput(Punctuality):
+    """Without cancelled orders."""
+
     driver = serializers.IntegerField()
     name = serializers.CharField()
     orders = serializers.IntegerField()

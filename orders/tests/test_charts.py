@@ -21,6 +21,15 @@ def test_a_line_has_a_gap_where_nothing_was_measured() -> None:
     assert (strokes(1, 2, 3, 4, 5), strokes(1, 2, None, 4, 5)) == (1, 2)
 
 
+def test_a_value_between_two_gaps_is_seen() -> None:
+    def dots(*values: float | None) -> int:
+        drawn = charts.lines([str(number) for number in range(len(values))], [Series("a", values)])
+        return drawn.count(b'class="dot ')
+
+    many = (1,) * charts.FEW
+    assert (dots(*many, 1, 1, 1), dots(*many, None, 5, None), dots(*many, None, 5)) == (0, 32, 32)
+
+
 def test_labels_are_so_few_that_they_can_be_read() -> None:
     labels = [f"09:{minute:02d}" for minute in range(60)]
     shown = texts(charts.bars(labels, [Series("a", tuple(range(60)))]))

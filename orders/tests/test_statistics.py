@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from orders.models import Order, TimeSlot
 from orders.states import Status
@@ -29,14 +30,27 @@ def test_counts_by_status_day_product_and_driver() -> None:
     make_order(Status.DELIVERED, driver=driver, product=product, quantity=2)
     make_order(product=product, scheduled_date=TODAY + timedelta(days=1))
     make_order(Status.CANCELLED, product=product)
+    make_order(Status.ASSIGNED, driver=driver, product=product).transition_to(Status.CANCELLED, reason="測試")
     make_order(scheduled_date=TODAY + timedelta(days=2))
     found = statistics_of(TODAY, TODAY + timedelta(days=1))
-    assert (found["total"], found["by_status"]["delivered"], found["by_status"]["failed"]) == (3, 1, 0)
+    assert found["total"] == 4
+    assert {status: count for status, count in found["by_status"].items() if count} == {
+        "pending": 1, "delivered": 1, "cancelled": 2,
+    }  # fmt: skip
     days = [(row["date"], row["orders"], row["delivered"]) for row in found["by_day"]]
-    assert days == [(TODAY, 2, 1), (TODAY + timedelta(days=1), 1, 0)]
+    assert days == [(TODAY, 1, 1), (TODAY + timedelta(days=1), 1, 0)]
     assert found["by_product"] == [{"product": product.pk, "name": "16kg 瓦斯桶", "ordered": 3, "delivered": 2}]
     (row,) = found["by_driver"]
     assert (row["driver"], row["name"], row["orders"], row["delivered"]) == (driver.pk, "陳", 1, 1)
+
+
+def test_a_day_without_orders_has_a_row_too() -> None:
+    make_order(Status.CANCELLED)
+    make_order(scheduled_date=TODAY + timedelta(days=2))
+    found = statistics_of(TODAY - timedelta(days=1), TODAY + timedelta(days=2))["by_day"]
+    assert [(row["date"] - TODAY).days for row in found] == [-1, 0, 1, 2]
+    assert [row["orders"] for row in found] == [0, 0, 0, 1]
+    assert {(row["on_time_share"], row["median_minutes"], row["p90_minutes"]) for row in found} == {(None, None, None)}
 
 
 def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
@@ -56,6 +70,26 @@ def test_median_minutes_from_the_last_confirmation() -> None:
     first.at -= timedelta(days=1)
     first.save()
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 47.5
+
+
+def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
+    now = timezone.now()
+    order = make_order(Status.CONFIRMED)
+    order.history.filter(to_status=Status.CONFIRMED).update(at=now - timedelta(hours=5))
+    for driver in (make_driver(), None, make_driver()):
+        order.assign(driver)
+    for status in (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+        order.transition_to(status)
+    order.history.filter(to_status=Status.DELIVERED).update(at=now)
+    assert statistics_of(TODAY, TODAY)["median_minutes"] == 300
+
+
+def test_the_next_attempt_is_confirmed_anew() -> None:
+    order = make_order(Status.FAILED)
+    order.history.filter(to_status=Status.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
+    for status in (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+        order.transition_to(status, **({"driver": make_driver()} if status == Status.ASSIGNED else {}))
+    assert statistics_of(TODAY, TODAY)["median_minutes"] == 0
 
 
 def test_days_and_drivers_have_their_own_punctuality() -> None:

@@ -65,6 +65,13 @@ def test_the_same_as_a_sheet(office: Client) -> None:
     assert lines[4][0] == "'=陳"
 
 
+def test_a_sheet_draws_nothing(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[bytes] = []
+    monkeypatch.setattr("orders.charts.embedded", drawn.append)
+    assert (office.get(f"{PAGE}?format=csv").status_code, drawn) == (200, [])
+    assert (office.get(PAGE).status_code, len(drawn)) == (200, 6)
+
+
 def test_the_number_of_queries_is_constant(office: Client, django_assert_num_queries: Any) -> None:
     office.get(PAGE)
     with django_assert_num_queries(7):  # session and account; five for the figures
