@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -13,9 +14,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from orders import charts, export
-from orders.api.statistics import Period
+from orders.api import cursor
+from orders.api.statistics import Period, kept
 from orders.charts import BLUE, GREEN, GREY, ORANGE, Series
-from orders.statistics import statistics_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -44,7 +45,7 @@ class StatisticsView(OrderAdminBase):
         wrong = [] if asked.is_valid() else [str(text) for texts in asked.errors.values() for text in texts]
         if wrong:
             (asked := Period(data={})).is_valid(raise_exception=True)
-        figures = statistics_of(*asked.days())
+        figures = kept(asked.days(), cursor.position())
         if request.GET.get("format") == "csv" and not wrong:
             return export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
@@ -57,8 +58,8 @@ class StatisticsView(OrderAdminBase):
                 table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
             ],
             "share": whole_percent(figures["on_time_share"]),
-            "first": figures["from"].isoformat(),
-            "last": figures["to"].isoformat(),
+            "first": figures["from"],
+            "last": figures["to"],
         }
         return TemplateResponse(request, "admin/orders/order/statistics.html", context)
 
@@ -67,7 +68,7 @@ def tables(figures: Figures) -> list[Figures]:
     """By day, driver and product: the names of the columns, and rows with a name in front."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     return [
-        _table(_("By day"), [row["date"].isoformat() for row in days], days),
+        _table(_("By day"), [row["date"] for row in days], days),
         _table(_("By driver"), [row["name"] for row in drivers], drivers),
         {
             "title": _("By product"),
@@ -80,7 +81,7 @@ def tables(figures: Figures) -> list[Figures]:
 def plots(figures: Figures) -> list[list[Figures]]:
     """What says the same as each of the tables."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
-    short = [date_format(row["date"], "n/j") for row in days]
+    short = [date_format(date.fromisoformat(row["date"]), "n/j") for row in days]
     names = [row["name"] for row in drivers]
     on_time = Series(_("on time, %"), tuple(whole_percent(row["on_time_share"]) for row in days), GREEN)
     cylinders = charts.lying([row["name"] for row in products], _delivered(products, "ordered"))

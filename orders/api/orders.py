@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-from functools import partial
 from typing import Any, cast
 
 from django.db import transaction
@@ -17,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders import caching, permissions, services
+from orders import permissions, services
 from orders.api import order_rows
 from orders.api.base import Resource
 from orders.api.errors import etag
@@ -33,13 +31,11 @@ from orders.api.order_input import (
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
 from orders.api.schema import header
-from orders.api.statistics import Period, StatisticsOutput
+from orders.api.statistics import Period, StatisticsOutput, kept
 from orders.models import Actor, Order, OrderItem, Source
 from orders.models.queries import OrderQuerySet
-from orders.performance import measured
 from orders.permissions import AnyRole, OfficeOnly
 from orders.states import Role, Status
-from orders.statistics import statistics_of
 
 LISTS = ("list", "urgent")
 ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
@@ -162,11 +158,4 @@ class Orders(ProofImages, Resource[Order]):
         """By delivery date, the last 30 days unless asked, 366 days at most."""
         period = Period(data=request.query_params)
         period.is_valid(raise_exception=True)
-        days = period.days()
-        make = partial(_statistics, *days)
-        return Response(caching.answer("statistics", self.position, days, make))
-
-
-@measured("statistics")
-def _statistics(first: date, last: date) -> dict[str, Any]:
-    return dict(StatisticsOutput(statistics_of(first, last)).data)
+        return Response(kept(period.days(), self.position))
