@@ -26,8 +26,8 @@ REQUIRED = {
     "MEDIA_ROOT", "MONITORING_TOKEN", "SMS_GATEWAY", "SMS_CALLBACK_SECRET", "SMS_CALLBACK_BASE_URL", "TRACKING_URL",
 }  # fmt: skip
 
-# Read by uvicorn itself and not by the settings.
-OF_UVICORN = {"UVICORN_LOG_CONFIG"}
+# Read by uvicorn and by `install.sh`, and not by the settings.
+OF_UVICORN, OF_INSTALL = {"UVICORN_LOG_CONFIG"}, {"SERVERS"}
 
 
 def named(text: str) -> set[str]:
@@ -38,7 +38,7 @@ def named(text: str) -> set[str]:
 
 def test_the_example_names_what_is_read_and_all_that_is_needed() -> None:
     settings = named((DEPLOY / "env.example").read_text())
-    assert settings - settings_read() == OF_UVICORN
+    assert settings - settings_read() == OF_UVICORN | OF_INSTALL
     assert REQUIRED - settings == set()
 
 
@@ -88,6 +88,29 @@ def test_prometheus_asks_nginx_for_every_server() -> None:
     assert paths == [f"/{number}/health/metrics" for number in sockets]
     # Two targets of one name would be one series.
     assert len({target["labels"]["instance"] for target in server["static_configs"]}) == len(paths)
+
+
+def made(function: str, **variables: str) -> str:
+    """What one function of `install.sh` writes."""
+    found = re.search(rf"^{function}\(\) {{.+?^}}$", (DEPLOY / "install.sh").read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    here = {"PATH": "/usr/bin:/bin"} | variables
+    command = ["bash", "-euc", f"{found[0]}\n{function}"]
+    return subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=True).stdout
+
+
+def test_two_servers_are_installed_as_they_are_shipped() -> None:
+    variables = {"servers": "2", "domain": "gas.example.tw"}
+    assert made("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
+    assert made("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
+
+
+@pytest.mark.parametrize(("servers", "expected"), [("1", ["1"]), ("3", ["1", "2", "3"])])
+def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[str]) -> None:
+    conf = made("nginx_conf", servers=servers, domain="gas.tw")
+    assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
+    assert ("gas.example.tw" in conf, "server_name gas.tw;" in conf) == (False, True)
+    assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
 
 
 @pytest.mark.parametrize("service", SERVICES)
