@@ -49,6 +49,7 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     for name in [name for name in said if name.endswith("_FILE")]:
         said[name] = str(tmp_path / name)
         (tmp_path / name).write_text(token_hex(32))
+    said["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
     checked = subprocess.run(command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=50, check=False)
     assert checked.returncode == 0, checked.stderr
