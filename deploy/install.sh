@@ -47,6 +47,8 @@ settings() {
     done
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
     domain=$(sed -n 's/^ALLOWED_HOSTS=\([^,]*\).*/\1/p' "$settings/env")
+    servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
+    servers=${servers:-2}
 }
 
 as_postgres() {
@@ -58,6 +60,8 @@ database() {
     if [ -z "$systemd" ]; then
         service postgresql start && service redis-server start
     fi
+    # Where it is on another machine, role and database are made there.
+    grep -q '^DATABASE_URL=.*host=/run/postgresql' "$settings/env" || return 0
     [ -n "$(as_postgres "SELECT 1 FROM pg_roles WHERE rolname = 'luckygas'")" ] ||
         as_postgres "CREATE ROLE luckygas LOGIN"
     # C.UTF-8: Chinese text, and the same order of sorting on every machine.
@@ -92,9 +96,7 @@ switch() {
     say "$home/current is this release"
     ln -sfn "$release" "$home/current.new" && mv -T "$home/current.new" "$home/current"
     ln -sfn "$home/current/deploy/luckygas" /usr/local/bin/luckygas
-    # The five newest stay, to go back to.
-    find "$home/releases" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- | tail -n +6 |
-        while read -r old; do [ "$old" = "$release" ] || rm -rf "$old"; done
+    touch "$release"
 }
 
 web() {
@@ -105,25 +107,52 @@ web() {
             -addext "subjectAltName=DNS:$domain" -keyout "$settings/tls/key.pem" -out "$settings/tls/cert.pem" 2>/dev/null
         chmod 600 "$settings/tls/key.pem"
     fi
-    sed "s/gas\.example\.tw/$domain/g" deploy/nginx.conf >"$settings/nginx.conf"
-    # A reload ends connections that browsers keep; nobody needs it where nothing changed.
-    ! cmp -s "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf || return 0
-    cp "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf
-    # Each socket takes two connections.
+    nginx_conf >"$settings/nginx.conf.new"
+    # A reload ends connections that browsers keep; nobody needs it where nothing changed since nginx took it.
+    if cmp -s "$settings/nginx.conf.new" "$settings/nginx.conf"; then
+        rm "$settings/nginx.conf.new"
+        return
+    fi
+    cp "$settings/nginx.conf.new" /etc/nginx/conf.d/luckygas.conf
+    # Each socket takes two connections, and a file for each of them.
     sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.conf
+    echo 'worker_rlimit_nofile 20000;' >/etc/nginx/modules-enabled/90-luckygas.conf
     rm -f /etc/nginx/sites-enabled/default
-    nginx -q -t
+    nginx -q -t || {
+        # Not what a restart of nginx would find.
+        [ ! -e "$settings/nginx.conf" ] || cp "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf
+        return 1
+    }
     if [ -n "$systemd" ]; then systemctl reload-or-restart nginx; fi
+    mv "$settings/nginx.conf.new" "$settings/nginx.conf"
+}
+
+# With this site's name, and a line for each of its servers.
+nginx_conf() {
+    sed -e "s/gas\.example\.tw/$domain/g" -e '/server unix:.*\/2\.sock/d' \
+        -e "s|^ *server unix:.*/1\.sock.*|$(seq -s '\n' -f '    server unix:/run/luckygas/%g.sock max_fails=0;' "$servers")|" \
+        deploy/nginx.conf
+}
+
+target() {
+    sed "s/^Wants=luckygas-app@1.*/Wants=$(seq -s ' ' -f 'luckygas-app@%g.service' "$servers")/" deploy/systemd/luckygas.target
 }
 
 start() {
     say "systemd"
     cp -r deploy/systemd/luckygas* /etc/systemd/system/
+    target >/etc/systemd/system/luckygas.target
     [ -n "$systemd" ] || { echo "Not started: systemd does not run here."; return; }
     systemctl daemon-reload
     systemctl enable --quiet luckygas.target
     systemctl start luckygas.target
     "$home/current/deploy/rolling-restart"
+}
+
+# The five that were in service last stay, to go back to.
+prune() {
+    find "$home/releases" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- | tail -n +6 |
+        while read -r old; do [ "$old" = "$release" ] || rm -rf "$old"; done
 }
 
 packages
@@ -135,4 +164,5 @@ migrate
 switch
 web
 start
+prune
 say "Done: https://$domain/"

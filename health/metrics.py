@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -45,7 +46,8 @@ def counted() -> Collector:
 
 
 def ask() -> Answer:
-    return {"status": Health.HEALTHY, "families": [family for rows in ROWS for family in rows()] + [disk()]}
+    families = [family for rows in ROWS for family in rows()]
+    return {"status": Health.HEALTHY, "families": [*families, disk(), *last_backup()]}
 
 
 def disk() -> Metric:
@@ -55,6 +57,15 @@ def disk() -> Metric:
     return GaugeMetricFamily(
         "luckygas_disk_free_ratio", "Of the disk that keeps signatures and photos.", usage.free / usage.total
     )
+
+
+def last_backup() -> Iterator[Metric]:
+    if settings.BACKUP_DIR:
+        try:
+            made = Path(settings.BACKUP_DIR, "latest").lstat().st_mtime
+        except OSError:  # there is none yet, or it is somebody else's
+            made = 0
+        yield GaugeMetricFamily("luckygas_last_backup_timestamp_seconds", "When the newest was made; 0: none.", made)
 
 
 FIGURES = Probe(ask, 2.0)

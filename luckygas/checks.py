@@ -14,7 +14,7 @@ from luckygas.logs import FORMATS
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W001 a host pattern that turns the Origin check off; E010 an unknown form of the log; and what is said below."""
+    """W001 any host; W004 mails that nobody gets; E010 an unknown form of the log; and what is said below."""
     found = gateways_are_sound()
     found += figures_are_sound()
     found += rates_are_sound()
@@ -25,6 +25,9 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
+    if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
+        hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."
+        found.append(Warning("E-mail is written to the log.", hint=hint, id="luckygas.W004"))
     return found
 
 

@@ -13,9 +13,12 @@ from structlog.types import EventDict, Processor
 from notifications.masking import mask_numbers
 
 FORMATS = ("text", "json")
-# Tokens and tickets of a URL, the secret of the link that is sent to a customer and of the one that providers call, and
-# what these say in it: the customer's number (dstaddr, RM), the answer (SM) and our account (USERID).
-SECRET = re.compile(r"((?:token|ticket|dstaddr|RM|SM|USERID)=|/track/|/t/|/callbacks/[\w-]+/)[^&\s\"'/\]\\]+")
+# Tokens and tickets of a URL, the secret of the link that is sent to a customer, of the one that sets a password and of
+# the one that providers call, and what these say in it: the customer's number (dstaddr, RM), the answer (SM) and our
+# account (USERID).
+SECRET = re.compile(
+    r"((?:token|ticket|dstaddr|RM|SM|USERID)=|/track/|/t/|/callbacks/[\w-]+/|/password/set/[\w-]+/)[^&\s\"'/\]\\]+"
+)
 # What our own lines say beside their words. Others hang whole requests on theirs.
 FIELDS = (
     "method", "route", "path", "status", "ms", "user_id", "command", "outcome", "events", "requests",

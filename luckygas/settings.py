@@ -180,6 +180,9 @@ SERVESTATIC_MAX_AGE = 0
 # What people send: signatures and photos of deliveries. The same directory on every server.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 
+# Where `deploy/backup` writes on this machine, so that a night without one is seen; empty: it is not looked at.
+BACKUP_DIR = env.str("BACKUP_DIR", default="")
+
 # The tiles of the maps, `https://tile.example/{z}/{x}/{y}.png`, and whom to thank for them; empty: maps without ground.
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from notifications import routing
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Status
-from notifications.statistics import oldest_due
+from notifications.statistics import oldest_due, tells_fate
 
 SENDINGS = Histogram(
     "luckygas_sms_send_seconds",
@@ -47,7 +47,7 @@ def _waiting() -> Iterator[Metric]:
 
 
 def _gateways() -> Iterator[Metric]:
-    """Of the gateways in use. One that never said its balance or sent a receipt has no such series."""
+    """Of the gateways in use. One that never said its balance has no such series; a receipt that never came is of 0."""
     known = {state.gateway: state for state in GatewayState.objects.all()}
     stopped = GaugeMetricFamily(
         "luckygas_sms_gateway_stopped", "1 while nothing is sent by it, by what it said itself.", labels=["gateway"]
@@ -61,6 +61,6 @@ def _gateways() -> Iterator[Metric]:
         stopped.add_metric([name], state.stopped_at is not None)
         if state.balance is not None:
             balance.add_metric([name], float(state.balance))
-        if state.last_receipt_at is not None:
-            receipt.add_metric([name], state.last_receipt_at.timestamp())
+        if state.last_receipt_at is not None or tells_fate(name):
+            receipt.add_metric([name], state.last_receipt_at.timestamp() if state.last_receipt_at else 0)
     yield from (stopped, balance, receipt)

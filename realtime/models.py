@@ -70,7 +70,7 @@ class LogHead(models.Model):
     epoch = models.CharField(max_length=32, default=new_epoch)
     seq = models.BigIntegerField(default=0)
     floor = models.BigIntegerField(default=0)
-    changes = models.JSONField(default=dict)
+    changes = models.JSONField(default=dict, db_default={})
 
     class Meta:
         verbose_name, verbose_name_plural = _("log head"), _("log head")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,18 @@ def test_what_processes_counted_and_what_the_database_has(client: Client) -> Non
     assert found["luckygas_part_healthy", "figures"] == 1
     assert 0 < found["luckygas_disk_free_ratio",] < 1
     assert found["luckygas_websocket_connections", "ws", "office"] == 0
+
+
+def test_the_newest_backup_is_told_where_backups_are_made(settings: Settings, tmp_path: Path) -> None:
+    def made() -> list[float]:
+        return [sample.value for family in metrics.last_backup() for sample in family.samples]
+
+    assert made() == []
+    settings.BACKUP_DIR = str(tmp_path)
+    assert made() == [0]
+    (tmp_path / "latest").symlink_to("2026-11-22T190000Z")
+    os.utime(tmp_path / "latest", (5, 7), follow_symlinks=False)
+    assert made() == [7]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -46,6 +46,7 @@ def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
     site = Site(
         "uvicorn", WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"), MONITORING_TOKEN=TOKEN,
         LOG_FORMAT="json", UVICORN_LOG_CONFIG=str(ROOT / "deploy/logging.json"),
+        BACKUP_DIR=str(tmp_path),
     )  # fmt: skip
     with running(site):
         yield site

@@ -32,6 +32,8 @@ CHANGED = {
     "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",
 }  # fmt: skip
 OLD_SECONDS = 20 * 24 * 3600
+# Root reads everything, but for these.
+MAY_NOT = "-dac_override,-dac_read_search"
 
 
 class Keeper:
@@ -137,6 +139,20 @@ def test_a_broken_backup_changes_nothing(keeper: Keeper, fresh: str) -> None:
 def test_no_backup_is_said(keeper: Keeper, fresh: str) -> None:
     done = keeper.run("restore", keeper.home / "absent", fresh)
     assert (done.returncode, done.stderr) == (2, f"{keeper.home}/absent holds no backup.\n")
+
+
+@pytest.mark.parametrize("closed", ["", "/database"])
+def test_a_backup_that_may_not_be_read_is_said(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup/database").write_bytes(b"dump")
+    Path(f"{tmp_path}/backup{closed}").chmod(0)
+    bound = ["setpriv", f"--bounding-set={MAY_NOT}", f"--inh-caps={MAY_NOT}"] if os.geteuid() == 0 else []
+    command = [*bound, str(ROOT / "deploy/restore"), str(tmp_path / "backup")]
+    here = os.environ | {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}
+    done = subprocess.run(command, env=here, capture_output=True, text=True, timeout=10, check=False)
+    (tmp_path / "backup").chmod(0o700)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f" may not read {tmp_path}/backup{closed}.\n")
 
 
 def test_a_photo_is_kept_once_and_old_backups_go(keeper: Keeper) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from luckygas.checks import settings_are_sound
 
+MAIL = "django.core.mail.backends"
+
 
 def ids(settings: Any, **values: Any) -> list[str]:
     for name, value in values.items():
@@ -46,6 +48,9 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"MONITORING_TOKEN": "x" * 16, "SMS_CALLBACK_SECRET": ""}, []),
         ({"LOG_FORMAT": "xml"}, ["luckygas.E010"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
+        ({"HTTPS": True, "EMAIL_BACKEND": f"{MAIL}.console.EmailBackend"}, ["luckygas.W004"]),
+        ({"HTTPS": True, "EMAIL_BACKEND": f"{MAIL}.smtp.EmailBackend"}, []),
+        ({"HTTPS": False, "EMAIL_BACKEND": f"{MAIL}.console.EmailBackend"}, []),
     ],
 )
 def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:

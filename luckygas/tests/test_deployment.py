@@ -26,6 +26,9 @@ REQUIRED = {
     "MEDIA_ROOT", "MONITORING_TOKEN", "SMS_GATEWAY", "SMS_CALLBACK_SECRET", "SMS_CALLBACK_BASE_URL", "TRACKING_URL",
 }  # fmt: skip
 
+# Read by uvicorn and by `install.sh`, and not by the settings.
+OF_UVICORN, OF_INSTALL = {"UVICORN_LOG_CONFIG"}, {"SERVERS"}
+
 
 def named(text: str) -> set[str]:
     """The settings that a file of NAME=value lines sets, also those that are commented out; NAME_FILE is NAME."""
@@ -35,7 +38,7 @@ def named(text: str) -> set[str]:
 
 def test_the_example_names_what_is_read_and_all_that_is_needed() -> None:
     settings = named((DEPLOY / "env.example").read_text())
-    assert settings - settings_read() == set()
+    assert settings - settings_read() == OF_UVICORN | OF_INSTALL
     assert REQUIRED - settings == set()
 
 
@@ -46,6 +49,7 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     for name in [name for name in said if name.endswith("_FILE")]:
         said[name] = str(tmp_path / name)
         (tmp_path / name).write_text(token_hex(32))
+    said["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
     checked = subprocess.run(command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=50, check=False)
     assert checked.returncode == 0, checked.stderr
@@ -55,7 +59,7 @@ def test_compose_sets_what_is_read_and_all_that_is_needed() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     settings = {name.removesuffix("_FILE") for name in services["app1"]["environment"]}
     settings |= named((DEPLOY / "compose.env").read_text())
-    assert settings - settings_read() == set()
+    assert settings - settings_read() == OF_UVICORN
     assert REQUIRED - settings == set()
 
 
@@ -65,6 +69,49 @@ def test_compose_runs_what_there_is() -> None:
         program, command, *_ = services[name]["command"]
         assert (ROOT / program).exists()
         assert program != "manage.py" or command in get_commands()
+
+
+@pytest.mark.parametrize(("file", "root"), [("env.example", "/opt/luckygas/current"), ("compose.yml", "/opt/luckygas")])
+def test_uvicorn_is_told_how_to_log(file: str, root: str) -> None:
+    told = re.search(r"UVICORN_LOG_CONFIG[=:] ?(.+)", (DEPLOY / file).read_text())
+    assert told is not None
+    assert (ROOT / Path(told[1]).relative_to(root)).exists()
+
+
+def test_prometheus_asks_nginx_for_every_server() -> None:
+    config = yaml.safe_load(re.findall(r"```yaml\n(.+?)```", (DEPLOY / "README.md").read_text(), re.DOTALL)[0])
+    machine, server = config["scrape_configs"]
+    alerts = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]
+    (jobs,) = [re.findall(r'job=~"(.+?)"', rule["expr"]) for rule in alerts if rule["alert"] == "ServiceDown"]
+    assert all(re.fullmatch(jobs[0], job["job_name"]) for job in (machine, server))
+    paths = [target["labels"]["__metrics_path__"] for target in server["static_configs"]]
+    sockets = re.findall(r"server unix:/run/luckygas/(\d+)\.sock ", (DEPLOY / "nginx.conf").read_text())
+    assert paths == [f"/{number}/health/metrics" for number in sockets]
+    # Two targets of one name would be one series.
+    assert len({target["labels"]["instance"] for target in server["static_configs"]}) == len(paths)
+
+
+def made(function: str, **variables: str) -> str:
+    """What one function of `install.sh` writes."""
+    found = re.search(rf"^{function}\(\) {{.+?^}}$", (DEPLOY / "install.sh").read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    here = {"PATH": "/usr/bin:/bin"} | variables
+    command = ["bash", "-euc", f"{found[0]}\n{function}"]
+    return subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=True).stdout
+
+
+def test_two_servers_are_installed_as_they_are_shipped() -> None:
+    variables = {"servers": "2", "domain": "gas.example.tw"}
+    assert made("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
+    assert made("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
+
+
+@pytest.mark.parametrize(("servers", "expected"), [("1", ["1"]), ("3", ["1", "2", "3"])])
+def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[str]) -> None:
+    conf = made("nginx_conf", servers=servers, domain="gas.tw")
+    assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
+    assert ("gas.example.tw" in conf, "server_name gas.tw;" in conf) == (False, True)
+    assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
 
 
 @pytest.mark.parametrize("service", SERVICES)

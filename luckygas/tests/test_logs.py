@@ -49,6 +49,7 @@ def as_json(made: logging.LogRecord) -> dict[str, Any]:
             (),
             "/callbacks/mitake/***/?msgid=%231&dstaddr=***",
         ),
+        ("GET /accounts/password/set/MTI/d0-5e_c/ 404", (), "GET /accounts/password/set/MTI/***/ 404"),
         ("%d orders", (3,), "3 orders"),
         ("電話0912-345-678、%s", ("02-2930-0016",), "電話0912-***-678、02-2930-0016"),
         ("called %s", (NUMBER,), "called 0912-***-678"),

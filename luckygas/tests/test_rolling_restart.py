@@ -191,6 +191,15 @@ def check_the_doors(deployed: Deployed) -> None:
     plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=5)
     assert (plain.status_code, plain.headers["Location"]) == (308, "https://127.0.0.1/orders/new/")
     assert session.get(f"{nginx.root}/health/metrics", timeout=5).status_code == 404
+    figures = f"http://127.0.0.1:{nginx.metrics}"
+    paths = ("/health/metrics", "/1/health/metrics", "/2/health/metrics", "/3/health/metrics", "/")
+    # Those who answer want to know who asks; there is no third server.
+    assert [session.get(figures + path, timeout=5).status_code for path in paths] == [401, 401, 401, 502, 404]
+    given = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": "click-0001"}, timeout=5)
+    made = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": 'no "id"'}, timeout=5)
+    assert given.headers["X-Request-ID"] == "click-0001"
+    lines = [json.loads(line)["request"] for line in nginx.access.read_text().splitlines()]
+    assert {"click-0001", made.headers["X-Request-ID"]} <= set(lines)
     assert "nginx" not in session.get(f"{nginx.root}/orders/new/", timeout=5).text
     path = f"{nginx.root}/api/v1/notifications/callbacks/mitake/{CALLBACK_SECRET}/"
     said = {"msgid": "m-1", "dstaddr": row.recipient, "statuscode": "1", "StatusFlag": "4"}

@@ -45,8 +45,13 @@ def test_gateways_in_use_and_only_what_they_said(settings: Any) -> None:
     found = {name.removeprefix("luckygas_sms_"): value for name, value in told().items()}
     assert {name: value for name, value in found.items() if name.endswith(("mitake", "every8d", "http"))} == {
         "gateway_stoppedmitake": 1, "gateway_stoppedevery8d": 0, "balance_pointsmitake": 7,
-        "last_receipt_timestamp_secondsmitake": now.timestamp(),
+        "last_receipt_timestamp_secondsmitake": now.timestamp(), "last_receipt_timestamp_secondsevery8d": 0,
     }  # fmt: skip
+
+
+def test_who_sends_no_receipts_is_not_missed(settings: Any) -> None:
+    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "http", "pigeon"
+    assert not any("receipt" in name for name in told())
 
 
 def test_a_sending_is_timed_by_its_outcome(provider: Provider) -> None:

@@ -42,6 +42,14 @@ def test_number_works_through_more_than_a_batch(monkeypatch: pytest.MonkeyPatch)
     assert numbered() == [1, 2, 3, 4, 5]
 
 
+def test_a_server_of_before_may_begin_the_log() -> None:
+    """During an upgrade: its INSERT knows no `changes`."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO realtime_loghead (id, epoch, seq, floor) VALUES (1, 'before', 0, 0)")
+    announce_customer(7)
+    assert (log.number(), log.head().changes) == (1, {"customer": 1})
+
+
 def test_number_with_nothing_waiting_writes_nothing() -> None:
     assert log.number() == 0
     assert not LogHead.objects.exists()
