@@ -44,8 +44,12 @@ def minute_ago(connections: int) -> None:
     Minute.objects.update_or_create(at=at, defaults={"figures": figures})
 
 
+def tile(page: Page, label: str) -> Locator:
+    return page.locator(".figures div", has_text=label).locator("dd").first
+
+
 def open_orders(page: Page) -> Locator:
-    return page.locator(".figures div", has_text="未完成訂單").locator("dd").first
+    return tile(page, "未完成訂單")
 
 
 async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, site: Site, said: list[str]) -> None:
@@ -62,6 +66,11 @@ async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, sit
     assert await page.locator("details[open] tbody tr").count() == 60
     await until(page, DRAWN)
     assert said == []
+
+
+async def test_it_counts_itself_soon_after_it_connects(page: Page, site: Site) -> None:
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    await expect(tile(page, "即時連線")).to_have_text("1")
 
 
 async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None:

@@ -6,6 +6,8 @@ import { find, findAll, told } from "../orders/page.js";
 const SOONEST_MS = 1_000;
 /** What no event tells of (connections, a part that fails) is seen after so long. */
 const LATEST_MS = 10_000;
+/** So soon the server has written down that somebody connected: this page itself, too. */
+const COUNTED_MS = 2_000;
 /** What this page shows; where drivers are is not among it. */
 const SHOWN = /^(order|notification|delivery)\./;
 let timer = null;
@@ -76,6 +78,7 @@ const soon = () => within(Math.max(0, lookedAt + SOONEST_MS - performance.now())
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-socket.on("*", ({ type }) => SHOWN.test(type) && soon()).on("resync", soon).on("unauthenticated", () => location.reload());
+socket.on("*", ({ type }) => SHOWN.test(type) && soon());
+socket.on("connected", () => within(COUNTED_MS)).on("resync", soon).on("unauthenticated", () => location.reload());
 document.addEventListener("visibilitychange", soon);
 within(LATEST_MS);
