@@ -38,7 +38,7 @@ def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[
 
 
 def figure(value: Any) -> str:
-    return NOTHING if value is None else f"{value:,.7g}"
+    return NOTHING if value is None else f"{float(value):,.7g}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -32,14 +32,14 @@ def faults(answers: Answers, failed_requests: int) -> list[Fault]:
     """The worst first; none: everything works. `failed_requests`: of the last ten minutes."""
     if answers["database"]["status"] == Health.UNHEALTHY:
         # All the rest follows from it.
-        return [_database()]
+        return [database_down()]
     found = [*_migrations(answers), *_redis(answers), *_sockets(answers["websocket"]), *_requests(failed_requests)]
     found += _messages(answers["notifications"])
     found += [Fault(_("“%s” is switched off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 
-def _database() -> Fault:
+def database_down() -> Fault:
     return Fault(
         _("The database does not answer."),
         _("Nothing can be saved. Look whether PostgreSQL runs and has room on its disk; the site goes on by itself."),

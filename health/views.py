@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,9 +24,9 @@ from health import history, samples
 from health.models import Minute
 from health.parts import PARTS
 from health.plots import PLOTS, head, table
-from health.probes import ask_all
+from health.probes import Health, ask_all
 from health.tiles import tiles
-from health.verdict import faults
+from health.verdict import database_down, faults
 from orders.permissions import is_office
 
 # What has no address of its own.
@@ -46,13 +47,28 @@ def for_office(view: View) -> View:
     return guarded
 
 
+def while_the_database_answers(view: View) -> View:
+    """Otherwise says so at once. To stand before the sign-in, which asks the database too, and without a limit."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if PARTS["database"]()["status"] != Health.UNHEALTHY:
+            return view(request, **kwargs)
+        page = render_to_string("health/database_down.html", {"fault": database_down()})
+        return HttpResponse(page, status=503, headers={"Cache-Control": "no-store"})
+
+    return guarded
+
+
+@while_the_database_answers
 @for_office
 def dashboard(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     answers = ask_all(PARTS)
     told = {
         "now": now,
-        "data": {"user": request.user.pk},
+        "data": {"user": request.user.pk, "ready": reverse("health_ready")},
+        "database_down": database_down(),
         "faults": faults(answers, _failed_lately(now)),
         "tiles": tiles(answers, samples.open_orders()),
         "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,12 +13,15 @@ from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
 from health import samples
 from health.models import Minute
+from luckygas.testing import cluster
 from luckygas.testing.browser import serious_faults, sign_in, until
-from luckygas.testing.site import Site
-from orders.tests.factories import make_office, make_order
+from luckygas.testing.cluster import Cluster
+from luckygas.testing.site import Site, manage
+from orders.tests.factories import PASSWORD, make_office, make_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/health/dashboard/"
+DRAWN = "() => [...document.querySelectorAll('figure img')].every((img) => img.complete && img.naturalWidth > 0)"
 
 
 @pytest.fixture
@@ -39,8 +44,12 @@ def minute_ago(connections: int) -> None:
     Minute.objects.update_or_create(at=at, defaults={"figures": figures})
 
 
+def tile(page: Page, label: str) -> Locator:
+    return page.locator(".figures div", has_text=label).locator("dd").first
+
+
 def open_orders(page: Page) -> Locator:
-    return page.locator(".figures div", has_text="未完成訂單").locator("dd").first
+    return tile(page, "未完成訂單")
 
 
 async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, site: Site, said: list[str]) -> None:
@@ -55,9 +64,13 @@ async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, sit
     await expect(page.locator("[data-live=hour-connections]")).not_to_have_attribute("src", before or "")
     assert "23" in (await page.locator("[data-live=hour-connections]").get_attribute("alt") or "")
     assert await page.locator("details[open] tbody tr").count() == 60
-    drawn = "() => [...document.querySelectorAll('figure img')].every((img) => img.complete && img.naturalWidth > 0)"
-    await until(page, drawn)
+    await until(page, DRAWN)
     assert said == []
+
+
+async def test_it_counts_itself_soon_after_it_connects(page: Page, site: Site) -> None:
+    await sign_in(page, site, await make(make_office)(), PAGE)
+    await expect(tile(page, "即時連線")).to_have_text("1")
 
 
 async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None:
@@ -82,6 +95,44 @@ async def test_it_says_when_the_site_is_away_and_when_it_is_back(page: Page, sit
     await make(site.start)()
     await page.clock.fast_forward(11_000)
     await expect(away).to_be_hidden()
+
+
+@pytest.fixture
+def house() -> Iterator[Cluster]:
+    """A site whose database nobody else uses, with the account `boss`."""
+    with cluster.running(["uvicorn"]) as made:
+        boss = "--username=boss", "--email=boss@example.com"
+        manage("createsuperuser", "--noinput", *boss, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **made.environment)
+        yield made
+
+
+async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Page, house: Cluster) -> None:
+    (site,) = house.sites
+    await page.clock.install()
+    await page.goto(f"{site.url}/accounts/login/?next={PAGE}")
+    await page.fill("[name=username]", "boss")
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("form.card button[type=submit]")
+    down, away, verdict = (page.locator(id) for id in ("#database-down", "#unreachable", "#verdict"))
+    await expect(verdict).to_be_visible()
+    await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
+    await until(page, DRAWN)
+    await expect(down).to_be_hidden()
+    house.postgres.kill(signal.SIGQUIT)
+    await page.clock.fast_forward(11_000)
+    await expect(down).to_be_visible()
+    await expect(down).to_contain_text("資料庫沒有回應。")
+    assert (await away.is_visible(), await verdict.is_visible()) == (False, False)
+    afresh = await page.context.new_page()
+    for path, words in ((PAGE, "資料庫沒有回應。"), ("/", "資料庫忙碌或無法連線")):
+        answer = await afresh.goto(site.url + path)
+        assert answer is not None
+        assert (answer.status, words in await afresh.inner_text("main")) == (503, True)
+        assert await serious_faults(afresh) == []
+    house.postgres.start()
+    await page.clock.fast_forward(11_000)
+    await expect(verdict).to_be_visible()
+    assert (await away.is_visible(), await down.is_visible()) == (False, False)
 
 
 async def test_it_is_for_everybody(page: Page, site: Site) -> None:

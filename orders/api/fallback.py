@@ -1,10 +1,13 @@
-"""Answers under `/api/` that no view gives: unknown paths, and what fails before a view is reached."""
+"""Answers that no view gives: unknown paths under `/api/`, and what fails before a view is reached or in a page."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from drf_standardized_errors.types import ExceptionHandlerContext
@@ -13,8 +16,9 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from orders import request_id
 from orders.api.errors import Formatter
-from orders.api.exceptions import Broken
+from orders.api.exceptions import Broken, Busy
 
 API = "/api/"
 
@@ -43,5 +47,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`."""
-    return answer(Broken()) if request.path_info.startswith(API) else defaults.server_error(request)
+    """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
+    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    if request.path_info.startswith(API):
+        return answer(Busy() if is_away else Broken())
+    if is_away:
+        return HttpResponse(render_to_string("503.html"), status=503)
+    return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

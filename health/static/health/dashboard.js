@@ -6,6 +6,8 @@ import { find, findAll, told } from "../orders/page.js";
 const SOONEST_MS = 1_000;
 /** What no event tells of (connections, a part that fails) is seen after so long. */
 const LATEST_MS = 10_000;
+/** So soon the server has written down that somebody connected: this page itself, too. */
+const COUNTED_MS = 2_000;
 /** What this page shows; where drivers are is not among it. */
 const SHOWN = /^(order|notification|delivery)\./;
 let timer = null;
@@ -27,19 +29,35 @@ function put(fresh) {
   }
 }
 
+/** `{ answer, text }`, or null where nobody answers. */
+async function ask(url) {
+  try {
+    const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
+    return { answer, text: await answer.text() };
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+/** Why there is no page: the site may answer and its database not. */
+async function isDatabaseDown() {
+  const asked = await ask(told().ready);
+  if (!asked?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
+  return JSON.parse(asked.text).database?.status === "unhealthy";
+}
+
 async function look() {
   [timer, due, isLooking, isNews] = [null, Infinity, true, false];
-  let isThere = false;
-  try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
-    if (answer.redirected || answer.status === 403) return location.reload();
-    isThere = answer.ok;
-    if (isThere) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
-  } catch (error) {
-    if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
-    isThere = false;
-  }
-  find("#unreachable").hidden = isThere;
+  const page = await ask(location.href);
+  if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
+  const isThere = page?.answer.ok ?? false;
+  if (isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
+  const isDown = !isThere && (await isDatabaseDown());
+  find("#database-down").hidden = !isDown;
+  find("#unreachable").hidden = isThere || isDown;
+  // What it says is of then.
+  find("#verdict").hidden = !isThere;
   [lookedAt, isLooking] = [performance.now(), false];
   within(isNews ? SOONEST_MS : LATEST_MS);
 }
@@ -60,6 +78,7 @@ const soon = () => within(Math.max(0, lookedAt + SOONEST_MS - performance.now())
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-socket.on("*", ({ type }) => SHOWN.test(type) && soon()).on("resync", soon).on("unauthenticated", () => location.reload());
+socket.on("*", ({ type }) => SHOWN.test(type) && soon());
+socket.on("connected", () => within(COUNTED_MS)).on("resync", soon).on("unauthenticated", () => location.reload());
 document.addEventListener("visibilitychange", soon);
 within(LATEST_MS);
