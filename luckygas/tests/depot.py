@@ -10,6 +10,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from notifications.models import NotificationHistory
+from notifications.states import Status as Sms
+from notifications.tests.factories import make_message
 from orders import proof_images
 from orders.api.tokens import Refresh
 from orders.models import Order, ProofImageKind
@@ -28,6 +30,8 @@ from orders.tests.test_proof_images import encoded, sent
 from realtime import log
 
 SECRET = "the-secret-of-receipts"
+# The provider's id of the message whose receipt is still to come.
+AWAITED, PHONE = "#13", "+886912345678"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Depot:
     names: dict[str, list[Any]]
     # By the first part of the path, what `{id}` may be.
     ids: dict[str, list[Any]]
+    orders: dict[Status, Order]
 
 
 def make_depot() -> Depot:
@@ -46,7 +51,18 @@ def make_depot() -> Depot:
     customer, product = make_customer(user=make_user()), make_product(low_stock_threshold=5)
     route = make_route(driver=driver)
     shared: dict[str, Any] = {"customer": customer, "driver": driver, "product": product, "route": route}
-    orders = [make_order(status, quantity=2, **shared) for status in Status]
+    by_status = {status: make_order(status, quantity=2, **shared) for status in Status}
+    orders = list(by_status.values())
+    # One that may be sent again, and one whose receipt is still to come.
+    make_message(Sms.FAILED, order=by_status[Status.CONFIRMED])
+    make_message(
+        Sms.SENT,
+        order=orders[0],
+        gateway="mitake",
+        recipient=PHONE,
+        provider_message_id=AWAITED,
+        sent_at=timezone.now(),
+    )
     delivered = Order.objects.filter(status=Status.DELIVERED)
     image = proof_images.keep(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
     events = log.number()
@@ -67,4 +83,5 @@ def make_depot() -> Depot:
         "refresh": [str(Refresh.for_user(office)) for _ in range(4)], "ref": ["one", "two"],
         "gateway": ["mitake", "every8d", "http"], "secret": [SECRET], "type": ["custom.x", "system.message"],
     }  # fmt: skip
-    return Depot({"office": office, "driver": driver.user, "customer": customer.user}, names, ids)  # type: ignore[dict-item]
+    users = {"office": office, "driver": driver.user, "customer": customer.user}
+    return Depot(users, names, ids, by_status)  # type: ignore[arg-type]

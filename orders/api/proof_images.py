@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -37,11 +37,16 @@ LONGEST_ID = 18  # digits; more do not fit the column
 MAY_SEE = {Role.OFFICE, Role.DRIVER}
 
 
+@extend_schema_field(OpenApiTypes.BINARY)
+class Upload(serializers.FileField):
+    """A file, which in an answer would be its address."""
+
+
 class ProofImageInput(Strict):
     """A JPEG or PNG of at most 2 MB. With the `ref` of a kept one nothing is kept twice."""
 
     kind = serializers.ChoiceField(ProofImageKind.choices)
-    image = serializers.FileField(allow_empty_file=False)
+    image = Upload(allow_empty_file=False)
     ref = serializers.CharField(max_length=64, required=False)
 
 
