@@ -17,7 +17,6 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W001 any host; W004 mails that nobody gets; E010 an unknown form of the log; and what is said below."""
     found = gateways_are_sound()
     found += figures_are_sound()
-    found += rates_are_sound()
     found += secrets_are_long()
     if settings.LOG_FORMAT not in FORMATS:
         hint = f"Use one of: {', '.join(FORMATS)}."
@@ -58,21 +57,6 @@ def gateway_is_sound(name: str) -> list[CheckMessage]:
             hint = "Use https: password and telephone numbers would be sent in the clear."
             found.append(Error(f"{setting} is no https URL.", hint=hint, id="luckygas.E005"))
     return found
-
-
-def rates_are_sound() -> list[CheckMessage]:
-    """E006 a rate that none can be."""
-    from luckygas.rest import THROTTLE_RATES
-    from orders.api.throttles import RATE
-
-    known = ", ".join(THROTTLE_RATES)
-    wrong = {
-        name: rate
-        for name, rate in settings.THROTTLE_RATES.items()
-        if name not in THROTTLE_RATES or not (rate == "" or RATE.fullmatch(rate))
-    }
-    hint = f"Use NAME=COUNT/UNIT, or NAME= for none: the unit s, min or h, the name one of {known}."
-    return [Error(f"THROTTLE_RATES has {name}={rate}.", hint=hint, id="luckygas.E006") for name, rate in wrong.items()]
 
 
 SHORTEST_SECRET = 16

@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
+from orders.rates import Rate
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
@@ -46,6 +50,24 @@ THROTTLE_RATES = {
     "track_socket": "120/min",
     "callback": "60/min",
 }
+
+
+def throttle_rates(said: list[str]) -> dict[str, str]:
+    """Those above, changed by `office=6000/min`, `order=`. Raises ImproperlyConfigured: no server starts so."""
+    rates = dict(THROTTLE_RATES)
+    for one in said:
+        name, equals, rate = (part.strip() for part in one.partition("="))
+        if not equals or name not in rates:
+            raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
+        try:
+            if rate:
+                Rate.of(rate)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: {error}") from error
+        rates[name] = rate
+    return rates
+
+
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,

@@ -223,7 +223,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": env.int("PROXIES", default=0),
 }
 # How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
-THROTTLE_RATES = rest.THROTTLE_RATES | env.dict("THROTTLE_RATES", default={})
+THROTTLE_RATES = rest.throttle_rates(env.list("THROTTLE_RATES", default=[]))
 DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = rest.SIMPLE_JWT
 SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)

@@ -6,10 +6,17 @@ import re
 
 from orders import phones
 
-# Numbers as people, providers and URLs write them: a Taiwanese mobile in any form, and whatever is E.164 of Taiwan.
+# Numbers as people, providers and URLs write them: a Taiwanese mobile or landline in any form, and whatever is E.164 of
+# Taiwan. Not the decimals of a figure, nor a part of an id; the letter of an escape (`\n` in JSON) is no part of one.
 NUMBER = re.compile(
-    r"(?<![0-9A-Za-z-])(?:(?:\+|%2B)?(?:886[\s-]*0?|0)9[0-9]{2}[\s-]?[0-9]{3}[\s-]?[0-9]{3}|(?:\+|%2B)886[0-9]{8,9})(?![0-9])",
-    re.IGNORECASE,
+    r"""(?: (?<![0-9A-Za-z-]) (?<![0-9]\.) | (?<=\\[bfnrt]) )
+    (?: (?:\+|%2B)? (?:886[\s.-]*0?|0) 9[0-9]{2} [\s.-]?[0-9]{3} [\s.-]?[0-9]{3}
+      | (?: (?:\+|%2B)886[\s.-]*0? | \(?0 )
+        (?: [2-8]\)? [\s.-]?[0-9]{3,4} [\s.-]?[0-9]{4}
+        | (?:37|49|8[29])\)? [\s.-]?[0-9]{3} [\s.-]?[0-9]{3,4} ) (?![a-f])
+      | (?:\+|%2B)886[0-9]{8,9}
+    ) (?![0-9])""",
+    re.IGNORECASE | re.VERBOSE,
 )
 
 

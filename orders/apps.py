@@ -19,12 +19,9 @@ class OrdersConfig(AppConfig):
         from waffle.models import Switch
 
         from orders import attempts, flags, office, performance
-        from orders.models import Order
-        from orders.models.audit import note_items
+        from orders.models import audit
 
-        historic = Order.audit.model
-        pre_create_historical_record.connect(note_items, sender=historic, dispatch_uid="orders.note_items")
-
+        pre_create_historical_record.connect(audit.note, dispatch_uid="orders.audit")
         user_login_failed.connect(attempts.failed, dispatch_uid="orders.sign_in_failed")
         user_locked_out.connect(attempts.locked, dispatch_uid="orders.sign_in_locked")
         post_migrate.connect(office.grant, dispatch_uid="orders.office")

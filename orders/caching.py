@@ -32,6 +32,8 @@ class Kept:
 KEPT = {
     "statistics": Kept(("order", "crew", "product"), 300),
 }
+# Before the keys of answers: others count requests in the same cache.
+PREFIX = "answer:"
 # What `size` and `clear` look through at most.
 MOST_KEYS = 10_000
 
@@ -65,16 +67,16 @@ def _key(name: str, position: Position, parts: tuple[object, ...]) -> str:
     changes = position.changes or {}
     generation = ".".join(str(changes.get(kind, 0)) for kind in KEPT[name].kinds)
     told = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
-    return f"{name}:{position.epoch}:{generation}:{told}"
+    return f"{PREFIX}{name}:{position.epoch}:{generation}:{told}"
 
 
 def size(name: str) -> int | None:
     """How many answers are kept, MOST_KEYS at most; None: the cache does not answer."""
     shared = shared_cache()
-    return shared.count(f"{name}:*", MOST_KEYS) if shared else 0
+    return shared.count(f"{PREFIX}{name}:*", MOST_KEYS) if shared else 0
 
 
 def clear(pattern: str) -> int | None:
     """Forgets the answers whose keys match (`statistics:*`), MOST_KEYS at most; how many. None: no answer."""
     shared = shared_cache()
-    return shared.remove(pattern, MOST_KEYS) if shared else 0
+    return shared.remove(PREFIX + pattern, MOST_KEYS) if shared else 0

@@ -32,9 +32,10 @@ def replace(order: Order, lines: Sequence[Line]) -> None:
 
     A product that was ordered before keeps its price. Raises Refusal before it writes.
     """
-    present = {item.product_id: item for item in order.items.all()}
+    present = {item.product_id: item for item in order.items.select_related("product")}
     wanted = _items(lines, present)
-    order.amount_due, order.items_said = amount(wanted), in_words(wanted)
+    order.amount_due = amount(wanted)
+    order.items_before, order.items_said = in_words(present.values()), in_words(wanted)
     named = {item.product_id for item in wanted}
     order.items.exclude(product__in=named).delete()
     for item in wanted:

@@ -74,8 +74,8 @@ class Client(RedisCacheClient):
             self.breaker.heard(well=False)
             log.warning("The cache does not answer (%s); it is left alone for a second.", type(error).__name__)
             return miss
-        except json.JSONDecodeError:
-            return miss  # not of ours, or of another release
+        except ValueError:  # it answered: there is no such key to count in, or what it holds is not of ours
+            found = miss
         self.breaker.heard(well=monotonic() - begun < patience)
         return found
 

@@ -75,14 +75,15 @@ def test_clearing_by_pattern_takes_nothing_else() -> None:
     shared, api = shared_cache(), make_api("office")
     assert shared is not None
     shared.clear()
-    for name in ("statistics:e:1:a", "statistics:e:2:a", "others:e:1:a"):
+    for name in ("answer:statistics:e:1:a", "answer:statistics:e:2:a", "answer:others:e:1:a", "throttle:office:1:2"):
         shared.set(name, {})
     shared._cache.get_client().set("somebody-elses", 1)
     sizes = {row["cache"]: row["size"] for row in api.get("performance/cache-stats/").json()["caches"]}
     assert sizes == {"statistics": 2}
     assert api.post("performance/cache-clear/", {"pattern": "statistics:*"}).json() == {"cleared": 2}
-    assert shared.get("others:e:1:a") == {}
+    assert shared.get("answer:others:e:1:a") == {}
     assert api.post("performance/cache-clear/").json() == {"cleared": 1}
+    assert shared.get("throttle:office:1:2") == {}
     assert shared._cache.get_client().get("somebody-elses") == b"1"
 
 

@@ -42,8 +42,6 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"WEBSOCKET_MESSAGE_BYTES": 1}, ["luckygas.E003"]),
         ({"SIGN_IN_FAILURES": 0}, ["luckygas.E003"]),
         ({"SIGN_IN_COOLOFF_MINUTES": 0}, ["luckygas.E003"]),
-        ({"THROTTLE_RATES": {"office": "", "driver": "5/s"}}, []),
-        ({"THROTTLE_RATES": {"office": "many", "pigeon": "5/s"}}, ["luckygas.E006", "luckygas.E006"]),
         ({"MONITORING_TOKEN": "short", "SMS_CALLBACK_SECRET": "x" * 15}, ["luckygas.W003", "luckygas.W003"]),
         ({"MONITORING_TOKEN": "x" * 16, "SMS_CALLBACK_SECRET": ""}, []),
         ({"LOG_FORMAT": "xml"}, ["luckygas.E010"]),

@@ -5,10 +5,12 @@ import logging
 from typing import Any
 
 import pytest
+from channels.testing import ApplicationCommunicator
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from prometheus_client import REGISTRY
 
+from luckygas.asgi import application
 from luckygas.middleware import observe
 from orders import request_id
 from orders.tests.factories import PASSWORD, make_office, make_order
@@ -103,3 +105,31 @@ async def test_requests_at_once_have_ids_of_their_own() -> None:
     client = AsyncClient()
     answers = await asyncio.gather(*(client.get("/health/live", headers={HEADER: one}) for one in ids))
     assert [answer[HEADER] for answer in answers] == ids
+
+
+async def post_too_much(**headers: str) -> dict[bytes, bytes]:
+    """The headers of the site's own refusal."""
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/orders/", "query_string": b"", "http_version": "1.1",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    communicator = ApplicationCommunicator(application, scope)
+    for _ in range(50):
+        await communicator.send_input({"type": "http.request", "body": b" " * 65_536, "more_body": True})
+    start = await communicator.receive_output(10)
+    await communicator.receive_output(10)
+    await communicator.wait()
+    assert start["status"] == 413
+    return dict(start["headers"])
+
+
+@pytest.mark.parametrize("said", [{"content_length": "9" * 9}, {"transfer_encoding": "chunked"}])
+async def test_a_body_that_is_too_large_is_accounted_for(
+    said: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted(method="POST", route="/api/v1/orders/", status="413")
+    headers = await post_too_much(host="localhost", x_request_id="from-the-proxy-1", **said)
+    assert (headers[b"x-request-id"], headers[b"x-content-type-options"]) == (b"from-the-proxy-1", b"nosniff")
+    (line,) = access(caplog)
+    assert (line["route"], line["status"]) == ("/api/v1/orders/", 413)
+    assert counted(method="POST", route="/api/v1/orders/", status="413") == before + 1

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import display_for_field
-from django.db.models import ForeignKey
+from django.db.models import DateField, ForeignKey
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Source
@@ -29,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change; of the first one it is not known what was before."""
+    """One change; before the first one there was nothing."""
 
     at: datetime
     who: str
@@ -39,32 +39,45 @@ class Entry:
 
 
 def story(model: type[Model], pk: str) -> list[Entry]:
-    """The newest MOST changes of one row, the newest first; one query."""
+    """The newest MOST changes of one row, the newest first; one query, and one for each table that a change left."""
     historic = model.audit.model  # type: ignore[attr-defined]  # of orders.models.audit
-    references = [column.name for column in historic.tracked_fields if isinstance(column, ForeignKey)]
-    rows = historic.objects.filter(id=pk).select_related("history_user", *references).order_by("-history_id")
-    entries, before, items = list[Entry](), None, ""
-    for row in reversed(list(rows[: MOST + 1])):
-        entries.append(entry(row, before, items))
-        before, items = row, getattr(row, "items", "") or items
-    return entries[::-1][:MOST]
+    references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
+    rows = historic.objects.filter(id=pk).select_related("history_user", *(column.name for column in references))
+    newest = list(rows.order_by("-history_id")[:MOST])
+    left = {column.attname: referred(column, newest) for column in references}
+    return [entry(row, left) for row in newest]
 
 
-def entry(row: Any, before: Any, items: str) -> Entry:
+def referred(column: Any, rows: list[Any]) -> dict[Any, Any]:
+    """What the column named before these changes, by key."""
+    keys = {row.before.get(column.attname) for row in rows} - {None}
+    found: dict[Any, Any] = column.related_model._base_manager.in_bulk(keys)
+    return found
+
+
+def entry(row: Any, left: dict[str, dict[Any, Any]]) -> Entry:
     user, source = row.history_user, row.history_change_reason
     who = (user.get_full_name() or user.get_username()) if user else EMPTY
-    found = list(differences(row, before)) if before else []
-    if before and (now := getattr(row, "items", "")) and now != items:
-        found.append(Difference(str(_("items")), items or EMPTY, now))
-    return Entry(row.history_date, who, str(dict(Source.choices).get(source, source)), before is None, found)
+    is_first, found = row.history_type == "+", list(differences(row, left))
+    if not is_first and (now := getattr(row, "items", "")) and now != (before := row.before.get("items", "")):
+        found.append(Difference(str(_("items")), before or EMPTY, now))
+    return Entry(row.history_date, who, str(dict(Source.choices).get(source, source)), is_first, found)
 
 
-def differences(row: Any, before: Any) -> Iterator[Difference]:
+def differences(row: Any, left: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
+    """By what the save itself found: what the row before says may be older (SQL, another release) or missing."""
     for column in row.tracked_fields:
-        if getattr(row, column.attname) != getattr(before, column.attname):
-            yield Difference(str(column.verbose_name), shown(before, column), shown(row, column))
+        if (name := column.attname) not in row.before:
+            continue
+        before = row.before[name]
+        if isinstance(column, DateField):  # which is JSON's one type less; of moments too
+            before = column.to_python(before)
+        if before == getattr(row, name):
+            continue
+        if name in left:
+            before = left[name].get(before)
+        yield Difference(str(column.verbose_name), shown(before, column), shown(getattr(row, column.name), column))
 
 
-def shown(row: Any, column: Any) -> Any:
-    value = getattr(row, column.name)
+def shown(value: Any, column: Any) -> Any:
     return str(value) if isinstance(column, ForeignKey) and value else display_for_field(value, column, EMPTY)

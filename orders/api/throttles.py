@@ -6,9 +6,6 @@ there is no such cache, or it is away, the process alone counts.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING
 
@@ -20,6 +17,7 @@ from redis.exceptions import RedisError
 from rest_framework.throttling import BaseThrottle
 
 from orders import client_address, flags, permissions
+from orders.rates import Rate
 from orders.states import Role
 
 if TYPE_CHECKING:
@@ -28,25 +26,8 @@ if TYPE_CHECKING:
 
 # Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
 MOST_CALLERS = 10_000
-SECONDS = {"s": 1, "min": 60, "h": 3600}
-RATE = re.compile(r"([1-9]\d{0,6})/(s|min|h)")
 
 own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    most: int
-    seconds: int
-
-    @classmethod
-    @lru_cache
-    def of(cls, text: str) -> Rate:
-        """Of `120/min`. Raises ValueError."""
-        found = RATE.fullmatch(text)
-        if found is None:
-            raise ValueError(text)
-        return cls(int(found[1]), SECONDS[found[2]])
 
 
 def wait_for(scope: str, who: str | int | None) -> int | None:

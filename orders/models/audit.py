@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -21,6 +22,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
         # A row is found by what it is of: an index more is a write more.
         indexed = ("customer", "route", "driver", "user", "phone", "code")
         key: models.Field[int, int] = models.BigAutoField()
+        options.setdefault("bases", (Before,))
         super().__init__(excluded_fields=excluded, no_db_index=indexed, history_id_field=key, **options)
 
     def post_save(self, instance: Tracked, created: bool, using: str | None = None, **kwargs: Any) -> None:
@@ -50,8 +52,17 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
         return getattr(self.context, "request", None)
 
 
-class ItemsThen(models.Model):
-    """What was in the order, in words, where this change said it; else empty."""
+class Before(models.Model):
+    """The columns that this change wrote anew, with the values it found: a row before may be missing, or be older."""
+
+    before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
+
+    class Meta:
+        abstract = True
+
+
+class ItemsThen(Before):
+    """What was in the order, in words, where this change said it; else empty. `before` says what was in it before."""
 
     items = models.TextField(_("items"), blank=True, default="")
 
@@ -59,6 +70,12 @@ class ItemsThen(models.Model):
         abstract = True
 
 
-def note_items(instance: Any, history_instance: Any, **kwargs: Any) -> None:
-    """Receiver of `pre_create_historical_record` for orders; said once."""
-    history_instance.items = instance.__dict__.pop("items_said", "")
+def note(instance: Tracked, history_instance: Any, **kwargs: Any) -> None:
+    """Receiver of `pre_create_historical_record`. Items are said once."""
+    columns = {column.attname for column in history_instance.tracked_fields}
+    changed = instance.before if history_instance.history_type == "~" else {}
+    history_instance.before = {name: value for name, value in changed.items() if name in columns}
+    if isinstance(history_instance, ItemsThen):
+        history_instance.items = instance.__dict__.pop("items_said", "")
+        if before := instance.__dict__.pop("items_before", ""):
+            history_instance.before["items"] = before

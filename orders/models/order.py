@@ -107,8 +107,9 @@ class Order(Moves, Tracked):
     # Set before a save by whoever knows; read by the receivers of post_save. Not columns.
     change: Change = Change()
     actor: Actor = Actor()
-    # The new items in words, where this save goes with them.
+    # The new items in words, where this save goes with them; and those they replace.
     items_said: str = ""
+    items_before: str = ""
 
     class Meta:
         verbose_name, verbose_name_plural = _("order"), _("orders")

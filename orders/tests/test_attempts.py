@@ -122,6 +122,29 @@ def test_an_administrator_sees_it_and_unlocks_it() -> None:
     assert token(user, "correct horse").status_code == 200
 
 
+def test_the_list_says_locked_where_the_lock_is() -> None:
+    user, client, now = make_office(), Client(), timezone.now()
+    for browser in ("A", "A", "A", "B", "B"):
+        token(user, **{"user-agent": browser})
+    token(make_office(), **{"user-agent": "A"})
+    client.force_login(make_office(is_superuser=True))
+
+    def shown() -> list[int]:
+        page = client.get("/admin/axes/accessattempt/").content.decode()
+        return [page.count(f"icon-{locked}.svg") for locked in ("yes", "no")]
+
+    assert shown() == [2, 1]
+    with time_machine.travel(now + timedelta(minutes=16)):
+        assert shown() == [0, 3]
+
+
+def test_a_failure_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    user = make_office()
+    caplog.set_level(logging.INFO)
+    token(user)
+    assert [record.name for record in caplog.records if record.name != "luckygas.access"] == ["orders.attempts"]
+
+
 def test_the_office_may_not_unlock_without_the_right() -> None:
     client = Client()
     client.force_login(make_office())

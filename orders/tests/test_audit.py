@@ -9,9 +9,10 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import formats, timezone, translation
 
 from orders import services
+from orders.admin.audit import story
 from orders.lines import Line
 from orders.models import Actor, Customer, Order, Product, Source
 from orders.refusals import VersionConflict
@@ -138,6 +139,58 @@ def test_customers_and_products_have_the_page_too(model: Any) -> None:
     client.force_login(make_office(is_superuser=True))
     shown = client.get(f"/admin/orders/{model._meta.model_name}/{row.pk}/history/").content.decode()
     assert "<ins>新名字</ins>" in shown
+
+
+def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
+    """The newest entry of the page: by whom, whether it is the first, and what was before and after."""
+    with translation.override("en"):
+        entry = story(type(row), str(row.pk))[0]
+    told = [(change.label, change.before, change.after) for change in entry.differences]
+    return entry.who, entry.is_first, told
+
+
+def test_what_was_there_before_the_audit_is_told_with_its_first_change() -> None:
+    product, order, api = make_product(price=800), make_order(), make_api("office")
+    Product.audit.all().delete()
+    Order.audit.all().delete()
+    api.patch(f"products/{product.pk}/", {"price": 850})
+    assert last(product)[1:] == (False, [("price, NT$", "800", "850")])
+    items = str(order.items.get())
+    api.patch(f"orders/{order.pk}/", {"items": [{"product": product.pk, "quantity": 7}]})
+    assert ("items", items, f"{product} × 7") in last(order)[2]
+
+
+def test_nobody_is_named_for_what_changed_past_the_audit() -> None:
+    product, api = make_product(price=800, name="n"), make_api("office")
+    assert api.user is not None
+    Product.objects.filter(pk=product.pk).update(price=950)
+    api.patch(f"products/{product.pk}/", {"name": "renamed"})
+    assert last(product) == (api.user.username, False, [("name", "n", "renamed")])
+
+
+def test_days_moments_and_references_are_told_as_they_were() -> None:
+    first, second, now = make_driver(name="陳"), make_driver(name="林"), timezone.now()
+    order = make_order(Status.CONFIRMED)
+    order.assign(first)
+    order.eta = now
+    order.save()
+    day, order.scheduled_date = order.scheduled_date, order.scheduled_date + timedelta(1)
+    order.driver, order.eta = second, None
+    order.save()
+    told = {label: (before, after) for label, before, after in last(order)[2]}
+    assert told["driver"] == ("陳", "林")
+    with translation.override("en"):
+        assert told["delivery date"] == (formats.localize(day), formats.localize(day + timedelta(1)))
+        assert told["expected at"] == (formats.localize(timezone.localtime(now)), "–")
+
+
+def test_an_entry_of_a_deletion_tells_no_change() -> None:
+    product = make_product(price=800)
+    product.price = 850
+    product.save()
+    key = product.pk
+    product.delete()
+    assert story(Product, str(key))[0].differences == []
 
 
 def test_who_may_not_see_customers_sees_no_history() -> None:

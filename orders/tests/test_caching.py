@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from luckygas import caches
+from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Redis, running
 from luckygas.testing.site import ROOT, environment
 from orders import caching, flags
@@ -243,7 +244,8 @@ def seconds(work: Any) -> float:
     return time.monotonic() - begun
 
 
-def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis) -> None:
+def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis, rates: Callable[..., None]) -> None:
+    rates(**THROTTLE_RATES)  # who counts requests asks Redis first
     make()
     assert statistics(office) == statistics(office)
     for harm, mend in ((kill, own_redis.start), (stop, lambda: own_redis.send(signal.SIGCONT))):

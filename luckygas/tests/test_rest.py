@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from luckygas.rest import THROTTLE_RATES, throttle_rates
+
+
+def test_what_is_said_changes_the_rates() -> None:
+    assert throttle_rates(["office=5/s", " order = "]) == THROTTLE_RATES | {"office": "5/s", "order": ""}
+
+
+@pytest.mark.parametrize("said", ["office=many", "office=5", "office=0/s", "pigeon=5/s", "office", "=5/s", ""])
+def test_a_wrong_rate_is_named_and_nothing_starts_with_it(said: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{said.partition('=')[0]}"):
+        throttle_rates(["order=1/min", said])
+
+
+def test_the_rates_of_the_house_are_sound() -> None:
+    throttle_rates([f"{name}={rate}" for name, rate in THROTTLE_RATES.items()])
