@@ -109,6 +109,30 @@ async def test_a_page_that_read_further_than_the_hub_need_not_load_afresh(hub: H
     assert user.pk
 
 
+async def test_what_such_a_page_had_read_is_not_told_again(hub: Hub) -> None:
+    user = await make(make_office)()
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    await change(2, 3)
+    while hub.end < 2:
+        await asyncio.sleep(0.01)
+    behind = await connect(user, "&since=1", endpoint="office")
+    ahead = await connect(user, "&since=2", endpoint="office")
+    ahead.say('{"type": "subscribe", "channel": "system"}')
+    ahead.say('{"type": "heartbeat"}')
+    answers = [await ahead.until(kind) for kind in ("connection", "subscribed", "heartbeat")]
+    assert [answer["last_event_id"] for answer in answers] == [2, 2, 2]
+    await make(turn)(flags.REAL_TIME, True)
+    await become(hub, paused=False)
+    await change(4)
+    await until(hub, 3)
+    for socket in (behind, ahead):
+        socket.say('{"type": "authenticate"}')  # whose answer comes behind them
+        await socket.until("error")
+    told = [[frame["id"] for frame in socket.frames if "id" in frame] for socket in (behind, ahead)]
+    assert told == [[2, 3], [3]]
+
+
 async def test_lines_that_are_open_are_closed_and_new_ones_are_refused_readably(hub: Hub) -> None:
     user = await make(make_office)()
     socket = await connect(user)
