@@ -188,7 +188,8 @@ class Hub:
             await self._tell(rung or self.switches.paused)
         else:
             await self._withhold()
-        self.switches.tell()
+        if self.switches.tell() and self.switches.pushes:
+            self.positions.welcome_all()
 
     async def _withhold(self) -> None:
         """The log goes on, and is told when it is pushed again; but rights that end, end now."""
