@@ -116,9 +116,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
         greeted, channels = hub.epoch, set(wanted)
+        connection.since = since if recovered and since is not None else 0
         await self.send_text(self._connection_frame(connection, wanted, recovered))
-        if recovered and since is not None:
-            async for batch in hub.missed(since, connection, channels):
+        if recovered:
+            async for batch in hub.missed(connection.since, connection, channels):
                 for event in batch.events:
                     await self.send_text(event.text)
         # From here to the end nothing waits: what is next in the log goes to this client too.
@@ -147,7 +148,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         return frames.encode({
             "type": "connection", "status": "connected", "connection_id": str(connection.id),
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
-            "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
+            "last_event_id": self.hub.told(connection), "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
             "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip

@@ -188,7 +188,8 @@ class Hub:
             await self._tell(rung or self.switches.paused)
         else:
             await self._withhold()
-        self.switches.tell()
+        if self.switches.tell() and self.switches.pushes:
+            self.positions.welcome_all()
 
     async def _withhold(self) -> None:
         """The log goes on, and is told when it is pushed again; but rights that end, end now."""
@@ -263,8 +264,9 @@ class Hub:
     def _write(self, events: Sequence[Encoded]) -> None:
         written = 0
         for reader, batch in self.audience.batches(events):
-            reader.deliver(batch)
-            written += len(batch.events)
+            unread = batch if reader.since < batch.events[0].seq else batch.after(reader.since)
+            reader.deliver(unread)
+            written += len(unread.events)
         self.statistics.count("deliveries", written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
@@ -285,6 +287,10 @@ class Hub:
     def end(self) -> int:
         """How far the log goes that this hub knows of; further than its cursor while nothing is pushed."""
         return max(self.cursor, self.switches.obeyed)
+
+    def told(self, reader: Connection) -> int:
+        """Up to where this reader was told all that concerns them, here or before they came."""
+        return max(self.cursor, reader.since)
 
     def _remembers(self, since: int) -> bool:
         return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)

@@ -17,7 +17,7 @@ from django.db.models import Exists, Min
 
 from orders.api.cursor import Position
 from orders.performance import measured
-from realtime.events import Draft, drafts
+from realtime.events import BUILDERS, Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def glance() -> tuple[LogHead, bool]:
 def position() -> Position:
     """Where the log ends. While something waits, of what kinds is not known: the two are read in one query or never."""
     end, waiting = glance()
-    return Position(end.seq, end.epoch, None if waiting else end.changes)
+    return Position(end.seq, end.epoch, end.changes if end.counted and not waiting else None)
 
 
 def number() -> int:
@@ -83,8 +83,11 @@ def number_batch() -> Numbered:
     events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
+    if not log.counted:  # of any kind something may have changed
+        changes += Counter(BUILDERS.keys())
     log.seq += len(events)
-    log.changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
+    log.changes = {**changes, "seq": log.seq}
     log.save(update_fields=["seq", "changes"])
     return Numbered(events)
 

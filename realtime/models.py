@@ -64,7 +64,8 @@ class LogHead(models.Model):
     """One row: the lock under which events are numbered, and the counter.
 
     `epoch` changes when the log begins anew (another database), `floor` is the last position no longer kept. `changes`
-    counts the rows of the outbox that were numbered, by kind of subject (`order`), events or not.
+    counts the rows of the outbox that were numbered, by kind of subject (`order`), events or not; under `seq`, up to
+    where: a hub of the release before, beside ours during an upgrade, numbers and does not count.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
@@ -77,6 +78,11 @@ class LogHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"
+
+    @property
+    def counted(self) -> bool:
+        """Whether `changes` is of all that was numbered."""
+        return bool(self.changes.get("seq", 0) == self.seq)
 
 
 class WebSocketConnection(models.Model):

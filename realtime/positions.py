@@ -126,6 +126,11 @@ class Positions:
             self._newcomers.append(Newcomer(reader, kinds, dict(self._told)))
             self._filled.set()
 
+    def welcome_all(self) -> None:
+        """Nothing was pushed until now: what came meanwhile nobody was told, and who stands still says nothing new."""
+        for reader in self._audience.readers:
+            self.welcome(reader, reader.channels)
+
     def hear(self, message: dict[str, Any]) -> None:
         """From the channel layer, which brings back our own too."""
         new, now = self._tell([Place(**place) for place in message["places"]]), asyncio.get_running_loop().time()

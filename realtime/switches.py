@@ -33,12 +33,14 @@ class Switches:
             for reader in tuple(self._audience.readers):
                 reader.close(TRY_AGAIN_LATER)
 
-    def tell(self) -> None:
-        """Has every page say whether what it shows follows."""
-        if self.paused == self.pushes:
-            self.paused = not self.pushes
-            for reader in tuple(self._audience.readers):
-                reader.say(frames.pushing(not self.paused))
+    def tell(self) -> bool:
+        """Has every page say whether what it shows follows; whether that is news."""
+        if self.paused != self.pushes:
+            return False
+        self.paused = not self.pushes
+        for reader in tuple(self._audience.readers):
+            reader.say(frames.pushing(not self.paused))
+        return True
 
 
 def refresh(*, rung: bool) -> None:

@@ -28,6 +28,7 @@ from orders.tests.api.client import Api, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
 from orders.tests.threads import in_thread
 from realtime import log
+from realtime.models import LogHead
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 PERIOD = {"from": str(TODAY), "to": str(TODAY)}
@@ -204,6 +205,24 @@ def test_who_is_killed_right_after_the_commit_leaves_nothing_stale(office: Api) 
 
 def child_environment() -> dict[str, str]:
     return environment(DJANGO_SETTINGS_MODULE="luckygas.settings")
+
+
+def number_without_counting() -> None:
+    """As the hub of the release before."""
+    counts = LogHead.objects.get().changes
+    log.number()
+    LogHead.objects.update(changes=counts)
+
+
+def test_what_the_release_before_numbers_during_an_upgrade_is_told_too(office: Api) -> None:
+    make()
+    assert told(office) == 1
+    write(2)
+    number_without_counting()
+    assert told(office) == 2
+    settled(make_customer)  # counted again, and of another kind
+    assert [told(office) for _ in range(2)] == [2, 2]
+    assert queries(lambda: statistics(office)) == 2
 
 
 def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:

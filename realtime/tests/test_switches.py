@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as make
+from django.utils import timezone
 
 from orders import flags
+from orders.models import DriverLocation
 from orders.tests.api.client import Api
-from orders.tests.factories import make_office, make_user, turn
+from orders.tests.factories import make_driver, make_office, make_user, turn
 from realtime import hub as hub_module
 from realtime.hub import Hub
 from realtime.switches import TRY_AGAIN_LATER
@@ -107,6 +109,44 @@ async def test_a_page_that_read_further_than_the_hub_need_not_load_afresh(hub: H
     assert seconds() - begun < 0.4
     assert (await socket.until("pushing"))["on"] is False
     assert user.pk
+
+
+async def test_what_such_a_page_had_read_is_not_told_again(hub: Hub) -> None:
+    user = await make(make_office)()
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    await change(2, 3)
+    while hub.end < 2:
+        await asyncio.sleep(0.01)
+    behind = await connect(user, "&since=1", endpoint="office")
+    ahead = await connect(user, "&since=2", endpoint="office")
+    ahead.say('{"type": "subscribe", "channel": "system"}')
+    ahead.say('{"type": "heartbeat"}')
+    answers = [await ahead.until(kind) for kind in ("connection", "subscribed", "heartbeat")]
+    assert [answer["last_event_id"] for answer in answers] == [2, 2, 2]
+    await make(turn)(flags.REAL_TIME, True)
+    await become(hub, paused=False)
+    await change(4)
+    await until(hub, 3)
+    for socket in (behind, ahead):
+        socket.say('{"type": "authenticate"}')  # whose answer comes behind them
+        await socket.until("error")
+    told = [[frame["id"] for frame in socket.frames if "id" in frame] for socket in (behind, ahead)]
+    assert told == [[2, 3], [3]]
+
+
+async def test_where_a_driver_came_to_stand_meanwhile_is_told_when_pages_are_told_again(hub: Hub) -> None:
+    office, driver = await make(make_office)(), await make(make_driver)()
+    socket = await connect(office, endpoint="office")
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    hub.positions.take(DriverLocation(driver=driver, latitude=25, longitude=121, recorded_at=timezone.now()))
+    async with asyncio.timeout(5):
+        while not await DriverLocation.objects.aexists():
+            await asyncio.sleep(0.01)
+    assert "driver.location" not in [frame["type"] for frame in socket.frames]
+    await make(turn)(flags.REAL_TIME, True)
+    assert (await socket.until("driver.location"))["data"]["driver_id"] == driver.pk
 
 
 async def test_lines_that_are_open_are_closed_and_new_ones_are_refused_readably(hub: Hub) -> None:
