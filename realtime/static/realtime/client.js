@@ -8,8 +8,9 @@
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
 import { Backoff, restartMs, STABLE_MS } from "./backoff.js";
+import { Batch } from "./batch.js";
 import { CommandError, Commands, RATE_MS } from "./commands.js";
-import { Cursor } from "./cursor.js";
+import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { Link, LOST } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
@@ -57,7 +58,6 @@ export class LuckyGasSocket extends Emitter {
   #toldMs = null;
   #holdsBack = false;
   #waitsToBeSeen = false;
-  #batched = [];
   #unwatch;
 
   /**
@@ -79,7 +79,7 @@ export class LuckyGasSocket extends Emitter {
     this.#token = new Token(token);
     this.#renewal = new Renewal(this.#token, (message) => this.#ifLive(message));
     this.#polls = poll ?? personal;
-    this.#batch = batch;
+    if (batch) this.#batch = new Batch(batch, (frames) => this.emit(batch.type, frames));
     this.#unwatch = watch({ online: this.#hurry, offline: this.#lost, seen: this.#seen });
     this.#open();
   }
@@ -259,7 +259,7 @@ export class LuckyGasSocket extends Emitter {
   };
 
   #welcome(frame) {
-    if (!this.#cursor.claim(userOf(frame))) {
+    if (!this.#cursor.claim(userOf(frame.channels))) {
       this.#reopen();
       return;
     }
@@ -314,12 +314,7 @@ export class LuckyGasSocket extends Emitter {
 
   #deliver(frame) {
     this.emit("*", frame);
-    if (frame.type !== this.#batch?.type) {
-      this.emit(frame.type, frame);
-      return;
-    }
-    if (this.#batched.push(frame) > 1) return;
-    setTimeout(() => this.emit(this.#batch.type, this.#batched.splice(0)), this.#batch.ms);
+    if (!this.#batch?.take(frame)) this.emit(frame.type, frame);
   }
 
   // --- where sockets are blocked ----------------------------------------------------------------------------------
@@ -352,10 +347,4 @@ export class LuckyGasSocket extends Emitter {
     this.#poller?.stop();
     this.#poller = null;
   }
-}
-
-/** The id of the user a connection belongs to; null for the link from an SMS. */
-function userOf({ channels }) {
-  const own = channels.find((channel) => channel.startsWith("user:"));
-  return own ? Number(own.slice(5)) : null;
 }

@@ -18,6 +18,12 @@ function write(name, value) {
   }
 }
 
+/** The id of the user whose connection has these channels; null for the link from an SMS. */
+export function userOf(channels) {
+  const own = channels.find((channel) => channel.startsWith("user:"));
+  return own ? Number(own.slice(5)) : null;
+}
+
 /**
  * Up to where the log was told to this page: `id` (null: not known yet) in the log `epoch`. Kept a user, so that what
  * comes for them while they are away is told on their next visit; a page that names its own `since` begins there.
