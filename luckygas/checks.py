@@ -14,13 +14,13 @@ from luckygas.logs import FORMATS
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W001 any host; W004 mails that nobody gets; E012 an unknown form of the log; and what is said below."""
+    """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; and what is said below."""
     found = gateways_are_sound()
     found += figures_are_sound()
     found += secrets_are_long()
     if settings.LOG_FORMAT not in FORMATS:
         hint = f"Use one of: {', '.join(FORMATS)}."
-        found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E012"))
+        found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E017"))
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))

@@ -44,7 +44,7 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"SIGN_IN_COOLOFF_MINUTES": 0}, ["luckygas.E003"]),
         ({"MONITORING_TOKEN": "short", "SMS_CALLBACK_SECRET": "x" * 15}, ["luckygas.W003", "luckygas.W003"]),
         ({"MONITORING_TOKEN": "x" * 16, "SMS_CALLBACK_SECRET": ""}, []),
-        ({"LOG_FORMAT": "xml"}, ["luckygas.E012"]),
+        ({"LOG_FORMAT": "xml"}, ["luckygas.E017"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
         ({"HTTPS": True, "EMAIL_BACKEND": f"{MAIL}.console.EmailBackend"}, ["luckygas.W004"]),
         ({"HTTPS": True, "EMAIL_BACKEND": f"{MAIL}.smtp.EmailBackend"}, []),
