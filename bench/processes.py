@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVER_CORE, OTHER_CORE = 0, 1
 # CPUCLOCK_SCHED of clock_gettime(2): nanoseconds a whole process ran, threads that ended included.
 SCHEDULED = 2
-# For THROTTLE_RATES: one client asks as much as all of them would.
-UNLIMITED = ",".join(f"{name}=" for name in THROTTLE_RATES)
+# For THROTTLE_RATES: one client asks as much as all of them would, and is counted as they are.
+GENEROUS = ",".join(f"{name}=9999999/s" for name in THROTTLE_RATES)
 
 
 class Pinned(Server):

@@ -27,6 +27,18 @@ def load(path: Path) -> tuple[list[Figure], dict[str, str]]:
     return [Figure(**figure) for figure in content["figures"]], content["machine"]
 
 
+def merged(new: Sequence[Figure], kept: Sequence[Figure]) -> list[Figure]:
+    """The kept ones, those of the servers measured again replaced in their place; what is new comes last."""
+    return [figure for row in (_rows(kept) | _rows(new)).values() for figure in row]
+
+
+def _rows(figures: Sequence[Figure]) -> dict[tuple[str, str], list[Figure]]:
+    rows: dict[tuple[str, str], list[Figure]] = {}
+    for figure in figures:
+        rows.setdefault((figure.scenario, figure.server), []).append(figure)
+    return rows
+
+
 def write(figures: Sequence[Figure], machine: dict[str, str], picture: Path) -> None:
     """Puts the tables into the README and draws the chart."""
     before, _, rest = README.read_text().partition(BEGIN)

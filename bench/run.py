@@ -12,7 +12,7 @@ from pathlib import Path
 import django
 
 from bench.figures import FULL, QUICK
-from bench.processes import OTHER_CORE, UNLIMITED
+from bench.processes import GENEROUS, OTHER_CORE
 from bench.targets import FRAMES
 from luckygas.testing.servers import Postgres, Redis
 
@@ -26,7 +26,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less than a minute instead of a quarter of an hour")
-    parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios only")
+    parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios; others stay in --json")
     parser.add_argument("--server", default="", help="fan-out of servers with this in their name only")
     parser.add_argument("--ws", default=FRAMES, help="the WebSocket class uvicorn gives the product")
     parser.add_argument("--json", type=Path, default=RESULTS / "last.json", help="where the figures go")
@@ -56,7 +56,7 @@ def set_up(postgres: Postgres, redis: Redis) -> None:
     os.environ |= {
         "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SMS_GATEWAY": "memory", "SECRET_KEY": "bench" * 10,
         "DATABASE_POOL": "40", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "LOG_LEVEL": "ERROR",
-        "THROTTLE_RATES": UNLIMITED,
+        "THROTTLE_RATES": GENEROUS,
         "SMS_QUIET_HOURS": "",
     }  # fmt: skip
     django.setup()
@@ -75,9 +75,12 @@ def measure(chosen: argparse.Namespace, postgres: Postgres, redis: Redis) -> Non
     for name in chosen.only or SCENARIOS:
         importlib.import_module(f"bench.scenarios.{name}").run(bench)
     print(f"\n{time.monotonic() - begun:.0f} seconds")
-    report.save(bench.collected.figures, facts, chosen.json)
+    figures = bench.collected.figures
+    if chosen.only and chosen.json.exists():
+        figures = report.merged(figures, report.load(chosen.json)[0])
+    report.save(figures, facts, chosen.json)
     if chosen.readme:
-        report.write(bench.collected.figures, facts, RESULTS / "fanout.svg")
+        report.write(figures, facts, RESULTS / "fanout.svg")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import ROOT, SCHEDULED, UNLIMITED, children
+from bench.processes import GENEROUS, ROOT, SCHEDULED, children
 from luckygas.testing import serve
 from luckygas.testing.beside import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, free_port
@@ -83,11 +83,13 @@ def whole_site() -> Iterator[WholeSite]:
             stack.callback(server.stop)
             server.start()
         environment = dict(os.environ) | {
-            "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SECRET_KEY": "bench" * 10, "LOG_LEVEL": "ERROR",
-            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": UNLIMITED,
+            "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SECRET_KEY": "bench" * 10, "LOG_FORMAT": "json",
+            "PROMETHEUS_MULTIPROC_DIR": stack.enter_context(tempfile.TemporaryDirectory(prefix="luckygas-")),
+            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": GENEROUS,
             "DJANGO_SETTINGS_MODULE": "luckygas.settings", "WEBSOCKET_SILENCE_SECONDS": "3600",
         }  # fmt: skip
-        environment.pop("SMS_GATEWAY", None)
+        for name in ("SMS_GATEWAY", "LOG_LEVEL"):
+            environment.pop(name, None)
         sandbox = with_sandbox(stack, environment, f"127.0.0.1:{port}", "--balance", str(POINTS))
         assert sandbox is not None
         migrate = Part([str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], environment)

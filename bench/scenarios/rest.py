@@ -116,7 +116,8 @@ def _list(bench: Bench) -> None:
         (FASTAPI_ORDERS, lambda server: [*peer, str(server.port)], "/orders/"),
     ):
         with _serving(command) as (server, caller):
-            shown.append(json.loads(caller.call("GET", path))["results"])
+            answer = json.loads(caller.call("GET", path))
+            shown.append((answer["count"], answer["results"]))
             calls: list[Call] = [partial(caller.call, "GET", path)] * (bench.size.list_reads + WARM_UP)
             bench.add(LIST, name, CPU, _cpu(server, calls), "ms", f"50 of {Order.objects.count():,}")
             count_statements(on=True)
