@@ -42,13 +42,16 @@ class Answers:
     def count(self) -> int:
         return sum(len(times) for times in self.times.values())
 
+    def fail(self, asked: Asked, error: str) -> None:
+        with self._lock:
+            self.errors.append(f"{asked.method} {asked.path}: {error}")
+
     def add(self, asked: Asked, milliseconds: float, error: str = "") -> None:
+        if error:
+            self.fail(asked, error)
         with self._lock:
             self.times[asked.kind].append(milliseconds)
-            if error:
-                self.errors.append(f"{asked.method} {asked.path}: {error}")
-            elif asked.kind != READ:
-                self.marked += 1
+            self.marked += not error and asked.kind != READ
 
 
 def work(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Asked]:
@@ -72,25 +75,28 @@ def _move(kind: str, order: int, **said: Any) -> Asked:
     return Asked(kind, "PATCH", f"{V1}orders/{order}/status/", said)
 
 
-def steady(port: int, token: str, todo: Iterator[Asked], rate: float, seconds: float) -> Answers:
+def steady(port: int, token: str, todo: Iterator[Asked], rate: float, seconds: float, answers: Answers) -> None:
     """An open loop: a site that is slow is not asked less, and its slowness is counted from when the call was due."""
-    answers, begun = Answers(), time.monotonic()
+    begun = time.monotonic()
     with ThreadPoolExecutor(CALLERS) as callers:
         for number in range(int(rate * seconds)):
             due = begun + number / rate
             time.sleep(max(0.0, due - time.monotonic()))
             callers.submit(_ask, port, token, next(todo), due, answers)
-    return answers
 
 
 def _ask(port: int, token: str, asked: Asked, due: float, answers: Answers) -> None:
-    error = ""
+    _, error = said_or_error(port, token, asked)
+    answers.add(asked, (time.monotonic() - due) * 1000, error)
+
+
+def said_or_error(port: int, token: str, asked: Asked) -> tuple[bytes, str]:
+    """The body of a good answer, or what went wrong."""
     try:
         status, content = call(port, token, asked)
-        error = f"{status} {content[:200]!r}" if status >= 300 else ""
     except (OSError, http.client.HTTPException) as problem:
-        error = repr(problem)
-    answers.add(asked, (time.monotonic() - due) * 1000, error)
+        return b"", repr(problem)
+    return (content, "") if status < 300 else (b"", f"{status} {content[:200]!r}")
 
 
 def call(port: int, token: str, asked: Asked) -> tuple[int, bytes]:
@@ -107,12 +113,13 @@ def call(port: int, token: str, asked: Asked) -> tuple[int, bytes]:
         connection.close()
 
 
-def confirm(port: int, token: str, ids: list[int]) -> tuple[int, float]:
+def confirm(port: int, token: str, ids: list[int], answers: Answers) -> tuple[int, float]:
     """How many orders of a bulk update were confirmed, and the seconds until its answer."""
     begun = time.monotonic()
     asked = Asked(CHANGE, "POST", f"{V1}orders/bulk-update/", {"ids": ids, "status": "confirmed"})
-    status, content = call(port, token, asked)
+    content, error = said_or_error(port, token, asked)
     took = time.monotonic() - begun
-    if status != 200:
-        raise RuntimeError(f"The bulk update was answered {status}: {content[:300]!r}")
+    if error:
+        answers.fail(asked, error)
+        return 0, took
     return len(json.loads(content)["updated"]), took

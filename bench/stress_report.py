@@ -46,6 +46,12 @@ class Result:
         """Of the requests that wait for nobody's SMS."""
         return self.answers.times[READ] + self.answers.times[CHANGE]
 
+    @property
+    def wrong(self) -> int:
+        """Requests, deliveries, sockets and SMS that failed."""
+        owed, sent, _ = self.sms
+        return len(self.answers.errors) + self.lost + self.twice + self.closed + owed - sent
+
     def gave(self) -> Iterator[str]:
         """What did not hold, or had nothing left."""
         owed, sent, _ = self.sms
@@ -70,8 +76,23 @@ class Result:
 def write(results: Sequence[Result], machine: dict[str, str]) -> None:
     before, _, rest = README.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    parts = [machine_lines(machine), _steps(results), _processes(results), _gave(results)]
+    parts = [machine_lines(machine), _promise(results[0]), _steps(results), _processes(results), _gave(results)]
     README.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+
+
+def _promise(result: Result) -> str:
+    """What the older system promised of the first step."""
+    load = f"{result.sockets:,} sockets, {result.rate:g} requests/s, {result.confirmed:,} events and SMS"
+    p99 = percentile(result.plain or [0.0], 0.99)
+    rows = [
+        f"| {load}: requests, deliveries, sockets, SMS that failed | 0 | {result.wrong:,} | {_met(not result.wrong)} |",
+        f"| {load}: p99 of a request | ≤ {PROMISED_P99} ms | {p99:,.0f} ms | {_met(p99 <= PROMISED_P99)} |",
+    ]
+    return "\n".join(["| goal | wanted | measured | |", "|---|---|---|---|", *rows])
+
+
+def _met(reached: bool) -> str:
+    return "reached" if reached else "**missed**"
 
 
 def _steps(results: Sequence[Result]) -> str:
