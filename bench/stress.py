@@ -91,7 +91,7 @@ def step(site: WholeSite, factor: int, seconds: float, crew: Sequence[tuple[int,
         desks.reset(), phones.reset()
         answers = Answers()
         with ThreadPoolExecutor(1) as clerk:
-            burst = clerk.submit(confirm_all, site.port, token, bursts, begun + seconds, answers)
+            burst = clerk.submit(confirm_all, site.port, token, bursts, begun + 2 * seconds, answers)
             todo = work([pk for pk, _ in crew], *stocked)
             steady(site.port, token, todo, RATE * factor, seconds, answers)
             confirmed, took = burst.result()
