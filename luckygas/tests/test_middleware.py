@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -10,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from prometheus_client import REGISTRY
 
-from luckygas.asgi import application
 from luckygas.middleware import observe
 from orders import request_id
 from orders.tests.factories import PASSWORD, make_office, make_order
@@ -107,7 +107,16 @@ async def test_requests_at_once_have_ids_of_their_own() -> None:
     assert [answer[HEADER] for answer in answers] == ids
 
 
-async def post_too_much(**headers: str) -> dict[bytes, bytes]:
+@pytest.fixture
+def site_application() -> Any:
+    """Made here, before `caplog`: it sets the log up anew."""
+    from luckygas.asgi import application
+
+    gc.unfreeze()  # what it froze for a process of its own; this one has tests that count objects
+    return application
+
+
+async def post_too_much(application: Any, **headers: str) -> dict[bytes, bytes]:
     """The headers of the site's own refusal."""
     scope = {
         "type": "http", "method": "POST", "path": "/api/v1/orders/", "query_string": b"", "http_version": "1.1",
@@ -125,10 +134,10 @@ async def post_too_much(**headers: str) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize("said", [{"content_length": "9" * 9}, {"transfer_encoding": "chunked"}])
 async def test_a_body_that_is_too_large_is_accounted_for(
-    said: dict[str, str], caplog: pytest.LogCaptureFixture
+    said: dict[str, str], site_application: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = counted(method="POST", route="/api/v1/orders/", status="413")
-    headers = await post_too_much(host="localhost", x_request_id="from-the-proxy-1", **said)
+    headers = await post_too_much(site_application, host="localhost", x_request_id="from-the-proxy-1", **said)
     assert (headers[b"x-request-id"], headers[b"x-content-type-options"]) == (b"from-the-proxy-1", b"nosniff")
     (line,) = access(caplog)
     assert (line["route"], line["status"]) == ("/api/v1/orders/", 413)
