@@ -227,15 +227,19 @@ async def test_commands_are_told_to_go_another_way(server: PlayedServer) -> None
 
 
 @pytest.mark.parametrize("code", [1013, 4013])
-async def test_where_sockets_are_switched_off_it_polls_at_once_and_looks_again_in_a_minute(
+async def test_where_sockets_are_switched_off_it_polls_at_once_and_looks_again_at_a_moment_of_its_own(
     server: PlayedServer, code: int
 ) -> None:
     server.answers[EVENTS] = log(11, last=11)
     await server.live()
+    await server.hold()
+    await server.page.evaluate("Math.random = () => 0.1")  # of 30 to 90 s
     await server.hang_up(code)
     await server.state("polling")
     assert (await server.ids(1), len(server.links)) == ([11], 1)
-    await server.page.clock.fast_forward(60_000)
+    await server.page.clock.fast_forward(35_000)
+    assert len(server.links) == 1
+    await server.page.clock.fast_forward(1_000)
     await server.link(2)
     await server.greet(head=11, recovered=True)
     await server.state("live")

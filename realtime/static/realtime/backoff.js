@@ -25,3 +25,8 @@ const MOST_RESTART_SECONDS = 60;
 export function restartMs(seconds) {
   return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
 }
+
+/** From half of `ms` to one and a half: what all clients were told at once, they do not all do at once. */
+export function about(ms) {
+  return ms * (0.5 + Math.random());
+}

@@ -7,8 +7,9 @@
  *
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
-import { Backoff, restartMs, STABLE_MS } from "./backoff.js";
+import { about, Backoff, restartMs, STABLE_MS } from "./backoff.js";
 import { Batch } from "./batch.js";
+import * as codes from "./codes.js";
 import { CommandError, Commands, RATE_MS } from "./commands.js";
 import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
@@ -18,13 +19,6 @@ import { Renewal } from "./renewal.js";
 import { Token } from "./token.js";
 import { watch } from "./wakes.js";
 
-const UNAUTHENTICATED = 4401;
-const FORBIDDEN = 4403;
-const TOO_MANY_CONNECTIONS = 4409;
-/** Daphne may not send 1012 and says 4012. */
-const RESTART = [1012, 4012];
-/** Sockets are switched off: daphne says 4013. */
-const SWITCHED_OFF = [1013, 4013];
 /** Links in a row that did not open although HTTP works: sockets are blocked here. */
 const BLOCKED_AFTER = 3;
 /** What says that a channel cannot be had, and need not be asked for again. */
@@ -162,11 +156,11 @@ export class LuckyGasSocket extends Emitter {
     }
     this.emit("close", { code });
     if (this.state === "closed") return;
-    if (code === UNAUTHENTICATED) this.#refused();
-    else if (code === FORBIDDEN) this.#end("forbidden");
-    else if (code === TOO_MANY_CONNECTIONS) this.#park();
-    else if (SWITCHED_OFF.includes(code)) this.#doWithout();
-    else if (RESTART.includes(code) || this.#toldMs !== null) this.#restart();
+    if (code === codes.UNAUTHENTICATED) this.#refused();
+    else if (code === codes.FORBIDDEN) this.#end("forbidden");
+    else if (code === codes.TOO_MANY_CONNECTIONS) this.#park();
+    else if (codes.SWITCHED_OFF.includes(code)) this.#doWithout();
+    else if (codes.RESTART.includes(code) || this.#toldMs !== null) this.#restart();
     else await this.#comeBack(welcomed);
   };
 
@@ -192,11 +186,11 @@ export class LuckyGasSocket extends Emitter {
 
   #doWithout() {
     if (this.#polls && !this.#poller) this.#poll();
-    else this.#retry(AGAIN_MS);
+    else this.#retry(about(AGAIN_MS));
   }
 
   async #comeBack(welcomed) {
-    if (this.#poller) return this.#retry(AGAIN_MS);
+    if (this.#poller) return this.#retry(about(AGAIN_MS));
     this.#retry();
     const blocked = this.#polls && !welcomed && (await httpWorks(this.#http("/health/live")));
     if (this.#poller || ["live", "closed"].includes(this.state)) return;
@@ -340,7 +334,7 @@ export class LuckyGasSocket extends Emitter {
       denied: () => this.#end("unauthenticated"),
       failed: () => this.#become(this.#without()),
     });
-    this.#retry(AGAIN_MS);
+    this.#retry(about(AGAIN_MS));
   }
 
   #stopPolling() {
