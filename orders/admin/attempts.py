@@ -50,8 +50,8 @@ class AttemptAdmin(HouseList):
             attempt_time__gte=timezone.now() - settings.AXES_COOLOFF_TIME,
         )
         counted = same.order_by().values("username").annotate(sum=Sum("failures_since_start")).values("sum")
-        attempts: QuerySet[Any] = super().get_queryset(request)
-        return attempts.annotate(counted=Subquery(counted))
+        attempts: QuerySet[Any] = super().get_queryset(request).annotate(counted=Subquery(counted))
+        return attempts
 
     @admin.display(description=_("locked"), boolean=True)
     def locked(self, attempt: Any) -> bool:

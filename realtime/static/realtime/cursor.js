@@ -90,9 +90,3 @@ export class Cursor {
     write(key(this.user), { id: this.id, epoch: this.epoch });
   }
 }
-
-/** The id of the user a connection belongs to; null for the link from an SMS. */
-export function userOf({ channels }) {
-  const own = channels.find((channel) => channel.startsWith("user:"));
-  return own ? Number(own.slice(5)) : null;
-}
