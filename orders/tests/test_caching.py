@@ -270,8 +270,9 @@ def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis, rates
     for harm, mend in ((kill, own_redis.start), (stop, lambda: own_redis.send(signal.SIGCONT))):
         usual = seconds(lambda: statistics(office))
         harm(own_redis)
-        assert seconds(lambda: statistics(office)) < 0.2 + 5 * usual + 0.1
-        assert max(seconds(lambda: statistics(office)) for _ in range(5)) < 0.15 + 5 * usual
+        # Not the seconds of an ordinary client; how little it is, the settings of the cache say.
+        assert seconds(lambda: statistics(office)) < 1 + 5 * usual
+        assert sum(seconds(lambda: statistics(office)) for _ in range(5)) < 1 + 25 * usual
         number = told(office) + 1
         settled(partial(write, number))
         assert told(office) == number
