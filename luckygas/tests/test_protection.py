@@ -17,7 +17,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://gas:pass@db/gas", "REDIS_URL": "redis://redis/0", "ALLOWED_HOSTS": "gas.example.tw",
     "HTTPS": "true", "PROXIES": "1", "SMS_GATEWAY": "every8d", "EVERY8D_UID": "uid", "EVERY8D_PASSWORD": "pass",
     "TRACKING_URL": "https://lg.tw/t/", "MONITORING_TOKEN": "m" * 32, "SMS_CALLBACK_SECRET": "c" * 32,
-    "SMS_QUIET_HOURS": "21:00-08:00",
+    "SMS_QUIET_HOURS": "21:00-08:00", "EMAIL_URL": "smtp+tls://mail.example.tw:587",
 }  # fmt: skip
 FLAGS = (
     "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
