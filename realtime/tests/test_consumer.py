@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 
-from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
 from orders.models import Order
 from orders.states import Status
@@ -118,15 +117,6 @@ async def test_a_stranger_is_told_why_and_closed_with_a_readable_code(site: Site
         async with open_client(site.ws + path) as client:
             assert (client.welcome["type"], client.welcome["code"]) == ("error", code)
             assert await client.closed() == close
-
-
-async def test_who_tries_out_links_is_told_to_wait(transactional_db: None) -> None:
-    order = await make(make_order)()
-    with running(Site("daphne", THROTTLE_RATES="track_socket=1/h")) as site:
-        for path, code in (("nonsense", "link_not_valid"), (order.tracking_token, "rate_limited")):
-            async with open_client(f"{site.ws}/track/{path}") as client:
-                assert client.welcome["code"] == code
-                assert await client.closed() == (4429 if code == "rate_limited" else 4401)
 
 
 async def test_an_endpoint_of_another_role_is_refused(site: Site) -> None:

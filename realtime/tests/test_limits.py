@@ -197,3 +197,13 @@ async def test_a_message_of_64_kib_is_read_and_a_longer_one_closes_with_its_reas
 def head_of(size: int) -> bytes:
     """The beginning of a masked text frame of so many bytes (RFC 6455, 5.2), of which nothing more comes."""
     return struct.pack("!BBQ", 0x81, 0x80 | 127, size) + b"mask"
+
+
+@pytest.mark.servers
+async def test_who_tries_out_links_is_told_to_wait(transactional_db: None) -> None:
+    order = await make(make_order)()
+    with running(Site("daphne", THROTTLE_RATES="track_socket=1/h")) as site:
+        for path, code in (("nonsense", "link_not_valid"), (order.tracking_token, "rate_limited")):
+            async with open_client(f"{site.ws}/track/{path}") as client:
+                assert client.welcome["code"] == code
+                assert await client.closed() == (4429 if code == "rate_limited" else 4401)
