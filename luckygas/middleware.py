@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from time import perf_counter
-from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 from structlog.contextvars import bound_contextvars
 
@@ -27,47 +23,22 @@ HEADER = "X-Request-ID"
 _readable = cache(simplify_regex)
 # A client may write any other.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# Who asked is gone before there was an answer (as nginx writes it).
-GONE = 499
 # What no pattern took, and how much of its path is shown.
 UNMATCHED, MOST_LETTERS = "unmatched", 200
 
 
-@sync_and_async_middleware
-def observe(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """To stand first: what another answers is seen too."""
-    if iscoroutinefunction(get_response):
-        waiting = cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)
+def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware, to stand first: what another answers is seen too."""
 
-        async def observe_async(request: HttpRequest) -> HttpResponse:
-            with observed(request) as answered:
-                return answered(await waiting(request))
-
-        return observe_async
-
-    def observe_sync(request: HttpRequest) -> HttpResponse:
-        with observed(request) as answered:
-            return answered(get_response(request))
-
-    return observe_sync
-
-
-@contextmanager
-def observed(request: HttpRequest) -> Iterator[Callable[[HttpResponse], HttpResponse]]:
-    """What it gives is to be called with the answer."""
-    asked, status, started = request_id.given_or_new(request.headers.get(HEADER, "")), GONE, perf_counter()
-
-    def answered(response: HttpResponse) -> HttpResponse:
-        nonlocal status
-        status = response.status_code
-        response[HEADER] = asked
+    def middleware(request: HttpRequest) -> HttpResponse:
+        asked, started = request_id.given_or_new(request.headers.get(HEADER, "")), perf_counter()
+        with bound_contextvars(request_id=asked):
+            response = get_response(request)
+            response[HEADER] = asked
+            account(request, response.status_code, perf_counter() - started)
         return response
 
-    with bound_contextvars(request_id=asked):
-        try:
-            yield answered
-        finally:
-            account(request, status, perf_counter() - started)
+    return middleware
 
 
 def account(request: HttpRequest, status: int, seconds: float) -> None:

@@ -76,10 +76,10 @@ INSTALLED_APPS = [
     "notifications",
     "health",
 ]
+# Synchronous, all of it (luckygas.handler).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -176,6 +176,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # one (304): after a deployment no page mixes old modules with new ones.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_MAX_AGE = 0
+SERVESTATIC_ADD_HEADERS_FUNCTION = protection.add_static_headers
 
 # What people send: signatures and photos of deliveries. The same directory on every server.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
@@ -19,25 +16,15 @@ from notifications.states import Kind, Status
 HEADER = "Sms-Outcome"
 
 
-@sync_and_async_middleware
-def outcomes(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """A line on the page; on answers of the API `Sms-Outcome: order_confirmed=sent` (`;count=3` behind it if three)."""
-    if iscoroutinefunction(get_response):
-        waiting = cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)
 
-        async def outcomes_async(request: HttpRequest) -> HttpResponse:
-            with collecting() as rows:
-                response = await waiting(request)
-            return tell(request, response, rows)
-
-        return outcomes_async
-
-    def outcomes_sync(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> HttpResponse:
         with collecting() as rows:
-            response: HttpResponse = get_response(request)
+            response = get_response(request)
         return tell(request, response, rows)
 
-    return outcomes_sync
+    return middleware
 
 
 def tell(request: HttpRequest, response: HttpResponse, rows: list[NotificationHistory]) -> HttpResponse:

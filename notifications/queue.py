@@ -12,26 +12,30 @@ from notifications.models import NotificationHistory
 from notifications.states import NEVER_REACHED_ANYBODY, Kind
 from orders.models import Order
 
+# Sending a thousand takes a server's processor for ten seconds, and whoever asks it for something meanwhile waits.
+MOST_AT_ONCE = 50
+
 
 class HandOver:
-    """Delivers once after the commit with all the rows of the transaction: 300 orders make the caller wait once.
+    """Delivers once after the commit with the rows of the transaction: 300 orders make the caller wait once.
 
-    A row that a rolled-back savepoint took away is simply not found by the sender.
+    More than MOST_AT_ONCE of them are left to `send_pending_sms --loop`, a process that answers nobody. A row that a
+    rolled-back savepoint took away is simply not found by the sender.
     """
 
     def __init__(self) -> None:
         self.ids: list[UUID] = []
 
     def deliver(self) -> None:
-        sender.deliver(self.ids)
+        sender.deliver(self.ids[:MOST_AT_ONCE])
 
 
-def put(order: Order, kind: str, happened_at: datetime | None = None) -> None:
+def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
     """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one.
 
-    `happened_at`: if it was not this very change.
+    `happened_at`: if it was not this very change. `is_first`: there can be no message of this kind yet.
     """
-    if kind != Kind.ORDER_RESCHEDULED and said_by_hand(order, kind):
+    if kind != Kind.ORDER_RESCHEDULED and not is_first and said_by_hand(order, kind):
         return
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,

@@ -39,7 +39,8 @@ def moved(order: Order, before: Status, now: Status) -> None:
     if (before, now) == (Status.ARRIVING, Status.DELIVERING):
         turned_away(order)
     elif kind := KIND_OF.get(now):
-        queue.put(order, kind)
+        # To where it was pending an order never comes back: nothing can have been said of this before.
+        queue.put(order, kind, is_first=before == Status.PENDING)
 
 
 def corrected(order: Order) -> None:

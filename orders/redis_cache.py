@@ -24,6 +24,8 @@ SLOW_SECONDS = 0.1
 # Of what looks through all keys, that many in one command.
 LONG_SECONDS = 10.0
 SCAN = 1000
+# Django asks whether the key is there and then counts: two journeys, and one that ends in between is there for ever.
+COUNT = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('INCRBY', KEYS[1], ARGV[1])"
 
 
 class Json:
@@ -63,6 +65,14 @@ class Client(RedisCacheClient):
         super().__init__(*args, **options)
         self.breaker = Breaker()
 
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        """One object; Django makes one each time, and it holds nothing but the pool of connections."""
+        return self._redis
+
+    @cached_property
+    def _redis(self) -> Any:
+        return super().get_client(write=True)
+
     def attempt(self, miss: Any, call: Callable[..., Any], *args: Any, patience: float = SLOW_SECONDS) -> Any:
         """What `call` returns; `miss` where Redis fails, or is left alone. `patience`: what is not slow yet."""
         if not self.breaker.lets():
@@ -101,7 +111,8 @@ class Client(RedisCacheClient):
         return self.attempt(False, super().has_key, key)
 
     def incr(self, key: Any, delta: Any) -> Any:
-        if (value := self.attempt(None, super().incr, key, delta)) is None:
+        client = self.get_client(key, write=True)
+        if (value := self.attempt(None, client.eval, COUNT, 1, key, delta)) is None:
             raise ValueError(f"Key '{key}' not found.")  # what Django's caches say of a miss
         return value
 

@@ -39,7 +39,7 @@ TIMER_SECONDS = 1.0
 # Another process holds the lock: look again when it should be done.
 BUSY_SECONDS = 0.05
 # Events read in one round, and kept in memory so that clients that reconnect cost no query.
-ROUND = 1000
+ROUND = 250
 RING = 5000
 # Who was away for more events than this loads the present state, which costs less than telling all of them.
 MOST_MISSED = 10_000

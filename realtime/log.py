@@ -23,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox, new_epoch
 logger = logging.getLogger(__name__)
 
 # Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
-BATCH = 1000
+BATCH = 100
 HEAD = 1
 
 

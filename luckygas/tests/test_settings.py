@@ -4,10 +4,8 @@ import runpy
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.test import AsyncClient
 
 from luckygas import settings as module
 
@@ -41,17 +39,3 @@ def test_reading_the_settings_writes_nothing(tmp_path: Path) -> None:
     shutil.copy(str(module.__file__), copy)
     runpy.run_path(str(copy))
     assert list(tmp_path.iterdir()) == [copy.parent]
-
-
-async def test_static_files_are_served_where_none_were_collected(tmp_path: Path, settings: Any) -> None:
-    settings.STATIC_ROOT = tmp_path / "absent"
-    answer = await AsyncClient().get("/static/orders/site.css")
-    assert answer.status_code == 200
-
-
-async def test_a_browser_asks_each_time_whether_its_module_is_the_present_one() -> None:
-    first = await AsyncClient().get("/static/realtime/client.js")
-    assert first.headers["Cache-Control"] == "max-age=0, public"
-    unchanged = {"If-Modified-Since": first.headers["Last-Modified"]}
-    again = await AsyncClient().get("/static/realtime/client.js", headers=unchanged)
-    assert again.status_code == 304

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
-from asgiref.sync import async_to_sync
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.http import HttpRequest, HttpResponse
@@ -56,15 +53,6 @@ def test_a_page_gets_a_line() -> None:
 def test_nothing_told_is_nothing_said() -> None:
     request, response = answer("/admin/")
     assert (HEADER in response, list(get_messages(request))) == (False, [])
-
-
-def test_it_works_in_an_event_loop() -> None:
-    async def view(request: HttpRequest) -> HttpResponse:
-        collect(told(Status.SENT))
-        return HttpResponse()
-
-    response: Any = async_to_sync(outcomes(view))(RequestFactory().post("/api/v1/orders/"))
-    assert response[HEADER] == "order_confirmed=sent"
 
 
 def test_outside_of_a_request_nothing_is_collected() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 
 from notifications import queue, sender
@@ -26,6 +27,25 @@ def test_many_orders_of_one_transaction_are_handed_over_once() -> None:
             order.transition_to(Status.CONFIRMED)
     (call,) = deliver.call_args_list
     assert set(call.args[0]) == set(NotificationHistory.objects.values_list("pk", flat=True))
+
+
+def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MOST_AT_ONCE", 2)
+    orders = [make_order() for _ in range(3)]
+    with transaction.atomic():
+        for order in orders:
+            order.transition_to(Status.CONFIRMED)
+    assert sorted(NotificationHistory.objects.values_list("status", flat=True)) == ["pending", "sent", "sent"]
+    call_command("send_pending_sms")
+    assert not NotificationHistory.objects.exclude(status="sent").exists()
+    assert len(Memory.outbox) == 3
+
+
+def test_a_first_confirmation_asks_for_no_message_of_before() -> None:
+    order = make_order()
+    with mock.patch.object(queue, "said_by_hand") as asked:
+        order.transition_to(Status.CONFIRMED)
+    assert not asked.called
 
 
 def test_a_rolled_back_change_tells_nobody() -> None:

@@ -32,6 +32,12 @@ def test_to_count_in_a_key_that_is_not_there_heals(client: Client) -> None:
     assert cache.add("nothing-of-this-name", 1, 1)
 
 
+def test_what_is_counted_in_ends_when_it_was_to_end(client: Client) -> None:
+    cache.add("counted-in", 1, 60)
+    assert (cache.incr("counted-in"), cache.incr("counted-in", 3), cache.get("counted-in")) == (2, 5, 5)
+    assert 0 < client.get_client().ttl(cache.make_key("counted-in")) <= 60
+
+
 @pytest.mark.parametrize("held", [b"\xff\xfe", b"{", b"", b'"not a number"'])
 def test_what_is_not_of_ours_is_a_miss_and_heals(client: Client, held: bytes) -> None:
     client.get_client().set(cache.make_key("foreign"), held)

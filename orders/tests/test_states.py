@@ -55,6 +55,10 @@ def test_every_move_and_every_refusal(before: str, to: str, role: Role) -> None:
     assert (outcome(before, to, role, " "), outcome(before, to, role, "因為")) == expected
 
 
+def test_the_office_may_do_what_any_other_may() -> None:
+    assert all(Role.OFFICE in move.roles for move in states.MOVES.values())
+
+
 def test_nobody_without_a_role_moves_anything() -> None:
     with pytest.raises(Refusal, match=r"may not|不"):
         states.check("pending", "confirmed", set(), "")
