@@ -23,6 +23,8 @@ HEADER = "X-Request-ID"
 _readable = cache(simplify_regex)
 # A client may write any other.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# Not even the page that says so could be made.
+BROKEN = 500
 # What no pattern took, and how much of its path is shown.
 UNMATCHED, MOST_LETTERS = "unmatched", 200
 
@@ -32,10 +34,14 @@ def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
     def middleware(request: HttpRequest) -> HttpResponse:
         asked, started = request_id.given_or_new(request.headers.get(HEADER, "")), perf_counter()
+        status = BROKEN
         with bound_contextvars(request_id=asked):
-            response = get_response(request)
-            response[HEADER] = asked
-            account(request, response.status_code, perf_counter() - started)
+            try:
+                response = get_response(request)
+                status = response.status_code
+            finally:
+                account(request, status, perf_counter() - started)
+        response[HEADER] = asked
         return response
 
     return middleware

@@ -12,22 +12,18 @@ from notifications.models import NotificationHistory
 from notifications.states import NEVER_REACHED_ANYBODY, Kind
 from orders.models import Order
 
-# Sending a thousand takes a server's processor for ten seconds, and whoever asks it for something meanwhile waits.
-MOST_AT_ONCE = 50
-
 
 class HandOver:
     """Delivers once after the commit with the rows of the transaction: 300 orders make the caller wait once.
 
-    More than MOST_AT_ONCE of them are left to `send_pending_sms --loop`, a process that answers nobody. A row that a
-    rolled-back savepoint took away is simply not found by the sender.
+    A row that a rolled-back savepoint took away is simply not found by the sender.
     """
 
     def __init__(self) -> None:
         self.ids: list[UUID] = []
 
     def deliver(self) -> None:
-        sender.deliver(self.ids[:MOST_AT_ONCE])
+        sender.deliver(self.ids)
 
 
 def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:

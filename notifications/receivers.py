@@ -9,6 +9,7 @@ from waffle.models import Switch
 from notifications import queue
 from notifications.models import GatewayState, NotificationHistory
 from notifications.rules import TRUE_WHILE
+from notifications.sender import MOST_AT_ONCE
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Reason
 from notifications.states import Status as SmsStatus
 from orders import flags
@@ -85,5 +86,7 @@ def gateway_saved(instance: GatewayState, update_fields: Any, **kwargs: Any) -> 
 
 
 def hand_over_due() -> None:
-    for pk in NotificationHistory.objects.due().order_by("created_at").values_list("pk", flat=True):
+    """The newest, which cannot wait; `send_pending_sms --loop` finds the others by itself."""
+    due = NotificationHistory.objects.due().order_by("-created_at")
+    for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
         queue.hand_over(pk)

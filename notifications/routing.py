@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from django.conf import settings
 
@@ -25,9 +26,14 @@ def ways(row: NotificationHistory) -> list[Gateway]:
         return [Email()]
     # What may have gone out before: only who may have it can tell it from a second one.
     names = [row.gateway] if row.attempts else in_use()
-    stopped = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)
-    closed = set(stopped.values_list("gateway", flat=True))
+    closed = stopped(names)
     return [get_gateway(name) for name in names if name not in closed]
+
+
+def stopped(names: Collection[str]) -> set[str]:
+    """Those of these gateways by which no message goes."""
+    found = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)
+    return set(found.values_list("gateway", flat=True))
 
 
 def in_use() -> list[str]:
@@ -47,8 +53,7 @@ def after(row: NotificationHistory, reason: str, others: list[Gateway], before: 
 
 
 def any_is_stopped(row: NotificationHistory) -> bool:
-    stopped = GatewayState.objects.filter(gateway__in=in_use(), stopped_at__isnull=False)
-    return row.type == Type.SMS and stopped.exists()
+    return row.type == Type.SMS and bool(stopped(in_use()))
 
 
 def repeatable(row: NotificationHistory) -> bool:

@@ -10,7 +10,7 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 Row = NotificationHistory
 # Seconds between tries to write an outcome: together longer than a restart of the database takes.
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
+# Sending a thousand takes a server's processor for ten seconds, and whoever asks it for something meanwhile waits.
+MOST_AT_ONCE = 50
 # After which a provider that is busy is asked again.
 BUSY_PAUSE = timedelta(minutes=1)
 _one_maker = threading.Lock()
@@ -66,9 +68,12 @@ def collecting() -> Iterator[list[Row]]:
         _collected.reset(token)
 
 
-def deliver(ids: Iterable[UUID]) -> None:
-    """Sends these rows; returns when all have their outcome, at the latest after SMS_WAIT_SECONDS."""
-    futures = [submit(row_id) for row_id in ids]
+def deliver(ids: Sequence[UUID]) -> None:
+    """Sends these rows; returns when they have their outcome, at the latest after SMS_WAIT_SECONDS.
+
+    More than MOST_AT_ONCE are left to `send_pending_sms --loop`, a process that answers nobody.
+    """
+    futures = [submit(row_id) for row_id in ids[:MOST_AT_ONCE]]
     if not _may_wait.get():
         return
     done = wait(futures, settings.SMS_WAIT_SECONDS).done
@@ -76,6 +81,8 @@ def deliver(ids: Iterable[UUID]) -> None:
     if collected is not None:
         outcomes = (future.result() for future in done if future.exception() is None)
         collected.extend(row for row in outcomes if row is not None)
+        if following := ids[MOST_AT_ONCE:]:
+            collected.extend(Row.objects.filter(pk__in=following).only("kind", "status"))
 
 
 def submit(row_id: UUID) -> Future[Row | None]:

@@ -39,7 +39,7 @@ TIMER_SECONDS = 1.0
 # Another process holds the lock: look again when it should be done.
 BUSY_SECONDS = 0.05
 # Events read in one round, and kept in memory so that clients that reconnect cost no query.
-ROUND = 250
+ROUND = 1000
 RING = 5000
 # Who was away for more events than this loads the present state, which costs less than telling all of them.
 MOST_MISSED = 10_000
@@ -209,7 +209,7 @@ class Hub:
             return
         if numbered.busy:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
-        if len(events) == ROUND:
+        if numbered.full or len(events) == ROUND:
             self._woken.set()
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):

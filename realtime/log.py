@@ -23,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox, new_epoch
 logger = logging.getLogger(__name__)
 
 # Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
-BATCH = 100
+BATCH = 1000
 HEAD = 1
 
 
@@ -33,10 +33,14 @@ class CursorGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The events one call of `number_batch()` made. `busy`: another process holds the lock and numbers for all."""
+    """The events one call of `number_batch()` made. `busy`: another process holds the lock and numbers for all.
+
+    `full`: more may wait.
+    """
 
     events: list[Event] = field(default_factory=list)
     busy: bool = False
+    full: bool = False
 
 
 def head() -> LogHead:
@@ -89,7 +93,7 @@ def number_batch() -> Numbered:
     log.seq += len(events)
     log.changes = {**changes, "seq": log.seq}
     log.save(update_fields=["seq", "changes"])
-    return Numbered(events)
+    return Numbered(events, full=len(rows) == BATCH)
 
 
 def _event(seq: int, row: Outbox, draft: Draft) -> Event:

@@ -16,6 +16,7 @@ from django.core.management import get_commands
 from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
 from luckygas.testing.site import ROOT
 from luckygas.tests.test_docs import settings_read
+from notifications.management.commands.send_pending_sms import NICENESS
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
 SERVICES = [name for name in UNITS if name.endswith(".service")]
@@ -112,6 +113,11 @@ def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[s
     assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
     assert ("gas.example.tw" in conf, "server_name gas.tw;" in conf) == (False, True)
     assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
+
+
+def test_the_sender_makes_way_before_it_may_not_ask_for_that_any_more() -> None:
+    unit = (ROOT / "deploy/systemd/luckygas-sender.service").read_text()
+    assert f"\nNice={NICENESS}\n" in unit
 
 
 @pytest.mark.parametrize("service", SERVICES)

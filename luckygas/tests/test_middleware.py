@@ -86,6 +86,16 @@ def test_the_id_is_known_within_and_forgotten_after() -> None:
     assert (seen, answer[HEADER], request_id.current()) == (["abcdefgh"], "abcdefgh", "")
 
 
+def test_what_breaks_even_the_page_for_errors_has_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise ZeroDivisionError
+
+    caplog.set_level("INFO")
+    with pytest.raises(ZeroDivisionError):
+        observe(view)(RequestFactory().get("/"))
+    assert [line["status"] for line in access(caplog)] == [500]
+
+
 @pytest.fixture
 def site_application() -> Any:
     """Made here, before `caplog`: it sets the log up anew."""

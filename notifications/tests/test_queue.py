@@ -30,11 +30,12 @@ def test_many_orders_of_one_transaction_are_handed_over_once() -> None:
 
 
 def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(sender, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
-    with transaction.atomic():
+    with sender.collecting() as told, transaction.atomic():
         for order in orders:
             order.transition_to(Status.CONFIRMED)
+    assert sorted(row.status for row in told) == ["pending", "sent", "sent"]
     assert sorted(NotificationHistory.objects.values_list("status", flat=True)) == ["pending", "sent", "sent"]
     call_command("send_pending_sms")
     assert not NotificationHistory.objects.exclude(status="sent").exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import chain, repeat
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from notifications import batch
 from notifications.gateways.memory import Memory
-from notifications.management.commands.send_pending_sms import NICENESS
+from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests import child
@@ -116,8 +117,25 @@ def test_the_service_sends_and_at_sigterm_finishes_what_is_under_way(
     fresh = make_message(created_at=timezone.now() + timedelta(hours=1))
     child.wait_for(lambda: len(provider.asked) == 2)
     # Servers on the same machine come first.
-    assert os.getpriority(os.PRIO_PROCESS, looping.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, looping.pid) == NICENESS
     looping.send_signal(signal.SIGTERM)
     code, said = child.end(looping)
     assert (code, Rows.get(pk=row.pk).status, Rows.get(pk=fresh.pk).status) == (0, Status.SENT, Status.PENDING), said
     assert said.count(SENT_ONE) == 2
+
+
+def test_what_waited_for_a_gateway_is_tried_again_once_it_is_started(settings: Any) -> None:
+    service = Service(threading.Event(), 10)
+    state = GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=LONG_AGO)
+    make_message(created_at=LONG_AGO)
+    assert (service.round(), service.round()) == (1, 0)
+    GatewayState.objects.filter(pk=state.pk).update(stopped_at=None)
+    assert (service.round(), all_sent()) == (1, True)
+
+
+def test_who_has_made_way_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "nice", asked.append)
+    monkeypatch.setattr(os, "getpriority", lambda *process: NICENESS)
+    make_way()
+    assert asked == []

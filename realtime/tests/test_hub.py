@@ -53,10 +53,14 @@ def join(hub: Hub, reader: Reader) -> Reader:
     return reader
 
 
+def customer_changed(pk: int) -> None:
+    announce("customer.updated", f"customer:{pk}", {"name": "王"})
+
+
 async def change(*customers: int) -> None:
     def write() -> None:
         for pk in customers:
-            announce("customer.updated", f"customer:{pk}", {"name": "王"})
+            customer_changed(pk)
 
     await sync_to_async(write)()
 
@@ -75,6 +79,22 @@ async def test_a_change_in_this_process_is_written_at_once(hub: Hub) -> None:
     assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
     assert reader.frames[0]["data"] == {"customer_id": 7, "name": "王"}
     assert hub.statistics.totals["bell_missed"] == 0
+
+
+async def test_what_is_too_much_for_one_portion_does_not_wait_for_the_timer(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write() -> None:
+        for pk in range(1, 8):
+            customer_changed(pk)
+
+    monkeypatch.setattr(log, "BATCH", 2)
+    reader = join(hub, Reader("customers"))
+    started = asyncio.get_running_loop().time()
+    await sync_to_async(transaction.atomic(write))()
+    await until(hub, 7)
+    assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
+    assert (reader.ids, hub.statistics.totals["bell_missed"]) == ([1, 2, 3, 4, 5, 6, 7], 0)
 
 
 async def test_nobody_gets_an_event_twice_or_one_of_anothers(hub: Hub) -> None:

@@ -103,7 +103,7 @@ async def test_a_page_that_read_further_than_the_hub_need_not_load_afresh(hub: H
     await make(turn)(flags.REAL_TIME, False)
     await become(hub, paused=True)
     await change(2, 3)
-    while hub.end < 1:
+    while hub.end < 2:
         await asyncio.sleep(0.01)
     begun = seconds()
     socket = await connect(await make(make_office)(), f"&since={hub.end}")
@@ -118,7 +118,7 @@ async def test_what_such_a_page_had_read_is_not_told_again(hub: Hub) -> None:
     await make(turn)(flags.REAL_TIME, False)
     await become(hub, paused=True)
     await change(2, 3)
-    while hub.end < 1:
+    while hub.end < 2:
         await asyncio.sleep(0.01)
     behind = await connect(user, "&since=1", endpoint="office")
     ahead = await connect(user, "&since=2", endpoint="office")
