@@ -17,8 +17,15 @@ class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has n
             value: str = super().__getitem__(name)
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
-        return value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
+        value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
+        return value.replace("$", r"\$")  # which `Environment` takes back
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """A `$` is a letter of the value: django-environ takes what begins with one for the name of another variable."""
+
     ENVIRON = Variables()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.escape_proxy = True

@@ -12,6 +12,7 @@ from orders.api.docs import Schema
 from orders.api.fallback import UnknownPath
 
 handler400 = "orders.api.fallback.bad_request"
+handler404 = "orders.api.fallback.not_found"
 handler500 = "orders.api.fallback.server_error"
 
 urlpatterns = [

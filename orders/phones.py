@@ -77,6 +77,13 @@ def _area_code(local: str) -> str | None:
     return next((code for code in AREA_LENGTHS if local.startswith(code)), None)
 
 
+def _group(local: str) -> str:
+    """The digits in front of the first hyphen."""
+    if MOBILE.fullmatch(local) or OTHER.fullmatch(local):
+        return local[:3] if local.startswith(("020", "070")) else local[:4]
+    return _area_code(local) or local[:4]
+
+
 def is_mobile(stored: str) -> bool:
     """Whether an SMS can reach a stored number: only 090–098 do."""
     return stored.startswith("+886") and ";" not in stored and bool(MOBILE.fullmatch(_local(stored)))
@@ -87,7 +94,7 @@ def display(stored: str) -> str:
     if not stored.startswith("+886"):
         return stored
     local, extension = _local(stored), stored.partition(";ext=")[2]
-    code = local[:4] if MOBILE.fullmatch(local) else _area_code(local) or local[:4]
+    code = _group(local)
     rest = local[len(code) :]
     # The last group has four digits (a mobile's three); what is shorter stays in one piece.
     last = 3 if len(code) == 4 and len(rest) == 6 else 4

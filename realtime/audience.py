@@ -15,7 +15,7 @@ from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.limits import ENDED, TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import Event
-from realtime.rights import Ends
+from realtime.rights import Ends, Subscription
 
 # What the hub obeys when it reads it, before it writes anything that follows.
 ENDING = frozenset({"order.unassigned", rights.TYPE})
@@ -30,6 +30,8 @@ class Audience:
         self.stirred = asyncio.Event()
         self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
         self.ends = Ends()
+        # Subscriptions that the log ended, of which the present has not been asked yet (`Hub._tell`).
+        self.ended: list[Subscription] = []
         self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
@@ -106,11 +108,19 @@ class Audience:
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
                 self.unsubscribe(reader, channel)
-        if any(channel.startswith("customer:") for channel in event.channels):
-            # Another customer, another link: whoever holds the old one follows nothing any more.
-            for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
+                self.ended.append((reader, channel))
+        # Another customer, another link: whoever holds the old one follows nothing any more.
+        for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
+            if loses_right(reader.identity, event):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
                 reader.close(ENDED)
+
+    def give_back(self, subscriptions: Iterable[Subscription]) -> None:
+        """Whose order it is again: the log is told a moment late, and after a pause much later."""
+        self.ended.clear()
+        for reader, channel in subscriptions:
+            if reader in self.readers:
+                self.subscribe(reader, [channel])
 
     def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
         """Whether a past event is for a reader of `channels`, which lose what the event takes away."""

@@ -144,7 +144,7 @@ def of_link(token: str, address: str | None) -> Identity:
     """Whoever holds the link, until a day after the delivery; an address may try so often."""
     if throttles.wait_for("track_socket", address) is not None:
         raise Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
-    order = permissions.linked_orders(token, Order.objects.all()).values_list("pk", flat=True).first()
+    order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)
-    return Identity(role=Role.CUSTOMER, tracked_order_id=order)
+    return Identity(role=Role.CUSTOMER, customer_id=order["customer_id"], tracked_order_id=order["pk"])

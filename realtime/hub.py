@@ -217,6 +217,8 @@ class Hub:
         if not rung:
             self.statistics.count("bell_missed", len(events))
         self._deliver(events)
+        if self.audience.ended:
+            self.audience.give_back(await self._ask(self._looking, rights.held, self.audience.ended))
         self.statistics.looked(event.created_at for event in events)
 
     @staticmethod

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, field_serializer
-from sqlalchemy import ForeignKey, create_engine, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy import ForeignKey, case, create_engine, func, select
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    column_property,
+    joinedload,
+    mapped_column,
+    relationship,
+    selectinload,
+)
 
 ENGINE = create_engine(os.environ["DATABASE_URL"].replace("postgres://", "postgresql+psycopg://"), pool_size=20)
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -63,6 +72,15 @@ class Item(Base):
     product: Mapped[Product] = relationship()
 
 
+class StatusChange(Base):
+    __tablename__ = "orders_orderstatuschange"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders_order.id"))
+    version: Mapped[int]
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+
 class Order(Base):
     __tablename__ = "orders_order"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -88,6 +106,14 @@ class Order(Base):
     customer: Mapped[Customer] = relationship()
     driver: Mapped[Driver | None] = relationship()
     items: Mapped[list[Item]] = relationship(order_by=Item.id)
+    reported_later: Mapped[datetime | None] = column_property(
+        select(case((StatusChange.recorded_at > StatusChange.at + timedelta(minutes=1), StatusChange.at)))
+        .where(StatusChange.order_id == id)
+        .order_by(StatusChange.version.desc())
+        .limit(1)
+        .correlate_except(StatusChange)
+        .scalar_subquery()
+    )
 
 
 class ItemOut(BaseModel):
@@ -127,8 +153,9 @@ class OrderOut(BaseModel):
     amount_collected: int | None
     created_at: datetime
     updated_at: datetime
+    reported_later: datetime | None
 
-    @field_serializer("eta", "created_at", "updated_at")
+    @field_serializer("eta", "reported_later", "created_at", "updated_at")
     def local(self, moment: datetime | None) -> str | None:
         return moment.astimezone(TAIPEI).isoformat() if moment else None
 
@@ -181,6 +208,7 @@ def shown(order: Order) -> OrderOut:
         customer_phone2=mask(customer.phone2), items=[item_of(item) for item in order.items],
         latitude=customer.latitude if at_home else None, longitude=customer.longitude if at_home else None,
         driver=order.driver_id, driver_name=driver.name if driver else None, route=order.route_id,
+        reported_later=order.reported_later,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from datetime import timedelta
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
@@ -87,11 +88,12 @@ async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None
 async def test_it_says_when_the_site_is_away_and_when_it_is_back(page: Page, site: Site) -> None:
     await page.clock.install()
     await sign_in(page, site, await make(make_office)(), PAGE)
-    away = page.locator("#unreachable")
+    away, failing = page.locator("#unreachable"), page.locator("#failing")
     await expect(away).to_be_hidden()
     site.kill()
     await page.clock.fast_forward(11_000)
     await expect(away).to_be_visible()
+    await expect(failing).to_be_hidden()
     await make(site.start)()
     await page.clock.fast_forward(11_000)
     await expect(away).to_be_hidden()
@@ -106,6 +108,11 @@ def house() -> Iterator[Cluster]:
         yield made
 
 
+def execute(house: Cluster, sql: str) -> None:
+    with psycopg.connect(house.postgres.url, autocommit=True) as connection:
+        connection.execute(sql)
+
+
 async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Page, house: Cluster) -> None:
     (site,) = house.sites
     await page.clock.install()
@@ -113,16 +120,24 @@ async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Pa
     await page.fill("[name=username]", "boss")
     await page.fill("[name=password]", PASSWORD)
     await page.click("form.card button[type=submit]")
-    down, away, verdict = (page.locator(id) for id in ("#database-down", "#unreachable", "#verdict"))
+    down, failing, away, verdict = map(page.locator, ("#database-down", "#failing", "#unreachable", "#verdict"))
     await expect(verdict).to_be_visible()
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
     await until(page, DRAWN)
     await expect(down).to_be_hidden()
+    execute(house, "ALTER TABLE system_minutes RENAME TO elsewhere")
+    await page.clock.fast_forward(11_000)
+    await expect(failing).to_be_visible()
+    assert [await wrong.is_visible() for wrong in (down, away, verdict)] == [False, False, False]
+    execute(house, "ALTER TABLE elsewhere RENAME TO system_minutes")
+    await page.clock.fast_forward(11_000)
+    await expect(verdict).to_be_visible()
+    await expect(failing).to_be_hidden()
     house.postgres.kill(signal.SIGQUIT)
     await page.clock.fast_forward(11_000)
     await expect(down).to_be_visible()
     await expect(down).to_contain_text("資料庫沒有回應。")
-    assert (await away.is_visible(), await verdict.is_visible()) == (False, False)
+    assert [await wrong.is_visible() for wrong in (failing, away, verdict)] == [False, False, False]
     afresh = await page.context.new_page()
     for path, words in ((PAGE, "資料庫沒有回應。"), ("/", "資料庫忙碌或無法連線")):
         answer = await afresh.goto(site.url + path)

@@ -45,3 +45,13 @@ def test_without_a_file_the_environment_counts(env: Environment, monkeypatch: py
     monkeypatch.setenv("SMS_API_KEY", "of the environment")
     assert env.str("SMS_API_KEY", default="") == "of the environment"
     assert env.str("NOWHERE", default="usual") == "usual"
+
+
+@pytest.mark.parametrize("value", ["$ecret", "$$", "pa$$word", r"\$ecret", r"a\$b\\$", "$HOME"])
+def test_a_dollar_is_a_letter_like_others(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
+) -> None:
+    (tmp_path / "password").write_text(value)
+    monkeypatch.setenv("MITAKE_PASSWORD", value)
+    monkeypatch.setenv("EVERY8D_PASSWORD_FILE", str(tmp_path / "password"))
+    assert [env.str(f"{provider}_PASSWORD", default="") for provider in ("MITAKE", "EVERY8D")] == [value, value]

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
-from django.views import defaults
 from drf_standardized_errors.types import ExceptionHandlerContext
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.permissions import AllowAny
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from orders import request_id
 from orders.api.errors import Formatter
 from orders.api.exceptions import Broken, Busy
+from orders.permissions import main_role
 
 API = "/api/"
 
@@ -41,9 +42,17 @@ class UnknownPath(APIView):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler400`."""
-    api = request.path_info.startswith(API)
-    return answer(ParseError()) if api else defaults.bad_request(request, exception)
+    """`handler400`. The name that the site was called by may be what is wrong: nothing here asks for it."""
+    if request.path_info.startswith(API):
+        return answer(ParseError())
+    return HttpResponse(render_to_string("400.html", {"number": request_id.current()}), status=400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler404`."""
+    if request.path_info.startswith(API):
+        return answer(NotFound())
+    return render(request, "404.html", {"role": main_role(request.user)}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

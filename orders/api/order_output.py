@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +25,7 @@ CUSTOMER = frozenset(
 DRIVER = CUSTOMER | {
     "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
 }  # fmt: skip
-OFFICE = DRIVER | {"driver_name", "history", "confirmations", "proof_images"}
+OFFICE = DRIVER | {"driver_name", "reported_later", "history", "confirmations", "proof_images"}
 
 
 class ItemOutput(serializers.ModelSerializer[OrderItem]):
@@ -96,6 +97,18 @@ class DoorField(serializers.FloatField):
         return door[self.field_name == "longitude"] if door else None
 
 
+class ReportedLaterField(serializers.DateTimeField):
+    """When the last move happened, where that was told later."""
+
+    def __init__(self) -> None:
+        help_text = _("When the last move happened, if it was done without a line and reported later; else null.")
+        super().__init__(read_only=True, allow_null=True, help_text=help_text)
+
+    def get_attribute(self, instance: Order) -> datetime | None:
+        last = max(instance.history.all(), key=lambda change: change.version, default=None)
+        return last.at if last is not None and last.sent_later else None
+
+
 class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
     """A row of a list."""
 
@@ -107,14 +120,15 @@ class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
     items = ItemOutput(many=True, read_only=True)
     latitude = DoorField()
     longitude = DoorField()
+    reported_later = ReportedLaterField()
 
     class Meta:
         model = Order
         fields: tuple[str, ...] = (
             "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name",
-            "customer_phone", "customer_phone2", "items", "scheduled_date", "time_slot", "eta", "delivery_address",
-            "area", "latitude", "longitude", "notes", "driver", "driver_name", "route", "stop_sequence", "amount_due",
-            "amount_collected", "created_at", "updated_at",
+            "customer_phone", "customer_phone2", "items", "scheduled_date", "time_slot", "eta", "reported_later",
+            "delivery_address", "area", "latitude", "longitude", "notes", "driver", "driver_name", "route",
+            "stop_sequence", "amount_due", "amount_collected", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

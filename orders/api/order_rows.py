@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Case, F, OuterRef, Subquery, When
 from django.utils import timezone
 
 from orders import phones
 from orders.api.order_output import ItemOutput, OrderOutput
-from orders.models import OrderItem
+from orders.models import OrderItem, OrderStatusChange
 from orders.models.queries import OrderQuerySet
+from orders.models.status_change import SENT_AT_ONCE
 from orders.states import OPEN, Role
 
 Row = dict[str, Any]
@@ -22,9 +24,15 @@ JOINED = {
     "driver_name": "driver__name", "latitude": "customer__latitude", "longitude": "customer__longitude",
 }  # fmt: skip
 HOME = "customer__address"
-OWN = [name for name in OrderOutput.Meta.fields if name not in JOINED and name != "items"]
-MOMENTS = ("eta", "created_at", "updated_at")
+OWN = [name for name in OrderOutput.Meta.fields if name not in JOINED and name not in ("items", "reported_later")]
+MOMENTS = ("eta", "reported_later", "created_at", "updated_at")
 PHONES = ("customer_phone", "customer_phone2")
+# `OrderStatusChange.sent_later` of the last one. By version, of which there is no index to walk from its end.
+REPORTED_LATER = Subquery(
+    OrderStatusChange.objects.filter(order=OuterRef("order"))
+    .order_by("-version")
+    .values_list(Case(When(recorded_at__gt=F("at") + SENT_AT_ONCE, then="at")))[:1]
+)
 
 
 def columns(orders: OrderQuerySet) -> Any:
@@ -33,24 +41,26 @@ def columns(orders: OrderQuerySet) -> Any:
 
 
 def shown(rows: Iterable[Row], role: Role) -> list[Row]:
-    """The page as this role sees it; its items in one query."""
+    """The page as this role sees it; its items, and which moves were reported later, in one query."""
     page = list(rows)
-    items = _items([row["id"] for row in page])
+    items, later = _items([row["id"] for row in page])
     names = [name for name in OrderOutput.Meta.fields if name in OrderOutput.seen_by[role]]
     for row in page:
+        row |= {"items": items[row["id"]], "reported_later": later.get(row["id"])}
         _finish(row, role)
-        row["items"] = items[row["id"]]
     return [{name: row[name] for name in names} for row in page]
 
 
-def _items(orders: list[int]) -> dict[int, list[Row]]:
+def _items(orders: list[int]) -> tuple[dict[int, list[Row]], dict[int, datetime | None]]:
+    """By order. As a column of the page, what was reported later would be looked up for the pages before it too."""
     found: dict[int, list[Row]] = defaultdict(list)
+    later: dict[int, datetime | None] = {}
     held = OrderItem.objects.filter(order__in=orders)
-    columns = ("order", "product", "product__name", "quantity", "unit_price", "quantity_delivered")
+    columns = ("product", "product__name", "quantity", "unit_price", "quantity_delivered")
     names = ItemOutput.Meta.fields
-    for order, *values in held.values_list(*columns):
+    for order, later[order], *values in held.values_list("order", REPORTED_LATER, *columns):
         found[order].append(dict(zip(names, values, strict=True)))
-    return found
+    return found, later
 
 
 def _finish(row: Row, role: Role) -> None:

@@ -40,6 +40,34 @@ def test_normalise(typed: str, stored: str) -> None:
     assert phones.normalise(typed) == stored
 
 
+# Area code and a number of the length that it has there.
+AREAS = [
+    ("02", "23650003"), ("03", "4550001"), ("03", "5220001"), ("03", "8220001"), ("03", "9220001"), ("037", "320001"),
+    ("04", "22220001"), ("04", "7220001"), ("049", "2220001"), ("05", "2220001"), ("05", "5320001"), ("06", "2220001"),
+    ("06", "9270001"), ("07", "2220001"), ("08", "7320001"), ("089", "320001"), ("082", "320001"), ("0826", "66001"),
+    ("0836", "22001"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "number"), AREAS)
+def test_every_area_is_known_however_it_is_written(code: str, number: str) -> None:
+    stored = f"+886{code[1:]}{number}"
+    ways = ("{0}{1}", "{0}-{1}", "({0}) {1}", "+886-{2}-{1}", "886{2}{1}", "+886 (0){2} {1}", "00886 {2} {1}")
+    assert {phones.normalise(way.format(code, number, code[1:])) for way in ways} == {stored}
+    assert phones.display(stored).partition("-")[0] == code
+    assert phones.mask(stored) == f"{code}-***-{number[-3:]}"
+    assert phones.is_mobile(stored) is False
+
+
+@pytest.mark.parametrize(("code", "number"), AREAS)
+def test_a_digit_too_few_or_too_many_is_refused(code: str, number: str) -> None:
+    # Taichung has eight and Changhua seven.
+    wrong = [number[:-1], f"{number}0"] if code != "04" else ["222000", "222200010"]
+    for digits in wrong:
+        with pytest.raises(phones.InvalidPhone):
+            phones.normalise(f"{code}-{digits}")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
@@ -82,6 +110,11 @@ def test_only_mobiles_get_an_sms(typed: str, mobile: bool) -> None:
         ("037123456", "037-123456", "037-***-456"),
         ("082612345", "0826-12345", "0826-***-345"),
         ("02-29300016 分機29", "02-2930-0016 分機29", "02-***-016"),
+        ("0800000123", "0800-000-123", "0800-***-123"),
+        ("0809012345", "0809-012-345", "0809-***-345"),
+        ("07012345678", "070-1234-5678", "070-***-678"),
+        ("02012345678", "020-1234-5678", "020-***-678"),
+        ("0991234567", "0991-234-567", "0991-***-567"),
     ],
 )
 def test_shown_and_masked(typed: str, shown: str, masked: str) -> None:

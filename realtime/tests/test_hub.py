@@ -117,6 +117,13 @@ async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -
     assert (reader.ids, hub.statistics.totals["bell_missed"]) == ([1], 1)
 
 
+async def test_a_subscription_is_not_given_back_to_whoever_left(hub: Hub) -> None:
+    here, gone = join(hub, Reader("system")), join(hub, Reader("system"))
+    hub.audience.leave(gone)
+    hub.audience.give_back([(here, "order:1"), (gone, "order:1")])
+    assert (here.channels, gone.channels) == ({"system", "order:1"}, set())
+
+
 async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
     reader = Reader(identity=identity)
     return [event.seq async for batch in hub.missed(since, reader, set(channels)) for event in batch.events]

@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async as make
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
-from realtime import channels, commands
+from realtime import channels, commands, log
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
 from realtime.log import CursorGone
@@ -32,7 +32,8 @@ class Socket:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
         scope = {
-            "type": "websocket", "path": "/", "query_string": query.encode(), "url_route": {"kwargs": {}},
+            "type": "websocket", "path": "/", "query_string": query.encode(),
+            "url_route": {"kwargs": {"token": query}},  # of a link, which asks for nothing more
             "headers": [(name.encode(), value) for name, value in headers.items()],
         }  # fmt: skip
         self.task = asyncio.create_task(EventConsumer(endpoint)(scope, self.incoming.get, self._send))
@@ -277,3 +278,15 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
         "closes.1000": 1, "closes.other": 1, "closes.1005": 1,
         "errors.invalid_json": 3, "errors.token_not_valid": 1,
     }  # fmt: skip
+
+
+async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back_meanwhile(hub: Hub) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    await make(log.number)()
+    before = (await make(log.head)()).seq
+    await make(order.assign)(other)
+    await make(order.assign)(driver)
+    socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
+    await make(order.transition_to)(Status.DELIVERING)
+    assert (await socket.until("order.status_changed"))["data"]["status"] == Status.DELIVERING

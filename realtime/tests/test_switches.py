@@ -11,12 +11,13 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
 from orders import flags
-from orders.models import DriverLocation
+from orders.models import Customer, Driver, DriverLocation, Order
+from orders.states import Status
 from orders.tests.api.client import Api
-from orders.tests.factories import make_driver, make_office, make_user, turn
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user, turn
 from realtime import hub as hub_module
 from realtime.hub import Hub
-from realtime.switches import TRY_AGAIN_LATER
+from realtime.switches import TRY_AGAIN_LATER, look_for_ends
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import Reader, change, hub, join, until
 from realtime.tests.test_socket import Socket, connect
@@ -41,6 +42,19 @@ async def become(hub: Hub, *, paused: bool) -> None:
     async with asyncio.timeout(5):
         while hub.switches.paused != paused:
             await asyncio.sleep(0.01)
+
+
+@make
+def hand_over(order: Order, driver: Driver, customer: Customer) -> None:
+    order.assign(driver)
+    order.customer = customer
+    order.save()
+
+
+async def follow(token: str) -> Socket:
+    socket = Socket("track", token)
+    await socket.until("connection")
+    return socket
 
 
 def seconds() -> float:
@@ -96,6 +110,49 @@ async def test_rights_end_also_while_nothing_is_pushed(hub: Hub) -> None:
     assert socket.closed_with == [4401]
     await make(turn)(flags.REAL_TIME, True)
     await become(hub, paused=False)
+
+
+async def test_an_order_that_came_back_while_nothing_was_pushed_is_followed_on(hub: Hub) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    customer, stranger = await make(make_customer)(user=await make(make_user)()), await make(make_customer)()
+    back, away = [await make(make_order)(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(2)]
+    channels = f"&channels=order:{back.pk},order:{away.pk}"
+    before = await connect(driver.user, channels)
+    await connect(customer.user, channels)
+    (theirs,) = [reader for reader in hub.audience.readers if reader.identity.customer_id == customer.pk]
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+    await hand_over(away, other, stranger)
+    await hand_over(back, other, stranger)
+    await hand_over(back, driver, customer)
+    meanwhile = await connect(driver.user, channels)
+    end, _ = await make(look_for_ends)(0)
+    resumed = await connect(driver.user, f"{channels}&since={end.seq}")
+    assert (hub.cursor < end.seq, resumed.frames[0]["recovered"]) == (True, True)
+    await make(turn)(flags.REAL_TIME, True)
+    await become(hub, paused=False)
+    for order in (away, back):
+        await make(order.transition_to)(Status.DELIVERING)
+    for socket in (before, meanwhile, resumed):
+        assert (await socket.until("order.status_changed"))["data"]["order_id"] == back.pk
+        moved = [frame for frame in socket.frames if frame.get("data", {}).get("status") == Status.DELIVERING]
+        assert {frame["data"]["order_id"] for frame in moved} == {back.pk}
+    assert {name for name in theirs.channels if name.startswith("order:")} == {f"order:{back.pk}"}
+
+
+async def test_a_link_made_while_nothing_was_pushed_lives_on_and_the_one_before_ends(hub: Hub) -> None:
+    order, other = await make(make_order)(Status.ASSIGNED), await make(make_customer)()
+    former = await follow(order.tracking_token)
+    await make(turn)(flags.REAL_TIME, False)
+    await become(hub, paused=True)
+
+    await hand_over(order, await make(make_driver)(), other)
+    present = await follow((await Order.objects.aget(pk=order.pk)).tracking_token)
+    await make(turn)(flags.REAL_TIME, True)
+    await become(hub, paused=False)
+    await make(order.transition_to)(Status.DELIVERING)
+    assert (await present.until("delivery.update"))["data"]["status"] == Status.DELIVERING
+    assert (former.closed_with, present.closed_with) == ([4401], [])
 
 
 async def test_a_page_that_read_further_than_the_hub_need_not_load_afresh(hub: Hub) -> None:

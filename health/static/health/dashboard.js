@@ -10,6 +10,8 @@ const LATEST_MS = 10_000;
 const COUNTED_MS = 2_000;
 /** What this page shows; where drivers are is not among it. */
 const SHOWN = /^(order|notification|delivery)\./;
+/** Why there is no page, each by the element that says so. */
+const REASONS = ["database-down", "failing", "unreachable"];
 let timer = null;
 let due = Infinity;
 let lookedAt = performance.now();
@@ -40,11 +42,18 @@ async function ask(url) {
   }
 }
 
-/** Why there is no page: the site may answer and its database not. */
+/** The site may answer and its database not. */
 async function isDatabaseDown() {
   const asked = await ask(told().ready);
   if (!asked?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
   return JSON.parse(asked.text).database?.status === "unhealthy";
+}
+
+/** The one of REASONS that holds; `page` as `ask` gave it. */
+async function reasonFor(page) {
+  if (await isDatabaseDown()) return "database-down";
+  // A proxy that finds no server answers too, without an id of ours.
+  return page?.answer.headers.has("X-Request-ID") ? "failing" : "unreachable";
 }
 
 async function look() {
@@ -53,9 +62,8 @@ async function look() {
   if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
   const isThere = page?.answer.ok ?? false;
   if (isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
-  const isDown = !isThere && (await isDatabaseDown());
-  find("#database-down").hidden = !isDown;
-  find("#unreachable").hidden = isThere || isDown;
+  const wrong = isThere ? null : await reasonFor(page);
+  for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
   // What it says is of then.
   find("#verdict").hidden = !isThere;
   [lookedAt, isLooking] = [performance.now(), false];

@@ -113,6 +113,9 @@ async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Pag
     await board.stands_in(order, "delivering")
     clock = timezone.localtime(at).strftime("%H:%M")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    await page.reload()
+    await board.stands_in(order, "delivering")
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
     await make(order.transition_to)("arriving", by=driver.user, source="socket")
     await board.stands_in(order, "arriving")
     assert not await board.card(order).locator(".late").is_visible()

@@ -3,7 +3,7 @@ import { ApiError, all, get } from "../api.js";
 import { told } from "../page.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { fromEvent } from "./store.js";
-import { clock, today } from "./times.js";
+import { laterText, today } from "./times.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
@@ -21,7 +21,7 @@ const OPEN = Object.keys(labels.status).filter((status) => status !== "delivered
 /** “Reported late”, with the hour at which it happened; null where it was told at once. */
 export function lateText(at, learned) {
   const isLate = Date.parse(learned) - Date.parse(at) >= LATE_MS;
-  return isLate ? interpolate(gettext("reported later, of %s"), [clock(at)]) : null;
+  return isLate ? laterText(at) : null;
 }
 
 /** Asks again until the server answers: a line that is gone comes back. Who is signed out is sent to the sign-in.

@@ -1,5 +1,7 @@
 /** The orders the board knows, by id; what comes in is applied only if it is not older than what is there. */
 
+import { laterText } from "./times.js";
+
 const SLOTS = ["morning", "afternoon", "evening", "anytime"];
 
 /** What orders stand by in their column: urgent ones first, then by when they are due. */
@@ -15,6 +17,7 @@ export function fromRow(row) {
     attempt: row.attempt, customerId: row.customer, customer: row.customer_name, products, date: row.scheduled_date,
     slot: row.time_slot, eta: row.eta, address: row.delivery_address, area: row.area, driver: row.driver,
     route: row.route, stop: row.stop_sequence, phones: [row.customer_phone, row.customer_phone2],
+    late: row.reported_later && laterText(row.reported_later),
     latitude: row.latitude, longitude: row.longitude, createdAt: row.created_at, changedAt: row.updated_at,
   };
 }

@@ -24,6 +24,9 @@ export const dayAndClock = (when) => moment.format(new Date(when));
 /** “11/23” of “2026-11-23”. */
 export const shortDay = (day) => day.split("-").slice(1).map(Number).join("/");
 
+/** The mark of what was reported long after it happened. */
+export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
+
 /** “35 min”: how long ago, in whole units of the largest that fits. */
 export function age(when) {
   const seconds = Math.max(0, (Date.now() - Date.parse(when)) / 1000);
