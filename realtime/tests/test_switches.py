@@ -57,6 +57,12 @@ async def follow(token: str) -> Socket:
     return socket
 
 
+async def catch_up(hub: Hub) -> None:
+    """Until what was made for the test is told."""
+    end, _ = await make(look_for_ends)(0)
+    await until(hub, end.seq)
+
+
 def seconds() -> float:
     return asyncio.get_running_loop().time()
 
@@ -116,6 +122,7 @@ async def test_an_order_that_came_back_while_nothing_was_pushed_is_followed_on(h
     driver, other = await make(make_driver)(), await make(make_driver)()
     customer, stranger = await make(make_customer)(user=await make(make_user)()), await make(make_customer)()
     back, away = [await make(make_order)(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(2)]
+    await catch_up(hub)
     channels = f"&channels=order:{back.pk},order:{away.pk}"
     before = await connect(driver.user, channels)
     await connect(customer.user, channels)
@@ -142,6 +149,7 @@ async def test_an_order_that_came_back_while_nothing_was_pushed_is_followed_on(h
 
 async def test_a_link_made_while_nothing_was_pushed_lives_on_and_the_one_before_ends(hub: Hub) -> None:
     order, other = await make(make_order)(Status.ASSIGNED), await make(make_customer)()
+    await catch_up(hub)
     former = await follow(order.tracking_token)
     await make(turn)(flags.REAL_TIME, False)
     await become(hub, paused=True)
