@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from luckygas.testing.site import Site
     from notifications.sandbox.server import Sandbox
 
-pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.leaks"]
+pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.emptied", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
@@ -42,7 +42,7 @@ OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
 # The models and their moves, the demo, the log of events and who reads it, the sender, and all of it together.
 ON_SQLITE_TOO = re.compile(
     r"/(orders/tests/test_|realtime/tests/test_(log|hub|prune_events|bell|state_property|socket)\.py"
-    r"|notifications/tests/test_sender\.py|luckygas/tests/test_(end_to_end|switches|admin)\.py)"
+    r"|notifications/tests/test_sender\.py|luckygas/tests/test_(admin|emptied|end_to_end|switches)\.py)"
 )
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
