@@ -44,6 +44,10 @@ ON_SQLITE_TOO = re.compile(
     r"/(orders/tests/test_|realtime/tests/test_(log|hub|prune_events|bell|state_property|socket)\.py"
     r"|notifications/tests/test_sender\.py|luckygas/tests/test_(admin|emptied|end_to_end|switches)\.py)"
 )
+# Begun first, by one worker, from which the others take the rest: none of them is what all wait for in the end.
+LONG = re.compile(
+    r"/test_(faults|openapi|rolling_restart|state_property|sender_outlives|who_sees_drivers|accessibility|day)\.py"
+)
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -101,10 +105,17 @@ prepare()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what the other of the two runs has: tests for real servers, or those without a database."""
+    """Leaves out what the other of the two runs has: tests for real servers, or those without a database.
+
+    The order stays random, but for those that take long.
+    """
     left_out = [item for item in items if belongs_to_the_other_run(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not belongs_to_the_other_run(item)]
+    items.sort(key=lambda item: LONG.search(str(item.path)) is None)
+    for item in items:
+        if in_browser(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 def belongs_to_the_other_run(item: pytest.Item) -> bool:
