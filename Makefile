@@ -21,9 +21,9 @@ serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
 test: check $(VENV)/browser $(VENV)/deployment
-	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2
-	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3
-	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 2
+	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 # Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
 faults: $(VENV)/test

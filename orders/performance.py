@@ -14,7 +14,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from functools import wraps
+from functools import cache, wraps
 from time import monotonic, perf_counter
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,14 +26,18 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 Figures = dict[str, Any]
 
-# Host and process may be alike in two containers; the random part is not.
-INSTANCE = f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 # A figure belongs to the bucket that ends at LEAST_MS · STEP^n: percentiles are right to a fifth.
 LEAST_MS, STEP = 0.05, 1.2
 WRITE_SECONDS = 5.0
 # Rows of processes that wrote nothing for so long are forgotten: they have ended.
 DEAD = timedelta(seconds=60)
 SQL = "sql"
+
+
+@cache
+def instance() -> str:
+    """The name of this process: host and process id may be alike in two containers, the random part is not."""
+    return f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 class Recorder:
@@ -124,7 +128,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
         return
     _written, now = monotonic(), timezone.now()
     columns = {"figures": recorder.figures(), "written_at": now}
-    ProcessFigures.objects.update_or_create(instance=INSTANCE, defaults=columns)
+    ProcessFigures.objects.update_or_create(instance=instance(), defaults=columns)
     ProcessFigures.objects.filter(written_at__lt=now - DEAD).delete()
 
 
@@ -132,7 +136,7 @@ def everywhere() -> list[Figures]:
     """Of every process that lives, this one's as they are now."""
     from orders.models import ProcessFigures
 
-    others = ProcessFigures.objects.filter(written_at__gte=timezone.now() - DEAD).exclude(instance=INSTANCE)
+    others = ProcessFigures.objects.filter(written_at__gte=timezone.now() - DEAD).exclude(instance=instance())
     return [recorder.figures(), *others.values_list("figures", flat=True)]
 
 

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from orders.performance import INSTANCE
+from orders.performance import instance
 from realtime.audience import Audience
 from realtime.connection import Connection
 from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
@@ -46,7 +46,7 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
-            endpoint=open_.endpoint, instance=INSTANCE, owner=open_.identity.owner, connected_at=open_.connected_at,
+            endpoint=open_.endpoint, instance=instance(), owner=open_.identity.owner, connected_at=open_.connected_at,
             last_ping=now,
         )
         for open_ in fresh

@@ -19,7 +19,7 @@ from django.db.models import Count
 from django.dispatch import Signal
 from django.utils import timezone
 
-from orders.performance import INSTANCE
+from orders.performance import instance
 from realtime import presence
 from realtime.models import HubStatistics
 
@@ -95,7 +95,7 @@ class Statistics:
 
 def write(figures: Figures, now: datetime) -> None:
     """Makes `figures` those of this process, and forgets those of the dead."""
-    HubStatistics.objects.update_or_create(instance=INSTANCE, defaults={"figures": figures, "written_at": now})
+    HubStatistics.objects.update_or_create(instance=instance(), defaults={"figures": figures, "written_at": now})
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
     written.send(sender=HubStatistics)
 

@@ -1,7 +1,7 @@
-"""Sites that need not import what all of them import: forked from a process that has done so, a second of CPU each.
+"""Sites that need not import what all of them import: forked from a process that has done so.
 
-That process is multiprocessing's fork server. It has no settings and no database: what belongs to one site is imported
-by that site, with its own environment.
+Those are two of multiprocessing's fork servers. One has imported the whole site, with the settings that most are
+started with. The other has no settings and no database: the rest is imported by the site, with its own environment.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
+from unittest import mock
 
 from luckygas.testing.servers import die_with_parent
 
 # None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor (daphne does):
 # two that are forked with one would wake each other.
-PRELOADED = [
+LIBRARIES = [
     "twisted.web.http", "autobahn.twisted.websocket", "service_identity", "uvicorn.main",
     "uvicorn.protocols.http.httptools_impl", "uvloop", "PIL.Image",
     "channels.layers", "channels.routing", "channels_redis.pubsub", "redis.asyncio", "psycopg", "psycopg_pool",
@@ -27,18 +31,50 @@ PRELOADED = [
     "django.core.management", "django_filters", "rest_framework.serializers", "rest_framework.fields", "requests",
     "phonenumbers", "environ", "jwt", "csp.middleware", "yaml", "inflection", "uritemplate", "jsonschema",
 ]  # fmt: skip
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(PRELOADED)
+multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
+# What differs from test to test, and no site looks at.
+OF_THE_TEST = {"PYTEST_CURRENT_TEST"}
+
+
+class WholeSite:
+    """The fork server that has imported all of the site, in the environment of the first that is asked for."""
+
+    def __init__(self) -> None:
+        self._server = ForkServer()
+        self._server.set_forkserver_preload([*LIBRARIES, "luckygas.testing.whole_site"])
+        self._environment: dict[str, str] | None = None
+
+    def serves(self, environment: dict[str, str]) -> bool:
+        asked = {name: value for name, value in environment.items() if name not in OF_THE_TEST}
+        if self._environment is None:
+            self._environment = asked
+            with mock.patch.dict(os.environ, asked, clear=True):
+                self._server.ensure_running()
+        return self._environment == asked
+
+    def start(self, process: ForkServerProcess) -> None:
+        # multiprocessing itself knows of one fork server only.
+        with mock.patch.object(forkserver, "connect_to_new_process", self._server.connect_to_new_process):
+            process.start()
+
+
+whole_site = WholeSite()
+# Sites are started from several threads.
+one_at_a_time = threading.Lock()
 
 
 class Forked:
-    """As subprocess.Popen, as far as servers are asked."""
+    """As subprocess.Popen, as far as servers are asked. `usual`: in the environment of most sites."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, *, usual: bool) -> None:
         self.args = arguments
         # Ended at the latest with who started it; a daemon is not waited for then.
         self.process = ForkServerProcess(target=serve, args=(arguments, environment, log), daemon=True)
-        self.process.start()
+        with one_at_a_time:
+            if usual and whole_site.serves(environment):
+                whole_site.start(self.process)
+            else:
+                self.process.start()
         assert self.process.pid is not None
         self.pid = self.process.pid
 

@@ -2,6 +2,9 @@
 
 With TEST_ON=servers it starts PostgreSQL and Redis for the run and names them in the environment; otherwise the run is
 on SQLite and the in-memory layer. Where a server cannot be had the run fails: nothing is skipped.
+
+What touches a database runs on the servers, as production does. SQLite is for the demo and for development: there runs
+what needs no database, and again what depends on which one it is (ON_SQLITE_TOO).
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from luckygas.testing.site import Site
     from notifications.sandbox.server import Sandbox
 
-pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.leaks"]
+pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.emptied", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
 # The tests do not depend on what the developer's shell happens to say.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
@@ -36,8 +39,15 @@ OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 OWN["SMS_QUIET_HOURS"] = ""
 # Nor on how much the tests before have asked: those of limits set their own (`rates`).
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
-# Thousands of small requests, alike on both: once is enough, on what production runs on.
-ON_SERVERS_ONLY = ("/orders/tests/api/", "/orders/tests/admin/")
+# The models and their moves, the demo, the log of events and who reads it, the sender, and all of it together.
+ON_SQLITE_TOO = re.compile(
+    r"/(orders/tests/test_|realtime/tests/test_(log|hub|prune_events|bell|state_property|socket)\.py"
+    r"|notifications/tests/test_sender\.py|luckygas/tests/test_(admin|emptied|end_to_end|switches)\.py)"
+)
+# Begun first, by one worker, from which the others take the rest: none of them is what all wait for in the end.
+LONG = re.compile(
+    r"/test_(faults|openapi|rolling_restart|state_property|sender_outlives|who_sees_drivers|accessibility|day)\.py"
+)
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -95,10 +105,17 @@ prepare()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what the other of the two runs has: tests for real servers, or those without a database."""
+    """Leaves out what the other of the two runs has: tests for real servers, or those without a database.
+
+    The order stays random, but for those that take long.
+    """
     left_out = [item for item in items if belongs_to_the_other_run(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not belongs_to_the_other_run(item)]
+    items.sort(key=lambda item: LONG.search(str(item.path)) is None)
+    for item in items:
+        if in_browser(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 def belongs_to_the_other_run(item: pytest.Item) -> bool:
@@ -107,7 +124,7 @@ def belongs_to_the_other_run(item: pytest.Item) -> bool:
     needs_servers, database = marked(item, "servers"), touches_database(item)
     if on_servers():
         return not needs_servers and not database
-    return needs_servers or (database and any(folder in str(item.path) for folder in ON_SERVERS_ONLY))
+    return needs_servers or (database and ON_SQLITE_TOO.search(str(item.path)) is None)
 
 
 def in_browser(item: pytest.Item) -> bool:

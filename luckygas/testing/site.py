@@ -70,7 +70,7 @@ class Site(Server):
         if "WEB_CONCURRENCY" in self.extra:  # uvicorn starts its workers itself, as a process of its own can
             super().launch()
         else:
-            self.process = Forked(self.command()[2:], self.environment(), self.log)
+            self.process = Forked(self.command()[2:], self.environment(), self.log, usual=not self.extra)
 
     def environment(self) -> dict[str, str]:
         return environment(**self.extra)

@@ -39,7 +39,7 @@ def nothing_outlives_the_test(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
 
 def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:
     """What they are told of the row, and what the office is warned of."""
-    warnings = Outbox.objects.filter(type="maintenance.alert")
+    warnings = Outbox.objects.filter(type="maintenance.alert").order_by("id")
     return told(row), [each.delta["data"]["severity"] for each in warnings]
 
 

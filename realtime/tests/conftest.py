@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
 from realtime.tests.browser import PlayedServer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(page: Page) -> PlayedServer:
     """The other end of an empty page's sockets, played by the test; the page's clock runs and can be put forward."""
     played = PlayedServer(page)

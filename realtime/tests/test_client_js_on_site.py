@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from playwright.async_api import Page, WebSocketRoute
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def board(page: Page, site: Site) -> Screen:
     """A page of the office that has no socket of its own; the test's is not open yet."""
     await sign_in(page, site, await make(make_office)(), "/accounts/password/change/")

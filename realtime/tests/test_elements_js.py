@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
 from luckygas.testing.browser import until
@@ -55,7 +56,7 @@ async def test_age_is_in_the_largest_unit(server: PlayedServer, seconds: int, sa
     assert await server.page.evaluate(ago, seconds * 1000) == said
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def toasts(server: PlayedServer) -> PlayedServer:
     await server.live()
     await server.page.evaluate(TOASTS)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.test import Client
 from django.urls import reverse
@@ -37,7 +38,7 @@ def test_every_message_has_a_form() -> None:
     assert set(HANDLERS) <= set(MESSAGES)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def office(page: Page, site: Site) -> Page:
     """The page, under the strictest policy it is to live with."""
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async as make
 from playwright.async_api import Page
 
@@ -10,11 +10,11 @@ from orders.tests.factories import make_driver, make_user
 from orders.tests.pages.phone import Phone
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def driver(db: None) -> Driver:
     return await make(make_driver)(user=await make(make_user)(first_name="陳志明"))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def phone(page: Page, site: Site, driver: Driver) -> Phone:
     return Phone(page, site, driver)

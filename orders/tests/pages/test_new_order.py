@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import Page, Route, expect
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def call(page: Page, site: Site) -> Page:
     """The page, ready for a call; 王太太 usually orders two of 20 kg."""
     product = await make(make_product)(price=900)
