@@ -96,6 +96,8 @@ def config(level: str, form: str) -> dict[str, Any]:
             # `runserver` writes a line for each request too, and Django one for each that was refused.
             "django.channels.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # redis-py gives it a handler of its own where nobody has named it.
+            "push_response": {},
             # Of a failed sign-in, which `orders.attempts` tells masked.
             "axes": {"level": "ERROR"},
         },
