@@ -15,7 +15,7 @@ from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.limits import ENDED, TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import Event
-from realtime.rights import Ends, Subscription
+from realtime.rights import Ends
 
 # What the hub obeys when it reads it, before it writes anything that follows.
 ENDING = frozenset({"order.unassigned", rights.TYPE})
@@ -30,8 +30,8 @@ class Audience:
         self.stirred = asyncio.Event()
         self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
         self.ends = Ends()
-        # Subscriptions that the log ended, of which the present has not been asked yet (`Hub._tell`).
-        self.ended: list[Subscription] = []
+        # Who lost a channel `order:…` by the log: an order may come back.
+        self._lost: defaultdict[str, set[Connection]] = defaultdict(set)
         self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
@@ -46,6 +46,8 @@ class Audience:
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
             self.unsubscribe(reader, channel)
+        for channel in [channel for channel, readers in self._lost.items() if reader in readers]:
+            self._find_again(reader, channel)
         self.readers.discard(reader)
         self.stirred.set()
         owner = reader.identity.owner
@@ -66,6 +68,7 @@ class Audience:
             self._by_channel[channel].add(reader)
 
     def unsubscribe(self, reader: Connection, channel: str) -> None:
+        self._find_again(reader, channel)
         reader.channels.discard(channel)
         self._by_channel[channel].discard(reader)
         if not self._by_channel[channel]:
@@ -108,32 +111,66 @@ class Audience:
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
                 self.unsubscribe(reader, channel)
-                self.ended.append((reader, channel))
+                self._lost[channel].add(reader)
         # Another customer, another link: whoever holds the old one follows nothing any more.
         for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
             if loses_right(reader.identity, event):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
                 reader.close(ENDED)
 
-    def give_back(self, subscriptions: Iterable[Subscription]) -> None:
-        """Whose order it is again: the log is told a moment late, and after a pause much later."""
-        self.ended.clear()
-        for reader, channel in subscriptions:
-            if reader in self.readers:
-                self.subscribe(reader, [channel])
+    def regaining(self, event: Encoded) -> list[Connection]:
+        """Who lost this event's order, and has it again by this event: they are to follow it from here."""
+        lost = self._lost.get(order_channel(event), ())
+        return [reader for reader in lost if gains_right(reader.identity, event)]
 
-    def sees(self, reader: Connection, channels: set[str], event: Encoded) -> bool:
-        """Whether a past event is for a reader of `channels`, which lose what the event takes away."""
-        seen = not channels.isdisjoint(event.channels) and is_own(reader.identity, event)
-        if event.type == "order.unassigned" and loses_right(reader.identity, event):
-            channels.discard(f"order:{event.data['order_id']}")
+    def regain(self, readers: Iterable[Connection], event: Encoded) -> None:
+        for reader in readers:
+            self._find_again(reader, order_channel(event))
+            self.subscribe(reader, [order_channel(event)])
+
+    def _find_again(self, reader: Connection, channel: str) -> None:
+        self._lost[channel].discard(reader)
+        if not self._lost[channel]:
+            del self._lost[channel]
+
+    def sees(self, reader: Connection, channels: set[str], lost: set[str], event: Encoded) -> bool:
+        """Whether a past event is for a reader of `channels`, of which those of `lost` are not theirs at the time."""
+        channel = order_channel(event)
+        if gains_right(reader.identity, event):
+            lost.discard(channel)
+        seen = not (channels - lost).isdisjoint(event.channels) and is_own(reader.identity, event)
+        if loses_right(reader.identity, event):
+            lost.add(channel)
         return seen
 
 
+def order_channel(event: Encoded) -> str:
+    return f"order:{event.data.get('order_id')}"
+
+
 def loses_right(identity: Identity, event: Encoded) -> bool:
+    return event.type == "order.unassigned" and names(identity, event)
+
+
+def gains_right(identity: Identity, event: Encoded) -> bool:
+    """Every event of an order says whose it is."""
+    return event.type != "order.unassigned" and "order_id" in event.data and names(identity, event)
+
+
+def names(identity: Identity, event: Encoded) -> bool:
+    """Whether an event is for this driver or this customer. The office has its rights from nobody's order."""
     if identity.is_office:
         return False
     return not {f"driver:{identity.driver_id}", f"customer:{identity.customer_id}"}.isdisjoint(event.channels)
+
+
+def is_lost(identity: Identity, channel: str, events: Iterable[Encoded]) -> bool:
+    """Whether by these events, in the log's order, the right to an order's channel has ended."""
+    lost = False
+    for event in events:
+        if order_channel(event) == channel:
+            lost = loses_right(identity, event) or (lost and not gains_right(identity, event))
+    return lost
 
 
 def is_own(identity: Identity, event: Encoded | Event) -> bool:

@@ -79,7 +79,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
         if not await may_read(connection.identity, channel):
             raise Refusal("forbidden", channels.NOT_YOURS)
         # The right may have ended while we asked; then we ask again.
-        if not hub.unassigned_since(before, channel):
+        if not hub.lost_since(before, connection, channel):
             break
     hub.audience.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
@@ -88,8 +88,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
-    if channel in connection.channels:
-        hub.audience.unsubscribe(connection, channel)
+    hub.audience.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
 
 

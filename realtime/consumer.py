@@ -129,7 +129,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
         hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
-        self._join(connection, {name for name in wanted if not hub.unassigned_since(asked, name)})
+        self._join(connection, {name for name in wanted if not hub.lost_since(asked, connection, name)})
 
     def _join(self, connection: Connection, channels: set[str]) -> None:
         self.connection = connection

@@ -21,7 +21,7 @@ from django.db import connections
 
 from orders.performance import measured
 from realtime import bell, log, rights, switches
-from realtime.audience import ENDING, Audience
+from realtime.audience import ENDING, Audience, is_lost
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
 from realtime.models import LogHead
@@ -217,8 +217,6 @@ class Hub:
         if not rung:
             self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        if self.audience.ended:
-            self.audience.give_back(await self._ask(self._looking, rights.held, self.audience.ended))
         self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
@@ -251,11 +249,15 @@ class Hub:
 
     @measured("hub.deliver")
     def _deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes a round. Where a right ends, what stands before it is written first."""
+        """Writes a round. Where a right ends or comes back, what stands before it is written first."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
             self.cursor = event.seq
+            if returning := self.audience.regaining(event):
+                self._write(events[first : place - 1])
+                self.audience.regain(returning, event)
+                first = place - 1
             if event.type in ENDING:
                 self._write(events[first:place])
                 if event.type != rights.TYPE or event.seq > self.switches.obeyed:
@@ -300,9 +302,10 @@ class Hub:
     async def missed(self, since: int, reader: Connection, channels: set[str]) -> AsyncIterator[Batch]:
         """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
 
-        Takes from `channels` what the reader lost the right to meanwhile, and stops for one whose account changed. The
-        caller must subscribe without waiting in between. Raises CursorGone when the log was pruned under our hands.
+        Leaves out what was not the reader's at the time, and stops for one whose account changed. The caller must
+        subscribe without waiting in between. Raises CursorGone when the log was pruned under our hands.
         """
+        lost: set[str] = set()
         while since < self.cursor:
             remembered = self._remembers(since)
             events = list(self._recent) if remembered else await self._ask(self._replaying, self._read, since)
@@ -312,18 +315,15 @@ class Hub:
             if self.audience.ends.concern(reader.identity):
                 return
             since = portion[-1].seq
-            yield Batch([event for event in portion if self.audience.sees(reader, channels, event)])
+            yield Batch([event for event in portion if self.audience.sees(reader, channels, lost, event)])
 
     @staticmethod
     def _read(since: int) -> list[Encoded]:
         return [Encoded.of(event) for event in log.read(since, ROUND)]
 
-    def unassigned_since(self, cursor: int, channel: str) -> bool:
-        """Whether a right to this order's channel may have ended after `cursor`."""
-        return any(
-            event.seq > cursor and event.type == "order.unassigned" and channel == f"order:{event.data['order_id']}"
-            for event in reversed(self._recent)
-        )
+    def lost_since(self, cursor: int, reader: Connection, channel: str) -> bool:
+        """Whether a right to this order's channel has ended after `cursor`."""
+        return is_lost(reader.identity, channel, (event for event in self._recent if event.seq > cursor))
 
     # --- other processes -------------------------------------------------------------------------------------------
 

@@ -15,15 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.settings import api_settings
 
 from orders.refusals import Refusal
-from realtime.channels import Identity, may_read
-from realtime.connection import Connection
+from realtime.channels import Identity
 from realtime.frames import Encoded
 from realtime.limits import ENDED
 from realtime.models import Event
 
 CHANNEL = "rights"
 TYPE = "rights.ended"
-Subscription = tuple[Connection, str]
 
 
 def session_name(session_key: str) -> str:
@@ -46,11 +44,6 @@ def recent() -> list[Encoded]:
 def ended_after(seq: int) -> list[Encoded]:
     """The ends of the log behind this position."""
     return [Encoded.of(event) for event in Event.objects.filter(seq__gt=seq, type=TYPE).order_by("seq")]
-
-
-def held(subscriptions: Iterable[Subscription]) -> list[Subscription]:
-    """Those that their readers may have at present; a query each."""
-    return [(reader, channel) for reader, channel in subscriptions if may_read(reader.identity, channel)]
 
 
 def _kept() -> timedelta:

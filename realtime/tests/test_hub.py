@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
 
+from orders.states import Role
 from realtime import bell, log
 from realtime import hub as module
 from realtime.channels import Identity
@@ -117,11 +119,31 @@ async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -
     assert (reader.ids, hub.statistics.totals["bell_missed"]) == ([1], 1)
 
 
-async def test_a_subscription_is_not_given_back_to_whoever_left(hub: Hub) -> None:
-    here, gone = join(hub, Reader("system")), join(hub, Reader("system"))
+def moves(order: int, *to: str) -> None:
+    """Given from one driver to the next, and a word about it after each: in one transaction, so in one round."""
+    with transaction.atomic():
+        for former, present in pairwise(to):
+            announce("order.unassigned", f"published:driver:{former}", {"data": {"order_id": order}})
+            announce("order.assigned", f"published:driver:{present}", {"data": {"order_id": order}})
+            announce("order.updated", f"published:order:{order}", {"data": {"order_id": order, "of": present}})
+
+
+async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -> None:
+    first, gone, left = (
+        join(hub, Reader("order:1", identity=Identity(role=Role.DRIVER, user_id=number, driver_id=7)))
+        for number in (1, 2, 3)
+    )
+    other = join(hub, Reader("order:1", identity=Identity(role=Role.DRIVER, user_id=4, driver_id=9)))
+    await sync_to_async(moves)(1, "7", "8")
+    await until(hub, 3)
     hub.audience.leave(gone)
-    hub.audience.give_back([(here, "order:1"), (gone, "order:1")])
-    assert (here.channels, gone.channels) == ({"system", "order:1"}, set())
+    hub.audience.unsubscribe(left, "order:1")
+    await sync_to_async(moves)(1, "8", "7", "8", "7")
+    await until(hub, 12)
+    told = [[frame["data"]["of"] for frame in reader.frames] for reader in (first, gone, left)]
+    assert told == [["7", "7"], [], []]
+    assert len(other.frames) == 4
+    assert (first.channels, gone.channels, left.channels) == ({"order:1"}, set(), set())
 
 
 async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
