@@ -11,10 +11,10 @@ from notifications.models import NotificationHistory
 from notifications.models import NotificationQuerySet as Rows
 from notifications.states import Kind, Status
 from notifications.statistics import midnight
-from orders.api.filters import ChoicesFilter, IdFilter, ordering
+from orders.api.filters import ChoicesFilter, Filters, IdFilter, ordering
 
 
-class NotificationFilters(filters.FilterSet):
+class NotificationFilters(Filters):
     status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
     kind = ChoicesFilter(choices=Kind.choices, help_text=_("One or several, with commas."))
     order = IdFilter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -82,7 +83,17 @@ def ordering(*names: str) -> StableOrdering:
     return StableOrdering(fields=[(name, name) for name in names])
 
 
-class OrderFilters(filters.FilterSet):
+class Filters(filters.FilterSet):
+    """Base of them all. Makes the filters that a request names, of thirteen mostly two: each costs 0.1 ms."""
+
+    base_filters: dict[str, Any]
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        self.base_filters = {name: one for name, one in self.base_filters.items() if name in (data or {})}
+        super().__init__(data, *args, **kwargs)
+
+
+class OrderFilters(Filters):
     status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
     priority = filters.ChoiceFilter(choices=Priority.choices)
     scheduled_date = filters.DateFilter()
@@ -114,13 +125,13 @@ class OrderFilters(filters.FilterSet):
         return orders.of_day(value)
 
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
-        if not self.form.cleaned_data["customer"]:
+        if not self.form.cleaned_data.get("customer"):
             # All orders there are would have to be numbered.
             raise ValidationError({name: [_("Please name the customers too.")]})
         return orders.newest_of_each_customer(value)
 
 
-class CustomerFilters(filters.FilterSet):
+class CustomerFilters(Filters):
     area = filters.CharFilter(max_length=20)
     is_active = TrueOrFalseFilter()
     q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
@@ -134,7 +145,7 @@ class CustomerFilters(filters.FilterSet):
         return customers.search(value)
 
 
-class ProductFilters(filters.FilterSet):
+class ProductFilters(Filters):
     is_active = TrueOrFalseFilter()
     ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
 
@@ -143,7 +154,7 @@ class ProductFilters(filters.FilterSet):
         fields: list[str] = []
 
 
-class DriverFilters(filters.FilterSet):
+class DriverFilters(Filters):
     is_active = TrueOrFalseFilter()
 
     class Meta:
@@ -151,7 +162,7 @@ class DriverFilters(filters.FilterSet):
         fields: list[str] = []
 
 
-class RouteFilters(filters.FilterSet):
+class RouteFilters(Filters):
     status = ChoicesFilter(choices=RouteStatus.choices)
     date = filters.DateFilter()
     date_from = filters.DateFilter(field_name="date", lookup_expr="gte")
