@@ -77,7 +77,7 @@ def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
     """
     if user is None or is_office(user):
         return frozenset({Role.OFFICE})
-    # By the order's own people and not by the user's: whoever is neither costs no query more than they.
+    # By the order's own people, and not by two queries of the user's.
     own = {
         Role.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
         Role.CUSTOMER: user.is_active and _is(order.customer, user),

@@ -153,8 +153,8 @@ def loses_right(identity: Identity, event: Encoded) -> bool:
 
 
 def gains_right(identity: Identity, event: Encoded) -> bool:
-    """Every event of an order says whose it is."""
-    return event.type != "order.unassigned" and "order_id" in event.data and names(identity, event)
+    """Every event `order.…` says whose it is. Others may name an order too: what is published, by anyone's wish."""
+    return event.type.startswith("order.") and event.type != "order.unassigned" and names(identity, event)
 
 
 def names(identity: Identity, event: Encoded) -> bool:

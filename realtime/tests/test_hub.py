@@ -138,8 +138,12 @@ async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -
     await until(hub, 3)
     hub.audience.leave(gone)
     hub.audience.unsubscribe(left, "order:1")
+    # What a program says to the driver gives no right to what it names.
+    await sync_to_async(announce)("custom.hint", "published:driver:7", {"data": {"order_id": 1}})
+    await until(hub, 4)
+    assert first.channels == set()
     await sync_to_async(moves)(1, "8", "7", "8", "7")
-    await until(hub, 12)
+    await until(hub, 13)
     told = [[frame["data"]["of"] for frame in reader.frames] for reader in (first, gone, left)]
     assert told == [["7", "7"], [], []]
     assert len(other.frames) == 4
