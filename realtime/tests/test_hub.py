@@ -155,6 +155,14 @@ async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None
     return [event.seq async for batch in hub.missed(since, reader, set(channels)) for event in batch.events]
 
 
+async def test_of_the_past_a_driver_is_told_what_was_of_their_orders_at_the_time(hub: Hub) -> None:
+    first, second = (Identity(role=Role.DRIVER, user_id=number, driver_id=number) for number in (7, 8))
+    await sync_to_async(moves)(1, "7", "8", "7")
+    await until(hub, 6)
+    assert [await missed(hub, 0, "order:1", identity=each) for each in (first, second)] == [[6], [3]]
+    assert [hub.lost_since(0, Reader(identity=each), "order:1") for each in (first, second)] == [False, True]
+
+
 @pytest.mark.parametrize("remembered", [0, 3, 5000])
 async def test_what_was_missed_comes_from_memory_or_from_the_log(hub: Hub, remembered: int) -> None:
     await change(*range(1, 11))
