@@ -75,8 +75,9 @@ def chromium() -> Iterator[Chromium]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
     """A process of Node: a third of a second of CPU. Bound to its event loop, which all tests in a browser share."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started
 

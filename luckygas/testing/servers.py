@@ -22,6 +22,8 @@ from glob import glob
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import psycopg
+
 START_SECONDS = 30
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
 
@@ -109,7 +111,10 @@ class Server:
     def wait(self) -> None:
         """Raises Unavailable when it ends, or does not answer in time."""
         assert self.process is not None
-        wait_until(lambda: answers(self.port), self.process, self.log)
+        wait_until(self.is_ready, self.process, self.log)
+
+    def is_ready(self) -> bool:
+        return answers(self.port)
 
     def user(self) -> str | None:
         return None
@@ -187,6 +192,14 @@ class Postgres(Server):
 
     def user(self) -> str | None:
         return unprivileged_user()
+
+    def is_ready(self) -> bool:
+        """After a kill its port answers while it still replays its log, and refuses everybody."""
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def launch(self) -> None:
         if self.bin is None:
