@@ -131,3 +131,11 @@ def test_a_name_that_is_not_the_sites_is_told_in_the_shape(client: Client) -> No
 def test_what_is_suspicious_is_told_without_what_it_was(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Go back, load its page again"), ("zh-hant", "請返回上一頁")])
+def test_a_form_from_elsewhere_is_told_how_to_be_sent_again(language: str, words: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})
+    page = page_of(answer, 403)
+    assert (words in page, f'lang="{language}"' in page) == (True, True)
