@@ -1,15 +1,39 @@
-"""Django under ASGI, with one journey between the event loop and a request's thread instead of a dozen."""
+"""Django under ASGI, with one journey between the event loop and a request's thread instead of a dozen.
+
+And with threads that are kept: Django starts one for each request and another to wait for its end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
+
+# Threads that wait for the next request; more than these are as many as requests came at once, and end with them.
+MOST_IDLE = 20
+
+
+class RequestThread(ThreadPoolExecutor):
+    """One thread, which does the parts of one request after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1, thread_name_prefix="request")
+        self._last: Future[Any] | None = None
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._last = super().submit(*args, **kwargs)
+        return self._last
+
+    @property
+    def is_idle(self) -> bool:
+        """Not while a view works on for a client that hung up."""
+        return self._last is None or self._last.done()
 
 
 class Handler(ASGIHandler):
@@ -18,6 +42,21 @@ class Handler(ASGIHandler):
 
     Static files are answered before it: nothing of what stands around a page is for them.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._idle: list[RequestThread] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        thread = self._idle.pop() if self._idle else RequestThread()
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                await super().__call__(scope, receive, send)
+        finally:
+            if thread.is_idle and len(self._idle) < MOST_IDLE:
+                self._idle.append(thread)
+            else:
+                thread.shutdown(wait=False)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

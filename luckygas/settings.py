@@ -123,8 +123,8 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
     # A file, not memory: the tests write from several threads and processes.
     DATABASE["TEST"] = {"NAME": env.str("TEST_SQLITE", default=str(BASE_DIR / "db.sqlite3.test"))}
 else:
-    # Under ASGI every request has a thread of its own, so a pool keeps the connections and not the threads; one that
-    # the server dropped is noticed before use.
+    # Under ASGI there are as many threads as requests come at once, so a pool keeps the connections and not the
+    # threads; one that the server dropped is noticed before use.
     # A host that vanishes without a word is given up after 15 s and not after the two hours of TCP.
     LINK = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     LINK |= {"tcp_user_timeout": 15_000}

@@ -203,7 +203,7 @@ class Hub:
 
     async def _tell(self, rung: bool) -> None:
         rung_here, self._rung_here = self._rung_here, False
-        numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch)
+        numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch, rung_here)
         if events is None:
             await self._begin_anew()
             return
@@ -221,14 +221,14 @@ class Hub:
 
     @staticmethod
     @measured("hub.look")
-    def _look(cursor: int, epoch: str) -> tuple[log.Numbered, list[Encoded] | None]:
+    def _look(cursor: int, epoch: str, rung: bool) -> tuple[log.Numbered, list[Encoded] | None]:
         """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
-        head, waiting = log.glance()
+        numbered = log.number_waiting(rung=rung)
+        head = numbered.head
         if head.epoch == epoch and head.seq < cursor:
             log.begin_epoch(head)
         if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
-            return log.Numbered(), None
-        numbered = log.number_batch() if waiting else log.Numbered()
+            return numbered, None
         if asked := sorted({event.request_id for event in numbered.events} - {""}):
             said = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": asked[:MOST_NAMED]}
             logger.info("numbered", extra=said)

@@ -33,11 +33,12 @@ class CursorGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The events one call of `number_batch()` made. `busy`: another process holds the lock and numbers for all.
+    """The events that were made, and the end of the log before them.
 
-    `full`: more may wait.
+    `busy`: another process holds the lock and numbers for all. `full`: more may wait.
     """
 
+    head: LogHead
     events: list[Event] = field(default_factory=list)
     busy: bool = False
     full: bool = False
@@ -68,21 +69,32 @@ def number() -> int:
     total, busy = 0, False
     while not busy and Outbox.objects.exists():
         done = number_batch()
-        total, busy = total + len(done.events), done.busy
+        total, busy = total + (len(done.events) if done else 0), done is None
     return total
+
+
+def number_waiting(*, rung: bool) -> Numbered:
+    """One batch. `rung`: something waits; otherwise that is asked first, which is all that a hub at rest asks."""
+    if rung and (numbered := number_batch()):
+        return numbered
+    end, waiting = glance()
+    numbered = number_batch() if waiting else Numbered(end)
+    return numbered or Numbered(end, busy=True)
 
 
 @measured("number")
 @transaction.atomic
-def number_batch() -> Numbered:
-    """Numbers up to BATCH rows of the outbox."""
+def number_batch() -> Numbered | None:
+    """Numbers up to BATCH rows of the outbox; None where another process is at it."""
     # The head row, not the rows: skipping locked rows would let a second numberer take the rest out of order.
     locked = LogHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     log = locked.filter(pk=HEAD).first()
     if log is None:
-        created = LogHead.objects.get_or_create(pk=HEAD)[1]
-        return Numbered(busy=not created)
+        log, created = LogHead.objects.get_or_create(pk=HEAD)
+        return Numbered(log) if created else None
     rows = list(Outbox.objects.order_by("id")[:BATCH])
+    if not rows:
+        return Numbered(log)
     made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
     events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
     Event.objects.bulk_create(events)
@@ -90,10 +102,9 @@ def number_batch() -> Numbered:
     changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
     if not log.counted:  # of any kind something may have changed
         changes += Counter(BUILDERS.keys())
-    log.seq += len(events)
-    log.changes = {**changes, "seq": log.seq}
-    log.save(update_fields=["seq", "changes"])
-    return Numbered(events, full=len(rows) == BATCH)
+    end = log.seq + len(events)
+    LogHead.objects.filter(pk=HEAD).update(seq=end, changes={**changes, "seq": end})
+    return Numbered(log, events, full=len(rows) == BATCH)
 
 
 def _event(seq: int, row: Outbox, draft: Draft) -> Event:

@@ -31,7 +31,9 @@ def session_name(session_key: str) -> str:
 
 def present(user_ids: Iterable[int]) -> dict[int, str]:
     """`Identity.rights` of those users who are active, in one query."""
-    users = User.objects.filter(pk__in=set(user_ids), is_active=True).select_related("driver", "customer")
+    if not (wanted := set(user_ids)):
+        return {}
+    users = User.objects.filter(pk__in=wanted, is_active=True).select_related("driver", "customer")
     return {user.pk: Identity.of(user).rights for user in users}
 
 

@@ -33,18 +33,29 @@ class Facts:
 def read(
     order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int], user_ids: Iterable[int]
 ) -> Facts:
-    """In one query a kind.
+    """In one query a kind, and none for a kind that is not asked for: building it alone takes half a millisecond.
 
     The customers are those of the changes, not those the orders have by now: an event for the one must not name the
     other.
     """
-    products: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    items = OrderItem.objects.filter(order__in=set(order_ids)).order_by("id")
+    return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.present(user_ids))
+
+
+def _products(order_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    if not (wanted := set(order_ids)):
+        return {}
+    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    items = OrderItem.objects.filter(order__in=wanted).order_by("id")
     for order, name, quantity in items.values_list("order_id", "product__name", "quantity"):
-        products[order].append({"name": name, "quantity": quantity})
-    customers = Customer.objects.filter(pk__in=set(customer_ids)).values_list("pk", "name", "language")
-    names = {pk: (name, language) for pk, name, language in customers}
-    return Facts(dict(products), names, _routes(route_ids), rights.present(user_ids))
+        found[order].append({"name": name, "quantity": quantity})
+    return dict(found)
+
+
+def _customers(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    if not (wanted := set(ids)):
+        return {}
+    rows = Customer.objects.filter(pk__in=wanted).order_by().values_list("pk", "name", "language")
+    return {pk: (name, language) for pk, name, language in rows}
 
 
 def _routes(ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from asgiref.sync import sync_to_async
 from channels.testing import ApplicationCommunicator
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
@@ -15,31 +17,32 @@ from django.urls import path
 
 from luckygas.handler import Handler
 
-threads: list[str] = []
+threads: list[int] = []
 
 
 def noting_thread(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     def middleware(request: HttpRequest) -> HttpResponse:
-        threads.append(threading.current_thread().name)
+        threads.append(threading.get_ident())
         return get_response(request)
 
     return middleware
 
 
 def view(request: HttpRequest) -> HttpResponse:
-    threads.append(threading.current_thread().name)
+    threads.append(threading.get_ident())
     return HttpResponse("answered")
 
 
 urlpatterns = [path("", view)]
 
 
-async def get(where: str, **headers: str) -> tuple[int, dict[str, str]]:
+async def get(where: str, handler: Handler | None = None, **headers: str) -> tuple[int, dict[str, str]]:
     scope: dict[str, Any] = {
         "type": "http", "method": "GET", "path": where, "query_string": b"", "http_version": "1.1",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
-    asked = ApplicationCommunicator(Handler(), scope | {"headers": [(b"host", b"localhost"), *scope["headers"]]})
+    scope["headers"].append((b"host", b"localhost"))
+    asked = ApplicationCommunicator(handler or Handler(), scope)
     await asked.send_input({"type": "http.request", "body": b"", "more_body": False})
     start = await asked.receive_output(10)
     while (await asked.receive_output(10)).get("more_body"):
@@ -78,4 +81,42 @@ async def test_a_request_is_one_threads_from_end_to_end(settings: Any) -> None:
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=ours + settings.MIDDLEWARE + ours):
         assert (await get("/"))[0] == 200
     assert len(threads) == 3
-    assert set(threads) - {"MainThread"} == {threads[0]}
+    assert set(threads) - {threading.get_ident()} == {threads[0]}
+
+
+async def test_the_next_request_has_the_same_thread(settings: Any) -> None:
+    threads.clear()
+    with override_settings(ROOT_URLCONF=__name__):
+        handler = Handler()
+        for _ in range(3):
+            await get("/", handler)
+        assert len(set(threads)) == 1
+        # Those that come at once have threads of their own.
+        await asyncio.gather(*(get("/", handler) for _ in range(5)))
+    assert (len(threads), len(set(threads))) == (8, 5)
+
+
+class Worker(Handler):
+    """A request's work stands in its scope."""
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        await sync_to_async(scope["work"])()
+
+
+async def test_a_thread_that_works_for_a_request_given_up_is_not_the_next_ones() -> None:
+    handler, begun, end = Worker(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        end.wait(10)
+
+    held = asyncio.create_task(handler({"type": "http", "work": hold}, None, None))
+    assert await asyncio.to_thread(begun.wait, 10)
+    held.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await held
+    try:
+        async with asyncio.timeout(5):
+            await handler({"type": "http", "work": threads.clear}, None, None)
+    finally:
+        end.set()

@@ -217,7 +217,7 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
     reader, broken = join(hub, Reader("customers")), [True, True]
     number = log.number_batch
 
-    def sometimes() -> log.Numbered:
+    def sometimes() -> log.Numbered | None:
         if broken:
             broken.pop()
             raise ConnectionError("away")
@@ -333,7 +333,7 @@ async def test_what_was_pruned_between_two_looks_is_noticed(hub: Hub) -> None:
     await change(1, 2, 3)
     await until(hub, 3)
     await sync_to_async(Event.objects.filter(seq=2).delete)()
-    numbered, events = await sync_to_async(Hub._look)(1, hub.epoch)
+    numbered, events = await sync_to_async(Hub._look)(1, hub.epoch, False)
     assert (numbered.busy, events) == (False, None)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.models import Order
@@ -53,6 +54,47 @@ def test_a_server_of_before_may_begin_the_log() -> None:
 def test_number_with_nothing_waiting_writes_nothing() -> None:
     assert log.number() == 0
     assert not LogHead.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rung", "statements"),
+    [(True, True, 5), (True, False, 6), (False, True, 2), (False, False, 1)],
+    ids=["a change here", "a change elsewhere", "numbered by others", "at rest"],
+)
+def test_what_a_look_costs(waiting: bool, rung: bool, statements: int) -> None:
+    announce_customer(1)
+    log.number()
+    if waiting:
+        announce_customer(2)
+    with CaptureQueriesContext(connection) as asked:
+        numbered = log.number_waiting(rung=rung)
+    # Savepoints are the tests' own.
+    assert sum("SAVEPOINT" not in query["sql"] for query in asked.captured_queries) == statements
+    assert (numbered.head.seq, [event.seq for event in numbered.events]) == (1, [2] if waiting else [])
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rung", [True, False])
+def test_who_finds_another_at_the_log_does_not_wait(rung: bool) -> None:
+    holds, ended = threading.Event(), threading.Event()
+    announce_customer(1)
+    log.head()
+
+    def hold() -> None:
+        with transaction.atomic():
+            LogHead.objects.select_for_update().get()
+            holds.set()
+            assert ended.wait(10)
+
+    thread = in_thread(hold)
+    assert holds.wait(10)
+    found = log.number_waiting(rung=rung)
+    assert (found.busy, found.events, found.head.seq) == (True, [], 0)
+    ended.set()
+    thread.join()
+    found = log.number_waiting(rung=rung)
+    assert (found.busy, [event.seq for event in found.events]) == (False, [1])
 
 
 @pytest.mark.parametrize(
