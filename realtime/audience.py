@@ -74,6 +74,11 @@ class Audience:
         if not self._by_channel[channel]:
             del self._by_channel[channel]
 
+    def lose(self, reader: Connection, channel: str) -> None:
+        """An order that is not theirs by now; by the event that gives it back, they follow it again."""
+        self.unsubscribe(reader, channel)
+        self._lost[channel].add(reader)
+
     def batches(self, events: Sequence[Encoded]) -> Iterator[tuple[Connection, Batch]]:
         """Each reader with its events, in order and each once; readers of the same events share the batch."""
         kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
@@ -110,8 +115,7 @@ class Audience:
         channel = f"order:{event.data['order_id']}"
         for reader in tuple(self._by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
-                self.unsubscribe(reader, channel)
-                self._lost[channel].add(reader)
+                self.lose(reader, channel)
         # Another customer, another link: whoever holds the old one follows nothing any more.
         for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
             if loses_right(reader.identity, event):

@@ -118,10 +118,12 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         greeted, channels = hub.epoch, set(wanted)
         connection.since = since if recovered and since is not None else 0
         await self.send_text(self._connection_frame(connection, wanted, recovered))
+        lost = set[str]()
         if recovered:
-            async for batch in hub.missed(connection.since, connection, channels):
+            async for batch in hub.missed(connection.since, connection, channels, lost):
                 for event in batch.events:
                     await self.send_text(event.text)
+        lost |= {channel for channel in wanted if hub.lost_since(asked, connection, channel)}
         # From here to the end nothing waits: what is next in the log goes to this client too.
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
@@ -129,12 +131,14 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
         hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
-        self._join(connection, {name for name in wanted if not hub.lost_since(asked, connection, name)})
+        self._join(connection, channels - lost, channels & lost)
 
-    def _join(self, connection: Connection, channels: set[str]) -> None:
+    def _join(self, connection: Connection, channels: set[str], lost: set[str]) -> None:
         self.connection = connection
         connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.audience.join(connection, channels)
+        for channel in lost:
+            self.hub.audience.lose(connection, channel)
         connection.closing.add_done_callback(self._asked_to_close)
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))

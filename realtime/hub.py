@@ -299,13 +299,13 @@ class Hub:
     def _remembers(self, since: int) -> bool:
         return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)
 
-    async def missed(self, since: int, reader: Connection, channels: set[str]) -> AsyncIterator[Batch]:
+    async def missed(self, since: int, reader: Connection, channels: set[str], lost: set[str]) -> AsyncIterator[Batch]:
         """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
 
-        Leaves out what was not the reader's at the time, and stops for one whose account changed. The caller must
-        subscribe without waiting in between. Raises CursorGone when the log was pruned under our hands.
+        Leaves out what was not the reader's at the time; `lost` holds the channels that are not in the end. Stops for
+        one whose account changed. The caller must subscribe without waiting in between. Raises CursorGone when the log
+        was pruned under our hands.
         """
-        lost: set[str] = set()
         while since < self.cursor:
             remembered = self._remembers(since)
             events = list(self._recent) if remembered else await self._ask(self._replaying, self._read, since)

@@ -75,7 +75,7 @@ class Screen(Connection):
     async def connect(self, hub: Hub) -> None:
         """As the consumer does: what was missed, then the audience."""
         wanted = set(channels.own(self.identity, self.endpoint))
-        async for batch in hub.missed(self.since, self, wanted):
+        async for batch in hub.missed(self.since, self, wanted, set()):
             self.deliver(batch)
         hub.audience.join(self, wanted)
         self.connected = True

@@ -152,7 +152,7 @@ async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -
 
 async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
     reader = Reader(identity=identity)
-    return [event.seq async for batch in hub.missed(since, reader, set(channels)) for event in batch.events]
+    return [event.seq async for batch in hub.missed(since, reader, set(channels), set()) for event in batch.events]
 
 
 async def test_of_the_past_a_driver_is_told_what_was_of_their_orders_at_the_time(hub: Hub) -> None:

@@ -18,6 +18,7 @@ from realtime import channels, commands, log
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
 from realtime.log import CursorGone
+from realtime.models import Outbox
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
 
@@ -68,6 +69,13 @@ async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
     socket = Socket(endpoint, f"token={await make(token_for)(user)}{query}")
     await socket.until("connection")
     return socket
+
+
+async def end_of_log() -> int:
+    """With all in it: where the hub is just at it, `number` leaves it to the hub."""
+    while await make(Outbox.objects.exists)():
+        await make(log.number)()
+    return (await make(log.head)()).seq
 
 
 async def nobody_is_left(hub: Hub) -> None:
@@ -283,10 +291,38 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
 async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back_meanwhile(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
-    await make(log.number)()
-    before = (await make(log.head)()).seq
+    before = await end_of_log()
     await make(order.assign)(other)
     await make(order.assign)(driver)
     socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
     await make(order.transition_to)(Status.DELIVERING)
     assert (await socket.until("order.status_changed"))["data"]["status"] == Status.DELIVERING
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_an_order_that_is_taken_while_its_driver_connects_and_given_back_is_followed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    order, not_asked_for = [await make(make_order)(Status.ASSIGNED, driver=driver) for _ in range(2)]
+    since = f"&since={await end_of_log()}" if comes_back else ""
+    requested_channels = commands.requested_channels
+
+    async def taken_meanwhile(*args: Any) -> tuple[list[str], list[str]]:
+        answer = await requested_channels(*args)
+        for each in (order, not_asked_for):
+            await make(each.assign)(other)
+        await until(hub, await end_of_log())
+        return answer
+
+    monkeypatch.setattr(commands, "requested_channels", taken_meanwhile)
+    socket = await connect(driver.user, f"&channels=order:{order.pk}{since}")
+    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
+        await make(order.transition_to)(status)
+    for each in (not_asked_for, order):
+        await make(each.assign)(driver)
+        await make(each.transition_to)(Status.DELIVERING)
+    await socket.until("order.status_changed")
+    said = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
+    assert [(data["status"], data["previous_status"]) for data in said] == [("delivering", "assigned")]
+    assert said[0]["version"] == order.version
