@@ -127,8 +127,10 @@ def write(*, every: float = WRITE_SECONDS) -> None:
     if monotonic() - _written < every:
         return
     _written, now = monotonic(), timezone.now()
-    columns = {"figures": recorder.figures(), "written_at": now}
-    ProcessFigures.objects.update_or_create(instance=instance(), defaults=columns)
+    row = ProcessFigures(instance=instance(), figures=recorder.figures(), written_at=now)
+    ProcessFigures.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["instance"], update_fields=["figures", "written_at"]
+    )
     ProcessFigures.objects.filter(written_at__lt=now - DEAD).delete()
 
 

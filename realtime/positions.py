@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0
 # Positions that come within this are written together.
 PAUSE_SECONDS = 0.1
+# Of a storm of arrivals, those of a second are told together where the drivers are.
+GREET_SECONDS = 1.0
 # After an error, usually a database that is away.
 RETRY_SECONDS = 1.0
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -107,6 +110,7 @@ class Positions:
         self._filled = asyncio.Event()
         self._taken: dict[int, float] = {}
         self._told: dict[int, datetime] = {}
+        self._greeted = -math.inf
 
     def take(self, location: DriverLocation) -> None:
         """From a driver's socket. Dropped: the second one within a second, and what is only history by now."""
@@ -138,7 +142,9 @@ class Positions:
 
     async def run(self) -> None:
         while True:
-            await self._filled.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._greeted + GREET_SECONDS if self._newcomers else None):
+                    await self._filled.wait()
             self._filled.clear()
             try:
                 await self._turn()
@@ -149,7 +155,9 @@ class Positions:
                 self._filled.set()
 
     async def _turn(self) -> None:
-        if newcomers := list(self._newcomers):
+        now = asyncio.get_running_loop().time()
+        if now >= self._greeted + GREET_SECONDS and (newcomers := list(self._newcomers)):
+            self._greeted = now
             places = await self._ask(latest)
             self._tell(places)  # what the channel layer did not bring
             self._greet(newcomers, places)

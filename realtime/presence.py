@@ -42,7 +42,7 @@ GRACE = timedelta(seconds=4.5)
 
 
 def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
-    """Adds the rows of `fresh`, and forgets those that are gone and those of the dead."""
+    """Adds the rows of `fresh`, and forgets those that are gone."""
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
@@ -57,6 +57,9 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
         )
     if gone:
         WebSocketConnection.objects.filter(pk__in=gone).delete()
+
+
+def forget_dead(now: datetime) -> None:
     dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
     if dead.exists():
         dead.delete()
@@ -148,7 +151,8 @@ class Presence:
         due = now >= self._refreshed + REFRESH_SECONDS
         fresh = [reader for key, reader in readers.items() if key not in self._written]
         still = [reader for key, reader in readers.items() if due and key in self._written]
-        closed = await self._ask(note, fresh, still, self._written.keys() - readers.keys())
+        gone = [reader for key, reader in self._written.items() if key not in readers]
+        closed = await self._ask(note, fresh, still, gone, due)
         self._written = readers
         if due:
             self._refreshed = now
@@ -156,10 +160,16 @@ class Presence:
             readers[key].close(TOO_MANY_CONNECTIONS)
 
 
-def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Collection[UUID]) -> set[UUID]:
-    """One turn's work on the database; the connections that are too many."""
+def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequence[Connection], due: bool) -> set[UUID]:
+    """One turn's work on the database; the connections that are too many.
+
+    `due`: all of it. Between, in a storm of arrivals each second, only what those who came and went make necessary.
+    """
     now = timezone.now()
-    write(fresh, gone, now)
-    refresh(still, now)
-    announce_drivers(now)
-    return too_many()
+    write(fresh, [left.id for left in gone], now)
+    if due:
+        refresh(still, now)
+        forget_dead(now)
+    if due or any(open_.identity.driver_id for open_ in (*fresh, *gone)):
+        announce_drivers(now)
+    return too_many() if due or fresh else set()

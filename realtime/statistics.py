@@ -95,7 +95,10 @@ class Statistics:
 
 def write(figures: Figures, now: datetime) -> None:
     """Makes `figures` those of this process, and forgets those of the dead."""
-    HubStatistics.objects.update_or_create(instance=instance(), defaults={"figures": figures, "written_at": now})
+    row = HubStatistics(instance=instance(), figures=figures, written_at=now)
+    HubStatistics.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["instance"], update_fields=["figures", "written_at"]
+    )
     HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
     written.send(sender=HubStatistics)
 

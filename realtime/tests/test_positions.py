@@ -263,3 +263,25 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     await asyncio.sleep(0.2)
     hub.positions.hear(said[0])
     assert len(office.frames) == 1
+
+
+async def test_who_comes_within_a_second_is_told_together_where_the_drivers_are(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = await make(make_driver)()
+    await make(lambda: fix(driver.pk, latitude=24).save())()
+    looks, latest = list[int](), positions.latest
+
+    def counting() -> list[positions.Place]:
+        looks.append(1)
+        return latest()
+
+    monkeypatch.setattr(positions, "latest", counting)
+    readers = []
+    for _ in range(5):
+        readers.append(track(hub, "drivers"))
+        hub.positions.welcome(readers[-1], ["drivers"])
+        await asyncio.sleep(2 * positions.PAUSE_SECONDS)
+    await until(lambda: all(reader.frames for reader in readers))
+    assert [reader.latitudes for reader in readers] == [[24]] * 5
+    assert len(looks) == 2

@@ -22,9 +22,9 @@ from realtime.presence import DEAD, GRACE
 pytestmark = pytest.mark.django_db
 
 
-def connect(user: User) -> Connection:
+def connect(user: User, **rights: Any) -> Connection:
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver"), "driver")
+        return Connection(Identity(user.pk, "driver", **rights), "driver")
 
     return asyncio.run(make())
 
@@ -80,7 +80,7 @@ def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> Non
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.write([], [], now)
+    presence.forget_dead(now)
     assert WebSocketConnection.objects.count() == 2
 
 
@@ -171,3 +171,31 @@ def test_a_link_has_a_limit_of_its_own(settings: Any) -> None:
     now, user = timezone.now(), make_user()
     rows = [open_elsewhere(user, now, owner="track:7", connected_at=now + timedelta(seconds=n)) for n in range(21)]
     assert presence.too_many() == {rows[0].connection_id}
+
+
+def test_a_storm_of_arrivals_asks_for_no_drivers_where_none_came(
+    django_assert_num_queries: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    connections = [connect(make_user()) for _ in range(3)]
+    with django_assert_num_queries(2):  # their rows, and who has too many
+        presence.note(connections, [], [], due=False)
+    with django_assert_num_queries(1):
+        presence.note([], connections[1:], connections[:1], due=False)
+    assert presence.live().count() == 2
+
+
+def test_a_driver_who_comes_or_goes_is_seen_at_once() -> None:
+    driver = make_driver()
+    connection = connect(driver.user, driver_id=driver.pk)
+    presence.note([connection], [], [], due=False)
+    assert presence.online_driver_ids() == {driver.pk}
+    presence.note([], [], [connection], due=False)
+    assert OnlineDriver.objects.get().unseen_since is not None
+
+
+def test_now_and_then_all_is_looked_at() -> None:
+    driver, now = make_driver(), timezone.now()
+    open_elsewhere(driver.user, now)
+    open_elsewhere(make_user(), now - 2 * DEAD)
+    presence.note([], [], [], due=True)
+    assert (WebSocketConnection.objects.count(), presence.online_driver_ids()) == (1, {driver.pk})
