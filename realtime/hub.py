@@ -62,7 +62,6 @@ class Hub:
         self.epoch = ""
         self.floor = 0
         self.audience = Audience()
-        self.switches = Switches(self.audience)
         self.statistics = Statistics()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
@@ -72,6 +71,7 @@ class Hub:
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
+        self.switches = Switches(self.audience, partial(self._ask, self._looking))
         self.positions = Positions(self.audience, partial(self._ask, self._noting))
         self._presence = Presence(self.audience, partial(self._ask, self._noting))
         self._upkeep = Upkeep(self.audience, self.statistics, partial(self._ask, self._noting))
@@ -99,6 +99,7 @@ class Hub:
 
     async def _start(self) -> None:
         try:
+            await self.switches.refresh(rung=True)
             self._begin(*await self._ask(self._looking, self._load))
         except BaseException:
             await self.stop()  # the next connection tries again
@@ -110,7 +111,6 @@ class Hub:
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
         """The end of the log, the recent past, and the rights that ended of late."""
-        switches.refresh(rung=True)
         log.number()
         head = log.head()
         past = [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
@@ -182,7 +182,7 @@ class Hub:
         return True
 
     async def _round(self, rung: bool) -> None:
-        await self._ask(self._looking, partial(switches.refresh, rung=rung))
+        await self.switches.refresh(rung=rung)
         self.switches.close_where_off()
         if self.switches.pushes:
             await self._tell(rung or self.switches.paused)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from orders import flags
 from realtime import frames, log, rights
 from realtime.audience import Audience
@@ -13,12 +15,20 @@ TRY_AGAIN_LATER = 1013
 
 
 class Switches:
-    def __init__(self, audience: Audience) -> None:
-        self._audience = audience
+    """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
+
+    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[None]]) -> None:
+        self._audience, self._ask = audience, ask
         # Whether pages were told that nothing is pushed.
         self.paused = False
         # Up to where ends of rights were obeyed while nothing was pushed.
         self.obeyed = 0
+
+    async def refresh(self, *, rung: bool) -> None:
+        """With the timer always, so that a hub at rest knows within a second; else where what is known is old."""
+        older_than = flags.MEMORY_SECONDS if rung else 0
+        if flags.age() > older_than:
+            await self._ask(flags.refresh, older_than)
 
     @property
     def serves(self) -> bool:
@@ -41,11 +51,6 @@ class Switches:
         for reader in tuple(self._audience.readers):
             reader.say(frames.pushing(not self.paused))
         return True
-
-
-def refresh(*, rung: bool) -> None:
-    """With the timer always, so that a hub at rest knows within a second; else where what is known is old."""
-    flags.refresh(flags.MEMORY_SECONDS if rung else 0)
 
 
 def look_for_ends(after: int) -> tuple[LogHead, list[Encoded]]:
