@@ -47,7 +47,7 @@ check: $(VENV)/test
 	$(BIN)/python manage.py check --fail-level WARNING
 
 # Every page, for the README.
-screenshots: $(VENV)/browser
+screenshots: $(VENV)/browser $(VENV)/test
 	$(BIN)/python -m luckygas.testing.screenshots
 
 # The catalogue of words; needs GNU gettext. The compiled one is committed, so that nothing else does.
@@ -66,11 +66,12 @@ $(VENV)/test: requirements.txt requirements-test.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $(VENV)/run $@
 
-$(VENV)/browser: luckygas/testing/install_browser.sh | $(VENV)/test
+$(VENV)/browser: luckygas/testing/install_browser.sh
 	luckygas/testing/install_browser.sh
-	touch $@
+	mkdir -p $(VENV) && touch $@
 
-$(VENV)/deployment: luckygas/testing/prepare_deployment.sh | $(VENV)/test
+# After the browser: apt serves one at a time.
+$(VENV)/deployment: luckygas/testing/prepare_deployment.sh | $(VENV)/browser
 	luckygas/testing/prepare_deployment.sh $@
 	touch $@
 
