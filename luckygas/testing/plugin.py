@@ -10,6 +10,7 @@ what needs no database, and again what depends on which one it is (ON_SQLITE_TOO
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import os
 import re
@@ -102,6 +103,11 @@ def prepare() -> None:
 
 
 prepare()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # A daemon thread that has a last word when the streams are closed already needs no page of traceback for it.
+    logging.raiseExceptions = False
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
