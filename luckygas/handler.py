@@ -24,16 +24,18 @@ class RequestThread(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         super().__init__(max_workers=1, thread_name_prefix="request")
-        self._last: Future[Any] | None = None
+        self._parts: list[Future[Any]] = []
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._last = super().submit(*args, **kwargs)
-        return self._last
+        part: Future[Any] = super().submit(*args, **kwargs)
+        # Not the last alone: what waits behind a view may be cancelled, and the view works on.
+        self._parts = [*(other for other in self._parts if not other.done()), part]
+        return part
 
     @property
     def is_idle(self) -> bool:
         """Not while a view works on for a client that hung up."""
-        return self._last is None or self._last.done()
+        return all(part.done() for part in self._parts)
 
 
 class Handler(ASGIHandler):

@@ -161,7 +161,7 @@ def gains_right(identity: Identity, event: Encoded) -> bool:
     return event.type.startswith("order.") and event.type != "order.unassigned" and names(identity, event)
 
 
-def names(identity: Identity, event: Encoded) -> bool:
+def names(identity: Identity, event: Encoded | Event) -> bool:
     """Whether an event is for this driver or this customer. The office has its rights from nobody's order."""
     if identity.is_office:
         return False
@@ -169,16 +169,18 @@ def names(identity: Identity, event: Encoded) -> bool:
 
 
 def is_lost(identity: Identity, channel: str, events: Iterable[Encoded]) -> bool:
-    """Whether by these events, in the log's order, the right to an order's channel has ended."""
-    lost = False
+    """Whether by these events, in the log's order, the right to an order's channel or link has ended."""
+    lost, followed = False, channel.replace("track:", "order:")
     for event in events:
-        if order_channel(event) == channel:
+        if order_channel(event) == followed:
             lost = loses_right(identity, event) or (lost and not gains_right(identity, event))
     return lost
 
 
 def is_own(identity: Identity, event: Encoded | Event) -> bool:
-    """A customer who took an order over does not read of the one before them."""
-    if identity.role != Role.CUSTOMER or not event.type.startswith("order."):
+    """Who took an order over, as its driver or its customer, does not read of the one before them."""
+    if not event.type.startswith("order."):
         return True
-    return event.data.get("customer_id") in (None, identity.customer_id)
+    if identity.role == Role.DRIVER:
+        return names(identity, event)
+    return identity.role != Role.CUSTOMER or event.data.get("customer_id") in (None, identity.customer_id)

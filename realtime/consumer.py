@@ -23,6 +23,7 @@ from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
+from realtime.limits import ENDED
 from realtime.log import CursorGone
 from realtime.switches import TRY_AGAIN_LATER
 
@@ -88,6 +89,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         try:
             if not self.hub.switches.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
+            asked = self.hub.cursor
             identity = await identify(self.scope, self.endpoint)
             self.hub.audience.ends.check(identity)
         except Refusal as refusal:
@@ -104,14 +106,16 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection)
+            await self._welcome(connection, asked)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
             await self.close(SERVICE_RESTART)
 
-    async def _welcome(self, connection: Connection) -> None:
-        """Tells the client where it stands and what it missed, then hands it to the hub."""
+    async def _welcome(self, connection: Connection, asked: int) -> None:
+        """Tells the client where it stands and what it missed, then hands it to the hub.
+
+        `asked`: where the hub was when the client's rights were not yet looked up.
+        """
         hub, parameters = self.hub, query(self.scope)
-        asked = hub.cursor
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
@@ -127,6 +131,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         # From here to the end nothing waits: what is next in the log goes to this client too.
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
+        if any(channel.startswith("track:") for channel in lost):
+            connection.close(ENDED)
         for channel in refused:
             hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))

@@ -175,8 +175,10 @@ class Positions:
         new = [place for place in places if place.at > self._told.get(place.driver_id, BEGINNING)]
         self._told.update((place.driver_id, place.at) for place in new)
         events = [event for place in new for event in place.events()] if flags.known(flags.REAL_TIME) else []
+        # Who is not greeted yet is not told this again, and must not miss it for what else waits for them.
+        newcomers = {newcomer.reader for newcomer in self._newcomers}
         for reader, batch in self._audience.batches(events):
-            reader.offer(batch)
+            (reader.deliver if reader in newcomers else reader.offer)(batch)
         return new
 
     def _greet(self, newcomers: Iterable[Newcomer], places: Iterable[Place]) -> None:

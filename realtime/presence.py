@@ -148,7 +148,8 @@ class Presence:
 
     async def _turn(self) -> None:
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._audience.readers}
-        due = now >= self._refreshed + REFRESH_SECONDS
+        # A turn that ends in the pause before is it: the next would come too late.
+        due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
         fresh = [reader for key, reader in readers.items() if key not in self._written]
         still = [reader for key, reader in readers.items() if due and key in self._written]
         gone = [reader for key, reader in self._written.items() if key not in readers]

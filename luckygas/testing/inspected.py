@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from luckygas.asgi import application as site
@@ -22,14 +21,15 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def inside() -> dict[str, int]:
-    """What a connection that has ended must not leave behind; `rss` in KiB."""
+    """What a connection that has ended must not leave behind."""
     gc.collect()  # cycles that wait for the collector are no leak
-    audiences = [hub.audience for hub in Hub.running()]
-    status = Path("/proc/self/status").read_text().splitlines()
+    hubs = Hub.running()
+    audiences = [hub.audience for hub in hubs]
     return {
         "readers": sum(len(audience.readers) for audience in audiences),
         "channels": sum(len(audience._by_channel) for audience in audiences),
+        "newcomers": sum(len(hub.positions._newcomers) for hub in hubs),
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),
-        "rss": next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")),
+        "objects": len(gc.get_objects()),
     }

@@ -100,17 +100,22 @@ class Worker(Handler):
     """A request's work stands in its scope."""
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
-        await sync_to_async(scope["work"])()
+        work = asyncio.create_task(sync_to_async(scope["work"])())
+        if scope.get("hung_up"):  # Django gives the view up, and has what follows wait for its thread
+            await sync_to_async(threads.clear)()
+        await work
 
 
-async def test_a_thread_that_works_for_a_request_given_up_is_not_the_next_ones() -> None:
+@pytest.mark.parametrize("hung_up", [True, False])
+async def test_a_thread_that_works_for_a_request_given_up_is_not_the_next_ones(hung_up: bool) -> None:
     handler, begun, end = Worker(), threading.Event(), threading.Event()
 
     def hold() -> None:
         begun.set()
         end.wait(10)
 
-    held = asyncio.create_task(handler({"type": "http", "work": hold}, None, None))
+    scope = {"type": "http", "work": hold, "hung_up": hung_up}
+    held = asyncio.create_task(handler(scope, None, None))
     assert await asyncio.to_thread(begun.wait, 10)
     held.cancel()
     with pytest.raises(asyncio.CancelledError):

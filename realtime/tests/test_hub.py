@@ -125,7 +125,7 @@ def moves(order: int, *to: str) -> None:
         for former, present in pairwise(to):
             announce("order.unassigned", f"published:driver:{former}", {"data": {"order_id": order}})
             announce("order.assigned", f"published:driver:{present}", {"data": {"order_id": order}})
-            announce("order.updated", f"published:order:{order}", {"data": {"order_id": order, "of": present}})
+            announce("delivery.confirmed", f"published:order:{order}", {"data": {"order_id": order, "of": present}})
 
 
 async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -> None:

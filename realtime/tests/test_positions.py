@@ -285,3 +285,23 @@ async def test_who_comes_within_a_second_is_told_together_where_the_drivers_are(
     await until(lambda: all(reader.frames for reader in readers))
     assert [reader.latitudes for reader in readers] == [[24]] * 5
     assert len(looks) == 2
+
+
+class Busy(Tracker):
+    """Reads what it missed, and has no time for what can be left out."""
+
+    def offer(self, batch: Batch) -> None:
+        pass
+
+
+async def test_who_waits_to_be_greeted_misses_no_position_meanwhile(hub: Hub) -> None:
+    driver = await make(make_driver)()
+    await make(fix(driver.pk, 1, ago=20).save)()
+    await greeted(hub, "orders", "drivers")
+    busy = Busy("drivers")
+    join(hub, busy)
+    hub.positions.welcome(busy, ["drivers"])
+    hub.positions.hear(from_elsewhere(driver.pk, 2))
+    await until(lambda: not hub.positions._newcomers)
+    hub.positions.hear(from_elsewhere(driver.pk, 3))
+    assert busy.latitudes == [2]

@@ -14,11 +14,10 @@ from asgiref.sync import sync_to_async as make
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
-from realtime import channels, commands, log
+from realtime import channels, commands
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
 from realtime.log import CursorGone
-from realtime.models import Outbox
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
 
@@ -69,13 +68,6 @@ async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
     socket = Socket(endpoint, f"token={await make(token_for)(user)}{query}")
     await socket.until("connection")
     return socket
-
-
-async def end_of_log() -> int:
-    """With all in it: where the hub is just at it, `number` leaves it to the hub."""
-    while await make(Outbox.objects.exists)():
-        await make(log.number)()
-    return (await make(log.head)()).seq
 
 
 async def nobody_is_left(hub: Hub) -> None:
@@ -286,43 +278,3 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
         "closes.1000": 1, "closes.other": 1, "closes.1005": 1,
         "errors.invalid_json": 3, "errors.token_not_valid": 1,
     }  # fmt: skip
-
-
-async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back_meanwhile(hub: Hub) -> None:
-    driver, other = await make(make_driver)(), await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
-    before = await end_of_log()
-    await make(order.assign)(other)
-    await make(order.assign)(driver)
-    socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
-    await make(order.transition_to)(Status.DELIVERING)
-    assert (await socket.until("order.status_changed"))["data"]["status"] == Status.DELIVERING
-
-
-@pytest.mark.parametrize("comes_back", [True, False])
-async def test_an_order_that_is_taken_while_its_driver_connects_and_given_back_is_followed(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
-) -> None:
-    driver, other = await make(make_driver)(), await make(make_driver)()
-    order, not_asked_for = [await make(make_order)(Status.ASSIGNED, driver=driver) for _ in range(2)]
-    since = f"&since={await end_of_log()}" if comes_back else ""
-    requested_channels = commands.requested_channels
-
-    async def taken_meanwhile(*args: Any) -> tuple[list[str], list[str]]:
-        answer = await requested_channels(*args)
-        for each in (order, not_asked_for):
-            await make(each.assign)(other)
-        await until(hub, await end_of_log())
-        return answer
-
-    monkeypatch.setattr(commands, "requested_channels", taken_meanwhile)
-    socket = await connect(driver.user, f"&channels=order:{order.pk}{since}")
-    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
-        await make(order.transition_to)(status)
-    for each in (not_asked_for, order):
-        await make(each.assign)(driver)
-        await make(each.transition_to)(Status.DELIVERING)
-    await socket.until("order.status_changed")
-    said = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
-    assert [(data["status"], data["previous_status"]) for data in said] == [("delivering", "assigned")]
-    assert said[0]["version"] == order.version
