@@ -102,8 +102,8 @@ class Worker(Handler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         work = asyncio.create_task(sync_to_async(scope["work"])())
         await asyncio.sleep(0)  # it begins
-        if scope.get("hung_up"):  # Django gives the view up, and has what follows wait for its thread
-            await sync_to_async(threads.clear)()
+        if scope.get("hung_up"):  # Django gives the view up and has a signal wait for its thread
+            await asyncio.gather(sync_to_async(threads.clear)())
         await work
 
 
