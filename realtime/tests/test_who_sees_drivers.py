@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +59,16 @@ class Scene:
     clients: dict[str, Client]
 
     async def seen(self, **fields: Any) -> set[str]:
-        """Who is told of one position of the driver."""
-        await self.clients["driver"].send(type="location_update", **(HERE | fields))
-        await location(self.clients["office"])
+        """Who is told of a position of the driver: it is left out for a client for whom something else waits."""
+        for client in self.clients.values():
+            await client.everything()
+        told = None
+        async with asyncio.timeout(15):
+            while told is None:
+                await self.clients["driver"].send(type="location_update", **(HERE | fields))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1.1):
+                        told = await location(self.clients["office"])
         await asyncio.sleep(0.2)
         return {"office"} | {name for name, client in self.clients.items() if await locations(client)}
 
