@@ -60,6 +60,7 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
 
 
 def forget_dead(now: datetime) -> None:
+    """Deletes the rows of servers that died: nobody refreshed them for as long as DEAD."""
     dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
     if dead.exists():
         dead.delete()
