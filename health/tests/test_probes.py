@@ -7,6 +7,7 @@ import pytest
 
 from health import probes
 from health.probes import Health, Probe, ask_all, worst
+from luckygas.testing.waiting import wait_for
 
 
 def test_a_probe_answers_with_its_milliseconds() -> None:
@@ -56,11 +57,11 @@ def test_the_worst_part_decides(parts: list[str], whole: str) -> None:
 
 def test_what_hangs_is_said_at_once_to_those_who_ask_later() -> None:
     release = threading.Event()
-    probe = Probe(lambda: {"status": Health.HEALTHY} if release.wait(10) else {}, 0.2, silent=Health.DEGRADED)
-    assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
+    probe = Probe(lambda: {"status": Health.HEALTHY} if release.wait(10) else {}, 0.5, silent=Health.DEGRADED)
+    assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.5 s")
     started = time.monotonic()
     assert probe()["status"] == "degraded"
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 0.4
     release.set()
 
 
@@ -92,10 +93,7 @@ def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> 
 
     probe = Probe(ask, 0.02)
     assert [probe()["status"] for _ in range(5)] == ["unhealthy"] * 5
-    deadline = time.monotonic() + 5
-    while len(asked) < 3:  # the third thread may not have begun yet
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: len(asked) == 3)  # the third thread may not have begun yet
     probe()
     assert len(asked) == 3
     release.set()
@@ -103,10 +101,10 @@ def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_all_are_asked_at_once() -> None:
     def ask() -> dict[str, str]:
-        time.sleep(0.2)
+        time.sleep(0.5)
         return {"status": Health.HEALTHY}
 
     started = time.monotonic()
     answers = ask_all({name: Probe(ask, 1) for name in "abc"})
     assert [answer["status"] for answer in answers.values()] == ["healthy"] * 3
-    assert time.monotonic() - started < 0.55
+    assert time.monotonic() - started < 1.3

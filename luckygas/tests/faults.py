@@ -13,12 +13,12 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import psycopg
 import requests
 from websockets.sync.client import connect
 
 from luckygas.testing.cluster import MONITOR, Cluster
 from luckygas.testing.site import ROOT, Site, environment
+from luckygas.testing.waiting import wait_for
 
 # A probe may take a second, and is asked again until it knows.
 NOTICED_SECONDS = 6
@@ -57,11 +57,12 @@ def health(site: Site, part: str) -> tuple[int, dict[str, Any]]:
 
 def until_all_say(scene: Scene, status: int, word: str) -> None:
     """Every living server's readiness."""
-    deadline = time.monotonic() + NOTICED_SECONDS
-    for site in living(scene):
-        while (said := health(site, "ready"))[0] != status or said[1]["status"] != word:
-            assert time.monotonic() < deadline, f"{site.url} says {said}, not {status} {word}"
-            time.sleep(0.05)
+
+    def say() -> list[tuple[int, str]]:
+        said = [health(site, "ready") for site in living(scene)]
+        return [(code, answer["status"]) for code, answer in said]
+
+    wait_for(lambda: set(say()) == {(status, word)}, NOTICED_SECONDS, say)
 
 
 def living(scene: Scene) -> list[Site]:
@@ -138,19 +139,8 @@ def postgres_restarted(scene: Scene) -> Iterator[None]:
     until_all_say(scene, 503, "unhealthy")
     yield
     postgres.start()
-    until_it_answers(postgres.url)
     scene.returned.append(time.time())
     until_all_say(scene, 200, "healthy")
-
-
-def until_it_answers(url: str) -> None:
-    while True:
-        try:
-            psycopg.connect(url).close()
-        except psycopg.OperationalError:  # it replays its log
-            time.sleep(0.02)
-        else:
-            return
 
 
 FAULTS: list[Fault] = [

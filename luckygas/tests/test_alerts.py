@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from promql_parser import AggregateExpr, Expr, VectorSelector
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT, Site
+from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_docs import README
 from notifications.models import GatewayState
 from orders.tests.factories import make_office, make_order
@@ -112,9 +112,7 @@ def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
 
 async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     await traffic(workers)
-    deadline = time.monotonic() + 10
-    while not {"true", "false"} <= appeared(await asyncio.to_thread(scrape, workers)):
-        assert time.monotonic() < deadline
+    await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= appeared(scrape(workers)))
     samples = await asyncio.to_thread(scrape, workers)
     told = {name: set().union(*(labels for labels, _value in found)) for name, found in samples.items()}
     assert {rule["alert"]: wrong for rule in RULES if (wrong := missing(rule, told | OF_PROMETHEUS))} == {}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from luckygas.testing.deployed import AppServer
+from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_serve import children
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
@@ -30,10 +31,7 @@ def launched(directory: Path, **extra: str) -> Iterator[AppServer]:
 
 
 def until_logged(server: AppServer, words: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while words not in server.log.read_text():
-        assert time.monotonic() < deadline, server.log.read_text()
-        time.sleep(0.05)
+    wait_for(lambda: words in server.log.read_text(), say=server.log.read_text)
 
 
 def test_a_server_that_is_not_ready_is_out_of_reach(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import requests
 
 from luckygas.testing.cluster import running
 from luckygas.testing.site import ROOT, environment
+from luckygas.testing.waiting import wait_for
 from luckygas.tests.faults import FAULTS, WRITER, Scene, until_all_say
 from luckygas.tests.follower import Follower
 
@@ -108,11 +109,8 @@ def play(scene: Scene, orders: Sequence[int]) -> set[int]:
 def events(scene: Scene) -> list[dict[str, Any]]:
     """The whole log, once nothing waits to be numbered."""
     with psycopg.connect(scene.cluster.postgres.url, row_factory=psycopg.rows.dict_row) as database:
-        deadline = time.monotonic() + LATEST_SECONDS
-        while database.execute("SELECT 1 FROM realtime_outbox LIMIT 1").fetchone():
-            assert time.monotonic() < deadline, "changes wait to be numbered"
-            time.sleep(0.05)
-            database.rollback()
+        database.autocommit = True
+        wait_for(lambda: not database.execute("SELECT 1 FROM realtime_outbox LIMIT 1").fetchone(), LATEST_SECONDS)
         return database.execute("SELECT * FROM realtime_event ORDER BY seq").fetchall()
 
 

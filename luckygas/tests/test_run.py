@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import requests
 
 from luckygas.testing.servers import Server, running
 from luckygas.testing.site import ROOT
+from luckygas.testing.waiting import wait_for
 
 PHONES = "The customers' telephones: "
 
@@ -40,14 +40,6 @@ def run() -> Iterator[Run]:
         yield server
 
 
-def until(found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 20
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value
-
-
 def signed_in(run: Run) -> requests.Session:
     session = requests.Session()
     who = {"username": "office", "password": "office-demo"}
@@ -65,7 +57,7 @@ def test_a_confirmed_order_rings_a_telephone_and_its_receipt_comes_back(run: Run
 
         order = get("orders", status="pending")["results"][0]
         office.patch(f"{api}/orders/{order['id']}/status/", json={"status": "confirmed"}, timeout=10)
-        (message,) = until(lambda: get("notifications", order=order["id"], status="delivered,suppressed")["results"])
+        (message,) = wait_for(lambda: get("notifications", order=order["id"], status="delivered,suppressed")["results"])
         texts = {m["text"]: m for m in requests.get(f"{run.sandbox}/control", timeout=5).json()["messages"]}
         # The day that the demo plays went there as well.
         assert len(texts) > 1

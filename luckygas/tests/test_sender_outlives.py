@@ -15,10 +15,9 @@ import pytest
 
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, environment, manage
-from luckygas.tests.faults import until_it_answers
+from luckygas.testing.waiting import wait_for
 from notifications.sandbox.faults import Fault, Kind
 from notifications.sandbox.server import Sandbox
-from notifications.tests import child
 from notifications.tests.on_sandbox import values
 
 pytestmark = pytest.mark.servers
@@ -27,6 +26,7 @@ OWE = """
 from datetime import timedelta
 from django.utils import timezone
 from notifications.tests.factories import make_message
+from luckygas.testing.waiting import wait_for
 now = timezone.now()
 make_message(created_at=now - timedelta(hours=1))
 make_message(send_after=now + timedelta(hours=1))
@@ -92,14 +92,13 @@ def test_the_service_outlives_a_restart_of_the_database(books: Books, tmp_path: 
     books.sandbox.operator.faults.set(Fault(Kind.SLOW, times=1, seconds=1))
     logs = [tmp_path / "one", tmp_path / "other"]
     with books.service(logs[0]) as one, books.service(logs[1]) as other:
-        child.wait_for(lambda: books.telephones() == 1)
+        wait_for(lambda: books.telephones() == 1)
         books.postgres.kill(signal.SIGQUIT)
-        child.wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
+        wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
         books.postgres.start()
-        until_it_answers(books.postgres.url)
-        child.wait_for(lambda: books.rows() == [("sent", 1), ("pending", 0)])
+        wait_for(lambda: books.rows() == [("sent", 1), ("pending", 0)])
         books.hurry()
-        child.wait_for(lambda: books.rows() == [("sent", 1)] * 2)
+        wait_for(lambda: books.rows() == [("sent", 1)] * 2)
         assert books.telephones() == 2
         for service in (one, other):
             service.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 
 from luckygas.testing.leaks import leaked
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import Rest, signed_in
 from notifications.models import NotificationHistory
 from notifications.sandbox.faults import Fault, Kind
@@ -19,7 +20,6 @@ from notifications.sandbox.receipts import Habit, Receipt
 from notifications.sandbox.server import Sandbox
 from notifications.sandbox.telephones import Sent
 from notifications.states import Status
-from notifications.tests import child
 from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback, outcome, values
 from orders.models import Order
 from orders.tests.factories import make_customer, make_order
@@ -107,7 +107,7 @@ async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Cli
             sandbox.operator.receipts.tell(Receipt(sent, told))
         news = await client.until(f"notification.{type_}")
         assert (news["data"]["notification_id"], news["data"]["status"]) == (frame["data"]["notification_id"], state)
-        await asyncio.to_thread(child.wait_for, acknowledged(sent))
+        await asyncio.to_thread(wait_for, acknowledged(sent))
         assert [each["type"] for each in await client.everything()] == []
     if gateway == "every8d":
         sandbox.operator.receipts.tell(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))

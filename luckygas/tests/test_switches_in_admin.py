@@ -15,6 +15,7 @@ from waffle.models import Switch
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
 from luckygas.tests.test_switches import SOON, let_in
 from notifications.models import NotificationHistory
@@ -53,11 +54,8 @@ class Admin:
         self.turn(name, on=True)
 
 
-def soon(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def soon(true: Callable[[], object]) -> None:
+    wait_for(true, SOON)
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -55,11 +53,3 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and all it said."""
     said, _ = process.communicate(timeout=30)
     return process.returncode, said
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until what processes do together has come true."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for
 from notifications import resending, sender
 from notifications.models import NotificationHistory
 from notifications.sandbox.faults import Fault, Kind
@@ -58,7 +59,7 @@ def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
         sandbox.operator.faults.set(Fault(Kind.HANG, times=1))
     process = child.confirming(order.pk, "import signal; " + before)
     if not before:
-        child.wait_for(lambda: count(sandbox) == reached)
+        wait_for(lambda: count(sandbox) == reached)
         process.kill()
     assert child.end(process) == (-signal.SIGKILL, "")
     row = Rows.get(order=order)
@@ -118,6 +119,6 @@ def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
     call_command("query_sms_status")
     assert Rows.get(pk=row.pk).status == Status.EXPIRED
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
-    child.wait_for(lambda: sent.receipts == 1)
+    wait_for(lambda: sent.receipts == 1)
     assert Rows.get(pk=row.pk).status == Status.DELIVERED
     assert told(row) == ("notification.sent", "delivered")

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for
 from notifications import messages
 from notifications.gateways.memory import Memory
 from notifications.management.arguments import moment
@@ -195,10 +196,3 @@ def test_an_interrupted_sending_without_a_key_is_reported(run: Any) -> None:
     assert run("--stuck") == (1, "sent 0, failed 0, unknown 1")
     row.refresh_from_db()
     assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
-
-
-def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

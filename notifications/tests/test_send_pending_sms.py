@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for
 from notifications import batch
 from notifications.gateways.memory import Memory
 from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
@@ -111,11 +112,11 @@ def test_the_service_sends_and_at_sigterm_finishes_what_is_under_way(
 ) -> None:
     provider.behave(doing.ACCEPTS)
     make_message(created_at=LONG_AGO)
-    child.wait_for(all_sent)
+    wait_for(all_sent)
     provider.behave(slow(0.5))
     row = make_message(created_at=LONG_AGO)
     fresh = make_message(created_at=timezone.now() + timedelta(hours=1))
-    child.wait_for(lambda: len(provider.asked) == 2)
+    wait_for(lambda: len(provider.asked) == 2)
     # Servers on the same machine come first.
     assert os.getpriority(os.PRIO_PROCESS, looping.pid) == NICENESS
     looping.send_signal(signal.SIGTERM)

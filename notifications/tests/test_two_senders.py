@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests import child
@@ -73,7 +74,7 @@ def test_two_at_once_share_the_work_and_send_nothing_twice(
     rows = [make_message() for _ in range(settings.SMS_WORKERS * 3)]
     # One alone cannot go past its first eight: the rest is there for the other, however late that comes.
     processes = start_two("send_pending_sms")
-    child.wait_for(lambda: len(shares(provider)) == 2)
+    wait_for(lambda: len(shares(provider)) == 2)
     gate.set()
     ended = [child.end(process) for process in processes]
     assert [code for code, _ in ended] == [0, 0], ended
@@ -88,7 +89,7 @@ def test_sigterm_to_two_at_work_loses_nothing_and_begins_nothing(
 ) -> None:
     rows = [make_message(created_at=LONG_AGO) for _ in range(settings.SMS_WORKERS * 6)]
     services = start_two("send_pending_sms", "--loop")
-    child.wait_for(lambda: len(provider.asked) == settings.SMS_WORKERS * 2)
+    wait_for(lambda: len(provider.asked) == settings.SMS_WORKERS * 2)
     for service in services:
         service.send_signal(signal.SIGTERM)
     gate.set()

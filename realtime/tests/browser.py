@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.async_api import Page, Route, WebSocketRoute
 
-from luckygas.testing.browser import WAIT_MS, until
+from luckygas.testing.browser import until
+from luckygas.testing.waiting import wait_for_async
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 # Nothing listens there: what is asked of it, the test answers. Browsers trust loopback as they do https.
@@ -107,9 +107,7 @@ class PlayedServer(Screen):
         return self.said[number - 1]
 
     async def wait_for(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WAIT_MS / 1000):
-            while not done():
-                await asyncio.sleep(0.02)
+        await wait_for_async(done)
 
     async def hold(self) -> None:
         """Stops the page's clock, at most a second from now; it goes on by `clock.fast_forward` only."""

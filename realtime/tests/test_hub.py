@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for_async
 from orders.states import Role
 from realtime import bell, log
 from realtime import hub as module
@@ -68,9 +69,7 @@ async def change(*customers: int) -> None:
 
 
 async def until(hub: Hub, cursor: int) -> None:
-    async with asyncio.timeout(5):
-        while hub.cursor < cursor:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: hub.cursor >= cursor)
 
 
 async def test_a_change_in_this_process_is_written_at_once(hub: Hub) -> None:

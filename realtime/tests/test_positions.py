@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for_async
 from orders.models import Driver, DriverLocation, Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
@@ -55,12 +56,6 @@ def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, An
     return {"type": "positions", "places": [place]}
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drivers may say where they are as often as they like."""
@@ -78,7 +73,7 @@ async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub
     own, customer = track(hub, f"driver:{driver.pk}"), track(hub, f"track:{order.pk}")
     other = track(hub, "driver:999", "track:999", "orders")
     hub.positions.take(fix(driver.pk, speed=30, heading=90))
-    await until(lambda: customer.frames)
+    await wait_for_async(lambda: customer.frames)
     await asyncio.sleep(0.2)
     assert [len(reader.frames) for reader in (office, own, customer, other)] == [1, 1, 1, 0]
     (frame,) = office.frames
@@ -95,7 +90,7 @@ async def test_of_a_second_one_position_is_taken(hub: Hub) -> None:
     for number in range(5):
         hub.positions.take(fix(driver.pk, latitude=number))
     hub.positions.take(fix(other.pk, latitude=9))
-    await until(lambda: len(office.frames) == 2)
+    await wait_for_async(lambda: len(office.frames) == 2)
     await asyncio.sleep(0.3)
     assert office.latitudes == [0, 9]
 
@@ -104,7 +99,7 @@ async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: Non
     driver = await make(make_driver)()
     office = track(hub, "drivers")
     hub.positions.take(fix(driver.pk, latitude=1))
-    await until(lambda: office.frames)
+    await wait_for_async(lambda: office.frames)
     hub.positions.take(fix(driver.pk, latitude=2, ago=10))
     await asyncio.sleep(0.3)
     assert office.latitudes == [1]
@@ -115,7 +110,7 @@ async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
     driver = await make(make_driver)()
     hub.positions.take(fix(driver.pk, ago=13 * 3600))
     hub.positions.take(fix(driver.pk))
-    await until(lambda: not hub.positions._waiting)
+    await wait_for_async(lambda: not hub.positions._waiting)
     await asyncio.sleep(0.3)
     assert await make(lambda: DriverLocation.objects.get().recorded_at > timezone.now() - timedelta(minutes=1))()
 
@@ -131,7 +126,7 @@ async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
     await make(leave)()
     for pk in (former.pk, gone.pk, 10**9, driver.pk):
         hub.positions.take(fix(pk))
-    await until(lambda: office.frames)
+    await wait_for_async(lambda: office.frames)
     assert [frame["data"]["driver_id"] for frame in office.frames] == [driver.pk]
 
 
@@ -150,7 +145,7 @@ async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: H
         hub.positions.take(fix(driver.pk, latitude))
         await asyncio.sleep(0.01)
     busy.set()
-    await until(lambda: len(office.frames) == 2)
+    await wait_for_async(lambda: len(office.frames) == 2)
     assert (office.latitudes, asked) == ([0, 9], [1, 1])
 
 
@@ -169,7 +164,7 @@ async def test_a_database_that_is_away_costs_positions_and_no_more(
     hub.positions.take(fix(driver.pk, latitude=1))
     await asyncio.sleep(0.2)
     hub.positions.take(fix(driver.pk, latitude=2))
-    await until(lambda: office.frames)
+    await wait_for_async(lambda: office.frames)
     assert office.latitudes == [2]
 
 
@@ -177,7 +172,7 @@ async def greeted(hub: Hub, *channels: str) -> Tracker:
     """A reader who begins now, and what it is told at once."""
     reader = track(hub, *channels)
     hub.positions.welcome(reader, channels)
-    await until(lambda: not hub.positions._newcomers)
+    await wait_for_async(lambda: not hub.positions._newcomers)
     return reader
 
 
@@ -208,7 +203,7 @@ async def test_who_begins_to_read_while_a_position_comes_is_told_once(hub: Hub) 
     hub.positions._ask = overtaken
     join(hub, late)
     hub.positions.welcome(late, ["drivers"])
-    await until(lambda: not hub.positions._newcomers)
+    await wait_for_async(lambda: not hub.positions._newcomers)
     hub.positions.hear(elsewhere)
     assert (early.latitudes, late.latitudes) == ([1, 2], [2])
 
@@ -229,7 +224,7 @@ async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
     reader = track(hub, "drivers")
     hub.positions.welcome(reader, ["drivers"])
     hub.audience.leave(reader)
-    await until(lambda: not hub.positions._newcomers)
+    await wait_for_async(lambda: not hub.positions._newcomers)
     assert reader.frames == []
 
 
@@ -259,7 +254,7 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
 
     monkeypatch.setattr(bell, "broadcast", keep)
     hub.positions.take(fix(driver.pk))
-    await until(lambda: said)
+    await wait_for_async(lambda: said)
     await asyncio.sleep(0.2)
     hub.positions.hear(said[0])
     assert len(office.frames) == 1
@@ -282,7 +277,7 @@ async def test_who_comes_within_a_second_is_told_together_where_the_drivers_are(
         readers.append(track(hub, "drivers"))
         hub.positions.welcome(readers[-1], ["drivers"])
         await asyncio.sleep(2 * positions.PAUSE_SECONDS)
-    await until(lambda: all(reader.frames for reader in readers))
+    await wait_for_async(lambda: all(reader.frames for reader in readers))
     assert [reader.latitudes for reader in readers] == [[24]] * 5
     assert len(looks) == 2
 
@@ -302,6 +297,6 @@ async def test_who_waits_to_be_greeted_misses_no_position_meanwhile(hub: Hub) ->
     join(hub, busy)
     hub.positions.welcome(busy, ["drivers"])
     hub.positions.hear(from_elsewhere(driver.pk, 2))
-    await until(lambda: not hub.positions._newcomers)
+    await wait_for_async(lambda: not hub.positions._newcomers)
     hub.positions.hear(from_elsewhere(driver.pk, 3))
     assert busy.latitudes == [2]

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for_async
 from orders import accounts
 from orders.models import Customer, Driver
 from orders.refusals import Refusal
@@ -120,9 +121,7 @@ async def test_a_change_that_takes_no_right_closes_nothing(
     reader, other = await reader_of(driver.user, hub), join(hub, Reader("customers"))
     await make(change_of_no_matter)(driver.user)
     await change(7)
-    async with asyncio.timeout(5):
-        while not other.frames:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: other.frames)
     assert not reader.closing.done()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async as make
 
+from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -125,9 +126,7 @@ async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
     socket = await connect(await make(make_office)(), endpoint="office")
     await change(*range(1, 301))
     await until(hub, 300)
-    async with asyncio.timeout(5):
-        while len(socket.frames) < 301:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: len(socket.frames) >= 301)
     assert socket.closed_with == []
     socket.leave()
     await socket.task
@@ -230,9 +229,7 @@ async def test_a_log_pruned_while_it_is_told_sends_the_client_away_to_come_back(
 
     monkeypatch.setattr(hub, "missed", pruned)
     socket = await connect(await make(make_office)(), "&since=1", endpoint="office")
-    async with asyncio.timeout(5):
-        while not socket.closed_with:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: socket.closed_with)
     assert (socket.closed_with, hub.audience.readers) == ([1012], set())
     socket.leave()
     await socket.task

@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
+from luckygas.testing.waiting import wait_for_async
 from orders import flags
 from orders.models import Customer, Driver, DriverLocation, Order
 from orders.states import Status
@@ -110,9 +111,7 @@ async def test_rights_end_also_while_nothing_is_pushed(hub: Hub) -> None:
         user.save()
 
     await make(deactivate)()
-    async with asyncio.timeout(3):
-        while not socket.closed_with:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: socket.closed_with)
     assert socket.closed_with == [4401]
     await make(turn)(flags.REAL_TIME, True)
     await become(hub, paused=False)
@@ -221,17 +220,13 @@ async def test_lines_that_are_open_are_closed_and_new_ones_are_refused_readably(
     socket = await connect(user)
     begun = seconds()
     await make(turn)(flags.WEBSOCKETS, False)
-    async with asyncio.timeout(5):
-        while not socket.closed_with:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: socket.closed_with)
     assert (socket.closed_with, seconds() - begun < hub_module.TIMER_SECONDS + 0.3) == ([TRY_AGAIN_LATER], True)
     refused = Socket("ws", f"token={await make(token_for)(user)}")
     assert (await refused.until("error"))["code"] == "switched_off"
     await asyncio.sleep(0)
     assert refused.closed_with == [TRY_AGAIN_LATER]
     await make(turn)(flags.WEBSOCKETS, True)
-    async with asyncio.timeout(5):
-        while not hub.switches.serves:
-            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: hub.switches.serves)
     again: Any = await connect(user)
     assert again.closed_with == []

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import requests
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from luckygas.testing.waiting import wait_for
 from notifications.sandbox.receipts import Habit, Receipt
 from notifications.sandbox.server import Sandbox
 from notifications.sandbox.telephones import Sent
@@ -33,15 +32,8 @@ def site() -> Iterator[HTTPServer]:
 
 def told(site: HTTPServer, count: int) -> list[dict[str, str]]:
     """The parameters of the first receipts."""
-    until(lambda: len(site.log) >= count)
+    wait_for(lambda: len(site.log) >= count)
     return [dict(request.args) for request, _ in site.log[:count]]
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def mitake(sandbox: Sandbox, site: HTTPServer) -> Sent:
@@ -63,7 +55,7 @@ def test_mitake_tells_by_itself(sandbox: Sandbox, site: HTTPServer, state: Statu
     (said,) = told(site, 1)
     assert (said["msgid"], said["dstaddr"], said["StatusFlag"]) == (sent.serial, "0912345678", flag)
     assert (said["statuscode"], said["statusstr"]) == ("0", word)
-    until(lambda: sent.receipts == 1)
+    wait_for(lambda: sent.receipts == 1)
     assert sent.state == state
 
 
@@ -81,7 +73,7 @@ def test_what_is_not_acknowledged_is_told_again(sandbox: Sandbox, site: HTTPServ
     sent = mitake(sandbox, site)
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
     assert len(told(site, 2)) == 2
-    until(lambda: sent.receipts == 1)
+    wait_for(lambda: sent.receipts == 1)
 
 
 def test_every8d_tells_the_registered_url(site: HTTPServer) -> None:
@@ -106,7 +98,7 @@ def test_the_customers_reply_is_told_by_the_page(site: HTTPServer) -> None:
 def test_nothing_is_told_to_another_machine(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     sent, _ = sandbox.operator.take("mitake", "0912345678", "瓦斯", callback="http://192.0.2.1/m/secret")
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
-    until(lambda: "another machine" in caplog.text)
+    wait_for(lambda: "another machine" in caplog.text)
     assert (sent.receipts, "secret" in caplog.text) == (0, False)
 
 
@@ -117,6 +109,6 @@ def test_its_log_has_neither_number_nor_secret(
     site.expect_request("/m").respond_with_handler(acknowledges)
     sent = mitake(sandbox, site)
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
-    until(lambda: "told, HTTP 200" in caplog.text)
+    wait_for(lambda: "told, HTTP 200" in caplog.text)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("notifications.")]
     assert ours == ["Message 1: delivered, told, HTTP 200."]
