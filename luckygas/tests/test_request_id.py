@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
+from luckygas.testing.waiting import wait_for
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.states import Status
@@ -42,6 +43,10 @@ def lines(site: Site) -> list[dict[str, Any]]:
     return [json.loads(line) for line in site.log.read_text().splitlines()]
 
 
+def loggers(site: Site, request_id: str) -> set[str]:
+    return {line["logger"] for line in lines(site) if line.get("request_id") == request_id}
+
+
 def confirm(site: Site, order: Order, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": CLICK}
     url = f"{site.url}/api/v1/orders/{order.pk}/status/"
@@ -60,11 +65,9 @@ async def test_a_click_is_followed_into_its_events_its_sms_and_the_logs(site: Si
     assert (ids["order.created"], ids["order.status_changed"], ids["notification.sent"]) == ("", CLICK, CLICK)
     message = await NotificationHistory.objects.aget()
     assert message.request_id == CLICK
-    said = lines(site)
-    assert {line["logger"] for line in said if line.get("request_id") == CLICK} == {
-        "luckygas.access", "notifications.sender",
-    }  # fmt: skip
-    numbered = [line for line in said if line["event"] == "numbered"]
+    # Whoever answers or commits says so afterwards: screens may know it first.
+    await asyncio.to_thread(wait_for, lambda: loggers(site, CLICK) == {"luckygas.access", "notifications.sender"})
+    numbered = [line for line in lines(site) if line["event"] == "numbered"]
     assert any(line["requests"] == [CLICK] for line in numbered)
     # The hub began with that socket, and does not work for it.
     assert not any({"connection_id", "request_id"} & line.keys() for line in numbered)
