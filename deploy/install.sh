@@ -35,6 +35,11 @@ account() {
     install -d -o luckygas -g www-data -m 750 /run/luckygas
 }
 
+# The first of the names that the site answers to; several stand in quotes.
+first_host() {
+    sed -n "s/^ALLOWED_HOSTS='\{0,1\}\([^,']*\).*/\1/p" "$settings/env"
+}
+
 settings() {
     say "Settings in $settings/env, secrets in $settings/secrets"
     if [ ! -e "$settings/env" ]; then
@@ -46,7 +51,7 @@ settings() {
         [ -s "$settings/secrets/$name" ] || openssl rand -hex 32 | tr -d '\n' >"$settings/secrets/$name"
     done
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
-    domain=$(sed -n 's/^ALLOWED_HOSTS=\([^,]*\).*/\1/p' "$settings/env")
+    domain=$(first_host)
     servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
     servers=${servers:-2}
 }

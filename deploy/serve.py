@@ -46,12 +46,18 @@ class Local(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
+def host() -> str:
+    """A name that the site answers to. As for its settings, a file counts before the variable."""
+    file = os.environ.get("ALLOWED_HOSTS_FILE")
+    names = Path(file).read_text() if file else os.environ.get("ALLOWED_HOSTS", "localhost")
+    return names.split(",")[0].strip().lstrip(".")
+
+
 def is_ready(path: Path) -> bool:
     """Whether the database answers and has what this code needs; Redis may be away."""
-    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".")
     connection = Local(path)
     try:
-        connection.request("GET", "/health/ready", headers={"Host": host})
+        connection.request("GET", "/health/ready", headers={"Host": host()})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):  # it does not listen yet, or its database hangs
         return False

@@ -24,7 +24,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Status, Type
 from notifications.statistics import oldest_due
 from orders import flags
-from realtime import statistics
+from realtime import log, statistics
 from realtime.hub import Hub
 
 # A message that waits longer than this has nobody who sends it.
@@ -36,6 +36,8 @@ REDIS_SECONDS = 0.5
 PROVIDER_SECONDS = 3.0
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
+# Longer than the longest import takes, whose first rows are that old when they are committed.
+LONGEST_WAIT_SECONDS = 30.0
 # So many events of the last minute that no bell announced are no chance, where they are most of them.
 MANY_MISSED = 5
 # How long it is believed what a provider said of itself.
@@ -78,7 +80,7 @@ def ask_redis() -> Answer:
         return {"status": Health.HEALTHY, "configured": False}
     try:
         _redis(settings.REDIS_URL).ping()
-    except redis.RedisError as error:
+    except (redis.RedisError, ValueError) as error:  # ValueError: REDIS_URL is none (luckygas.E018)
         return {"status": Health.DEGRADED, "configured": True, "detail": type(error).__name__}
     return {"status": Health.HEALTHY, "configured": True}
 
@@ -88,13 +90,16 @@ def ask_websocket() -> Answer:
 
     A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
     """
-    link, figures = ask_redis(), statistics.summary()
+    link, figures, waited = ask_redis(), statistics.summary(), log.longest_wait()
+    # Without a hub nobody need be told, and the next one to begin numbers what waits.
+    is_late = waited > LONGEST_WAIT_SECONDS and figures["servers"] > 0
     is_stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
     deaf = bool(settings.REDIS_URL) and any(is_deaf(hub["lately"]) for hub in statistics.living())
     heard = Health.DEGRADED if deaf else Health(link["status"])
     return {
-        "status": Health.UNHEALTHY if is_stuck else heard,
-        "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf, **figures,
+        "status": Health.UNHEALTHY if is_stuck or is_late else heard,
+        "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf,
+        "waiting_seconds": round(waited, 1) if is_late else 0.0, **figures,
     }  # fmt: skip
 
 

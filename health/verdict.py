@@ -68,6 +68,10 @@ def _sockets(answer: Answer) -> Iterator[Fault]:
     if answer["hub_stuck"]:
         remedy = _("Restart this server; the screens connect again by themselves and miss nothing.")
         yield Fault(_("This server no longer tells its screens what changed."), remedy, is_bad=True)
+    elif waited := answer["waiting_seconds"]:
+        remedy = _("Some process holds the head of the log. Restart the servers; the screens miss nothing.")
+        said = _("For %d seconds no screen has been told what changed.") % waited
+        yield Fault(said, remedy, is_bad=True)
     if answer["bells_are_missed"]:
         yield Fault(
             _("Redis answers, but most of its messages do not arrive."),
@@ -83,7 +87,7 @@ def _requests(failed: int) -> Iterator[Fault]:
         said = ngettext(
             "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
         )
-        yield Fault(said % failed, _("The log of the servers says why, with an ERROR in its line."), is_bad=True)
+        yield Fault(said % failed, _("The log of the servers says why, with “error” in its line."), is_bad=True)
 
 
 def _messages(answer: Answer) -> Iterator[Fault]:

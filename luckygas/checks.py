@@ -11,16 +11,24 @@ from django.utils.module_loading import import_string
 
 from luckygas.logs import FORMATS
 
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; and what is said below."""
+    """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; E018 a REDIS_URL that is none;
+
+    and what is said below.
+    """
     found = gateways_are_sound()
     found += figures_are_sound()
     found += secrets_are_long()
     if settings.LOG_FORMAT not in FORMATS:
         hint = f"Use one of: {', '.join(FORMATS)}."
         found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E017"))
+    if settings.REDIS_URL and not settings.REDIS_URL.startswith(REDIS_SCHEMES):
+        hint = "Use redis://host:6379/0, rediss:// for TLS, or unix:// for a socket."
+        found.append(Error("REDIS_URL is no address of a Redis.", hint=hint, id="luckygas.E018"))
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
@@ -82,6 +90,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "SMS_TIMEOUT_SECONDS": (0.1, 60),
     "SMS_WAIT_SECONDS": (0, 60),
     "SMS_WORKERS": (1, 100),
+    "PROXIES": (0, 10),
+    "DATABASE_POOL": (1, 1000),
     "SIGN_IN_FAILURES": (1, 1000),
     "SIGN_IN_COOLOFF_MINUTES": (1, 24 * 60),
     "WEBSOCKET_CONNECTIONS_PER_USER": (1, 1000),

@@ -5,6 +5,10 @@ As Docker and systemd hand out secrets (`LoadCredential=`), so that no listing o
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
+from typing import Any
+
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
@@ -29,3 +33,17 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.escape_proxy = True
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Raises ImproperlyConfigured, with the name, also where the value is no number."""
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}") from error
+
+    def db_url(self, var: str, default: str) -> dict[str, Any]:
+        """Of Django's settings. Its URL is never said: it may hold a password. Raises ImproperlyConfigured."""
+        with suppress(ValueError), warnings.catch_warnings(action="ignore"):
+            if (found := super().db_url(var, default=default)).get("ENGINE"):
+                return dict(found)
+        raise ImproperlyConfigured(f"{var} is no URL of a database: postgres://user:password@host:5432/name")

@@ -112,6 +112,7 @@ TEMPLATES = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+DATABASE_POOL = env.int("DATABASE_POOL", default=20)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 if DATABASE["ENGINE"].endswith("sqlite3"):
     # Immediate transactions take the write lock at BEGIN: no upgrade of a read lock can fail half-way.
@@ -128,7 +129,7 @@ else:
     # A host that vanishes without a word is given up after 15 s and not after the two hours of TCP.
     LINK = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     LINK |= {"tcp_user_timeout": 15_000}
-    pool = {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=20), "timeout": 5, "reconnect_timeout": 2}
+    pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
     DATABASE["OPTIONS"] = DATABASE.get("OPTIONS", {}) | LINK | {"pool": pool}
 DATABASES = {"default": DATABASE}
@@ -218,10 +219,11 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="lucky-gas@localhost")
 
+# How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
+PROXIES = env.int("PROXIES", default=0)
 REST_FRAMEWORK = {
     **rest.REST_FRAMEWORK,
-    # How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
-    "NUM_PROXIES": env.int("PROXIES", default=0),
+    "NUM_PROXIES": PROXIES,
 }
 # How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
 THROTTLE_RATES = rest.throttle_rates(env.list("THROTTLE_RATES", default=[]))

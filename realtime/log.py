@@ -14,6 +14,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Exists, Min
+from django.utils import timezone
 
 from orders.api.cursor import Position
 from orders.performance import measured
@@ -59,6 +60,12 @@ def position() -> Position:
     """Where the log ends. While something waits, of what kinds is not known: the two are read in one query or never."""
     end, waiting = glance()
     return Position(end.seq, end.epoch, end.changes if end.counted and not waiting else None)
+
+
+def longest_wait() -> float:
+    """Seconds since the oldest change was made that is committed and has no number; 0.0: none waits."""
+    oldest = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
+    return max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
 
 
 def number() -> int:

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from django.db.models import Count, Min
-from django.utils import timezone
+from django.db.models import Count
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from orders.states import Role
 from realtime import log, presence
-from realtime.models import Outbox
 from realtime.statistics import LAG_NAMES, LAGS
 
 
@@ -73,10 +71,8 @@ def add(new: Mapping[str, int]) -> None:
 def rows() -> Iterator[Metric]:
     """As the database has it now: of all servers."""
     yield CounterMetricFamily("luckygas_events_numbered", "Events in the log since it began.", log.head().seq)
-    oldest = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
-    waited = (timezone.now() - oldest).total_seconds() if oldest else 0
     yield GaugeMetricFamily(
-        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", max(waited, 0)
+        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", log.longest_wait()
     )
     counts = dict.fromkeys(product(map(str, Role), ["ws"]), 0)
     for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):

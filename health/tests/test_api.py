@@ -24,7 +24,7 @@ from notifications.sandbox.faults import Fault, Kind, On
 from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
 from realtime.hub import Hub
-from realtime.models import HubStatistics
+from realtime.models import HubStatistics, Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PARTS = ("database", "redis", "websocket", "notifications")
@@ -139,6 +139,20 @@ def test_bells_that_do_not_come_though_redis_answers_are_noticed(
         HubStatistics.objects.create(instance=instance, written_at=timezone.now(), figures=figures)
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
+
+
+@pytest.mark.parametrize(("servers", "seconds", "waits"), [(1, 40, 40), (1, 20, 0), (0, 40, 0)])
+@pytest.mark.servers
+def test_a_change_that_nobody_numbers_is_noticed_where_somebody_should(
+    office: Client, servers: int, seconds: int, waits: int
+) -> None:
+    Outbox.objects.all().delete()
+    Outbox.objects.create(type="custom.x", subject="custom", created_at=timezone.now() - timedelta(seconds=seconds))
+    for _ in range(servers):
+        figures = {"totals": {}, "lately": {}, "seconds": 60}
+        HubStatistics.objects.create(instance="a", written_at=timezone.now(), figures=figures)
+    answer = office.get("/health/websocket")
+    assert (answer.status_code, answer.json()["waiting_seconds"] // 10 * 10) == (503 if waits else 200, waits)
 
 
 def make_message(status: str, **fields: Any) -> None:

@@ -14,7 +14,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "database": WELL,
     "migrations": WELL,
     "redis": WELL,
-    "websocket": WELL | {"connections": 3, "hub_stuck": False, "bells_are_missed": False, "hub_lag_p99_ms": 12.0},
+    "websocket": WELL | {
+        "connections": 3, "hub_stuck": False, "bells_are_missed": False, "waiting_seconds": 0.0, "hub_lag_p99_ms": 12.0,
+    },
     "notifications": WELL | {
         "pending": 0, "unknown": 0, "oldest_pending_seconds": 0.0, "success_rate_24h": 0.99, "sms_provider": PROVIDER,
         "sms_fallback": None,
@@ -47,6 +49,7 @@ def test_where_everything_works_nothing_is_said() -> None:
         ("migrations", {"status": "unhealthy"}, "not yet as this version needs it"),
         ("redis", {"status": "degraded"}, "Redis does not answer"),
         ("websocket", {"hub_stuck": True}, "no longer tells its screens"),
+        ("websocket", {"waiting_seconds": 45.3}, "For 45 seconds no screen"),
         ("websocket", {"bells_are_missed": True}, "most of its messages do not arrive"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS by mitake are stopped: no credit"),

@@ -44,7 +44,8 @@ def test_a_server_that_is_not_ready_is_out_of_reach(tmp_path: Path) -> None:
 
 def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
     (tmp_path / "1.sock").touch()  # left by one that was killed
-    with launched(tmp_path) as server:
+    (tmp_path / "hosts").write_text("gas.example.tw,www.gas.example.tw\n")
+    with launched(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:
         server.wait()
         assert (tmp_path / "1.sock").is_socket()
         assert server.process is not None

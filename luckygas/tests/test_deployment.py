@@ -115,6 +115,12 @@ def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[s
     assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
 
 
+@pytest.mark.parametrize("written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw,www.gas.tw'", "'gas.tw'"])
+def test_nginx_answers_to_the_first_name(tmp_path: Path, written: str) -> None:
+    (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
+    assert made("first_host", settings=str(tmp_path)) == "gas.tw\n"
+
+
 def test_the_sender_makes_way_before_it_may_not_ask_for_that_any_more() -> None:
     unit = (ROOT / "deploy/systemd/luckygas-sender.service").read_text()
     assert f"\nNice={NICENESS}\n" in unit

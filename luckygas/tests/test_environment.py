@@ -41,6 +41,22 @@ def test_a_file_that_cannot_be_read_is_named_with_its_setting(
         env.str("SECRET_KEY", default="")
 
 
+@pytest.mark.parametrize("url", ["junk", "", "postgres://gas:s3cret@db:s3cret/gas"])
+def test_what_is_no_url_of_a_database_is_named_and_not_shown(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL is no URL") as refused:
+        env.db_url("DATABASE_URL", default="sqlite:///db")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_what_is_no_number_is_named(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMS_WORKERS", "many")
+    with pytest.raises(ImproperlyConfigured, match=r"^SMS_WORKERS: .*many"):
+        env.int("SMS_WORKERS", default=8)
+
+
 def test_without_a_file_the_environment_counts(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_API_KEY", "of the environment")
     assert env.str("SMS_API_KEY", default="") == "of the environment"

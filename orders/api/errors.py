@@ -13,6 +13,7 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION_ERROR, Error, ErrorType
 from rest_framework import exceptions, serializers
+from rest_framework.response import Response
 
 from orders.api.exceptions import Broken, Busy, Conflict, Impossible, Refused, TooLarge, TooMany
 from orders.refusals import Refusal
@@ -54,6 +55,11 @@ class Handler(ExceptionHandler):
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         return exc if isinstance(exc, exceptions.APIException) else Broken()
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """The log is for us: Django escapes there what the caller was told in Chinese, so it has the code."""
+        exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # nobody else reads it any more
+        super().report_exception(exc, response)
 
     def get_headers(self, exc: exceptions.APIException) -> dict[str, str]:
         headers: dict[str, str] = super().get_headers(exc)

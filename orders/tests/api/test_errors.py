@@ -16,6 +16,12 @@ from orders.tests.factories import make_order, make_user
 pytestmark = pytest.mark.django_db
 
 
+def test_the_log_has_the_code_and_not_escaped_words(caplog: pytest.LogCaptureFixture) -> None:
+    answer_to(RuntimeError("secret"))
+    said = [record.getMessage() for record in caplog.records if record.name == "django.request"]
+    assert said == ["error: /api/v1/orders/"]
+
+
 def answer_to(raised: Exception) -> Any:
     with mock.patch.object(Orders, "get_queryset", side_effect=raised):
         return make_api("office").get("orders/")
