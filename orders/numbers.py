@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 
 
 def new_order_number() -> str:
@@ -25,7 +26,7 @@ def luhn_check_digit(digits: str) -> int:
 
 def as_typed(text: str) -> str:
     """What a person typed, as it stands in the column: `48217736` and `4821 77` gain their hyphen."""
-    digits = re.sub(r"[\s-]", "", text)
+    digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
     return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else text
 
 

@@ -27,6 +27,7 @@ from orders.refusals import Refusal
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
+    from django.forms import BoundField
     from django.http import HttpRequest, HttpResponse
     from django.utils.functional import Promise
 
@@ -65,23 +66,44 @@ class Button:
 
 
 class HouseForm(ModelForm):
-    """Shown again with the refusal, where the house refused what it said."""
+    """Shown again with the refusal, where the house refused what it said.
+
+    The values that were shown come back with it: only what the reader changed is written, and what somebody else wrote
+    meanwhile stays. Where both changed the same, it is said and nothing is written.
+    """
 
     refusal: Refusal | None = None
+    merges = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for bound in self.fields.values():
+            bound.show_hidden_initial = self.merges and self.instance.pk is not None
             # One label stands for both, day and hour.
             for part in getattr(bound.widget, "widgets", ()):
                 part.attrs["aria-label"] = bound.label
 
     def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
+        cleaned = super().clean() or self.cleaned_data
+        for bound in filter(self._was_shown, self):
+            if bound.name not in self.changed_data:
+                cleaned.pop(bound.name, None)
+            elif self._was_overtaken(bound):
+                self.add_error(bound.name, _("Somebody else has changed this meanwhile: load the page again."))
         if self.refusal is not None:
             attr = self.refusal.attr
             self.add_error(attr if attr in self.fields else None, str(self.refusal))
         return cleaned
+
+    def _was_shown(self, bound: BoundField) -> bool:
+        hidden = bound.field.hidden_widget()
+        shown = bound.field.show_hidden_initial
+        return shown and not hidden.value_omitted_from_data(self.data, self.files, bound.html_initial_name)
+
+    def _was_overtaken(self, bound: BoundField) -> bool:
+        """Whether the row holds neither what was shown nor what was said."""
+        shown = bound.field.hidden_widget().value_from_datadict(self.data, self.files, bound.html_initial_name)
+        return bound.field.has_changed(bound.initial, shown) and bound.field.has_changed(bound.initial, bound.data)
 
 
 class PhoneText(forms.CharField):

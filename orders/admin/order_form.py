@@ -39,6 +39,7 @@ ITEMS_OPEN = (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
 class OrderForm(HouseForm):
     """`opened_version` is the version the reader saw: whoever saved in between is not overwritten."""
 
+    merges = False
     opened_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from orders.addresses import district
 from orders.models.audit import Audit
 from orders.models.fields import PhoneField, latitude_field, longitude_field
-from orders.models.queries import phone_part
+from orders.models.queries import phone_part, written
 from orders.models.tracked import Tracked
 
 
@@ -23,7 +23,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def search(self, text: str) -> CustomerQuerySet:
         """By any part of the name, the address, or the digits of a telephone; whose number ends so comes first."""
         text = text.strip()[:100]
-        found = Q(name__icontains=text) | Q(address__icontains=text)
+        found = written(text, "name", "address")
         if not (part := phone_part(text)):
             return self.filter(found) if text else self
         found |= Q(phone__contains=part) | Q(phone2__contains=part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from orders.states import ON_THE_ROAD, OPEN, Status
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)
+
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -57,18 +60,22 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def search(self, text: str) -> OrderQuerySet:
         """By any part of the number, the customer's name, the address, or the digits of a telephone."""
         text = text.strip()[:100]
-        found = (
-            Q(order_number__contains=numbers.as_typed(text))
-            | Q(customer__name__icontains=text)
-            | Q(delivery_address__icontains=text)
-        )
+        found = written(text, "customer__name", "delivery_address")
+        found |= Q(order_number__contains=numbers.as_typed(text))
         if part := phone_part(text):
             found |= Q(customer__phone__contains=part) | Q(customer__phone2__contains=part)
         return self.filter(found) if text else self
 
 
+def written(text: str, *columns: str) -> Q:
+    """Whether one of these columns has the text; its digits and letters may be of full or half width in either."""
+    plain = unicodedata.normalize("NFKC", text)
+    ways = {text, plain, plain.translate(FULL_WIDTH)}
+    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
+
+
 def phone_part(text: str) -> str:
     """What was typed of a telephone number, as it stands in the column; empty where it is none."""
-    digits = re.sub(r"[\s()-]|^\+?886", "", text)
+    digits = re.sub(r"[\s()-]|^\+?886", "", unicodedata.normalize("NFKC", text))
     # Stored without the leading 0 of the area code: `0912…` is `+886912…`.
     return digits.removeprefix("0") if len(digits) >= 3 and digits.isdigit() else ""

@@ -27,7 +27,14 @@ def test_one_misheard_digit_is_another_check_digit(digits: str, place: int, off:
 
 @pytest.mark.parametrize(
     ("typed", "column"),
-    [("48217736", "4821-7736"), ("4821 77", "4821-77"), ("4821-7736", "4821-7736"), ("7736", "7736"), ("王", "王")],
+    [
+        ("48217736", "4821-7736"),
+        ("４８２１７７３６", "4821-7736"),
+        ("4821 77", "4821-77"),
+        ("4821-7736", "4821-7736"),
+        ("7736", "7736"),
+        ("王", "王"),
+    ],
 )
 def test_as_typed(typed: str, column: str) -> None:
     assert numbers.as_typed(typed) == column

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from orders.models import Customer, Driver, Product
-from orders.tests.admin.browser import Browser, change, sign_in, told
+from orders.tests.admin.browser import Browser, change, errors, sign_in, told
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,33 @@ def test_list_page_and_new_one_open(office: Browser, model: str, language: str) 
     made = MAKERS[model]()
     for path in (rows(model), change(model, made.pk), reverse(f"admin:orders_{model}_add")):
         assert office.client.get(path, headers={"accept-language": language}).status_code == 200
+
+
+def test_of_two_who_have_a_page_open_each_writes_what_they_changed(office: Browser) -> None:
+    customer = make_customer(name="王", address="台北市大安區仁愛路1號", notes="三樓\r\n沒有電梯")
+    path = change("customer", customer.pk)
+    first, second = office.form(path, "customer_form"), office.form(path, "customer_form")
+    del first["sms_delivered"]  # as a box that is no longer ticked
+    office.post(path, first | {"name": "王太太", "language": "en"})
+    office.post(path, second | {"address": "台北市大安區仁愛路2號", "notes": ""})
+    customer.refresh_from_db()
+    assert (customer.name, customer.language, customer.sms_delivered) == ("王太太", "en", False)
+    assert (customer.address, customer.notes) == ("台北市大安區仁愛路2號", "")
+
+
+def test_of_two_who_change_the_same_the_second_is_told(office: Browser) -> None:
+    product = make_product(price=760)
+    path = change("product", product.pk)
+    first, second = office.form(path, "product_form"), office.form(path, "product_form")
+    office.post(path, first | {"price": 777})
+    said = errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
+    assert said == ["Somebody else has changed this meanwhile: load the page again."]
+    product.refresh_from_db()
+    assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
+    # What both wrote is no quarrel.
+    assert office.post(path, second | {"price": 777, "low_stock_threshold": 3}).redirect_chain
+    product.refresh_from_db()
+    assert (product.price, product.low_stock_threshold) == (777, 3)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.models import Order, Priority
+from orders.models import Customer, Order, Priority
 from orders.states import Status
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route
@@ -59,12 +59,14 @@ def test_filter_by_driver_route_customer_area_and_priority() -> None:
         assert found(**query) == [order.pk], query
 
 
-@pytest.mark.parametrize("typed", ["0912-345-678", "345678", "陳太太", "松仁路"])
-def test_search_by_what_people_type(typed: str) -> None:
+@pytest.mark.parametrize("typed", ["0912-345-678", "345678", "３４５６７８", "陳太太", "松仁路17號", "松仁路１７號"])
+@pytest.mark.parametrize("written", ["松仁路17號", "松仁路１７號"])
+def test_search_by_what_people_type(typed: str, written: str) -> None:
     make_order(customer=make_customer(phone="0922-000-111"))
-    customer = make_customer(name="陳太太", phone="0912-345-678", address="台北市信義區松仁路1號")
+    customer = make_customer(name="陳太太", phone="0912-345-678", address=f"台北市信義區{written}")
     order = make_order(customer=customer)
     assert found(q=typed) == [order.pk]
+    assert list(Customer.objects.search(typed)) == [customer]
 
 
 def test_search_by_number() -> None:

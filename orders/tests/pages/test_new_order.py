@@ -105,6 +105,47 @@ async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Pa
     await expect(call.locator("[name=name]")).to_have_value("新來的")
     await call.fill("[name=phone]", "0912777888")
     await expect(call.locator("#warnings li")).to_contain_text("王太太")
+    await call.fill("[name=phone]", "")
+    await expect(call.locator("#warnings li")).to_have_count(0)
+    await call.fill("[name=phone]", "０９１２７７７８８８")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+
+
+async def test_digits_as_wide_as_letters_are_digits(call: Page) -> None:
+    await call.keyboard.type("７７７８８８")
+    await found(call, "王太太")
+    await call.fill("#who", "０９２２０００１１１")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=phone]")).to_have_value("0922000111")
+
+
+async def test_the_line_that_is_refused_is_gone_to(call: Page) -> None:
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await call.click("#add")
+    await call.locator("[name=quantity]").nth(1).fill("9999")
+    await call.locator("[name=quantity]").nth(1).evaluate("field => field.form.noValidate = true")
+    await call.locator("#confirm").click()
+    await expect(call.locator("#wrong")).to_be_visible()
+    await expect(call.locator("[name=quantity]").nth(1)).to_be_focused()
+    await expect(call.locator("#signed-out")).to_be_hidden()
+
+
+async def test_who_is_signed_out_signs_in_elsewhere_and_places_the_order(call: Page, site: Site) -> None:
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_focused()
+    await call.context.clear_cookies(name="sessionid")
+    await call.locator("#confirm").click()
+    await expect(call.locator("#signed-out a")).to_be_visible()
+    assert await serious_faults(call) == []
+    await sign_in(await call.context.new_page(), site, await make(make_office)())
+    await call.locator("#confirm").click()
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["status"] == "confirmed"
 
 
 async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -> None:

@@ -53,6 +53,8 @@ export class Actions {
   }
 
   #broke({ id, number }, error) {
+    // Who is signed out is sent to the sign-in, and comes back to this board.
+    if (error.status === 401) return location.reload();
     const gone = error.errors.filter(({ code }) => code === "does_not_exist").map(({ attr }) => GONE()[attr]).join(" ");
     const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });

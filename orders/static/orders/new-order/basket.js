@@ -55,6 +55,13 @@ export function items() {
   return [...said].map(([product, quantity]) => ({ product, quantity }));
 }
 
+/** The field of this item, which may be the sum of several lines: in the last of them. */
+export function fieldOf(index, name) {
+  const product = String(items()[index]?.product);
+  const line = findAll(".line", lines).findLast((line) => find("[name=product]", line).value === product);
+  return line && find(`[name="${name}"]`, line);
+}
+
 /** Prices as they are now: the form may have been open for long. */
 export async function renew() {
   const { rows } = await all("products/?is_active=true&ordering=-cylinder_kg");

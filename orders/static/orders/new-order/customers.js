@@ -34,7 +34,9 @@ export function wordsOf(items) {
 /** What was typed for somebody who is not known, put where it most likely belongs. */
 export function guess(text) {
   const typed = text.trim();
-  if (/^[\d\s()+#-]+$/.test(typed)) return { phone: typed };
+  // Digits of an input method are as wide as Chinese letters.
+  const plain = typed.normalize("NFKC");
+  if (/^[\d\s()+#-]+$/.test(plain)) return { phone: plain };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 

@@ -2,7 +2,7 @@
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { get, patch, post } from "../api.js";
 import { debounce, fill, find, findAll, money, told } from "../page.js";
-import { items, renew, repeat, total } from "./basket.js";
+import { fieldOf, items, renew, repeat, total } from "./basket.js";
 import { Finder, guess, takesSms, wordsOf } from "./customers.js";
 
 const form = find("#order");
@@ -63,7 +63,7 @@ function fresh(typed) {
 /** Whoever has this number may be known already; a landline gets no SMS. */
 const lookAtPhone = debounce(PAUSE_MS, async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = phone.replace(/\D/g, "").replace(/^886/, "0");
+  const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^886/, "0");
   const isLandline = digits.length >= 8 && !digits.startsWith("09");
   const alike = digits.length >= 8 ? await get(`customers/?page_size=3&q=${digits}`).catch(() => null) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
@@ -105,8 +105,11 @@ function refuse(error) {
   const offline = gettext("The site does not answer. Try again: nothing is ordered twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
-  const attr = (error.errors ?? []).map(({ attr }) => attr?.split(".").at(-1)).find((name) => form.elements[name]);
-  if (attr) form.elements[attr].focus();
+  find("#signed-out").hidden = error.status !== 401;
+  // `scheduled_date`, `new_customer.phone`, `items.1.quantity`.
+  const paths = (error.errors ?? []).map(({ attr }) => attr?.split(".") ?? []);
+  const fields = paths.map(([name, inner, ofItem]) => (ofItem ? fieldOf(inner, ofItem) : form.elements[inner ?? name]));
+  fields.find(Boolean)?.focus();
 }
 
 async function place(status) {
