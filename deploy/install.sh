@@ -52,6 +52,7 @@ settings() {
     done
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
     domain=$(first_host)
+    [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env names no site; nginx needs it there, not in a file." >&2; exit 2; }
     servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
     servers=${servers:-2}
 }

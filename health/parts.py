@@ -36,8 +36,9 @@ REDIS_SECONDS = 0.5
 PROVIDER_SECONDS = 3.0
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
-# Longer than the longest import takes, whose first rows are that old when they are committed.
 LONGEST_WAIT_SECONDS = 30.0
+# In which a numberer that works has numbered some hundred changes.
+LOOK_AGAIN_SECONDS = 0.7
 # So many events of the last minute that no bell announced are no chance, where they are most of them.
 MANY_MISSED = 5
 # How long it is believed what a provider said of itself.
@@ -90,17 +91,30 @@ def ask_websocket() -> Answer:
 
     A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
     """
-    link, figures, waited = ask_redis(), statistics.summary(), log.longest_wait()
+    link, figures = ask_redis(), statistics.summary()
     # Without a hub nobody need be told, and the next one to begin numbers what waits.
-    is_late = waited > LONGEST_WAIT_SECONDS and figures["servers"] > 0
+    waited = unnumbered_seconds() if figures["servers"] else 0.0
     is_stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
     deaf = bool(settings.REDIS_URL) and any(is_deaf(hub["lately"]) for hub in statistics.living())
     heard = Health.DEGRADED if deaf else Health(link["status"])
     return {
-        "status": Health.UNHEALTHY if is_stuck or is_late else heard,
+        "status": Health.UNHEALTHY if is_stuck or waited else heard,
         "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf,
-        "waiting_seconds": round(waited, 1) if is_late else 0.0, **figures,
+        "waiting_seconds": round(waited, 1), **figures,
     }  # fmt: skip
+
+
+def unnumbered_seconds() -> float:
+    """How long the oldest change has waited for its number where nobody gives numbers; 0.0 where all is well.
+
+    What a long import commits is that old already: then another is the oldest when one looks again.
+    """
+    oldest = log.oldest_waiting()
+    waited = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+    if waited <= LONGEST_WAIT_SECONDS:
+        return 0.0
+    time.sleep(LOOK_AGAIN_SECONDS)
+    return waited if log.oldest_waiting() == oldest else 0.0
 
 
 def is_deaf(lately: Mapping[str, int]) -> bool:

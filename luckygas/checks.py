@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
+from redis.connection import parse_url
 
 from luckygas.logs import FORMATS
-
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 @register()
@@ -26,9 +25,7 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.LOG_FORMAT not in FORMATS:
         hint = f"Use one of: {', '.join(FORMATS)}."
         found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E017"))
-    if settings.REDIS_URL and not settings.REDIS_URL.startswith(REDIS_SCHEMES):
-        hint = "Use redis://host:6379/0, rediss:// for TLS, or unix:// for a socket."
-        found.append(Error("REDIS_URL is no address of a Redis.", hint=hint, id="luckygas.E018"))
+    found += redis_is_named()
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
@@ -36,6 +33,15 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."
         found.append(Warning("E-mail is written to the log.", hint=hint, id="luckygas.W004"))
     return found
+
+
+def redis_is_named() -> list[CheckMessage]:
+    try:
+        parse_url(settings.REDIS_URL or "redis://")  # type: ignore[no-untyped-call]
+    except ValueError:  # which repeats part of a password
+        hint = "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket."
+        return [Error("REDIS_URL is no address of a Redis.", hint=hint, id="luckygas.E018")]
+    return []
 
 
 def gateways_are_sound() -> list[CheckMessage]:

@@ -6,12 +6,15 @@ As Docker and systemd hand out secrets (`LoadCredential=`), so that no listing o
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
+
+Reader = Callable[[str], dict[str, Any]]
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
@@ -42,8 +45,20 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{var}: {error}") from error
 
     def db_url(self, var: str, default: str) -> dict[str, Any]:
-        """Of Django's settings. Its URL is never said: it may hold a password. Raises ImproperlyConfigured."""
-        with suppress(ValueError), warnings.catch_warnings(action="ignore"):
-            if (found := super().db_url(var, default=default)).get("ENGINE"):
-                return dict(found)
-        raise ImproperlyConfigured(f"{var} is no URL of a database: postgres://user:password@host:5432/name")
+        return self._url(var, default, self.db_url_config, "ENGINE", "postgres://user:password@host:5432/name")
+
+    def email_url(self, var: str, default: str) -> dict[str, Any]:
+        return self._url(var, default, self.email_url_config, "EMAIL_BACKEND", "smtp+tls://user:password@host:587")
+
+    def _url(self, var: str, default: str, read: Reader, needed: str, example: str) -> dict[str, Any]:
+        """As Django's settings. What was said instead is not repeated: it may hold a password.
+
+        Raises ImproperlyConfigured.
+        """
+        value = self.get_value(var, default=default)
+        with suppress(ValueError, ImproperlyConfigured), warnings.catch_warnings(action="ignore"):
+            if (found := read(value)).get(needed):
+                return found
+        raise ImproperlyConfigured(
+            f"{var} is no URL like {example}; letters as / and @ in a password are written %2F, %40."
+        )

@@ -26,8 +26,9 @@ def luhn_check_digit(digits: str) -> int:
 
 def as_typed(text: str) -> str:
     """What a person typed, as it stands in the column: `48217736` and `4821 77` gain their hyphen."""
-    digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
-    return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else text
+    plain = unicodedata.normalize("NFKC", text)
+    digits = re.sub(r"[\s-]", "", plain)
+    return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else plain
 
 
 def new_tracking_token() -> str:

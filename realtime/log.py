@@ -62,9 +62,15 @@ def position() -> Position:
     return Position(end.seq, end.epoch, end.changes if end.counted and not waiting else None)
 
 
+def oldest_waiting() -> datetime | None:
+    """When the oldest change was made that is committed and has no number; None where none waits."""
+    oldest: datetime | None = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
+    return oldest
+
+
 def longest_wait() -> float:
-    """Seconds since the oldest change was made that is committed and has no number; 0.0: none waits."""
-    oldest = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
+    """Seconds that it has waited; 0.0 where none waits."""
+    oldest = oldest_waiting()
     return max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
 
 

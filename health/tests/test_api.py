@@ -23,6 +23,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.sandbox.faults import Fault, Kind, On
 from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
+from realtime import log
 from realtime.hub import Hub
 from realtime.models import HubStatistics, Outbox
 
@@ -153,6 +154,14 @@ def test_a_change_that_nobody_numbers_is_noticed_where_somebody_should(
         HubStatistics.objects.create(instance="a", written_at=timezone.now(), figures=figures)
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["waiting_seconds"] // 10 * 10) == (503 if waits else 200, waits)
+
+
+@pytest.mark.servers
+def test_an_old_change_that_is_just_being_numbered_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looks = timezone.now(), iter((50, 49))
+    monkeypatch.setattr(log, "oldest_waiting", lambda: now - timedelta(seconds=next(looks)))
+    monkeypatch.setattr(parts, "LOOK_AGAIN_SECONDS", 0)
+    assert parts.unnumbered_seconds() == 0
 
 
 def make_message(status: str, **fields: Any) -> None:

@@ -39,6 +39,7 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"SMS_WORKERS": 0}, ["luckygas.E003"]),
         ({"PROXIES": -1, "DATABASE_POOL": 0}, ["luckygas.E003", "luckygas.E003"]),
         ({"REDIS_URL": "redis:/127.0.0.1"}, ["luckygas.E018"]),
+        ({"REDIS_URL": "redis://:pa/ss@127.0.0.1:6379/0"}, ["luckygas.E018"]),
         ({"REDIS_URL": "rediss://gas.example.tw/0"}, []),
         ({"WEBSOCKET_CONNECTIONS_PER_USER": 0}, ["luckygas.E003"]),
         ({"WEBSOCKET_BURST": 0}, ["luckygas.E003"]),

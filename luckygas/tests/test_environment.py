@@ -51,6 +51,16 @@ def test_what_is_no_url_of_a_database_is_named_and_not_shown(
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["junk", "foo://mail", "smtp://gas:s3cret/w@mail:25"])
+def test_neither_is_what_is_no_url_of_a_mail_server(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("EMAIL_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is no URL") as refused:
+        env.email_url("EMAIL_URL", default="consolemail://")
+    assert "s3cret" not in str(refused.value)
+
+
 def test_what_is_no_number_is_named(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_WORKERS", "many")
     with pytest.raises(ImproperlyConfigured, match=r"^SMS_WORKERS: .*many"):

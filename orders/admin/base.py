@@ -39,6 +39,9 @@ else:
 # What a page may change with one click; Django takes at most 1,000 fields in one form.
 MOST_AT_ONCE = 500
 STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
+OVERTAKEN = _(
+    "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
+)
 LONGEST_ID = 18  # digits; more do not fit the column
 
 
@@ -89,7 +92,8 @@ class HouseForm(ModelForm):
             if bound.name not in self.changed_data:
                 cleaned.pop(bound.name, None)
             elif self._was_overtaken(bound):
-                self.add_error(bound.name, _("Somebody else has changed this meanwhile: load the page again."))
+                now = bound.field.prepare_value(bound.initial)
+                self.add_error(bound.name, OVERTAKEN % {"now": now})
         if self.refusal is not None:
             attr = self.refusal.attr
             self.add_error(attr if attr in self.fields else None, str(self.refusal))
@@ -103,7 +107,14 @@ class HouseForm(ModelForm):
     def _was_overtaken(self, bound: BoundField) -> bool:
         """Whether the row holds neither what was shown nor what was said."""
         shown = bound.field.hidden_widget().value_from_datadict(self.data, self.files, bound.html_initial_name)
-        return bound.field.has_changed(bound.initial, shown) and bound.field.has_changed(bound.initial, bound.data)
+        return not any(self._holds(bound, value) for value in (shown, bound.data))
+
+    def _holds(self, bound: BoundField, said: Any) -> bool:
+        """But for white space: of what came by the API, browsers change the ends of lines, or leave them out."""
+        now = bound.field.prepare_value(bound.initial)
+        if isinstance(now, str):
+            return "".join(now.split()) == "".join(str(said).split())
+        return not bound.field.has_changed(bound.initial, said)
 
 
 class PhoneText(forms.CharField):

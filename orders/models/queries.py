@@ -68,7 +68,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 def written(text: str, *columns: str) -> Q:
-    """Whether one of these columns has the text; its digits and letters may be of full or half width in either."""
+    """Whether one of these columns has the text; its digits may all be of full or half width in either."""
     plain = unicodedata.normalize("NFKC", text)
     ways = {text, plain, plain.translate(FULL_WIDTH)}
     return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from orders.admin.base import OVERTAKEN
 from orders.models import Customer, Driver, Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
@@ -46,13 +47,25 @@ def test_of_two_who_change_the_same_the_second_is_told(office: Browser) -> None:
     first, second = office.form(path, "product_form"), office.form(path, "product_form")
     office.post(path, first | {"price": 777})
     said = errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
-    assert said == ["Somebody else has changed this meanwhile: load the page again."]
+    assert said == [str(OVERTAKEN % {"now": 777})]
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
     # What both wrote is no quarrel.
     assert office.post(path, second | {"price": 777, "low_stock_threshold": 3}).redirect_chain
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, 3)
+
+
+def test_what_a_browser_makes_of_white_space_is_nobody_elses_change(office: Browser) -> None:
+    customer = make_customer(name="王 ", address="台北市大安區\n仁愛路1號", notes="三樓\n沒有電梯")
+    path = change("customer", customer.pk)
+    form = office.form(path, "customer_form")
+    line, box = "台北市大安區仁愛路1號", "三樓\r\n沒有電梯"
+    form |= {"address": line, "initial-address": line, "notes": box, "initial-notes": box}
+    assert office.post(path, form | {"notes": f"{box}!", "name": "王小姐", "language": "en"}).redirect_chain
+    customer.refresh_from_db()
+    assert (customer.name, customer.notes, customer.language) == ("王小姐", f"{box}!", "en")
+    assert customer.address == "台北市大安區\n仁愛路1號"
 
 
 @pytest.mark.parametrize("model", MODELS)

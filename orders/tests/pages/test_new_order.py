@@ -146,6 +146,11 @@ async def test_who_is_signed_out_signs_in_elsewhere_and_places_the_order(call: P
     await call.locator("#confirm").click()
     await expect(call.locator("#done")).to_be_visible()
     assert (await newest())["status"] == "confirmed"
+    await call.fill("#who", "777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_visible()
+    await expect(call.locator("#signed-out")).to_be_hidden()
 
 
 async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -> None:

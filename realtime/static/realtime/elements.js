@@ -55,7 +55,7 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    const { state: link = "closed", heardAt = null, paused = false } = this.#socket ?? {};
+    const { state: link = "connecting", heardAt = null, paused = false } = this.#socket ?? {};
     const state = link === "live" && paused ? "paused" : link;
     const word = this.dataset[state] ?? state;
     this.dataset.state = state;

@@ -27,6 +27,7 @@ function connect({ endpoint, link, token, since, channels }) {
   for (const channel of channels.split(",")) if (channel.trim()) socket.subscribe(channel.trim());
   socket.on("*", (frame) => show("in", frame)).on("sent", (message) => show("out", message));
   socket.on("state", (state) => show("note", state)).on("close", ({ code }) => show("note", `close ${code}`));
+  find("connection-status").hidden = false;
   find("connection-status").socket = socket;
   find("notification-toasts").socket = socket;
 }
@@ -57,6 +58,7 @@ function valueOf({ value, dataset }) {
   return dataset.kind !== "text" && isNumber ? Number(value) : value;
 }
 
+find("connection-status").hidden = true;
 find("#connect").addEventListener("submit", (event) => {
   event.preventDefault();
   connect(Object.fromEntries(new FormData(event.target)));

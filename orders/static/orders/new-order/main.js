@@ -25,7 +25,7 @@ function open(known) {
   [ref, placed] = [crypto.randomUUID(), null];
   form.elements.scheduled_date.value = form.elements.scheduled_date.min = today();
   form.hidden = false;
-  find("#done").hidden = find("#wrong").hidden = true;
+  find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
   find("#known").hidden = !known;
   find("#new").hidden = known;
   for (const input of findAll("#new input")) input.disabled = known;
