@@ -42,7 +42,7 @@ def figure(value: Any) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.3g} ms"
+    return NOTHING if value is None else f"{value:,.{'3g' if value < 100 else '0f'}} ms"
 
 
 def _roles(counts: Mapping[str, int]) -> str:

@@ -13,7 +13,10 @@ def hours() -> tuple[time, time] | None:
     if not settings.SMS_QUIET_HOURS:
         return None
     start, _, end = settings.SMS_QUIET_HOURS.partition("-")
-    return _clock(start), _clock(end)
+    night = _clock(start), _clock(end)
+    if night[0] == night[1]:
+        raise ValueError("In this format the night is either no time at all or all of it.")
+    return night
 
 
 def _clock(text: str) -> time:

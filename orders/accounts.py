@@ -78,8 +78,10 @@ def _free_account(email: str) -> User | None:
     if user.username != email or user.email.lower() != email or _has_use(user):
         detail = _("There is an account with this e-mail already: “%s”.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
+    # Whoever had it before may be somebody else: password, sessions and tokens end.
+    user.set_password(secrets.token_urlsafe(32))
     user.is_active = True
-    user.save(update_fields=["is_active"])
+    user.save(update_fields=["is_active", "password"])
     return user
 
 

@@ -82,11 +82,10 @@ def _same(
     """The order that this `ref` made. Raises Refusal where something else is asked for now: it would be lost."""
     wanted = {(item.product_id, item.quantity) for item in items}
     is_same = wanted == set(placed.items.values_list("product", "quantity"))
-    is_same &= columns["scheduled_date"] == placed.scheduled_date
-    if new_customer is None:
-        is_same &= columns["customer"].pk == placed.customer_id
-    else:
-        is_same &= new_customer["name"] == placed.customer.name
+    said = columns if new_customer is None else {name: columns[name] for name in columns.keys() - {"customer"}}
+    # What is left empty is filled in from elsewhere.
+    is_same &= all(getattr(placed, name) == value for name, value in said.items() if value)
+    is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
     detail = _("Order %s was already placed by this request, with something else in it: please change that order.")

@@ -217,7 +217,7 @@ class Hub:
         if not rung:
             self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked(event.created_at for event in events)
+        self.statistics.looked(event.created_at for event in events if not self.switches.paused)  # withheld is not late
 
     @staticmethod
     @measured("hub.look")

@@ -15,7 +15,8 @@ from orders.admin.base import HouseAdmin
 # django-waffle's own words, which it has in no Chinese.
 WORDS = (
     gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
-    gettext_noop("Modified"),
+    gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
+    gettext_noop("Is this switch active?"), gettext_noop("Note where this Switch is used."),
 )  # fmt: skip
 
 

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from django_filters.fields import BaseCSVField
 from rest_framework.exceptions import ValidationError
 
+from orders import permissions
 from orders.api.fields import MOST_ID
 from orders.models import Customer, Driver, Order, Priority, Product, Route, RouteStatus
 from orders.models.customer import CustomerQuerySet
 from orders.models.queries import OrderQuerySet
-from orders.states import Status
+from orders.states import Role, Status
 
 # Beyond these some day has no midnight in UTC.
 SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
@@ -117,6 +118,14 @@ class OrderFilters(Filters):
     class Meta:
         model = Order
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        inner = self.filters.keys() & {"driver", "route"}
+        # Customers are not told by whom: who finds their order by a driver's number knows the number.
+        if inner and permissions.main_role(self.request.user) not in (Role.OFFICE, Role.DRIVER):
+            for name in inner:
+                del self.filters[name]
 
     def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
         return orders.search(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -130,6 +131,10 @@ class ConfirmationInput(CommandInput):
     confirmed_at = serializers.DateTimeField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
+
+    def validate_cylinder_serials(self, serials: list[str]) -> list[str]:
+        """As they are stamped: an input method writes `ＣＹＬ1`, and no two cylinders have the same."""
+        return list(dict.fromkeys(unicodedata.normalize("NFKC", serial).strip().upper() for serial in serials))
 
     def validate_quantities(self, quantities: Mapping[str, int]) -> dict[int, int]:
         if len(quantities) > MOST_LINES or not _all_ids(quantities):

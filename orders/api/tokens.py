@@ -11,13 +11,15 @@ from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import (
     TokenBlacklistSerializer,
     TokenObtainPairSerializer,
     TokenRefreshSerializer,
 )
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from orders import permissions
 
@@ -54,6 +56,16 @@ class Refresh(RefreshToken):
         user = User.objects.select_related("driver", "customer").get(pk=self[api_settings.USER_ID_CLAIM])
         access.payload.update(claims(user))
         return access
+
+
+class Authentication(JWTAuthentication):
+    """A token from before the password was changed opens nothing, neither does it get a ticket for a socket."""
+
+    def get_user(self, validated_token: Token) -> Any:
+        user = cast("User", super().get_user(validated_token))
+        if validated_token.get("password_mark") != permissions.password_mark(user):
+            raise InvalidToken
+        return user
 
 
 class TokenSerializer(TokenObtainPairSerializer):

@@ -72,9 +72,7 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
         return text.removeprefix("\ufeff").rstrip("\x1a"), candidate
     if encoding:
         raise UnreadableSheet(_("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding)
-    raise UnreadableSheet(
-        _("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding (--encoding).")
-    )
+    raise UnreadableSheet(_("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding."))
 
 
 def _candidates(data: bytes, encoding: str) -> list[str]:

@@ -14,9 +14,13 @@ pytestmark = pytest.mark.django_db
 def test_account_closed_before_is_opened_again() -> None:
     customer = make_customer(email="wang@example.com")
     user = accounts.open_for(customer)
+    user.set_password("of before")
+    user.save()
     accounts.close_for(customer)
     assert accounts.open_for(Customer.objects.get()) == user
-    assert User.objects.get(pk=user.pk).is_active
+    # It may be somebody else's by now: no password, session or token of before counts.
+    again = User.objects.get(pk=user.pk)
+    assert (again.is_active, again.check_password("of before")) == (True, False)
 
 
 def test_new_account_has_a_password_nobody_knows_but_that_can_be_reset() -> None:

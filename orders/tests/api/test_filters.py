@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from orders.models import Customer, Order, Priority
 from orders.states import Status
-from orders.tests.api.client import codes, make_api
-from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,14 @@ def test_search_by_what_people_type(typed: str, written: str) -> None:
     order = make_order(customer=customer)
     assert found(q=typed) == [order.pk]
     assert list(Customer.objects.search(typed)) == [customer]
+
+
+def test_a_customer_does_not_find_out_who_drives() -> None:
+    customer, drivers = make_customer(user=make_user()), [make_driver(), make_driver()]
+    order = make_order(Status.ASSIGNED, driver=drivers[0], customer=customer)
+    for driver in drivers:
+        answer = Api(customer.user).get("orders/", driver=driver.pk, route=1)
+        assert [row["id"] for row in answer.json()["results"]] == [order.pk]
 
 
 def test_search_by_number() -> None:

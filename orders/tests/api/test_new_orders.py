@@ -83,6 +83,18 @@ def test_one_ref_at_once_makes_one_order() -> None:
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "other", [{"time_slot": "evening"}, {"notes": "後門"}, {"priority": "urgent"}, {"delivery_address": "台北市1號"}]
+)
+def test_neither_is_anything_else_dropped(other: dict[str, Any]) -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call", time_slot="morning")
+    assert [api.post("orders/", said).status_code for _ in range(2)] == [201, 201]
+    assert codes(api.post("orders/", said | other)) == [("ref_reused", "ref")]
+    phone = NEW | {"phone": "0912 345 679"}
+    assert codes(api.post("orders/", said | {"new_customer": phone})) == [("ref_reused", "ref")]
+
+
 @pytest.mark.parametrize("other", [{"quantity": 2}, {"name": "別人"}, {"days": 1}])
 def test_a_ref_with_something_else_in_it_is_refused(other: dict[str, Any]) -> None:
     api = make_api("office")

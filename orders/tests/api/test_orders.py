@@ -149,7 +149,8 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     order = make_order(Status.ARRIVING, driver=driver, quantity=3)
     product = order.items.get().product
     said = {
-        "confirmation_type": "qr_code", "cylinder_serials": ["CYL789"], "quantities": {str(product.pk): 2},
+        "confirmation_type": "qr_code", "cylinder_serials": ["ＣＹＬ789", "cyl789 "],
+        "quantities": {str(product.pk): 2},
         "amount_collected": 1600, "ref": "d-1", "latitude": 25.03, "longitude": 121.56,
     }  # fmt: skip
     answer = Api(driver.user).post(f"orders/{order.pk}/confirm-delivery/", said)

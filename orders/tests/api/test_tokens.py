@@ -78,6 +78,17 @@ def test_refreshing_reads_the_roles_again() -> None:
     assert claims(renewed["access"]) == {"role": "driver", "driver": driver.pk, "customer": None}
 
 
+def test_a_token_from_before_a_new_password_opens_nothing() -> None:
+    user = make_office()
+    api = Api()
+    api.client.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user).json()['access']}")
+    assert api.get("orders/").status_code == 200
+    user.set_password("another horse")
+    user.save()
+    for answer in (api.get("orders/"), api.post("websocket/ticket/", {})):
+        assert (answer.status_code, codes(answer)) == (401, [("token_not_valid", None)])
+
+
 def test_a_refresh_token_is_used_once() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     first, again = (Api().post("auth/token/refresh/", {"refresh": refresh}) for _ in range(2))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from PIL import Image
 
 from luckygas.testing.browser import serious_faults, until
-from orders.models import Driver, DriverLocation, ProofImage
+from orders.models import Actor, Driver, DriverLocation, ProofImage
 from orders.models.moves import Proof
+from orders.services import assign_route
 from orders.states import Status
-from orders.tests.factories import make_customer, make_product
+from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from orders.tests.pages.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,6 +25,13 @@ ASKED = """
 window.asked = 0;
 const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
 navigator.geolocation.watchPosition = (...values) => (window.asked += 1, watch(...values));
+"""
+# All that is said in toasts, which go after a while.
+HEAR = """
+window.heard = [];
+const hear = (node) => heard.push(node.innerText);
+new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(hear))).observe(
+  document.querySelector("notification-toasts"), { childList: true });
 """
 # A camera and a detector that sees one code, as Android has them.
 CAMERA = """
@@ -99,7 +109,7 @@ async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Ph
     await phone.server_has(order, "delivered")
     order = await fresh(order)
     confirmation = await make(order.confirmations.get)()
-    assert (confirmation.confirmation_type, confirmation.cylinder_serials) == ("qr_code", ["cyl-1", "CYL-SEEN"])
+    assert (confirmation.confirmation_type, confirmation.cylinder_serials) == ("qr_code", ["CYL-1", "CYL-SEEN"])
     item = await make(order.items.get)()
     assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
     await phone.shows("#done-title", "750")
@@ -145,20 +155,52 @@ async def test_wrong_presses_are_taken_back_and_a_double_press_counts_once(phone
 async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, driver: Driver) -> None:
     stay = await make(make_stop)(driver)
     await phone.open()
+    await phone.page.evaluate(HEAR)
     await phone.shows("#next h2", stay.customer.name)
     came = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
     await phone.shows("#next h2", came.customer.name)
     await phone.shows("notification-toasts", came.customer.name)
+    names = [stay.customer.name, came.customer.name]
     await make(came.assign)(None)
     await phone.shows("#next h2", stay.customer.name)
     await make(stay.transition_to)(Status.DELIVERING)
     await phone.page.locator("#next [data-status=delivering]").wait_for()
     told = await make(make_stop)(driver, "arriving")
+    names.append(told.customer.name)
     await phone.shows("main", told.customer.name)
     await make(told.transition_to)(Status.DELIVERED, proof=Proof(amount_collected=730))
     await phone.shows("#done-title", "730")
     await make(stay.transition_to)(Status.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
+    # Each is said once, of however many events it is made.
+    said = await phone.page.evaluate("heard")
+    assert [[name for name in names if name in text] for text in said] == [
+        [names[1]],
+        [names[1]],
+        [names[2]],
+        [names[0]],
+    ]
+
+
+async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: Driver) -> None:
+    other = await make(make_driver)()
+    route = await make(make_route)(driver=other)
+    stop = await make(make_stop)(other, route=route)
+    await phone.open()
+    await phone.page.evaluate(HEAR)
+    await phone.page.locator("#nothing").wait_for()
+    for number, to in enumerate((driver, other), start=1):
+        await make(transaction.atomic(assign_route))(route.pk, to, Actor())
+        await until(phone.page, f"heard.length === {number}")
+        assert stop.customer.name in await phone.page.evaluate("heard.at(-1)")
+    await phone.page.locator("#nothing").wait_for()
+    # And a stop that is put off.
+    late = await make(make_stop)(driver)
+    await until(phone.page, "heard.length === 3")
+    late.scheduled_date += timedelta(days=1)
+    await make(late.save)()
+    await until(phone.page, "heard.length === 4")
+    assert late.customer.name in await phone.page.evaluate("heard.at(-1)")
 
 
 async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Driver) -> None:

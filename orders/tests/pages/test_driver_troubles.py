@@ -69,9 +69,12 @@ async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phon
     assert answered == [200]
     await phone.page.context.set_offline(True)
     await phone.go("arriving")
-    # The telephone is told the hour: what was written down before lies in the future now.
+    # The telephone is told the hour: what was written down before lies in the future now. It is not sent before that.
     await phone.page.evaluate(RIGHT)
+    await phone.page.context.route("**/api/v1/orders/*/status/", lambda route: route.abort())
     await phone.page.context.set_offline(False)
+    await phone.live()
+    await phone.page.context.unroute("**/api/v1/orders/*/status/")
     await phone.server_has(order, "arriving")
     # Refused, and said again without a time. (Tries without a line have no answer.)
     assert answered == [200, 400, 200]

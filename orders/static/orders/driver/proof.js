@@ -87,7 +87,7 @@ amount.addEventListener("input", () => {
 
 /** Whether it is a new one. */
 function addSerial(text, isScanned = false) {
-  const serial = text.trim().slice(0, LONGEST_SERIAL);
+  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, LONGEST_SERIAL);
   if (!serial || draft.serials.includes(serial) || draft.serials.length >= MOST_SERIALS) return false;
   draft.serials.push(serial);
   if (isScanned) draft.scanned.add(serial);

@@ -28,8 +28,10 @@ function inOrder(a, b) {
   return ranks.map(([mine, other]) => mine - other).find((difference) => difference) ?? a.id - b.id;
 }
 
+const isOpen = ({ status }) => OPEN.includes(status);
+
 function isOfToday(row) {
-  if (OPEN.includes(row.status)) return row.scheduled_date <= today();
+  if (isOpen(row)) return row.scheduled_date <= today();
   return DONE.includes(row.status) && dayOf(new Date(row.updated_at)) === today();
 }
 
@@ -93,9 +95,7 @@ export class Stops extends Emitter {
         this.emit("stranger");
         return null;
       }
-      this.#rows.clear();
-      this.#hold(rows);
-      this.loadedAt = Date.now();
+      this.#replace(rows);
       return first.lastEventId;
     } finally {
       const later = this.#meanwhile;
@@ -103,6 +103,25 @@ export class Stops extends Emitter {
       for (const frame of later) this.take(frame);
       await this.#changed();
     }
+  }
+
+  /** What came and went is told, but for the first time, when all of it came. */
+  #replace(rows) {
+    const isFirst = this.loadedAt === null;
+    const before = this.list.filter(isOpen);
+    this.#rows.clear();
+    this.#hold(rows);
+    this.loadedAt = Date.now();
+    if (isFirst) return;
+    for (const row of before) if (!this.#rows.has(row.id)) this.emit("news", { type: "gone", row });
+    const known = new Set(before.map(({ id }) => id));
+    for (const row of this.list.filter(isOpen)) if (!known.has(row.id)) this.emit("news", { type: "assigned", row });
+  }
+
+  /** The row, while it is a stop of today that is still to be made. */
+  #ahead(id) {
+    const row = this.#rows.get(id);
+    return row && isOpen(row) && isOfToday(row) ? row : undefined;
   }
 
   #hold(rows) {
@@ -117,16 +136,21 @@ export class Stops extends Emitter {
     if (row && version < row.version) return undefined;
     if (frame.type === "order.unassigned" || status === "cancelled") return this.#lose(row);
     const isDelivered = status === "delivered" && row?.status !== status; // by another, who knows what was collected
-    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id, !row);
+    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id, true);
     return this.change(id, { status, version });
   }
 
   /** The whole order from the server, or that it is no longer ours. */
   async ask(id, isNews = false) {
     try {
-      const row = await get(`orders/${id}/`);
-      this.#hold([row]);
-      if (isNews && isOfToday(row)) this.emit("news", { type: "assigned", row });
+      const answer = await get(`orders/${id}/`);
+      // Only now: of several events that each ask, the first answer is news.
+      const before = this.#ahead(id);
+      this.#hold([answer]);
+      const row = this.#ahead(id);
+      if (isNews && row && !before) this.emit("news", { type: "assigned", row });
+      // On another day from now on.
+      if (isNews && before && !row && isOpen(answer)) this.emit("news", { type: "gone", row: before });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status !== 404) return; // without a line it stays as it was; the next load tells

@@ -73,7 +73,14 @@ export class Finder {
     this.#box.focus();
   }
 
+  #broke({ status, code, message }) {
+    if (status === 401) return location.reload(); // to the sign-in, and back
+    find("#unfound").textContent = code === "offline" ? gettext("There is no connection. Please try again.") : message;
+    find("#unfound").hidden = false;
+  }
+
   #forget() {
+    find("#unfound").hidden = true;
     this.#asked += 1;
     this.#isHurried = false;
     this.#show([]);
@@ -83,10 +90,12 @@ export class Finder {
     const text = this.#box.value.trim();
     const asked = (this.#asked += 1);
     if (text.length < LEAST) return;
-    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(() => null);
+    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch((error) => error);
     // An answer that comes after the next question is none.
     if (asked !== this.#asked) return;
-    const customers = found?.results ?? [];
+    // Who cannot be looked for is not new.
+    if (found instanceof Error) return this.#broke(found);
+    const customers = found.results;
     const orders = ordersOf(customers).catch(() => null);
     const known = customers.map((customer) => ({ customer, orders: orders.then((all) => all && sorted(all, customer)) }));
     this.#show([...known, { typed: text }]);
