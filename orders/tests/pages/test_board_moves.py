@@ -49,6 +49,16 @@ async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once
     assert await status_of(order) == "assigned"
 
 
+async def test_whose_session_has_ended_comes_back_from_the_sign_in(page: Page, site: Site) -> None:
+    order = await make(make_order_today)()
+    board = await Board(page, site).open(f"/?order={order.pk}")
+    await page.context.clear_cookies(name="sessionid")
+    await page.keyboard.press("Escape")
+    await board.card(order).drag_to(board.column("confirmed"))
+    await page.wait_for_url("**/accounts/login/?next=/**")
+    assert await status_of(order) == "pending"
+
+
 async def test_where_an_order_may_not_go_is_no_target_and_is_seen_to_be_none(page: Page, site: Site) -> None:
     order = await make(make_order_today)("arriving")
     other = await make(make_driver)()

@@ -120,6 +120,20 @@ async def test_digits_as_wide_as_letters_are_digits(call: Page) -> None:
     await expect(call.locator("[name=phone]")).to_have_value("0922000111")
 
 
+async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
+    await call.route("**/api/v1/customers/**", lambda route: route.abort())
+    await call.keyboard.type("777888")
+    await expect(call.locator("#unfound")).to_be_visible()
+    await expect(call.locator("#found [role=option]")).to_have_count(0)
+    await call.unroute("**/api/v1/customers/**")
+    await call.fill("#who", "77788")
+    await found(call, "王太太")
+    await expect(call.locator("#unfound")).to_be_hidden()
+    await call.context.clear_cookies(name="sessionid")
+    await call.fill("#who", "7788")
+    await call.wait_for_url("**/accounts/login/?next=/orders/new/")
+
+
 async def test_the_line_that_is_refused_is_gone_to(call: Page) -> None:
     await call.keyboard.type("777888")
     await found(call, "王太太")
