@@ -36,6 +36,7 @@ REDIS_SECONDS = 0.5
 PROVIDER_SECONDS = 3.0
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
+# A change has its number within a second; after this long nobody gives it one.
 LONGEST_WAIT_SECONDS = 30.0
 # In which a numberer that works has numbered some hundred changes.
 LOOK_AGAIN_SECONDS = 0.7
