@@ -20,17 +20,10 @@ run: $(VENV)/run
 serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-PYTEST := $(BIN)/python -m pytest
-
 test: check $(VENV)/browser $(VENV)/deployment
-	TEST_ON=sqlite $(PYTEST) --numprocesses 2 --dist worksteal
-	TEST_ON=servers $(PYTEST) --numprocesses 3 --dist worksteal $(call again,servers)
-	TEST_ON=browser $(PYTEST) --numprocesses 3 --dist worksteal $(call again,browser)
-
-# With AGAIN=1, as in CI: what failed (exit code 1, and no other: all else was run) beside two others on the same cores
-# must pass alone, and is named either way.
-again = $(if $(AGAIN),|| { test $$? = 1 && TEST_ON=$(1) $(PYTEST) -v --last-failed --last-failed-no-failures none && \
-	    echo "PASSED ONLY WHEN RUN ALONE: the tests above failed among the others."; })
+	TEST_ON=sqlite $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	TEST_ON=servers $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	TEST_ON=browser $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 # Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
 faults: $(VENV)/test

@@ -61,7 +61,7 @@ def test_what_hangs_is_said_at_once_to_those_who_ask_later() -> None:
     assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.5 s")
     started = time.monotonic()
     assert probe()["status"] == "degraded"
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 0.1
     release.set()
 
 
@@ -107,4 +107,4 @@ def test_all_are_asked_at_once() -> None:
     started = time.monotonic()
     answers = ask_all({name: Probe(ask, 1) for name in "abc"})
     assert [answer["status"] for answer in answers.values()] == ["healthy"] * 3
-    assert time.monotonic() - started < 1.3
+    assert time.monotonic() - started < 0.9

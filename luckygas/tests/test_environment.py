@@ -41,23 +41,24 @@ def test_a_file_that_cannot_be_read_is_named_with_its_setting(
         env.str("SECRET_KEY", default="")
 
 
-@pytest.mark.parametrize("url", ["junk", "", "postgres://gas:s3cret@db:s3cret/gas"])
-def test_what_is_no_url_of_a_database_is_named_and_not_shown(
-    env: Environment, monkeypatch: pytest.MonkeyPatch, url: str
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "junk"),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "postgres://gas:s3cret@db:s3cret/gas"),
+        ("EMAIL_URL", "junk"),
+        ("EMAIL_URL", "foo://mail"),
+        ("EMAIL_URL", "smtp://gas:s3cret/w@mail:25"),
+    ],
+)
+def test_what_is_no_url_is_named_and_not_shown(
+    env: Environment, monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", url)
-    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL is no URL") as refused:
-        env.db_url("DATABASE_URL", default="sqlite:///db")
-    assert "s3cret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("url", ["junk", "foo://mail", "smtp://gas:s3cret/w@mail:25"])
-def test_neither_is_what_is_no_url_of_a_mail_server(
-    env: Environment, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    monkeypatch.setenv("EMAIL_URL", url)
-    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is no URL") as refused:
-        env.email_url("EMAIL_URL", default="consolemail://")
+    monkeypatch.setenv(name, url)
+    read = {"DATABASE_URL": env.db_url, "EMAIL_URL": env.email_url}[name]
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is no URL") as refused:
+        read(name, default="")
     assert "s3cret" not in str(refused.value)
 
 

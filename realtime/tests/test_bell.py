@@ -39,7 +39,7 @@ def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(fro
     started = time.monotonic()
     for _ in range(50):
         ringer.ring()
-    assert time.monotonic() - started < bell.RING_SECONDS
+    assert time.monotonic() - started < 0.2
     ringer.finish()
     assert time.monotonic() - started < 2 * bell.RING_SECONDS + 0.5
 
