@@ -7,6 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from luckygas.testing.browser import until
+from luckygas.testing.site import ROOT
 from realtime.tests.browser import PlayedServer
 
 STATUS = """async () => {
@@ -40,7 +41,7 @@ async def test_status_says_the_state_in_the_words_of_the_page(server: PlayedServ
 async def test_status_can_be_hidden(server: PlayedServer) -> None:
     await server.live()
     await server.page.evaluate(STATUS)
-    await server.page.add_style_tag(url="/static/realtime/elements.css")
+    await server.page.add_style_tag(path=ROOT / "realtime/static/realtime/elements.css")
     assert await server.page.is_visible("connection-status")
     await server.page.evaluate("document.querySelector('connection-status').hidden = true")
     assert not await server.page.is_visible("connection-status")
