@@ -14,18 +14,23 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from orders.text import visible
+
 Reader = Callable[[str], dict[str, Any]]
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
     def __getitem__(self, name: str) -> str:
-        """Without the end of the line that an editor or `echo` writes. Raises KeyError, ImproperlyConfigured."""
+        """Without the end of the line that an editor or `echo` writes, and without invisible characters.
+
+        Raises KeyError, ImproperlyConfigured.
+        """
         try:
             value: str = super().__getitem__(name)
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
         value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
-        return value.replace("$", r"\$")  # which `Environment` takes back
+        return visible(value).replace("$", r"\$")  # which `Environment` takes back
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the log, its figures."""
+"""Around every request: its id, its line in the log, its figures, and its text as people see it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from health import failures
 from luckygas.metrics import REQUESTS, SECONDS
 from orders import request_id
+from orders.text import visible_form
 
 log = logging.getLogger("luckygas.access")
 HEADER = "X-Request-ID"
@@ -45,6 +46,26 @@ def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
         return response
 
     return middleware
+
+
+class VisibleText:
+    """Drops invisible characters from forms and from the parameters of addresses, before a view reads them.
+
+    Stands behind the check of CSRF, which has read the form by then: what is refused is not read for this.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
+        if request.META.get("QUERY_STRING"):
+            request.GET = visible_form(request.GET)  # type: ignore[assignment]  # a cached property
+        # The API reads its bodies itself (orders.api.parsers).
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):
+            request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
 
 
 def account(request: HttpRequest, status: int, seconds: float) -> None:

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, Throttled
-from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +25,7 @@ from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
 from orders import phones
 from orders.api import throttles
 from orders.api.errors import ErrorResponse
-from orders.api.parsers import unstorable
+from orders.api.parsers import FormParser, unstorable
 from orders.refusals import Refusal
 
 log = logging.getLogger(__name__)

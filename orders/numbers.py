@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
+
+from orders.text import plain
 
 
 def new_order_number() -> str:
@@ -26,9 +27,9 @@ def luhn_check_digit(digits: str) -> int:
 
 def as_typed(text: str) -> str:
     """What a person typed, as it stands in the column: `48217736` and `4821 77` gain their hyphen."""
-    plain = unicodedata.normalize("NFKC", text)
-    digits = re.sub(r"[\s-]", "", plain)
-    return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else plain
+    typed = plain(text)
+    digits = re.sub(r"[\s-]", "", typed)
+    return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else typed
 
 
 def new_tracking_token() -> str:

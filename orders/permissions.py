@@ -13,6 +13,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from orders.refusals import Refusal
 from orders.states import OPEN, Role, Status
+from orders.text import visible
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -105,7 +106,7 @@ def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
     """The one of `orders` whose link, sent by SMS, has this token, until LINK_LIFE after its end."""
     ended_lately = Q(moved__gte=timezone.now() - LINK_LIFE)
     # NUL is no text to PostgreSQL, and in no token.
-    linked = orders.filter(tracking_token=token.replace("\0", "?")).annotate(moved=Max("history__recorded_at"))
+    linked = orders.filter(tracking_token=visible(token).replace("\0", "?")).annotate(moved=Max("history__recorded_at"))
     return linked.filter(Q(status__in=OPEN) | ended_lately)
 
 

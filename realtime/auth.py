@@ -25,6 +25,7 @@ from orders.api import throttles
 from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import Role
+from orders.text import visible
 from realtime.channels import Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
@@ -43,7 +44,7 @@ def query(scope: Scope) -> dict[str, str]:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
         raise Refusal("invalid_query", _("The URL has too many parameters."), status=FORBIDDEN) from None
-    return {name: values[-1] for name, values in parsed.items()}
+    return {name: visible(values[-1]) for name, values in parsed.items()}
 
 
 async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Identity:

@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from orders import request_id
 from orders.refusals import Refusal
+from orders.text import visible_json
 from realtime import auth, channels, fixes, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
@@ -52,7 +53,7 @@ def parse(text: str | None) -> Message:
     try:
         message = json.loads(text, parse_constant=_no_constant)
         # Half a surrogate pair is no character: it could not be written back.
-        json.dumps(message, ensure_ascii=False).encode()
+        json.dumps(visible_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):

@@ -10,11 +10,14 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from orders.text import plain
+
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:
     """A point in time: ISO 8601 (Taipei's where it names no zone), or how long ago."""
+    text = plain(text)
     try:
         if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
@@ -29,6 +32,7 @@ def moment(text: str) -> datetime:
 
 
 def positive(text: str) -> int:
+    text = plain(text)
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise ArgumentTypeError(_("“%s” is no number of messages.") % text[:40])
     return int(text)

@@ -1,4 +1,4 @@
-"""Strict JSON, and nothing in it that a database cannot hold."""
+"""Bodies of requests: strict JSON, nothing in it that a database cannot hold, and only text that people see."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from rest_framework import parsers
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 
 from orders.api.exceptions import TooLarge
+from orders.text import visible_form, visible_json
 
 
 def most_bytes() -> int:
     return settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
 
 
-class StrictJSONParser(BaseParser):
+class StrictJSONParser(parsers.BaseParser):
     """JSON by RFC 8259: no NaN or Infinity. NUL and lone surrogates, which PostgreSQL refuses, are refused here.
 
     Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that one.
@@ -40,7 +41,18 @@ class StrictJSONParser(BaseParser):
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The body is not JSON in UTF-8: %s") % str(error)[:200]) from error
         _refuse_unstorable(found)
-        return found
+        return visible_json(found)
+
+
+class FormParser(parsers.FormParser):
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        return visible_form(super().parse(*args, **kwargs))
+
+
+class MultiPartParser(parsers.MultiPartParser):
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().parse(*args, **kwargs)
+        return parsers.DataAndFiles(visible_form(found.data), found.files)
 
 
 def _no_constant(name: str) -> None:

@@ -13,12 +13,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import permissions, proof_images
 from orders.api.fields import Strict
+from orders.api.parsers import MultiPartParser
 from orders.models import Order, ProofImage, ProofImageKind
 from orders.models.queries import OrderQuerySet
 from orders.states import Role

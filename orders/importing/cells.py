@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from orders import phones
 from orders.models import OrderItem, Priority, TimeSlot
+from orders.text import visible
 
 MAX_CELL = 500
 MAX_NUMBER = 40
@@ -35,12 +36,12 @@ def plain(text: str) -> str:
     """Full width made half, every run of white space one space. Raises CellError where the cell is far too long."""
     if len(text) > MAX_CELL:
         raise CellError(_("Longer than %d characters.") % MAX_CELL)
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    return " ".join(unicodedata.normalize("NFKC", visible(text)).split())
 
 
 def words(text: str, most: int = MAX_CELL) -> str:
     """Text as it was typed (`，` stays), white space tidied. Raises CellError past `most` characters."""
-    tidy = " ".join(text.split())
+    tidy = " ".join(visible(text).split())
     if len(tidy) > most:
         raise CellError(_("Longer than %d characters.") % most)
     return tidy

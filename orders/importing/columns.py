@@ -11,6 +11,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from orders.importing.sheet import Line, UnreadableSheet
+from orders.text import visible
 
 
 class Column(StrEnum):
@@ -92,7 +93,7 @@ def locate(heading: Line) -> Layout:
 
 
 def _heading_key(title: str) -> str:
-    plain = unicodedata.normalize("NFKC", title[:60]).casefold()
+    plain = unicodedata.normalize("NFKC", visible(title)[:60]).casefold()
     return re.sub(r"\(.*?\)|[\s*:_]", "", plain)
 
 

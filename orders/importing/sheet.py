@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from orders.text import visible
+
 # A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 20_000
@@ -69,7 +71,7 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
             continue
         if CONTROL.search(text.rstrip("\x1a")):
             break
-        return text.removeprefix("\ufeff").rstrip("\x1a"), candidate
+        return visible(text.rstrip("\x1a")), candidate
     if encoding:
         raise UnreadableSheet(_("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding)
     raise UnreadableSheet(_("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding."))

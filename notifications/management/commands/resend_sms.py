@@ -16,6 +16,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
+from orders.text import plain
 
 WRONG_USE = 2
 
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         add("--unknown", action="store_true", help=_("those whose request was never answered"))
         add("--stuck", action="store_true", help=_("those that a dead process left waiting or half sent"))
         add("--since", type=moment, help=_("made since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
-        add("--order", help=_("of one order, by number or id"))
-        add("--kind", choices=Kind.values, help=_("of one kind"))
+        add("--order", type=plain, help=_("of one order, by number or id"))
+        add("--kind", type=plain, choices=Kind.values, help=_("of one kind"))
         add("--limit", type=positive, help=_("this many at most, the oldest first"))
         add("--dry-run", action="store_true", help=_("say what would be sent and what it costs; change nothing"))
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifications.sandbox.receipts import is_loopback
 from notifications.sandbox.server import Sandbox
 from notifications.sandbox.telephones import BALANCE
+from orders.text import plain
 
 PORT = 8025
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
 
 
 def callback(text: str) -> tuple[str, str]:
-    gateway, _equals, url = text.partition("=")
+    gateway, _equals, url = plain(text).partition("=")
     if gateway not in ("mitake", "every8d") or not is_loopback(url):
         raise ArgumentTypeError(_("“%s”: write mitake=http://127.0.0.1:8000/… or every8d=…") % text[:80])
     return gateway, url

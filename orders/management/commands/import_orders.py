@@ -14,6 +14,7 @@ from tqdm import tqdm
 from orders.importing.importer import import_orders
 from orders.importing.report import Mode, Remark, Report
 from orders.importing.sheet import MAX_BYTES, UnreadableSheet
+from orders.text import plain
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
         parser.add_argument("--all-or-nothing", action="store_true", help="import nothing while any row is wrong")
-        parser.add_argument("--encoding", default="", help="utf-8, big5, … (found by itself when left out)")
+        parser.add_argument("--encoding", type=plain, default="", help="utf-8, big5, … (found by itself when left out)")
 
     def handle(
         self, *args: Any, file: Path, dry_run: bool, all_or_nothing: bool, encoding: str, **options: Any

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from orders.text import plain
 from realtime import auth, log
 from realtime.models import Event
 
@@ -49,7 +50,7 @@ class Command(BaseCommand):
 
 def age(text: str) -> timedelta:
     """Hours or days: `12h`, `7d`; at least an hour, so that no client loses its place while it changes trains."""
-    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", text)
+    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is no age: write 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})
