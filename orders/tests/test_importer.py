@@ -285,3 +285,15 @@ def test_first_sheet_reports_each_wrong_row() -> None:
         (109, "電話", "請打家裡"), (149, "電話", "09000001"),
     ]  # fmt: skip
     assert report.known == [52]
+
+
+def test_an_address_written_another_way_makes_no_second_customer_or_order(product: Product) -> None:
+    one, other = "106 台北市大安區龍安里5鄰信義路2段5號之1 五樓", "台北市大安區信義路二段5-1號5樓"
+    report = run(row(phone="", address=one), row(phone="", address=other))
+    assert (len(report.created), len(report.known), report.problems) == (1, 1, [])
+    assert (Customer.objects.count(), Order.objects.count()) == (1, 1)
+
+
+def test_a_customer_of_the_same_name_at_another_address_is_another(product: Product) -> None:
+    run(row(phone="", address="新竹市東區中山路1號"), row(phone="", address="嘉義市東區中山路1號"))
+    assert (Customer.objects.count(), Order.objects.count()) == (2, 2)
