@@ -11,13 +11,14 @@ from django.utils.module_loading import import_string
 from redis.connection import parse_url
 
 from luckygas.logs import FORMATS
+from orders.phones import AREA_LENGTHS
 
 
 @register()
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; E018 a REDIS_URL that is none;
 
-    and what is said below.
+    E019 an area code that Taiwan does not have; and what is said below.
     """
     found = gateways_are_sound()
     found += figures_are_sound()
@@ -26,6 +27,9 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = f"Use one of: {', '.join(FORMATS)}."
         found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E017"))
     found += redis_is_named()
+    if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREA_LENGTHS:
+        hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
+        found.append(Error(f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint=hint, id="luckygas.E019"))
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))

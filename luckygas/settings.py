@@ -234,6 +234,9 @@ SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
 # 10 MB of nonsense is refused before it is read into memory; of the API too (orders.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
+# The area code of the shop, which its customers leave out (`04`); empty: a number without one is refused.
+SHOP_AREA_CODE = env.str("SHOP_AREA_CODE", default="")
+
 # SMS. SMS_GATEWAY is a name of SMS_GATEWAYS, and so is its stand-in.
 SMS_GATEWAYS = {
     "console": "notifications.gateways.console.Console",

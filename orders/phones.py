@@ -7,12 +7,16 @@ Stored as E.164, an extension behind it as in RFC 3966 (`+886229300016;ext=29`);
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import phonenumbers
+from django.conf import settings
 from django.utils.translation import gettext as _
 
+from orders.text import plain
+
 REGION = "TW"
+COUNTRY_CODE = 886
+LONGEST = 64
 # Area code → digits behind it. Longer codes first: 037 is Miaoli, not 03 with a number that begins with 7.
 AREA_LENGTHS: dict[str, frozenset[int]] = {
     "0826": frozenset({5}), "0836": frozenset({5}),
@@ -20,10 +24,23 @@ AREA_LENGTHS: dict[str, frozenset[int]] = {
     "02": frozenset({8}), "04": frozenset({7, 8}),
     "03": frozenset({7}), "05": frozenset({7}), "06": frozenset({7}), "07": frozenset({7}), "08": frozenset({7}),
 }  # fmt: skip
+# Behind 04 Changhua (7…, 8…) has seven digits, as have the numbers of all Taiwan (412…), and Taichung eight.
+SEVEN_BEHIND_04 = ("7", "8", "405", "406", "412", "449")
 MOBILE = re.compile(r"09[0-8]\d{7}")
 OTHER = re.compile(r"0800\d{6}|0809\d{6}|070\d{8}|020\d{7,8}|099\d{7}")
-EXTENSION = re.compile(r"\s*(?:;ext=|分機|轉|ext\.?|x|#)\s*[:：]?\s*(\d{1,6})\s*$", re.IGNORECASE)
-TWO_NUMBERS = re.compile(r"[/／、,，;；\n或]")
+EXTENSION = re.compile(
+    r"\s*[(\[]?\s*(?:(?:;ext=|分機|分机|內線|轉|转|ext(?:ension)?\.?|x|#)\s*)+[:.]?\s*(\d{1,6})\s*[)\]]?\s*$",
+    re.IGNORECASE,
+)
+TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
+# `886…` without + is what is left of `+886…` after a spreadsheet took it for a sum: the country and eight digits.
+LEAST_WITH_COUNTRY = 11
+# Digits without the 0 in front, which a spreadsheet drops: no number has so many without an area code.
+LEAST_WITH_AREA = 9
+WITHOUT_AREA = range(5, LEAST_WITH_AREA)
+# Behind a hyphen or a blank; fewer are the end of a range, or an extension without the word.
+LEAST_IN_GROUP = 3
+PART = re.compile(r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~-]+", re.IGNORECASE)
 
 
 class InvalidPhone(ValueError):
@@ -32,40 +49,150 @@ class InvalidPhone(ValueError):
 
 def split_cell(text: str) -> list[str]:
     """The texts of the numbers in one cell (`0912-345-678/02-2365-0003`), empty ones left out."""
-    return [part.strip() for part in TWO_NUMBERS.split(text) if part.strip()]
+    parts = [part.strip() for part in TWO_NUMBERS.split(text) if part.strip()]
+    return [number for part in parts for number in _side_by_side(part)]
+
+
+def _side_by_side(text: str) -> list[str]:
+    """Two numbers with only a blank between them, or the text as it is."""
+    for gap in re.finditer(r"\s+", text):
+        two = [text[: gap.start()], text[gap.end() :]]
+        if all(map(_is_number, two)):
+            return two
+    return [text]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(normalise(text))
+    except InvalidPhone:
+        return False
 
 
 def normalise(text: str) -> str:
-    """E.164, with `;ext=` where there is an extension. Raises InvalidPhone."""
-    plain = unicodedata.normalize("NFKC", text).strip()
-    if len(plain) > 64:
+    """E.164, with `;ext=` where there is an extension. Raises InvalidPhone.
+
+    A number without area code is one of SHOP_AREA_CODE, where that is set and the digits fit.
+    """
+    typed = plain(text)
+    if len(typed) > LONGEST:
         raise InvalidPhone(_("A telephone number has at most 64 characters."))
-    extension = EXTENSION.search(plain)
-    if extension:
-        plain = plain[: extension.start()]
-    # `00` dials out of Taiwan; `886…` is what is left of `+886…` after a spreadsheet took it for a sum.
-    plain = re.sub(r"^\s*(?:00\s*(?=886)|(?=886))", "+", plain)
-    plain = re.sub(r"^\s*00", "+", plain)
-    try:
-        number = phonenumbers.parse(plain, REGION)
-    except phonenumbers.NumberParseException:
-        raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40]) from None
-    stored = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if not _exists(number, stored):
-        raise InvalidPhone(_("“%s” is not a telephone number: too few or too many digits.") % text[:40])
+    extension = EXTENSION.search(typed)
+    dialled = _with_country(typed[: extension.start()] if extension else typed)
+    _refuse_range(dialled, text)
+    stored = _stored(dialled, text)
     if extension and is_mobile(stored):
         raise InvalidPhone(_("“%s”: a mobile number has no extension.") % text[:40])
     return f"{stored};ext={extension[1]}" if extension else stored
 
 
-def _exists(number: phonenumbers.PhoneNumber, stored: str) -> bool:
-    if number.country_code != 886:
-        return phonenumbers.is_valid_number(number)
-    local = _local(stored)
+def searched(text: str) -> list[str]:
+    """The digits of each number that is named, whole or in part, as they stand in the column; empty where none is.
+
+    Written in any way that `normalise` takes: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
+    """
+    typed = [EXTENSION.sub("", plain(part)) for part in split_cell(text)]
+    found = [_digits(part) for part in typed if PART.fullmatch(part)]
+    return found if len(found) == len(typed) and all(found) else []
+
+
+def _digits(typed: str) -> str:
+    """Without the leading 0 of the area code, as it is stored: `0912…` is `+886912…`. Empty where they are too few."""
+    number = re.sub(r"\D", "", _with_country(typed).removeprefix(f"+{COUNTRY_CODE}"))
+    return number.removeprefix("0") if len(number) >= LEAST_IN_GROUP else ""
+
+
+def _with_country(text: str) -> str:
+    """From the first digit on, with + in front of a country code; `00` dials out of Taiwan."""
+    number = re.sub(r"^[^\d+]*", "", text)
+    if number.startswith("00"):
+        return f"+{number[2:].lstrip()}"
+    is_whole = number.startswith(str(COUNTRY_CODE)) and len(re.sub(r"\D", "", number)) >= LEAST_WITH_COUNTRY
+    return f"+{number}" if is_whole else number
+
+
+def _refuse_range(dialled: str, text: str) -> None:
+    """Raises InvalidPhone where more digits stand behind a number that is whole: `04-7222333-5`, `02-2792-1234~6`."""
+    for gap in re.finditer(r"\D+", dialled):
+        if re.search(r"\d", dialled[gap.end() :]) and _is_whole(dialled[: gap.start()]):
+            raise InvalidPhone(_range_words(text))
+
+
+def _range_words(text: str) -> str:
+    said = _("“%s” is more than one number, or has an extension without the word: please ask which, and write 分機.")
+    return said % text[:40]
+
+
+def _stored(dialled: str, text: str) -> str:
+    """E.164. Raises InvalidPhone."""
+    try:
+        number = phonenumbers.parse(dialled, REGION)
+    except phonenumbers.NumberParseException:
+        raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40]) from None
+    if number.extension:  # as it takes `~6`
+        raise InvalidPhone(_range_words(text))
+    digits = str(number.national_number)
+    if number.country_code != COUNTRY_CODE:
+        exists = phonenumbers.is_valid_number(number)
+    else:
+        local = f"0{digits}" if dialled.startswith(("+", "0")) else _with_area(dialled, digits, text)
+        number.national_number = int(local)
+        exists = _exists(local)
+    if not exists:
+        raise InvalidPhone(_("“%s” is not a telephone number: too few or too many digits.") % text[:40])
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _with_area(dialled: str, digits: str, text: str) -> str:
+    """A number that begins without 0, as dialled in Taiwan. Raises InvalidPhone where its area is not known."""
+    groups = re.findall(r"\d+", dialled)
+    lost_zero = f"0{digits}"
+    is_seen = len(digits) >= LEAST_WITH_AREA or _zero_is_lost(groups, lost_zero)
+    if is_seen and len(groups[-1]) >= LEAST_IN_GROUP:
+        return lost_zero
+    own = settings.SHOP_AREA_CODE
+    if own and _is_likely(own + digits):
+        return f"{own}{digits}"
+    if own and groups == [digits] and _area_code(lost_zero) == own and _exists(lost_zero):
+        return lost_zero
+    if len(digits) not in WITHOUT_AREA:
+        return digits
+    raise InvalidPhone(_("“%s” has no area code: please write it in front, as in 02-2365-0003.") % text[:40])
+
+
+def _is_likely(local: str) -> bool:
+    """Whether a number that nobody wrote so exists: by its length, and by its first digits as `phonenumbers` knows."""
+    number = phonenumbers.PhoneNumber(country_code=COUNTRY_CODE, national_number=int(local))
+    return _exists(local) and phonenumbers.is_valid_number(number)
+
+
+def _zero_is_lost(groups: list[str], local: str) -> bool:
+    """Whether this is `8-792-1234`, which needs no setting: no number without area code begins with such a group."""
+    return len(groups) > 1 and f"0{groups[0]}" in AREA_LENGTHS and _exists(local)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether this is a number of Taiwan from its area code on."""
+    dialled = _with_country(plain(text))
+    digits = re.sub(r"\D", "", dialled)
+    if dialled.startswith("+"):
+        digits = digits[3:].removeprefix("0") if digits.startswith(str(COUNTRY_CODE)) else ""
+    elif not digits.startswith("0") and len(digits) < LEAST_WITH_AREA:
+        return False
+    return _exists(f"0{digits.removeprefix('0')}")
+
+
+def _exists(local: str) -> bool:
+    """Whether Taiwan has such a number, as dialled there."""
     if MOBILE.fullmatch(local) or OTHER.fullmatch(local):
         return True
     code = _area_code(local)
-    return code is not None and len(local) - len(code) in AREA_LENGTHS[code]
+    if code is None:
+        return False
+    behind = local[len(code) :]
+    if code == "04":
+        return len(behind) == (7 if behind.startswith(SEVEN_BEHIND_04) else 8)
+    return len(behind) in AREA_LENGTHS[code]
 
 
 def _local(stored: str) -> str:

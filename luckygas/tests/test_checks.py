@@ -48,6 +48,8 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"SIGN_IN_COOLOFF_MINUTES": 0}, ["luckygas.E003"]),
         ({"MONITORING_TOKEN": "short", "SMS_CALLBACK_SECRET": "x" * 15}, ["luckygas.W003", "luckygas.W003"]),
         ({"MONITORING_TOKEN": "x" * 16, "SMS_CALLBACK_SECRET": ""}, []),
+        ({"SHOP_AREA_CODE": "2"}, ["luckygas.E019"]),
+        ({"SHOP_AREA_CODE": "037"}, []),
         ({"LOG_FORMAT": "xml"}, ["luckygas.E017"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["luckygas.W001"]),
         ({"HTTPS": True, "EMAIL_BACKEND": f"{MAIL}.console.EmailBackend"}, ["luckygas.W004"]),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -297,3 +298,18 @@ def test_an_address_written_another_way_makes_no_second_customer_or_order(produc
 def test_a_customer_of_the_same_name_at_another_address_is_another(product: Product) -> None:
     run(row(phone="", address="新竹市東區中山路1號"), row(phone="", address="嘉義市東區中山路1號"))
     assert (Customer.objects.count(), Order.objects.count()) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "phone", ["8792-1234", "04-7222333-5", "02-2792-1234~6", "02-2792-1234/5", "0912345678/792-1234"]
+)
+def test_a_telephone_that_may_be_another_is_reported_and_makes_no_customer(product: Product, phone: str) -> None:
+    report = run(row(phone=phone))
+    assert [remark.column for remark in report.problems] == ["電話"]
+    assert not Customer.objects.exists()
+
+
+def test_a_telephone_without_area_code_is_one_of_the_shop(product: Product, settings: Any) -> None:
+    settings.SHOP_AREA_CODE = "02"
+    run(row(phone="8792-1234 0912-345-678"))
+    assert Customer.objects.values_list("phone", "phone2").get() == ("+886912345678", "+886287921234")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +37,27 @@ from orders import phones
         ("0836-22345", "+88683622345"),
         ("0800-000-123", "+886800000123"),
         ("+81 3-1234-5678", "+81312345678"),
+        ("(+886) 912-345-678", "+886912345678"),
+        ("+886 (0)912 345 678", "+886912345678"),
+        ("tel:0912345678", "+886912345678"),
+        ("TEL: 0912-345-678", "+886912345678"),
+        ("tel:+886-2-2365-0003;ext=29", "+886223650003;ext=29"),
+        ("電話：0912-345-678", "+886912345678"),
+        ("0912\u2011345\u2011678", "+886912345678"),
+        ("0912–345—678", "+886912345678"),
+        ("0912.345.678", "+886912345678"),
+        ("\u200e0912\u200b345\u00ad678\ufeff", "+886912345678"),
+        ("(886) 912 345 678", "+886912345678"),
+        ("（０２）２３６５－０００３", "+886223650003"),
+        ("912345678", "+886912345678"),
+        ("912-345-678", "+886912345678"),
+        ("223650003", "+886223650003"),
+        ("2-2365-0003", "+886223650003"),
+        ("8-792-1234", "+88687921234"),
+        ("(02)29300016(分機29)", "+886229300016;ext=29"),
+        ("02-29300016 轉分機：29", "+886229300016;ext=29"),
+        ("02-29300016 內線29", "+886229300016;ext=29"),
+        ("04-412-8178", "+88644128178"),
     ],
 )
 def test_normalise(typed: str, stored: str) -> None:
@@ -78,6 +102,98 @@ def test_a_digit_too_few_or_too_many_is_refused(code: str, number: str) -> None:
 def test_normalise_refuses(typed: str) -> None:
     with pytest.raises(phones.InvalidPhone):
         phones.normalise(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["8792-1234", "87921234", "2792 1234", "34550001", "792-1234", "7921234", "320001", "８７９２－１２３４"]
+)
+def test_a_number_without_area_code_is_refused(typed: str) -> None:
+    with pytest.raises(phones.InvalidPhone, match="區碼|area code"):
+        phones.normalise(typed)
+
+
+@pytest.mark.parametrize(
+    ("own", "typed", "stored"),
+    [
+        ("02", "8792-1234", "+886287921234"), ("02", "87921234 分機5", "+886287921234;ext=5"),
+        ("04", "2345-6789", "+886423456789"), ("04", "722-2333", "+88647222333"), ("03", "455-0001", "+88634550001"),
+        ("08", "792-1234", "+88687921234"), ("037", "320001", "+88637320001"), ("0836", "22345", "+88683622345"),
+        # A spreadsheet dropped the zero.
+        ("03", "34550001", "+88634550001"), ("08", "87921234", "+88687921234"), ("04", "47222333", "+88647222333"),
+        # Which is said in full stays as it is.
+        ("02", "08-792-1234", "+88687921234"), ("02", "0912-345-678", "+886912345678"),
+        ("02", "+886 8 792 1234", "+88687921234"), ("02", "+81 3-1234-5678", "+81312345678"),
+        ("02", "8862-3456", "+886288623456"),
+    ],
+)  # fmt: skip
+def test_a_number_without_area_code_is_one_of_the_shop(settings: Any, own: str, typed: str, stored: str) -> None:
+    settings.SHOP_AREA_CODE = own
+    assert phones.normalise(typed) == stored
+
+
+@pytest.mark.parametrize(
+    ("own", "typed"),
+    [
+        ("02", "792-1234"), ("02", "34550001-5"), ("02", "8792-1234-5"), ("02", "8792-1234~6"), ("02", "8792-1234/6"),
+        ("03", "8792-1234"), ("02", "1792-1234"), ("03", "455-0001-5"),
+        ("04", "722-2333-5"), ("04", "2345-678"), ("08", "8792-1234"),
+    ],
+)  # fmt: skip
+def test_digits_that_do_not_fit_the_shop_are_refused(settings: Any, own: str, typed: str) -> None:
+    settings.SHOP_AREA_CODE = own
+    with pytest.raises(phones.InvalidPhone):
+        phones.normalise(typed)
+
+
+@pytest.mark.parametrize("between", ["-", "~", "～", "/", " ", ".", "、", "至", "到", "或", " - ", "–", ",", "*"])
+@pytest.mark.parametrize("number", ["04-7222333", "04-722-2333", "02-2792-1234", "0912-345-678", "+886 2 2792 1234"])
+def test_a_range_is_refused_and_the_office_asks_which(number: str, between: str) -> None:
+    for tail in ("5", "35", "2334"):
+        with pytest.raises(phones.InvalidPhone, match="分機"):
+            phones.normalise(f"{number}{between}{tail}")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "04-2345-678", "04-7222-3335", "0472223335", "04-8222-3335", "2279-1234-5", "2279-1234~56", "0912-345-67",
+        "02-2792-123", "04-456-7890", "912-345-67",
+        "02-2792-1234 02-2792-1235", "02-2792-1234(0912-345-678)", "0912-345-678x5",
+    ],
+)  # fmt: skip
+def test_no_number_is_made_of_what_was_not_said(typed: str) -> None:
+    with pytest.raises(phones.InvalidPhone):
+        phones.normalise(typed)
+
+
+@given(
+    st.sampled_from([f"{code}{number}" for code, number in AREAS] + ["0912345678"]),
+    st.sampled_from("-~/ ."), st.integers(0, 9999), st.sampled_from(["", *phones.AREA_LENGTHS]),
+)  # fmt: skip
+def test_digits_behind_a_whole_number_never_make_another(local: str, between: str, more: int, own: str) -> None:
+    with override_settings(SHOP_AREA_CODE=own), pytest.raises(phones.InvalidPhone):
+        phones.normalise(f"{local}{between}{more}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "parts"),
+    [
+        ("(+886) 912-345-678", ["912345678"]), ("tel:0912345678", ["912345678"]), ("0912‑345‑678", ["912345678"]),
+        ("0912.345.678", ["912345678"]), ("\u200e0912\u200b345678", ["912345678"]), ("00886 912 345", ["912345"]),
+        ("+886 (0)912 345", ["912345"]), ("０９１２", ["912"]), ("345-678", ["345678"]), ("678", ["678"]),
+        ("電話：02-2365", ["22365"]), ("02-29300016 分機29", ["229300016"]), ("+81 3-1234", ["8131234"]),
+        ("0912345678/02-2365-0003", ["912345678", "223650003"]),
+        ("0912-345-678 02-2365-0003", ["912345678", "223650003"]),
+        ("67", []), ("", []), ("王小明", []), ("信義路4段123號", []), ("+886 9", []), ("()-", []), ("王 678", []),
+    ],
+)  # fmt: skip
+def test_a_number_is_looked_for_however_it_is_written(typed: str, parts: list[str]) -> None:
+    assert phones.searched(typed) == parts
+
+
+@given(st.text(max_size=80))
+def test_searching_never_breaks(text: str) -> None:
+    assert all(part.isdigit() for part in phones.searched(text))
 
 
 @given(st.text(max_size=80))
@@ -135,3 +251,6 @@ def test_split_cell() -> None:
     assert phones.split_cell("0900-000-003/02-2365-0003") == ["0900-000-003", "02-2365-0003"]
     assert phones.split_cell("0900-000-003、 ") == ["0900-000-003"]
     assert phones.split_cell(" ") == []
+    assert phones.split_cell("0912-345-678 02-2365-0003") == ["0912-345-678", "02-2365-0003"]
+    assert phones.split_cell("0912 345 678") == ["0912 345 678"]
+    assert phones.split_cell("0900000003和02 2365 0003") == ["0900000003", "02 2365 0003"]
