@@ -30,8 +30,9 @@ from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import flags, numbers
 from orders.admin.base import Button, HouseList, ReadOnly, user_of
-from orders.models.queries import phone_part
+from orders.models.queries import telephones
 from orders.refusals import Refusal
+from orders.text import visible
 
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
@@ -90,10 +91,9 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
     ) -> tuple[QuerySet[NotificationHistory], bool]:
-        text = search_term.strip()[:100]
+        text = visible(search_term).strip()[:100]
         found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
-        if part := phone_part(text):
-            found |= Q(recipient__contains=part)
+        found |= telephones(text, "contains", "recipient")
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

@@ -6,14 +6,18 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Q, When
+from django.db.models import Case, When
 from django.utils.translation import gettext_lazy as _
 
+from orders import phones
 from orders.addresses import district
 from orders.models.audit import Audit
 from orders.models.fields import PhoneField, latitude_field, longitude_field
-from orders.models.queries import phone_part, written
+from orders.models.queries import telephones, written
 from orders.models.tracked import Tracked
+from orders.text import visible
+
+PHONES = ("phone", "phone2")
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
@@ -22,13 +26,14 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def search(self, text: str) -> CustomerQuerySet:
         """By any part of the name, the address, or the digits of a telephone; whose number ends so comes first."""
-        text = text.strip()[:100]
-        found = written(text, "name", "address")
-        if not (part := phone_part(text)):
-            return self.filter(found) if text else self
-        found |= Q(phone__contains=part) | Q(phone2__contains=part)
-        ends_so = Case(When(Q(phone__endswith=part) | Q(phone2__endswith=part), then=0), default=1)
-        return self.filter(found).order_by(ends_so, "name", "id")
+        text = visible(text).strip()[:100]
+        if not text:
+            return self
+        found = self.filter(written(text, "name", "address") | telephones(text, "contains", *PHONES))
+        if not phones.searched(text):
+            return found
+        ends_so = Case(When(telephones(text, "endswith", *PHONES), then=0), default=1)
+        return found.order_by(ends_so, "name", "id")
 
 
 class Customer(Tracked):

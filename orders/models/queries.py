@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
@@ -13,13 +12,16 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from orders import numbers
+from orders import numbers, phones
 from orders.states import ON_THE_ROAD, OPEN, Status
+from orders.text import visible
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
+
+NONE = Q(pk__in=())
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -59,11 +61,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def search(self, text: str) -> OrderQuerySet:
         """By any part of the number, the customer's name, the address, or the digits of a telephone."""
-        text = text.strip()[:100]
+        text = visible(text).strip()[:100]
         found = written(text, "customer__name", "delivery_address")
         found |= Q(order_number__contains=numbers.as_typed(text))
-        if part := phone_part(text):
-            found |= Q(customer__phone__contains=part) | Q(customer__phone2__contains=part)
+        found |= telephones(text, "contains", "customer__phone", "customer__phone2")
         return self.filter(found) if text else self
 
 
@@ -74,8 +75,9 @@ def written(text: str, *columns: str) -> Q:
     return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
 
 
-def phone_part(text: str) -> str:
-    """What was typed of a telephone number, as it stands in the column; empty where it is none."""
-    digits = re.sub(r"[\s()-]|^\+?886", "", unicodedata.normalize("NFKC", text))
-    # Stored without the leading 0 of the area code: `0912…` is `+886912…`.
-    return digits.removeprefix("0") if len(digits) >= 3 and digits.isdigit() else ""
+def telephones(text: str, lookup: str, *columns: str) -> Q:
+    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
+    parts = phones.searched(text)
+    return (
+        Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR) if parts else NONE
+    )

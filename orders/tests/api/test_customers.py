@@ -20,6 +20,25 @@ def test_office_makes_a_customer() -> None:
     assert (answer.status_code, customer.phone, customer.area) == (201, "+886912345678", "大安區")
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["(+886) 912-345-678", "tel:0912-345-678", "0912‑345‑678", "0912.345.678", "\u200e0912345678\u200b", "912345678"],
+)
+def test_a_pasted_number_is_kept_and_found(typed: str) -> None:
+    api = make_api("office")
+    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert api.post("customers/", said).json()["phone"] == "+886912345678"
+    make_order(customer=Customer.objects.get())
+    assert (api.get("customers/", q=typed).json()["count"], api.get("orders/", q=typed).json()["count"]) == (1, 1)
+
+
+@pytest.mark.parametrize("typed", ["8792-1234", "04-7222333-5", "02-2792-1234~6"])
+def test_a_number_that_may_be_another_is_refused(typed: str) -> None:
+    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert codes(make_api("office").post("customers/", said)) == [("invalid_phone", "phone")]
+    assert not Customer.objects.exists()
+
+
 def test_a_number_with_extension_survives_the_round_trip() -> None:
     customer, api = make_customer(phone="02-29300016 分機29"), make_api("office")
     said = api.get(f"customers/{customer.pk}/").json()["phone"]

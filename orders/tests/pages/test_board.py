@@ -105,7 +105,7 @@ async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(pa
     number = str(later)
     for typed, found in (
         ("大明", today), ("5678", today), ("4321", today), (number, later), (number.replace("-", "")[:6], later),
-        ("松高路9", old),
+        ("松高路9", old), ("大\u200b明", today), ("(+886) 912‑345‑678", today), (number.replace("-", "‑"), later),
     ):  # fmt: skip
         await page.keyboard.type(typed)
         await board.is_shown(found)

@@ -120,6 +120,41 @@ async def test_digits_as_wide_as_letters_are_digits(call: Page) -> None:
     await expect(call.locator("[name=phone]")).to_have_value("0922000111")
 
 
+PASTED = [
+    "(+886) 912-777-888", "tel:0912777888", "0912‑777‑888", "0912.777.888", "\u200e0912\u200b777888\ufeff",
+    "+886 (0)912 777 888", "電話：0912-777-888", "００８８６９１２７７７８８８", "0912–777–888",
+]  # fmt: skip
+
+
+async def test_a_pasted_number_finds_who_has_it(call: Page) -> None:
+    for text in PASTED:
+        await call.fill("#who", "")
+        await call.fill("#who", text)
+        await found(call, "王太太")
+
+
+async def test_a_pasted_number_of_somebody_new_is_their_telephone(call: Page) -> None:
+    await call.fill("#who", "\u200e(+886) 922‑333‑444")
+    await found(call, "新客戶")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#order [name=name]")).to_have_value("")
+    await call.fill("#order [name=name]", "陳\u200b先生")
+    await call.fill("#order [name=address]", "台北市大安區信義路四段9號")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    customer = await make(Customer.objects.latest)("id")
+    assert (customer.name, customer.phone) == ("陳先生", "+886922333444")
+
+
+async def test_what_was_typed_stands_where_it_belongs(call: Page) -> None:
+    guess = "async (text) => (await import('/static/orders/new-order/customers.js')).guess(text)"
+    for text in [*PASTED, "02-2930-0016 分機29", "(02)29300016#29", "2365 0003", "678"]:
+        assert list(await call.evaluate(guess, text)) == ["phone"], text
+    for text in ["王小明", "A1", "Rex", "王 678"]:
+        assert list(await call.evaluate(guess, text)) == ["name"], text
+    assert await call.evaluate(guess, "信義路4段1號\u200b") == {"address": "信義路4段1號"}
+
+
 async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
     await call.route("**/api/v1/customers/**", lambda route: route.abort())
     await call.keyboard.type("777888")

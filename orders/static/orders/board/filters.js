@@ -3,7 +3,7 @@ import { dayOf, today } from "./times.js";
 
 const CLOSED = new Set(["delivered", "cancelled"]);
 const KEPT = ["day", "date", "slot", "driver", "area"];
-const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[\s-]/g, "");
+const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
 
 export const isClosed = ({ status }) => CLOSED.has(status);
 

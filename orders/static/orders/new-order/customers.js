@@ -31,12 +31,17 @@ export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
+/** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
+const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x\p{Pd}]/giu;
+/** As `visible` on the server (orders/text.py). */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+
 /** What was typed for somebody who is not known, put where it most likely belongs. */
 export function guess(text) {
-  const typed = text.trim();
+  const typed = text.replace(INVISIBLE, "").trim();
   // Digits of an input method are as wide as Chinese letters.
   const plain = typed.normalize("NFKC");
-  if (/^[\d\s()+#-]+$/.test(plain)) return { phone: plain };
+  if (/^\d+$/.test(plain.replace(AROUND_DIGITS, ""))) return { phone: plain };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 

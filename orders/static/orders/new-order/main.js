@@ -63,7 +63,7 @@ function fresh(typed) {
 /** Whoever has this number may be known already; a landline gets no SMS. */
 const lookAtPhone = debounce(PAUSE_MS, async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^886/, "0");
+  const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^(?:00)?8860?/, "0");
   const isLandline = digits.length >= 8 && !digits.startsWith("09");
   const alike = digits.length >= 8 ? await get(`customers/?page_size=3&q=${digits}`).catch(() => null) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
