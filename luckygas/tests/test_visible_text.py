@@ -149,6 +149,12 @@ def test_a_link_copied_with_marks_opens(client: Client) -> None:
     assert client.get(reverse("track", args=[f"{order.tracking_token}{MARK}"])).status_code == 200
 
 
+def test_parameters_that_nobody_reads_trouble_nobody(client: Client) -> None:
+    many = "&".join(f"a{number}=%E2%80%8B" for number in range(1200))
+    assert client.get(f"/health/live?{many}").status_code == 200
+    assert make_api("office").client.get(f"{V1}orders/?{many}").status_code == 400
+
+
 def test_a_socket_hears_the_text_that_is_seen() -> None:
     assert commands.parse('{"type": "order\\u200b_update", "details": {"notes": "\ufeff急"}}') == {
         "type": "order_update", "details": {"notes": "急"},
