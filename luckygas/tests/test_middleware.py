@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from time import time
 from typing import Any
 
 import pytest
@@ -33,6 +34,14 @@ def test_a_given_id_is_answered_and_another_is_made(client: Client) -> None:
     made = {client.get("/health/live", headers={HEADER: "no\tid"})[HEADER] for _ in range(2)}
     assert len(made) == 2
     assert all(request_id.WELL_FORMED.fullmatch(one) for one in made)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/api/v1/orders/", "/nowhere/"])
+@pytest.mark.django_db
+def test_every_answer_tells_the_servers_clock(client: Client, path: str) -> None:
+    before = time()
+    told = int(client.get(path)["X-Server-Time"]) / 1000
+    assert before - 0.001 <= told <= time()
 
 
 @pytest.mark.django_db

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.shortcuts import render
 
 from orders.models import TimeSlot
@@ -25,7 +24,7 @@ COLUMNS = (
 def board(request: HttpRequest, user: User) -> HttpResponse:
     """For staff; the caller has looked."""
     context = {
-        "data": page_data(user, Role.OFFICE) | {"time_zone": settings.TIME_ZONE},
+        "data": page_data(user, Role.OFFICE),
         "columns": [{"status": status, "is_open": status in OPEN} for status in COLUMNS],
         "slots": TimeSlot.choices,
     }

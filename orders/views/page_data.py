@@ -23,6 +23,7 @@ def page_data(user: User, role: Role) -> dict[str, Any]:
         "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
         "moves": moves_of(role),
         "map": map_settings(),
+        "time_zone": settings.TIME_ZONE,
     }
 
 

@@ -1,4 +1,5 @@
 /** The site's own API, from a page that is signed in by its session. */
+import { hear } from "./server-clock.js";
 
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
@@ -7,6 +8,8 @@ const LONGEST_MS = 15_000;
 const LONGEST_UPLOAD_MS = 60_000;
 /** No server means longer; a wrong one might say so. */
 const MOST_RETRY_SECONDS = 900;
+/** The server's clock, in milliseconds since 1970. */
+const TIME = "X-Server-Time";
 const CHANGING = new Set(["POST", "PATCH"]);
 
 /**
@@ -34,22 +37,21 @@ function request(method, body) {
   return { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
 }
 
-/**
- * The parsed answer, `lastEventId` (the log's head before it was read) and `date` (the server's clock, whole seconds, in
- * milliseconds since 1970). Rejects with an `ApiError`.
- */
+/** The parsed answer, and `lastEventId` (the log's head before it was read). Rejects with an `ApiError`. */
 export async function ask(method, path, body) {
   const url = new URL(path, new URL(BASE, location.href));
   const longest = body instanceof FormData ? LONGEST_UPLOAD_MS : LONGEST_MS;
+  const asked = performance.now();
   let answer, data;
   try {
     answer = await fetch(url, { ...request(method, body), signal: AbortSignal.timeout(longest) });
+    hear(Number.parseInt(answer.headers.get(TIME), 10), performance.now() - asked);
     data = await answer.json();
   } catch {
     throw new ApiError(answer?.ok === false ? answer.status : 0);
   }
   if (!answer.ok) throw new ApiError(answer.status, data.errors, answer.headers.get("Retry-After"));
-  return { data, lastEventId: answer.headers.get("Last-Event-Id"), date: Date.parse(answer.headers.get("Date")) };
+  return { data, lastEventId: answer.headers.get("Last-Event-Id") };
 }
 
 export const get = async (path) => (await ask("GET", path)).data;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from email.utils import formatdate
 from time import monotonic
 
 import pytest
@@ -44,12 +43,6 @@ HURRY = """() => document.querySelector("#proof").addEventListener("close", () =
 })"""
 
 
-async def dated(route: Route) -> None:
-    """The answer with `Date`, which Daphne leaves out and other servers send."""
-    answer = await route.fetch()
-    await route.fulfill(response=answer, headers=answer.headers | {"date": formatdate(usegmt=True)})
-
-
 async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     answered: list[int] = []
@@ -59,7 +52,6 @@ async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phon
             answered.append(answer.status)
 
     phone.page.context.on("response", note)
-    await phone.page.context.route("**/drivers/?page_size=1", dated)
     await phone.open()
     await phone.page.evaluate(AHEAD)
     await phone.go("delivering")

@@ -1,5 +1,6 @@
 /** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
 import { copyOf, fill, find, money, told } from "../page.js";
+import { correction, follow } from "../server-clock.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import "../../realtime/elements.js";
 import { askWhy } from "./failed.js";
@@ -230,13 +231,13 @@ function listen(since) {
   socket.on("route.updated", load).on("unauthenticated", askToSignIn).on("forbidden", leave);
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
-  position = new Position(socket, () => queue.behindMs);
+  follow(socket);
+  position = new Position(socket, () => correction() ?? 0);
   draw();
 }
 
-function welcomed({ recovered, timestamp, channels }) {
+function welcomed({ recovered, channels }) {
   if (!channels.includes(`user:${user}`)) return leave();
-  queue.behindMs = Date.parse(timestamp) - Date.now();
   if (!recovered) load();
   return queue.send();
 }

@@ -3,6 +3,7 @@
  * is sent; sent in order, one at a time, by one tab of all; repeated until there is an answer, which does nothing twice.
  */
 import { ask, get } from "../api.js";
+import { correction } from "../server-clock.js";
 import { Backoff } from "../../realtime/backoff.js";
 import { newRef } from "../../realtime/commands.js";
 import { Emitter } from "../../realtime/emitter.js";
@@ -12,9 +13,6 @@ const LINE = "line"; // nobody was there: all waits
 const SERVER = "server"; // this one fails there: others may go
 const SIGN_IN = "sign-in"; // all waits until the driver has signed in
 const REFUSED = "refused"; // it will never be done
-
-/** `Date` of an answer tells whole seconds: a nearer difference says nothing new. */
-const DATE_MS = 2_000;
 
 /** Too early, too much at once or busy: said by our server, and to be said again. */
 const AGAIN = new Set([408, 429, 503]);
@@ -58,8 +56,6 @@ function nextOf(waiting, held) {
  */
 export class Queue extends Emitter {
   entries = [];
-  /** How far this clock is behind the server's, in milliseconds: a wrong clock tells no wrong times. */
-  behindMs = 0;
   #store;
   /** What the disk did not take while there was a line: it lives as long as this page. */
   #unkept = [];
@@ -184,9 +180,7 @@ export class Queue extends Emitter {
 
   /** The session is the browser's: another driver may have signed in since this page was opened. */
   async #isOurs() {
-    const { data, date } = await ask("GET", "drivers/?page_size=1");
-    const behindMs = date - Date.now();
-    if (Math.abs(behindMs - this.behindMs) > DATE_MS) this.behindMs = behindMs;
+    const data = await get("drivers/?page_size=1");
     const isOurs = data.results[0]?.id === this.#driver;
     if (!isOurs) this.emit("stranger");
     return isOurs;
@@ -209,7 +203,7 @@ export class Queue extends Emitter {
 
   /** The server's answer. A time that it does not believe is left out: that it was done weighs more than when. */
   async #say(entry) {
-    const at = new Date(entry.at + this.behindMs).toISOString();
+    const at = new Date(entry.at + (correction() ?? 0)).toISOString();
     try {
       return await this.#post(entry, at);
     } catch (error) {

@@ -1,0 +1,70 @@
+/**
+ * The server's clock, by which all pages go: the clock of a telephone or an office PC may be days away from it.
+ *
+ * `api.js` passes on what each answer says. A page with a socket calls `follow(socket)`. What is known outlives the page.
+ */
+import { told } from "./page.js";
+
+const KEY = "luckygas:clock";
+const DAY_MS = 86_400_000;
+/** The socket counts as dead when it takes longer than this to bring a frame (ANSWER_MS of `realtime/link.js`). */
+const FRAME_MS = 10_000;
+// Swedish writes days as ISO 8601 does. A page that names no zone shows no days.
+const isoDay = new Intl.DateTimeFormat("sv", { timeZone: told()?.time_zone });
+
+/** How far this device is behind the server, in milliseconds; null: never heard. */
+let behindMs = null;
+/** What the server's clock said last, in milliseconds since 1970, and when that was (`performance.now()`). */
+let heard = -Infinity;
+let heardAt = performance.now();
+
+function recall() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(KEY));
+    if (Number.isFinite(kept?.behindMs) && Number.isFinite(kept.heard)) ({ behindMs, heard } = kept);
+  } catch {
+    // Local storage may be forbidden: then this page begins with the clock of the device.
+  }
+}
+
+function keep() {
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ behindMs, heard }));
+  } catch {
+    // see recall()
+  }
+}
+
+/** The least that the server's clock can say now: no later moment is earlier than what was heard. */
+export const least = () => heard + performance.now() - heardAt;
+
+/** Milliseconds since 1970. A clock of this device that was set back since the server was heard changes nothing. */
+export const now = () => Math.max(Date.now() + (behindMs ?? 0), least());
+
+/** What is to be added to `Date.now()`, in milliseconds; null where the server was never heard. */
+export const correction = () => (behindMs === null ? null : now() - Date.now());
+
+/**
+ * The server said `stamp` (milliseconds since 1970) at some moment of the last `withinMs`. A correction that agrees with that stays:
+ * an answer that was long on its way tells nothing new.
+ */
+export function hear(stamp, withinMs = FRAME_MS) {
+  if (!Number.isFinite(stamp)) return;
+  const [known, soonest] = [correction(), stamp - Date.now()];
+  const isRight = known !== null && known >= soonest && known <= soonest + withinMs;
+  [behindMs, heard, heardAt] = [isRight ? known : soonest, stamp, performance.now()];
+  keep();
+}
+
+/** Also hears what the server says by this `LuckyGasSocket`. */
+export function follow(socket) {
+  for (const type of ["connection", "heartbeat"]) socket.on(type, ({ timestamp }) => hear(Date.parse(timestamp)));
+}
+
+/** “2026-11-23” of a moment, where the business is. */
+export const dayOf = (moment) => isoDay.format(new Date(moment));
+
+/** The day so many days from today. */
+export const today = (plus = 0) => isoDay.format(now() + plus * DAY_MS);
+
+recall();
