@@ -11,6 +11,8 @@ const MOST_RETRY_SECONDS = 900;
 /** The server's clock, in milliseconds since 1970. */
 const TIME = "X-Server-Time";
 const CHANGING = new Set(["POST", "PATCH"]);
+/** Beside no answer and errors of the server: somebody may sign in meanwhile, or the limit of requests ends. */
+const PASSING = [0, 401, 403, 408, 425, 429];
 
 /**
  * An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error;
@@ -21,6 +23,11 @@ export class ApiError extends Error {
     super(errors.map(({ detail }) => detail).join(" "));
     const retryMs = Math.min(MOST_RETRY_SECONDS, Number(retryAfter) || 0) * 1000;
     Object.assign(this, { status, errors, retryMs, code: errors[0]?.code ?? (status ? "error" : "offline") });
+  }
+
+  /** Whether the same question may be answered later. An error in another shape than ours comes from something between. */
+  get mayPass() {
+    return this.status >= 500 || PASSING.includes(this.status) || this.code === "error";
   }
 }
 
@@ -48,9 +55,12 @@ export async function ask(method, path, body) {
     hear(Number.parseInt(answer.headers.get(TIME), 10), performance.now() - asked);
     data = await answer.json();
   } catch {
-    throw new ApiError(answer?.ok === false ? answer.status : 0);
+    data = null;
   }
-  if (!answer.ok) throw new ApiError(answer.status, data.errors, answer.headers.get("Retry-After"));
+  // What is no JSON object comes from a proxy, or from someone else's network.
+  if (!answer || (answer.ok && data === null)) throw new ApiError(0);
+  const errors = Array.isArray(data?.errors) ? data.errors : [];
+  if (!answer.ok) throw new ApiError(answer.status, errors, answer.headers.get("Retry-After"));
   return { data, lastEventId: answer.headers.get("Last-Event-Id") };
 }
 
