@@ -8,7 +8,7 @@ from django.shortcuts import render
 
 from orders.models import TimeSlot
 from orders.states import OPEN, Role, Status
-from orders.views.page_data import page_data
+from orders.views.page_data import clock, page_data
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -24,7 +24,7 @@ COLUMNS = (
 def board(request: HttpRequest, user: User) -> HttpResponse:
     """For staff; the caller has looked."""
     context = {
-        "data": page_data(user, Role.OFFICE),
+        "data": page_data(user, Role.OFFICE) | clock(),
         "columns": [{"status": status, "is_open": status in OPEN} for status in COLUMNS],
         "slots": TimeSlot.choices,
     }

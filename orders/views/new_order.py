@@ -15,7 +15,7 @@ from orders.models import OrderItem, Product, TimeSlot
 from orders.permissions import is_office
 from orders.services import FARTHEST
 from orders.states import Role
-from orders.views.page_data import page_data
+from orders.views.page_data import clock, page_data
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,7 +30,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     today = timezone.localdate()
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
-    data = page_data(cast("User", request.user), Role.OFFICE)
+    data = page_data(cast("User", request.user), Role.OFFICE) | clock()
     data |= {"products": list(products.values("id", "name", "price")), "usual": most_ordered()}
     told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + FARTHEST}
     return render(request, "office/new_order.html", told)

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Choices
+from django.utils import timezone
 
 from orders.models import ConfirmationType, Priority, TimeSlot
 from orders.states import MOVES, Role, Status
@@ -25,6 +26,11 @@ def page_data(user: User, role: Role) -> dict[str, Any]:
         "map": map_settings(),
         "time_zone": settings.TIME_ZONE,
     }
+
+
+def clock() -> dict[str, str]:
+    """The server's time, for the first requests of a page that no browser keeps (`server-clock.js` reads it)."""
+    return {"now": timezone.now().isoformat()}
 
 
 def map_settings() -> dict[str, str]:

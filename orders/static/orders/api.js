@@ -1,5 +1,5 @@
 /** The site's own API, from a page that is signed in by its session. */
-import { hear } from "./server-clock.js";
+import { hearAnswer } from "./server-clock.js";
 
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
@@ -8,8 +8,6 @@ const LONGEST_MS = 15_000;
 const LONGEST_UPLOAD_MS = 60_000;
 /** No server means longer; a wrong one might say so. */
 const MOST_RETRY_SECONDS = 900;
-/** The server's clock, in milliseconds since 1970. */
-const TIME = "X-Server-Time";
 const CHANGING = new Set(["POST", "PATCH"]);
 /** Beside no answer and errors of the server: somebody may sign in meanwhile, or the limit of requests ends. */
 const PASSING = [0, 401, 403, 408, 425, 429];
@@ -52,7 +50,7 @@ export async function ask(method, path, body) {
   let answer, data;
   try {
     answer = await fetch(url, { ...request(method, body), signal: AbortSignal.timeout(longest) });
-    hear(Number.parseInt(answer.headers.get(TIME), 10), performance.now() - asked);
+    hearAnswer(answer, asked);
     data = await answer.json();
   } catch {
     data = null;

@@ -1,14 +1,21 @@
 /**
  * The server's clock, by which all pages go: the clock of a telephone or an office PC may be days away from it.
  *
- * `api.js` passes on what each answer says. A page with a socket calls `follow(socket)`. What is known outlives the page.
+ * `api.js` passes on what each answer says. A page with a socket calls `follow(socket)`. A page that no browser keeps says
+ * the time in its data (`now`), for its first requests. What is known outlives the page.
  */
 import { told } from "./page.js";
 
 const KEY = "luckygas:clock";
+/** The server's clock in each of its answers, in milliseconds since 1970. */
+const TIME = "X-Server-Time";
 const DAY_MS = 86_400_000;
 /** The socket counts as dead when it takes longer than this to bring a frame (ANSWER_MS of `realtime/link.js`). */
 const FRAME_MS = 10_000;
+const LOOK_MS = 1_000;
+/** The clock of this device was set, or the device slept, where it differs by so much from the time that went by. */
+const JUMP_MS = 5_000;
+const PATIENCE_MS = 5_000;
 // Swedish writes days as ISO 8601 does. A page that names no zone shows no days.
 const isoDay = new Intl.DateTimeFormat("sv", { timeZone: told()?.time_zone });
 
@@ -56,6 +63,11 @@ export function hear(stamp, withinMs = FRAME_MS) {
   keep();
 }
 
+/** Hears what the header of an answer says. `asked`: when the question left (`performance.now()`). */
+export function hearAnswer(answer, asked) {
+  hear(Number.parseInt(answer.headers.get(TIME), 10), performance.now() - asked);
+}
+
 /** Also hears what the server says by this `LuckyGasSocket`. */
 export function follow(socket) {
   for (const type of ["connection", "heartbeat"]) socket.on(type, ({ timestamp }) => hear(Date.parse(timestamp)));
@@ -67,4 +79,36 @@ export const dayOf = (moment) => isoDay.format(new Date(moment));
 /** The day so many days from today. */
 export const today = (plus = 0) => isoDay.format(now() + plus * DAY_MS);
 
+// --- another day ------------------------------------------------------------------------------------------------------
+
+const followers = new Set();
+let day = null;
+let ahead = null;
+
+/** Calls `call(day)` whenever another day begins, or turns out to be today. */
+export function onNewDay(call) {
+  followers.add(call);
+}
+
+async function look() {
+  const before = ahead;
+  ahead = Date.now() - performance.now();
+  if (before !== null && Math.abs(ahead - before) > JUMP_MS) await askAgain();
+  const last = day;
+  day = today();
+  if (last !== null && day !== last) for (const call of followers) call(day);
+}
+
+async function askAgain() {
+  const asked = performance.now();
+  const options = { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
+  const answer = await fetch("/health/live", options).catch(() => null);
+  if (answer) hearAnswer(answer, asked);
+}
+
 recall();
+// Such a page may have been kept all the same: the server's clock says that or later.
+hear(Date.parse(told()?.now), Infinity);
+setInterval(look, LOOK_MS);
+look();
+for (const [target, name] of [[window, "pageshow"], [document, "visibilitychange"]]) target.addEventListener(name, look);

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from playwright.async_api import Page
 
+from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 
 DAY = 86_400_000
@@ -59,6 +62,35 @@ async def test_what_was_heard_outlives_the_page_and_nonsense_changes_nothing(pag
     await page.reload()
     await page.evaluate(OPEN)
     assert await page.evaluate("clock.correction()") is None
+
+
+async def test_a_clock_set_ahead_while_the_page_is_open_asks_the_server_before_another_day_begins(
+    page: Page, site: Site
+) -> None:
+    await opened(page, site)
+    await page.evaluate("clock.hear(real(), 100); clock.onNewDay((day) => (window.newDay = day))")
+    async with page.expect_response("**/health/live"):
+        await page.evaluate(f"set({DAY})")
+    await until(page, "Math.abs(clock.now() - real()) < 2000")
+    await page.evaluate("new Promise((done) => setTimeout(done, 1100))")  # it looks once a second
+    assert await page.evaluate("window.newDay") is None
+
+
+async def test_a_device_that_slept_over_midnight_without_a_line_knows_the_day(page: Page, site: Site) -> None:
+    await opened(page, site)
+    await page.evaluate("clock.hear(real(), 100); clock.onNewDay((day) => (window.newDay = day))")
+    await page.route("**/health/live", lambda route: route.abort())
+    await page.evaluate(f"set({DAY})")
+    await until(page, "(day) => window.newDay === day", str(timezone.localdate() + timedelta(days=1)))
+
+
+async def test_another_day_begins_at_midnight(page: Page, site: Site) -> None:
+    await opened(page, site)
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    midnight = timezone.make_aware(datetime.combine(tomorrow, datetime.min.time())).timestamp() * 1000
+    await page.evaluate("clock.onNewDay((day) => (window.newDay = day))")
+    await page.evaluate("(midnight) => clock.hear(midnight - 1500, 0)", midnight)
+    await until(page, "(day) => window.newDay === day", str(tomorrow))
 
 
 async def test_a_page_learns_the_servers_clock_from_answers_of_the_api(page: Page, site: Site) -> None:
