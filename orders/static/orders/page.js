@@ -30,6 +30,20 @@ export function money(amount) {
   return `NT$${Number(amount).toLocaleString("en")}`;
 }
 
+/** What stands before the first hyphen. */
+const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
+
+/** “0912-345-678” of “+886912345678”, “02-2930-0016 分機29”: as `phones.display`. */
+export function phoneText(stored) {
+  if (!stored.startsWith("+886")) return stored;
+  const [number, extension] = stored.replace("+886", "0").split(";ext=");
+  const code = AREA_CODE.exec(number)[0];
+  const rest = number.slice(code.length);
+  const last = code.length === 4 && rest.length === 6 ? 3 : 4;
+  const groups = rest.length > 6 || last === 3 ? [code, rest.slice(0, -last), rest.slice(-last)] : [code, rest];
+  return groups.join("-") + (extension ? ` 分機${extension}` : "");
+}
+
 /** Waits until nobody has called for `ms`, then calls once with what was said last. */
 export function debounce(ms, call) {
   let timer = null;

@@ -12,9 +12,11 @@ from playwright.async_api import Page, Route, expect
 
 from luckygas.testing.browser import serious_faults, sign_in, until
 from luckygas.testing.site import Site
+from orders import phones
 from orders.models import Customer, Order, Product
 from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
+from orders.tests.pages.clock import DAY_MS, give_clock, set_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
@@ -79,7 +81,109 @@ async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call
     await call.keyboard.press("Enter")
     warnings = call.locator("#warnings li")
     await expect(warnings).to_have_count(2)
-    await expect(warnings.first).to_contain_text(order.order_number)
+    await expect(warnings.first.get_by_role("link", name=order.order_number)).to_have_attribute(
+        "href", f"/?order={order.pk}"
+    )
+    assert await serious_faults(call) == []
+
+
+async def test_known_caller_with_an_open_order_gets_another_only_by_a_tick(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    before = await make(Order.objects.count)()
+    await call.keyboard.type("7888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=another]")).to_be_focused()
+    for _ in range(3):
+        await call.keyboard.press("Enter")
+    await call.click("#place")
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+    assert await make(Order.objects.count)() == before
+    await call.focus("[name=another]")
+    await call.keyboard.press("Space")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+    # The next caller is asked anew, or not at all.
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await take(call, "111222", "大明早餐店")
+    await expect(call.locator("[name=another]")).to_be_hidden()
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+
+
+async def test_number_of_the_chosen_customer_is_shown_whole_to_be_read_back(call: Page) -> None:
+    customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789 分機29", phone2="0922-111-222")
+    await call.keyboard.type("陳老")
+    await found(call, "陳老闆")
+    assert "2345" not in await call.locator("#found").inner_text()
+    await call.route(f"**/api/v1/customers/{customer.pk}/", lambda route: route.abort(), times=1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#known [data-field=phone]")).to_have_text("02-2345-6789 分機29 · 0922-111-222")
+    await call.keyboard.press("Escape")
+    assert "2345" not in await call.locator("#known").inner_html()
+
+
+async def test_numbers_are_grouped_as_on_the_other_pages(call: Page) -> None:
+    given = ("0912-345-678", "02-2345-6789", "04-722-2333", "037-123456", "049-291-0960", "089-123456", "0800-123-456",
+             "070-1234-5678", "082-323456", "0836-22222", "0826-66666", "03-123-4567 分機1234", "+81 3-1234-5678",
+             "07-012-3456", "020-123-4567", "0991-234-567")  # fmt: skip
+    stored = [phones.normalise(number) for number in given]
+    shown = "(numbers) => import('/static/orders/page.js').then(({ phoneText }) => numbers.map(phoneText))"
+    assert await call.evaluate(shown, stored) == [phones.display(number) for number in stored]
+
+
+async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "busy"}
+    await call.route("**/api/v1/orders/?customer=*", lambda route: route.fulfill(**busy), times=1)
+    await take(call, "777888", "王太太")
+    await expect(call.locator("#warnings li")).to_contain_text("訂單")
+    await expect(call.locator("#warnings").get_by_role("link", name=order.order_number)).to_be_visible()
+    await expect(call.locator("[name=another]")).to_be_visible()
+
+
+async def test_warning_that_a_number_is_known_outlives_a_request_that_fails(call: Page) -> None:
+    await call.keyboard.type("新來的")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await call.route("**/api/v1/customers/?page_size=3*", lambda route: route.abort(), times=1)
+    await call.fill("[name=phone]", "0912777888")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+
+
+@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> None:
+    """On a PC that is a day off, and on one whose clock somebody sets while the page is open."""
+    today = timezone.localdate()
+    for given, later in ((off, off), (0, off), (off, 0)):
+        await give_clock(call, given)
+        await call.reload()
+        await set_clock(call, later)
+        await call.keyboard.type("777888")
+        await found(call, "王太太")
+        await call.keyboard.press("Enter")
+        await expect(call.locator("[name=scheduled_date]")).to_have_value(str(today))
+        await call.keyboard.press("Escape")
+    await make(Order.objects.exclude(status="delivered").delete)()
+    await take(call, "777888", "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await make(Order.objects.latest)("id")).scheduled_date == today
+
+
+async def test_price_that_changed_is_asked_for_until_it_is_known(call: Page) -> None:
+    await expect(call.locator("connection-status")).to_have_attribute("data-state", "live")
+    await take(call, "777888", "王太太")
+    await call.route("**/api/v1/products/*", lambda route: route.fulfill(status=503, body="busy"), times=2)
+    product = await make(Product.objects.get)()
+    product.price, product.stock = 1000, product.stock + 1
+    await make(product.save)()
+    await expect(call.locator("#total")).to_contain_text("NT$2,000")
 
 
 async def test_a_new_customer_in_the_same_form_with_what_was_typed(call: Page) -> None:

@@ -13,7 +13,7 @@ const MOBILE = "09";
 const isOpen = ({ status }) => !["delivered", "cancelled"].includes(status);
 
 /** The newest orders of all of them, in one request. */
-async function ordersOf(customers) {
+async function newestOf(customers) {
   if (!customers.length) return [];
   const ids = customers.map(({ id }) => id).join(",");
   return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MOST * LATEST}`)).results;
@@ -23,6 +23,11 @@ async function ordersOf(customers) {
 function sorted(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
   return { last: own.find(({ status }) => status !== "cancelled") ?? null, open: own.filter(isOpen) };
+}
+
+/** As `sorted`, of one customer. */
+export async function ordersOf(customer) {
+  return sorted(await newestOf([customer]), customer);
 }
 
 export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
@@ -101,7 +106,7 @@ export class Finder {
     // Who cannot be looked for is not new.
     if (found instanceof Error) return this.#broke(found);
     const customers = found.results;
-    const orders = ordersOf(customers).catch(() => null);
+    const orders = newestOf(customers).catch(() => null);
     const known = customers.map((customer) => ({ customer, orders: orders.then((all) => all && sorted(all, customer)) }));
     this.#show([...known, { typed: text }]);
     if (this.#isHurried) this.#choose(0);

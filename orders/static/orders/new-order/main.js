@@ -1,9 +1,12 @@
 /** A telephone call: who, what, when; placed with Enter. */
 import { LuckyGasSocket } from "../../realtime/client.js";
+import { newRef } from "../../realtime/commands.js";
 import { get, patch, post } from "../api.js";
-import { debounce, fill, find, findAll, money, told } from "../page.js";
+import { debounce, fill, find, findAll, money, phoneText, told } from "../page.js";
+import { hurry, insist, Unread } from "../retry.js";
+import { follow, today } from "../server-clock.js";
 import { fieldOf, items, renew, repeat, total } from "./basket.js";
-import { Finder, guess, takesSms, wordsOf } from "./customers.js";
+import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 
 const form = find("#order");
 const PAUSE_MS = 300;
@@ -13,17 +16,22 @@ let ref = null;
 /** What the server made of it, while confirming it is still to be done. */
 let placed = null;
 
-function warn(texts) {
-  find("#warnings").replaceChildren(
-    ...texts.filter(Boolean).map((text) => Object.assign(document.createElement("li"), { textContent: text })),
-  );
+/** Each warning: a text, or what stands in it in order. */
+function warn(warnings) {
+  const rows = warnings.filter(Boolean).map((parts) => {
+    const row = document.createElement("li");
+    row.append(...[parts].flat());
+    return row;
+  });
+  find("#warnings").replaceChildren(...rows);
 }
 
 /** The form for another caller: nothing of the one before stays in it. */
 function open(known) {
   form.reset();
-  [ref, placed] = [crypto.randomUUID(), null];
+  [ref, placed] = [newRef(), null];
   form.elements.scheduled_date.value = form.elements.scheduled_date.min = today();
+  askForAnother(false);
   form.hidden = false;
   find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
   find("#known").hidden = !known;
@@ -32,9 +40,10 @@ function open(known) {
   for (const name of ["name", "address"]) form.elements[name].required = !known;
 }
 
-/** The day by Taipei's clock, also on a page that was opened yesterday. */
-function today() {
-  return new Intl.DateTimeFormat("sv", { timeZone: "Asia/Taipei" }).format(new Date());
+/** Whether the clerk has still to say that one more order is wanted: a tick, since Enter comes by habit. */
+function askForAnother(isNeeded) {
+  find("#another").hidden = !isNeeded;
+  form.elements.another.required = isNeeded;
 }
 
 function take(chosen, orders) {
@@ -42,13 +51,41 @@ function take(chosen, orders) {
   open(true);
   fill(find("#known"), chosen);
   repeat(orders?.last?.items ?? []);
-  const words = gettext("There is an open order already: %s, %s, for %s.");
-  const waiting = (orders?.open ?? []).map((order) => interpolate(words, [order.order_number, wordsOf(order.items), order.scheduled_date]));
+  warnOf(chosen, orders);
+  readNumbers(chosen);
+  if (!orders) readOrders(chosen);
+  // With Enter nobody places what nobody has looked at.
+  if (!orders) find("#lines select").focus();
+  else (orders.open.length ? form.elements.another : find("#confirm")).focus();
+}
+
+function warnOf(chosen, orders) {
   const unread = !orders && gettext("The orders of this customer could not be read: please look at what is ordered.");
   const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
-  warn([unread, ...waiting, silent]);
-  // With Enter nobody places what nobody has looked at.
-  (orders ? find("#confirm") : find("#lines select")).focus();
+  warn([unread, ...(orders?.open ?? []).map(openWarning), silent]);
+  askForAnother(Boolean(orders?.open.length));
+}
+
+/** The number leads to the order; in another tab, for here somebody is on the telephone. */
+function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
+  const words = interpolate(gettext("There is an open order already: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
+  const link = Object.assign(document.createElement("a"), { href: `/?order=${id}`, target: "_blank", textContent: number });
+  const [before, after] = words.split("\0");
+  return [before, link, after];
+}
+
+const isChosen = (chosen) => customer?.id === chosen.id;
+
+/** In a list the numbers are masked; to be read back they are needed in full, of the one who calls. */
+async function readNumbers(chosen) {
+  const { phone, phone2 } = await insist(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
+  if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
+}
+
+/** They could not be read when the customer was found. */
+async function readOrders(chosen) {
+  const orders = await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null));
+  if (orders && isChosen(chosen)) warnOf(chosen, orders);
 }
 
 function fresh(typed) {
@@ -61,18 +98,19 @@ function fresh(typed) {
 }
 
 /** Whoever has this number may be known already; a landline gets no SMS. */
-const lookAtPhone = debounce(PAUSE_MS, async () => {
+const alike = new Unread(async () => {
   const phone = form.elements.phone.value.trim();
   const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^(?:00)?8860?/, "0");
   const isLandline = digits.length >= 8 && !digits.startsWith("09");
-  const alike = digits.length >= 8 ? await get(`customers/?page_size=3&q=${digits}`).catch(() => null) : null;
+  const found = digits.length >= 8 && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
-  const names = (alike?.results ?? []).map(({ name }) => name).join(", ");
+  const names = (found?.results ?? []).map(({ name }) => name).join(", ");
   warn([
     names && interpolate(gettext("This number is known already: %s."), [names]),
     isLandline && gettext("A landline gets no SMS."),
   ]);
 });
+const lookAtPhone = debounce(PAUSE_MS, () => alike.add("phone"));
 
 function orderOf() {
   const { scheduled_date, time_slot, notes, urgent, phone, name, address } = form.elements;
@@ -90,6 +128,7 @@ function startAgain() {
   [customer, placed] = [null, null];
   form.hidden = true;
   warn([]);
+  fill(find("#known"), { name: "", phone: "", address: "", notes: "" });
   finder.clear();
   if (made) say(gettext("Order %s is placed, and not confirmed yet."), made);
 }
@@ -144,5 +183,7 @@ const finder = new Finder({ take, fresh });
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-const renewSoon = debounce(PAUSE_MS, () => renew().catch(() => null));
-socket.on("inventory.updated", renewSoon).on("resync", renewSoon);
+follow(socket);
+const prices = new Unread(renew);
+const renewSoon = debounce(PAUSE_MS, () => prices.add("prices"));
+socket.on("connected", hurry).on("inventory.updated", renewSoon).on("resync", renewSoon);
