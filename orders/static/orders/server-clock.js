@@ -85,7 +85,7 @@ const followers = new Set();
 let day = null;
 let ahead = null;
 
-/** Calls `call(day)` whenever another day begins, or turns out to be today. */
+/** Calls `call(day)` whenever another day begins or turns out to be today, and when this device's clock was set. */
 export function onNewDay(call) {
   followers.add(call);
 }
@@ -93,10 +93,12 @@ export function onNewDay(call) {
 async function look() {
   const before = ahead;
   ahead = Date.now() - performance.now();
-  if (before !== null && Math.abs(ahead - before) > JUMP_MS) await askAgain();
+  const isJump = before !== null && Math.abs(ahead - before) > JUMP_MS;
+  if (isJump) await askAgain();
   const last = day;
   day = today();
-  if (last !== null && day !== last) for (const call of followers) call(day);
+  // What was drawn between the jump and the answer may be of another day.
+  if (isJump || (last !== null && day !== last)) for (const call of followers) call(day);
 }
 
 async function askAgain() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from playwright.async_api import Locator, Page
 
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
-from orders.models import Order
+from orders.models import Driver, Order, Route
 from orders.tests.factories import make_office, make_order
 
 MANY = re.compile(r"\s+")
@@ -66,6 +67,16 @@ class Board:
         """Waits until these are the cards, in any order."""
         shown = "[...document.querySelectorAll('.order')].map((card) => Number(card.dataset.id)).sort((a, b) => a - b)"
         await until(self.page, f"(ids) => {shown}.join() === ids.join()", sorted(order.pk for order in orders))
+
+    async def has_crew(self, counts: dict[Driver, int], routes: list[Route]) -> None:
+        """Waits until each driver has so many orders, and these are the routes, in any order."""
+        shown = """() => JSON.stringify([
+          [...document.querySelectorAll('.drivers li')].map((row) =>
+            [row.dataset.target, Number(row.querySelector('[data-field=count]').textContent)]).sort(),
+          [...document.querySelectorAll('.routes li')].map((row) => row.dataset.target).sort()])"""
+        drivers = sorted([f"driver:{driver.pk}", count] for driver, count in counts.items())
+        wanted = json.dumps([drivers, sorted(f"route:{route.pk}" for route in routes)], separators=(",", ":"))
+        await until(self.page, f"(wanted) => ({shown})() === wanted", wanted)
 
     async def text(self, order: Order) -> str:
         return MANY.sub(" ", await self.card(order).inner_text())

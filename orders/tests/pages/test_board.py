@@ -15,6 +15,7 @@ from luckygas.testing.site import Site
 from orders.models.moves import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from orders.tests.pages.board import Board, make_order_today
+from orders.tests.pages.clock import DAY_MS, give_clock, set_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOMORROW = timezone.localdate() + timedelta(days=1)
@@ -93,6 +94,28 @@ async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, sit
     await page.select_option("#day", "date")
     await page.fill("[name=date]", str(overdue.scheduled_date))
     await board.is_shown(overdue)
+
+
+async def test_drivers_counts_and_routes_are_those_of_the_day_that_is_looked_at(page: Page, site: Site) -> None:
+    today, driver = timezone.localdate(), await make(make_driver)()
+    days = {-1: 1, 0: 2, 1: 3}
+    routes = {day: await make(make_route)(driver=driver, date=today + timedelta(days=day)) for day in days}
+    routes[-1].status = "completed"
+    await make(routes[-1].save)()
+    for day, count in days.items():
+        for _ in range(count):
+            await make(make_order_today)("assigned", driver=driver, scheduled_date=today + timedelta(days=day))
+    board = await Board(page, site).open()
+    for day, count, shown in (("now", 3, [0]), ("tomorrow", 3, [1]), ("all", 6, [0, 1]), (str(today), 2, [0]),
+                              (str(today - timedelta(days=1)), 1, [-1]), ("now", 3, [0])):  # fmt: skip
+        is_date = day not in ("now", "tomorrow", "all")
+        await page.select_option("#day", "date" if is_date else day)
+        if is_date:
+            await page.fill("[name=date]", day)
+        await board.has_crew({driver: count}, [routes[day] for day in shown])
+    await page.select_option("#day", "tomorrow")
+    await page.reload()
+    await (await board.ready()).has_crew({driver: 3}, [routes[1]])
 
 
 async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(page: Page, site: Site) -> None:
@@ -209,6 +232,38 @@ async def test_board_has_no_serious_fault(page: Page, site: Site, scheme: str) -
     await page.locator("#drawer [data-do=move]").click()
     await board.choose("Cancelled")
     assert await serious_faults(page) == []
+
+
+async def test_order_that_goes_nowhere_has_no_button_to_move_it(page: Page, site: Site) -> None:
+    gone, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
+    board = await Board(page, site).open()
+    await page.get_by_role("button", name="Cancelled").click()
+    await board.card(gone).wait_for()
+    assert await board.card(new).locator(".move").is_visible()
+    assert not await board.card(gone).locator(".move").is_visible()
+    await board.card(gone).click()
+    await page.locator("#drawer").wait_for()
+    assert not await page.locator("#drawer [data-do=move]").is_visible()
+
+
+@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
+    driver = await make(make_driver)()
+    order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)
+    later = await make(make_order_today)(scheduled_date=TOMORROW)
+    routes = [await make(make_route)(driver=driver, date=day) for day in (timezone.localdate(), TOMORROW)]
+    await give_clock(page, off)
+    board = await Board(page, site).open()
+    await board.is_shown(order, done)
+    await board.has_crew({driver: 0}, routes[:1])
+    text = await board.text(order)
+    assert "min" in text
+    assert "day" not in text.replace("Monday", "")
+    await page.select_option("#day", "tomorrow")
+    await board.is_shown(later)
+    await set_clock(page, 0)
+    await page.select_option("#day", "now")
+    await board.is_shown(order, done)
 
 
 async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: Site) -> None:

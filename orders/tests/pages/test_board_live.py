@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.models import Route as DeliveryRoute
-from orders.tests.factories import make_customer, make_driver
+from orders.tests.factories import make_customer, make_driver, make_route
 from orders.tests.pages.board import Board, make_order_today
 from realtime.models import LogHead
 from realtime.tests.client import open_client, token_for
@@ -103,6 +104,89 @@ async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Si
     await board.is_shown(*orders)
 
 
+async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: Site) -> None:
+    today, driver = timezone.localdate(), await make(make_driver)()
+    tomorrow = today + timedelta(days=1)
+    order = await make(make_order_today)("confirmed", scheduled_date=tomorrow)
+    other = await make(make_order_today)("confirmed")
+    route = await make(make_route)(driver=driver, date=today)
+    board = await Board(page, site).open("/?day=tomorrow")
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.has_crew({driver: 0}, [])
+    await make(other.transition_to)("assigned", driver=driver)
+    await make(order.transition_to)("assigned", driver=driver)
+    await board.has_crew({driver: 1}, [])
+    route.date = tomorrow
+    await make(route.save)()
+    await board.has_crew({driver: 1}, [route])
+    new = await make(make_route)(driver=driver, date=tomorrow, name="新路線")
+    await board.has_crew({driver: 1}, [route, new])
+    route.date = today
+    await make(route.save)()
+    order.scheduled_date = today
+    await make(order.save)()
+    await board.has_crew({driver: 0}, [new])
+    await page.select_option("#day", "now")
+    await board.has_crew({driver: 2}, [route])
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut", "stalled"])
+async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
+    page: Page, site: Site, fault: str
+) -> None:
+    # As if it had stalled for 15 s.
+    await page.add_init_script("{ const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout(ms / 30); }")
+    held: list[Route] = []
+
+    async def fail(route: Route) -> None:
+        if fault == "busy":
+            await route.fulfill(status=503, headers={"Retry-After": "1"}, json={"type": "server_error", "errors": []})
+        elif fault == "cut":
+            await route.abort("connectionreset")
+        else:
+            held.append(route)
+
+    there = await make(make_order_today)()
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.stands_in(there, "pending")
+    for rows in ("orders", "routes"):
+        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), fail, times=2)
+    # Their events say neither when an order was placed nor what a route is called.
+    new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
+    route = await make(make_route)(date=timezone.localdate(), name="新路線")
+    await board.card(new).locator(".age", has_text="hr").wait_for()
+    await board.target("route", route.pk).get_by_text("新路線").wait_for()
+
+
+async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> None:
+    today = timezone.localdate()
+    tomorrow = today + timedelta(days=1)
+    driver = await make(make_driver)()
+    order, later = await make(make_order_today)(), await make(make_order_today)(scheduled_date=tomorrow)
+    routes = [await make(make_route)(driver=driver, date=day) for day in (today, tomorrow)]
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.is_shown(order)
+    await board.has_crew({driver: 0}, routes[:1])
+    midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
+
+    async def after_midnight(route: Route) -> None:
+        answer = await route.fetch()
+        headers = answer.headers | {"x-server-time": str(round(midnight.timestamp() * 1000) + 1000)}
+        await route.fulfill(response=answer, headers=headers)
+
+    await page.route("**/api/v1/**", after_midnight)
+    async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
+        await page.evaluate(
+            "(at) => import('/static/orders/server-clock.js').then((clock) => clock.hear(at, 0))",
+            midnight.timestamp() * 1000 - 500,
+        )
+    await board.is_shown(order, later)
+    await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
+    await board.has_crew({driver: 0}, routes[1:])
+
+
 async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:
     driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
@@ -163,7 +247,7 @@ async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Sit
     """But for what is looked at: an order of another day in the drawer, and what a search found."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
     long_ago = timezone.localdate() - timedelta(days=9)
-    found, open_ = [await make(make_order_today)("cancelled", customer=wang, scheduled_date=long_ago) for _ in "12"]
+    found, open_ = [await make(make_order_today)("delivered", customer=wang, scheduled_date=long_ago) for _ in "12"]
     board = await Board(page, site).open(f"/?order={open_.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()

@@ -1,5 +1,7 @@
 /** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
 import { ApiError, get, post } from "../api.js";
+import { insist } from "../retry.js";
+import { signInAgain } from "./live.js";
 
 // A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
 const OFFLINE = () => gettext("There is no connection. The board will show whether it was done; if not, please try again.");
@@ -29,7 +31,8 @@ export class Actions {
       const said = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
       const { failed } = await post("orders/bulk-update/", said);
       failed.forEach((refusal) => this.#refused(order, refusal));
-      await this.read(order.id);
+      // It is done: what became of it is asked for until it is known.
+      await insist(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#broke(order, error);
@@ -53,8 +56,7 @@ export class Actions {
   }
 
   #broke({ id, number }, error) {
-    // Who is signed out is sent to the sign-in, and comes back to this board.
-    if (error.status === 401) return location.reload();
+    if (error.status === 401) return signInAgain(error);
     const gone = error.errors.filter(({ code }) => code === "does_not_exist").map(({ attr }) => GONE()[attr]).join(" ");
     const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });

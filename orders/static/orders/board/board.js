@@ -1,5 +1,6 @@
 /** The dispatch board: puts its parts together. */
 import { find, findAll, told } from "../page.js";
+import { onNewDay } from "../server-clock.js";
 import { Actions } from "./actions.js";
 import { Columns } from "./columns.js";
 import { Crew } from "./crew.js";
@@ -24,13 +25,13 @@ const toasts = find("notification-toasts");
 
 const painter = new Painter(draw, settle);
 const store = new Store(painter.add);
-const crew = new Crew(root, store);
 const filters = new Filters(form);
+const crew = new Crew(root, store, filters);
 const moves = new Moves(table, crew.drivers, crew.routes);
-const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName } });
+const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName, isEnd: moves.isEnd } });
 const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
 const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readCrew() });
-const drawer = new Drawer(find("#drawer"), { labels, took: store.read.bind(store), failed: unreadable });
+const drawer = new Drawer(find("#drawer"), { labels, isEnd: moves.isEnd, took: store.read.bind(store), failed: unreadable });
 const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, changes) => actions.change(order, changes) });
 const live = new Live({
   store, crew, filters, news: new News(toasts, store),
@@ -111,9 +112,10 @@ function offerAreas() {
 form.addEventListener("change", ({ target }) => {
   if (target.name === "q") return;
   filters.read();
-  if (target.name === "day" || target.name === "date") live.loadClosed();
+  if (target.name === "day" || target.name === "date") live.dayChanged();
   map.refit();
   drawAll();
+  crew.draw();
 });
 form.elements.q.addEventListener("input", ({ target }) => {
   filters.read();
@@ -169,6 +171,11 @@ find("form.language").addEventListener("submit", ({ target }) => {
 new Dragging(root, { store, moves, dropped });
 useKeys(root, { search: form.elements.q, move: openMove });
 setInterval(drawAll, AGES_MS);
+onNewDay(() => {
+  live.dayChanged();
+  drawAll();
+  crew.draw();
+});
 
 const socket = await live.start();
 find("connection-status").socket = socket;

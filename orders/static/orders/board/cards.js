@@ -1,6 +1,7 @@
 /** What a card says of its order. */
 import { fill, find } from "../page.js";
-import { age, clock, shortDay, today } from "./times.js";
+import { today } from "../server-clock.js";
+import { age, clock, shortDay } from "./times.js";
 
 export function productsText(products) {
   return products.map(({ name, quantity }) => `${name} × ${quantity}`).join("、");
@@ -11,8 +12,8 @@ function whenText({ date, slot, eta }, labels) {
   return [day, eta ? clock(eta) : labels.time_slot[slot]].filter(Boolean).join(" ");
 }
 
-/** `labels`: words by field and value; `driverName(id)`. */
-export function fillCard(card, order, { labels, driverName }) {
+/** `labels`: words by field and value; `driverName(id)`; `isEnd(status)`: it goes nowhere any more. */
+export function fillCard(card, order, { labels, driverName, isEnd }) {
   const isOpen = order.status !== "delivered" && order.status !== "cancelled";
   card.dataset.version = order.version;
   card.classList.toggle("urgent", order.priority === "urgent" && isOpen);
@@ -26,6 +27,7 @@ export function fillCard(card, order, { labels, driverName }) {
     attempt: order.attempt > 1 ? interpolate(gettext("attempt %s"), [order.attempt]) : "",
   });
   find(".late", card).hidden = !order.late;
+  find(".move", card).hidden = isEnd(order.status);
   const link = find("a", card);
   if (!link.search) link.href = `?order=${order.id}`;
 }

@@ -1,12 +1,18 @@
-/** Drivers and routes beside the board: who is online, how much each has, and where cards can be dropped. */
+/** Drivers and routes of the day beside the board: who is online, how much each has, where cards can be dropped. */
 import { copyOf, fill, find } from "../page.js";
-import { shortDay, today } from "./times.js";
+import { today } from "../server-clock.js";
+import { shortDay } from "./times.js";
 
 const HELD = new Set(["assigned", "delivering", "arriving"]);
 
 /** Still to be driven. */
 function isAhead({ status, date }) {
   return (status === "planned" || status === "active") && date >= today();
+}
+
+/** Of a day that is over there is nothing to be driven: what was is shown. */
+function isPast({ status, date }) {
+  return status !== "cancelled" && date < today();
 }
 
 /** Puts `element` where it belongs; an element that is there already is not touched. */
@@ -22,10 +28,13 @@ export class Crew {
   #names = new Map();
   #root;
   #store;
+  #filters;
 
-  constructor(root, store) {
+  /** `filters`: which day is looked at. */
+  constructor(root, store, filters) {
     this.#root = root;
     this.#store = store;
+    this.#filters = filters;
   }
 
   /** All there are. */
@@ -40,7 +49,7 @@ export class Crew {
 
   /** What there is now of the routes that were `asked` for, and of others; who asked for all asked for those known then. */
   readRoutes(rows, asked) {
-    const ids = new Set(rows.filter(isAhead).map(({ id }) => id));
+    const ids = new Set(rows.filter((row) => isAhead(row) || isPast(row)).map(({ id }) => id));
     for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
     for (const { id, date, name, driver, total_stops: stops } of rows) {
       if (ids.has(id)) this.routes.set(id, { id, date, name, driver, stops });
@@ -61,19 +70,26 @@ export class Crew {
 
   #counts() {
     const counts = new Map();
-    for (const { driver, status } of this.#store) {
-      if (driver && HELD.has(status)) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+    for (const order of this.#store) {
+      const { driver, status } = order;
+      if (driver && HELD.has(status) && this.#filters.isOnDay(order)) counts.set(driver, (counts.get(driver) ?? 0) + 1);
     }
     return counts;
+  }
+
+  #routesOfDay() {
+    const { day } = this.#filters;
+    const routes = [...this.routes.values()].filter(({ date }) => (day === null ? date >= today() : date === day));
+    return routes.sort((a, b) => a.date.localeCompare(b.date) || a.id - b.id);
   }
 
   draw = () => {
     const counts = this.#counts();
     const drivers = [...this.drivers.values()];
     drivers.forEach((driver, position) => this.#drawDriver(driver, counts.get(driver.id) ?? 0, position));
-    const routes = [...this.routes.values()].sort((a, b) => a.date.localeCompare(b.date) || a.id - b.id);
+    const routes = this.#routesOfDay();
     routes.forEach((route, position) => this.#drawRoute(route, position));
-    for (const [key, row] of this.#rows) this.#forget(key, row);
+    this.#keep(new Set([...drivers.map(({ id }) => `driver:${id}`), ...routes.map(({ id }) => `route:${id}`)]));
   };
 
   #row(kind, id) {
@@ -101,10 +117,11 @@ export class Crew {
     place(find(".routes", this.#root), row, position);
   }
 
-  #forget(key, row) {
-    const [kind, id] = key.split(":");
-    if ((kind === "driver" ? this.drivers : this.routes).has(Number(id))) return;
-    row.remove();
-    this.#rows.delete(key);
+  #keep(shown) {
+    for (const [key, row] of this.#rows) {
+      if (shown.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
+    }
   }
 }

@@ -1,13 +1,13 @@
 /** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
 import { ApiError, all, get } from "../api.js";
-import { copyOf, debounce, fill, find, money } from "../page.js";
+import { copyOf, debounce, fill, find, money, phoneText } from "../page.js";
+import { Unread } from "../retry.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
 import { fromRow } from "./store.js";
 import { dayAndClock, shortDay } from "./times.js";
 
 const GATHER_MS = 200;
-const RETRY_MS = 3_000;
 const MESSAGE_STATUS = () => ({
   pending: gettext("waiting"), sending: gettext("being sent"), sent: gettext("sent"), delivered: gettext("arrived"),
   failed: gettext("failed"), expired: gettext("expired"), unknown: gettext("unknown whether it arrived"),
@@ -22,6 +22,7 @@ function rows(list, template, values) {
 export class Drawer {
   #element;
   #labels;
+  #isEnd;
   #took;
   #failed;
   #from = null;
@@ -31,10 +32,11 @@ export class Drawer {
   id = null;
   shown = null;
 
-  /** `took(row)`: an order was read. `failed(error)`: the one asked for could not be. */
-  constructor(element, { labels, took, failed }) {
+  /** `isEnd(status)`: it goes nowhere any more. `took(row)`: an order was read. `failed(error)`: the one asked for could not be. */
+  constructor(element, { labels, isEnd, took, failed }) {
     this.#element = element;
     this.#labels = labels;
+    this.#isEnd = isEnd;
     this.#took = took;
     this.#failed = failed;
     document.addEventListener("keydown", ({ key, target }) => {
@@ -79,13 +81,13 @@ export class Drawer {
     this.#followSoon();
   }
 
-  /** Nothing tells of a change twice: it is asked for until it is here. */
-  #follow = async () => {
-    if (this.id !== null && (await this.#read())) this.#followLater();
-  };
+  /** Nothing tells of a change twice. */
+  #unread = new Unread(async () => {
+    const error = this.id === null ? null : await this.#read();
+    if (error?.mayPass) throw error;
+  });
 
-  #followSoon = debounce(GATHER_MS, this.#follow);
-  #followLater = debounce(RETRY_MS, this.#follow);
+  #followSoon = debounce(GATHER_MS, () => this.#unread.add("order"));
 
   /** Shows the order, unless another is wanted meanwhile. The error, where it could not be read. */
   async #read() {
@@ -132,6 +134,7 @@ export class Drawer {
     phone.href = `tel:${customer.phone || customer.phone2}`;
     const edit = find(".edit", this.#element);
     if (edit) edit.href = edit.dataset.href.replace("/0/", `/${order.id}/`);
+    find("[data-do=move]", this.#element).hidden = this.#isEnd(order.status);
     for (const button of this.#element.querySelectorAll("[data-again]")) button.hidden = order.status !== "failed";
     this.#element.classList.toggle("urgent", order.priority === "urgent");
   }
@@ -156,12 +159,6 @@ export class Drawer {
       type: this.#labels.confirmation_type[type], serials: serials.join(", "), at: dayAndClock(at), by: by ?? "", place,
     };
   }
-}
-
-/** “0912-345-678” of “+886912345678”; what is behind a switchboard keeps its extension. */
-function phoneText(stored) {
-  const [number, extension] = stored.replace(/^\+886/, "0").split(";ext=");
-  return number.replace(/^(09\d\d)(\d{3})(\d{3})$/, "$1-$2-$3") + (extension ? ` #${extension}` : "");
 }
 
 function itemValues({ name, quantity, unit_price: price, quantity_delivered: delivered }) {

@@ -1,5 +1,5 @@
 /** What of the orders is shown: day, time slot, driver, area, and what was typed. Kept in the address of the page. */
-import { dayOf, today } from "./times.js";
+import { dayOf, today } from "../server-clock.js";
 
 const CLOSED = new Set(["delivered", "cancelled"]);
 const KEPT = ["day", "date", "slot", "driver", "area"];
@@ -48,8 +48,14 @@ export class Filters {
 
   /** The day whose delivered and cancelled orders are wanted. */
   get closedDay() {
+    return this.day ?? today();
+  }
+
+  /** The one day that is looked at, null where all are. With today comes what is overdue. */
+  get day() {
     const { day, date } = this.#chosen;
-    if (day === "date" && date) return date;
+    if (day === "all" || (day === "date" && !date)) return null;
+    if (day === "date") return date;
     return day === "tomorrow" ? today(1) : today();
   }
 
@@ -59,7 +65,7 @@ export class Filters {
     if (driver && String(order.driver ?? "none") !== driver) return false;
     if (area && order.area !== area) return false;
     // Who looks for an order does not know its day.
-    return q ? this.#matches(order, q) : this.#onDay(order);
+    return q ? this.#matches(order, q) : this.isOnDay(order);
   };
 
   #matches(order, text) {
@@ -67,12 +73,11 @@ export class Filters {
     return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) => plain(part).includes(text));
   }
 
-  #onDay(order) {
-    const { day, date } = this.#chosen;
-    const isAnyDay = day === "all" || (day === "date" && !date);
-    if (day !== "now" && !isAnyDay) return order.date === this.closedDay;
+  isOnDay(order) {
+    const { day } = this;
+    if (day !== null && this.#chosen.day !== "now") return order.date === day;
     const now = today();
     if (isClosed(order)) return order.date === now || dayOf(order.changedAt) === now;
-    return isAnyDay || order.date <= now;
+    return day === null || order.date <= now;
   }
 }

@@ -1,9 +1,11 @@
 /** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
 import { ApiError, all, get } from "../api.js";
 import { told } from "../page.js";
+import { hurry, insist, Unread } from "../retry.js";
+import { follow, today } from "../server-clock.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { fromEvent } from "./store.js";
-import { laterText, today } from "./times.js";
+import { laterText } from "./times.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
@@ -13,7 +15,8 @@ const LATE_MS = 60_000;
 const GATHER_MS = 250;
 const MOST_SINGLE = 10;
 const POSITIONS_MS = 250;
-const RETRY_MS = 3_000;
+/** Of orders, all of them instead of one. */
+const ALL = "all";
 const NOT_ARRIVED = new Set(["failed", "unknown", "expired"]);
 const { labels } = told();
 const OPEN = Object.keys(labels.status).filter((status) => status !== "delivered" && status !== "cancelled").join();
@@ -24,18 +27,18 @@ export function lateText(at, learned) {
   return isLate ? laterText(at) : null;
 }
 
-/** Asks again until the server answers: a line that is gone comes back. Who is signed out is sent to the sign-in.
- *  Null where what is asked for is no longer there. */
-async function insist(call) {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401 || error.status === 403) location.reload();
-      if (error.status === 404) return null;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+/** Who is signed out is sent to the sign-in, and comes back to this board. */
+export function signInAgain({ status }) {
+  if (status === 401 || status === 403) location.reload();
+}
+
+/** `instead` where what is asked for is not there: it went, or the clerk is still typing its day. */
+async function found(call, instead) {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof ApiError && !error.mayPass) return instead;
+    throw error;
   }
 }
 
@@ -53,6 +56,8 @@ function gather(ms, call) {
   };
 }
 
+/** A list that nobody need be asked for. */
+const NONE = { rows: [], lastEventId: Infinity };
 const smallest = (answers) => Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
 
 export class Live {
@@ -63,6 +68,11 @@ export class Live {
   #changed;
   #wanted;
   #newest = "";
+  #crewEvents = 0;
+  #unreadOrders = new Unread((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
+  #unreadRoutes = new Unread((id) => this.#readRoute(id), signInAgain);
+  #unreadCrew = new Unread(() => this.#loadCrew(), signInAgain);
+  #unreadClosed = new Unread(async () => this.take((await this.#closed()).rows), signInAgain);
 
   /**
    * `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (read afresh).
@@ -78,7 +88,7 @@ export class Live {
   }
 
   async start() {
-    const { since } = await this.#load();
+    const { since } = await insist(() => this.#load(), signInAgain);
     const socket = new LuckyGasSocket(SOCKET, {
       since, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
     });
@@ -88,45 +98,63 @@ export class Live {
 
   /** The ids of the orders there are, and the event to go on from. */
   async #load() {
-    const [orders, crew] = await Promise.all([this.#loadOrders(), this.readCrew()]);
+    const [orders, crew] = await Promise.all([this.#loadOrders(), this.#loadCrew()]);
     return { ids: orders.ids, since: Math.min(orders.since, crew.since) };
   }
 
   /** All that is open, and what was closed on the day that is looked at. */
   async #loadOrders() {
-    const answers = await insist(() => Promise.all([all(`orders/?status=${OPEN}`), this.#closed()]));
+    const answers = await Promise.all([all(`orders/?status=${OPEN}`), this.#closed()]);
     const rows = answers.flatMap((answer) => answer.rows);
     this.take(rows);
     return { ids: rows.map(({ id }) => id), since: smallest(answers) };
   }
 
-  /** Drivers and routes as they are now. */
-  async readCrew() {
+  /** Drivers and routes are others by now. */
+  readCrew() {
+    this.#unreadCrew.add("crew");
+  }
+
+  /** Drivers, and the routes that are ahead or of the day that is looked at, as they are now. */
+  async #loadCrew() {
     const [drivers, routes] = [this.#crew.drivers, this.#crew.routes].map((known) => [...known.keys()]);
-    const answers = await insist(() => Promise.all([
-      all("drivers/locations/"), all(`routes/?date_from=${today()}&status=planned,active`),
-    ]));
+    const told = this.#crewEvents;
+    const answers = await Promise.all([all("drivers/locations/"), this.#ahead(), this.#past()]);
     this.#crew.readDrivers(answers[0].rows);
-    this.#crew.readRoutes(answers[1].rows, routes);
+    this.#crew.readRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.crew();
     this.#changed.positions([...drivers, ...this.#crew.drivers.keys()]);
+    // They may have been read before what was told meanwhile.
+    if (told !== this.#crewEvents) this.readCrew();
     return { since: smallest(answers) };
+  }
+
+  #ahead() {
+    return all(`routes/?date_from=${today()}&status=planned,active`);
+  }
+
+  #past() {
+    const { day } = this.#filters;
+    if (day === null || day >= today()) return NONE;
+    return found(() => all(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
   /** Events are missing. What came by new ones while all was read is not in what was read, and stays. */
   #resync = async () => {
     const before = this.#store.puts;
-    const { ids } = await this.#load();
+    const { ids } = await insist(() => this.#load(), signInAgain);
     this.#store.keep(new Set([...ids, ...this.#wanted()]), before);
     this.#changed.all();
   };
 
   #closed() {
-    return all(`orders/?status=delivered,cancelled&day=${this.#filters.closedDay}`);
+    return found(() => all(`orders/?status=delivered,cancelled&day=${this.#filters.closedDay}`), NONE);
   }
 
-  async loadClosed() {
-    this.take((await insist(() => this.#closed())).rows);
+  /** Another day is looked at, or today is another. */
+  dayChanged() {
+    this.#unreadClosed.add("closed");
+    this.readCrew();
   }
 
   take(rows) {
@@ -135,6 +163,8 @@ export class Live {
   }
 
   #listen(socket) {
+    follow(socket);
+    socket.on("connected", hurry);
     for (const type of ORDER_EVENTS) socket.on(type, this.#order);
     for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
     for (const type of ["driver.online", "driver.offline"]) socket.on(type, this.#presence);
@@ -170,27 +200,36 @@ export class Live {
     if (type === "order.status_changed" && status === "failed") this.#news.tell("failed", id, reason);
   }
 
-  #readLater = gather(GATHER_MS, async (ids) => {
-    if (ids.length > MOST_SINGLE) await this.#loadOrders();
-    else this.take((await Promise.all(ids.map((id) => insist(() => get(`orders/${id}/`))))).filter(Boolean));
+  #readLater = gather(GATHER_MS, (ids) => {
+    for (const id of ids.length > MOST_SINGLE ? [ALL] : ids) this.#unreadOrders.add(id);
   });
+
+  async #readOne(id) {
+    const row = await found(() => get(`orders/${id}/`), null);
+    if (row) this.take([row]);
+  }
+
 
   #route = ({ data, channel }) => {
     if (channel !== "routes") return;
+    this.#crewEvents += 1;
     const known = this.#crew.routes.get(data.route_id);
     if (known) Object.assign(known, { driver: data.driver_id, stops: data.total_stops, date: data.date });
     this.#changed.crew();
-    this.#readRoute(data.route_id);
+    this.#readRouteLater(data.route_id);
   };
 
-  /** Its name, and whether it is still to be driven, is in no event. */
-  #readRoute = gather(GATHER_MS, async (ids) => {
-    const rows = await Promise.all(ids.map((id) => insist(() => get(`routes/${id}/`))));
-    this.#crew.readRoutes(rows.filter(Boolean), ids);
-    this.#changed.crew();
-  });
+  #readRouteLater = gather(GATHER_MS, (ids) => ids.forEach((id) => this.#unreadRoutes.add(id)));
 
-  #presence = async ({ type, data }) => {
+  /** Its name, and whether it is still to be driven, is in no event. */
+  async #readRoute(id) {
+    const row = await found(() => get(`routes/${id}/`), null);
+    this.#crew.readRoutes(row ? [row] : [], [id]);
+    this.#changed.crew();
+  }
+
+  #presence = ({ type, data }) => {
+    this.#crewEvents += 1;
     const driver = this.#crew.drivers.get(data.driver_id);
     if (!driver) return this.readCrew();
     driver.online = type === "driver.online";

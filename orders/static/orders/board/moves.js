@@ -1,5 +1,5 @@
 /** Where an order may go next: what the table of statuses allows the office, as a target to drop it on or choose. */
-import { today } from "./times.js";
+import { today } from "../server-clock.js";
 
 /** With a driver already; another one may take them over, the same one has them. */
 const HELD = new Set(["assigned", "delivering"]);
@@ -12,6 +12,9 @@ export class Moves {
     this.#table = table;
     Object.assign(this, { drivers, routes });
   }
+
+  /** Whether an order in this status goes nowhere any more. */
+  isEnd = (status) => !this.#table[status].length;
 
   #move(from, to) {
     return this.#table[from].find((move) => move.to === to);

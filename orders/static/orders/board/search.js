@@ -1,6 +1,7 @@
 /** Finds as one types: at once among what is here, and by the whole telephone number on the server. */
 import { ApiError, get } from "../api.js";
 import { debounce } from "../page.js";
+import { insist } from "../retry.js";
 
 const PAUSE_MS = 150;
 const SHORTEST = 2;
@@ -27,18 +28,20 @@ export class Search {
     if (text.trim().length >= SHORTEST) this.#ask(text.trim(), mine);
   }
 
+  /** While there is no answer, what is here is searched all the same. */
   #ask = debounce(PAUSE_MS, async (text, mine) => {
-    const rows = await found(text);
-    if (mine === this.#asked) this.#found(rows);
+    const isWanted = () => mine === this.#asked;
+    const rows = await insist(() => (isWanted() ? found(text) : []));
+    if (isWanted()) this.#found(rows);
   });
 }
 
-/** Without a line, none: what is here is searched all the same. */
 async function found(text) {
   try {
     return (await get(`orders/?page_size=${MOST}&q=${encodeURIComponent(text)}`)).results;
   } catch (error) {
-    if (error instanceof ApiError) return [];
+    // What the server cannot look for is nowhere.
+    if (error instanceof ApiError && !error.mayPass) return [];
     throw error;
   }
 }

@@ -1,12 +1,10 @@
 /** Days and hours as the depot has them, whatever the clock of this machine says of zones. */
 import { told } from "../page.js";
+import { now } from "../server-clock.js";
 
 const { time_zone: timeZone } = told();
 const language = document.documentElement.lang;
-const DAY_MS = 86_400_000;
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
-// Swedish writes days as ISO 8601 does.
-const isoDay = new Intl.DateTimeFormat("sv", { timeZone });
 const hour = new Intl.DateTimeFormat(language, { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const moment = new Intl.DateTimeFormat(language, {
   timeZone, month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
@@ -15,10 +13,6 @@ const amounts = new Map(
   UNITS.map(([unit]) => [unit, new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" })]),
 );
 
-/** “2026-11-23” of a moment. */
-export const dayOf = (when) => isoDay.format(new Date(when));
-/** The day so many days from today. */
-export const today = (plus = 0) => isoDay.format(Date.now() + plus * DAY_MS);
 export const clock = (when) => hour.format(new Date(when));
 export const dayAndClock = (when) => moment.format(new Date(when));
 /** “11/23” of “2026-11-23”. */
@@ -29,7 +23,7 @@ export const laterText = (when) => interpolate(gettext("reported later, of %s"),
 
 /** “35 min”: how long ago, in whole units of the largest that fits. */
 export function age(when) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(when)) / 1000);
+  const seconds = Math.max(0, (now() - Date.parse(when)) / 1000);
   const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? UNITS.at(-1);
   return amounts.get(unit).format(Math.floor(seconds / size));
 }
