@@ -1,26 +1,47 @@
 /** A customer's page: what the server wrote, written anew whenever the order moves, and the driver on a map. */
 import { LuckyGasSocket } from "../../realtime/client.js";
+import { ApiError } from "../api.js";
 import { LiveMap } from "../map.js";
 import { find, told } from "../page.js";
+import { hurry, Unread } from "../retry.js";
+import { follow, hearAnswer, now } from "../server-clock.js";
 
 /** The driver comes nearer without the order moving: what is said of the minutes is asked again so often. */
 const AGAIN_MS = 60_000;
 const OLD_MS = 5 * 60_000;
 const GONE = [404, 410];
 const DRAW_MS = 5_000;
+const LONGEST_MS = 15_000;
 
 let state = find("#state");
 let map = null;
 let place = null;
 let isShown = false;
 
-async function load() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  // A link that has ended says so on a page of its own; a server that is away for a moment is asked again.
-  if (answer && GONE.includes(answer.status)) return location.reload();
-  if (!answer?.ok) return;
-  const fresh = find("#state", new DOMParser().parseFromString(await answer.text(), "text/html"));
-  if (fresh) renew(fresh);
+/** A server that is away for a moment is asked again: what it told of is still to be read. */
+const unread = new Unread(async () => {
+  const page = await read();
+  if (page) renew(page);
+});
+const load = () => unread.add("state");
+
+/** The state as it is now. Rejects with an `ApiError` that may pass. */
+async function read() {
+  const asked = performance.now();
+  const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LONGEST_MS) };
+  let answer, text;
+  try {
+    answer = await fetch(location.href, options);
+    text = await answer.text();
+  } catch {
+    throw new ApiError(0);
+  }
+  // A link that has ended says so on a page of its own.
+  if (GONE.includes(answer.status)) return location.reload();
+  hearAnswer(answer, asked);
+  const fresh = answer.ok ? find("#state", new DOMParser().parseFromString(text, "text/html")) : null;
+  if (!fresh) throw new ApiError(answer.ok ? 0 : answer.status, [], answer.headers.get("Retry-After"));
+  return fresh;
 }
 
 function renew(fresh) {
@@ -36,7 +57,7 @@ function renew(fresh) {
 /** Only while somebody drives to this stop does the server tell where; what it told of another time is taken away. */
 function draw() {
   const element = find("#place");
-  const isKnown = place && Date.now() - Date.parse(place.timestamp) < OLD_MS;
+  const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
   element.hidden = !isKnown || !["delivering", "arriving"].includes(state.dataset.status);
   if (element.hidden) return;
   element.classList.add("map");
@@ -52,7 +73,8 @@ function draw() {
 
 const socket = new LuckyGasSocket(state.dataset.socket, { since: state.dataset.since || null });
 find("connection-status").socket = socket;
-socket.on("delivery.update", load).on("resync", load).on("unauthenticated", load);
+follow(socket);
+socket.on("connected", hurry).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
 socket.on("driver.location", ({ data }) => {
   place = data;
   draw();
