@@ -58,6 +58,16 @@ async function reasonFor(page) {
 
 async function look() {
   [timer, due, isLooking, isNews] = [null, Infinity, true, false];
+  try {
+    await renew();
+  } finally {
+    // Whatever came of it, there is a next look.
+    [lookedAt, isLooking] = [performance.now(), false];
+    within(isNews ? SOONEST_MS : LATEST_MS);
+  }
+}
+
+async function renew() {
   const page = await ask(location.href);
   if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
   const isThere = page?.answer.ok ?? false;
@@ -66,8 +76,6 @@ async function look() {
   for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
   // What it says is of then.
   find("#verdict").hidden = !isThere;
-  [lookedAt, isLooking] = [performance.now(), false];
-  within(isNews ? SOONEST_MS : LATEST_MS);
 }
 
 /** Looks `ms` from now, or sooner where that was said before; a hidden page does not look. */

@@ -1,4 +1,5 @@
 /** The test page: one socket, a form a message, and every frame both ways. */
+import { follow, now } from "../orders/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;
@@ -9,7 +10,7 @@ function show(direction, frame) {
   const row = document.createElement("li");
   row.className = direction;
   const time = document.createElement("time");
-  time.textContent = new Date().toTimeString().slice(0, 8);
+  time.textContent = new Date(now()).toTimeString().slice(0, 8);
   const arrow = document.createElement("span");
   arrow.textContent = { in: "←", out: "→", note: "·" }[direction];
   const text = document.createElement("pre");
@@ -24,6 +25,7 @@ function connect({ endpoint, link, token, since, channels }) {
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
   const options = { token: token || null, since: since || null, remember: false };
   socket = new LuckyGasSocket(address, options);
+  follow(socket);
   for (const channel of channels.split(",")) if (channel.trim()) socket.subscribe(channel.trim());
   socket.on("*", (frame) => show("in", frame)).on("sent", (message) => show("out", message));
   socket.on("state", (state) => show("note", state)).on("close", ({ code }) => show("note", `close ${code}`));
