@@ -106,12 +106,12 @@ async def test_drivers_counts_and_routes_are_those_of_the_day_that_is_looked_at(
         for _ in range(count):
             await make(make_order_today)("assigned", driver=driver, scheduled_date=today + timedelta(days=day))
     board = await Board(page, site).open()
-    for day, count, shown in (("now", 3, [0]), ("tomorrow", 3, [1]), ("all", 6, [0, 1]), (str(today), 2, [0]),
+    for chosen, count, shown in (("now", 3, [0]), ("tomorrow", 3, [1]), ("all", 6, [0, 1]), (str(today), 2, [0]),
                               (str(today - timedelta(days=1)), 1, [-1]), ("now", 3, [0])):  # fmt: skip
-        is_date = day not in ("now", "tomorrow", "all")
-        await page.select_option("#day", "date" if is_date else day)
+        is_date = chosen not in ("now", "tomorrow", "all")
+        await page.select_option("#day", "date" if is_date else chosen)
         if is_date:
-            await page.fill("[name=date]", day)
+            await page.fill("[name=date]", chosen)
         await board.has_crew({driver: count}, [routes[day] for day in shown])
     await page.select_option("#day", "tomorrow")
     await page.reload()

@@ -6,11 +6,15 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page
 
-from luckygas.testing.browser import until
+from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
+from orders.tests.factories import make_office
+from orders.tests.pages.clock import give_clock
 
 DAY = 86_400_000
 # The module alone, in a device whose clock the test sets: `set(milliseconds)` beside the right time.
@@ -90,6 +94,15 @@ async def test_another_day_begins_at_midnight(page: Page, site: Site) -> None:
     await page.evaluate("clock.onNewDay((day) => (window.newDay = day))")
     await page.evaluate("(midnight) => clock.hear(midnight - 1500, 0)", midnight)
     await until(page, "(day) => window.newDay === day", str(tomorrow))
+
+
+@pytest.mark.parametrize("off", [-DAY, DAY])
+async def test_today_beside_a_date_of_the_admin_is_the_servers(page: Page, site: Site, off: int) -> None:
+    await give_clock(page, off)
+    await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/orders/route/add/")
+    await page.locator(".field-date .datetimeshortcuts a").first.click()
+    shown = await page.input_value("[name=date]")
+    assert shown.replace("/", "-") == str(timezone.localdate())
 
 
 async def test_a_page_learns_the_servers_clock_from_answers_of_the_api(page: Page, site: Site) -> None:
