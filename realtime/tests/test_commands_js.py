@@ -121,7 +121,7 @@ async def test_a_ref_is_a_uuid_without_a_secure_context_too(server: PlayedServer
     ref = await server.page.evaluate(
         """async () => {
           Object.defineProperty(crypto, "randomUUID", { value: undefined });
-          return (await import("/static/realtime/commands.js")).newRef();
+          return (await import("/static/realtime/ref.js")).newRef();
         }"""
     )
     assert UUID.fullmatch(ref)

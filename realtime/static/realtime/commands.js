@@ -1,3 +1,5 @@
+import { newRef } from "./ref.js";
+
 /** What may wait for an answer; the server takes bursts of 40 messages. */
 const MOST_WAITING = 32;
 /** When to repeat what the server refused as too much at once. */
@@ -13,16 +15,6 @@ export class CommandError extends Error {
     this.code = code;
     this.frame = frame;
   }
-}
-
-/** A UUID, version 4 (RFC 9562). `crypto.randomUUID` is there in secure contexts only, the demo in a LAN is none. */
-export function newRef() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /**

@@ -5,8 +5,8 @@
 import { ask, get } from "../api.js";
 import { correction } from "../server-clock.js";
 import { Backoff } from "../../realtime/backoff.js";
-import { newRef } from "../../realtime/commands.js";
 import { Emitter } from "../../realtime/emitter.js";
+import { newRef } from "../../realtime/ref.js";
 
 /** What an error means for what was sent. */
 const LINE = "line"; // nobody was there: all waits

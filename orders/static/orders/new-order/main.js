@@ -1,6 +1,6 @@
 /** A telephone call: who, what, when; placed with Enter. */
 import { LuckyGasSocket } from "../../realtime/client.js";
-import { newRef } from "../../realtime/commands.js";
+import { newRef } from "../../realtime/ref.js";
 import { get, patch, post } from "../api.js";
 import { debounce, fill, find, findAll, money, phoneText, told } from "../page.js";
 import { hurry, insist, Unread } from "../retry.js";
