@@ -159,6 +159,32 @@ async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     await board.target("route", route.pk).get_by_text("新路線").wait_for()
 
 
+async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Page, site: Site) -> None:
+    links: list[WebSocketRoute] = []
+
+    async def join(link: WebSocketRoute) -> None:
+        link.connect_to_server()
+        links.append(link)
+
+    await page.route_web_socket("**", join)
+    await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    # The first wait is up to 500 ms: this one would be half a minute.
+    await page.evaluate("""async () => {
+      const { ApiError } = await import("/static/orders/api.js");
+      const { insist } = await import("/static/orders/retry.js");
+      const { random } = Math;
+      Math.random = () => 60;
+      window.tries = 0;
+      insist(async () => { if ((window.tries += 1) === 1) throw new ApiError(0); });
+      await new Promise((done) => setTimeout(done));
+      Math.random = random;
+    }""")
+    assert await page.evaluate("tries") == 1
+    await links[-1].close(code=1011)
+    await until(page, "tries === 2")
+
+
 async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> None:
     today = timezone.localdate()
     tomorrow = today + timedelta(days=1)
@@ -185,6 +211,7 @@ async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> Non
     await board.is_shown(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
     await board.has_crew({driver: 0}, routes[1:])
+    await page.unroute_all(behavior="wait")
 
 
 async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:

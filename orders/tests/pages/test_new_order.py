@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -174,6 +175,19 @@ async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> N
     await call.keyboard.press("Enter")
     await expect(call.locator("#done")).to_be_visible()
     assert (await make(Order.objects.latest)("id")).scheduled_date == today
+
+
+@pytest.mark.parametrize(("given", "after"), [(0, 1), (3, 3)])
+async def test_order_that_is_typed_over_midnight_is_for_the_day_that_was_meant(
+    call: Page, given: int, after: int
+) -> None:
+    days = [str(timezone.localdate() + timedelta(days=plus)) for plus in range(4)]
+    await take(call, "777888", "王太太")
+    await call.fill("[name=scheduled_date]", days[given])
+    noon = datetime.fromisoformat(f"{days[1]}T12:00+08:00").timestamp() * 1000
+    await call.evaluate("(noon) => import('/static/orders/server-clock.js').then((c) => c.hear(noon, 0))", noon)
+    await expect(call.locator("[name=scheduled_date]")).to_have_attribute("min", days[1])
+    await expect(call.locator("[name=scheduled_date]")).to_have_value(days[after])
 
 
 async def test_price_that_changed_is_asked_for_until_it_is_known(call: Page) -> None:

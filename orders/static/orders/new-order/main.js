@@ -4,7 +4,7 @@ import { newRef } from "../../realtime/ref.js";
 import { get, patch, post } from "../api.js";
 import { debounce, fill, find, findAll, money, phoneText, told } from "../page.js";
 import { hurry, insist, Unread } from "../retry.js";
-import { follow, today } from "../server-clock.js";
+import { follow, onNewDay, today } from "../server-clock.js";
 import { fieldOf, items, renew, repeat, total } from "./basket.js";
 import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 
@@ -30,7 +30,7 @@ function warn(warnings) {
 function open(known) {
   form.reset();
   [ref, placed] = [newRef(), null];
-  form.elements.scheduled_date.value = form.elements.scheduled_date.min = today();
+  offerToday();
   askForAnother(false);
   form.hidden = false;
   find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
@@ -38,6 +38,18 @@ function open(known) {
   find("#new").hidden = known;
   for (const input of findAll("#new input")) input.disabled = known;
   for (const name of ["name", "address"]) form.elements[name].required = !known;
+}
+
+function offerToday() {
+  const { scheduled_date: field } = form.elements;
+  field.value = field.min = today();
+}
+
+/** Who meant today still does at midnight. */
+function dayBegan() {
+  const { scheduled_date: field } = form.elements;
+  if (field.value === field.min) offerToday();
+  else field.min = today();
 }
 
 /** Whether the clerk has still to say that one more order is wanted: a tick, since Enter comes by habit. */
@@ -177,6 +189,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 form.elements.phone.addEventListener("input", lookAtPhone);
+onNewDay(dayBegan);
 addEventListener("keydown", (event) => event.key === "Escape" && startAgain());
 const finder = new Finder({ take, fresh });
 
