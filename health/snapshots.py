@@ -34,7 +34,7 @@ def record() -> SystemMetric | None:
     with transaction.atomic():
         row, made = SystemMetric.objects.get_or_create(hour=hour, defaults={"metrics_json": taken, "created_at": now})
     samples.prune()
-    SystemMetric.objects.filter(hour__lt=now - KEPT).delete()
+    samples.delete_oldest(SystemMetric.objects.filter(hour__lt=now - KEPT).order_by("hour"), 2)
     return row if made else None
 
 

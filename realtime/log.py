@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, Min
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 # Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
 BATCH = 1000
 HEAD = 1
+# For so long nothing happens at a weekend. A longer pause between two events looks like a clock that was set.
+LONGEST_PAUSE = timedelta(days=2)
 
 
 class CursorGone(Exception):
@@ -142,16 +144,30 @@ def read(since: int, limit: int) -> list[Event]:
     return list(Event.objects.filter(seq__gt=since).order_by("seq")[:limit])
 
 
-def move_floor(keep_since: datetime) -> int:
-    """Gives up what stands before the first event made since then, and returns the new floor.
+def move_floor(age: timedelta) -> int:
+    """Gives up the events that are older than `age`, and returns the new floor.
 
-    It moves before anything is deleted: a cursor below it is told so, and never finds a gap.
+    The floor moves before anything is deleted: a cursor below it is told so, and never finds a gap.
     """
-    end = head().seq
-    first_kept = Event.objects.filter(created_at__gte=keep_since).aggregate(first=Min("seq"))["first"]
-    floor: int = min(end, first_kept - 1) if first_kept else end
+    floor = min(head().seq, _last_older_than(age))
     LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
     return head().floor
+
+
+def _last_older_than(age: timedelta) -> int:
+    """The position of the last event that is older than `age`; 0 where none is.
+
+    A pause that is too long to be believed counts as none: the clock may have jumped, and all would be old at once.
+    """
+    older, moment, longest = timedelta(), timezone.now(), max(age, LONGEST_PAUSE)
+    for seq, created_at in Event.objects.order_by("-seq").values_list("seq", "created_at").iterator():
+        pause = moment - created_at
+        if timedelta() < pause <= longest:
+            older += pause
+        moment = min(moment, created_at)
+        if older > age:
+            return seq
+    return 0
 
 
 def prune(floor: int) -> Iterator[int]:

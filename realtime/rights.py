@@ -65,7 +65,9 @@ class Ends:
         whose = event.data["whose"]
         self._ends.pop(whose, None)
         self._ends[whose] = event
-        while next(iter(self._ends.values())).created_at < event.created_at - _kept():
+        # Of an event from a server whose clock is ahead, nothing before it has become old.
+        old = min(event.created_at, timezone.now()) - _kept()
+        while next(iter(self._ends.values())).created_at < old:
             del self._ends[next(iter(self._ends))]
 
     def concern(self, identity: Identity) -> bool:

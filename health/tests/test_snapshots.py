@@ -86,6 +86,15 @@ def test_old_snapshots_go() -> None:
     assert SystemMetric.objects.count() == 2
 
 
+def test_a_clock_that_is_ahead_for_an_hour_takes_no_history(clock: time_machine.Traveller) -> None:
+    for hours in range(1, 31):
+        SystemMetric.objects.create(hour=HOUR - timedelta(hours=hours), metrics_json={}, created_at=NOW)
+    Minute.objects.bulk_create(Minute(at=NOW - timedelta(minutes=minutes)) for minutes in range(1, 301))
+    clock.shift(timedelta(days=500))
+    run()
+    assert (SystemMetric.objects.count(), Minute.objects.count()) == (29, 180)
+
+
 def test_the_hubs_need_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receivers, "sampler", Sampler())
     statistics.write({"totals": {}, "lately": {"lag.5": 1}, "seconds": 60}, timezone.now())

@@ -169,6 +169,17 @@ def test_a_photo_is_kept_once_and_old_backups_go(keeper: Keeper) -> None:
     assert (first.stat().st_mode & 0o077, (first / "database").stat().st_mode & 0o077) == (0, 0)
 
 
+def test_a_clock_that_is_ahead_for_a_night_takes_no_more_than_two_backups(keeper: Keeper) -> None:
+    """All are old at once then, as these are."""
+    for night in range(10, 24):
+        made = keeper.backups / f"2026-11-{night}T030000Z"
+        made.mkdir(parents=True)
+        os.utime(made, (time.time() - OLD_SECONDS + night,) * 2)
+    newest = keeper.backup()
+    kept = {path.name for path in keeper.backups.iterdir()}
+    assert kept == {f"2026-11-{night}T030000Z" for night in range(12, 24)} | {newest.name, "latest"}
+
+
 def test_a_backup_that_fails_leaves_the_last_one(keeper: Keeper) -> None:
     good = keeper.backup()
     assert keeper.run("backup", keeper.backups, "postgres://nobody@127.0.0.1:1/none").returncode != 0

@@ -132,7 +132,7 @@ def test_three_quick_moves_say_three_different_things() -> None:
 DAY = timedelta(days=1)
 
 
-def make_events(*days_ago: int) -> None:
+def make_events(*days_ago: float) -> None:
     for seq, days in enumerate(days_ago, start=1):
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=timezone.now() - days * DAY)
     LogHead.objects.create(pk=log.HEAD, seq=len(days_ago))
@@ -140,17 +140,32 @@ def make_events(*days_ago: int) -> None:
 
 @pytest.mark.parametrize(
     ("days_ago", "floor"),
-    [((9, 8, 3, 1), 2), ((9, 3, 8, 1), 1), ((3, 9, 1), 0), ((9, 8), 2), ((), 0)],
+    [((9, 8, 3, 1), 2), ((9, 3, 6, 1), 1), ((3, 9, 1), 0), ((), 0)],
 )
 def test_the_floor_moves_up_to_the_first_event_that_is_kept(days_ago: tuple[int, ...], floor: int) -> None:
     make_events(*days_ago)
-    assert (log.move_floor(timezone.now() - 7 * DAY), log.head().floor) == (floor, floor)
+    assert (log.move_floor(7 * DAY), log.head().floor) == (floor, floor)
+
+
+@pytest.mark.parametrize(
+    "days_ago",
+    [(372, 371, 368, 366), (372, 368, 0.01, 0), (24, 20, 18), (3, -360, -361, 0), (3, 20_000, 20_000, 0)],
+    ids=["a year ahead", "ahead, and events since", "two weeks ahead", "ahead for a while", "in 1970 for a while"],
+)
+def test_a_clock_that_jumped_makes_no_event_old(days_ago: tuple[float, ...]) -> None:
+    make_events(*days_ago)
+    assert log.move_floor(7 * DAY) == 0
+
+
+def test_what_was_made_by_a_wrong_clock_goes_in_its_time() -> None:
+    make_events(12, -360, 11, 9.5, 8.5, 7.5, 6.5, 5, 4, 3, 2, 1)
+    assert log.move_floor(7 * DAY) == 6
 
 
 def test_the_floor_never_moves_back() -> None:
     make_events(9, 8, 3)
     LogHead.objects.update(floor=3)
-    assert log.move_floor(timezone.now() - 7 * DAY) == 3
+    assert log.move_floor(7 * DAY) == 3
 
 
 def test_what_stands_below_the_floor_goes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +177,7 @@ def test_what_stands_below_the_floor_goes_in_batches(monkeypatch: pytest.MonkeyP
 
 def test_numbering_goes_on_behind_a_log_that_was_pruned_to_its_end() -> None:
     make_events(9, 8)
-    list(log.prune(log.move_floor(timezone.now() - DAY)))
+    list(log.prune(log.move_floor(-DAY)))
     announce_customer(7)
     log.number()
     assert ([event.seq for event in log.read(0, 10)], log.head().floor) == ([3], 2)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import time_machine
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
@@ -47,6 +48,21 @@ def test_old_events_go_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     call_command("prune_events", "--older-than", "24h")
     assert [event.seq for event in log.read(0, 10)] == []
     assert (log.head().seq, log.head().floor) == (4, 4)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ahead", [timedelta(days=8), timedelta(days=31), timedelta(days=366)])
+def test_nothing_goes_while_the_clock_is_ahead(ahead: timedelta) -> None:
+    for seq, days in enumerate((6, 5, 1, 0), start=1):
+        at = timezone.now() - timedelta(days=days)
+        Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
+    LogHead.objects.create(pk=log.HEAD, seq=4)
+    with time_machine.travel(timezone.now() + ahead):
+        call_command("prune_events")
+        Event.objects.create(seq=5, type="x", channels=["system"], data={}, created_at=timezone.now())
+        LogHead.objects.update(seq=5)
+        call_command("prune_events")
+    assert ([event.seq for event in log.read(0, 10)], log.head().floor) == ([1, 2, 3, 4, 5], 0)
 
 
 @pytest.mark.django_db

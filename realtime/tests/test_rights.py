@@ -237,6 +237,17 @@ def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
     assert list(ends._ends) == [rights.recent()[-1].data["whose"]]
 
 
+def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
+    users, ends = [make_office(), make_office()], rights.Ends()
+    lose_staff(users[0])
+    with time_machine.travel(timezone.now() + timedelta(days=366)):
+        lose_staff(users[1])
+    log.number()
+    for event in rights.ended_after(0):
+        ends.hear(event)
+    assert list(ends._ends) == [f"user:{user.pk}" for user in users]
+
+
 def test_the_log_names_neither_session_nor_password() -> None:
     user, browser = make_office(), Client()
     browser.force_login(user)

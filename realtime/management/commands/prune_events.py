@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
-        floor = log.move_floor(timezone.now() - older_than)
+        floor = log.move_floor(older_than)
         deleted = self.delete(floor)
         auth.delete_ended_tickets()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
