@@ -119,7 +119,7 @@ def _channels(identity: Identity, channel: str) -> set[str]:
 
 def _page(identity: Identity, wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
-    if not log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch):
+    if not log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past):
         detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)
     rows = log.read(since, MOST_ROWS)

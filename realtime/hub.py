@@ -20,11 +20,11 @@ from channels.layers import get_channel_layer
 from django.db import connections
 
 from orders.performance import measured
-from realtime import bell, log, rights, switches
+from realtime import bell, epochs, log, rights, switches
 from realtime.audience import ENDING, Audience, is_lost
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
-from realtime.models import LogHead
+from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.statistics import Statistics
@@ -60,6 +60,7 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self.cursor = 0
         self.epoch = ""
+        self.past: epochs.Past = ()
         self.floor = 0
         self.audience = Audience()
         self.statistics = Statistics()
@@ -119,8 +120,9 @@ class Hub:
     def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
-        self.epoch, self.floor, self.switches.obeyed = head.epoch, head.floor, 0
+        self.epoch, self.past, self.floor, self.switches.obeyed = head.epoch, head.past, head.floor, 0
         self.cursor = recent[-1].seq if recent else head.seq
+        self.audience.ends = rights.Ends()  # those of a log that is lost never happened
         for event in ends:
             self.audience.obey(event)
 
@@ -193,7 +195,7 @@ class Hub:
 
     async def _withhold(self) -> None:
         """The log goes on, and is told when it is pushed again; but rights that end, end now."""
-        end, ends = await self._ask(self._looking, switches.look_for_ends, self.end)
+        end, ends = await self._ask(self._looking, switches.look_for_ends, self.end, self.epoch)
         for event in ends:
             self.audience.obey(event)
         if end.epoch != self.epoch:
@@ -203,13 +205,14 @@ class Hub:
 
     async def _tell(self, rung: bool) -> None:
         rung_here, self._rung_here = self._rung_here, False
-        numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch, rung_here)
+        last = self._recent[-1] if self._recent else None
+        numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch, rung_here, last)
         if events is None:
             await self._begin_anew()
             return
         if numbered.busy:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
-        if numbered.full or len(events) == ROUND:
+        if numbered.full or len(events) >= ROUND:
             self._woken.set()
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):
@@ -221,23 +224,28 @@ class Hub:
 
     @staticmethod
     @measured("hub.look")
-    def _look(cursor: int, epoch: str, rung: bool) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned."""
+    def _look(
+        cursor: int, epoch: str, rung: bool, last: Encoded | None = None
+    ) -> tuple[log.Numbered, list[Encoded] | None]:
+        """Numbers what waits and reads what is new; None for a log that is not the one we followed, or was pruned.
+
+        `last`: the event at the cursor, if it is remembered.
+        """
+        seen = epochs.seen()
         numbered = log.number_waiting(rung=rung)
         head = numbered.head
-        if head.epoch == epoch and head.seq < cursor:
+        if head.epoch != epoch or head.floor > cursor:
+            return numbered, None
+        events = _read_on(cursor, numbered)
+        if head.seq < cursor or seen.is_lost_in(head) or (last and is_another(last, events)):
             log.begin_epoch(head)
-        if head.epoch != epoch or head.seq < cursor or head.floor > cursor:
+            return numbered, None
+        new = [event for event in events if event.seq > cursor]
+        if new and new[0].seq != cursor + 1:
             return numbered, None
         if asked := sorted({event.request_id for event in numbered.events} - {""}):
             said = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": asked[:MOST_NAMED]}
             logger.info("numbered", extra=said)
-        if numbered.events and numbered.events[0].seq == cursor + 1:
-            new = numbered.events[:ROUND]
-        else:
-            new = log.read(cursor, ROUND) if numbered.events or head.seq > cursor else []
-        if new and new[0].seq != cursor + 1:
-            return numbered, None
         return numbered, [Encoded.of(event) for event in new]
 
     async def _begin_anew(self) -> None:
@@ -278,14 +286,17 @@ class Hub:
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.end:
+            if since <= self.end and self._knows(epoch):
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         if not self._remembers(since):
             self.floor = (await self._ask(self._replaying, log.head)).floor
-        kept = log.holds(since, epoch, floor=self.floor, seq=self.end, log_epoch=self.epoch)
+        kept = log.holds(since, epoch, floor=self.floor, seq=self.end, log_epoch=self.epoch, past=self.past)
         return kept and self.cursor - since <= MOST_MISSED
+
+    def _knows(self, epoch: str | None) -> bool:
+        return epoch in (None, "", self.epoch) or epoch in dict(self.past)
 
     @property
     def end(self) -> int:
@@ -348,3 +359,15 @@ class Hub:
                     async with asyncio.timeout(bell.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
+
+
+def _read_on(cursor: int, numbered: log.Numbered) -> list[Event]:
+    """What was numbered behind the cursor; with the event at the cursor where that had to be read."""
+    if numbered.events and numbered.events[0].seq == cursor + 1:
+        return numbered.events[:ROUND]
+    return log.read(cursor - 1, ROUND + 1) if numbered.events or numbered.head.seq > cursor else []
+
+
+def is_another(known: Encoded, events: Sequence[Event]) -> bool:
+    """Whether there is another event in its place: the log is another one."""
+    return bool(events) and events[0].seq == known.seq and events[0].created_at != known.created_at

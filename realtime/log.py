@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, Min
+from django.db.models import Exists, Min, QuerySet
 from django.utils import timezone
 
 from orders.api.cursor import Position
 from orders.performance import measured
+from realtime import epochs
 from realtime.events import BUILDERS, Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 
@@ -36,7 +38,7 @@ class CursorGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The events that were made, and the end of the log before them.
+    """The events that were made, and the end of the log before them, with their epoch; the stamp of its new end.
 
     `busy`: another process holds the lock and numbers for all. `full`: more may wait.
     """
@@ -45,6 +47,7 @@ class Numbered:
     events: list[Event] = field(default_factory=list)
     busy: bool = False
     full: bool = False
+    stamp: str = ""
 
 
 def head() -> LogHead:
@@ -54,8 +57,11 @@ def head() -> LogHead:
 
 def glance() -> tuple[LogHead, bool]:
     """The end of the log, and whether something waits to be numbered: all that a hub at rest asks, in one query."""
-    waiting = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
-    return (waiting, waiting.waiting) if waiting is not None else (head(), True)
+    end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
+    if end is None:
+        return head(), True
+    epochs.remember(end.epoch, end.seq, end.stamp)
+    return end, end.waiting
 
 
 def position() -> Position:
@@ -98,18 +104,25 @@ def number_waiting(*, rung: bool) -> Numbered:
 
 
 @measured("number")
-@transaction.atomic
 def number_batch() -> Numbered | None:
     """Numbers up to BATCH rows of the outbox; None where another process is at it."""
+    with transaction.atomic():
+        done = _number_batch(epochs.seen())
+    if done is not None and done.events:
+        epochs.remember(done.head.epoch, done.events[-1].seq, done.stamp)
+    return done
+
+
+def _number_batch(seen: epochs.Seen) -> Numbered | None:
     # The head row, not the rows: skipping locked rows would let a second numberer take the rest out of order.
-    locked = LogHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    log = locked.filter(pk=HEAD).first()
+    log = _locked(skip_locked=connection.features.has_select_for_update_skip_locked).first()
     if log is None:
         log, created = LogHead.objects.get_or_create(pk=HEAD)
         return Numbered(log) if created else None
     rows = list(Outbox.objects.order_by("id")[:BATCH])
     if not rows:
         return Numbered(log)
+    epochs.check(log, seen)
     made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
     events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
     Event.objects.bulk_create(events)
@@ -117,9 +130,19 @@ def number_batch() -> Numbered | None:
     changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
     if not log.counted:  # of any kind something may have changed
         changes += Counter(BUILDERS.keys())
-    end = log.seq + len(events)
-    LogHead.objects.filter(pk=HEAD).update(seq=end, changes={**changes, "seq": end})
-    return Numbered(log, events, full=len(rows) == BATCH)
+    end, stamp = log.seq + len(events), new_epoch()
+    _save(log, seq=end, changes={**changes, "seq": end}, stamp=stamp)
+    return Numbered(log, events, full=len(rows) == BATCH, stamp=stamp)
+
+
+def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
+    """The head, with the lock under which it is numbered."""
+    locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
+    return locked.annotate(here=epochs.Here())  # type: ignore[no-redef]  # it is meant for this
+
+
+def _save(log: LogHead, **columns: Any) -> None:
+    LogHead.objects.filter(pk=HEAD).update(epoch=log.epoch, past=log.past, origin=log.origin, **columns)
 
 
 def _event(seq: int, row: Outbox, draft: Draft) -> Event:
@@ -129,14 +152,23 @@ def _event(seq: int, row: Outbox, draft: Draft) -> Event:
     )  # fmt: skip
 
 
-def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str) -> bool:
+def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
     """Whether everything after `since` is still in a log that reaches from `floor` to `seq`."""
-    return floor <= since <= seq and epoch in (None, "", log_epoch)
+    end = seq if epoch in (None, "", log_epoch) else min(seq, dict(past).get(epoch, -1))
+    return floor <= since <= end
 
 
-def begin_epoch(head: LogHead) -> None:
-    """Makes every cursor of before invalid: the log ends earlier than it did, so a backup was restored."""
-    LogHead.objects.filter(pk=HEAD, epoch=head.epoch).update(epoch=new_epoch())
+@transaction.atomic
+def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
+    """Makes the cursors of before invalid: the log lacks what was read of it, so another database is in its place.
+
+    Cursors up to the end of an older database stay good where nothing was numbered in it yet, unless `keeps_past` is
+    false. Does nothing where another process began a new epoch since `head` was read.
+    """
+    log = _locked().get(pk=HEAD)
+    if log.epoch == head.epoch:
+        epochs.begin(log, keeps_past=keeps_past and epochs.has_moved(log, epochs.Seen()))
+        _save(log)
 
 
 def read(since: int, limit: int) -> list[Event]:

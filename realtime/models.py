@@ -63,7 +63,9 @@ def new_epoch() -> str:
 class LogHead(models.Model):
     """One row: the lock under which events are numbered, and the counter.
 
-    `epoch` changes when the log begins anew (another database), `floor` is the last position no longer kept. `changes`
+    `epoch` changes when the log begins anew (another database; `realtime.epochs`), and `past` are the epochs of before
+    whose cursors are still good, with the last that is: `[["…", 920]]`. `origin` is the database in which it was
+    numbered last, `stamp` differs with each numbering. `floor` is the last position no longer kept. `changes`
     counts the rows of the outbox that were numbered, by kind of subject (`order`), events or not; under `seq`, up to
     where: a hub of the release before, beside ours during an upgrade, numbers and does not count.
     """
@@ -72,6 +74,11 @@ class LogHead(models.Model):
     seq = models.BigIntegerField(default=0)
     floor = models.BigIntegerField(default=0)
     changes = models.JSONField(default=dict, db_default={})
+    past = models.JSONField(default=list, db_default=[])
+    origin = models.CharField(max_length=200, default="", db_default="")
+    stamp = models.CharField(max_length=32, default="", db_default="")
+    # Of a row that was read with `epochs.Here`: the database that it was read in.
+    here: str = ""
 
     class Meta:
         verbose_name, verbose_name_plural = _("log head"), _("log head")

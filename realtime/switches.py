@@ -53,7 +53,11 @@ class Switches:
         return True
 
 
-def look_for_ends(after: int) -> tuple[LogHead, list[Encoded]]:
-    """Numbers what waits; the end of the log, and the rights that ended after this position."""
+def look_for_ends(after: int, epoch: str = "") -> tuple[LogHead, list[Encoded]]:
+    """Numbers what waits; the end of the log, which was read up to `after`, and the rights that ended behind it."""
     log.number()
-    return log.head(), rights.ended_after(after)
+    end = log.head()
+    if end.epoch == epoch and end.seq < after:
+        log.begin_epoch(end)
+        end = log.head()
+    return end, rights.ended_after(after)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        log.begin_epoch(log.head())
+        log.begin_epoch(log.head(), keeps_past=False)
         held = sum(map(hold, list(owed())))
         self.stdout.write(_("The log begins anew; %d messages may have gone out since the backup: unknown.") % held)
 

@@ -1,0 +1,268 @@
+"""Another database in the place of the one before: nobody is told `recovered` who would miss an event.
+
+A real standby, dumps and copies of the data directory, under servers that go on running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from asgiref.sync import sync_to_async as make
+
+from luckygas.testing.servers import KILLABLE, Postgres
+from luckygas.testing.site import ROOT, Site, environment, manage
+from luckygas.testing.waiting import wait_for
+from luckygas.tests.faults import WRITER
+from realtime.tests.client import open_client
+
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(240)]
+
+
+class Office:
+    """A site on a PostgreSQL of its own, and what its clerk, whose token it is, tells all screens."""
+
+    def __init__(self, token: str = "") -> None:
+        self.postgres = Postgres(KILLABLE)
+        self.copy: Postgres | None = None
+        self.token = token
+        self.sites: list[Site] = []
+
+    def prepare(self) -> None:
+        """The tables, and the clerk."""
+        self.postgres.start()
+        with psycopg.connect(self.postgres.url, autocommit=True) as admin:
+            admin.execute("CREATE DATABASE gas")
+        named = {"DATABASE_URL": self.url}
+        manage("migrate", "--verbosity", "0", **named)
+        made = subprocess.run(
+            [*WRITER, "prepare", "1"], cwd=ROOT, env=environment(**named), check=True, capture_output=True
+        )
+        self.token = json.loads(made.stdout)["offices"][0]
+        self.postgres.kill(signal.SIGINT)
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.sites = [Site("uvicorn", DATABASE_URL=self.url) for _ in range(2)]
+        for site in self.sites:
+            site.launch()
+        for site in self.sites:
+            site.wait()
+
+    @property
+    def url(self) -> str:
+        return self.postgres.url.removesuffix("postgres") + "gas"
+
+    def stop(self) -> None:
+        for site in self.sites:
+            print(site.log.read_text(errors="replace")[-3000:])
+        for server in [*self.sites, *filter(None, [self.copy]), self.postgres]:
+            server.stop()
+
+    def tell(self, *numbers: int) -> None:
+        """So many events, one each; waits for a database that is just coming back."""
+        for number in numbers:
+            wait_for(partial(self._told, number))
+
+    def _told(self, number: int) -> bool:
+        body = {"type": "custom.told", "channel": "staff", "data": {"number": number}}
+        right = {"Authorization": f"Bearer {self.token}"}
+        answer = requests.post(f"{self.sites[0].url}/api/v1/events/", json=body, headers=right, timeout=10)
+        assert answer.status_code in (201, 503), answer.text
+        return answer.status_code == 201
+
+    def tool(self, name: str, *arguments: str) -> None:
+        assert self.postgres.bin is not None
+        command = [str(self.postgres.bin / name), *arguments]
+        user = self.postgres.user()
+
+        def done() -> bool:
+            ran = subprocess.run(command, capture_output=True, text=True, check=False, user=user, cwd="/", timeout=60)
+            assert ran.returncode == 0 or "deadlock" in ran.stderr, ran.stderr
+            return ran.returncode == 0
+
+        # The servers go on reading meanwhile.
+        wait_for(done)
+
+    # --- what may happen to it --------------------------------------------------------------------------------------
+
+    def copy_data(self, *options: str) -> None:
+        """A base backup, beside the running server."""
+        self.copy = Postgres(KILLABLE)
+        os.chmod(self.copy.directory, 0o777)
+        where = ["-D", str(self.copy.data), "-h", "127.0.0.1", "-p", str(self.postgres.port), "-U", "postgres"]
+        self.tool("pg_basebackup", *where, "--checkpoint=fast", *options)
+
+    def catch_up(self) -> None:
+        """The standby runs until it has all, and is stopped."""
+        assert self.copy is not None
+        self.copy.start()
+        with psycopg.connect(self.postgres.url) as database:
+            (end,) = database.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+        with psycopg.connect(self.copy.url, autocommit=True) as standby:
+            replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+            wait_for(lambda: (standby.execute(replayed, [end]).fetchone() or (False,))[0])
+        self.copy.kill(signal.SIGINT)
+
+    def take_over(self, *, promote: bool) -> None:
+        """The server dies, and the copy answers in its place."""
+        assert self.copy is not None
+        self.postgres.kill(signal.SIGQUIT)
+        self.copy.port, self.copy.bin = self.postgres.port, self.postgres.bin
+        self.copy.start()
+        if promote:
+            with psycopg.connect(self.copy.url, autocommit=True) as standby:
+                standby.execute("SELECT pg_promote()")
+
+    def dump(self) -> Path:
+        file = self.postgres.directory / "dump"
+        with file.open("wb"):
+            pass
+        os.chmod(file, 0o666)
+        self.tool("pg_dump", "--format=custom", f"--file={file}", self.url)
+        return file
+
+    def restart_servers(self) -> None:
+        for site in self.sites:
+            site.kill()
+            site.start()
+
+
+def standby_with_a_lag(office: Office) -> Iterator[None]:
+    office.copy_data("--write-recovery-conf")
+    yield
+    office.take_over(promote=True)
+
+
+def standby_without_a_lag(office: Office) -> Iterator[None]:
+    office.copy_data("--write-recovery-conf")
+    yield
+    office.catch_up()
+    office.take_over(promote=True)
+
+
+def copied_directory(office: Office) -> Iterator[None]:
+    office.copy_data()
+    yield
+    office.take_over(promote=False)
+
+
+def copied_directory_under_new_servers(office: Office) -> Iterator[None]:
+    """No process remembers how far the log went."""
+    yield from copied_directory(office)
+    office.restart_servers()
+
+
+def dump_over_the_tables(office: Office) -> Iterator[None]:
+    dump = office.dump()
+    yield
+    office.tool("pg_restore", "--clean", "--single-transaction", f"--dbname={office.url}", str(dump))
+
+
+def dump_in_a_new_database(office: Office) -> Iterator[None]:
+    dump = office.dump()
+    yield
+    with psycopg.connect(office.postgres.url, autocommit=True) as admin:
+        admin.execute("DROP DATABASE gas WITH (FORCE)")
+        admin.execute("CREATE DATABASE gas")
+    office.tool("pg_restore", f"--dbname={office.url}", str(dump))
+
+
+def dump_of_the_rows_alone(office: Office) -> Iterator[None]:
+    """Into the same tables: only a server that read further can know."""
+    dump = office.dump()
+    yield
+    with psycopg.connect(office.url) as database:
+        tables = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        database.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
+        database.commit()
+    office.tool(
+        "pg_restore", "--data-only", "--disable-triggers", "--single-transaction", f"--dbname={office.url}", str(dump)
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Office]:
+    made = Office()
+    try:
+        made.prepare()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def office(prepared: Office) -> Iterator[Office]:
+    made = Office(prepared.token)
+    try:
+        subprocess.run(["cp", "-a", str(prepared.postgres.data), str(made.postgres.data)], check=True)
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def numbers(frames: list[dict[str, Any]]) -> list[int]:
+    return [frame["data"]["number"] for frame in frames if frame["type"] == "custom.told"]
+
+
+@pytest.mark.parametrize(
+    ("change", "keeps"),
+    [
+        (standby_with_a_lag, [True, False]), (standby_without_a_lag, [True, True]),
+        (copied_directory, [True, False]), (copied_directory_under_new_servers, [True, False]),
+        (dump_over_the_tables, [True, False]), (dump_in_a_new_database, [True, False]),
+        (dump_of_the_rows_alone, [False, False]),
+    ],
+)  # fmt: skip
+async def test_who_would_miss_an_event_loads_afresh(
+    office: Office, change: Callable[[Office], Iterator[None]], keeps: list[bool]
+) -> None:
+    """`keeps`: whether one who saw the shared events resumes, and one who saw those that may be lost."""
+    here, there = (f"{site.ws}/office?token={office.token}" for site in office.sites)
+    async with open_client(here) as client, open_client(there) as other:
+        first = client.welcome
+        await make(office.tell)(1, 2)
+        shared = [await client.until("custom.told") for _ in range(2)]
+        changing = change(office)
+        await make(lambda: next(changing))()
+        await make(office.tell)(3, 4, 5)
+        lost = [await client.until("custom.told") for _ in range(3)]
+        assert numbers([await other.until("custom.told") for _ in range(5)]) == [1, 2, 3, 4, 5]
+        await make(lambda: list(changing))()
+        await make(office.tell)(6, 7, 8, 9)
+        assert {await client.closed(), await other.closed()} <= {1012, 1006}  # 1006: its server was killed
+    told = [6, 7, 8, 9]
+    for event, resumes, before in ((shared[0], keeps[0], [2]), (lost[2], keeps[1], [])):
+        for url in (here, there):
+            cursor = f"{url}&since={event['id']}&epoch={first['epoch']}"
+            async with open_client(cursor) as client:
+                assert client.welcome["recovered"] is resumes, (change, event)
+                assert client.welcome["epoch"] != first["epoch"]
+                missed = numbers(await client.everything())
+                survived = [3, 4, 5] if keeps[1] and before else []
+                assert missed == (before + survived + told if resumes else [])
+        asked = {"since": event["id"], "epoch": first["epoch"], "channel": "staff"}
+        right = {"Authorization": f"Bearer {office.token}"}
+        answer = requests.get(f"{office.sites[1].url}/api/v1/events/", asked, headers=right, timeout=10)  # noqa: ASYNC210
+        assert answer.status_code == (200 if resumes else 410)
+
+
+async def test_a_restart_of_postgresql_closes_no_socket(office: Office) -> None:
+    url = f"{office.sites[0].ws}/office?token={office.token}"
+    async with open_client(url) as client:
+        await make(office.tell)(1)
+        await client.until("custom.told")
+        await make(office.postgres.kill)(signal.SIGQUIT)
+        await make(office.postgres.start)()
+        await make(office.tell)(2, 3)
+        assert numbers([await client.until("custom.told") for _ in range(2)]) == [2, 3]
