@@ -36,10 +36,11 @@ REDIS_SECONDS = 0.5
 PROVIDER_SECONDS = 3.0
 # A hub looks at the log each second; one that has not for so long waits for its database.
 LONGEST_LOOK_SECONDS = 5.0
-# A change has its number within a second; after this long nobody gives it one.
-LONGEST_WAIT_SECONDS = 30.0
-# In which a numberer that works has numbered some hundred changes.
-LOOK_AGAIN_SECONDS = 0.7
+# A change has its number within a second, or three where who was to give it one froze; after this long nobody does.
+LONGEST_WAIT_SECONDS = 5.0
+# In which a numberer that works has numbered some hundred changes, and how often it is looked whether it has.
+LOOK_AGAIN_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 # So many events of the last minute that no bell announced are no chance, where they are most of them.
 MANY_MISSED = 5
 # How long it is believed what a provider said of itself.
@@ -111,11 +112,18 @@ def unnumbered_seconds() -> float:
     What a long import commits is that old already: then another is the oldest when one looks again.
     """
     oldest = log.oldest_waiting()
-    waited = (timezone.now() - oldest).total_seconds() if oldest else 0.0
-    if waited <= LONGEST_WAIT_SECONDS:
+    if oldest is None or _age(oldest) + LOOK_AGAIN_SECONDS <= LONGEST_WAIT_SECONDS:
         return 0.0
-    time.sleep(LOOK_AGAIN_SECONDS)
-    return waited if log.oldest_waiting() == oldest else 0.0
+    until, changed = time.monotonic() + LOOK_AGAIN_SECONDS, False
+    while not changed and (left := until - time.monotonic()) > 0:
+        time.sleep(min(LOOK_SECONDS, left))
+        changed = log.oldest_waiting() != oldest
+    waited = _age(oldest)
+    return 0.0 if changed or waited <= LONGEST_WAIT_SECONDS else waited
+
+
+def _age(moment: datetime) -> float:
+    return (timezone.now() - moment).total_seconds()
 
 
 def is_deaf(lately: Mapping[str, int]) -> bool:
@@ -206,7 +214,7 @@ PARTS: dict[str, Probe] = {
     "database": Probe(ask_database, 1.0),
     "migrations": Probe(ask_migrations, 2.0),
     "redis": Probe(ask_redis, 1.0, silent=Health.DEGRADED),
-    "websocket": Probe(ask_websocket, 1.5),
+    "websocket": Probe(ask_websocket, 2.0),
     "notifications": Probe(ask_notifications, 4.0),
 }
 NEEDED = ("database", "migrations", "redis")

@@ -132,7 +132,10 @@ else:
     LINK |= {"tcp_user_timeout": 15_000}
     pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    DATABASE["OPTIONS"] = DATABASE.get("OPTIONS", {}) | LINK | {"pool": pool}
+    # Whoever is frozen in the middle of a change (a paused container, SIGSTOP) holds its rows for no longer than this.
+    patience = "-c idle_in_transaction_session_timeout=10s"
+    given = DATABASE.get("OPTIONS", {})
+    DATABASE["OPTIONS"] = given | LINK | {"pool": pool, "options": f"{patience} {given.get('options', '')}".strip()}
 DATABASES = {"default": DATABASE}
 
 REDIS_URL = env.str("REDIS_URL", default="")

@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import Error, connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
@@ -32,6 +32,7 @@ from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
 from orders import request_id
+from orders.database import is_away
 from orders.performance import measured
 
 log = logging.getLogger(__name__)
@@ -165,8 +166,8 @@ def _keep(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
     for pause in (*RESTART_PAUSES, None):
         try:
             return row.move(Status.SENDING, status, **outcome) or _keep_late(row, status, outcome)
-        except (OperationalError, InterfaceError):
-            if pause is None:
+        except Error as error:
+            if pause is None or not is_away(error):
                 raise
             connections.close_all()
             time.sleep(pause)

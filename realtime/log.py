@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, Min, QuerySet
+from django.db.models import Exists, Expression, Min, QuerySet, TextField
 from django.utils import timezone
 
 from orders.api.cursor import Position
@@ -28,8 +28,22 @@ logger = logging.getLogger(__name__)
 # Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
 BATCH = 1000
 HEAD = 1
+# How long a process that holds the log may be frozen before another one takes over: screens are silent so long.
+PATIENCE = "2s"
 # For so long nothing happens at a weekend. A longer pause between two events looks like a clock that was set.
 LONGEST_PAUSE = timedelta(days=2)
+
+
+class Patience(Expression):
+    """Read with a row, it has PostgreSQL end this transaction when its process says nothing for so long."""
+
+    output_field = TextField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return "''", ()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}', true)", ()
 
 
 class CursorGone(Exception):
@@ -136,9 +150,9 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
 
 
 def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
-    """The head, with the lock under which it is numbered."""
+    """The head, with the lock under which it is numbered; who holds it and freezes loses it."""
     locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
-    return locked.annotate(here=epochs.Here())  # type: ignore[no-redef]  # it is meant for this
+    return locked.annotate(here=epochs.Here(), patience=Patience())  # type: ignore[no-redef]  # it is meant for this
 
 
 def _save(log: LogHead, **columns: Any) -> None:

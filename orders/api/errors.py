@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError
 from django.utils.translation import gettext as _
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -16,6 +16,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 from orders.api.exceptions import Broken, Busy, Conflict, Impossible, Refused, TooLarge, TooMany
+from orders.database import is_away
 from orders.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Handler(ExceptionHandler):
                 return exceptions.ParseError()
             case ModelValidationError():
                 return exceptions.ValidationError(serializers.as_serializer_error(exc))
-            case OperationalError() | InterfaceError():
+            case _ if is_away(exc):
                 return Busy()
             case exceptions.Throttled():
                 return TooMany(getattr(exc, "wait", None))

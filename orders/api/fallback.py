@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -19,6 +18,7 @@ from rest_framework.views import APIView
 from orders import request_id
 from orders.api.errors import Formatter
 from orders.api.exceptions import Broken, Busy
+from orders.database import is_away
 from orders.permissions import main_role
 
 API = "/api/"
@@ -57,9 +57,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
-    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    is_busy = is_away(sys.exc_info()[1])
     if request.path_info.startswith(API):
-        return answer(Busy() if is_away else Broken())
-    if is_away:
+        return answer(Busy() if is_busy else Broken())
+    if is_busy:
         return HttpResponse(render_to_string("503.html"), status=503)
     return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ from notifications.management.arguments import positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from orders import flags, performance
+from orders.database import is_away
 
 log = logging.getLogger(__name__)
 # Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
@@ -80,7 +81,9 @@ class Service:
         while not self.stop.is_set():
             try:
                 full = self.round() >= self.limit
-            except (OperationalError, InterfaceError) as error:
+            except Error as error:
+                if not is_away(error):
+                    raise
                 log.warning("The database does not answer (%s); what is owed waits.", type(error).__name__)
                 connections.close_all()
                 full = False

@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+import psycopg
 import pytest
 from django.core.exceptions import SuspiciousOperation, ValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 
 from orders.api.fallback import UnknownPath
 from orders.api.orders import Orders
@@ -27,6 +28,13 @@ def answer_to(raised: Exception) -> Any:
         return make_api("office").get("orders/")
 
 
+def with_state(code: str) -> InternalError:
+    """As Django raises what psycopg does: frozen in a transaction, a standby, a transaction that failed before."""
+    error = InternalError("secret")
+    error.__cause__ = psycopg.errors.lookup(code)()
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "kind", "code", "attr"),
     [
@@ -41,6 +49,9 @@ def answer_to(raised: Exception) -> Any:
         (IntegrityError("one_command_a_ref"), 409, "client_error", "conflict", None),
         (OperationalError("database is locked"), 503, "server_error", "busy", None),
         (InterfaceError("connection already closed"), 503, "server_error", "busy", None),
+        (with_state("25P03"), 503, "server_error", "busy", None),
+        (with_state("25006"), 503, "server_error", "busy", None),
+        (with_state("25P02"), 500, "server_error", "error", None),
         (RuntimeError("secret"), 500, "server_error", "error", None),
     ],
 )

@@ -1,0 +1,107 @@
+"""A server that is frozen where it holds what all need (a paused container, a machine that swaps): others go on."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.db import Error, connection, transaction
+
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site, database_url
+from luckygas.testing.waiting import wait_for
+from orders.database import is_away
+from orders.tests.factories import make_office
+from realtime.models import Event
+from realtime.outbox import announce
+from realtime.tests.client import Client, open_client, token_for
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+# All screens are silent for no longer than this.
+SILENCE_SECONDS = 4.0
+NAMES = ("one", "two")
+
+
+@pytest.fixture
+def sites(transactional_db: None) -> Iterator[dict[str, Site]]:
+    """By the name that PostgreSQL knows them by."""
+    with ExitStack() as stack:
+        made = {name: Site("uvicorn", DATABASE_URL=f"{database_url()}?application_name={name}") for name in NAMES}
+        for site in made.values():
+            stack.enter_context(running(site))
+        yield made
+
+
+def tell(number: int) -> None:
+    announce("custom.told", "published:staff", {"data": {"number": number}})
+
+
+def waits_for(table: str) -> str | None:
+    """The name of the site that waits for a lock of this table."""
+    query = """SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
+        WHERE NOT granted AND relation = %s::regclass AND application_name = ANY(%s)"""
+    with connection.cursor() as cursor:
+        cursor.execute(query, [table, list(NAMES)])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+@contextmanager
+def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
+    """Whoever numbers waits for the table of events, is frozen there, and gets the table."""
+    with psycopg.connect(database_url()) as other:
+        other.execute("LOCK TABLE realtime_event IN SHARE ROW EXCLUSIVE MODE")
+        tell(1)
+        name = wait_for(lambda: waits_for("realtime_event")) or ""
+        sites[name].send(signal.SIGSTOP)
+        other.rollback()
+    try:
+        yield name
+    finally:
+        sites[name].send(signal.SIGCONT)
+
+
+async def told(client: Client, count: int) -> list[int]:
+    return [(await client.until("custom.told"))["data"]["number"] for _ in range(count)]
+
+
+async def test_another_server_numbers_while_the_one_that_holds_the_log_is_frozen(sites: dict[str, Site]) -> None:
+    token = await make(lambda: token_for(make_office()))()
+    urls = {name: f"{site.ws}/office?token={token}" for name, site in sites.items()}
+    async with open_client(urls["one"]) as first, open_client(urls["two"]) as second:
+        clients = {"one": first, "two": second}
+        freezing = frozen_with_the_log(sites)
+        name = await make(freezing.__enter__)()
+        frozen, awake = clients.pop(name), clients.popitem()[1]
+        began = time.monotonic()
+        await make(tell)(2)
+        assert await told(awake, 2) == [1, 2]
+        assert time.monotonic() - began < SILENCE_SECONDS
+        await make(freezing.__exit__)(None, None, None)
+        await make(tell)(3)
+        assert (await told(frozen, 3), await told(awake, 1)) == ([1, 2, 3], [3])
+    events: list[Any] = await make(lambda: list(Event.objects.order_by("seq")))()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.data["number"] for event in events if event.type == "custom.told"] == [1, 2, 3]
+
+
+def test_who_is_frozen_in_the_middle_of_a_change_gives_its_rows_back() -> None:
+    """Servers and commands open their connections with the same settings."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("10s",)
+
+
+def test_who_was_frozen_says_that_the_database_is_busy() -> None:
+    with pytest.raises(Error) as raised, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+        time.sleep(0.2)
+        cursor.execute("SELECT 1")
+    connection.close()
+    assert is_away(raised.value)
