@@ -144,7 +144,7 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
     changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
     if not log.counted:  # of any kind something may have changed
         changes += Counter(BUILDERS.keys())
-    end, stamp = log.seq + len(events), new_epoch()
+    end, stamp = log.seq + len(events), new_epoch() if events else log.stamp
     _save(log, seq=end, changes={**changes, "seq": end}, stamp=stamp)
     return Numbered(log, events, full=len(rows) == BATCH, stamp=stamp)
 

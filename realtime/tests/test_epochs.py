@@ -19,7 +19,7 @@ from realtime.channels import Identity
 from realtime.epochs import Seen
 from realtime.frames import Encoded
 from realtime.hub import Hub
-from realtime.models import Event, LogHead
+from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from realtime.tests.test_hub import Reader, change, hub, join, until  # noqa: F401  (a fixture)
 
@@ -71,6 +71,13 @@ def numbered(*customers: int) -> LogHead:
         announce("customer.updated", f"customer:{pk}", {"name": "王"})
     log.number()
     return log.head()
+
+
+def test_a_change_without_an_event_makes_no_other_log() -> None:
+    before = numbered(1)
+    Outbox.objects.create(type="order.created", subject="van:1", delta={})
+    after = numbered()
+    assert (Outbox.objects.count(), after.seq, after.stamp) == (0, before.seq, before.stamp)
 
 
 @pytest.mark.servers
