@@ -8,13 +8,13 @@ import unicodedata
 from django.utils.translation import gettext as _
 
 from orders import phones
+from orders.importing import slots
+from orders.importing.numerals import chinese, whole
 from orders.models import OrderItem, Priority, TimeSlot
 from orders.text import visible
 
 MAX_CELL = 500
 MAX_NUMBER = 40
-DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "兩": 2, "两": 2}
-CHINESE = re.compile(r"(?:([一二三四五六七八九])?(十))?([零〇一二三四五六七八九兩两])?")
 COUNTED = re.compile(r"[桶支瓶個]裝?$")
 SLOTS = {
     "": TimeSlot.ANYTIME, "隨時": TimeSlot.ANYTIME, "不限": TimeSlot.ANYTIME, "皆可": TimeSlot.ANYTIME,
@@ -49,7 +49,7 @@ def words(text: str, most: int = MAX_CELL) -> str:
 
 def number(text: str) -> str:
     """The row's own number; a spreadsheet drops leading zeros when it likes, so they do not count."""
-    typed = plain(text)
+    typed = whole(plain(text))
     if len(typed) > MAX_NUMBER:
         raise CellError(_("Longer than %d characters.") % MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
@@ -60,7 +60,7 @@ def telephones(text: str) -> tuple[str, ...]:
     if len(text) > MAX_CELL:
         raise CellError(_("Longer than %d characters.") % MAX_CELL)
     try:
-        found = list(dict.fromkeys(phones.normalise(part) for part in phones.split_cell(text)))
+        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(text)))
     except phones.InvalidPhone as error:
         raise CellError(str(error)) from error
     if len(found) > 2:
@@ -73,7 +73,7 @@ def quantity(text: str) -> int:
     typed = COUNTED.sub("", plain(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing."))
-    count = _chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
         raise CellError(_("This is not a whole number."))
     if not 1 <= count <= OrderItem.MOST:
@@ -81,22 +81,13 @@ def quantity(text: str) -> int:
     return count
 
 
-def _chinese(text: str) -> int | None:
-    """One to ninety-nine in Chinese numerals."""
-    match = CHINESE.fullmatch(text)
-    if not match:
-        return None
-    tens, ten, ones = match.groups()
-    return (DIGITS[tens] if tens else 1 if ten else 0) * 10 + (DIGITS[ones] if ones else 0)
-
-
 def slot(text: str) -> TimeSlot:
-    """A time slot by its name or its hours; empty is any time. Raises CellError."""
-    typed = re.sub(r"[~–—至到]", "-", plain(text).replace(" ", "").casefold())
-    try:
-        return SLOTS[re.sub(r"\b0(\d:)", r"\1", typed)]
-    except KeyError:
-        raise CellError(_("Not a time slot. Known are: %s.") % "、".join(name for name in SLOTS if name)) from None
+    """A time slot by its name, its hours or a time within it; empty is any time. Raises CellError."""
+    typed = re.sub(r"[~–—至到]", "-", slots.without_first_day(plain(text)).replace(" ", "").casefold())
+    found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or slots.slot_of(typed)
+    if found is None:
+        raise CellError(_("Not a time slot. Known are: %s.") % "、".join(name for name in SLOTS if name))
+    return found
 
 
 def priority(text: str) -> Priority:

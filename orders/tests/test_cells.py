@@ -54,6 +54,15 @@ def test_telephones_are_refused(text: str) -> None:
     [
         ("", "anytime"), ("隨時", "anytime"), ("上午", "morning"), ("08:00-12:00", "morning"),
         ("８：００～１２：００", "morning"),
+        ("9:00", "morning"), ("09:00:00", "morning"), ("0.375", "morning"), ("12:00", "morning"),
+        ("13:00", "afternoon"),
+        ("上午 9:00", "morning"), ("上午9點", "morning"), ("上午十點半", "morning"), ("9時30分", "morning"),
+        ("9:00 AM", "morning"),
+        ("下午 2:00", "afternoon"), ("下午2點", "afternoon"), ("14:30:00.000", "afternoon"), ("2:00 p.m.", "afternoon"),
+        ("中午1點", "afternoon"), ("晚上7點", "evening"), ("1899-12-30 09:00:00", "morning"),
+        ("1900/1/0 上午 09:00:00", "morning"),
+        ("上午(8:00-12:00)", "morning"), ("上午8點到12點", "morning"), ("下午1:00-5:00", "afternoon"),
+        ("1:00 PM - 5:00 PM", "afternoon"),
         ("下午", "afternoon"), ("13:00 – 17:00", "afternoon"), ("晚上", "evening"), ("evening", "evening"),
     ],
 )  # fmt: skip
@@ -61,9 +70,14 @@ def test_slot_is_understood(text: str, slot: str) -> None:
     assert cells.slot(text) == slot
 
 
-def test_slot_that_is_none_is_refused_with_those_that_are() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["09:00-11:00", "9", "2點", "00:00", "12:30", "17:30", "上午14:00", "25:00", "9:99", "1.5", "9:00-",
+    "2026-11-23 09:00"],
+)  # fmt: skip
+def test_slot_that_is_none_is_refused_with_those_that_are(text: str) -> None:
     with pytest.raises(CellError, match="上午"):
-        cells.slot("09:00-11:00")
+        cells.slot(text)
 
 
 @pytest.mark.parametrize(
