@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from orders.importing.sheet import Line, UnreadableSheet
+from orders.importing.table import Line, UnreadableSheet
 from orders.text import visible
 
 
@@ -54,6 +54,8 @@ REQUIRED = (
     Column.QUANTITY,
     Column.DATE,
 )
+# Beyond these no headings are looked for.
+MOST_COLUMNS = 256
 BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
 
 
@@ -73,6 +75,10 @@ class Layout:
         cells = (line.cells[place].strip() for place in self.places.get(column, ()) if place < len(line.cells))
         return "/".join(cell for cell in cells if cell)
 
+    def fault(self, line: Line, column: Column) -> str:
+        """Why what stands in this column cannot be used; empty: it can."""
+        return next((line.faults[place] for place in self.places.get(column, ()) if place in line.faults), "")
+
     def beyond(self, line: Line) -> str:
         """What stands to the right of the last heading."""
         return " ".join(cell.strip() for cell in line.cells[self.width :] if cell.strip())
@@ -81,15 +87,27 @@ class Layout:
 def locate(heading: Line) -> Layout:
     """Finds the columns. Raises UnreadableSheet where one is missing or there twice (telephones may be in two)."""
     places: dict[Column, list[int]] = defaultdict(list)
-    unused = []
-    for place, title in enumerate(heading.cells):
-        if (column := BY_NAME.get(_heading_key(title))) is not None:
-            places[column].append(place)
-        elif title.strip():
-            unused.append(title.strip()[:40])
+    known = known_headings(heading.cells)
+    for place, column in known.items():
+        places[column].append(place)
+    unused = [title.strip()[:40] for place, title in enumerate(heading.cells) if place not in known and title.strip()]
     _check(places, heading)
     titles = {column: "/".join(heading.cells[place].strip() for place in found) for column, found in places.items()}
     return Layout(len(heading.cells), titles, dict(places), unused)
+
+
+def known_headings(cells: list[str]) -> dict[int, Column]:
+    """The column that each cell is the name of, by its place; a cell that names none is left out."""
+    found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MOST_COLUMNS])}
+    return {place: column for place, column in found.items() if column is not None}
+
+
+def find_heading(lines: list[Line]) -> int:
+    """Which of the first lines has the headings: the first with all that are required, else the one with most."""
+    known = [set(known_headings(line.cells).values()) for line in lines]
+    whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED))
+    most = max(range(len(lines)), key=lambda place: len(known[place]))
+    return next(whole, most)
 
 
 def _heading_key(title: str) -> str:

@@ -17,6 +17,7 @@ from orders.importing.columns import Column, Layout, locate
 from orders.importing.register import Register, import_ref
 from orders.importing.report import Created, Mode, Remark, Report
 from orders.importing.row import Draft, RowReader, name_key
+from orders.importing.skipped import orders_of
 from orders.models import Actor, Customer, Order, OrderItem, Product, Source
 from orders.performance import measured
 
@@ -48,7 +49,7 @@ def import_orders(
     """
     sheet = sheets.read(data, encoding, max_rows)
     layout = locate(sheet.heading)
-    report = Report(mode, sheet.encoding, len(sheet.lines))
+    report = Report(mode, sheet.encoding, notes=list(sheet.notes))
     drafts = _drafts(sheet, layout, report)
     run = _Run(report, layout, Register(draft.date for draft in drafts), by)
     count = itertools.count(1)
@@ -59,12 +60,15 @@ def import_orders(
 
 
 def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
-    """The rows that were understood; the others, and headings nobody knows, go to the report."""
+    """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
+    lines, left_out = orders_of(sheet, layout)
+    report.rows, report.notes = len(lines), report.notes + left_out
     reader = RowReader(layout, Product.objects.all(), timezone.localdate())
     drafts = []
-    for line in sheet.lines:
+    for line, below in lines:
+        reader.layout = below
         read = reader.read(line)
         if isinstance(read, Draft):
             drafts.append(read)

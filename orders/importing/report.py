@@ -42,7 +42,7 @@ class Created:
 class Report:
     mode: Mode
     encoding: str
-    rows: int  # filled, without the heading
+    rows: int = 0  # those of orders
     created: list[Created] = field(default_factory=list)
     known: list[int] = field(default_factory=list)  # rows imported before
     problems: list[Remark] = field(default_factory=list)

@@ -16,8 +16,9 @@ from orders.importing import cells
 from orders.importing.cells import CellError
 from orders.importing.columns import Column, Layout
 from orders.importing.dates import parse_date
+from orders.importing.numerals import whole
 from orders.importing.report import Remark
-from orders.importing.sheet import Line
+from orders.importing.table import Line
 from orders.lines import MOST_AMOUNT
 from orders.models import Priority, Product, TimeSlot
 from orders.models.product import product_name_key
@@ -95,6 +96,8 @@ class RowReader:
         for column, parse in self.parsers.items():
             text = self.layout.text(line, column)
             try:
+                if fault := self.layout.fault(line, column):
+                    raise CellError(fault)
                 values[column.value] = parse(text)
             except CellError as error:
                 problems.append(Remark(line.number, self.layout.title(column), str(error), text))
@@ -109,7 +112,7 @@ class RowReader:
         name = cells.plain(text)
         if not name:
             raise CellError(_("The product is missing."))
-        found = self.products.get(product_name_key(name), [])
+        found = self.products.get(product_name_key(name)) or self.products.get(whole(name), [])
         sold = [product for product in found if product.is_active]
         if not found:
             raise CellError(_("No product has this name. Add it to the aliases of a product, or correct it."))

@@ -1,46 +1,33 @@
-"""From the bytes of a file to rows of text."""
+"""From the bytes of a file to rows of text below their headings."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
 
 from django.utils.translation import gettext as _
 
-from orders.text import visible
+from orders.importing import delimited
+from orders.importing.columns import find_heading
+from orders.importing.damage import LOST, inspected
+from orders.importing.decoding import decode
+from orders.importing.report import Remark
+from orders.importing.table import MAX_BYTES, MAX_ROWS, Line, UnreadableSheet
 
-# A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
-MAX_BYTES = 5 * 1024 * 1024
-MAX_ROWS = 20_000
+__all__ = ["MAX_BYTES", "MAX_ROWS", "Line", "Sheet", "UnreadableSheet", "read"]
 
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# Windows' Big5: what Excel in Taiwan writes, with the characters that plain Big5 lacks.
-BIG5 = "cp950"
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-
-
-class UnreadableSheet(ValueError):
-    """Nothing of the file can be read; the message says why and what to do, in the reader's language."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One filled row; `number` as the spreadsheet shows it, the heading counted."""
-
-    number: int
-    cells: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
+    """`notes`: what of the file was left out."""
+
     encoding: str
     heading: Line
     lines: list[Line]
+    notes: list[Remark] = field(default_factory=list)
 
 
 def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
@@ -50,49 +37,34 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     """
     if len(data) > MAX_BYTES:
         raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
+    most = max_rows + delimited.ROWS_LOOKED_AT
     if data.startswith(WORKBOOKS):
         raise UnreadableSheet(_("This is an Excel workbook. In Excel, save it as “CSV UTF-8” and import that file."))
-    text, encoding = _decoded(data, encoding)
-    lines: list[Line] = []
-    for line in _filled(text):
-        if len(lines) > max_rows:
-            raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
-        lines.append(line)
+    rows, notes, encoding = _of_text(data, encoding, most)
+    lines = [inspected(number, cells, encoding) for number, cells in rows]
+    return _sheet([line for line in lines if line.text()], notes, encoding, max_rows)
+
+
+Rows = Iterable[tuple[int, list[str]]]
+
+
+def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
+    text, encoding = decode(data, encoding)
+    if text.lstrip()[:1] == "<":
+        raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx, and import that file."))
+    delimiter, text = delimited.split(text)
+    notes = [Remark(0, "", _("The line that names the separator is no order."), f"sep={delimiter}")]
+    return islice(delimited.rows(text, delimiter), most + 1), notes if delimiter else [], encoding
+
+
+def _sheet(lines: list[Line], notes: list[Remark], encoding: str, max_rows: int) -> Sheet:
     if not lines:
         raise UnreadableSheet(_("The file is empty."))
-    return Sheet(encoding, lines[0], lines[1:])
-
-
-def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
-    for candidate in _candidates(data, encoding):
-        try:
-            text = data.decode(candidate)
-        except (LookupError, ValueError):  # no such encoding, or not in it
-            continue
-        if CONTROL.search(text.rstrip("\x1a")):
-            break
-        return visible(text.rstrip("\x1a")), candidate
-    if encoding:
-        raise UnreadableSheet(_("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding)
-    raise UnreadableSheet(_("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding."))
-
-
-def _candidates(data: bytes, encoding: str) -> list[str]:
-    if encoding:
-        return [BIG5 if encoding.lower().replace("-", "") == "big5" else encoding]
-    marked = [name for mark, name in MARKS.items() if data.startswith(mark)]
-    return marked or ["utf-8", BIG5]
-
-
-def _filled(text: str) -> Iterator[Line]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    # Strict, because otherwise an open quotation mark swallows the orders behind it without a word.
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    number = 0
-    try:
-        for number, cells in enumerate(rows, 1):
-            if any(cell.strip() for cell in cells):
-                yield Line(number, cells)
-    except csv.Error as error:
-        detail = _('Row %d cannot be read: a quotation mark (") is missing or one too many. Nothing was imported.')
-        raise UnreadableSheet(detail % (number + 1)) from error
+    place = find_heading(lines[: delimited.ROWS_LOOKED_AT])
+    reason = _("Left out: it stands above the headings.")
+    notes += [Remark(line.number, "", reason, line.text()) for line in lines[:place]]
+    heading, rest = lines[place], lines[place + 1 :]
+    if len(rest) > max_rows:
+        raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
+    titles = [title.replace(LOST, "") for title in heading.cells]
+    return Sheet(encoding, Line(heading.number, titles), rest, notes)
