@@ -8,7 +8,7 @@ from itertools import islice
 
 from django.utils.translation import gettext as _
 
-from orders.importing import delimited
+from orders.importing import delimited, workbook
 from orders.importing.columns import find_heading
 from orders.importing.damage import LOST, inspected
 from orders.importing.decoding import decode
@@ -17,12 +17,12 @@ from orders.importing.table import MAX_BYTES, MAX_ROWS, Line, UnreadableSheet
 
 __all__ = ["MAX_BYTES", "MAX_ROWS", "Line", "Sheet", "UnreadableSheet", "read"]
 
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+WORKBOOK = "workbook"
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`notes`: what of the file was left out."""
+    """`encoding`: of a text; of a workbook WORKBOOK. `notes`: what of the file was left out."""
 
     encoding: str
     heading: Line
@@ -31,21 +31,28 @@ class Sheet:
 
 
 def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
-    """The filled rows of a CSV file (comma, semicolon or tab). Raises UnreadableSheet.
+    """The filled rows of a CSV file or of the first sheet of a workbook. Raises UnreadableSheet.
 
-    Without `encoding`: what its mark says, else UTF-8, else Big5.
+    A text without `encoding`: what its mark says, else UTF-8, else Big5.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
     most = max_rows + delimited.ROWS_LOOKED_AT
-    if data.startswith(WORKBOOKS):
-        raise UnreadableSheet(_("This is an Excel workbook. In Excel, save it as “CSV UTF-8” and import that file."))
-    rows, notes, encoding = _of_text(data, encoding, most)
+    if workbook.is_workbook(data):
+        rows, notes, encoding = _of_workbook(data, most)
+    else:
+        rows, notes, encoding = _of_text(data, encoding, most)
     lines = [inspected(number, cells, encoding) for number, cells in rows]
     return _sheet([line for line in lines if line.text()], notes, encoding, max_rows)
 
 
 Rows = Iterable[tuple[int, list[str]]]
+
+
+def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
+    rows, name, others = workbook.rows(data, most)
+    reason = _("Only the first sheet, “%s”, is read.") % name
+    return rows, [Remark(0, "", reason, ", ".join(others))] if others else [], WORKBOOK
 
 
 def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from orders.importing.columns import Column, Layout, known_headings, locate
 from orders.importing.report import Remark
-from orders.importing.sheet import Sheet
+from orders.importing.sheet import WORKBOOK, Sheet
 from orders.importing.table import Line
 
 TOTAL = re.compile(
@@ -48,6 +48,9 @@ def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[Line, Layout]], 
         if reason:
             remarks.append(Remark(line.number, "", reason, line.text()))
             continue
+        if sheet.encoding == WORKBOOK and (beyond := layout.beyond(line)):
+            remarks.append(Remark(line.number, "", _("What stands beside the table is not used."), beyond))
+            line = Line(line.number, line.cells[: layout.width], line.faults)
         found.append((line, layout))
     return found, remarks
 
