@@ -32,6 +32,10 @@ ADVISORY_LOCK = 0x4C47_494D
 Progress = Callable[[int, int], None]
 
 
+class NoProducts(sheets.UnreadableSheet):
+    """There is nothing yet that an order could be for: one sentence instead of an error for each row."""
+
+
 @measured("import")
 def import_orders(
     data: bytes,
@@ -44,8 +48,9 @@ def import_orders(
 ) -> Report:
     """Makes an order, pending, of every row that can be understood, and says what became of each row.
 
-    Raises UnreadableSheet where the file as a whole cannot be read. Rows are committed in batches, so a run that was
-    cut short is finished by running it again: rows imported before are known. `progress` hears of rows done and total.
+    Raises UnreadableSheet where the file as a whole cannot be read, NoProducts where nothing is sold yet. Rows are
+    committed in batches, so a run that was cut short is finished by running it again: rows imported before are known.
+    `progress` hears of rows done and total.
     """
     sheet = sheets.read(data, encoding, max_rows)
     layout = locate(sheet.heading)
@@ -65,7 +70,9 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
     lines, left_out = orders_of(sheet, layout)
     report.rows, report.notes = len(lines), report.notes + left_out
-    reader = RowReader(layout, Product.objects.all(), timezone.localdate())
+    products = list(Product.objects.all())
+    _check_products(products)
+    reader = RowReader(layout, products, timezone.localdate())
     drafts = []
     for line, below in lines:
         reader.layout = below
@@ -75,6 +82,14 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
         else:
             report.problems += read
     return drafts
+
+
+def _check_products(products: list[Product]) -> None:
+    """Raises NoProducts."""
+    if not products:
+        raise NoProducts(_("There are no products yet. Add the products first, then import the orders."))
+    if not any(product.is_active for product in products):
+        raise NoProducts(_("No product is active. Activate the products first, then import the orders."))
 
 
 @contextmanager

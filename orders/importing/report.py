@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
 SHOWN = 60  # characters of a cell
+# From so many rows on a reason is given once: where it is that of most rows, or where the cells read alike.
+MANY = 10
+ALIKE = 3
+EXAMPLES = 5
+MOST_PLACES = 50
+FIGURES = re.compile(r"\d[\d-]*")
 
 
 class Mode(StrEnum):
@@ -18,7 +27,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to say of one row: its number in the spreadsheet, the column's heading, why, what the cell reads."""
+    """Something to say of one row: its number in the spreadsheet, the column's heading, why, what the cell reads.
+
+    Row 0 is the file as a whole.
+    """
 
     row: int
     column: str
@@ -28,6 +40,76 @@ class Remark:
     @property
     def shown(self) -> str:
         return self.text if len(self.text) <= SHOWN else self.text[: SHOWN - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be said once of one row or of many: as a remark, with all rows and examples of what cells read."""
+
+    rows: list[int]
+    column: str
+    reason: str
+    texts: list[str]
+
+    @property
+    def where(self) -> str:
+        """`3, 5–9`; empty: the file as a whole."""
+        shown = [f"{first}–{last}" if last > first else str(first) for first, last in _runs(self.rows) if last]
+        return ", ".join([*shown[:MOST_PLACES], *(["…"] if len(shown) > MOST_PLACES else [])])
+
+    @property
+    def shown(self) -> str:
+        return " / ".join([*self.texts[:EXAMPLES], *(["…"] if len(self.texts) > EXAMPLES else [])])
+
+
+def findings(remarks: list[Remark], rows: int) -> list[Finding]:
+    """Remarks with what many of `rows` rows have in common said once, in the order of the first row of each."""
+    alike: dict[tuple[str, str], list[Remark]] = defaultdict(list)
+    for remark in remarks:
+        alike[remark.column, _general(remark)].append(remark)
+    found = []
+    for group in alike.values():
+        if len(group) >= max(MANY, rows / 2):
+            found.append(_finding(group))
+        else:
+            found += _by_text(group)
+    return sorted(found, key=lambda finding: finding.rows[0])
+
+
+def _by_text(remarks: list[Remark]) -> list[Finding]:
+    by_text: dict[str, list[Remark]] = defaultdict(list)
+    for remark in remarks:
+        by_text[remark.shown].append(remark)
+    found = []
+    for group in by_text.values():
+        found += [_finding(group)] if len(group) >= ALIKE else [_finding([remark]) for remark in group]
+    return found
+
+
+def _finding(remarks: list[Remark]) -> Finding:
+    texts = list(dict.fromkeys(remark.shown for remark in remarks if remark.text))
+    reasons = {remark.reason for remark in remarks}
+    reason = remarks[0].reason if len(reasons) == 1 else _general(remarks[0])
+    return Finding([remark.row for remark in remarks], remarks[0].column, reason, texts)
+
+
+def _general(remark: Remark) -> str:
+    """The reason without what only this row says: its own cell in quotation marks, and numbers."""
+    reason = remark.reason
+    for quoted in (f"“{remark.text}”", f"「{remark.text}」"):
+        reason = reason.replace(quoted, "…")
+    return FIGURES.sub("…", reason)
+
+
+def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
+    """Numbers that follow each other, as first and last."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and row in (runs[-1][1], runs[-1][1] + 1):
+            runs[-1] = runs[-1][0], row
+        else:
+            runs.append((row, row))
+    return runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +134,12 @@ class Report:
     def withheld(self) -> bool:
         """Nothing was imported because some rows were wrong."""
         return self.mode is Mode.ALL and bool(self.problems)
+
+    def found_problems(self) -> list[Finding]:
+        return findings(self.problems, self.rows)
+
+    def found_notes(self) -> list[Finding]:
+        return findings(self.notes, self.rows)
 
     def summary(self) -> str:
         """One sentence for people."""

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
-from orders.models import Order
+from orders.models import Order, Product
 from orders.tests.sheets import make_20kg, make_sheet, row
+from orders.tests.workbooks import make_xlsx
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,28 @@ def test_encoding_may_be_named(file: Path) -> None:
     file.write_bytes(make_sheet(row(1)).decode().encode("cp950"))
     call_command("import_orders", file, "--encoding", "big5")
     assert Order.objects.get().customer.name == "洪小姐"
+
+
+def test_one_cause_is_said_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_bytes(make_sheet(*(row(number, date="12.2") for number in range(30))))
+    with pytest.raises(SystemExit):
+        call_command("import_orders", file)
+    assert capsys.readouterr().out.count("12.2") == 1
+
+
+def test_without_products_one_sentence_says_so(file: Path) -> None:
+    Product.objects.all().delete()
+    with translation.override("en"), pytest.raises(CommandError, match="There are no products yet") as refused:
+        call_command("import_orders", file)
+    assert refused.value.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.xlsx", "orders"])
+def test_a_workbook_is_known_by_its_content(file: Path, name: str) -> None:
+    path = file.with_name(name)
+    path.write_bytes(make_xlsx([line.split(",") for line in make_sheet(row(1)).decode().split("\n")]))
+    call_command("import_orders", path)
+    assert Order.objects.count() == 1
 
 
 def test_file_that_is_no_sheet_is_an_error_with_its_name(file: Path) -> None:

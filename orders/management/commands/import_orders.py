@@ -12,19 +12,27 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from orders.importing.importer import import_orders
-from orders.importing.report import Mode, Remark, Report
+from orders.importing.report import Finding, Mode, Report
 from orders.importing.sheet import MAX_BYTES, UnreadableSheet
 from orders.text import plain
 
 
 class Command(BaseCommand):
-    help = "Imports orders from a CSV file. Exit code: 0 all imported or known, 1 some rows wrong, 2 file unreadable."
+    help = (
+        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). "
+        "Exit code: 0 all imported or known, 1 some rows wrong, 2 file unreadable."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
         parser.add_argument("--all-or-nothing", action="store_true", help="import nothing while any row is wrong")
-        parser.add_argument("--encoding", type=plain, default="", help="utf-8, big5, … (found by itself when left out)")
+        parser.add_argument(
+            "--encoding",
+            type=plain,
+            default="",
+            help="of a CSV file: utf-8, big5, hkscs, … (found by itself when left out)",
+        )
 
     def handle(
         self, *args: Any, file: Path, dry_run: bool, all_or_nothing: bool, encoding: str, **options: Any
@@ -49,16 +57,17 @@ class Command(BaseCommand):
             return import_orders(data, mode=mode, encoding=encoding, progress=progress)
 
     def show(self, report: Report) -> None:
-        for remark in report.notes:
-            self.stdout.write(line(remark))
-        for remark in report.problems:
-            self.stdout.write(self.style.ERROR(line(remark)))
+        for finding in report.found_notes():
+            self.stdout.write(line(finding))
+        for finding in report.found_problems():
+            self.stdout.write(self.style.ERROR(line(finding)))
         self.stdout.write(report.summary())
 
 
-def line(remark: Remark) -> str:
-    where = _("Row %(row)d, %(column)s") % {"row": remark.row, "column": remark.column or "–"}
-    return f"{where} “{remark.shown}”: {remark.reason}" if remark.text else f"{where}: {remark.reason}"
+def line(finding: Finding) -> str:
+    place = {"row": finding.where, "column": finding.column or "–"}
+    where = _("Row %(row)s, %(column)s") % place if finding.where else _("The file")
+    return f"{where} “{finding.shown}”: {finding.reason}" if finding.texts else f"{where}: {finding.reason}"
 
 
 def read(file: Path) -> bytes:
