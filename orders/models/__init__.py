@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orders.models.checked_sheet import CheckedSheet
 from orders.models.customer import Customer
 from orders.models.driver import Driver, DriverLocation
 from orders.models.item import OrderItem
@@ -14,7 +15,7 @@ from orders.models.route import Route, RouteStatus
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [
-    "Actor", "Change", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver", "DriverLocation", "Order",
-    "OrderItem", "OrderStatusChange", "Priority", "ProcessFigures", "Product", "ProofImage", "ProofImageKind",
-    "Route", "RouteStatus", "Source", "TimeSlot",
+    "Actor", "Change", "CheckedSheet", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver",
+    "DriverLocation", "Order", "OrderItem", "OrderStatusChange", "Priority", "ProcessFigures", "Product", "ProofImage",
+    "ProofImageKind", "Route", "RouteStatus", "Source", "TimeSlot",
 ]  # fmt: skip

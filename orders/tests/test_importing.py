@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from orders.admin import importing
-from orders.models import Order
+from orders.models import CheckedSheet, Order, Product
 from orders.tests.factories import make_office
 from orders.tests.sheets import make_20kg, make_sheet, row
+from orders.tests.workbooks import make_xlsx
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/orders/order/import/"
@@ -34,7 +39,8 @@ def office(client: Client) -> Client:
 
 
 def upload(client: Client, data: bytes, mode: str = "good", **more: str) -> Any:
-    make_20kg()
+    if not Product.objects.exists():
+        make_20kg()
     return client.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": mode} | more)
 
 
@@ -104,6 +110,136 @@ def test_file_longer_than_a_person_waits_for_is_an_error_of_the_form(office: Cli
 
 def test_form_without_a_file_or_with_nonsense_is_an_error_of_the_form(office: Client) -> None:
     assert page(office.post(URL, {"mode": "everything"})).count('class="errorlist"') == 2
+
+
+def token(response: Any) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', page(response))
+    assert found, "nothing to import"
+    return found[1]
+
+
+def imported(client: Client, kept: str) -> str:
+    return page(client.post(URL, {"token": kept}))
+
+
+def test_what_was_checked_is_imported_without_choosing_it_again(office: Client) -> None:
+    checked = upload(office, make_sheet(row(1), row(2, quantity="零")), "check")
+    assert Order.objects.count() == 0
+    text = imported(office, token(checked))
+    order = Order.objects.get()
+    assert order.order_number in text
+    assert "<td>零</td>" in text
+    assert order.history.get().by_id == int(office.session["_auth_user_id"])
+    assert CheckedSheet.objects.count() == 0
+
+
+def test_the_encoding_that_was_named_counts_for_the_import_too(office: Client) -> None:
+    data = make_sheet(row(1, customer="王堃")).decode().encode("big5hkscs")
+    imported(office, token(upload(office, data, "check", encoding="big5hkscs")))
+    assert Order.objects.get().customer.name == "王堃"
+
+
+def test_import_pressed_twice_imports_once(office: Client) -> None:
+    kept = token(upload(office, make_sheet(row(1)), "check"))
+    imported(office, kept)
+    assert 'class="errorlist nonfield"' in imported(office, kept)
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_take_a_sheet_at_once_one_gets_it() -> None:
+    user = make_office()
+    kept = CheckedSheet.keep(user, b"x", name="orders.csv", encoding="")
+    started, taken = threading.Barrier(4), []
+
+    def take() -> None:
+        started.wait()
+        taken.append(CheckedSheet.take(user, kept.token))
+        connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sheet is not None for sheet in taken) == [False, False, False, True]
+
+
+def test_the_same_file_checked_and_imported_again_makes_nothing_twice(office: Client) -> None:
+    imported(office, token(upload(office, make_sheet(row(1)), "check")))
+    assert 'name="token"' not in page(upload(office, make_sheet(row(1)), "check"))
+    kept = token(upload(office, make_sheet(row(1), row(2)), "check"))
+    imported(office, kept)
+    assert Order.objects.count() == 2
+
+
+def test_a_sheet_is_imported_by_nobody_but_who_checked_it(office: Client) -> None:
+    kept = token(upload(office, make_sheet(row(1)), "check"))
+    other, user = Client(), make_office()
+    user.user_permissions.set(Permission.objects.filter(codename__in=["add_order", "view_order"]))
+    other.force_login(user)
+    assert 'class="errorlist nonfield"' in imported(other, kept)
+    assert Order.objects.count() == 0
+    imported(office, kept)
+    assert Order.objects.count() == 1
+
+
+def test_who_may_no_longer_add_orders_imports_nothing(office: Client) -> None:
+    kept = token(upload(office, make_sheet(row(1)), "check"))
+    Permission.objects.get(codename="add_order").user_set.clear()
+    assert office.post(URL, {"token": kept}).status_code == 403
+    assert Order.objects.count() == 0
+
+
+def test_another_check_takes_the_place_of_the_first(office: Client) -> None:
+    first = token(upload(office, make_sheet(row(1)), "check"))
+    second = token(upload(office, make_sheet(row(2)), "check"))
+    assert CheckedSheet.objects.count() == 1
+    assert 'class="errorlist nonfield"' in imported(office, first)
+    imported(office, second)
+    assert Order.objects.count() == 1
+
+
+def test_a_sheet_is_kept_for_an_hour_and_no_longer(office: Client) -> None:
+    kept = token(upload(office, make_sheet(row(1)), "check"))
+    with time_machine.travel(datetime(2026, 11, 21, 5, 1, tzinfo=UTC)):
+        assert 'class="errorlist nonfield"' in imported(office, kept)
+    assert (CheckedSheet.objects.count(), Order.objects.count()) == (0, 0)
+
+
+def test_old_sheets_are_pruned_although_nobody_comes_again(office: Client) -> None:
+    upload(office, make_sheet(row(1)), "check")
+    with time_machine.travel(datetime(2026, 11, 21, 5, 1, tzinfo=UTC)):
+        call_command("prune_events")
+    assert CheckedSheet.objects.count() == 0
+
+
+@pytest.mark.parametrize("kept", ["", "x", "x" * 99, "\0", "%s"])
+def test_a_forged_token_is_an_error_of_the_form(office: Client, kept: str) -> None:
+    assert 'class="errorlist' in imported(office, kept)
+
+
+def test_a_check_without_a_good_row_offers_nothing_to_import(office: Client) -> None:
+    assert 'name="token"' not in page(upload(office, make_sheet(row(1, quantity="零")), "check"))
+    assert CheckedSheet.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.xlsx", "orders.xls"])
+def test_a_workbook_is_known_by_its_content_and_not_by_its_name(office: Client, name: str) -> None:
+    make_20kg()
+    data = make_xlsx([line.split(",") for line in make_sheet(row(1)).decode().split("\n")])
+    page(office.post(URL, {"file": SimpleUploadedFile(name, data), "mode": "good"}))
+    page(office.post(URL, {"file": SimpleUploadedFile(name, make_sheet(row(1), row(2))), "mode": "good"}))
+    assert Order.objects.count() == 2
+
+
+def test_without_products_one_sentence_leads_to_them(office: Client) -> None:
+    user = User.objects.get(pk=office.session["_auth_user_id"])
+    user.user_permissions.add(Permission.objects.get(codename="view_product"))
+    data = make_sheet(*(row(number) for number in range(400)))
+    text = page(office.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": "good"}))
+    assert (text.count("系統裡還沒有商品"), "<td>商品</td>" in text) == (1, False)
+    assert '<a href="/admin/orders/product/">' in text
 
 
 def test_imports_without_end_are_told_to_wait_and_change_nothing(office: Client, rates: Callable[..., None]) -> None:

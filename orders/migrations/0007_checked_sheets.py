@@ -1,0 +1,36 @@
+"""Sheets are kept between their check and their import."""
+
+from __future__ import annotations
+
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("orders", "0006_switches_and_figures"),
+    ]
+    operations = [
+        migrations.CreateModel(
+            name="CheckedSheet",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name="+",
+                        serialize=False, to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("token", models.CharField(max_length=43)),
+                ("name", models.CharField(max_length=100)),
+                ("encoding", models.CharField(max_length=20)),
+                ("data", models.BinaryField()),
+                ("checked_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "checked sheet", "verbose_name_plural": "checked sheets", "default_permissions": (),
+            },
+        ),
+    ]
