@@ -30,7 +30,7 @@ def test_an_age(text: str, hours: int) -> None:
     assert age(text) == timedelta(hours=hours)
 
 
-@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7d\n", "7D"])
+@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7D"])
 def test_no_age(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="12h or 7d"):
         age(text)
