@@ -162,6 +162,12 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
     _check_fields(set(fields) - CHANGED)
 
 
+def check_naming_driver(held: Collection[Role]) -> None:
+    """Raises a Refusal unless someone in one of these roles may say who drives an order."""
+    if Role.OFFICE not in held:
+        _check_fields({"driver"})
+
+
 def _check_fields(forbidden: Collection[str]) -> None:
     if forbidden:
         raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)

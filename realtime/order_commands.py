@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.sender import no_waiting
-from orders.api.order_input import ConfirmationInput, StatusInput
+from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order, OrderStatusChange, Source
 from orders.models.queries import OrderQuerySet
 from orders.refusals import Refusal
@@ -31,12 +31,6 @@ Message = dict[str, Any]
 THREADS = ThreadPoolExecutor(4, thread_name_prefix="command")
 # What older telephones call it.
 SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
-
-
-class Details(serializers.Serializer[Any]):
-    notes = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    eta = serializers.DateTimeField(required=False)
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
 async def order_update(hub: Hub, connection: Connection, message: Message) -> None:
@@ -79,7 +73,7 @@ def _carry_out(
 
 def _update(user: User, message: Message) -> OrderStatusChange:
     status = message.get("status")
-    details = _valid(Details, message.get("details") or {})
+    details = _valid(MoveDetails, message.get("details") or {})
     said = _valid(StatusInput, {
         "status": SYNONYMS.get(status, status) if isinstance(status, str) else status,
         **{name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None},

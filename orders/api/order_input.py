@@ -27,6 +27,7 @@ from orders.states import Status
 MOST_IDS = 1000
 MOST_SERIALS = 200
 MOST_STOPS = 999
+MOST_REASON = 500  # letters
 
 
 def _all_ids(keys: Iterable[str]) -> bool:
@@ -104,11 +105,23 @@ class CommandInput(Strict):
     ref = serializers.CharField(max_length=64, required=False)
 
 
-class StatusInput(CommandInput):
+class Reasoned(serializers.Serializer[Any]):
+    """A command that may say why."""
+
+    reason = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
+
+
+class MoveDetails(Reasoned):
+    """What a command over a socket says beside the status. `eta`: the hour the customer is to expect."""
+
+    notes = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
+    eta = NearDateTimeField(required=False)
+
+
+class StatusInput(Reasoned, CommandInput):
     """The status to move to, and why. `at`: when it happened."""
 
     status = serializers.ChoiceField(Status.choices)
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
     at = serializers.DateTimeField(required=False)
     driver = related(
         Driver.objects.filter(is_active=True), required=False, help_text=_("For “assigned”, where the route has none.")
@@ -147,7 +160,7 @@ class ConfirmationInput(CommandInput):
         return Proof(**{name: said[name] for name in names if name in said})
 
 
-class BulkInput(Strict):
+class BulkInput(Reasoned, Strict):
     """What to change of which orders."""
 
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
@@ -157,7 +170,6 @@ class BulkInput(Strict):
         help_text=_("By id: an order that has another version by now is not changed."),
     )
     status = serializers.ChoiceField(Status.choices, required=False)
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
     route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)

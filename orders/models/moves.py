@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from orders import states
 from orders.models.driver import Driver
 from orders.performance import measured
-from orders.permissions import roles_towards
+from orders.permissions import check_naming_driver, roles_towards
 from orders.refusals import Refusal, VersionConflict
 from orders.states import Status
 
@@ -92,8 +92,11 @@ class Moves(models.Model):
         if command.version is not None and command.version != self.version:
             raise VersionConflict(self.version)
         before = self.status
-        if not _is_reassignment(self, command):
-            states.check(before, command.to, roles_towards(command.by, self), command.reason)
+        roles = roles_towards(command.by, self)
+        if not _is_reassignment(self, command, roles):
+            states.check(before, command.to, roles, command.reason)
+        if command.driver is not None:
+            check_naming_driver(roles)
         happened = _checked_time(command.at, self)
         items = _checked_quantities(self, command) if command.to == Status.DELIVERED else {}
         _set_columns(self, command)
@@ -142,13 +145,13 @@ def _write_down(order: Order, command: Command, before: str, happened: datetime)
     return row
 
 
-def _is_reassignment(order: Order, command: Command) -> bool:
+def _is_reassignment(order: Order, command: Command, roles: Collection[states.Role]) -> bool:
     """An assigned order may go straight to another driver, by the office."""
     return (
         order.status == command.to == Status.ASSIGNED
         and command.driver is not None
         and command.driver.pk != order.driver_id
-        and states.Role.OFFICE in roles_towards(command.by, order)
+        and states.Role.OFFICE in roles
     )
 
 

@@ -1,0 +1,179 @@
+"""Each field of each command, and which role may say it: a field that is not in these tables fails here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+
+from luckygas.tests.depot import Depot, make_depot
+from luckygas.tests.good_requests import ANYBODY, SERVED, V1, good_request
+from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
+from orders.models import Order
+from orders.refusals import Refusal
+from orders.states import Role, Status
+from orders.tests.api.client import Api, codes
+from orders.tests.factories import make_driver, make_office
+from orders.tests.test_proof_images import encoded, sent
+from realtime import order_commands
+from realtime.channels import Identity
+from realtime.commands import HANDLERS
+
+pytestmark = pytest.mark.django_db
+BOTH, DRIVER, CUSTOMER, NEITHER = {"driver", "customer"}, {"driver"}, {"customer"}, set[str]()
+# Of the calls that a driver or a customer may make. The office may say every field.
+REST: dict[str, dict[str, set[str]]] = {
+    "PATCH orders/{id}/status/": {
+        "status": BOTH, "reason": BOTH, "at": BOTH, "ref": BOTH, "version": BOTH, "driver": NEITHER,
+    },
+    "POST orders/{id}/confirm-delivery/": {
+        "confirmation_type": DRIVER, "cylinder_serials": DRIVER, "quantities": DRIVER, "amount_collected": DRIVER,
+        "confirmed_at": DRIVER, "latitude": DRIVER, "longitude": DRIVER, "ref": DRIVER, "version": DRIVER,
+    },
+    "POST orders/{id}/proof-images/": {"kind": DRIVER, "image": DRIVER, "ref": DRIVER},
+    "POST orders/": {
+        "items": CUSTOMER, "scheduled_date": CUSTOMER, "time_slot": CUSTOMER, "delivery_address": CUSTOMER,
+        "notes": CUSTOMER, "ref": CUSTOMER, "priority": NEITHER, "customer": NEITHER, "new_customer": NEITHER,
+    },
+    "PATCH orders/{id}/": {
+        "items": CUSTOMER, "scheduled_date": CUSTOMER, "time_slot": CUSTOMER, "notes": CUSTOMER, "version": CUSTOMER,
+        "delivery_address": NEITHER, "priority": NEITHER, "customer": NEITHER, "eta": NEITHER, "driver": NEITHER,
+        "route": NEITHER, "stop_sequence": NEITHER,
+    },
+}  # fmt: skip
+# Over a socket customers command nothing. A driver's `driver` counts for nothing, as anything unknown there.
+SOCKET: dict[str, dict[str, set[str]]] = {
+    "order_update": {
+        "status": DRIVER, "reason": DRIVER, "at": DRIVER, "ref": DRIVER, "version": DRIVER, "notes": DRIVER,
+        "eta": DRIVER, "driver": NEITHER,
+    },
+    "delivery.confirmed": REST["POST orders/{id}/confirm-delivery/"],
+}  # fmt: skip
+# Of whoever holds the socket, and of no order.
+OWN = {"heartbeat", "subscribe", "unsubscribe", "location_update", "authenticate"}
+WORK: dict[str, Callable[..., Any]] = {
+    "order_update": order_commands._update, "delivery.confirmed": order_commands._confirm,
+}  # fmt: skip
+
+
+def bodies() -> Iterator[tuple[str, set[str]]]:
+    """Each call that takes a body, and the fields of it."""
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            for content in call.get("requestBody", {}).get("content", {}).values():
+                name = content["schema"].get("$ref", "").rpartition("/")[2]
+                fields = document["components"]["schemas"].get(name, {}).get("properties", {})
+                yield f"{method.upper()} {path.replace(V1, '')}", set(fields)
+
+
+def test_every_field_that_a_driver_or_customer_could_say_is_in_the_table() -> None:
+    open_to_some = (SERVED["driver"] | SERVED["customer"]) - ANYBODY
+    found = {label: fields for label, fields in bodies() if label in open_to_some}
+    assert found == {label: set(fields) for label, fields in REST.items()}
+
+
+def values(depot: Depot) -> dict[str, Any]:
+    item = {"product": depot.names["product"][0], "quantity": 1}
+    return {
+        "reason": "moved away", "at": timezone.now().isoformat(), "ref": "r1", "driver": make_driver().pk,
+        "confirmation_type": "manual", "cylinder_serials": ["CYL1"], "quantities": {str(item["product"]): 1},
+        "amount_collected": 800, "confirmed_at": timezone.now().isoformat(), "latitude": 25.0, "longitude": 121.5,
+        "kind": "photo", "image": sent(encoded()), "items": [item], "time_slot": "morning",
+        "scheduled_date": str(timezone.localdate()), "delivery_address": "台北市大安區和平東路1號", "notes": "x",
+        "priority": "urgent", "customer": depot.names["customer"][0], "route": depot.names["route"][0],
+        "new_customer": {"name": "王", "address": "台北市"}, "eta": timezone.now().isoformat(), "stop_sequence": 3,
+    }  # fmt: skip
+
+
+def order_of(label: str, role: str, depot: Depot) -> Order:
+    """The one that this call by this role can change."""
+    if label.startswith("PATCH orders/{id}/status"):
+        return depot.orders[Status.ASSIGNED if role == "driver" else Status.CONFIRMED]
+    return depot.orders[{
+        "PATCH orders/{id}/": Status.PENDING, "order_update": Status.ASSIGNED,
+        "POST orders/{id}/proof-images/": Status.DELIVERED,
+    }.get(label, Status.ARRIVING)]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["driver", "customer"])
+def test_a_field_is_taken_of_the_roles_of_the_table_only(role: str) -> None:
+    depot = make_depot()
+    api, said = Api(depot.users[role]), values(depot)
+    for label, fields in REST.items():
+        method, path = label.split()
+        order = order_of(label, role, depot)
+        usual = good_request(depot, role, label)["body"]
+        for name, roles in fields.items():
+            value = order.version if name == "version" else usual.get(name, said.get(name))
+            with transaction.atomic():
+                url = V1 + path.replace("{id}", str(order.pk))
+                body = {name: value} if label == "PATCH orders/{id}/" else usual | {name: value}
+                if "image" in body:
+                    body = body | {"image": sent(encoded())}
+                form = "multipart" if "image" in body else "json"
+                answer = getattr(api.client, method.lower())(url, body, format=form)
+                transaction.set_rollback(True)
+            if role in roles:
+                assert answer.status_code in (200, 201), (label, name, answer.json())
+            else:
+                assert answer.status_code in (403, 404), (label, name, answer.status_code)
+
+
+def test_who_may_not_name_a_driver_is_told_so_and_nothing_changes() -> None:
+    depot, other = make_depot(), make_driver()
+    for status, to in ((Status.ASSIGNED, "delivering"), (Status.DELIVERING, "assigned"), (Status.ARRIVING, "failed")):
+        order = depot.orders[status]
+        body = {"status": to, "driver": other.pk, "reason": "x"}
+        answer = Api(depot.users["driver"]).patch(f"orders/{order.pk}/status/", body)
+        assert (answer.status_code, codes(answer)) == (403, [("forbidden", "driver")])
+        after = Order.objects.get(pk=order.pk)
+        assert (after.status, after.driver_id, after.version) == (status, order.driver_id, order.version)
+
+
+def test_the_office_names_a_driver_in_a_move() -> None:
+    depot, other = make_depot(), make_driver()
+    order = depot.orders[Status.DELIVERING]
+    answer = Api(make_office()).patch(f"orders/{order.pk}/status/", {"status": "assigned", "driver": other.pk})
+    assert (answer.status_code, Order.objects.get(pk=order.pk).driver_id) == (200, other.pk)
+
+
+def test_every_command_of_a_socket_is_in_the_table() -> None:
+    assert {*SOCKET, *OWN} == set(HANDLERS)
+    assert set(SOCKET["order_update"]) == {*StatusInput().fields, *MoveDetails().fields}
+    assert set(SOCKET["delivery.confirmed"]) == set(ConfirmationInput().fields)
+
+
+def message(command: str, name: str, value: Any, order: Order) -> dict[str, Any]:
+    usual = {"type": command, "order_id": order.pk}
+    if command == "delivery.confirmed":
+        return usual | {"confirmation_type": "manual", name: value}
+    inner = {"details": {name: value}} if name in MoveDetails().fields else {name: value}
+    return usual | {"status": "delivering"} | inner
+
+
+@pytest.mark.parametrize("role", [Role.DRIVER, Role.CUSTOMER])
+def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Role) -> None:
+    depot = make_depot()
+    identity, said = Identity.of(depot.users[role]), values(depot)
+    for command, fields in SOCKET.items():
+        order = order_of(command, role, depot)
+        for name in fields:
+            value = {"status": "delivering", "version": order.version}.get(name, said.get(name))
+            with transaction.atomic():
+                answer = outcome(identity, message(command, name, value, order), WORK[command])
+                driver = Order.objects.get(pk=order.pk).driver_id
+                transaction.set_rollback(True)
+            assert answer == ("ack" if role == Role.DRIVER else "forbidden"), (command, name)
+            assert driver == order.driver_id
+
+
+def outcome(identity: Identity, said: dict[str, Any], work: Callable[..., Any]) -> str:
+    try:
+        return str(order_commands._carry_out(identity, said, work)["type"])
+    except Refusal as refusal:
+        return refusal.code

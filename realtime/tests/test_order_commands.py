@@ -1,0 +1,58 @@
+"""What an order command over a socket may say has the same bounds as over REST."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from orders.models import Order
+from orders.refusals import Refusal
+from orders.states import Status
+from orders.tests.api.client import Api, codes
+from orders.tests.factories import make_driver, make_office, make_order
+from realtime import order_commands
+from realtime.channels import Identity
+
+pytestmark = pytest.mark.django_db
+FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"]
+FAR += [(timezone.now() + timedelta(days=days)).isoformat() for days in (-367, 367)]
+
+
+def say(user: Any, order: Order, **fields: Any) -> str:
+    """The type of the answer, or the code of the refusal."""
+    message = {"type": "order_update", "order_id": order.pk, "status": "arriving"} | fields
+    try:
+        return str(order_commands._carry_out(Identity.of(user), message, order_commands._update)["type"])
+    except Refusal as refusal:
+        return refusal.code
+
+
+@pytest.mark.parametrize("eta", FAR)
+def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(eta: str) -> None:
+    driver = make_driver()
+    order = make_order(Status.DELIVERING, driver=driver)
+    assert say(driver.user, order, details={"eta": eta}) == "invalid_message"
+    answer = Api(make_office()).patch(f"orders/{order.pk}/", {"eta": eta})
+    assert (answer.status_code, [attr for _code, attr in codes(answer)]) == (400, ["eta"])
+    after = Order.objects.get(pk=order.pk)
+    assert (after.status, after.eta, after.version) == (Status.DELIVERING, None, order.version)
+
+
+@pytest.mark.parametrize("at", FAR[:4])
+def test_a_time_of_the_deed_that_cannot_be_is_refused_by_socket_as_by_rest(at: str) -> None:
+    driver = make_driver()
+    order = make_order(Status.DELIVERING, driver=driver)
+    refused = say(driver.user, order, at=at)
+    answer = Api(driver.user).patch(f"orders/{order.pk}/status/", {"status": "arriving", "at": at})
+    assert (refused in ("invalid_time", "invalid_message"), answer.status_code) == (True, 400)
+    assert Order.objects.get(pk=order.pk).version == order.version
+
+
+def test_an_hour_within_a_year_is_taken() -> None:
+    driver, soon = make_driver(), timezone.now() + timedelta(minutes=20)
+    order = make_order(Status.DELIVERING, driver=driver)
+    assert say(driver.user, order, details={"eta": soon.isoformat()}) == "ack"
+    assert Order.objects.get(pk=order.pk).eta == soon
