@@ -15,12 +15,13 @@ from rest_framework import serializers
 
 from notifications.sender import no_waiting
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
+from orders.api.tokens import accounts
 from orders.models import Order, OrderStatusChange, Source
 from orders.models.queries import OrderQuerySet
 from orders.refusals import Refusal
 from orders.services import move
 from orders.states import Role, Status
-from realtime import frames
+from realtime import frames, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -61,9 +62,13 @@ def _carry_out(
     identity: Identity, message: Message, work: Callable[[User, Message], OrderStatusChange]
 ) -> dict[str, Any]:
     """In a thread. Nobody waits there for an SMS. Raises Refusal."""
-    user = User.objects.select_related("driver", "customer").filter(pk=identity.user_id or 0, is_active=True).first()
-    if user is None or identity.role not in (Role.OFFICE, Role.DRIVER):
+    if identity.role not in (Role.OFFICE, Role.DRIVER):
         raise Refusal("forbidden", _("Only drivers and the office may do this."), status=403)
+    found = accounts(identity.session).select_related("driver", "customer")
+    user = found.filter(pk=identity.user_id or 0, is_active=True).first()
+    # The hub closes this socket, but what comes until then is not done.
+    if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
+        raise rights.have_ended()
     with no_waiting():
         done = work(user, message)
     return {

@@ -54,6 +54,11 @@ def _kept() -> timedelta:
     return 2 * lifetime
 
 
+def have_ended() -> Refusal:
+    """Its `status` is the code to close with."""
+    return Refusal("rights_ended", _("You signed out, or your account was changed: sign in again."), status=ENDED)
+
+
 class Ends:
     """What ended of late: a token from before is not let in, although it is still valid by itself."""
 
@@ -78,6 +83,4 @@ class Ends:
     def check(self, identity: Identity) -> None:
         """Raises a Refusal whose `status` is the code to close with."""
         if self.concern(identity):
-            raise Refusal(
-                "rights_ended", _("You signed out, or your account was changed: sign in again."), status=ENDED
-            )
+            raise have_ended()

@@ -34,7 +34,7 @@ class TokenRefresh(views.TokenRefreshView):
 
     @extend_schema(operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair)
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """A refresh token for a new pair, with the roles of now. The old one is used up."""
+        """A refresh token for a new pair, with the roles of now. Used again, the old one ends the sign-in."""
         return super().post(request, *args, **kwargs)
 
 
@@ -43,5 +43,5 @@ class Logout(views.TokenBlacklistView):
 
     @extend_schema(operation_id="auth_logout", request=LogoutSerializer, responses={200: None})
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """Makes a refresh token worthless, and closes the sockets opened with its access tokens."""
+        """Ends the sign-in of a refresh token: its tokens open nothing any more, its sockets close."""
         return super().post(request, *args, **kwargs)

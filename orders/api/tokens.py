@@ -7,23 +7,28 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, QuerySet
 from django.dispatch import Signal
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.serializers import (
     TokenBlacklistSerializer,
     TokenObtainPairSerializer,
     TokenRefreshSerializer,
 )
 from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from orders import permissions
 
 NO_ACCOUNT = _("There is no active account with this name and password.")
+NOT_ACTIVE = _("This account is no longer active.")
+USED = _("This refresh token was used or has ended. Please sign in again.")
 # Sent with `session`, the claim of a sign-in that its user ended.
 signed_out = Signal()
 
@@ -41,7 +46,8 @@ def claims(user: User) -> dict[str, Any]:
 class Refresh(RefreshToken):
     """Its access tokens say what the user is now, not what they were at the sign-in.
 
-    `session` names the sign-in and stays when tokens are renewed; `password_mark`: the password it was made with.
+    `session` names the sign-in, the family of all its tokens, and stays when they are renewed; `password_mark`: the
+    password it was made with.
     """
 
     @classmethod
@@ -57,13 +63,76 @@ class Refresh(RefreshToken):
         access.payload.update(claims(user))
         return access
 
+    def check_blacklist(self) -> None:
+        """Not when it is read: of several uses at once all would find it unused. `use` asks."""
+
+    def use(self) -> bool:
+        """Uses it up; of several uses at once one succeeds. The caller's transaction commits, also where this is False.
+
+        Any further use ends the whole family: either the owner or a thief holds a copy, and nobody can tell which of
+        them came first (RFC 9700, 4.14.2).
+        """
+        _row, is_first = cast("tuple[Any, bool]", self.blacklist())
+        if not is_first:
+            end_family(self.get("session"))
+        return is_first and not _ended(self.get("session")).exists()
+
+    def renew(self) -> dict[str, str]:
+        """A new pair of the same family. Raises TokenError where this one is worth nothing any more."""
+        with transaction.atomic():
+            pair = self._pair() if self.use() else None
+        if pair is None:
+            raise TokenError(USED)
+        return pair
+
+    def _pair(self) -> dict[str, str]:
+        access = str(self.access_token)
+        self.set_jti()
+        self.set_exp()
+        self.set_iat()
+        self.outstand()
+        return {"access": access, "refresh": str(self)}
+
+
+def _family(session: str | None) -> str:
+    """The name under which an ended family stands among the tokens that are worth nothing any more."""
+    return f"session:{session}"
+
+
+def _ended(session: str | None) -> QuerySet[BlacklistedToken]:
+    """The row that is there once this family has ended."""
+    return BlacklistedToken.objects.filter(token__jti=_family(session))
+
+
+def accounts(session: str | None) -> QuerySet[Any]:
+    """Accounts, each with `signed_out`: whether this sign-in, one of theirs, has ended."""
+    return User.objects.annotate(signed_out=Exists(_ended(session)))
+
+
+def end_family(session: str | None) -> None:
+    """No token of this sign-in opens anything from now on, and its sockets close. The caller's transaction commits."""
+    if session is None:
+        return
+    # Longer than any of its tokens lives; then `flushexpiredtokens` may forget it.
+    lives = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
+    now = timezone.now()
+    about = {"token": "", "created_at": now, "expires_at": now + lives}
+    family, _created = OutstandingToken.objects.get_or_create(jti=_family(session), defaults=about)
+    _row, is_new = BlacklistedToken.objects.get_or_create(token=family)
+    if is_new:
+        signed_out.send(sender=Refresh, session=session)
+
 
 class Authentication(JWTAuthentication):
-    """A token from before the password was changed opens nothing, neither does it get a ticket for a socket."""
+    """A token from before the password was changed, or before its sign-in ended, opens nothing: no socket either."""
 
     def get_user(self, validated_token: Token) -> Any:
-        user = cast("User", super().get_user(validated_token))
-        if validated_token.get("password_mark") != permissions.password_mark(user):
+        """The account and whether the sign-in has ended, in one query."""
+        known = accounts(validated_token.get("session"))
+        user = known.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
+        if user is None or not user.is_active:
+            raise AuthenticationFailed(NOT_ACTIVE, "user_inactive" if user else "user_not_found")
+        if user.signed_out or validated_token.get("password_mark") != permissions.password_mark(user):
             raise InvalidToken
         return user
 
@@ -79,14 +148,13 @@ class RefreshSerializer(TokenRefreshSerializer):
     """A refresh token for a new pair; the old one is used up."""
 
     token_class = Refresh
-    default_error_messages = {"no_active_account": NO_ACCOUNT}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         token = self.token_class(attrs["refresh"])
-        user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM)).first()
+        user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM), is_active=True).first()
         if user is None or token.get("password_mark") != permissions.password_mark(user):
             raise AuthenticationFailed(NO_ACCOUNT, "no_active_account")
-        return super().validate(attrs)
+        return token.renew()
 
 
 class LogoutSerializer(TokenBlacklistSerializer):
@@ -95,11 +163,13 @@ class LogoutSerializer(TokenBlacklistSerializer):
     token_class = Refresh
 
     def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
-        session = self.token_class(attrs["refresh"]).get("session")
+        token = self.token_class(attrs["refresh"])
         with transaction.atomic():
-            done = super().validate(attrs)
-            signed_out.send(sender=Refresh, session=session)
-        return done
+            was_good = token.use()
+            end_family(token.get("session"))
+        if not was_good:
+            raise TokenError(USED)
+        return {}
 
 
 class TokenPair(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from orders.api.tokens import end_family
 from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import Status
@@ -23,9 +24,13 @@ FAR += [(timezone.now() + timedelta(days=days)).isoformat() for days in (-367, 3
 
 def say(user: Any, order: Order, **fields: Any) -> str:
     """The type of the answer, or the code of the refusal."""
+    return say_as(Identity.of(user), order, **fields)
+
+
+def say_as(identity: Identity, order: Order, **fields: Any) -> str:
     message = {"type": "order_update", "order_id": order.pk, "status": "arriving"} | fields
     try:
-        return str(order_commands._carry_out(Identity.of(user), message, order_commands._update)["type"])
+        return str(order_commands._carry_out(identity, message, order_commands._update)["type"])
     except Refusal as refusal:
         return refusal.code
 
@@ -56,3 +61,16 @@ def test_an_hour_within_a_year_is_taken() -> None:
     order = make_order(Status.DELIVERING, driver=driver)
     assert say(driver.user, order, details={"eta": soon.isoformat()}) == "ack"
     assert Order.objects.get(pk=order.pk).eta == soon
+
+
+def test_nothing_is_done_for_a_socket_whose_rights_have_ended_and_that_is_still_open() -> None:
+    driver = make_driver()
+    order = make_order(Status.DELIVERING, driver=driver)
+    signed_in, by_password = Identity.of(driver.user, "one"), Identity.of(driver.user, "two")
+    end_family("one")
+    assert say_as(signed_in, order) == "rights_ended"
+    driver.user.set_password("another horse")
+    driver.user.save()
+    assert say_as(by_password, order) == "rights_ended"
+    assert Order.objects.get(pk=order.pk).status == Status.DELIVERING
+    assert say(driver.user, order) == "ack"

@@ -68,6 +68,10 @@ async def test_signing_out_closes_the_sockets_of_this_browser_and_no_others(site
         assert (client.welcome["code"], await client.closed()) == ("not_authenticated", 4401)
 
 
+def refused(site: Site, path: str, **said: str) -> None:
+    assert requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10).status_code == 401
+
+
 def post(site: Site, path: str, **said: str) -> dict[str, Any]:
     answer = requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10)
     assert answer.status_code == 200
@@ -89,6 +93,18 @@ async def test_a_token_signed_out_closes_the_sockets_of_its_sign_in(site: Site) 
         assert [await client.closed() for client in clients[:2]] == [4401, 4401]
         assert await lives(clients[2])
     async with open_client(f"{site.ws}?token={first['access']}") as client:
+        assert client.welcome["code"] == "rights_ended"
+
+
+async def test_a_refresh_token_used_again_closes_the_sockets_of_its_family(site: Site) -> None:
+    office = await make(make_office)()
+    said = {"username": office.username, "password": PASSWORD}
+    first = await asyncio.to_thread(lambda: post(site, "auth/token/", **said))
+    renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
+    async with open_client(f"{site.ws}?token={renewed['access']}") as client:
+        await asyncio.to_thread(lambda: refused(site, "auth/token/refresh/", refresh=first["refresh"]))
+        assert await client.closed() == 4401
+    async with open_client(f"{site.ws}?token={renewed['access']}") as client:
         assert client.welcome["code"] == "rights_ended"
 
 

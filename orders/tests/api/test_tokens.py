@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
+from rest_framework_simplejwt.tokens import AccessToken
 
-from orders.api.tokens import Refresh
+from orders.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from orders.tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +145,87 @@ def test_logout_ends_the_refresh_token() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     assert Api().post("auth/logout/", {"refresh": refresh}).status_code == 200
     assert Api().post("auth/token/refresh/", {"refresh": refresh}).status_code == 401
+
+
+def by_token(access: str) -> Api:
+    api = Api()
+    api.client.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+    return api
+
+
+def refreshed(refresh: str) -> Any:
+    return Api().post("auth/token/refresh/", {"refresh": refresh})
+
+
+def is_over(pair: dict[str, str]) -> bool:
+    """Whether neither token of the pair opens anything."""
+    api = by_token(pair["access"])
+    answers = (api.get("orders/"), api.post("orders/", {}), api.post("websocket/ticket/", {}))
+    return {answer.status_code for answer in (*answers, refreshed(pair["refresh"]))} == {401}
+
+
+def test_logout_ends_every_token_of_the_sign_in_and_no_other() -> None:
+    user = make_office()
+    first, other = sign_in(user).json(), sign_in(user).json()
+    renewed = refreshed(first["refresh"]).json()
+    assert Api().post("auth/logout/", {"refresh": renewed["refresh"]}).status_code == 200
+    assert is_over(first)
+    assert is_over(renewed)
+    assert by_token(other["access"]).get("orders/").status_code == 200
+    assert refreshed(other["refresh"]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["auth/token/refresh/", "auth/logout/"])
+def test_a_refresh_token_used_again_ends_its_family(path: str) -> None:
+    user = make_office()
+    first, other = sign_in(user).json(), sign_in(user).json()
+    renewed = refreshed(first["refresh"]).json()
+    assert by_token(renewed["access"]).get("orders/").status_code == 200
+    again = Api().post(path, {"refresh": first["refresh"]})
+    assert (again.status_code, codes(again)) == (401, [("token_not_valid", None)])
+    assert is_over(renewed)
+    assert by_token(other["access"]).get("orders/").status_code == 200
+
+
+def test_an_ended_family_is_told_once(django_capture_on_commit_callbacks: Any) -> None:
+    told: list[str | None] = []
+
+    def hear(sender: Any, session: str | None, **kwargs: Any) -> None:
+        told.append(session)
+
+    signed_out.connect(hear)
+    refresh = sign_in(make_office()).json()["refresh"]
+    for _ in range(4):
+        refreshed(refresh)
+    signed_out.disconnect(hear)
+    assert told == [jwt.decode(refresh, options={"verify_signature": False})["session"]]
+
+
+def test_who_the_token_is_and_whether_it_has_ended_is_one_query(django_assert_num_queries: Any) -> None:
+    user = make_office()
+    token = AccessToken(str(Refresh.for_user(user).access_token))  # type: ignore[arg-type]  # it takes text
+    with django_assert_num_queries(1):
+        assert Authentication().get_user(token) == user
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_four_uses_of_a_refresh_token_at_once_one_succeeds() -> None:
+    refresh = sign_in(make_office()).json()["refresh"]
+    ready, answers = threading.Barrier(4), list[int]()
+
+    def use() -> None:
+        ready.wait()
+        answers.append(refreshed(refresh).status_code)
+
+    for work in [in_thread(use) for _ in range(4)]:
+        work.join()
+    assert sorted(answers) == [200, 401, 401, 401]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refresh_that_fails_half_way_uses_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    refresh = sign_in(make_office()).json()["refresh"]
+    with monkeypatch.context() as broken:
+        broken.setattr(Refresh, "outstand", lambda self: 1 / 0)
+        assert refreshed(refresh).status_code == 500
+    assert refreshed(refresh).status_code == 200
