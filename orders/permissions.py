@@ -102,6 +102,16 @@ def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.none()
 
 
+def readable_numbers(user: Anyone) -> Q:
+    """Of which orders among the visible ones the user may know the customer's telephone number."""
+    match main_role(user):
+        case Role.OFFICE:
+            return Q()
+        case Role.DRIVER:
+            return Q(status__in=OPEN)
+    return Q(pk__in=[])
+
+
 def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
     """The one of `orders` whose link, sent by SMS, has this token, until LINK_LIFE after its end."""
     ended_lately = Q(moved__gte=timezone.now() - LINK_LIFE)

@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import resolve
 from django.utils import timezone
 
+from orders.api.filters import CustomerFilters, OrderFilters, ProductFilters
 from orders.models import Customer, Order, Priority
-from orders.states import Status
+from orders.states import Role, Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route, make_user
 
@@ -187,3 +189,77 @@ def test_whether_active_is_true_or_false_and_nothing_else(path: str) -> None:
     assert api.get(path, is_active="").status_code == 200
     answer = api.get(path, is_active="null")
     assert (answer.status_code, codes(answer)) == (400, [("invalid", "is_active")])
+
+
+def listed(api: Api, path: str = "orders/", **query: object) -> list[int]:
+    answer = api.get(path, **query)
+    assert answer.status_code == 200, answer.content
+    return [row["id"] for row in answer.json()["results"]]
+
+
+def test_a_driver_finds_by_number_only_what_is_still_to_deliver() -> None:
+    driver, customer = make_driver(), make_customer(phone="0912-345-678", phone2="02-2345-6789")
+    is_open = make_order(Status.DELIVERING, driver=driver, customer=customer)
+    for status in (Status.DELIVERED, Status.CANCELLED):
+        closed = make_order(Status.DELIVERING, driver=driver, customer=customer)
+        for to in [Status.ARRIVING, Status.DELIVERED] if status == Status.DELIVERED else [Status.CANCELLED]:
+            closed.transition_to(to, reason="x")
+    api = Api(driver.user)
+    for part in ("912", "0912345678", "+886 912", "２３４５", "6789"):  # noqa: RUF001
+        assert listed(api, q=part) == [is_open.pk], part
+    assert len(listed(api, q=customer.name)) == 3
+    is_open.transition_to(Status.FAILED, reason="x")
+    is_open.transition_to(Status.CANCELLED, reason="x")
+    assert listed(api, q="0912") == []
+
+
+def test_a_customer_finds_nothing_by_number() -> None:
+    customer = make_customer(phone="0912-345-678", user=make_user())
+    order = make_order(customer=customer)
+    assert listed(Api(customer.user), q="912345678") == []
+    assert listed(Api(customer.user), q=order.order_number) == [order.pk]
+
+
+def test_nobody_sorts_by_what_they_are_not_shown() -> None:
+    for role, path, hidden, shown in (
+        ("customer", "orders/", "stop_sequence", "scheduled_date"),
+        ("driver", "customers/", "created_at", "name"),
+        ("driver", "products/", "stock", "price"),
+        ("customer", "products/", "-stock", "-price"),
+    ):
+        api = make_api(role)
+        answer = api.get(path, ordering=hidden)
+        assert (answer.status_code, codes(answer)) == (400, [("invalid_choice", "ordering")]), (role, path)
+        assert api.get(path, ordering=shown).status_code == 200
+        assert make_api("office").get(path, ordering=hidden).status_code == 200
+
+
+def test_nobody_filters_by_what_they_are_not_shown() -> None:
+    driver, active, gone = make_driver(), make_customer(), make_customer()
+    for customer in (active, gone):
+        make_order(Status.DELIVERING, driver=driver, customer=customer)
+    gone.is_active = False
+    gone.save()
+    api = Api(driver.user)
+    assert sorted(listed(api, "customers/", is_active="false")) == sorted([active.pk, gone.pk])
+    assert listed(make_api("office"), "customers/", is_active="false") == [gone.pk]
+
+
+FILTERED = {"orders/": OrderFilters, "customers/": CustomerFilters, "products/": ProductFilters}
+# What a filter's own method asks for, beside the search.
+ASKED = {"day": {"scheduled_date", "updated_at"}, "latest": {"customer"}, "q": set[str]()}
+
+
+@pytest.mark.parametrize("path", FILTERED)
+@pytest.mark.parametrize("role", ["driver", "customer"])
+def test_every_filter_of_a_role_asks_for_what_the_role_sees(role: str, path: str) -> None:
+    """A new filter with a method of its own says here what it asks for."""
+    view = resolve(f"/api/v1/{path}").func.cls  # type: ignore[attr-defined]
+    view = view(action="list", request=None)
+    seen = view.get_serializer_class().seen_by.get(Role(role))
+    if seen is None:
+        assert make_api(role).get(path).status_code == 403
+        return
+    for name, one in FILTERED[path].base_filters.items():
+        if one.method:
+            assert ASKED[name] <= seen, name
