@@ -41,6 +41,8 @@ WITHOUT_AREA = range(5, LEAST_WITH_AREA)
 # Behind a hyphen or a blank; fewer are the end of a range, or an extension without the word.
 LEAST_IN_GROUP = 3
 PART = re.compile(r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~-]+", re.IGNORECASE)
+# Digits at the end that a masked number shows.
+SHOWN_AT_END = 3
 
 
 class InvalidPhone(ValueError):
@@ -234,4 +236,5 @@ def mask(stored: str) -> str:
     if not stored:
         return ""
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
-    return f"{head[:4]}-***-{tail.replace('-', '')[-3:]}" if tail else f"{head[:4]}***{head[-3:]}"
+    end = (tail or head).replace("-", "")[-SHOWN_AT_END:]
+    return f"{head[:4]}-***-{end}" if tail else f"{head[:4]}***{end}"

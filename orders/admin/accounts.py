@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils.translation import gettext_lazy as _
 
 from orders import accounts
@@ -22,7 +23,7 @@ else:
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
-admin.site.unregister(User)
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)
@@ -46,3 +47,8 @@ class AccountAdmin(HouseList, UserAdmin):
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
         return accounts.role_of(user)
+
+
+@admin.register(Group)
+class GroupsAdmin(HouseList, GroupAdmin):
+    """Django's own, with the lists of ours."""

@@ -12,7 +12,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist
 from django.db import transaction
+from django.db.models.constants import LOOKUP_SEP
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +58,23 @@ def actor(request: HttpRequest) -> Actor:
 
 def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+
+
+def column_of(options: Any, lookup: str) -> str:
+    """`driver` of `driver__id__exact`, `driver__name` of `driver__name__contains`; empty where it is no column."""
+    path: list[str] = []
+    for part in lookup.split(LOOKUP_SEP):
+        try:
+            field = options.pk if part == "pk" else options.get_field(part)
+        except FieldDoesNotExist:
+            break
+        # The key of another row is in the column that names that row.
+        if not (path and field.primary_key):
+            path.append(field.name)
+        if not field.is_relation:
+            break
+        options = field.related_model._meta
+    return LOOKUP_SEP.join(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +174,16 @@ class HouseList(ModelAdmin):
     """
 
     is_pk: Callable[[str], bool] = staticmethod(is_id)
+    # What a link of ours asks of this list beside what it shows and filters by.
+    asked_for: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """What the list shows and filters by: asked letter by letter, any other column would tell what it holds."""
+        if not {"regex", "iregex"}.isdisjoint(lookup.split(LOOKUP_SEP)):
+            return False
+        named = (one[0] if isinstance(one, tuple) else one for one in self.list_filter)
+        shown = {self.date_hierarchy, *self.list_display, *self.asked_for, *named, self.opts.pk.name}
+        return column_of(self.opts, lookup) in shown
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         # Read before the rows: a change in between is then marked, and not lost.

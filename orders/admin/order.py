@@ -57,6 +57,7 @@ class OrderAdmin(OrderColumns, ImportView, StatisticsView, OrderMoves, OrderActi
     list_filter = (
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
+    asked_for = ("customer",)
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
     search_fields = ("order_number",)  # opens the field; what is searched is said in `get_search_results`
