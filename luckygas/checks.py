@@ -31,7 +31,7 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
         found.append(Error(f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint=hint, id="luckygas.E019"))
     if "*" in settings.ALLOWED_HOSTS:
-        hint = "With * any site may open a WebSocket with the visitor's session: name the hosts."
+        hint = "With * the site takes any name for its own, also that of whoever made one for it: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
     if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
         hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."

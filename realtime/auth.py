@@ -7,12 +7,10 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import ParseResult, parse_qs, urlparse
+from urllib.parse import parse_qs
 
 from channels.auth import get_user
 from channels.db import database_sync_to_async
-from channels.security.websocket import OriginValidator
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +24,7 @@ from orders.models import Order
 from orders.refusals import Refusal
 from orders.states import Role
 from orders.text import visible
+from realtime import origins
 from realtime.channels import Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
@@ -118,21 +117,12 @@ def session_of(request: Request) -> str:
 
 async def of_session(scope: Scope) -> Identity:
     """The session cookie, if this site's own page sent it: a browser sends cookies for any page that asks."""
-    headers = dict(scope["headers"])
-    validator = OriginValidator(None, settings.ALLOWED_HOSTS)
-    if not validator.valid_origin(_origin(headers.get(b"origin", b""))):
+    if not origins.is_ours(scope):
         raise Refusal("origin_not_allowed", _("This page may not use your session."), status=FORBIDDEN)
     user = await get_user(scope)
     if not user.is_authenticated:
         raise Refusal("not_authenticated", _("Please sign in."), status=ENDED)
     return await _in_thread(_of_user, user, session_name(scope["session"].session_key))
-
-
-def _origin(header: bytes) -> ParseResult | None:
-    try:
-        return urlparse(header.decode("ascii", "replace")) if header else None
-    except ValueError:
-        return None
 
 
 def _of_user(user: User, session: str) -> Identity:
