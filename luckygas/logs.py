@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import unicodedata
 from typing import Any
 
 import structlog
@@ -42,6 +44,41 @@ class MaskSecrets(logging.Filter):
         return True
 
 
+def quote(text: str) -> str:
+    """With everything that is no letter, sign or blank as Python writes it, and no secrets.
+
+    A terminal obeys ESC and the C1 controls, lines end at more than \\n, and marks of direction turn words around: what
+    comes from outside, as a path does, must not look like a line of ours.
+    """
+    masked = mask(text)
+    return masked if masked.isprintable() else "".join(map(_quoted, masked))
+
+
+def _quoted(letter: str) -> str:
+    if letter.isprintable() or unicodedata.category(letter) == "Zs":
+        return letter
+    return letter.encode("unicode_escape").decode()
+
+
+def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Each on its line; of a traceback each line is quoted by itself, and moved in so that it is none of ours."""
+    for key, value in event.items():
+        if key in ("exception", "stack"):
+            event[key] = "\n".join(f"  {quote(line)}" for line in str(value).split("\n"))
+        elif isinstance(value, str):
+            event[key] = quote(value)
+    return event
+
+
+def _escape(logger: Any, name: str, line: str) -> str:
+    """JSON itself escapes the controls below U+0020 only (RFC 8259, 7)."""
+    return line if line.isprintable() else "".join(map(_escaped, line))
+
+
+def _escaped(letter: str) -> str:
+    return letter if _quoted(letter) == letter else json.dumps(letter)[1:-1]
+
+
 def _mask_line(logger: Any, name: str, line: Any) -> Any:
     # The finished line and not its parts: nothing that a library adds or a traceback shows is forgotten.
     return mask(line)
@@ -67,14 +104,15 @@ def formatter(form: str) -> logging.Formatter:
     text = structlog.dev.ConsoleRenderer(
         colors=False, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
     )
-    json: list[Processor] = [
-        _words_first,
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(ensure_ascii=False),
-    ]
+    exceptions = structlog.processors.format_exc_info
+    as_text: list[Processor] = [exceptions, _quote_values, text]
+    as_json: list[Processor] = [
+        _words_first, exceptions, structlog.processors.JSONRenderer(ensure_ascii=False), _escape,
+    ]  # fmt: skip
+    renderers = as_json if form == "json" else as_text
     return ProcessorFormatter(
         foreign_pre_chain=before(form),
-        processors=[ProcessorFormatter.remove_processors_meta, *(json if form == "json" else [text]), _mask_line],
+        processors=[ProcessorFormatter.remove_processors_meta, *renderers, _mask_line],
     )
 
 

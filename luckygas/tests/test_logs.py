@@ -100,6 +100,38 @@ def test_an_exception_stays_on_its_line() -> None:
     assert "Traceback" in json.loads(line)["exception"]
 
 
+# ESC and BEL, C1 (CSI, NEL), ends of lines, marks of direction, invisible ones, half a pair, what a font makes itself.
+ODD = "\x1b[31m\x07\x00\x9b2J\x85\u2028\u2029\r\n\x0b\x0c\u202e\u2066\u200f\u061c\u200b\ufeff\ud800\ue000\U000e0041"
+FORGED = "2026-11-30 12:00:00 [info] request [luckygas.access] status=200"
+
+
+@pytest.mark.parametrize("form", logs.FORMATS)
+@pytest.mark.parametrize("field", ["path", "route", "user_id", "event", "exception", "bound", "args"])
+def test_nothing_of_a_line_obeys_or_begins_another_line(form: str, field: str) -> None:
+    said, error = f"/x{ODD}\n{FORGED}\u2028{FORGED}", None
+    if field == "exception":
+        try:
+            raise ValueError(said)
+        except ValueError:
+            error = sys.exc_info()
+    words: tuple[Any, ...] = {"event": (said,), "args": ("Not Found: %s", said)}.get(field, ("Broken",))
+    extra = {field: said} if field in ("path", "route", "user_id") else {}
+    with bound_contextvars(**({"request_id": said} if field == "bound" else {})):
+        line = logs.formatter(form).format(record(*words, exc_info=error, **extra))
+    assert [letter for letter in line if letter != "\n" and not letter.isprintable()] == []
+    assert [part for part in line.split("\n")[1:] if not part.startswith("  ")] == []
+    line.encode()
+    if form == "json":
+        assert "\n" not in line
+        assert json.loads(line)["logger"] == "some.library"
+
+
+def test_letters_and_blanks_of_all_scripts_stay_as_they_are() -> None:
+    said = "王小姐　大安區\u00a0é 👍 “x”"
+    for form in logs.FORMATS:
+        assert said in logs.formatter(form).format(record(said))
+
+
 def test_lines_of_structlog_itself_are_masked_too() -> None:
     lines, handler = StringIO(), logging.StreamHandler()
     handler.setStream(lines)
