@@ -40,6 +40,11 @@ first_host() {
     sed -n "s/^ALLOWED_HOSTS='\{0,1\}\([^,']*\).*/\1/p" "$settings/env"
 }
 
+# All of them, as nginx's server_name takes them: `.gas.tw` is the same there, and `~.` is any name.
+all_hosts() {
+    sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n' | sed 's/^\*$/~./' | paste -sd ' '
+}
+
 settings() {
     say "Settings in $settings/env, secrets in $settings/secrets"
     if [ ! -e "$settings/env" ]; then
@@ -52,6 +57,7 @@ settings() {
     done
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
     domain=$(first_host)
+    names=$(all_hosts)
     [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env names no site; nginx needs it there, not in a file." >&2; exit 2; }
     servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
     servers=${servers:-2}
@@ -133,9 +139,9 @@ web() {
     mv "$settings/nginx.conf.new" "$settings/nginx.conf"
 }
 
-# With this site's name, and a line for each of its servers.
+# With this site's names, and a line for each of its servers.
 nginx_conf() {
-    sed -e "s/gas\.example\.tw/$domain/g" -e '/server unix:.*\/2\.sock/d' \
+    sed -e "s/server_name gas\.example\.tw;/server_name $names;/" -e "s/gas\.example\.tw/$domain/g" -e '/server unix:.*\/2\.sock/d' \
         -e "s|^ *server unix:.*/1\.sock.*|$(seq -s '\n' -f '    server unix:/run/luckygas/%g.sock max_fails=0;' "$servers")|" \
         deploy/nginx.conf
 }

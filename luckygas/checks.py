@@ -18,7 +18,7 @@ from orders.phones import AREA_LENGTHS
 def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; E018 a REDIS_URL that is none;
 
-    E019 an area code that Taiwan does not have; and what is said below.
+    E019 an area code that Taiwan does not have; E021 a SITE_URL that is none; and what is said below.
     """
     found = gateways_are_sound()
     found += figures_are_sound()
@@ -30,6 +30,10 @@ def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREA_LENGTHS:
         hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
         found.append(Error(f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint=hint, id="luckygas.E019"))
+    site = urlsplit(settings.SITE_URL)
+    if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
+        hint = "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it."
+        found.append(Error(f"SITE_URL is {settings.SITE_URL!r}.", hint=hint, id="luckygas.E021"))
     if "*" in settings.ALLOWED_HOSTS:
         hint = "With * the site takes any name for its own, also that of whoever made one for it: name the hosts."
         found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))

@@ -70,7 +70,7 @@ def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
     return event
 
 
-def _escape(logger: Any, name: str, line: str) -> str:
+def _escape(logger: Any, name: str, line: Any) -> str:
     """JSON itself escapes the controls below U+0020 only (RFC 8259, 7)."""
     return line if line.isprintable() else "".join(map(_escaped, line))
 

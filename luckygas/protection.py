@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,29 @@ AXES: dict[str, Any] = {
 # What a page may use of the device, also by a script that should not be there: the driver's page where it is and the
 # camera (W3C Permissions Policy).
 PERMISSIONS_POLICY = "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()"
+
+
+def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
+    """Without the last slash. Unless it is named: by the first host, or by where the links in SMS lead to."""
+    if named:
+        return named.rstrip("/")
+    first = next((host.lstrip(".") for host in hosts if host != "*"), "")
+    parts = urlsplit(tracking_url)
+    return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"
+
+
+def kept_by_nobody(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: neither browser nor proxy keeps an answer, unless it says that they may (RFC 9111, 5.2.2).
+
+    Pages and answers hold people's data. What the driver's page needs without a line, its service worker keeps itself.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return middleware
 
 
 def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
 # Synchronous, all of it (luckygas.handler).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
+    "luckygas.protection.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -262,6 +263,8 @@ EVERY8D_PASSWORD = env.str("EVERY8D_PASSWORD", default="")
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 # What the link in an SMS begins with, before the order's token; its host is registered with the carriers.
 TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
+# The site as people reach it, for links in e-mail: what a request says of itself, its Host, decides of none.
+SITE_URL = protection.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
 # Registered hosts that links in an SMS may name; empty: the one of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
 # When no SMS goes out, by Taipei's clock, except to who waits for the driver at that hour; empty: never.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -15,12 +16,14 @@ handler400 = "orders.api.fallback.bad_request"
 handler404 = "orders.api.fallback.not_found"
 handler500 = "orders.api.fallback.server_error"
 
+# The words of the scripts, in the reader's language: nobody's data; asked each time whether they are still the same.
+WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
+
 urlpatterns = [
     path("", include("orders.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
-    # The words of the scripts, in the reader's language; asked each time whether they are still the same.
-    path("words.js", conditional_page(JavaScriptCatalog.as_view()), name="words"),
+    path("words.js", WORDS, name="words"),
     path("health/", include("health.urls")),
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
@@ -19,9 +19,6 @@ from django.utils.translation import gettext_lazy as _
 from orders import permissions
 from orders.models import Customer
 from orders.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 LONGEST_USERNAME = 150  # the column of Django's User
 PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once
@@ -102,10 +99,10 @@ def close_for(customer: Customer) -> None:
         user.save(update_fields=["is_active"])
 
 
-def send_link(user: User, request: HttpRequest, language: str | None = None) -> None:
+def send_link(user: User, language: str | None = None) -> None:
     """Mails the link under which the password is set. Raises OSError (SMTPException is one) where it cannot."""
     uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
-    link = request.build_absolute_uri(reverse("password_reset_confirm", args=[uid, token]))
+    link = settings.SITE_URL + reverse("password_reset_confirm", args=[uid, token])
     with translation.override(language or translation.get_language()):
         text = render_to_string("registration/invitation_email.txt", {"user": user, "link": link})
         send_mail(str(_("Lucky Gas: your account")), text, None, [user.email])

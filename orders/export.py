@@ -20,7 +20,7 @@ CONTENT_TYPE = "text/csv; charset=utf-8"
 
 
 def headers(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def answer(lines: Iterable[list[Any]], name: str) -> HttpResponse:

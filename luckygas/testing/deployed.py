@@ -59,6 +59,9 @@ class Nginx(Server):
         self.certificate = self.directory / "cert.pem"
         self.access = self.directory / "luckygas.log"
         self._replaced = {
+            "listen 80 default_server;": f"listen 127.0.0.1:{self.plain} default_server;",
+            "    listen [::]:80 default_server;\n": "",
+            "    listen [::]:443 ssl http2 default_server;\n": "",
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
             "    listen [::]:80;\n": "",
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",

@@ -10,10 +10,12 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
+import requests
 import yaml
 from django.core.management import get_commands
 
 from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
+from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
 from luckygas.tests.test_docs import settings_read
 from notifications.management.commands.send_pending_sms import NICENESS
@@ -23,7 +25,7 @@ SERVICES = [name for name in UNITS if name.endswith(".service")]
 TIMERS = [name for name in UNITS if name.endswith(".timer")]
 # What must be named for a site that others reach.
 REQUIRED = {
-    "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "HTTPS", "PROXIES", "DATABASE_URL", "REDIS_URL",
+    "SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "HTTPS", "PROXIES", "DATABASE_URL", "REDIS_URL",
     "MEDIA_ROOT", "MONITORING_TOKEN", "SMS_GATEWAY", "SMS_CALLBACK_SECRET", "SMS_CALLBACK_BASE_URL", "TRACKING_URL",
 }  # fmt: skip
 
@@ -102,21 +104,35 @@ def made(function: str, **variables: str) -> str:
 
 
 def test_two_servers_are_installed_as_they_are_shipped() -> None:
-    variables = {"servers": "2", "domain": "gas.example.tw"}
+    variables = {"servers": "2", "domain": "gas.example.tw", "names": "gas.example.tw"}
     assert made("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
     assert made("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
 
 
 @pytest.mark.parametrize(("servers", "expected"), [("1", ["1"]), ("3", ["1", "2", "3"])])
 def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[str]) -> None:
-    conf = made("nginx_conf", servers=servers, domain="gas.tw")
+    conf = made("nginx_conf", servers=servers, domain="gas.tw", names="gas.tw www.gas.tw")
     assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
-    assert ("gas.example.tw" in conf, "server_name gas.tw;" in conf) == (False, True)
+    assert ("gas.example.tw" in conf, conf.count("server_name gas.tw www.gas.tw;")) == (False, 2)
     assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("gas.tw", "gas.tw"),
+        ("gas.tw,www.gas.tw", "gas.tw www.gas.tw"),
+        ("'gas.tw, .lg.tw'", "gas.tw .lg.tw"),
+        ("'gas.tw,*'", "gas.tw ~."),
+    ],
+)
+def test_nginx_answers_to_every_name_of_the_site(tmp_path: Path, written: str, names: str) -> None:
+    (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
+    assert made("all_hosts", settings=str(tmp_path)) == f"{names}\n"
+
+
 @pytest.mark.parametrize("written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw,www.gas.tw'", "'gas.tw'"])
-def test_nginx_answers_to_the_first_name(tmp_path: Path, written: str) -> None:
+def test_the_first_name_is_the_sites_own(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert made("first_host", settings=str(tmp_path)) == "gas.tw\n"
 
@@ -193,6 +209,26 @@ def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
         server.stop()
     assert (said.returncode, "warn" in said.stderr) == (0, False), said.stderr
     assert nginx()
+
+
+@pytest.mark.servers
+def test_nginx_closes_on_whoever_asks_for_another_site(tmp_path: Path) -> None:
+    with running(Nginx(tmp_path)) as server:
+        session = requests.Session()
+        session.trust_env, session.verify = False, str(server.certificate)
+
+        def ask(root: str, host: str) -> requests.Response:
+            return session.get(f"{root}/x?y=1", headers={"Host": host}, allow_redirects=False, timeout=5)
+
+        plain = f"http://127.0.0.1:{server.plain}"
+        for root in (plain, server.root):
+            for host in ("evil.example", "127.0.0.1.evil.example"):
+                with pytest.raises(requests.ConnectionError):
+                    ask(root, host)
+        for host in ("127.0.0.1", f"127.0.0.1:{server.plain}", "127.0.0.1:6666"):
+            led = ask(plain, host)
+            assert (led.status_code, led.headers["Location"]) == (308, "https://127.0.0.1/x?y=1")
+        assert ask(server.root, "127.0.0.1").status_code == 502  # there is no app server here
 
 
 def test_rolling_restart_stops_at_the_first_that_is_not_ready(tmp_path: Path) -> None:

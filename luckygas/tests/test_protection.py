@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from luckygas.protection import site_url
 from luckygas.testing.site import ROOT
+from orders.tests.factories import make_office, make_order
 
 PRODUCTION = {
     "DATABASE_URL": "postgres://gas:pass@db/gas", "REDIS_URL": "redis://redis/0", "ALLOWED_HOSTS": "gas.example.tw",
@@ -64,3 +66,42 @@ def test_every_page_names_what_it_may_use_and_from_where() -> None:
     assert headers["Permissions-Policy"].startswith("camera=(self), geolocation=(self), microphone=()")
     assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
     assert headers["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.django_db
+def test_nobody_keeps_what_may_hold_somebodys_data() -> None:
+    order, office = make_order(), make_office(is_superuser=True)
+    client = Client()
+    client.force_login(office)
+    for path in (
+        "/", "/orders/new/", "/accounts/login/", "/accounts/password/change/", "/driver/", "/nowhere/",
+        f"/t/{order.tracking_token}/",
+        "/admin/", "/admin/orders/order/", f"/admin/orders/order/{order.pk}/change/", "/admin/autocomplete/",
+        "/api/v1/orders/", f"/api/v1/orders/{order.pk}/", "/api/v1/customers/", "/api/v1/events/", "/api/v1/nowhere/",
+        "/api/v1/notifications/", "/health/", "/health/ready", "/health/dashboard/", "/health/metrics",
+    ):  # fmt: skip
+        said = client.get(path).headers["Cache-Control"]
+        assert {"private", "no-store"} <= set(said.replace(" ", "").split(",")), path
+    assert "no-store" in Client().get("/api/v1/orders/").headers["Cache-Control"]
+
+
+def test_words_and_files_are_nobodys_data_and_may_be_kept() -> None:
+    words = Client().get("/words.js")
+    assert "no-store" not in words.headers["Cache-Control"]
+    again = Client().get("/words.js", headers={"if-none-match": words.headers["ETag"]})
+    assert again.status_code == 304
+
+
+SITES = [
+    ({}, "http://127.0.0.1:8000"),
+    ({"TRACKING_URL": "http://127.0.0.1:9000/t/"}, "http://127.0.0.1:9000"),
+    ({"HTTPS": "true", "ALLOWED_HOSTS": ".gas.example.tw,lg.tw"}, "https://gas.example.tw"),
+    ({"SITE_URL": "https://gas.example.tw:8443/"}, "https://gas.example.tw:8443"),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), SITES)
+def test_the_site_is_named_by_the_settings(said: dict[str, str], expected: str) -> None:
+    hosts = said.get("ALLOWED_HOSTS", "127.0.0.1").split(",")
+    tracking = said.get("TRACKING_URL", "http://127.0.0.1:8000/t/")
+    assert site_url(said.get("SITE_URL", ""), "HTTPS" in said, hosts, tracking) == expected

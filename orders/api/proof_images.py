@@ -115,5 +115,4 @@ def _shown(image: ProofImage | None) -> HttpResponse:
         raise NotFound(_("The file of this image is not on this server.")) from error
     if content is None:
         raise NotFound
-    # It never changes, but its reader may: whoever signs in next in this browser asks anew.
-    return HttpResponse(content, "image/jpeg", headers={"Cache-Control": "private, no-cache"})
+    return HttpResponse(content, "image/jpeg")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
@@ -55,3 +56,8 @@ class PasswordReset(Limited, auth.PasswordResetView):
 
     email_template_name = "registration/password_reset_email.txt"
     scope = "password_reset"
+
+    @property
+    def extra_email_context(self) -> dict[str, str]:
+        """Not by the Host of the request, of which its sender says whatever port they like."""
+        return {"site": settings.SITE_URL}

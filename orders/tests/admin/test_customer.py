@@ -85,7 +85,7 @@ def test_account_is_made_with_the_e_mail_and_a_link_to_set_the_password() -> Non
 def test_link_of_a_new_account_sets_the_password() -> None:
     customer = make_customer(email="wang@example.com")
     press(customer, "open")
-    (link,) = re.findall(r"http://testserver(/\S+)", str(mail.outbox[0].body))
+    (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(mail.outbox[0].body))
     client = Client(headers={"accept-language": "en"})
     page = client.get(link, follow=True)
     said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}

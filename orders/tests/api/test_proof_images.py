@@ -40,7 +40,7 @@ def test_a_driver_sends_and_the_office_finds_it_with_the_order(driver: Driver, o
     image = office.client.get(shown["url"])
     assert (image.status_code, image.headers["Content-Type"]) == (200, "image/jpeg")
     assert image.headers["X-Content-Type-Options"] == "nosniff"
-    assert image.headers["Cache-Control"] == "private, no-cache"
+    assert image.headers["Cache-Control"] == "private, no-store"
     assert image.content.startswith(b"\xff\xd8\xff")
 
 

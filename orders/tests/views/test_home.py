@@ -6,7 +6,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from orders import accounts
 from orders.tests.admin.browser import Browser, sign_in
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
@@ -122,7 +124,7 @@ def test_forgotten_password_is_set_anew_by_mail(stranger: Browser) -> None:
     answer = stranger.post(reverse("password_reset"), {"email": "wang@example.com"})
     assert answer.redirect_chain == [(reverse("password_reset_done"), 302)]
     (sent,) = mail.outbox
-    (link,) = re.findall(r"http://testserver(/\S+)", str(sent.body))
+    (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(sent.body))
     page = stranger.client.get(link, follow=True)
     said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
     done = stranger.post(page.redirect_chain[-1][0], said)
@@ -131,10 +133,21 @@ def test_forgotten_password_is_set_anew_by_mail(stranger: Browser) -> None:
     assert user.check_password("gas for the home")
 
 
+@pytest.mark.parametrize("host", ["testserver:6666", "testserver", "localhost:8000"])
+def test_a_mail_names_the_site_by_its_settings(host: str, settings: Settings) -> None:
+    settings.SITE_URL = "https://gas.example.tw"
+    make_user(email="wang@example.com")
+    Client(headers={"host": host}).post(reverse("password_reset"), {"email": "wang@example.com"})
+    accounts.send_link(make_user(email="li@example.com"))
+    for sent in mail.outbox:
+        assert re.findall(r"\w+://[^/]+", str(sent.body)) == ["https://gas.example.tw"]
+    assert len(mail.outbox) == 2
+
+
 def test_link_is_good_for_one_time(stranger: Browser) -> None:
     user = make_user(email="wang@example.com")
     stranger.post(reverse("password_reset"), {"email": "wang@example.com"})
-    (link,) = re.findall(r"http://testserver(/\S+)", str(mail.outbox[0].body))
+    (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(mail.outbox[0].body))
     user.set_password("another one")
     user.save()
     assert "no longer valid" in stranger.client.get(link, follow=True).content.decode()
