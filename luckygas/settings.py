@@ -207,6 +207,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LOGIN_URL = "login"
+CSRF_FAILURE_VIEW = "orders.views.sign_in.csrf_failure"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [

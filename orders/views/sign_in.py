@@ -8,8 +8,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.views import generic
+from django.shortcuts import redirect
+from django.views import csrf, generic
 
 from orders import attempts
 from orders.api import throttles
@@ -49,6 +51,28 @@ class SignInForm(AuthenticationForm):
 class SignIn(Limited, auth.LoginView):
     form_class = SignInForm
     scope = "sign_in"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Whoever is signed in and was not sent here by a page that is not for them is sent on."""
+        if request.user.is_authenticated and not self.get_redirect_url():
+            return redirect(self.get_default_redirect_url())
+        return super().get(request, *args, **kwargs)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Of a form sent twice, the first answer made the token of the second an old one: both get the same answer."""
+    name = request.resolver_match.url_name if request.resolver_match else None
+    if name == "login" and is_signed_in_as(request, request.POST.get("username", "")):
+        view = SignIn()
+        view.setup(request)
+        return redirect(view.get_success_url())
+    if name == "logout" and not request.user.is_authenticated:
+        return redirect("login")
+    return csrf.csrf_failure(request, reason=reason)
+
+
+def is_signed_in_as(request: HttpRequest, name: str) -> bool:
+    return request.user.is_authenticated and request.user.get_username() == User.normalize_username(name.strip())
 
 
 class PasswordReset(Limited, auth.PasswordResetView):

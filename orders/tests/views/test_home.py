@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from orders import accounts
 from orders.tests.admin.browser import Browser, sign_in
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from orders.tests.factories import PASSWORD, make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = pytest.mark.parametrize("language", ["zh-hant", "en"])
@@ -99,6 +99,60 @@ def test_home_changes_nothing() -> None:
     assert sign_in(make_user()).client.post("/").status_code == 405
 
 
+class Slow:
+    """A browser that sends a form again as it was loaded, after the first answer came with its cookies."""
+
+    def __init__(self, path: str) -> None:
+        self.client = Client(enforce_csrf_checks=True)
+        self.token = self.client.get(path, follow=True).context["csrf_token"]
+
+    def send(self, path: str, **said: str) -> tuple[int, str]:
+        answer = self.client.post(path, {"csrfmiddlewaretoken": str(self.token), **said})
+        return answer.status_code, answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("way", ["/accounts/login/", "/admin/login/"])
+def test_sign_in_sent_twice_gets_the_same_answer(way: str) -> None:
+    user, login = make_user(), reverse("login")
+    said = {"username": f" {user.username}", "password": PASSWORD}
+    for next_page, expected in (("", "/"), ("/driver/", "/driver/"), ("https://evil.example/", "/")):
+        slow = Slow(f"{way}?next={next_page}")
+        assert [slow.send(login, next=next_page, **said) for _ in range(3)] == [(302, expected)] * 3
+
+
+def test_a_form_that_is_none_of_ours_is_refused_as_before() -> None:
+    user, other, login = make_user(), make_user(), reverse("login")
+    slow = Slow(login)
+    wrong = {"csrfmiddlewaretoken": "x" * 64, "username": user.username, "password": PASSWORD}
+    assert slow.client.post(login, wrong).status_code == 403
+    assert slow.send(login, username=user.username, password=PASSWORD)[0] == 302
+    # Somebody else at the same browser is not taken for whoever is signed in.
+    assert slow.send(login, username=other.username, password=PASSWORD)[0] == 403
+    assert slow.send(reverse("logout"))[0] == 403
+    assert slow.send(reverse("password_change"), old_password="x")[0] == 403
+
+
+@pytest.mark.parametrize("way", ["logout", "admin:logout"])
+def test_sign_out_sent_twice_ends_at_the_sign_in(way: str) -> None:
+    slow = Slow("/accounts/login/")
+    user = make_office()
+    slow.send(reverse("login"), username=user.username, password=PASSWORD)
+    token = slow.client.get(reverse("password_change")).context["csrf_token"]
+    for stale in (False, False, True):
+        slow.token = "x" * 64 if stale else token
+        answer = slow.send(reverse(way))
+        assert answer[0] in (200, 302), answer
+    assert slow.client.get("/").headers["Location"].startswith(reverse("login"))
+
+
+def test_whoever_is_signed_in_is_sent_on() -> None:
+    client = sign_in(make_user()).client
+    assert client.get(reverse("login")).headers["Location"] == "/"
+    assert client.get(reverse("login") + "?next=https://evil.example/").headers["Location"] == "/"
+    # A page that is not for this account: another account may open it, and nobody runs in a circle.
+    assert "who may not open this page" in client.get("/admin/", follow=True).content.decode()
+
+
 @LANGUAGES
 @pytest.mark.parametrize("name", ["login", "password_reset", "password_reset_done", "password_reset_complete"])
 def test_pages_for_strangers_open(name: str, language: str) -> None:
@@ -173,5 +227,8 @@ def test_password_is_changed_by_its_owner() -> None:
     "path", ["/", "/accounts/login/", "/accounts/password/change/", "/admin/orders/order/", "/admin/orders/order/add/"]
 )
 def test_pages_have_no_inline_script_or_style(path: str) -> None:
-    shown = sign_in(make_office(), group="office").get(path)
+    client = Client() if path == reverse("login") else sign_in(make_office(), group="office").client
+    answer = client.get(path)
+    assert answer.status_code == 200
+    shown = answer.content.decode()
     assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", shown)

@@ -1,0 +1,79 @@
+"""The sign-in on a slow line."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from playwright.async_api import Locator, Page, Route, expect
+
+from luckygas.testing.browser import sign_in
+from luckygas.testing.site import Site
+from orders.tests.factories import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class SlowLine:
+    """Holds what is posted until `go`, and counts it; with `cut` nothing comes of it, as when one presses “stop”."""
+
+    def __init__(self, cut: bool = False) -> None:
+        self.posted, self.cut, self.go = 0, cut, asyncio.Event()
+
+    async def hold(self, route: Route) -> None:
+        if route.request.method == "POST":
+            self.posted += 1
+            if self.cut:
+                await route.abort("aborted")
+                return
+            await self.go.wait()
+        await route.continue_()
+
+
+async def press(page: Page, button: Locator, times: int) -> None:
+    """With the mouse alone: everything else of the browser's driver waits for the page that is to come."""
+    box = await button.bounding_box()
+    assert box is not None
+    for _ in range(times):
+        await page.mouse.click(box["x"] + 5, box["y"] + 5)
+        await asyncio.sleep(0.2)
+
+
+async def at_sign_in(page: Page, site: Site, line: SlowLine, name: str) -> Locator:
+    await page.route("**/accounts/login/", line.hold)
+    await page.goto(f"{site.url}/accounts/login/")
+    await page.fill("input[name=username]", name)
+    await page.fill("input[name=password]", PASSWORD)
+    return page.locator("main button[type=submit]")
+
+
+async def test_sign_in_pressed_twice_on_a_slow_line_is_sent_once(page: Page, site: Site) -> None:
+    user, line = await make(make_user)(first_name="王小明"), SlowLine()
+    await press(page, await at_sign_in(page, site, line, user.username), 3)
+    await page.keyboard.press("Enter")
+    line.go.set()
+    await expect(page.locator("summary", has_text="王小明")).to_be_visible()
+    assert line.posted == 1
+
+
+async def test_sign_out_pressed_twice_on_a_slow_line_is_sent_once(page: Page, site: Site) -> None:
+    line = SlowLine()
+    await sign_in(page, site, await make(make_user)(first_name="王小明"))
+    await page.route("**/accounts/logout/", line.hold)
+    await page.locator("summary", has_text="王小明").click()
+    await press(page, page.locator("form[action$='/logout/'] button"), 3)
+    line.go.set()
+    await page.wait_for_url("**/accounts/login/")
+    assert line.posted == 1
+
+
+async def test_a_form_that_went_nowhere_can_be_sent_again_after_a_while(page: Page, site: Site) -> None:
+    line = SlowLine(cut=True)
+    await page.clock.install()
+    button = await at_sign_in(page, site, line, "nobody")
+    await press(page, button, 2)
+    assert line.posted == 1
+    await page.clock.fast_forward(16_000)
+    await press(page, button, 2)
+    assert line.posted == 2
