@@ -11,6 +11,7 @@ from time import perf_counter, time
 from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
 from django.core.exceptions import TooManyFieldsSent
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from structlog.contextvars import bound_contextvars
@@ -18,9 +19,11 @@ from structlog.contextvars import bound_contextvars
 from health import failures
 from luckygas.metrics import REQUESTS, SECONDS
 from orders import request_id
+from orders.api.fallback import bad_request
 from orders.text import visible_form
 
 log = logging.getLogger("luckygas.access")
+refused = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 # The server's clock, in milliseconds since 1970: pages go by it. (`Date` has whole seconds, and Daphne leaves it out.)
 TIME = "X-Server-Time"
@@ -71,6 +74,26 @@ class VisibleText:
         # The API reads its bodies itself (orders.api.parsers).
         if request.method == "POST" and not getattr(view, "csrf_exempt", False):
             request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
+
+
+class RefuseImpossible:
+    """Middleware: 400 for what fits no column, as text with NUL in it or a year 10000. The API does the same by itself.
+
+    It stands for all pages at once: Django's own check little of what their address says. What fails in a transaction
+    is taken back whole. It is logged: a check of ours should have come first.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, (DataError, OverflowError)):
+            return None
+        refused.warning("Refused by the database, not by a check of ours.", exc_info=exception)
+        return bad_request(request, exception)
 
 
 def account(request: HttpRequest, status: int, seconds: float) -> None:

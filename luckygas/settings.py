@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "luckygas.protection.permissions_policy",
+    "luckygas.middleware.RefuseImpossible",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "luckygas.urls"

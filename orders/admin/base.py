@@ -13,7 +13,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
-from django.db import transaction
+from django.db import DataError, NotSupportedError, ProgrammingError, transaction
 from django.db.models.constants import LOOKUP_SEP
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -146,11 +146,16 @@ class PhoneText(forms.CharField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
+# What becomes of an odd address of a list: the year 9999 has none after it, PostgreSQL has no text with NUL, a range
+# has two ends.
+NONSENSE = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
+
+
 class HouseChangeList(ChangeList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
-        except (ValueError, OverflowError) as error:  # the year 9999 has none after it, and 1 none before it
+        except NONSENSE as error:
             raise IncorrectLookupParameters(error) from error
 
 
