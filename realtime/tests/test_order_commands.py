@@ -19,7 +19,6 @@ from realtime.channels import Identity
 
 pytestmark = pytest.mark.django_db
 FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"]
-FAR += [(timezone.now() + timedelta(days=days)).isoformat() for days in (-367, 367)]
 
 
 def say(user: Any, order: Order, **fields: Any) -> str:
@@ -35,8 +34,10 @@ def say_as(identity: Identity, order: Order, **fields: Any) -> str:
         return refusal.code
 
 
-@pytest.mark.parametrize("eta", FAR)
-def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(eta: str) -> None:
+@pytest.mark.parametrize("far", [*FAR, -367, 367])
+def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(far: str | int) -> None:
+    """Some named, some by days from now."""
+    eta = far if isinstance(far, str) else (timezone.now() + timedelta(days=far)).isoformat()
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
     assert say(driver.user, order, details={"eta": eta}) == "invalid_message"
@@ -46,7 +47,7 @@ def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(eta: str)
     assert (after.status, after.eta, after.version) == (Status.DELIVERING, None, order.version)
 
 
-@pytest.mark.parametrize("at", FAR[:4])
+@pytest.mark.parametrize("at", FAR)
 def test_a_time_of_the_deed_that_cannot_be_is_refused_by_socket_as_by_rest(at: str) -> None:
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
