@@ -142,10 +142,10 @@ def ask_notifications() -> Answer:
     known = counts.pop("good") + counts["bad"]
     switched_on = flags.on(flags.SMS)
     late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
-    well = [answer["status"] == Health.HEALTHY for answer in providers]
+    states = [answer["status"] for answer in providers]
     receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
-        "status": late if all(well) else Health.DEGRADED if any(well) else Health.UNHEALTHY,
+        "status": late if set(states) == {Health.HEALTHY} else states_together(states),
         "switched_on": switched_on,
         "sms_provider": providers[0],
         "sms_fallback": providers[1] if len(providers) > 1 else None,
@@ -155,6 +155,11 @@ def ask_notifications() -> Answer:
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }
+
+
+def states_together(states: list[str]) -> Health:
+    """Of providers of which one or more is not well: while one of them sends, messages still go out."""
+    return Health.UNHEALTHY if set(states) == {Health.UNHEALTHY} else Health.DEGRADED
 
 
 @cache
@@ -174,10 +179,13 @@ def _ask_provider(name: str) -> Answer:
             # New credit may start it: nobody waits here for what then goes out.
             with sender.no_waiting():
                 state = queries.keep_balance(gateway, said.balance)
+    not_understood = state.doubted_because if state.is_doubtful else ""
+    doubtful = Health.DEGRADED if not_understood else Health.HEALTHY
     return {
-        "status": Health.HEALTHY if said.reachable and not state.stopped_because else Health.UNHEALTHY,
+        "status": doubtful if said.reachable and not state.stopped_because else Health.UNHEALTHY,
         "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
-        "stopped_because": state.stopped_because, "last_receipt_at": state.last_receipt_at,
+        "stopped_because": state.stopped_because, "not_understood": not_understood,
+        "last_receipt_at": state.last_receipt_at,
     }  # fmt: skip
 
 

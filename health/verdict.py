@@ -119,6 +119,10 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
         )
         said = _("SMS by %(name)s are stopped: %(because)s") % {"name": name, "because": because}
         yield Fault(said, remedy, is_bad)
+    elif because := answer.get("not_understood"):
+        said = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
+        remedy = _("No message fails because of it: SMS go by the stand-in or wait. Ask the provider what it means.")
+        yield Fault(said % {"name": name, "because": because}, remedy, is_bad)
     elif answer["status"] != Health.HEALTHY:
         remedy = _("SMS go by the stand-in or wait, and nothing is sent twice. Ask the provider if it lasts.")
         yield Fault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)

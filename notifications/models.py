@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # All tries together take twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
 LONGEST_SENDING = timedelta(minutes=5)
+# What waits is tried again within ten minutes (`sender.LONGEST_PAUSE`).
+DOUBT_LASTS = timedelta(minutes=15)
 
 
 class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
@@ -254,6 +256,9 @@ class GatewayState(models.Model):
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=200, blank=True)
+    # The last answer with a code that nobody knows: the messages wait, and a person should ask the provider.
+    doubted_at = models.DateTimeField(_("not understood at"), null=True, blank=True)
+    doubted_because = models.CharField(_("not understood"), max_length=200, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
     balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
     last_receipt_at = models.DateTimeField(_("last receipt at"), null=True, blank=True)
@@ -271,16 +276,32 @@ class GatewayState(models.Model):
         `is_poor`: for want of credit; otherwise any credit that the provider names says that it takes our account.
         """
         known = {} if is_poor else {"balance": None}
-        return self._turn(False, stopped_at=timezone.now(), stopped_because=because[:200], **known)
+        columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:200]}
+        return self._turn(models.Q(stopped_at=None), **columns, **known)
 
     def start(self) -> bool:
         """Messages go by it again, those that waited at once. False: it was not stopped."""
-        return self._turn(True, stopped_at=None, stopped_because="")
+        columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
+        return self._turn(models.Q(stopped_at__isnull=False), **columns)
 
-    def _turn(self, stopped: bool, **columns: Any) -> bool:
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it said lately what nobody understands; a message that waits for it asks again within that time."""
+        return self.doubted_at is not None and self.doubted_at > timezone.now() - DOUBT_LASTS
+
+    def doubt(self, because: str) -> bool:
+        """Notes an answer that is not understood. False: that the provider gives such answers was told lately."""
+        now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
+        columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:200]}
+        told = self._turn(~was_doubtful | models.Q(doubted_at=None), **columns)
+        if not told:
+            GatewayState.objects.filter(pk=self.pk).update(**columns)
+        return told
+
+    def _turn(self, if_: models.Q, **columns: Any) -> bool:
         """A conditional write, as `NotificationHistory.move`: of several at once one tells the receivers."""
         with transaction.atomic():
-            if not GatewayState.objects.filter(pk=self.pk, stopped_at__isnull=not stopped).update(**columns):
+            if not GatewayState.objects.filter(if_, pk=self.pk).update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)

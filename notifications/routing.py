@@ -8,13 +8,12 @@ from collections.abc import Collection
 from django.conf import settings
 
 from notifications.gateways import get_gateway
-from notifications.gateways.base import ELSEWHERE, STOPPING, Gateway
+from notifications.gateways.base import ELSEWHERE, STOPPING, WAITING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status, Type
 from orders import flags
 
-OPENS_AGAIN = STOPPING | {Reason.BUSY}
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +22,7 @@ def ways(row: NotificationHistory) -> list[Gateway]:
     if not flags.on(flags.SMS):
         return []
     if row.type == Type.EMAIL:
-        return [Email()]
+        return [] if stopped([Email.name]) else [Email()]
     # What may have gone out before: only who may have it can tell it from a second one.
     names = [row.gateway] if row.attempts else in_use()
     closed = stopped(names)
@@ -46,8 +45,8 @@ def after(row: NotificationHistory, reason: str, others: list[Gateway], before: 
 
     `before`: why the way before this one did not take it.
     """
-    waits = reason in OPENS_AGAIN or (
-        reason in ELSEWHERE and (others or before in OPENS_AGAIN or any_is_stopped(row))
+    waits = reason in WAITING or (
+        reason in ELSEWHERE and (others or before in WAITING or any_is_stopped(row))
     )  # fmt: skip
     return Status.PENDING if waits else Status.FAILED
 
@@ -62,6 +61,16 @@ def repeatable(row: NotificationHistory) -> bool:
         return False
     first = row.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
     return get_gateway(row.gateway).repeatable(first or row.created_at)
+
+
+def note(gateway: Gateway, reason: str, said: str) -> None:
+    """What the outcome of one message says of the channel: it may have to stop, or somebody may have to look at it."""
+    if reason in STOPPING:
+        stop(gateway, said, reason)
+    elif reason == Reason.UNKNOWN_CODE:
+        state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
+        if state.doubt(said):
+            log.error("The gateway %s answers what is not understood; its messages wait: %s", gateway.name, said)
 
 
 def stop(gateway: Gateway, because: str, reason: str = Reason.CHANNEL_STOPPED) -> None:

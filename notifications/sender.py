@@ -43,6 +43,8 @@ RESTART_PAUSES = (0.5, 1, 2, 4, 8)
 MOST_AT_ONCE = 50
 # After which a provider that is busy is asked again.
 BUSY_PAUSE = timedelta(minutes=1)
+# One that answers what nobody understands is asked each time half as often, as it may do so for a whole day.
+LONGEST_PAUSE = timedelta(minutes=10)
 _one_maker = threading.Lock()
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
 _collected: ContextVar[list[Row] | None] = ContextVar("sms_collected", default=None)
@@ -154,8 +156,7 @@ def _send_by(ways: list[Gateway], row: Row, before: str = "") -> Row | None:
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
-    if outcome["status_reason"] in STOPPING:
-        routing.stop(gateway, outcome["error_message"], outcome["status_reason"])
+    routing.note(gateway, outcome["status_reason"], outcome["error_message"])
     if kept and others and row.status == Status.PENDING:
         return deliver_one(row.pk, others) or row
     return row
@@ -199,6 +200,13 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     return row.move(Status.PENDING, Status.SENDING, **columns)
 
 
+def pause(row: Row, reason: str) -> timedelta:
+    """How long a row waits for a provider that did not take it."""
+    if reason != Reason.UNKNOWN_CODE:
+        return BUSY_PAUSE
+    return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
+
+
 @measured("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
@@ -216,7 +224,7 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tup
             # What waits was never sent; whoever sends it, it is their first time.
             columns["attempts"] = 0
             if error.reason not in STOPPING and not others:
-                columns["send_after"] = timezone.now() + BUSY_PAUSE
+                columns["send_after"] = timezone.now() + pause(row, error.reason)
         return status, columns
     except Exception as error:
         said = f"The gateway broke: {type(error).__name__}."

@@ -84,6 +84,7 @@ class Reason(TextChoices):
     UNREACHABLE = "unreachable", _("the provider could not be reached")
     NO_ANSWER = "no_answer", _("the provider did not answer")
     INTERRUPTED = "interrupted", _("the sending process died")
+    UNKNOWN_CODE = "unknown_code", _("the provider answered with a code that is not known")
     NO_SUCH_NUMBER = "no_such_number", _("there is no such number")
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 

@@ -146,12 +146,15 @@ def note_saved(sender: type[Any], instance: StatusNote, created: bool, **kwargs:
 
 
 def gateway_saved(sender: type[Any], instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
-    if not update_fields or "stopped_at" not in update_fields:
+    if not update_fields or update_fields.isdisjoint({"stopped_at", "doubted_at"}):
         return
-    said = {"gateway": instance.gateway, "because": instance.stopped_because}
+    said = {"gateway": instance.gateway, "because": instance.stopped_because or instance.doubted_because}
     # For every screen of the office, whoever caused it and in whichever language they read.
     with translation.override(settings.LANGUAGE_CODE):
-        if instance.stopped_at:
+        if "doubted_at" in update_fields:
+            text = _("SMS by %(gateway)s wait, because its answer is not understood: %(because)s")
+            alert = {"message": text % said, "severity": "error"}
+        elif instance.stopped_at:
             alert = {"message": _("SMS by %(gateway)s are stopped: %(because)s") % said, "severity": "error"}
         else:
             alert = {"message": _("SMS by %(gateway)s go out again.") % said, "severity": "success"}

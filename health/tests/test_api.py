@@ -246,6 +246,14 @@ def test_a_provider_that_hangs_hides_nothing_but_itself(
     sandbox.operator.faults.set(None)
 
 
+def test_a_provider_whose_answers_are_not_understood_degrades(office: Client, settings: Settings) -> None:
+    settings.SMS_GATEWAY = "memory"
+    GatewayState.objects.create(gateway="memory").doubt("-77: maintenance")
+    answer = office.get("/health/notifications")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["sms_provider"]["not_understood"] == "-77: maintenance"
+
+
 def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Settings) -> None:
     make = GatewayState.objects.create
     make(

@@ -23,6 +23,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
+DOUBTED = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
 AWAY = {"name": "http", "status": "unhealthy", "detail": "no answer within 3 s"}
 DOWN = {"status": "unhealthy", "detail": "no answer within 1 s"}
 
@@ -53,6 +54,7 @@ def test_where_everything_works_nothing_is_said() -> None:
         ("websocket", {"bells_are_missed": True}, "most of its messages do not arrive"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS by mitake are stopped: no credit"),
+        ("notifications", {"sms_provider": DOUBTED}, "The SMS provider mitake answers with an unknown code: ~: ?"),
         ("notifications", {"sms_fallback": AWAY}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Of 2 SMS it is not known"),

@@ -22,7 +22,7 @@ from orders.admin.base import Button, HouseList
 @admin.register(GatewayState)
 class GatewayStateAdmin(HouseList):
     list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
-    fields = readonly_fields = list_display
+    fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
     change_form_template = "admin/house_change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -60,5 +60,9 @@ class GatewayStateAdmin(HouseList):
 
     @admin.display(description=_("state"), ordering="stopped_at")
     def badge(self, state: GatewayState) -> str:
-        colour, word = ("bad", _("Stopped")) if state.stopped_at else ("good", _("In order"))
+        colour, word = "good", _("In order")
+        if state.stopped_at:
+            colour, word = "bad", _("Stopped")
+        elif state.is_doubtful:
+            colour, word = "warn", _("Answer not understood")
         return format_html('<span class="badge {}">{}</span>', colour, word)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from email.utils import parseaddr
-from smtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
+from smtplib import (
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -16,6 +23,12 @@ from notifications.states import Reason
 
 if TYPE_CHECKING:
     from django.core.mail.backends.base import BaseEmailBackend
+
+# RFC 4954, 6, and RFC 5321, 4.2.3. An enhanced code (RFC 3463) of 5.7 is about a policy, of 5.1.7 and 5.1.8 about the
+# sender: these are about our account or address, whichever mailbox it is.
+ACCOUNT = frozenset({530, 534, 535, 538})
+MAILBOX_OR_CONTENT = frozenset({501, 550, 551, 552, 553, 554, 556})
+OURS = re.compile(r"5\.(7|1\.[78])\b")
 
 
 class Email(Gateway):
@@ -49,9 +62,11 @@ def opened() -> BaseEmailBackend:
     connection: BaseEmailBackend = get_connection()
     try:
         connection.open()
-    except SMTPException as error:
-        raise GatewayError(said(error), reason=Reason.REFUSED, raw_status=code(error)) from error
     except OSError as error:
+        with suppress(OSError):
+            connection.close()  # a refused sign-in leaves it half open
+        if isinstance(error, SMTPException) and not isinstance(error, SMTPServerDisconnected):
+            raise refused(error) from error
         raise GatewayError(said(error), reason=Reason.UNREACHABLE) from error
     return connection
 
@@ -69,11 +84,29 @@ def hand_over(mail: EmailMessage, connection: BaseEmailBackend) -> None:
 
 
 def refused(error: SMTPException) -> GatewayError:
-    return GatewayError(said(error), reason=Reason.REFUSED, permanent=True, raw_status=code(error))
+    code, words = reply(error)
+    return GatewayError(said(error), reason=reason(error, code, words), permanent=True, raw_status=str(code or ""))
 
 
-def code(error: Exception) -> str:
-    return str(error.smtp_code) if isinstance(error, SMTPResponseException) else ""
+def reason(error: SMTPException, code: int, words: str) -> Reason:
+    """A refusal is the message's fault only where the server refuses this mailbox or this content."""
+    if 400 <= code < 500:
+        return Reason.BUSY
+    if code in ACCOUNT:
+        return Reason.CHANNEL_STOPPED
+    of_message = isinstance(error, SMTPRecipientsRefused | SMTPDataError) and code in MAILBOX_OR_CONTENT
+    return Reason.REFUSED if of_message and not OURS.match(words) else Reason.UNKNOWN_CODE
+
+
+def reply(error: SMTPException) -> tuple[int, str]:
+    """The server's code and words; 0: it gave none."""
+    if isinstance(error, SMTPResponseException):
+        code, words = error.smtp_code, error.smtp_error
+    elif isinstance(error, SMTPRecipientsRefused):
+        code, words = next(iter(error.recipients.values()))
+    else:
+        return 0, ""
+    return code, words.decode(errors="replace") if isinstance(words, bytes) else words
 
 
 def said(error: Exception) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.gateways.fields import amount, international, local, moment, price
-from notifications.gateways.form import FormGateway, unclear
+from notifications.gateways.form import FormGateway, refusal, unclear
 from notifications.gateways.web import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
@@ -29,7 +29,9 @@ FATES: dict[str, tuple[Status, str]] = {
     "-3": (Status.FAILED, Reason.NO_SUCH_NUMBER), "-4": (Status.EXPIRED, Reason.NOT_REACHED),
     "-5": (Status.FAILED, Reason.REFUSED), "-6": (Status.FAILED, Reason.REFUSED),
 }  # fmt: skip
-# Why one was not accepted. -99 is a fault that the provider does not know itself: perhaps after the sending.
+ACCOUNT = (Reason.CHANNEL_STOPPED, _("the provider does not accept our account"))
+# Why one was not accepted; -11, -27, -100, -101 and -300 are of the live API and stand in no specification. -99 is a
+# fault that the provider does not know itself: perhaps after the sending.
 REFUSALS = {
     "-1": (Reason.REFUSED, _("a parameter is wrong")),
     "-2": (Reason.CHANNEL_STOPPED, _("the user name or the password is wrong")),
@@ -37,11 +39,14 @@ REFUSALS = {
     "-4": (Reason.REFUSED, _("the time for sending is over")),
     "-5": (Reason.REFUSED, _("the text is too long")),
     "-6": (Reason.REFUSED, _("the time for sending is wrong")),
+    "-27": (Reason.REFUSED, _("the number is missing")),
+    **dict.fromkeys(["-11", "-100", "-101", "-300"], ACCOUNT),
     "-99": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
 }
 # CREDIT,SENDED,COST,UNSEND,BATCH_ID
 ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")
-ERROR = re.compile(r"(-[0-9]{1,4})(?:,.*)?", re.DOTALL)
+# A code and its words, however they are parted; a balance below zero is no code.
+ERROR = re.compile(r"(-[0-9]{1,9})(?![0-9.])\W*(.*)", re.DOTALL)
 DAY = timedelta(days=1)
 
 
@@ -61,7 +66,7 @@ class Every8d(FormGateway):
         answer = self.ask("sendSMS.ashx", fields).strip()
         found = ACCEPTED.fullmatch(answer)
         if not found:
-            raise refusal(answer)
+            raise refused(answer)
         sent, cost, unsent, batch = found.groups()
         if int(unsent):
             raise GatewayError(
@@ -75,14 +80,14 @@ class Every8d(FormGateway):
         answer = self.ask("getCredit.ashx", {}, HEALTH_SECONDS).strip()
         points = amount(answer)
         if points is None or points < 0:
-            raise refusal(answer)
+            raise refused(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
         (batch,) = ids
         answer = self.ask("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
         if answer.startswith("-"):
-            raise refusal(answer.strip())
+            raise refused(answer.strip())
         # NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME, below a line with their number
         rows = [line.split("\t") for line in answer.splitlines()[1:]]
         return [
@@ -103,10 +108,6 @@ def told(batch: str, phone: str, code: str, at: str) -> Receipt:
     return Receipt(batch, international(phone), *FATES[code], raw_status=code, at=moment(at))
 
 
-def refusal(answer: str) -> GatewayError:
+def refused(answer: str) -> GatewayError:
     found = ERROR.fullmatch(answer)
-    if not found:
-        return unclear(answer)
-    code = found[1]
-    reason, words = REFUSALS.get(code, (Reason.REFUSED, _("refused by the provider")))
-    return GatewayError(f"{code}: {words}", reason=reason, permanent=True, raw_status=code)
+    return refusal(found[1], found[2], REFUSALS) if found else unclear(answer)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 
 from notifications.gateways.base import Gateway, GatewayError, Health
-from notifications.gateways.web import exchange
+from notifications.gateways.web import exchange, status_reason
 from notifications.states import Reason
 
 
@@ -13,6 +16,16 @@ def unclear(body: str, raw_status: str = "") -> GatewayError:
     """For an answer that says neither yes nor no: nobody knows what became of the request."""
     text = f"The provider's answer was not understood: “{body[:100]}”."
     return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
+
+
+Refusals = Mapping[str, tuple[Reason, Any]]
+
+
+def refusal(code: str, words: str, known: Refusals) -> GatewayError:
+    """Why a message was not accepted: what `code` means where we know it, and always the provider's own `words`."""
+    reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
+    text = f"{code}: {ours} ({words})" if words else f"{code}: {ours}"
+    return GatewayError(text, reason=reason, permanent=True, raw_status=code)
 
 
 class FormGateway(Gateway):
@@ -26,8 +39,11 @@ class FormGateway(Gateway):
         """The whole body of an answer. Raises GatewayError."""
         seconds = seconds or settings.SMS_TIMEOUT_SECONDS
         answer = exchange("POST", self.url + path, seconds=seconds, data=self.account | fields)
-        if answer.status != 200 or not answer.whole:
-            raise unclear(answer.body, f"HTTP {answer.status}")
+        if answer.status != 200:
+            said = f"HTTP {answer.status}"
+            raise GatewayError(f"{said}: {answer.body}", reason=status_reason(answer.status), raw_status=said)
+        if not answer.whole:
+            raise unclear(answer.body)
         return answer.body
 
     def health(self) -> Health:

@@ -1,4 +1,4 @@
-"""The generic provider: JSON over HTTP, 200 is accepted and anything else is not."""
+"""The generic provider: JSON over HTTP. 200 is accepted; 400, 413 and 422 say that this message never will be."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
-from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange
+from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange, status_reason
 from notifications.states import Reason
 
+ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
 ID = re.compile(r"[!-~]{1,80}")
 
 
@@ -33,7 +34,9 @@ class Http(Gateway):
             headers=self.key | {"Idempotency-Key": str(message.id)},
         )  # fmt: skip
         if answer.status != 200:
-            raise GatewayError(answer.body, reason=Reason.REFUSED, permanent=True, raw_status=str(answer.status))
+            reason = Reason.REFUSED if answer.status in ABOUT_THE_MESSAGE else status_reason(answer.status)
+            said = answer.body or f"HTTP {answer.status}"
+            raise GatewayError(said, reason=reason, permanent=True, raw_status=str(answer.status))
         return Accepted(message_id(answer), str(answer.status))
 
     def health(self) -> Health:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.gateways.fields import amount, international, local, moment, price
-from notifications.gateways.form import FormGateway, unclear
+from notifications.gateways.form import FormGateway, refusal, unclear
 from notifications.gateways.web import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
@@ -50,6 +50,7 @@ REFUSALS = {
     "9": (Reason.REFUSED, _("the message was cancelled at the provider")),
 }
 ID = re.compile(r"#?[!-~]{1,79}")
+CODE = re.compile(r"[!-~]{1,8}")
 
 
 class Mitake(FormGateway):
@@ -80,18 +81,18 @@ class Mitake(FormGateway):
         # What became of one given before is asked for by its id.
         if ID.fullmatch(known_as) and (code in TAKEN or (code in FATES and "Duplicate" in lines)):
             return Accepted(known_as, code, price(lines.get("smsPoint", "")))
-        raise refusal(code, answer)
+        raise refused(answer)
 
     def balance(self) -> Decimal:
-        lines = pairs(answer := self.ask("SmQuery", {}, HEALTH_SECONDS))
-        if (points := amount(lines.get("AccountPoint", ""))) is None:
-            raise refusal(lines.get("statuscode", ""), answer)
+        answer = self.ask("SmQuery", {}, HEALTH_SECONDS)
+        if (points := amount(pairs(answer).get("AccountPoint", ""))) is None:
+            raise refused(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
         answer = self.ask("SmQuery", {"msgid": ",".join(ids)})
-        if code := pairs(answer).get("statuscode"):
-            raise refusal(code, answer)
+        if "statuscode" in pairs(answer):
+            raise refused(answer)
         rows = [line.split("\t") for line in answer.splitlines()]
         return [told(row[0], "", row[1], row[2]) for row in rows if len(row) == 3 and row[1] in FATES]
 
@@ -111,7 +112,7 @@ class Mitake(FormGateway):
 
 
 def pairs(answer: str) -> dict[str, str]:
-    """Its keys and values. The text of an error is Big5, and no key of ours."""
+    """Its keys and values."""
     found = (line.partition("=") for line in answer.splitlines())
     return {key.strip(): value.strip() for key, sign, value in found if sign}
 
@@ -120,8 +121,10 @@ def told(known_as: str, phone: str, code: str, at: str) -> Receipt:
     return Receipt(known_as, phone, *FATES[code], raw_status=code, at=moment(at))
 
 
-def refusal(code: str, answer: str) -> GatewayError:
-    if code not in REFUSALS:
-        return unclear(answer)
-    reason, words = REFUSALS[code]
-    return GatewayError(f"{code}: {words}", reason=reason, permanent=True, raw_status=code)
+def refused(answer: str) -> GatewayError:
+    """A code that we do not know refuses only where there is no id: with one, the message may have been taken."""
+    lines = pairs(answer)
+    code = lines.get("statuscode", "")
+    if code in REFUSALS or (CODE.fullmatch(code) and code not in TAKEN and not lines.get("msgid")):
+        return refusal(code, lines.get("Error", ""), REFUSALS)
+    return unclear(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,13 @@ CONNECT_SECONDS = 3.05
 # No provider's answer is longer; what is beyond is not read.
 ANSWER_BYTES = 65_536
 PIECE_BYTES = 4_096
+# What a status says of the request, whoever the provider is (RFC 9110, 15; RFC 8470): each of these was not obeyed.
+STATUS_REASONS = {
+    **dict.fromkeys([401, 403, 407], Reason.CHANNEL_STOPPED), 402: Reason.NO_CREDIT,
+    **dict.fromkeys([408, 425, 429, 503], Reason.BUSY),
+}  # fmt: skip
+# The same key is in use at this moment: the first request may well be obeyed.
+CONFLICT = 409
 # For a question that a person or a monitor waits for.
 HEALTH_SECONDS = 2.0
 
@@ -32,6 +40,17 @@ class Answer:
     status: int
     body: str
     whole: bool
+
+
+def status_reason(status: int) -> Reason:
+    """Why a request with any status but 200 is not accepted.
+
+    A redirect, or an error of the client that is not named above, is for whoever set the provider up; a fault of the
+    server may come after the sending.
+    """
+    if status in STATUS_REASONS:
+        return STATUS_REASONS[status]
+    return Reason.UNKNOWN_CODE if 300 <= status < 500 and status != CONFLICT else Reason.NO_ANSWER
 
 
 class Cuttable(HTTPAdapter):
@@ -135,7 +154,15 @@ def body_of(response: requests.Response) -> tuple[str, bool]:
             pieces.append(response.raw.read1(PIECE_BYTES, decode_content=True))
             size += len(pieces[-1])
             whole = not pieces[-1]
-    return b"".join(pieces)[:ANSWER_BYTES].decode(errors="replace"), whole
+    return decoded(b"".join(pieces)[:ANSWER_BYTES]), whole
+
+
+def decoded(body: bytes) -> str:
+    """UTF-8, perhaps cut in the middle of a letter; else Big5, in which Mitake says why it refuses."""
+    try:
+        return getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return body.decode("cp950", errors="replace")
 
 
 def unusable(error: Exception) -> GatewayError:

@@ -73,7 +73,7 @@ def test_what_is_just_being_sent_is_not_stuck(run: Any) -> None:
 
 
 def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
-    provider.behave(says(500))
+    provider.behave(says(400))
     make_message(Status.FAILED)
     assert run("--failed") == (1, "sent 0, failed 1, unknown 0")
 

@@ -97,7 +97,7 @@ def test_unknown_that_was_sent_again_as_a_new_row_is_not_repeated(provider: Prov
 
 
 def test_unknown_that_somebody_took_since_it_was_read_is_not_repeated(provider: Provider) -> None:
-    provider.behave(says(500))
+    provider.behave(says(400))
     row = make_message(Status.UNKNOWN, gateway="http")
     stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
     assert resending.resend(row).status == Status.UNKNOWN

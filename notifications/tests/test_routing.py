@@ -13,7 +13,7 @@ from notifications.gateways import base, get_gateway
 from notifications.gateways.base import ELSEWHERE, Accepted, Gateway, GatewayError, Message
 from notifications.gateways.memory import Memory
 from notifications.gateways.mitake import Mitake
-from notifications.models import GatewayState, NotificationHistory
+from notifications.models import DOUBT_LASTS, GatewayState, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
@@ -78,6 +78,55 @@ def test_what_the_provider_does_not_take_at_the_moment_waits_a_minute(
     assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, Reason.BUSY, "k", 0)
     assert row.send_after and 50 < (row.send_after - timezone.now()).total_seconds() <= 60  # noqa: PT018  (the types)
     assert not GatewayState.objects.exists()
+
+
+def test_an_unknown_code_lets_no_message_fail_and_the_office_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, Reason.UNKNOWN_CODE)
+    for row in (sent(make_message()), sent(make_message())):
+        assert (row.status, row.raw_status, row.attempts) == (Status.PENDING, "k", 0)
+        assert (row.status_reason, row.error_message) == (Reason.UNKNOWN_CODE, "k: unknown_code")
+    state = GatewayState.objects.get()
+    assert (state.stopped_at, state.doubted_because, state.is_doubtful) == (None, "k: unknown_code", True)
+    (told,) = Outbox.objects.filter(type="maintenance.alert")
+    assert (told.subject, told.delta["data"]["severity"]) == ("published:staff", "error")
+    assert "k: unknown_code" in told.delta["data"]["message"]
+    assert caplog.text.count("not understood") == 1
+
+
+def test_what_waits_for_an_unknown_code_is_sent_as_soon_as_the_provider_takes_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, Reason.UNKNOWN_CODE)
+    row = sent(make_message())
+    monkeypatch.setattr(Mitake, "transmit", lambda self, message: Accepted("1", "1"))
+    NotificationHistory.objects.filter(pk=row.pk).update(send_after=timezone.now())
+    assert sent(row).status == Status.SENT
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 1), (0.5, 1), (4, 4), (600, 10)])
+def test_a_provider_with_unknown_codes_is_asked_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, waited: float, pause: float
+) -> None:
+    settings.SMS_FALLBACK_GATEWAY = ""
+    fails(monkeypatch, Reason.UNKNOWN_CODE)
+    row = sent(make_message(created_at=timezone.now() - timedelta(minutes=waited)))
+    assert row.send_after
+    assert abs(row.send_after - timezone.now() - timedelta(minutes=pause)) < timedelta(seconds=10)
+
+
+def test_doubt_ends_by_itself_and_is_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = GatewayState.objects.create(gateway="mitake")
+    assert [state.doubt("z: one"), state.doubt("z: two")] == [True, False]
+    state.refresh_from_db()
+    assert state.doubted_because == "z: two"
+    GatewayState.objects.update(doubted_at=timezone.now() - DOUBT_LASTS)
+    state.refresh_from_db()
+    assert not state.is_doubtful
+    assert state.doubt("z: three")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_limit_takes_the_oldest(run: Any) -> None:
 
 
 def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
-    provider.behave(says(500))
+    provider.behave(says(400))
     make_message()
     assert run() == (1, "sent 0, failed 1, unknown 0")
 

@@ -50,13 +50,21 @@ def test_accepted(provider: Provider) -> None:
     assert provider.asked[0].headers["Idempotency-Key"] == str(row.pk)
 
 
-@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("status", [400, 422])
 def test_refused(provider: Provider, status: int) -> None:
     provider.behave(says(status, "cannot send to 0912345678, key top-secret"))
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.raw_status) == (Status.FAILED, Reason.REFUSED, str(status))
     assert row.error_message == "cannot send to 0912-***-678, key ***"
     assert (row.sent_at, len(provider.asked)) == (None, 1)
+
+
+def test_a_fault_of_the_server_is_unknown_and_keeps_its_words(provider: Provider) -> None:
+    provider.behave(says(500, "disk full"))
+    row = confirm()
+    assert (row.status, row.status_reason, row.raw_status) == (Status.UNKNOWN, Reason.NO_ANSWER, "500")
+    assert row.error_message == "disk full"
+    assert {asked.headers["Idempotency-Key"] for asked in provider.asked} == {str(row.pk)}
 
 
 def test_hanging_past_the_time_limit(provider: Provider, settings: Any) -> None:
@@ -197,7 +205,7 @@ def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provi
 
 
 def test_what_went_out_before_stays_unknown_when_refused(provider: Provider) -> None:
-    provider.behave(says(500))
+    provider.behave(says(400))
     row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
     row.refresh_from_db()

@@ -11,10 +11,12 @@ from uuid import uuid4
 import pytest
 from django.core import mail as django_mail
 
+from luckygas.testing.waiting import wait_for
+from notifications import sender
 from notifications.gateways.base import GatewayError, Message
 from notifications.gateways.email import Email
 from notifications.gateways.memory import Memory
-from notifications.models import NotificationHistory
+from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.states import Status as OrderStatus
@@ -100,12 +102,47 @@ def test_a_server_that_takes_leave_badly_has_the_mail_all_the_same(server: MailS
     assert Email().send(Message(uuid4(), ADDRESS, TEXT)).provider_message_id
 
 
-@pytest.mark.parametrize("word", ["MAIL", "RCPT", "DATA", "."])
-def test_refused(server: MailServer, word: str) -> None:
-    server.answers[word] = "550 no such user"
+@pytest.mark.parametrize(
+    ("word", "answer", "reason"),
+    [
+        ("RCPT", "550 no such user", Reason.REFUSED),
+        ("RCPT", "553 5.1.3 bad address", Reason.REFUSED),
+        ("DATA", "550 no such user", Reason.REFUSED),
+        (".", "552 5.3.4 too large", Reason.REFUSED),
+        ("RCPT", "450 4.2.0 greylisted", Reason.BUSY),
+        (".", "451 later", Reason.BUSY),
+        ("MAIL", "452 4.3.1 no space", Reason.BUSY),
+        ("MAIL", "550 the sender is not known", Reason.UNKNOWN_CODE),
+        ("RCPT", "554 5.7.1 relay access denied", Reason.UNKNOWN_CODE),
+        ("RCPT", "550 5.1.8 bad sender", Reason.UNKNOWN_CODE),
+        (".", "571 blocked", Reason.UNKNOWN_CODE),
+        ("MAIL", "530 5.7.0 authentication required", Reason.CHANNEL_STOPPED),
+    ],
+)
+def test_only_a_mailbox_or_content_that_is_refused_refuses_the_mail(
+    server: MailServer, word: str, answer: str, reason: Reason
+) -> None:
+    server.answers[word] = answer
     error = refused()
-    assert (error.reason, error.permanent) == (Reason.REFUSED, True)
-    assert "no such user" in str(error)
+    assert (error.reason, error.raw_status, server.mails) == (reason, answer[:3], [] if word != "." else server.mails)
+    assert answer[4:] in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [("535 5.7.8 wrong password", Reason.CHANNEL_STOPPED), ("454 4.7.0 later", Reason.BUSY)],
+)
+def test_an_account_that_the_mail_server_refuses_is_the_channels(
+    server: MailServer, settings: Any, answer: str, reason: Reason
+) -> None:
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "gas", "top-secret"
+    server.answers |= {"EHLO": "250-hi\r\n250 AUTH PLAIN", "AUTH": answer}
+    assert refused().reason == reason
+
+
+def test_a_server_that_greets_with_a_refusal_keeps_the_mail_waiting(server: MailServer) -> None:
+    server.greeting = "554 5.3.2 not at the moment"
+    assert refused().reason == Reason.UNKNOWN_CODE
 
 
 def test_cut_while_it_takes_the_mail(server: MailServer) -> None:
@@ -159,6 +196,23 @@ def test_a_customer_without_a_mobile_is_told_by_email(caplog: pytest.LogCaptureF
     assert (row.segments, Memory.outbox, sent.to) == (0, [], [ADDRESS])
     assert row.content == f"{sent.subject}\n\n{sent.body}"
     assert ADDRESS not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_waits_while_the_mail_server_refuses_our_account(server: MailServer) -> None:
+    server.answers["MAIL"] = "530 5.7.0 authentication required"
+    order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
+    first, second = (make_message(order=order, kind=kind) for kind in (Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED))
+    MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
+    for row in (first, second):
+        sender.deliver_one(row.pk)
+        row.refresh_from_db()
+    assert [(row.status, row.type, row.attempts) for row in (first, second)] == [
+        (Status.PENDING, Type.EMAIL, 0), (Status.PENDING, Type.SMS, 0),
+    ]  # fmt: skip
+    server.answers["MAIL"] = GOOD["MAIL"]
+    assert GatewayState.objects.get(gateway="email").start()
+    wait_for(lambda: len(server.mails) == 2)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,13 @@ def test_what_is_of_use_only_now_is_not_kept_for_the_morning(
         ("-2,帳號密碼錯誤", Reason.CHANNEL_STOPPED),
         ("-3", Reason.NO_SUCH_NUMBER),
         ("-27, 電話號碼不得為空\r\n", Reason.REFUSED),
+        ("-11, 帳號已停用", Reason.CHANNEL_STOPPED),
+        ("-100,帳號錯誤", Reason.CHANNEL_STOPPED),
+        ("-101：密碼錯誤", Reason.CHANNEL_STOPPED),
+        ("-300\r\n", Reason.CHANNEL_STOPPED),
+        ("-77, 系統維護中", Reason.UNKNOWN_CODE),
+        ("-2000000 maintenance", Reason.UNKNOWN_CODE),
+        ("-5.00,1,1.00,0,x", Reason.NO_ANSWER),
         ("-99, 主機端發生不明錯誤", Reason.NO_ANSWER),
         (f"0.00,1,0,1,{BATCH}", Reason.NO_CREDIT),
         (f"0.00,0,0,0,{BATCH}", Reason.NO_ANSWER),
@@ -90,9 +98,25 @@ def test_what_may_have_been_sent_is_not_repeated(
     assert len(fake_provider.asked) == 1
 
 
-def test_the_raw_code_is_kept(every8d: Gateway, fake_provider: Provider) -> None:
-    fake_provider.behave(says(200, "-2, 帳號密碼錯誤"))
-    assert error(every8d, MESSAGE).raw_status == "-2"
+@pytest.mark.parametrize("answer", ["-100, 帳號密碼錯誤", "-77 系統維護中", "-3：門號錯誤"])
+def test_code_and_words_of_the_provider_are_kept(every8d: Gateway, fake_provider: Provider, answer: str) -> None:
+    fake_provider.behave(says(200, answer))
+    refused, (code, words) = error(every8d, MESSAGE), re.split("[, ：]+", answer)
+    assert refused.raw_status == code
+    assert str(refused).startswith(f"{code}: ")
+    assert words in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(403, Reason.CHANNEL_STOPPED), (404, Reason.UNKNOWN_CODE), (400, Reason.UNKNOWN_CODE), (503, Reason.BUSY)],
+)
+def test_a_status_other_than_200_is_the_channels(
+    every8d: Gateway, fake_provider: Provider, status: int, reason: Reason
+) -> None:
+    fake_provider.behave(says(status, "blocked"))
+    refused = error(every8d, MESSAGE)
+    assert (refused.reason, refused.raw_status, str(refused)) == (reason, f"HTTP {status}", f"HTTP {status}: blocked")
 
 
 def test_balance(every8d: Gateway, fake_provider: Provider) -> None:

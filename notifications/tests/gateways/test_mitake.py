@@ -78,6 +78,7 @@ def test_accepted(mitake: Gateway, fake_provider: Provider, answer: str, accepte
         ("tuxy5789", Reason.REFUSED, 1),
         ("v6", Reason.NO_SUCH_NUMBER, 1),
         ("*", Reason.NO_ANSWER, 2),
+        ("gijoqz~E", Reason.UNKNOWN_CODE, 1),
     ],
 )
 def test_every_code_has_its_meaning(
@@ -89,6 +90,7 @@ def test_every_code_has_its_meaning(
         refused = error(mitake, MESSAGE)
         assert (refused.reason, refused.raw_status, len(fake_provider.asked)) == (reason, code, requests)
         assert str(refused).startswith(f"{code}: ")
+        assert "系統功許蓋" in str(refused)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,8 @@ def test_an_id_does_not_make_a_refusal_an_acceptance(
     "answer",
     [
         says(200),
+        says(200, "[a]\r\nstatuscode=\r\n"),
+        says(200, "[a]\r\nstatuscode=the answer is long\r\n"),
         says(200, "<html><body>維護中</body></html>"),
         says(200, "[a]\r\nmsgid=000001\r\n"),
         says(200, "[a]\r\nstatuscode=1\r\n"),
@@ -119,7 +123,21 @@ def test_an_id_does_not_make_a_refusal_an_acceptance(
         doing.cut(SENT.encode()),
         doing.drips_body,
     ],
-    ids=["empty", "html", "no-code", "no-id", "no-such-code", "long-id", "bytes", "502", "huge", "cut", "slow"],
+    ids=[
+        "empty",
+        "blank-code",
+        "words-for-code",
+        "html",
+        "no-code",
+        "no-id",
+        "no-such-code",
+        "long-id",
+        "bytes",
+        "502",
+        "huge",
+        "cut",
+        "slow",
+    ],
 )
 def test_an_answer_that_is_none_is_asked_for_once_more_and_then_unknown(
     mitake: Gateway, fake_provider: Provider, settings: Any, answer: Any

@@ -151,7 +151,10 @@ def test_http_refuses(sandbox: Sandbox, body: dict[str, str], status: int) -> No
 @pytest.mark.parametrize(
     ("path", "code", "said"),
     [("/sms", "503", b'{"error": "Refused."}'), ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
-     ("/every8d/sendSMS.ashx", "-99", b"-99, ")],
+     ("/every8d/sendSMS.ashx", "-99", b"-99, "), ("/every8d/sendSMS.ashx", "-11", "-11, 帳號已停用".encode()),
+     ("/every8d/sendSMS.ashx", "-100", "-100, 帳號錯誤".encode()),
+     ("/every8d/sendSMS.ashx", "-101", "-101, 密碼錯誤".encode()),
+     ("/every8d/sendSMS.ashx", "-300", "-300, 帳號密碼不得為空".encode())],
 )  # fmt: skip
 def test_a_chosen_refusal(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
     sandbox.operator.faults.set(Fault(Kind.REFUSE, times=1, code=code))
