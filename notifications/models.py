@@ -148,6 +148,11 @@ class NotificationHistory(AtomicSave):
         )
         return later.exists()
 
+    def first_sent_at(self) -> datetime:
+        """When a provider was first given it; of one that no provider was given, when it was made."""
+        first = self.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
+        return first or self.claimed_at or self.sent_at or self.created_at
+
     def recipient_for(self, user: User | AnonymousUser) -> str:
         """The whole number for those who may see it, else the masked one."""
         return self.recipient if user.has_perm("notifications.view_full_number") else self.masked_recipient

@@ -6,11 +6,12 @@ repeats it.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -56,13 +57,16 @@ def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> 
 
 def learn(row: Row, heard: Receipt) -> bool:
     """Writes what became of a message. False: it was known, or what is known already is final."""
+    if heard.status is None:
+        keep_code(row, heard)
+        return False
     columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:80]}
     if not row.provider_message_id:
         columns["provider_message_id"] = heard.provider_message_id
     if heard.status in (Status.SENT, Status.DELIVERED):
         columns |= {"sent_at": row.sent_at or row.claimed_at, "error_message": ""}
     if heard.status == Status.DELIVERED:
-        columns["delivered_at"] = min(heard.at or timezone.now(), timezone.now())
+        columns["delivered_at"] = credible(row, heard.at) or timezone.now()
     while heard.status in MOVES[row.status]:
         if row.move(row.status, heard.status, **columns):
             return True
@@ -70,13 +74,35 @@ def learn(row: Row, heard: Receipt) -> bool:
     return False
 
 
+def credible(row: Row, at: datetime | None) -> datetime | None:
+    """The time that a provider says, or None where it says none that can be: before the sending, or yet to come.
+
+    Providers say whole seconds.
+    """
+    first = row.first_sent_at().replace(microsecond=0)
+    return at if at and first <= at <= timezone.now() else None
+
+
+def keep_code(row: Row, heard: Receipt) -> None:
+    """Adds a code that nobody knows to the message's trail; what is known of the message stays."""
+    note = StatusNote(
+        message=row, status=row.status, reason=heard.reason, raw_status=heard.raw_status[:80], gateway=row.gateway
+    )
+    keep_once(note, StatusNote.objects.filter(message=row, reason=note.reason, raw_status=note.raw_status))
+
+
 def keep_reply(row: Row, heard: Reply) -> None:
     """Adds what the customer answered to the message's trail."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:500]
-    note = StatusNote(message=row, status=row.status, reply=text or "–", at=heard.at or timezone.now())
+    at = credible(row, heard.at)
+    note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
+    same = StatusNote.objects.filter(message=row, reply=note.reply)
+    keep_once(note, same.filter(at=at) if at else same)
+
+
+def keep_once(note: StatusNote, same: QuerySet[StatusNote]) -> None:
+    """Adds a note unless there is the same; repeats of one receipt may come at once."""
     with transaction.atomic():
-        # Repeats of one answer may come at once.
-        Row.objects.select_for_update(of=("self",)).get(pk=row.pk)
-        same = StatusNote.objects.filter(message=row, reply=note.reply)
-        if not (same.filter(at=heard.at) if heard.at else same).exists():
+        Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
+        if not same.exists():
             note.save()

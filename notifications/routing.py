@@ -59,8 +59,7 @@ def repeatable(row: NotificationHistory) -> bool:
     """Whether the provider that may have it still sends it only once under the same id."""
     if row.gateway not in in_use():
         return False
-    first = row.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
-    return get_gateway(row.gateway).repeatable(first or row.created_at)
+    return get_gateway(row.gateway).repeatable(row.first_sent_at())
 
 
 def note(gateway: Gateway, reason: str, said: str) -> None:

@@ -57,12 +57,13 @@ class Health:
 class Receipt:
     """What a provider says of one message, unasked or when asked: how far it came, and when.
 
-    `phone` is E.164, and empty where the provider does not name it; `status` is SENT while it is under way.
+    `phone` is E.164, and empty where the provider does not name it; `status` is SENT while it is under way, and None
+    where nobody knows what the provider's `raw_status` means.
     """
 
     provider_message_id: str
     phone: str
-    status: Status
+    status: Status | None
     reason: str = ""
     raw_status: str = ""
     at: datetime | None = None
@@ -79,7 +80,10 @@ class Reply:
 
 
 class ReceiptError(ValueError):
-    """The parameters of a callback are not those of this provider; the text says which one, and repeats no value."""
+    """The parameters of a callback are not those of this provider; the text says which one, and repeats no value.
+
+    A code that nobody knows is none: a provider repeats what it is told to be wrong, and what it said would be lost.
+    """
 
 
 # What says that the account or the channel is at fault and not this message: no further one would be taken either.

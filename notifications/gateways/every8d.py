@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
-from notifications.gateways.fields import amount, international, local, moment, price
-from notifications.gateways.form import FormGateway, refusal, unclear
+from notifications.gateways.fields import amount, by_name, code, international, local, moment, price
+from notifications.gateways.form import FormGateway, fate, refusal, unclear
 from notifications.gateways.web import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
@@ -88,24 +88,26 @@ class Every8d(FormGateway):
         answer = self.ask("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
         if answer.startswith("-"):
             raise refused(answer.strip())
-        # NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME, below a line with their number
-        rows = [line.split("\t") for line in answer.splitlines()[1:]]
+        # NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME, below a line with their number; the last may be missing, and
+        # others may follow.
+        rows = [line.split("\t") for line in answer.splitlines()]
         return [
-            told(batch, row[1], row[4], row[5] or row[2])
-            for row in rows if len(row) == 6 and row[4] in FATES
-        ]  # fmt: skip
+            told(batch, row[1], row[4], "".join(row[5:6]).strip() or row[2])
+            for row in rows
+            if len(row) >= 5 and code(row[4])
+        ]
 
     def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
-        batch, phone, code, at = (said.get(name, "").strip() for name in ("BatchID", "RM", "STATUS", "RT"))
-        if not batch or not (code == REPLY or code in FATES):
-            raise ReceiptError("BatchID or STATUS is missing or unknown.")
-        if code == REPLY:
-            return Reply(batch[:80], international(phone), said.get("SM", ""), moment(at))
-        return told(batch[:80], phone, code, at)
+        batch, phone, status, at, reply = by_name(said, "BatchID", "RM", "STATUS", "RT", "SM")
+        if not batch or not code(status):
+            raise ReceiptError("BatchID or STATUS is missing.")
+        if code(status) == REPLY:
+            return Reply(batch[:80], international(phone), reply, moment(at))
+        return told(batch[:80], phone, status, at)
 
 
-def told(batch: str, phone: str, code: str, at: str) -> Receipt:
-    return Receipt(batch, international(phone), *FATES[code], raw_status=code, at=moment(at))
+def told(batch: str, phone: str, status: str, at: str) -> Receipt:
+    return fate(FATES, batch, international(phone), code(status), at)
 
 
 def refused(answer: str) -> GatewayError:

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
-from notifications.gateways.base import Gateway, GatewayError, Health
+from notifications.gateways.base import Gateway, GatewayError, Health, Receipt
+from notifications.gateways.fields import moment
 from notifications.gateways.web import exchange, status_reason
-from notifications.states import Reason
+from notifications.states import Reason, Status
 
 
 def unclear(body: str, raw_status: str = "") -> GatewayError:
@@ -18,6 +19,7 @@ def unclear(body: str, raw_status: str = "") -> GatewayError:
     return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
 
 
+Fates = Mapping[str, tuple[Status, str]]
 Refusals = Mapping[str, tuple[Reason, Any]]
 
 
@@ -26,6 +28,12 @@ def refusal(code: str, words: str, known: Refusals) -> GatewayError:
     reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
     text = f"{code}: {ours} ({words})" if words else f"{code}: {ours}"
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)
+
+
+def fate(known: Fates, known_as: str, phone: str, code: str, at: str) -> Receipt:
+    """What a provider's code says of the message that it knows as `known_as`, and of the time `at`."""
+    status, reason = known.get(code, (None, Reason.UNKNOWN_CODE))
+    return Receipt(known_as, phone, status, reason, raw_status=code, at=moment(at))
 
 
 class FormGateway(Gateway):

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
-from notifications.gateways.fields import amount, international, local, moment, price
-from notifications.gateways.form import FormGateway, refusal, unclear
+from notifications.gateways.fields import amount, by_name, code, international, local, price
+from notifications.gateways.form import FormGateway, fate, refusal, unclear
 from notifications.gateways.web import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
@@ -77,10 +77,10 @@ class Mitake(FormGateway):
         # Without CharsetURL the text would be read as Big5.
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
-        code, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
+        status, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
         # What became of one given before is asked for by its id.
-        if ID.fullmatch(known_as) and (code in TAKEN or (code in FATES and "Duplicate" in lines)):
-            return Accepted(known_as, code, price(lines.get("smsPoint", "")))
+        if ID.fullmatch(known_as) and (status in TAKEN or (status in FATES and "Duplicate" in lines)):
+            return Accepted(known_as, status, price(lines.get("smsPoint", "")))
         raise refused(answer)
 
     def balance(self) -> Decimal:
@@ -94,14 +94,18 @@ class Mitake(FormGateway):
         if "statuscode" in pairs(answer):
             raise refused(answer)
         rows = [line.split("\t") for line in answer.splitlines()]
-        return [told(row[0], "", row[1], row[2]) for row in rows if len(row) == 3 and row[1] in FATES]
+        # msgid, statuscode, time; the last may be missing, and others may follow.
+        return [
+            fate(FATES, row[0].strip(), "", code(row[1]), "".join(row[2:3]))
+            for row in rows if len(row) >= 2 and ID.fullmatch(row[0].strip()) and code(row[1])
+        ]  # fmt: skip
 
     def receipt(self, said: Mapping[str, str]) -> Receipt:
         # `statuscode` there says only that it was sent.
-        known_as, code = said.get("msgid", ""), said.get("StatusFlag", "")
-        if not ID.fullmatch(known_as) or code not in FATES:
-            raise ReceiptError("msgid or StatusFlag is missing or unknown.")
-        return told(known_as, international(said.get("dstaddr", "")), code, said.get("donetime", ""))
+        known_as, flag, phone, at = by_name(said, "msgid", "StatusFlag", "dstaddr", "donetime")
+        if not ID.fullmatch(known_as) or not code(flag):
+            raise ReceiptError("msgid or StatusFlag is missing.")
+        return fate(FATES, known_as, international(phone), code(flag), at)
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
         return f"magicid=sms_gateway_rpack\nmsgid={receipt.provider_message_id}\n"
@@ -117,14 +121,10 @@ def pairs(answer: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, sign, value in found if sign}
 
 
-def told(known_as: str, phone: str, code: str, at: str) -> Receipt:
-    return Receipt(known_as, phone, *FATES[code], raw_status=code, at=moment(at))
-
-
 def refused(answer: str) -> GatewayError:
     """A code that we do not know refuses only where there is no id: with one, the message may have been taken."""
     lines = pairs(answer)
-    code = lines.get("statuscode", "")
-    if code in REFUSALS or (CODE.fullmatch(code) and code not in TAKEN and not lines.get("msgid")):
-        return refusal(code, lines.get("Error", ""), REFUSALS)
+    status = lines.get("statuscode", "")
+    if status in REFUSALS or (CODE.fullmatch(status) and status not in TAKEN and not lines.get("msgid")):
+        return refusal(status, lines.get("Error", ""), REFUSALS)
     return unclear(answer)

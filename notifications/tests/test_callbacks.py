@@ -14,7 +14,7 @@ from notifications import receipts
 from notifications.gateways import callback_url, get_gateway
 from notifications.gateways.base import Receipt
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status
+from notifications.states import Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.told import Told
 from orders.tests.factories import make_customer
@@ -42,7 +42,8 @@ def everything() -> list[Any]:
 
 
 def test_a_receipt_is_kept_and_acknowledged_in_the_providers_words() -> None:
-    row, at = sent(), timezone.now() - timedelta(minutes=5)
+    at = timezone.now() - timedelta(minutes=5)
+    row = sent(sent_at=at - timedelta(minutes=1))
     answer = call(at=at.isoformat())
     assert (answer.status_code, answer["Content-Type"], answer.content) == (
         200, "text/plain; charset=utf-8", b"read=m-1\n"
@@ -78,6 +79,44 @@ def test_the_forms_of_the_providers(gateway: str, said: dict[str, str], answer: 
     heard = Client().get(PATH.replace("told", gateway), said)
     row.refresh_from_db()
     assert (heard.status_code, heard.content, row.status) == (200, answer, Status.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "said"),
+    [
+        ("mitake", {"msgid": "13", "dstaddr": "0912345678", "StatusFlag": "44"}),
+        ("every8d", {"BatchID": "13", "RM": "0912345678", "STATUS": "500"}),
+        ("every8d", {"BatchID": "13", "RM": "0912345678", "STATUS": "x" * 3000}),
+    ],
+)
+def test_a_code_that_nobody_knows_is_answered_and_noted_once(gateway: str, said: dict[str, str]) -> None:
+    row = sent(gateway=gateway, provider_message_id="13")
+    assert [Client().get(PATH.replace("told", gateway), said).status_code for _ in range(3)] == [200] * 3
+    row.refresh_from_db()
+    (note,) = row.trail.all()
+    assert (row.status, row.raw_status, note.status, note.reason) == (Status.SENT, "", "sent", Reason.UNKNOWN_CODE)
+    assert (note.raw_status, note.gateway) == ((said.get("STATUS") or said["StatusFlag"])[:20], gateway)
+    assert GatewayState.objects.get(gateway=gateway).last_receipt_at
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=-1), timedelta(days=-365), timedelta(hours=1)])
+def test_a_time_before_the_sending_or_yet_to_come_is_not_believed(off: timedelta) -> None:
+    now = timezone.now()
+    row = sent(sent_at=now - timedelta(minutes=5))
+    call(at=((now if off > timedelta() else now - timedelta(minutes=5)) + off).isoformat())
+    row.refresh_from_db()
+    assert row.delivered_at
+    assert abs(timezone.now() - row.delivered_at) < timedelta(minutes=1)
+
+
+def test_what_was_given_to_the_provider_twice_may_have_arrived_the_first_time() -> None:
+    now = timezone.now()
+    row = sent(Status.UNKNOWN, sent_at=None, claimed_at=now, attempts=2)
+    row.trail.create(status=Status.SENDING, at=now - timedelta(hours=1))
+    at = now - timedelta(minutes=50)
+    call(at=at.isoformat())
+    row.refresh_from_db()
+    assert row.delivered_at == at
 
 
 def test_repeated_and_out_of_order_receipts_end_in_one_truth() -> None:
@@ -169,7 +208,7 @@ def test_an_id_of_two_messages_is_the_one_to_that_number() -> None:
 
 
 def test_a_customers_answer_is_kept_once_beside_the_unchanged_status() -> None:
-    row, at = sent(), timezone.now().isoformat()
+    row, at = sent(sent_at=timezone.now() - timedelta(minutes=5)), timezone.now().isoformat()
     for _ in range(3):
         assert call(reply="好的\n謝謝\x07", at=at).status_code == 200
     row.refresh_from_db()

@@ -43,7 +43,7 @@ def accepted(status: str, known_as: str, **fields: Any) -> NotificationHistory:
     return make_message(status, **(usual | fields))
 
 
-def fate(row: NotificationHistory, status: Status, **fields: Any) -> None:
+def fate(row: NotificationHistory, status: Status | None, **fields: Any) -> None:
     usual = {"provider_message_id": row.provider_message_id, "phone": row.recipient, "raw_status": "q"}
     Told.fates[row.provider_message_id] = Receipt(status=status, **(usual | fields))
 
@@ -79,6 +79,17 @@ def test_an_answer_about_another_number_changes_nothing(run: Any) -> None:
     fate(row, Status.DELIVERED, phone="+886999999999")
     assert "unchanged 1" in run()[1]
     assert statuses(row) == [Status.SENT]
+
+
+def test_an_answer_with_an_unknown_code_is_noted_once_and_asked_again_later(run: Any) -> None:
+    row = accepted(Status.SENT, "1")
+    fate(row, None, reason=Reason.UNKNOWN_CODE, raw_status="700")
+    assert "unchanged 1" in run()[1]
+    NotificationHistory.objects.update(ask_after=None)
+    run()
+    row.refresh_from_db()
+    (note,) = row.trail.filter(reason=Reason.UNKNOWN_CODE)
+    assert (row.status, note.raw_status, bool(row.ask_after)) == (Status.SENT, "700", True)
 
 
 def test_a_dry_run_asks_nothing(run: Any) -> None:

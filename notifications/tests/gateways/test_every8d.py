@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -172,7 +173,39 @@ def test_999_is_what_the_customer_answers(every8d: Gateway) -> None:
     assert every8d.receipt(said) == Reply(BATCH, "+886912345678", "謝謝", AT)
 
 
-@pytest.mark.parametrize("missing", [{"BatchID": ""}, {"STATUS": ""}, {"STATUS": "12"}])
+@pytest.mark.parametrize("code", ["500", "301", "700", "12", "-77", "成功"])
+def test_a_code_that_nobody_knows_is_kept_as_it_is(every8d: Gateway, fake_provider: Provider, code: str) -> None:
+    receipt = Receipt(BATCH, "+886912345678", None, Reason.UNKNOWN_CODE, code)
+    assert every8d.receipt({"BatchID": BATCH, "RM": "0912345678", "STATUS": code}) == receipt
+    fake_provider.behave(says(200, f"1\r\n\t0912345678\t\t1.00\t{code}\t\r\n"))
+    assert every8d.query([BATCH]) == [receipt]
+
+
+@pytest.mark.parametrize("names", [str.lower, str.upper, str.title])
+def test_names_of_parameters_in_another_case(every8d: Gateway, names: Callable[[str], str]) -> None:
+    said = {"BatchID": BATCH, "RM": " 0912345678", "RT": "2026/11/22 上午 09:30", "STATUS": " 100 "}
+    receipt = every8d.receipt({names(name): value for name, value in said.items()})
+    assert receipt == Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", AT)
+
+
+@pytest.mark.parametrize(
+    ("columns", "at"),
+    [
+        (["", "0912345678", "2026/11/22 09:30:00", "1.00", "100"], AT),
+        (["", "0912345678", "2026/11/22 09:29:00", "1.00", " 100 ", "2026/11/22 上午 09:30"], AT),
+        (["", "0912345678", "", "1.00", "100", "2026/11/22 09:30:00", "more", "still more"], AT),
+        (["", "0912345678", "", "1.00", "100", ""], None),
+    ],
+)
+@pytest.mark.parametrize("head", ["1\r\n", ""])
+def test_rows_are_read_by_position(
+    every8d: Gateway, fake_provider: Provider, head: str, columns: list[str], at: datetime | None
+) -> None:
+    fake_provider.behave(says(200, head + "\t".join(columns) + "\r\n"))
+    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", at)]
+
+
+@pytest.mark.parametrize("missing", [{"BatchID": ""}, {"STATUS": ""}])
 def test_a_receipt_that_is_none(every8d: Gateway, missing: dict[str, str]) -> None:
     with pytest.raises(ReceiptError):
         every8d.receipt({"BatchID": BATCH, "STATUS": "100"} | missing)

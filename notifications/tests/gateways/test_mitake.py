@@ -173,13 +173,15 @@ def test_a_balance_that_is_refused(mitake: Gateway, fake_provider: Provider, ans
 
 
 def test_query(mitake: Gateway, fake_provider: Provider) -> None:
-    fake_provider.behave(says(200, "#01\t4\t20261122093000\r\n02\t1\t\r\n03\t8\tnonsense\r\n04\t?\t\r\n\r\n"))
-    assert mitake.query(["#01", "02", "03", "04"]) == [
+    rows = "#01\t4\t20261122093000\tmore\r\n02\t1\r\n03\t 8\tnonsense\r\n04\t?\t\r\n05\r\n06\t\t\r\n\r\n"
+    fake_provider.behave(says(200, rows))
+    assert mitake.query(["#01", "02", "03", "04", "05", "06"]) == [
         Receipt("#01", "", Status.DELIVERED, "", "4", AT),
         Receipt("02", "", Status.SENT, "", "1", None),
         Receipt("03", "", Status.EXPIRED, Reason.NOT_REACHED, "8", None),
+        Receipt("04", "", None, Reason.UNKNOWN_CODE, "?", None),
     ]
-    assert (fake_provider.asked[0].path, fake_provider.asked[0].body["msgid"]) == ("/sms/SmQuery", "#01,02,03,04")
+    assert (fake_provider.asked[0].path, fake_provider.asked[0].body["msgid"]) == ("/sms/SmQuery", "#01,02,03,04,05,06")
 
 
 def test_a_query_that_is_refused(mitake: Gateway, fake_provider: Provider) -> None:
@@ -199,7 +201,17 @@ def test_a_receipt_is_read_by_its_flag(mitake: Gateway) -> None:
     assert mitake.acknowledgement(receipt) == "magicid=sms_gateway_rpack\nmsgid=8091234567\n"
 
 
-@pytest.mark.parametrize("missing", [{"msgid": ""}, {"StatusFlag": ""}, {"StatusFlag": "44"}, {"msgid": "1 2"}])
+@pytest.mark.parametrize("flag", [{"StatusFlag": " 4"}, {"statusflag": "4"}, {"STATUSFLAG": "４\r\n"}])
+def test_a_flag_in_another_spelling(mitake: Gateway, flag: dict[str, str]) -> None:
+    said = {"MsgId": "13", "dstaddr": "0912345678", "donetime": "2026/11/22 上午 09:30", "statuscode": "0"}
+    assert mitake.receipt(said | flag) == Receipt("13", "+886912345678", Status.DELIVERED, "", "4", AT)
+
+
+def test_a_flag_that_nobody_knows_is_kept_as_it_is(mitake: Gateway) -> None:
+    assert mitake.receipt({"msgid": "13", "StatusFlag": "44"}) == Receipt("13", "", None, Reason.UNKNOWN_CODE, "44")
+
+
+@pytest.mark.parametrize("missing", [{"msgid": ""}, {"StatusFlag": ""}, {"msgid": "1 2"}])
 def test_a_receipt_that_is_none(mitake: Gateway, missing: dict[str, str]) -> None:
     with pytest.raises(ReceiptError):
         mitake.receipt({"msgid": "1", "StatusFlag": "4"} | missing)
