@@ -12,13 +12,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications import resending, statistics
+from notifications import queue, resending, statistics
 from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory, StatusNote
+from notifications.sender import no_waiting
 from notifications.states import Reason, Status
 from orders.api.base import ReadOnlyResource
 from orders.api.fields import Strict
 from orders.api.statistics import Period
+from orders.permissions import DriverOnly
 
 
 class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
@@ -71,6 +73,10 @@ class ResendSerializer(Strict):
     overrule = serializers.BooleanField(
         default=False, help_text=_("Send it also against the customer's wish, or where its kind is switched off.")
     )
+
+
+class AllReportedSerializer(serializers.Serializer[Any]):
+    messages = serializers.IntegerField(help_text=_("Those that waited for a later report and wait no longer."))
 
 
 class DaySerializer(serializers.Serializer[Any]):
@@ -126,6 +132,21 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         asked.is_valid(raise_exception=True)
         row = resending.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
         return Response(self.get_serializer(row).data)
+
+    @extend_schema(request=None, responses=AllReportedSerializer)
+    @action(
+        detail=False, methods=["post"], url_path="all-reported", permission_classes=[DriverOnly],
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
+    def all_reported(self, request: Request) -> Response:
+        """A driver's telephone, back from where there was no signal, has reported all that happened there.
+
+        The message of a late report waits for a minute, because a later report may follow it that makes it untrue.
+        This ends the wait; without it the minute does. It may be repeated.
+        """
+        with no_waiting():
+            count = queue.all_reported(cast(User, request.user))
+        return Response(AllReportedSerializer({"messages": count}).data)
 
     @extend_schema(parameters=[Period], responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import messages, wording
 from notifications.masking import mask
-from notifications.states import MOVES, OFF_BY_DEFAULT, Kind, Reason, Status, Type
+from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders import request_id
 from orders.models import Customer, Order
 from orders.models.tracked import AtomicSave
@@ -147,6 +148,14 @@ class NotificationHistory(AtomicSave):
             order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
         )
         return later.exists()
+
+    def was_told(self, kinds: Collection[str]) -> bool:
+        """Whether its customer has, or may have, a message of one of `kinds` about the same delivery attempt."""
+        same = NotificationHistory.objects.filter(
+            order=self.order_id, customer=self.customer_id, delivery_attempt=self.delivery_attempt, kind__in=kinds
+        )
+        # What waits to be given to its provider once more may have gone out.
+        return same.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(status=Status.PENDING, attempts=0).exists()
 
     def first_sent_at(self) -> datetime:
         """When a provider was first given it; of one that no provider was given, when it was made."""

@@ -42,6 +42,8 @@ FRESH_FOR = {
 PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
 # What is of use only at once, and comes only to who waits for the driver at that hour.
 ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
+# The driver comes.
+COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
     Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",
@@ -102,9 +104,14 @@ def true_until(row: NotificationHistory) -> datetime | None:
 
 
 def unwanted(row: NotificationHistory) -> Reason | None:
-    if not row.template.is_on:
+    if not row.template.is_on and not takes_back_a_promise(row):
         return Reason.SWITCHED_OFF
     return None if wanted(row.customer, row.kind) else Reason.OPT_OUT
+
+
+def takes_back_a_promise(row: NotificationHistory) -> bool:
+    """A failure, told to who was or may have been told that the driver comes: they wait at home for nothing."""
+    return row.kind == Kind.DELIVERY_FAILED and row.was_told(COMING)
 
 
 def wanted(customer: Customer, kind: str) -> bool:

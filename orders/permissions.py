@@ -197,6 +197,13 @@ class AnyRole(BasePermission):
         return main_role(request.user) is not None
 
 
+class DriverOnly(BasePermission):
+    """A driver, about the own orders."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return driver_id(request.user) is not None
+
+
 class OfficeOrReader(BasePermission):
     """The office; the roles named in `readers` may read what the view narrows to them."""
 

@@ -1,0 +1,209 @@
+"""What a driver without signal reports when the line is back: only what is true by then costs an SMS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from notifications import queue, sender
+from notifications.gateways.memory import Memory
+from notifications.models import MessageTemplate, NotificationHistory
+from notifications.states import Kind, Reason
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Order
+from orders.states import Status
+from orders.tests.api.client import Api, make_api
+from orders.tests.factories import make_customer, make_driver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_under_way() -> Iterator[None]:
+    yield
+    assert sender.pool().drain(10)
+
+
+def stop_of(driver: Any, status: str = Status.ASSIGNED, **customer: Any) -> Order:
+    return make_quiet_order(
+        status, driver=driver, customer=make_customer(**customer), created_at=timezone.now() - timedelta(hours=3)
+    )
+
+
+def report(order: Order, *moves: tuple[str, int]) -> None:
+    """The driver's reports, each of so many seconds ago, sent one after the other now."""
+    assert order.driver
+    for to, seconds in moves:
+        at = timezone.now() - timedelta(seconds=seconds)
+        order.transition_to(to, by=order.driver.user, at=at, reason="nobody home" if to == Status.FAILED else "")
+
+
+def texts() -> list[str]:
+    return [message.text for message in Memory.outbox]
+
+
+def statuses(order: Order) -> dict[str, tuple[str, str]]:
+    rows = NotificationHistory.objects.filter(order=order)
+    return {row.kind: (row.status, row.status_reason) for row in rows}
+
+
+def wait_a_minute() -> None:
+    NotificationHistory.objects.update(send_after=timezone.now())
+    for row in NotificationHistory.objects.due():
+        sender.deliver_one(row.pk)
+
+
+OVERTAKEN = (SmsStatus.CANCELLED, Reason.OVERTAKEN)
+SENT = (SmsStatus.SENT, "")
+WAITS = (SmsStatus.PENDING, "")
+
+
+def test_a_whole_delivery_reported_late_says_only_its_end() -> None:
+    order = stop_of(make_driver())
+    report(order, (Status.DELIVERING, 120), (Status.ARRIVING, 60), (Status.DELIVERED, 0))
+    wait_a_minute()
+    assert statuses(order) == {
+        Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DRIVER_ARRIVING: OVERTAKEN, Kind.ORDER_DELIVERED: SENT,
+    }  # fmt: skip
+    (text,) = texts()
+    assert "已送達" in text
+
+
+def test_a_late_departure_waits_for_a_minute_and_is_then_told() -> None:
+    order = stop_of(make_driver())
+    report(order, (Status.DELIVERING, 120))
+    row = NotificationHistory.objects.get()
+    assert (row.status, texts()) == (SmsStatus.PENDING, [])
+    assert row.send_after == row.created_at + queue.FOLLOWS_WITHIN
+    wait_a_minute()
+    assert (statuses(order), len(texts())) == ({Kind.DRIVER_ON_THE_WAY: SENT}, 1)
+
+
+def test_a_report_with_a_line_is_told_at_once() -> None:
+    order = stop_of(make_driver())
+    report(order, (Status.DELIVERING, 5))
+    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: SENT}
+
+
+def test_who_was_never_told_of_the_departure_is_not_told_of_a_failure_that_is_switched_off() -> None:
+    order = stop_of(make_driver())
+    report(order, (Status.DELIVERING, 120), (Status.FAILED, 60))
+    wait_a_minute()
+    switched_off = (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DELIVERY_FAILED: switched_off}
+    assert texts() == []
+
+
+@pytest.mark.parametrize("told", ["sent", "delivered", "unknown", "sending", "expired"])
+@pytest.mark.parametrize("kind", [Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING])
+def test_a_failure_after_an_announced_departure_is_told_though_switched_off(told: str, kind: str) -> None:
+    order = stop_of(make_driver(), Status.ARRIVING)
+    make_message(told, order=order, kind=kind)
+    MessageTemplate.make_missing()
+    report(order, (Status.FAILED, 60))
+    assert statuses(order)[Kind.DELIVERY_FAILED] == SENT
+
+
+@pytest.mark.parametrize("told", ["suppressed", "cancelled", "failed", "pending"])
+def test_a_departure_that_reached_nobody_announced_nothing(told: str) -> None:
+    order = stop_of(make_driver(), Status.DELIVERING)
+    make_message(told, order=order, kind=Kind.DRIVER_ON_THE_WAY)
+    report(order, (Status.FAILED, 0))
+    assert statuses(order)[Kind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+
+
+def test_a_departure_of_an_earlier_attempt_announced_nothing() -> None:
+    order = stop_of(make_driver(), Status.DELIVERING)
+    make_message("sent", order=order, kind=Kind.DRIVER_ON_THE_WAY, delivery_attempt=order.attempt + 1)
+    report(order, (Status.FAILED, 0))
+    assert statuses(order)[Kind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+
+
+@pytest.mark.parametrize("wish", [{"sms_opt_out": True}, {"sms_changes": False}])
+def test_no_failure_is_told_against_the_customers_wish(wish: dict[str, bool]) -> None:
+    order = stop_of(make_driver(), Status.DELIVERING, **wish)
+    make_message("sent", order=order, kind=Kind.DRIVER_ON_THE_WAY)
+    report(order, (Status.FAILED, 60))
+    assert statuses(order)[Kind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.OPT_OUT)
+    assert texts() == []
+
+
+def test_arriving_and_turned_away_reported_late_cancel_each_other() -> None:
+    order = stop_of(make_driver(), Status.DELIVERING)
+    report(order, (Status.ARRIVING, 90), (Status.DELIVERING, 60))
+    assert statuses(order)[Kind.DRIVER_ARRIVING] == OVERTAKEN
+    wait_a_minute()
+    assert texts() == []
+
+
+def test_turned_away_and_back_again_reported_late_is_no_news() -> None:
+    order = stop_of(make_driver(), Status.ARRIVING)
+    make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
+    report(order, (Status.DELIVERING, 90), (Status.ARRIVING, 60))
+    wait_a_minute()
+    assert statuses(order) == {Kind.DRIVER_ARRIVING: SENT, Kind.DRIVER_TURNED_AWAY: OVERTAKEN}
+    assert texts() == []
+
+
+def test_that_all_was_reported_ends_the_wait_of_this_driver() -> None:
+    mine, other = make_driver(), make_driver()
+    orders = [stop_of(driver) for driver in (mine, mine, other)]
+    for order in orders:
+        report(order, (Status.DELIVERING, 120))
+    report(orders[1], (Status.ARRIVING, 60))
+    answers = [Api(mine.user).post("notifications/all-reported/") for _ in range(2)]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (200, {"messages": 3}), (200, {"messages": 0}),
+    ]  # fmt: skip
+    assert sender.pool().drain(10)
+    assert [statuses(order) for order in orders] == [
+        {Kind.DRIVER_ON_THE_WAY: SENT}, {Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DRIVER_ARRIVING: SENT},
+        {Kind.DRIVER_ON_THE_WAY: WAITS},
+    ]  # fmt: skip
+    assert len(texts()) == 2
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"send_after": timezone.now() + timedelta(hours=9)},
+        {"status_reason": Reason.BUSY},
+        {"status_reason": Reason.UNKNOWN_CODE},
+        {"attempts": 1},
+        {"kind": Kind.ORDER_CONFIRMED},
+    ],
+)
+def test_what_waits_for_something_else_goes_on_waiting(columns: dict[str, Any]) -> None:
+    driver = make_driver()
+    usual: dict[str, Any] = {"kind": Kind.DRIVER_ON_THE_WAY, "send_after": timezone.now() + timedelta(seconds=50)}
+    make_message(order=stop_of(driver, Status.DELIVERING), caused_by=driver.user, **(usual | columns))
+    assert Api(driver.user).post("notifications/all-reported/").json() == {"messages": 0}
+
+
+@pytest.mark.parametrize("role", ["office", "customer", "none", "anonymous"])
+def test_only_a_driver_reports(role: str) -> None:
+    assert make_api(role).post("notifications/all-reported/").status_code in (401, 403)
+
+
+def late_arrival(seconds: int) -> datetime:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def test_reports_by_rest_wait_alike() -> None:
+    driver = make_driver()
+    order = stop_of(driver)
+    api = Api(driver.user)
+    for to, seconds in ((Status.DELIVERING, 120), (Status.ARRIVING, 60)):
+        said = {"status": to, "at": late_arrival(seconds).isoformat()}
+        assert api.patch(f"orders/{order.pk}/status/", said).status_code == 200
+    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: WAITS, Kind.DRIVER_ARRIVING: WAITS}
+    said = {"confirmation_type": "manual", "confirmed_at": late_arrival(1).isoformat()}
+    assert api.post(f"orders/{order.pk}/confirm-delivery/", said).status_code == 200
+    wait_a_minute()
+    assert statuses(order)[Kind.ORDER_DELIVERED] == SENT
+    assert len(texts()) == 1
