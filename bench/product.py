@@ -6,12 +6,13 @@ from datetime import date
 from itertools import count, cycle
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
+from orders import office
 from orders.models import Customer, Driver, Order, OrderItem, Product
 from orders.permissions import password_mark
 from orders.states import Role, Status
@@ -31,7 +32,8 @@ HUB_ALONE = "/bench/publish"
 def prepare(sockets: int, orders: int) -> None:
     """An office account for each socket (five are allowed to one), and orders on the road."""
     call_command("migrate", verbosity=0)
-    User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
+    made = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
+    Group.objects.get(name=office.NAME).user_set.add(*made)
     Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
     Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
     bring_orders_to(orders)

@@ -64,6 +64,7 @@ class ClearOutput(serializers.Serializer[Any]):
 
 class Performance(APIView):
     permission_classes = [OfficeOnly]
+    rights = {"GET": ["health.view_systemmetric"]}
 
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
@@ -77,6 +78,7 @@ class Performance(APIView):
 
 class CacheStats(APIView):
     permission_classes = [OfficeOnly]
+    rights = {"GET": ["health.view_systemmetric"]}
 
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
@@ -99,6 +101,7 @@ def _of(name: str, seen: Any) -> dict[str, Any]:
 
 class CacheClear(APIView):
     permission_classes = [OfficeOnly]
+    rights = {"POST": ["health.change_systemmetric"]}
 
     @extend_schema(operation_id="performance_cache_clear", request=ClearInput, responses=ClearOutput)
     def post(self, request: Request) -> Response:

@@ -125,7 +125,10 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         return NotificationSerializer if self.action == "list" else NotificationDetailSerializer
 
     @extend_schema(request=ResendSerializer, responses=NotificationDetailSerializer)
-    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
+    @action(
+        detail=True, methods=["post"], rights={"POST": [resending.SEND_AGAIN]}, filterset_class=None,
+        pagination_class=None,
+    )  # fmt: skip
     def resend(self, request: Request, pk: str) -> Response:
         """Sends the message again; answers with the row that stands for it, and its outcome if that came in time."""
         asked = ResendSerializer(data=request.data)

@@ -11,18 +11,27 @@ from notifications import queue, rules
 from notifications.models import NotificationHistory
 from notifications.routing import repeatable
 from notifications.states import OVERRULABLE, Reason, Status
+from orders.permissions import check_right
 from orders.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+# What a member of staff needs for it.
+SEND_AGAIN, OVERRULE = "notifications.change_notificationhistory", "notifications.overrule_wish"
+
+
 def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
     """Sends a message again and returns the row that stands for it, with its outcome if that came in time.
 
     `overrule`: also against those of our own rules that a person may break (OVERRULABLE). Raises Refusal, and then
-    sends nothing.
+    sends nothing; also where `by` has not the right.
     """
+    if by is not None:
+        check_right(by, SEND_AGAIN)
+        if overrule:
+            check_right(by, OVERRULE, "overrule")
     owed = prepare(row, by, overrule=overrule)
     queue.hand_over(owed.pk)
     owed.refresh_from_db()

@@ -18,8 +18,14 @@ ACTIONS = {
     "realtime": ("view",),
     "health": ("view",),
 }
-# The accounts of drivers and customers (see `accounts.may_manage`).
-MORE = {"auth": ("view_user", "change_user")}
+MORE = {
+    # The accounts of drivers and customers (see `accounts.may_manage`).
+    "auth": ("view_user", "change_user"),
+    # To send a message again, and against the customer's wish; history itself is written by nobody.
+    "notifications": ("change_notificationhistory", "overrule_wish"),
+    "realtime": ("add_outbox",),  # to tell an event to all screens
+    "health": ("change_systemmetric",),  # to clear the cache
+}
 
 
 def grant(app_config: AppConfig, using: str, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -74,6 +75,7 @@ class PublishedEvent(serializers.Serializer[Any]):
 
 class Events(LastEventId):
     permission_classes = [OfficeOrAnyReader]
+    rights = {"GET": ["orders.view_order"], "POST": ["realtime.add_outbox"]}
 
     @property
     def throttle_scope(self) -> str | None:
@@ -138,6 +140,7 @@ TicketSchema = inline_serializer(
 
 class Ticket(APIView):
     permission_classes = [AnyRole]
+    rights: Mapping[str, Collection[str]] = {"POST": []}  # a pass for what the account may do by itself
 
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:

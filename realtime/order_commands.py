@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.sender import no_waiting
+from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.api.tokens import accounts
 from orders.models import Order, OrderStatusChange, Source
@@ -69,6 +70,8 @@ def _carry_out(
     # The hub closes this socket, but what comes until then is not done.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.have_ended()
+    if identity.role == Role.OFFICE:
+        permissions.check_right(user, permissions.CHANGE_ORDER)
     with no_waiting():
         done = work(user, message)
     return {

@@ -48,6 +48,7 @@ class WebSocketStatistics(serializers.Serializer[Any]):
 
 class Statistics(APIView):
     permission_classes = [OfficeOnly]
+    rights = {"GET": ["realtime.view_websocketconnection"]}
 
     @extend_schema(operation_id="websocket_stats_retrieve", responses=WebSocketStatistics)
     def get(self, request: Request) -> Response:

@@ -24,11 +24,13 @@ ANY_ROLE = ANYBODY | {
     "GET events/", "GET orders/", "GET orders/{id}/", "PATCH orders/{id}/status/", "GET products/",
     "GET products/{id}/", "POST websocket/ticket/",
 }  # fmt: skip
-# The calls each role is served; the office every one.
+# About what a driver has on the telephone.
+DRIVERS_ALONE = {"POST notifications/all-reported/"}
+# The calls each role is served; the office every other one.
 SERVED = {
     "anonymous": ANYBODY,
     "customer": ANY_ROLE | {"POST orders/", "PATCH orders/{id}/"},
-    "driver": ANY_ROLE | {
+    "driver": ANY_ROLE | DRIVERS_ALONE | {
         "GET customers/", "GET customers/{id}/", "GET drivers/", "GET drivers/{id}/",
         "POST orders/{id}/confirm-delivery/", "POST orders/{id}/proof-images/",
         "GET orders/{id}/proof-images/{image}/", "GET routes/", "GET routes/{id}/",

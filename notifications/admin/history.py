@@ -104,6 +104,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context["original"]
         _words, possible, against_rules = next_step(row)
+        possible &= self.has_resend_permission(request, overrule=against_rules)
         label = _("Send nevertheless") if against_rules else _("Send again")
         url = reverse("admin:notifications_resend", args=[row.pk])
         context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
@@ -141,7 +142,11 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
             *super().get_urls(),
         ]
 
-    @admin.action(description=_("Send again"), permissions=["view"])
+    def has_resend_permission(self, request: HttpRequest, *, overrule: bool = False) -> bool:
+        rights = [resending.SEND_AGAIN, *([resending.OVERRULE] if overrule else [])]
+        return self.has_view_permission(request) and request.user.has_perms(rights)
+
+    @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
         chosen = list(rows.select_related("order", "customer")[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
@@ -156,9 +161,10 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     @method_decorator(require_POST)
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
-        if not self.has_view_permission(request, row):
+        overrule = request.POST.get("overrule") == "yes"
+        if not self.has_resend_permission(request, overrule=overrule):
             raise PermissionDenied
-        row = self.resend(request, row, overrule=request.POST.get("overrule") == "yes")
+        row = self.resend(request, row, overrule=overrule)
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 
     def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:

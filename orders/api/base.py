@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -16,9 +17,10 @@ Row = TypeVar("Row", bound=Model)
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read."""
+    """List and read. An action that writes names the `rights` that staff need for it (`permissions.rights_asked`)."""
 
     lookup_value_regex = "[0-9]+"
+    rights: Mapping[str, Collection[str]] = {}
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):

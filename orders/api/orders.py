@@ -112,7 +112,10 @@ class Orders(ProofImages, Resource[Order]):
         return self._whole(order)
 
     @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
-    @action(detail=True, methods=["patch"], url_path="status", filterset_class=None, pagination_class=None)
+    @action(
+        detail=True, methods=["patch"], url_path="status", rights={"PATCH": [permissions.CHANGE_ORDER]},
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
         said = self._said(StatusInput).validated_data
@@ -121,7 +124,10 @@ class Orders(ProofImages, Resource[Order]):
     @extend_schema(
         operation_id="orders_confirm_delivery", parameters=[ETAG], request=ConfirmationInput, responses=MoveOutput
     )
-    @action(detail=True, methods=["post"], url_path="confirm-delivery", filterset_class=None, pagination_class=None)
+    @action(
+        detail=True, methods=["post"], url_path="confirm-delivery", rights={"POST": [permissions.CHANGE_ORDER]},
+        filterset_class=None, pagination_class=None,
+    )  # fmt: skip
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Proof of delivery, and the move to delivered in one."""
         form = self._said(ConfirmationInput)
@@ -137,7 +143,7 @@ class Orders(ProofImages, Resource[Order]):
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)
     @action(
         detail=False, methods=["post"], url_path="bulk-update", permission_classes=[OfficeOnly],
-        filterset_class=None, pagination_class=None,
+        rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
         """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""

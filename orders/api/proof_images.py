@@ -71,7 +71,7 @@ class ProofImages(View):
     )
     @action(
         detail=True, methods=["post"], url_path="proof-images", parser_classes=[MultiPartParser],
-        filterset_class=None, pagination_class=None,
+        rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
         """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""

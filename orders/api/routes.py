@@ -71,7 +71,7 @@ class Routes(Resource[Route]):
     @extend_schema(operation_id="routes_assign_driver", request=AssignDriverInput, responses=AssignDriverOutput)
     @action(
         detail=True, methods=["post"], url_path="assign-driver", permission_classes=[OfficeOnly],
-        filterset_class=None, pagination_class=None,
+        rights={"POST": ["orders.change_route", permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Assigns the route, and its confirmed and assigned orders."""

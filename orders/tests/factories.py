@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from waffle.models import Switch
 
+from orders import office
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.states import Status
 
@@ -37,8 +38,16 @@ def make_user(**fields: Any) -> User:
     return User.objects.create(**({"username": f"user{next(_count)}", "password": HASHED_PASSWORD} | fields))
 
 
-def make_office(**fields: Any) -> User:
+def make_staff(**fields: Any) -> User:
+    """Staff without any right."""
     return make_user(is_staff=True, **fields)
+
+
+def make_office(**fields: Any) -> User:
+    """Staff with the rights of the group “office”."""
+    user = make_staff(**fields)
+    user.groups.add(Group.objects.get(name=office.NAME))
+    return user
 
 
 def turn(name: str, active: bool) -> None:

@@ -18,7 +18,7 @@ from orders.models import Actor, Customer, Order, Product, Source
 from orders.refusals import VersionConflict
 from orders.states import Status
 from orders.tests.api.client import make_api
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -195,5 +195,5 @@ def test_an_entry_of_a_deletion_tells_no_change() -> None:
 
 def test_who_may_not_see_customers_sees_no_history() -> None:
     customer, client = make_customer(), Client()
-    client.force_login(make_office())
+    client.force_login(make_staff())
     assert client.get(f"/admin/orders/customer/{customer.pk}/history/").status_code == 403

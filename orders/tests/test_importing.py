@@ -16,7 +16,7 @@ from django.test import Client
 
 from orders.admin import importing
 from orders.models import CheckedSheet, Order, Product
-from orders.tests.factories import make_office
+from orders.tests.factories import make_office, make_staff
 from orders.tests.sheets import make_20kg, make_sheet, row
 from orders.tests.workbooks import make_xlsx
 
@@ -32,7 +32,7 @@ def _two_days_before() -> Iterator[None]:
 
 @pytest.fixture
 def office(client: Client) -> Client:
-    user = make_office()
+    user = make_staff()
     user.user_permissions.set(Permission.objects.filter(codename__in=["add_order", "view_order"]))
     client.force_login(user)
     return client
@@ -54,7 +54,7 @@ def test_list_of_orders_leads_to_the_import(office: Client) -> None:
 
 
 def test_who_may_not_add_orders_sees_no_import(office: Client, client: Client) -> None:
-    user = make_office()
+    user = make_staff()
     user.user_permissions.set(Permission.objects.filter(codename="view_order"))
     client.force_login(user)
     assert URL not in page(client.get("/admin/orders/order/"))

@@ -23,6 +23,11 @@ def test_office_works_on_the_business_and_reads_the_rest() -> None:
     assert not {right for right in granted() if right.startswith(("notifications.add", "realtime.change"))}
 
 
+def test_office_sends_messages_again_and_writes_no_history_by_hand() -> None:
+    assert {"notifications.change_notificationhistory", "notifications.overrule_wish"} <= granted()
+    assert "notifications.change_gatewaystate" not in granted()
+
+
 def test_office_deletes_nothing_and_sees_no_whole_numbers() -> None:
     assert not {right for right in granted() if ".delete_" in right}
     assert "notifications.view_full_number" not in granted()

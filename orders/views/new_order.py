@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @login_required
 def new_order(request: HttpRequest) -> HttpResponse:
     """For the office; all it does goes through the API."""
-    if not is_office(request.user):
+    if not (is_office(request.user) and request.user.has_perm("orders.add_order")):
         raise PermissionDenied
     today = timezone.localdate()
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")

@@ -13,7 +13,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.export import MARK
-from orders.tests.factories import make_customer, make_office
+from orders.tests.factories import make_customer, make_staff
 
 pytestmark = pytest.mark.django_db
 EXPORT = reverse("admin:notifications_export")
@@ -63,7 +63,7 @@ def test_what_just_fits_is_not_cut_off(admin_client: Client, monkeypatch: pytest
 
 def test_who_may_not_read_messages_exports_none() -> None:
     client = Client()
-    client.force_login(make_office())
+    client.force_login(make_staff())
     assert client.get(EXPORT).status_code == 403
 
 

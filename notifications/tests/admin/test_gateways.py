@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notifications.models import GatewayState
-from orders.tests.factories import make_office
+from orders.tests.factories import make_staff
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("admin:notifications_gatewaystate_change", args=["mitake"])
@@ -23,7 +23,7 @@ def stopped() -> GatewayState:
 
 
 def reader() -> Client:
-    user = make_office()
+    user = make_staff()
     user.user_permissions.add(Permission.objects.get(codename="view_gatewaystate"))
     client = Client()
     client.force_login(user)

@@ -16,7 +16,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders import numbers
-from orders.tests.factories import make_customer, make_office
+from orders.tests.factories import make_customer, make_staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:notifications_notificationhistory_changelist")
@@ -24,9 +24,13 @@ LIST = reverse("admin:notifications_notificationhistory_changelist")
 
 @pytest.fixture
 def office() -> Client:
-    """Staff who may read messages and orders, no more; in English."""
-    user = make_office()
-    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_notificationhistory", "view_order"]))
+    """Staff who may read orders and messages, and send these again, no more; in English."""
+    return sign_in("view_notificationhistory", "view_order", "change_notificationhistory")
+
+
+def sign_in(*codenames: str) -> Client:
+    user = make_staff()
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
     return client
@@ -134,9 +138,32 @@ def test_the_button_of_a_message_that_is_none(office: Client) -> None:
 
 def test_staff_who_may_not_read_messages_send_none() -> None:
     client, row = Client(), message()
-    client.force_login(make_office())
+    client.force_login(make_staff())
     assert client.post(again(row)).status_code == 403
     assert not NotificationHistory.objects.filter(resend_of=row).exists()
+
+
+def test_staff_who_may_only_read_messages_send_none() -> None:
+    client, row = sign_in("view_notificationhistory", "view_order"), message()
+    assert again(row) not in client.get(page(row)).content.decode()
+    assert "send_again" not in client.get(LIST).content.decode()
+    assert client.post(again(row)).status_code == 403
+    client.post(LIST, {"action": "send_again", "_selected_action": [str(row.pk)]})
+    assert not NotificationHistory.objects.filter(resend_of=row).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_customers_wish_is_overruled_only_by_who_may(office: Client) -> None:
+    row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
+    assert again(row) not in office.get(page(row)).content.decode()
+    assert office.post(again(row), {"overrule": "yes"}).status_code == 403
+    row.refresh_from_db()
+    assert (row.status, row.overruled, Memory.outbox) == (Status.SUPPRESSED, False, [])
+    boss = sign_in("view_notificationhistory", "change_notificationhistory", "overrule_wish")
+    assert again(row) in boss.get(page(row)).content.decode()
+    boss.post(again(row), {"overrule": "yes"})
+    row.refresh_from_db()
+    assert (row.status, row.overruled) == (Status.SENT, True)
 
 
 @pytest.mark.django_db(transaction=True)

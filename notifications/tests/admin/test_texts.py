@@ -9,7 +9,7 @@ from django.urls import reverse
 from notifications.models import MessageTemplate
 from notifications.states import Kind
 from orders.tests.admin.browser import Browser, errors, sign_in
-from orders.tests.factories import make_office
+from orders.tests.factories import make_staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:notifications_messagetemplate_changelist")
@@ -19,7 +19,7 @@ FORM = "messagetemplate_form"
 
 @pytest.fixture
 def editor() -> Browser:
-    user = make_office()
+    user = make_staff()
     codenames = ["view_messagetemplate", "change_messagetemplate"]
     user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
     return sign_in(user)
@@ -92,7 +92,7 @@ def test_the_preview_of_nonsense_is_refused(editor: Browser, wrong: dict[str, st
 
 
 def test_who_may_not_change_texts_does_not() -> None:
-    stranger = sign_in(make_office())
+    stranger = sign_in(make_staff())
     row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a")
     url = reverse("admin:notifications_text_default", args=[row.pk])
     assert stranger.client.post(url).status_code == 403
@@ -101,6 +101,6 @@ def test_who_may_not_change_texts_does_not() -> None:
 
 
 def test_nobody_adds_or_deletes_a_kind() -> None:
-    admin = sign_in(make_office(is_superuser=True))
+    admin = sign_in(make_staff(is_superuser=True))
     admin.get(reverse("admin:notifications_messagetemplate_add"), status=403)
     admin.get(page().replace("change", "delete"), status=403)

@@ -8,7 +8,14 @@ from django.urls import reverse
 from orders.admin.base import OVERTAKEN
 from orders.models import Customer, Driver, Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_order,
+    make_product,
+    make_route,
+    make_staff,
+)
 
 pytestmark = pytest.mark.django_db
 MODELS = ["order", "customer", "product", "driver", "route"]
@@ -110,7 +117,7 @@ def test_deactivate_tells_each(office: Browser, maker: Any, model: Any) -> None:
 
 def test_deactivate_needs_the_right() -> None:
     customer = make_customer()
-    browser = sign_in(make_office())
+    browser = sign_in(make_staff())
     browser.client.post(rows("customer"), {"action": "deactivate", "_selected_action": [customer.pk]})
     assert Customer.objects.get().is_active
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from orders.models import Customer
 from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
-from orders.tests.factories import make_customer, make_office, make_order, make_user
+from orders.tests.factories import make_customer, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_customer_changelist")
@@ -154,7 +154,7 @@ def test_page_offers_what_fits(office: Browser) -> None:
 def test_account_needs_a_post_and_the_right(office: Browser) -> None:
     customer = make_customer(email="wang@example.com")
     office.get(account(customer, "open"), status=405)
-    user = make_office()
+    user = make_staff()
     user.user_permissions.set(Permission.objects.filter(codename="view_customer"))
     assert sign_in(user).post(account(customer, "open"), {}).status_code == 403
     assert Customer.objects.get().user is None

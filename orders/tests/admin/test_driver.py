@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from orders.models import Driver
 from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
-from orders.tests.factories import make_driver, make_office, make_order, make_user
+from orders.tests.factories import make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 LIST, ADD = reverse("admin:orders_driver_changelist"), reverse("admin:orders_driver_add")
@@ -125,4 +125,4 @@ def test_password_of_a_superuser_is_not_the_offices_to_make(office: Browser) -> 
 def test_password_needs_a_post_and_the_right(office: Browser) -> None:
     driver = make_driver()
     office.get(password(driver), status=405)
-    assert sign_in(make_office()).post(password(driver), {}).status_code == 403
+    assert sign_in(make_staff()).post(password(driver), {}).status_code == 403

@@ -20,6 +20,7 @@ from orders.tests.factories import (
     make_order,
     make_product,
     make_route,
+    make_staff,
 )
 
 pytestmark = pytest.mark.django_db
@@ -285,7 +286,7 @@ def test_messages_to_the_customer_are_on_the_page(office: Browser) -> None:
 
 
 def test_staff_without_rights_see_nothing() -> None:
-    browser, order = sign_in(make_office()), make_order()
+    browser, order = sign_in(make_staff()), make_order()
     browser.get(LIST, status=403)
     browser.get(change("order", order.pk), status=403)
 

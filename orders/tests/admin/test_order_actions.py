@@ -10,7 +10,7 @@ from orders.admin import base
 from orders.models import Order
 from orders.states import Status
 from orders.tests.admin.browser import Browser, Forms, sign_in, told
-from orders.tests.factories import make_driver, make_office, make_order
+from orders.tests.factories import make_driver, make_office, make_order, make_staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_order_changelist")
@@ -115,7 +115,7 @@ def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeyp
 
 @pytest.mark.parametrize("action", ["confirm", "assign", "cancel", "mark_urgent"])
 def test_who_may_only_look_does_nothing(action: str) -> None:
-    user, order = make_office(), make_order()
+    user, order = make_staff(), make_order()
     user.user_permissions.set(Permission.objects.filter(codename="view_order"))
     choose(sign_in(user), action, order, answered=1, reason="x", driver=make_driver().pk)
     assert Order.objects.get(pk=order.pk).version == 1

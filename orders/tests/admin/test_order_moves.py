@@ -7,7 +7,7 @@ from django.urls import reverse
 from orders.models import Order
 from orders.states import MOVES, Role, Status, moves_from
 from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
-from orders.tests.factories import make_driver, make_office, make_order
+from orders.tests.factories import make_driver, make_order, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,7 @@ def test_move_of_no_order_is_not_found(office: Browser, pk: int) -> None:
 
 
 def test_who_may_only_look_gets_no_buttons_and_moves_nothing() -> None:
-    user, order = make_office(), make_order()
+    user, order = make_staff(), make_order()
     user.user_permissions.set(Permission.objects.filter(codename="view_order"))
     browser = sign_in(user)
     assert move(order, "confirmed") not in browser.get(change("order", order.pk))

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from orders.models import Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in
-from orders.tests.factories import make_office, make_product
+from orders.tests.factories import make_office, make_product, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_correction_needs_a_note(office: Browser) -> None:
 
 
 def test_correction_needs_the_right() -> None:
-    user, product = make_office(), make_product(stock=100)
+    user, product = make_staff(), make_product(stock=100)
     user.user_permissions.set(Permission.objects.filter(codename="view_product"))
     assert correct(sign_in(user), product, 5).status_code == 403
     assert Product.objects.get().stock == 100

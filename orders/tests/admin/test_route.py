@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from orders.models import Order, Route
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
-from orders.tests.factories import make_driver, make_office, make_order, make_route
+from orders.tests.factories import make_driver, make_order, make_route, make_staff
 
 pytestmark = pytest.mark.django_db
 LIST, ADD = reverse("admin:orders_route_changelist"), reverse("admin:orders_route_add")
@@ -151,5 +151,5 @@ def test_form_does_not_change_the_driver_behind_the_orders(office: Browser) -> N
 
 def test_assigning_needs_the_right() -> None:
     route = make_route()
-    assert sign_in(make_office()).post(assign(route), {"driver": make_driver().pk}).status_code == 403
+    assert sign_in(make_staff()).post(assign(route), {"driver": make_driver().pk}).status_code == 403
     assert Route.objects.get().driver is None

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from orders.tests.factories import make_driver, make_office, make_order, make_product, make_user
+from orders.tests.factories import make_driver, make_order, make_product, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/orders/order/statistics/"
@@ -31,7 +31,7 @@ def office(client: Client) -> Client:
 
 def test_it_is_for_who_may_see_orders(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
-    client.force_login(make_office())
+    client.force_login(make_staff())
     assert client.get(PAGE).status_code == 403
 
 

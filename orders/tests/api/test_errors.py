@@ -12,7 +12,7 @@ from orders.api.fallback import UnknownPath
 from orders.api.orders import Orders
 from orders.refusals import Refusal, VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
-from orders.tests.factories import make_order, make_user
+from orders.tests.factories import make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +112,7 @@ def test_the_session_needs_its_csrf_token() -> None:
 
 def test_the_session_reads() -> None:
     api = Api()
-    api.client.force_login(make_user(is_staff=True))
+    api.client.force_login(make_office())
     assert api.get(f"orders/{make_order().pk}/").status_code == 200
 
 

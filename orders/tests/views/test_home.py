@@ -10,7 +10,15 @@ from pytest_django import Settings
 
 from orders import accounts
 from orders.tests.admin.browser import Browser, sign_in
-from orders.tests.factories import PASSWORD, make_customer, make_driver, make_office, make_order, make_user
+from orders.tests.factories import (
+    PASSWORD,
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_staff,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = pytest.mark.parametrize("language", ["zh-hant", "en"])
@@ -76,7 +84,7 @@ def test_office_finds_its_tools_and_no_dead_link() -> None:
 
 
 def test_office_without_rights_is_offered_no_orders() -> None:
-    assert "/admin/orders/" not in sign_in(make_office()).get("/")
+    assert "/admin/orders/" not in sign_in(make_staff()).get("/")
 
 
 def test_customer_sees_the_own_open_orders() -> None:
