@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
 from notifications.sender import collecting
-from notifications.states import Kind, Status
+from notifications.states import BAD_NEWS, Kind, Reason, Status
 
 HEADER = "Sms-Outcome"
 
@@ -28,12 +28,22 @@ def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
 
 
 def tell(request: HttpRequest, response: HttpResponse, rows: list[NotificationHistory]) -> HttpResponse:
-    found = sorted(Counter((row.kind, row.status) for row in rows).items())
-    if found and request.path_info.startswith("/api/"):
+    if rows and request.path_info.startswith("/api/"):
+        found = sorted(Counter((row.kind, row.status) for row in rows).items())
         words = (f"{kind}={status}" + (f";count={count}" if count > 1 else "") for (kind, status), count in found)
         response[HEADER] = ", ".join(words)
-    elif found and hasattr(request, "_messages"):
-        for (kind, status), count in found:
-            said = {"kind": Kind(kind).label, "status": Status(status).label, "count": count}
-            messages.info(request, _("SMS “%(kind)s”: %(status)s (%(count)d)") % said)
+    elif rows and hasattr(request, "_messages"):
+        for (kind, status, reason), count in sorted(Counter((r.kind, r.status, r.status_reason) for r in rows).items()):
+            messages.add_message(request, level(status, reason), line(kind, status, reason, count))
     return response
+
+
+def level(status: str, reason: str) -> int:
+    """What the customer did not get, or may not have got, is shown as a failure, unless the office wanted it so."""
+    return messages.ERROR if status in BAD_NEWS and reason != Reason.SWITCHED_OFF else messages.INFO
+
+
+def line(kind: str, status: str, reason: str, count: int) -> str:
+    said = {"kind": Kind(kind).label, "status": Status(status).label, "count": count}
+    text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % said
+    return _("%(said)s: %(reason)s") % {"said": text, "reason": Reason(reason).label} if reason else text

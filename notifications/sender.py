@@ -85,7 +85,7 @@ def deliver(ids: Sequence[UUID]) -> None:
         outcomes = (future.result() for future in done if future.exception() is None)
         collected.extend(row for row in outcomes if row is not None)
         if following := ids[MOST_AT_ONCE:]:
-            collected.extend(Row.objects.filter(pk__in=following).only("kind", "status"))
+            collected.extend(Row.objects.filter(pk__in=following).only("kind", "status", "status_reason"))
 
 
 def submit(row_id: UUID) -> Future[Row | None]:

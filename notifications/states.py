@@ -23,6 +23,8 @@ class Status(TextChoices):
     CANCELLED = "cancelled", _("Withdrawn")
 
 
+# The customer did not get it, or perhaps not.
+BAD_NEWS = frozenset({Status.FAILED, Status.UNKNOWN, Status.EXPIRED, Status.SUPPRESSED})
 NEVER_REACHED_ANYBODY = frozenset({Status.SUPPRESSED, Status.CANCELLED, Status.FAILED})
 # Which knowledge may follow which. A final status never goes back; that a message arrived may still be learned late.
 MOVES: dict[str, frozenset[Status]] = {

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from notifications.models import GatewayState, NotificationHistory, StatusNote
-from notifications.states import Reason
+from notifications.states import BAD_NEWS, Reason
 from notifications.states import Status as SmsStatus
 from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
@@ -117,7 +117,6 @@ def confirmation_saved(sender: type[Any], instance: DeliveryConfirmation, create
 
 
 GOOD_NEWS = {SmsStatus.SENT, SmsStatus.DELIVERED}
-BAD_NEWS = {SmsStatus.FAILED, SmsStatus.UNKNOWN, SmsStatus.EXPIRED, SmsStatus.SUPPRESSED}
 
 
 def notification_saved(sender: type[Any], instance: NotificationHistory, update_fields: Any, **kwargs: Any) -> None:

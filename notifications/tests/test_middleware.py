@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import pytest
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django.utils.translation import override
 
 from notifications import sender
-from notifications.middleware import HEADER, outcomes
+from notifications.middleware import HEADER, outcomes, tell
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Status
+from notifications.states import Kind, Reason, Status
 
 
 def told(*statuses: str) -> list[NotificationHistory]:
@@ -48,6 +50,32 @@ def test_a_page_gets_a_line() -> None:
     assert HEADER not in response
     (line,) = get_messages(request)
     assert "1" in str(line)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "tag", "words"),
+    [
+        (Status.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
+        (Status.FAILED, Reason.REFUSED, "error", "refused by the provider"),
+        (Status.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
+        (Status.SUPPRESSED, Reason.SWITCHED_OFF, "info", "switched off"),
+        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "a code that is not known"),
+        (Status.SENT, "", "info", "(1)"),
+    ],
+)
+def test_what_was_not_sent_looks_like_a_failure_and_says_why(status: Status, reason: str, tag: str, words: str) -> None:
+    request = RequestFactory().post("/admin/")
+    request.session = {}  # type: ignore[assignment]
+    request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
+    with override("en"):
+        tell(
+            request,
+            HttpResponse(),
+            [NotificationHistory(kind=Kind.ORDER_CONFIRMED, status=status, status_reason=reason)],
+        )
+    (line,) = get_messages(request)
+    assert line.level_tag == tag
+    assert words in str(line)
 
 
 def test_nothing_told_is_nothing_said() -> None:
