@@ -17,6 +17,7 @@ from orders import charts, export
 from orders.api import cursor
 from orders.api.statistics import Period, kept
 from orders.charts import BLUE, GREEN, GREY, ORANGE, Series
+from orders.states import Status
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -54,6 +55,8 @@ class StatisticsView(OrderAdminBase):
             "opts": self.opts,
             "wrong": wrong,
             "figures": figures,
+            # As in the tables; those that were cancelled stand beside it.
+            "standing": figures["total"] - figures["by_status"][Status.CANCELLED],
             "sections": [
                 table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
             ],

@@ -48,6 +48,16 @@ def test_the_last_thirty_days_with_plots_and_tables(office: Client) -> None:
     assert (answer.context_data or {})["figures"]["total"] == 2
 
 
+def test_the_sum_above_is_that_of_the_table_below(office: Client) -> None:
+    for status in ("delivered", "confirmed", "cancelled", "cancelled"):
+        make_order(status, scheduled_date=TODAY)
+    answer = office.get(PAGE, headers=ENGLISH)
+    context = answer.context_data or {}
+    assert sum(cells[0] for _day, cells in context["sections"][0]["rows"]) == 2
+    assert "<div><dt>Orders</dt><dd>2</dd></div>" in answer.content.decode()
+    assert "<div><dt>Cancelled</dt><dd>2</dd></div>" in answer.content.decode()
+
+
 def test_a_wrong_period_is_said_and_the_usual_one_shown(office: Client) -> None:
     for query in ("from=2026-12-01&to=2026-11-01", "from=x", "from=2020-01-01", "to=9999-12-31", "from=%00"):
         answer = office.get(f"{PAGE}?{query}", headers=ENGLISH)
