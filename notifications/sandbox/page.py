@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.template.defaultfilters import linebreaksbr
 from django.template.loader import render_to_string
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from notifications.guard import registered_hosts
 from notifications.sandbox.faults import Kind
 from notifications.sandbox.operator import Operator
+from notifications.sandbox.receipts import LOOPBACK
 from notifications.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
+# As far as a telephone would take it for one.
+LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
 SHOWN = 100
 FAULTS = {
@@ -23,6 +32,26 @@ FAULTS = {
     Kind.TWICE: _("answers twice"),
 }  # fmt: skip
 OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
+
+
+def with_links(text: str) -> SafeString:
+    """The text as HTML; a link to the site can be opened, any other stays text."""
+    pieces, end = [], 0
+    for found in LINK.finditer(text):
+        url = found[0].rstrip(".,;:!?)")
+        if is_ours(url):
+            link = format_html('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>', url)
+            pieces += [linebreaksbr(text[end : found.start()]), link]
+            end = found.start() + len(url)
+    return format_html_join("", "{}", ((piece,) for piece in (*pieces, linebreaksbr(text[end:]))))
+
+
+def is_ours(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.username is None and parts.hostname in registered_hosts() | LOOPBACK
+    except ValueError:
+        return False
 
 
 def whole(asked: Asked, operator: Operator) -> Answer:
@@ -38,7 +67,8 @@ def render(template: str, asked: Asked, operator: Operator) -> Answer:
     language = language_of(asked)
     newest: list[Any] = operator.telephones.all()[: -SHOWN - 1 : -1]
     context = {
-        "messages": newest, "balance": operator.telephones.balance, "fault": operator.faults.now,
+        "messages": [(sent, with_links(sent.text)) for sent in newest],
+        "balance": operator.telephones.balance, "fault": operator.faults.now,
         "fault_label": FAULTS[operator.faults.now.kind] if operator.faults.now else "", "faults": FAULTS.items(),
         "habit": operator.receipts.habit, "outcomes": OUTCOMES, "lang": language,
     }  # fmt: skip
