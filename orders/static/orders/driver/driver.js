@@ -3,6 +3,7 @@ import { copyOf, fill, find, money, told } from "../page.js";
 import { correction, follow } from "../server-clock.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import "../../realtime/elements.js";
+import { tellTheEnd } from "./all-reported.js";
 import { askWhy } from "./failed.js";
 import { forgetPage, install, onSignOut } from "./home-screen.js";
 import { back, onward } from "./moves.js";
@@ -178,6 +179,7 @@ function pick(object, ...names) {
 // --- what the server says -----------------------------------------------------------------------------------------
 
 queue.on("changed", draw);
+tellTheEnd(queue);
 queue.on("done", ({ entry, data }) => {
   find("#sign-in").hidden = true;
   if (entry.kind === "image") return;
