@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from luckygas.testing.browser import until
 from realtime.tests.browser import PlayedServer
 
@@ -49,13 +51,14 @@ async def test_a_refused_command_rejects_with_the_error(server: PlayedServer) ->
     assert await outcomes(server, 1) == [["invalid_transition", error]]
 
 
-async def test_what_was_too_much_at_once_is_said_again_a_little_later(server: PlayedServer) -> None:
+@pytest.mark.parametrize("code", ["rate_limited", "row_locked", "busy"])
+async def test_what_could_not_be_done_now_is_said_again_a_little_later(server: PlayedServer, code: str) -> None:
     await server.live()
     await send(server, **MOVE, ref="r1")
     await server.page.evaluate("socket.subscribe('orders')")
     await server.message(2)
     for ref in ("r1", "orders"):
-        await server.tell({"type": "error", "code": "rate_limited", "detail": "slowly", "ref": ref})
+        await server.tell({"type": "error", "code": code, "detail": "slowly", "ref": ref})
     await server.page.evaluate("0")  # both have been heard
     await server.page.clock.fast_forward(2_000)
     await server.message(4)

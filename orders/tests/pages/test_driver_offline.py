@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -116,10 +117,20 @@ async def test_an_answer_that_was_lost_is_asked_for_again(phone: Phone, driver: 
     assert [row.to_status for row in await reports(order)] == ["delivering"]
 
 
-async def test_what_the_server_fails_at_keeps_no_other_stop_back(phone: Phone, driver: Driver) -> None:
+FAULT = {"status": 500, "body": "{}"}
+LOCKED_ERROR = {"code": "row_locked", "detail": "Somebody else is changing the same thing.", "attr": None}
+LOCKED = {
+    "status": 503, "headers": {"Retry-After": "1"}, "json": {"type": "server_error", "errors": [LOCKED_ERROR]}
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [FAULT, LOCKED], ids=["fault", "row_locked"])
+async def test_what_the_server_cannot_do_keeps_no_other_stop_back(
+    phone: Phone, driver: Driver, answer: dict[str, Any]
+) -> None:
     failing, other = await make(make_stop)(driver), await make(make_stop)(driver)
     path = f"**/orders/{failing.pk}/status/"
-    await phone.page.context.route(path, lambda route: route.fulfill(status=500, body="{}"))
+    await phone.page.context.route(path, lambda route: route.fulfill(**answer))
     await phone.open()
     await phone.go("delivering")
     await phone.choose()

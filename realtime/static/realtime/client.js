@@ -10,7 +10,7 @@
 import { about, Backoff, restartMs, STABLE_MS } from "./backoff.js";
 import { Batch } from "./batch.js";
 import * as codes from "./codes.js";
-import { CommandError, Commands, RATE_MS } from "./commands.js";
+import { CommandError, Commands, LATER, RATE_MS } from "./commands.js";
 import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { Link, LOST } from "./link.js";
@@ -294,7 +294,7 @@ export class LuckyGasSocket extends Emitter {
   #answer(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
     if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
-    if (frame.code === "rate_limited") setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
+    if (LATER.has(frame.code)) setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
     if (frame.type === "pushing") this.#paused(!frame.on);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);

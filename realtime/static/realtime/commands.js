@@ -2,8 +2,10 @@ import { newRef } from "./ref.js";
 
 /** What may wait for an answer; the server takes bursts of 40 messages. */
 const MOST_WAITING = 32;
-/** When to repeat what the server refused as too much at once. */
+/** When to repeat what the server could not do now. */
 export const RATE_MS = 2_000;
+/** Too much at once, a row that somebody else holds, a database that is away: nothing was done. */
+export const LATER = new Set(["rate_limited", "row_locked", "busy"]);
 /** Messages the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
@@ -41,11 +43,11 @@ export class Commands {
     return entry.promise;
   }
 
-  /** Takes an `ack` or `error` to whom it is for; what was one too many is said again a little later. */
+  /** Takes an `ack` or `error` to whom it is for; what could not be done now is said again a little later. */
   settle(frame) {
     const entry = this.#waiting.get(frame.ref);
     if (!entry) return;
-    if (frame.code === "rate_limited") {
+    if (LATER.has(frame.code)) {
       setTimeout(() => this.#waiting.has(frame.ref) && entry.write(entry.message), RATE_MS);
       return;
     }

@@ -18,6 +18,8 @@ const REFUSED = "refused"; // it will never be done
 const AGAIN = new Set([408, 429, 503]);
 
 function meaning({ status, code }) {
+  // Somebody else holds this order for the moment.
+  if (code === "row_locked") return SERVER;
   if (status === 401 || (status === 403 && code === "permission_denied")) return SIGN_IN;
   // A 4xx that is not in the shape of our API comes from something between, which knows nothing of orders.
   if (status === 0 || AGAIN.has(status) || (status < 500 && code === "error")) return LINE;
