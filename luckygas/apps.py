@@ -15,11 +15,12 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks, logs, multiprocess, sms_checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, lock_waiters, logs, multiprocess, sms_checks  # noqa: F401  (registers the checks)
 
         if settings.PROMETHEUS_MULTIPROC_DIR:
             multiprocess.share(Path(settings.PROMETHEUS_MULTIPROC_DIR))
         logs.configure_structlog(settings.LOG_FORMAT)
+        lock_waiters.connect()
 
 
 class SwitchesConfig(WaffleConfig):

@@ -106,6 +106,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "SMS_WORKERS": (1, 100),
     "PROXIES": (0, 10),
     "DATABASE_POOL": (1, 1000),
+    "DATABASE_LOCK_SECONDS": (1, 60),
+    "DATABASE_IDLE_SECONDS": (1, 3600),
     "SIGN_IN_FAILURES": (1, 1000),
     "SIGN_IN_COOLOFF_MINUTES": (1, 24 * 60),
     "WEBSOCKET_CONNECTIONS_PER_USER": (1, 1000),

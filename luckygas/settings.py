@@ -116,6 +116,10 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_POOL = env.int("DATABASE_POOL", default=20)
+# Seconds: how long a request waits for a row that somebody else holds, and how long a transaction may do nothing.
+# Imports and changes of many orders have limits of their own (orders.locks).
+DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=5)
+DATABASE_IDLE_SECONDS = env.int("DATABASE_IDLE_SECONDS", default=10)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 if DATABASE["ENGINE"].endswith("sqlite3"):
     # Immediate transactions take the write lock at BEGIN: no upgrade of a read lock can fail half-way.
@@ -135,9 +139,12 @@ else:
     pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
     # Whoever is frozen in the middle of a change (a paused container, SIGSTOP) holds its rows for no longer than this.
-    patience = "-c idle_in_transaction_session_timeout=10s"
-    given = DATABASE.get("OPTIONS", {})
-    DATABASE["OPTIONS"] = given | LINK | {"pool": pool, "options": f"{patience} {given.get('options', '')}".strip()}
+    # PostgreSQL itself ends a statement that waits too long for a lock, and a session of ours that holds a transaction
+    # open and does nothing. What the URL or PGOPTIONS say comes later and counts.
+    limits = f"-c lock_timeout={DATABASE_LOCK_SECONDS}s"
+    limits += f" -c idle_in_transaction_session_timeout={DATABASE_IDLE_SECONDS}s"
+    said = DATABASE.setdefault("OPTIONS", {}).pop("options", os.environ.get("PGOPTIONS", ""))
+    DATABASE["OPTIONS"] |= LINK | {"pool": pool, "options": f"{limits} {said}".strip()}
 DATABASES = {"default": DATABASE}
 
 REDIS_URL = env.str("REDIS_URL", default="")

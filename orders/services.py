@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders import lines
+from orders import lines, locks
 from orders.lines import Line
 from orders.models import Actor, Customer, Driver, Order, OrderItem, OrderStatusChange, Product, Route
 from orders.models.moves import Command
@@ -173,7 +173,6 @@ def move(named: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **c
     return done
 
 
-@transaction.atomic
 def bulk_update(
     ids: Sequence[int], changes: Mapping[str, Any], actor: Actor, versions: Mapping[int, int] | None = None
 ) -> Outcome:
@@ -184,19 +183,24 @@ def bulk_update(
     counts once. `versions`, by id: an order that has another by now is refused.
     """
     outcome = Outcome()
-    found = {order.pk: order for order in _locked().filter(pk__in=ids)}
-    _lock_products(found.values(), changes.get("status"))
     # A savepoint costs two queries an order; a single part refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
-    for pk in dict.fromkeys(ids):
-        try:
-            with nullcontext() if single else transaction.atomic():
-                _apply(_known(found.get(pk), (versions or {}).get(pk)), changes, actor)
-        except Refusal as refusal:
-            outcome.fail(pk, refusal)
-        else:
-            outcome.updated.append(pk)
+    with locks.long_work(lambda: _lock_all(ids, changes.get("status"))) as found:
+        for pk in dict.fromkeys(ids):
+            try:
+                with nullcontext() if single else transaction.atomic():
+                    _apply(_known(found.get(pk), (versions or {}).get(pk)), changes, actor)
+            except Refusal as refusal:
+                outcome.fail(pk, refusal)
+            else:
+                outcome.updated.append(pk)
     return outcome
+
+
+def _lock_all(ids: Sequence[int], status: str | None) -> dict[int, Order]:
+    found = {order.pk: order for order in _locked().filter(pk__in=ids)}
+    _lock_products(found.values(), status)
+    return found
 
 
 def _locked() -> OrderQuerySet:
@@ -236,22 +240,27 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
         change(order, {"driver": changes["driver"]}, actor)
 
 
-@transaction.atomic
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
     """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
-    route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
-    route.driver = driver
-    route.save()
     outcome = Outcome()
-    for order in _locked().filter(route=route, status__in=OPEN).exclude(driver=driver):
-        order.route = route
-        try:
-            _give_from_office(order, driver, actor)
-        except Refusal as refusal:
-            outcome.fail(order.pk, refusal)
-        else:
-            outcome.updated.append(order.pk)
+    with locks.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
+        route.driver = driver
+        route.save()
+        for order in orders:
+            order.route = route
+            try:
+                _give_from_office(order, driver, actor)
+            except Refusal as refusal:
+                outcome.fail(order.pk, refusal)
+            else:
+                outcome.updated.append(order.pk)
     return outcome
+
+
+def _lock_route(route_id: int, driver: Driver) -> tuple[Route, list[Order]]:
+    """The route, and its open orders that are not this driver's."""
+    route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
+    return route, list(_locked().filter(route=route, status__in=OPEN).exclude(driver=driver))
 
 
 def _give_from_office(order: Order, driver: Driver, actor: Actor) -> None:

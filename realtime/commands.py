@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.db import database_sync_to_async
+from django.db import Error
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
 from orders import request_id
+from orders.api.exceptions import of_database
 from orders.refusals import Refusal
 from orders.text import visible_json
 from realtime import auth, channels, fixes, frames
@@ -42,8 +44,17 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
         with bound_contextvars(request_id=request_id.new()):
             await handler(hub, connection, message)
     except Refusal as refusal:
-        hub.statistics.count(f"errors.{refusal.code}")
-        connection.say(frames.error(refusal.code, refusal.detail, ref))
+        _refuse(hub, connection, refusal.code, refusal.detail, ref)
+    except Error as error:
+        if (problem := of_database(error)) is None:
+            raise
+        # The client says it again: nothing was done, or the same `ref` gets the answer of what was.
+        _refuse(hub, connection, str(problem.default_code), problem.detail, ref)
+
+
+def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
+    hub.statistics.count(f"errors.{code}")
+    connection.say(frames.error(code, detail, ref))
 
 
 def parse(text: str | None) -> Message:

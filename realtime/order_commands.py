@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -29,8 +30,9 @@ from realtime.hub import Hub
 
 log = logging.getLogger(__name__)
 Message = dict[str, Any]
-# Threads of the commands' own: a slow one holds up no other socket's handshake and no screen.
-THREADS = ThreadPoolExecutor(4, thread_name_prefix="command")
+# Threads of the commands' own: a slow one holds up no other socket's handshake and no screen. Twice as many as may wait
+# for a locked row (luckygas.lock_waiters), so that commands on other orders go on.
+THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # What older telephones call it.
 SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
 

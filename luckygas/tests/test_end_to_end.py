@@ -25,6 +25,7 @@ from luckygas.testing.site import Site, manage
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_customer, make_office, make_order, make_product, make_user
+from orders.tests.threads import in_thread
 from realtime.tests.client import Client, on_orders, open_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,6 +183,26 @@ async def test_a_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
         assert (await client.until("ack"))["ref"] == "slow"
 
 
+async def test_telephones_that_wait_for_a_locked_order_keep_nobody_from_reading(site: Site) -> None:
+    """SQLite has one writer, and readers do not wait for it."""
+    order = await sync_to_async(make_order)()
+    async with signed_in(site) as (rest, _client), locked(order):
+        answers: list[requests.Response] = []
+        telephones = [in_thread(lambda: answers.append(confirmed(rest, order))) for _ in range(12)]
+        await asyncio.sleep(0.5)
+        begun = time.monotonic()
+        ready = await asyncio.to_thread(requests.get, f"{site.url}/health/ready", timeout=10)
+        read = await asyncio.to_thread(rest.call, "GET", "orders/")
+        async with open_client(f"{site.ws}/office?token={rest.token}") as board:
+            assert board.welcome["status"] == "connected"
+        took = time.monotonic() - begun
+    assert (ready.status_code, read.status_code, took < 1) == (200, 200, True)
+    for telephone in telephones:
+        await asyncio.to_thread(telephone.join)
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert {answer.status_code for answer in answers} <= {200, 409, 503}
+
+
 @asynccontextmanager
 async def locked(order: Order) -> AsyncIterator[None]:
     """Within it whoever wants to change the order waits."""
@@ -211,7 +232,11 @@ def hang(request: Request) -> Response:
 
 
 async def confirm(rest: Rest, order: Order) -> requests.Response:
-    return await asyncio.to_thread(rest.call, "PATCH", f"orders/{order.pk}/status/", status="confirmed")
+    return await asyncio.to_thread(confirmed, rest, order)
+
+
+def confirmed(rest: Rest, order: Order) -> requests.Response:
+    return rest.call("PATCH", f"orders/{order.pk}/status/", status="confirmed")
 
 
 async def test_an_imported_sheet_and_the_admin_reach_the_screens(site: Site, tmp_path: Any) -> None:

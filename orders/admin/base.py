@@ -13,13 +13,13 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DataError, NotSupportedError, ProgrammingError, transaction
+from django.db import DataError, NotSupportedError, ProgrammingError
 from django.db.models.constants import LOOKUP_SEP
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders import phones
+from orders import locks, phones
 from orders.admin.audit import story
 from orders.api import cursor
 from orders.models import Actor, Source
@@ -269,15 +269,15 @@ class Deactivation(HouseAdmin):
     actions = ("deactivate",)
 
     @admin.action(description=_("Deactivate"), permissions=["change"])
-    @transaction.atomic
     def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """One by one, so that everyone who listens hears of it."""
         chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
-        for row in chosen.order_by("pk").select_for_update(no_key=True):
-            row.is_active = False
-            row.save(update_fields=["is_active"])
-            self.log_change(request, row, [{"changed": {"fields": ["is_active"]}}])
-            self.deactivated(request, row)
+        with locks.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
+            for row in found:
+                row.is_active = False
+                row.save(update_fields=["is_active"])
+                self.log_change(request, row, [{"changed": {"fields": ["is_active"]}}])
+                self.deactivated(request, row)
 
     def deactivated(self, request: HttpRequest, row: Any) -> None:
         """Says what is to be known of a row that was deactivated."""

@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework.exceptions import APIException
 
-from orders import attempts
+from orders import attempts, locks
+from orders.database import is_away
 from orders.refusals import Refusal
 
 
@@ -36,6 +37,20 @@ class Conflict(APIException):
 class Busy(APIException):
     status_code, wait = 503, 1
     default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
+
+
+class RowLocked(Busy):
+    """Only what is locked has to wait, so the client may go on with the rest."""
+
+    wait = 2
+    default_code, default_detail = "row_locked", locks.ROW_LOCKED
+
+
+def of_database(error: BaseException | None) -> Busy | None:
+    """How an error of a database that could not do it now is answered; None: this error is of another kind."""
+    if locks.is_row_locked(error):
+        return RowLocked()
+    return Busy() if is_away(error) else None
 
 
 class TooMany(APIException):

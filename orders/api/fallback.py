@@ -17,8 +17,7 @@ from rest_framework.views import APIView
 
 from orders import request_id
 from orders.api.errors import Formatter
-from orders.api.exceptions import Broken, Busy
-from orders.database import is_away
+from orders.api.exceptions import Broken, Busy, RowLocked, of_database
 from orders.permissions import main_role
 
 API = "/api/"
@@ -27,7 +26,8 @@ API = "/api/"
 def answer(exc: APIException) -> JsonResponse:
     """An error in the one shape, outside of DRF."""
     context: ExceptionHandlerContext = {"view": APIView(), "args": (), "kwargs": {}, "request": None}
-    return JsonResponse(Formatter(exc, context, exc).run(), status=exc.status_code)
+    headers = {"Retry-After": str(wait)} if (wait := getattr(exc, "wait", None)) else {}
+    return JsonResponse(Formatter(exc, context, exc).run(), status=exc.status_code, headers=headers)
 
 
 class UnknownPath(APIView):
@@ -57,9 +57,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
-    is_busy = is_away(sys.exc_info()[1])
+    problem = of_database(sys.exc_info()[1]) or Broken()
     if request.path_info.startswith(API):
-        return answer(Busy() if is_busy else Broken())
-    if is_busy:
-        return HttpResponse(render_to_string("503.html"), status=503)
+        return answer(problem)
+    if isinstance(problem, Busy):
+        page = render_to_string("503.html", {"row_locked": problem.detail if isinstance(problem, RowLocked) else ""})
+        return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})
     return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from orders import lines, phones
+from orders import lines, locks, phones
 from orders.importing import sheet as sheets
 from orders.importing.columns import Column, Layout, locate
 from orders.importing.register import Register, import_ref
@@ -92,17 +91,14 @@ def _check_products(products: list[Product]) -> None:
         raise NoProducts(_("No product is active. Activate the products first, then import the orders."))
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """A transaction in which no other import writes, so that two at once make no customer twice.
+def _lock_imports() -> None:
+    """Until the transaction ends no other import writes, so that two at once make no customer twice.
 
     SQLite has one writer by itself.
     """
-    with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-        yield
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
 def _new_customer(draft: Draft) -> Customer:
@@ -126,7 +122,7 @@ class _Run:
                     self.report.created.append(Created(draft.row))
                 tick()
             return
-        with _one_at_a_time():
+        with locks.long_work(_lock_imports):
             self.register.refresh()
             for draft, customer in [(draft, self.customer_for(draft)) for draft in drafts]:
                 if customer and not self.report.withheld:

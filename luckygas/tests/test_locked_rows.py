@@ -1,0 +1,326 @@
+"""One row is locked by a forgotten transaction, and sixty clerks want it: everybody else works on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from asgiref.sync import sync_to_async as make
+from django.conf import settings
+from django.db import InternalError, OperationalError, connection, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from luckygas.lock_waiters import Blockers
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site, database_url
+from luckygas.testing.waiting import wait_for
+from orders import locks, services
+from orders.api.exceptions import Busy, of_database
+from orders.importing.importer import ADVISORY_LOCK, import_orders
+from orders.models import Actor, Order
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_product,
+    make_route,
+    make_user,
+)
+from orders.tests.sheets import make_20kg, make_sheet, row
+from orders.tests.threads import in_thread
+from realtime.tests.client import open_client, token_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
+
+CLERKS = 60
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%%autovacuum%%'
+"""
+Ask = Callable[[], requests.Response]
+
+
+@contextmanager
+def forgotten(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody's transaction that did this and is left open, as in psql."""
+    with psycopg.connect(database_url()) as other:
+        other.execute(statement, values)
+        yield other
+        other.rollback()
+
+
+def sessions_waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        return int(cursor.fetchone()[0])
+
+
+class Clerks:
+    """So many who ask the same again and again, as long as they are told to wait."""
+
+    def __init__(self, ask: Ask, count: int = CLERKS) -> None:
+        self.answers: list[requests.Response] = []
+        self._done = threading.Event()
+        self._ask = ask
+        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self) -> None:
+        while not self._done.is_set():
+            answer = self._ask()
+            self.answers.append(answer)
+            if answer.status_code != 503:
+                return
+            self._done.wait(float(answer.headers["Retry-After"]))
+
+    def stop(self) -> list[requests.Response]:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
+        return self.answers
+
+
+class Office:
+    """A clerk's program on the running site."""
+
+    def __init__(self, site: Site) -> None:
+        self.url = f"{site.url}/api/v1/"
+        self.root = site.url
+        self.headers = {"Authorization": f"Bearer {token_for(make_office())}", "Accept-Language": "en"}
+
+    def call(self, method: str, path: str, data: Any = None) -> requests.Response:
+        return requests.request(method, self.url + path, json=data, headers=self.headers, timeout=30)
+
+    def confirms(self, order: Order) -> requests.Response:
+        return self.call("PATCH", f"orders/{order.pk}/status/", {"status": "confirmed"})
+
+
+def slowest(*asks: Ask, seconds: float = 1.5) -> float:
+    """Seconds that the slowest answer took of these, asked one after the other for so long; all must be well."""
+    answers: list[requests.Response] = []
+    end = time.monotonic() + seconds
+    while not answers or time.monotonic() < end:
+        answers += [ask() for ask in asks]
+    assert [answer.text for answer in answers if answer.status_code >= 400] == []
+    return max(answer.elapsed.total_seconds() for answer in answers)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """On production's server."""
+    with running(Site("uvicorn")) as server:
+        yield server
+
+
+def locked_order(office: Office) -> tuple[str, int, Ask]:
+    order = make_order()
+    return "orders_order", order.pk, lambda: office.confirms(order)
+
+
+def locked_product(office: Office) -> tuple[str, int, Ask]:
+    """What refers to a row waits for it when it is committed."""
+    customer, product = make_customer(), make_product()
+    items = [{"product": product.pk, "quantity": 1}]
+    wanted = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
+    return "orders_product", product.pk, lambda: office.call("POST", "orders/", wanted)
+
+
+def locked_customer(office: Office) -> tuple[str, int, Ask]:
+    customer = make_customer()
+    return "orders_customer", customer.pk, lambda: office.call("PATCH", f"customers/{customer.pk}/", {"notes": "三樓"})
+
+
+@pytest.mark.parametrize("case", [locked_order, locked_product, locked_customer])
+def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Callable[[Office], Any]) -> None:
+    office = Office(site)
+    table, pk, ask = case(office)
+    others = iter([make_order() for _ in range(200)])
+    asks = (
+        lambda: requests.get(f"{site.url}/health/ready", timeout=30),
+        lambda: office.call("GET", "orders/"),
+        lambda: office.confirms(next(others)),
+    )
+    slowest(*asks, seconds=0)  # the first request of a server takes longer
+    usual = slowest(*asks, seconds=0.3)
+    with forgotten(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
+        clerks = Clerks(ask)
+        wait_for(sessions_waiting)
+        took = slowest(*asks)
+        waiting = sessions_waiting()
+    answers = clerks.stop()
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert took <= 1.0 + 10 * usual  # a second, on a machine that has nothing else to do
+    assert waiting <= settings.DATABASE_POOL // 4 + 1  # one that came just now
+    assert len(refused) >= CLERKS - settings.DATABASE_POOL // 4
+    assert {answer.json()["errors"][0]["code"] for answer in refused} == {"row_locked"}
+    assert {answer.headers["Retry-After"] for answer in refused} == {"2"}
+
+
+async def first_of(*answers: Awaitable[Any]) -> Any:
+    return await next(asyncio.as_completed(answers))
+
+
+def token_of_office() -> str:
+    return token_for(make_office())
+
+
+async def test_commands_by_socket_on_other_orders_go_on(site: Site) -> None:
+    locked, free = [await make(make_order)() for _ in range(2)]
+    urls = [f"{site.ws}/office?token={await make(token_of_office)()}" for _ in range(12)]
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(open_client(url)) for url in urls]
+        stack.enter_context(forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", locked.pk))
+        for client in clients[1:]:
+            await client.send(type="order_update", order_id=locked.pk, status="confirmed", ref="mine")
+        await make(wait_for)(sessions_waiting)
+        begun = time.monotonic()
+        await clients[0].answer("ack", type="order_update", order_id=free.pk, status="confirmed")
+        took = time.monotonic() - begun
+        refused = await first_of(*(client.until("error") for client in clients[1:]))
+    assert took <= 1.0
+    assert (refused["code"], refused["ref"]) == ("row_locked", "mine")
+
+
+def test_the_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.raise_request_exception = False
+    customer = make_customer()
+    url = reverse("admin:orders_customer_change", args=[customer.pk])
+    with (
+        forgotten("SELECT 1 FROM orders_customer WHERE id = %s FOR UPDATE", customer.pk),
+        limited("lock_timeout", "50ms"),
+    ):
+        answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "Somebody else is changing the same thing." in answer.content.decode()
+
+
+@contextmanager
+def limited(name: str, value: str) -> Iterator[None]:
+    """Another limit for the test's own connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+    try:
+        yield
+    finally:
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute(f"RESET {name}")
+
+
+def ours() -> int:
+    """Sessions of this process that are in a transaction, waiting or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state <> 'idle'", [locks.LONG_WORK]
+        )
+        return int(cursor.fetchone()[0])
+
+
+def in_vain(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
+    """What `work` returns, which was kept waiting by the statement for several attempts and held no connection."""
+    with forgotten(statement, *values):
+        returned: list[Any] = []
+        waiting = in_thread(lambda: returned.append(work()))
+        wait_for(lambda: ours() == 1)
+        # A connection is held for short attempts only, with longer and longer pauses between them.
+        held = [ours() for _ in range(100) if not waiting.wait(0.02)]
+        assert len(held) == 100
+        assert sum(held) < 50
+    waiting.join()
+    return returned[0]
+
+
+def test_many_orders_at_once_wait_for_a_locked_one_without_a_connection() -> None:
+    office, orders = make_office(), [make_order() for _ in range(3)]
+    ids = [order.pk for order in orders]
+    outcome = in_vain(
+        "SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", ids[1],
+        work=lambda: services.bulk_update(ids, {"status": "confirmed"}, Actor(office)),
+    )  # fmt: skip
+    assert (outcome.updated, outcome.failed) == (ids, [])
+
+
+def test_a_route_waits_for_a_locked_order_without_a_connection() -> None:
+    office, driver, route = make_office(), make_driver(), make_route()
+    order = make_order("confirmed", route=route)
+    outcome = in_vain(
+        "SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk,
+        work=lambda: services.assign_route(route.pk, driver, Actor(office)),
+    )  # fmt: skip
+    assert outcome.updated == [order.pk]
+
+
+def test_an_import_waits_for_another_one_without_a_connection() -> None:
+    make_20kg()
+    report = in_vain(
+        "SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK,
+        work=lambda: import_orders(make_sheet(row(1, date=str(timezone.localdate())))),
+    )  # fmt: skip
+    assert len(report.created) == 1
+
+
+def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
+    order = make_order()
+    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
+    with locked, pytest.raises(OperationalError) as raised:
+        services.bulk_update([order.pk], {"status": "confirmed"}, Actor(make_office()))
+    assert locks.is_row_locked(raised.value)
+
+
+def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == (f"{settings.DATABASE_IDLE_SECONDS}s", f"{settings.DATABASE_LOCK_SECONDS}s")
+    order, frozen = make_order(), threading.Event()
+
+    def freeze() -> None:
+        with pytest.raises(InternalError) as raised, transaction.atomic():
+            order.lock()
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+            frozen.set()
+            time.sleep(0.5)
+            order.save(touch=True)
+        assert isinstance(of_database(raised.value), Busy)
+
+    forgetting = in_thread(freeze)
+    frozen.wait()
+    Order.objects.get(pk=order.pk).transition_to("confirmed")
+    forgetting.join()
+
+
+def test_long_work_may_compute_for_longer_than_a_request() -> None:
+    order = make_order()
+    with locks.long_work(order.lock), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == ("0", "1min")
+
+
+def test_a_queue_that_moves_on_is_left_alone(settings: Any) -> None:
+    settings.DATABASE_POOL = 4
+    blockers = Blockers()
+    # Each has the row for 0.2 s, with three behind it that wait for a second and longer.
+    moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
+    assert [blockers.too_many(waiting, now) for waiting, now in moments] == [[]] * 10
+
+
+def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it(settings: Any) -> None:
+    settings.DATABASE_POOL = 8
+    blockers = Blockers()
+    waiting = {2: [1], 3: [2], 4: [3, 2], 5: [9], 6: [4]}
+    assert blockers.too_many(waiting, 0.0) == []
+    assert blockers.too_many(waiting, 0.3) == [4, 5, 6]
+    assert blockers.too_many({5: [7]}, 0.4) == []
