@@ -143,7 +143,7 @@ else:
     # open and does nothing. What the URL or PGOPTIONS say comes later and counts.
     limits = f"-c lock_timeout={DATABASE_LOCK_SECONDS}s"
     limits += f" -c idle_in_transaction_session_timeout={DATABASE_IDLE_SECONDS}s"
-    said = DATABASE.setdefault("OPTIONS", {}).pop("options", os.environ.get("PGOPTIONS", ""))
+    said = DATABASE.setdefault("OPTIONS", {}).pop("options", env.str("PGOPTIONS", default=""))
     DATABASE["OPTIONS"] |= LINK | {"pool": pool, "options": f"{limits} {said}".strip()}
 DATABASES = {"default": DATABASE}
 
@@ -222,6 +222,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+PASSWORD_HASHERS = protection.PASSWORD_HASHERS
 vars().update(protection.AXES)
 SIMPLE_HISTORY_DATE_INDEX = protection.SIMPLE_HISTORY_DATE_INDEX
 # So many wrong passwords for one name from one address, and for so long the name is locked from there.
