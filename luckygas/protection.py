@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.conf import global_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 # Rows of orders.models.audit are found by what they are of, not by their time.
 SIMPLE_HISTORY_DATE_INDEX = False
+# The first hashes; the others are Django's, for passwords from elsewhere.
+PASSWORD_HASHERS = ["orders.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 # django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
 AXES: dict[str, Any] = {
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
 from orders import request_id
-from orders.api.exceptions import of_database
+from orders.api.exceptions import for_now
 from orders.refusals import Refusal
 from orders.text import visible_json
 from realtime import auth, channels, fixes, frames
@@ -46,7 +46,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     except Refusal as refusal:
         _refuse(hub, connection, refusal.code, refusal.detail, ref)
     except Error as error:
-        if (problem := of_database(error)) is None:
+        if (problem := for_now(error)) is None:
             raise
         # The client says it again: nothing was done, or the same `ref` gets the answer of what was.
         _refuse(hub, connection, str(problem.default_code), problem.detail, ref)

@@ -15,7 +15,17 @@ from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from orders.api.exceptions import Broken, Conflict, Impossible, Refused, RowLocked, TooLarge, TooMany, of_database
+from orders.api.exceptions import (
+    Broken,
+    Conflict,
+    Impossible,
+    Refused,
+    RowLocked,
+    SigningInCrowded,
+    TooLarge,
+    TooMany,
+    for_now,
+)
 from orders.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -49,14 +59,14 @@ class Handler(ExceptionHandler):
                 return TooMany(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
                 return _plain_token_error(exc)
-        return of_database(exc) or _surprise(exc) or super().convert_known_exceptions(exc)
+        return for_now(exc) or _surprise(exc) or super().convert_known_exceptions(exc)
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         return exc if isinstance(exc, exceptions.APIException) else Broken()
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """The log is for us: Django escapes there what the caller was told in Chinese, so it has the code."""
-        if isinstance(exc, RowLocked):
+        if isinstance(exc, (RowLocked, SigningInCrowded)):
             return  # no fault of ours, and perhaps sixty a second; its line in the log of requests has the 503
         exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # nobody else reads it any more
         super().report_exception(exc, response)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework.exceptions import APIException
 
-from orders import attempts, locks
+from orders import attempts, hashing, locks
 from orders.database import is_away
 from orders.refusals import Refusal
 
@@ -46,10 +46,17 @@ class RowLocked(Busy):
     default_code, default_detail = "row_locked", locks.ROW_LOCKED
 
 
-def of_database(error: BaseException | None) -> Busy | None:
-    """How an error of a database that could not do it now is answered; None: this error is of another kind."""
+class SigningInCrowded(Busy):
+    wait = 5
+    default_detail = hashing.CROWDED
+
+
+def for_now(error: BaseException | None) -> Busy | None:
+    """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
     if locks.is_row_locked(error):
         return RowLocked()
+    if isinstance(error, hashing.Crowded):
+        return SigningInCrowded()
     return Busy() if is_away(error) else None
 
 

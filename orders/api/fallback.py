@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from orders import request_id
 from orders.api.errors import Formatter
-from orders.api.exceptions import Broken, Busy, RowLocked, of_database
+from orders.api.exceptions import Broken, Busy, RowLocked, SigningInCrowded, for_now
 from orders.permissions import main_role
 
 API = "/api/"
@@ -57,10 +57,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
-    problem = of_database(sys.exc_info()[1]) or Broken()
+    problem = for_now(sys.exc_info()[1]) or Broken()
     if request.path_info.startswith(API):
         return answer(problem)
     if isinstance(problem, Busy):
-        page = render_to_string("503.html", {"row_locked": problem.detail if isinstance(problem, RowLocked) else ""})
+        # What was not done at all needs no second look.
+        undone = problem.detail if isinstance(problem, (RowLocked, SigningInCrowded)) else ""
+        page = render_to_string("503.html", {"undone": undone})
         return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})
     return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

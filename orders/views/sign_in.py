@@ -15,7 +15,8 @@ from django.views import csrf, generic
 
 from orders import attempts
 from orders.api import throttles
-from orders.api.exceptions import TooMany
+from orders.api.exceptions import SigningInCrowded, TooMany
+from orders.hashing import Crowded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -26,17 +27,25 @@ else:
 
 
 class Limited(FormView):
-    """A form that an address may send so often (`scope`); past it the page says so, and what was sent is not read."""
+    """A form that an address may send so often (`scope`); past it the page says so, and what was sent is not read.
+
+    Nor where too many others sign in at the moment.
+    """
 
     scope: str
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        wait = throttles.wait_of(self.scope, request)
-        if wait is None:
+        if (wait := throttles.wait_of(self.scope, request)) is not None:
+            return self.not_now(request, TooMany(wait))
+        try:
             return super().post(request, *args, **kwargs)
-        problem = TooMany(wait)
+        except Crowded:
+            return self.not_now(request, SigningInCrowded())
+
+    def not_now(self, request: HttpRequest, problem: TooMany | SigningInCrowded) -> HttpResponse:
         messages.error(request, str(problem.detail))
-        response = self.render_to_response(self.get_context_data(form=self.get_form_class()()), status=429)
+        form = self.get_form_class()()
+        response = self.render_to_response(self.get_context_data(form=form), status=problem.status_code)
         response["Retry-After"] = str(problem.wait)
         return response
 

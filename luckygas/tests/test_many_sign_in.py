@@ -1,0 +1,47 @@
+"""A whole office signs in within one second: the others notice nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import requests
+
+from luckygas.testing.servers import running
+from luckygas.testing.site import Site
+from luckygas.tests.office import Office, slowest, soon
+from orders.hashing import MOST_AT_ONCE
+from orders.tests.factories import PASSWORD, make_user
+
+PEOPLE = 58
+
+
+@pytest.mark.long
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_who_signs_in_with_many_others_holds_up_nobody_else() -> None:
+    with running(Site("uvicorn")) as site:
+        office, names = Office(site), [make_user().username for _ in range(PEOPLE)]
+        asks = (
+            lambda: requests.get(f"{site.url}/health/ready", timeout=30),
+            lambda: office.call("GET", "orders/"),
+            lambda: requests.get(f"{site.url}/accounts/login/", timeout=30),
+        )
+        slowest(*asks, seconds=0)  # the first request of a server takes longer
+        usual = slowest(*asks, seconds=0.3)
+        answers: list[requests.Response] = []
+
+        def sign_in(name: str) -> None:
+            said = {"username": name, "password": PASSWORD}
+            answers.append(requests.post(f"{site.url}/api/v1/auth/token/", json=said, timeout=60))
+
+        threads = [threading.Thread(target=sign_in, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        took = slowest(*asks, seconds=3)
+        for thread in threads:
+            thread.join()
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert took <= soon(usual)
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in refused} == {(503, "5")}
+    assert len(answers) - len(refused) >= MOST_AT_ONCE

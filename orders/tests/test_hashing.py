@@ -1,0 +1,125 @@
+"""Passwords are hashed in turn, without a database connection in hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import Client
+
+from orders import hashing
+from orders.tests.api.client import Api, codes
+from orders.tests.factories import PASSWORD, make_user
+from orders.tests.threads import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIGN_IN = "/accounts/login/"
+
+
+@contextmanager
+def crowd() -> Iterator[None]:
+    """As many as may wait do."""
+    with mock.patch.object(hashing, "_places", threading.BoundedSemaphore(1)) as places:
+        places.acquire()
+        yield
+
+
+def connections_while_hashing(work: Any) -> list[bool]:
+    """Whether the thread held a connection, at each hash of `work`."""
+    real, held = PBKDF2PasswordHasher.encode, list[bool]()
+
+    def encode(*arguments: Any) -> str:
+        held.append(connection.connection is not None)
+        return real(*arguments)
+
+    with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
+        work()
+    return held
+
+
+def signs_in(password: str = PASSWORD) -> Any:
+    return Client().post(SIGN_IN, {"username": make_user().username, "password": password})
+
+
+def changes_password() -> None:
+    client, user = Client(), make_user()
+    client.force_login(user)
+    new = {"old_password": PASSWORD, "new_password1": "another horse 7", "new_password2": "another horse 7"}
+    assert client.post("/accounts/password/change/", new).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("work", "hashes"),
+    [
+        (signs_in, 1),
+        (lambda: signs_in("wrong"), 1),
+        (lambda: Client().post(SIGN_IN, {"username": "nobody", "password": "x"}), 1),
+        (lambda: Api().post("auth/token/", {"username": make_user().username, "password": PASSWORD}), 1),
+        (changes_password, 2),
+    ],
+    ids=["page", "wrong", "nobody", "token", "change"],
+)
+def test_no_connection_is_held_while_a_password_is_hashed(work: Any, hashes: int) -> None:
+    assert connections_while_hashing(work) == [False] * hashes
+
+
+def test_passwords_are_hashed_one_at_a_time() -> None:
+    now, most = [0], list[int]()
+    real, started = PBKDF2PasswordHasher.encode, threading.Barrier(6)
+
+    def encode(hasher: PBKDF2PasswordHasher, password: str, salt: str, iterations: int | None = None) -> str:
+        now[0] += 1
+        most.append(now[0])
+        made: str = real(hasher, password, salt, 20_000)
+        now[0] -= 1
+        return made
+
+    def hash_one() -> None:
+        started.wait()
+        make_password("x")
+
+    with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
+        for work in [in_thread(hash_one) for _ in range(6)]:
+            work.join()
+    assert most == [1] * 6
+
+
+def test_who_signs_in_in_a_crowd_is_told_to_come_back() -> None:
+    user = make_user()
+    said = {"username": user.username, "password": PASSWORD}
+    with crowd():
+        page = Client(headers={"Accept-Language": "en"}).post(SIGN_IN, said)
+        token = Api().post("auth/token/", said)
+    assert (page.status_code, page["Retry-After"]) == (503, "5")
+    assert "Many people are signing in at the moment." in page.content.decode()
+    assert (token.status_code, token["Retry-After"], codes(token)) == (503, "5", [("busy", None)])
+    # It counts as no wrong password.
+    assert Client().post(SIGN_IN, said).status_code == 302
+
+
+def test_who_changes_a_password_in_a_crowd_is_told_to_come_back() -> None:
+    client, user = Client(raise_request_exception=False, headers={"Accept-Language": "en"}), make_user()
+    client.force_login(user)
+    with crowd():
+        new = {"old_password": PASSWORD, "new_password1": "another horse 7", "new_password2": "another horse 7"}
+        page = client.post("/accounts/password/change/", new)
+    assert (page.status_code, page["Retry-After"]) == (503, "5")
+    assert "Many people are signing in at the moment." in page.content.decode()
+    assert check_password(PASSWORD, User.objects.get(pk=user.pk).password)
+
+
+def test_within_a_transaction_nobody_waits_with_a_connection_in_hand() -> None:
+    with crowd(), transaction.atomic():
+        make_user().set_password("x")
+
+
+def test_passwords_from_before_still_open() -> None:
+    old = PBKDF2PasswordHasher().encode(PASSWORD, "salt")
+    assert check_password(PASSWORD, old)
