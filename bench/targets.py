@@ -66,7 +66,7 @@ def uvicorn(application: str, *options: str) -> Callable[[Pinned], list[str]]:
 
 def product_command(protocol: str, application: str = "luckygas.asgi:application") -> Any:
     """As production starts it, on one process."""
-    loop = ["--loop", "uvloop", "--http", "httptools", "--lifespan", "off"]
+    loop = ["--loop", "uvloop", "--http", "realtime.uvicorn_http:HttpProtocol", "--lifespan", "off"]
     return uvicorn(application, "--ws", protocol, *loop)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 UVICORN = [
     "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
+    "--http", "realtime.uvicorn_http:HttpProtocol",
     "--lifespan", "off", "--no-access-log",
     # Whoever reaches the socket is nginx, which names client and scheme itself.
     "--forwarded-allow-ips", "*",

@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
+from orders.api.exceptions import Busy
 from orders.refusals import Refusal
 from realtime import commands, frames
 from realtime.auth import identify, query
-from realtime.channels import NOT_YOURS
+from realtime.channels import NOT_YOURS, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
 from realtime.limits import ENDED
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
+# How long it may take to find out who opens a socket.
+HANDSHAKE_SECONDS = 20.0
 # The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
 TOO_BIG = 1009
 # What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
@@ -90,7 +93,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             if not self.hub.switches.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
             asked = self.hub.cursor
-            identity = await identify(self.scope, self.endpoint)
+            identity = await self._identity()
             self.hub.audience.ends.check(identity)
         except Refusal as refusal:
             self.hub.statistics.count(f"errors.{refusal.code}")
@@ -109,6 +112,14 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             await self._welcome(connection, asked)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
             await self.close(SERVICE_RESTART)
+
+    async def _identity(self) -> Identity:
+        """Raises Refusal, also where the database does not tell who it is in time."""
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                return await identify(self.scope, self.endpoint)
+        except TimeoutError:
+            raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
     async def _welcome(self, connection: Connection, asked: int) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub.

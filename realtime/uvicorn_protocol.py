@@ -15,9 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from realtime.connection import EXTENSION
 from realtime.frames import frame, restart
-
-# A client that does not read gets so long to take what waits and the code that closes it.
-ABORT_SECONDS = 5.0
+from realtime.refused_heads import ABORT_SECONDS, refuse, say_goodbye
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
@@ -25,6 +23,21 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         # A message is refused by its head, before it is read. Compression would cost each socket 300 KB.
         config.ws_max_size, config.ws_per_message_deflate = settings.WEBSOCKET_MESSAGE_BYTES, False
         super().__init__(config, *args, **options)
+
+    def data_received(self, data: bytes) -> None:
+        """uvicorn writes nothing where the handshake is no request, or has too much in it: websockets answers that."""
+        if self._is_refused():
+            return
+        super().data_received(data)
+        if self._is_refused():
+            self.handshake_complete = self.close_sent = True
+            if answer := b"".join(self.conn.data_to_send()):
+                say_goodbye(self.transport, answer)
+            else:
+                refuse(self.transport, 400)
+
+    def _is_refused(self) -> bool:
+        return self.conn.handshake_exc is not None
 
     async def run_asgi(self) -> None:
         cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self

@@ -40,6 +40,7 @@ COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
         "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
+        "--http", "realtime.uvicorn_http:HttpProtocol",
         "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
     ],
 }  # fmt: skip

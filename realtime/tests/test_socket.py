@@ -15,7 +15,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
-from realtime import channels, commands
+from realtime import channels, commands, consumer
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
 from realtime.log import CursorGone
@@ -106,6 +106,21 @@ async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, mon
     await asyncio.sleep(0.05)
     socket.task.cancel()
     await nobody_is_left(hub)
+
+
+async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*args: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(consumer, "identify", hang)
+    monkeypatch.setattr(consumer, "HANDSHAKE_SECONDS", 0.05)
+    socket = Socket("ws")
+    assert (await socket.until("error"))["code"] == "busy"
+    await wait_for_async(lambda: socket.closed_with == [1013])
+    socket.leave()
+    await socket.task
 
 
 async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
