@@ -40,6 +40,8 @@ THROTTLE_RATES = {
     "password_reset": "10/min",
     # A customer's new orders.
     "order": "10/min",
+    # Signatures and photos: each is decoded. Those of a day without a line come one after the other.
+    "proof_image": "120/min",
     # Reading the log: five pages without sockets ask each three seconds, for up to three channels.
     "events": "600/min",
     # Each takes a second or more of a whole processor.

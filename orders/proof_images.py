@@ -17,64 +17,90 @@ from orders.models.moves import ref_reused
 from orders.permissions import roles_towards, visible_orders
 from orders.refusals import Refusal, no_such_order
 from orders.states import Role
+from orders.turns import Crowded, Turns
 
 MOST_BYTES = 2 * 1024 * 1024
-# 4,000 × 4,000: 48 MB while it is decoded.
+# 4,000 × 4,000: 64 MB while a PNG is decoded.
 MOST_PIXELS = 16_000_000
+# Of a side of what is kept. The driver's page sends 1,280.
+MOST_KEPT = 2048
 MOST_AN_ORDER = 20
 QUALITY = 85
+# What can be made smaller as it is; of other kinds (a palette, one bit) lines would be lost.
+SMOOTH = {"L", "RGB", "RGBA"}
+turns = Turns(_("Many images arrive at the moment. Please try again in a few seconds."))
 
 
 def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
-    """Keeps an image of the one order of `named`; one with the `ref` of a kept one is that one. Raises Refusal."""
+    """Keeps an image of the one order of `named`; one with the `ref` of a kept one is that one.
+
+    Raises Refusal; Crowded where too many images are being decoded.
+    """
     kept = ProofImage.objects.filter(by=by, ref=ref).first() if ref else None
-    if kept is None:
-        return _add(named, kind, jpeg(sent), by, ref)
-    if not named.filter(pk=kept.order_id).exists():
-        raise ref_reused()
-    return kept
-
-
-def _add(named: QuerySet[Order], kind: str, content: bytes, by: User, ref: str | None) -> ProofImage:
+    if kept is not None:
+        if not named.filter(pk=kept.order_id).exists():
+            raise ref_reused()
+        return kept
+    # Before the image is looked at, and again when the row is held: decoding is dear.
+    _check_room(_allowed(visible_orders(by, named), by))
+    content = jpeg(sent)
     with transaction.atomic():
-        order = visible_orders(by, named).select_for_update(of=("self",), no_key=True).first()
-        if order is None:
-            raise no_such_order()
-        if not roles_towards(by, order) & {Role.OFFICE, Role.DRIVER}:
-            raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
+        order = _allowed(visible_orders(by, named).select_for_update(of=("self",), no_key=True), by)
         # Two of the same ref at once: who waited for the row finds the other's.
         if ref and (kept := order.proof_images.filter(by=by, ref=ref).first()):
             return kept
-        if order.proof_images.count() >= MOST_AN_ORDER:
-            detail = _("An order can have at most %d images.") % MOST_AN_ORDER
-            raise Refusal("too_many_images", detail, attr="image", status=409)
+        _check_room(order)
         image = ContentFile(content, "image.jpg")
         made: ProofImage = order.proof_images.create(attempt=order.attempt, kind=kind, image=image, by=by, ref=ref)
         return made
 
 
+def _allowed(seen: QuerySet[Order], by: User) -> Order:
+    """The one order of `seen`, if this user may keep images of it. Raises Refusal."""
+    order = seen.first()
+    if order is None:
+        raise no_such_order()
+    if not roles_towards(by, order) & {Role.OFFICE, Role.DRIVER}:
+        raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
+    return order
+
+
+def _check_room(order: Order) -> None:
+    if order.proof_images.count() >= MOST_AN_ORDER:
+        detail = _("An order can have at most %d images.") % MOST_AN_ORDER
+        raise Refusal("too_many_images", detail, attr="image", status=409)
+
+
 def jpeg(sent: UploadedFile) -> bytes:
-    """The picture alone, upright, as a JPEG: nothing hidden beside it, nor where it was taken. Raises Refusal."""
+    """The picture alone, upright, as a JPEG: nothing hidden beside it, nor where it was taken.
+
+    Raises Refusal, Crowded.
+    """
     if (sent.size or 0) > MOST_BYTES:
         raise Refusal("image_too_large", _("The image is larger than 2 MB."), attr="image", status=413)
     try:
-        return _encoded(sent)
-    except Refusal:
+        with Image.open(sent, formats=("JPEG", "PNG")) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                detail = _("The image has more than 16 million pixels.")
+                raise Refusal("image_too_large", detail, attr="image", status=413)
+            with turns.taken():
+                return _encoded(opened)
+    except (Refusal, Crowded):
         raise
     except Exception as error:  # decoders raise whatever the bytes lead them into
         raise _no_image() from error
 
 
-def _encoded(sent: UploadedFile) -> bytes:
-    with Image.open(sent, formats=("JPEG", "PNG")) as opened:
-        if opened.width * opened.height > MOST_PIXELS:
-            raise Refusal("image_too_large", _("The image has more than 16 million pixels."), attr="image", status=413)
-        upright = ImageOps.exif_transpose(opened).convert("RGBA")
+def _encoded(opened: Image.Image) -> bytes:
+    picture = opened if opened.mode in SMOOTH else opened.convert("RGBA")
+    # A large JPEG is decoded at a half, a quarter or an eighth of its size (Pillow, `Image.draft`).
+    picture.thumbnail((MOST_KEPT, MOST_KEPT))
+    upright = ImageOps.exif_transpose(picture).convert("RGBA")
     # A signature without ground is ink on nothing.
-    picture = Image.new("RGB", upright.size, "white")
-    picture.paste(upright, mask=upright)
+    ground = Image.new("RGB", upright.size, "white")
+    ground.paste(upright, mask=upright)
     out = BytesIO()
-    picture.save(out, "JPEG", quality=QUALITY)
+    ground.save(out, "JPEG", quality=QUALITY)
     return out.getvalue()
 
 

@@ -10,8 +10,8 @@ import requests
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.office import Office, slowest, soon
-from orders.hashing import MOST_AT_ONCE
 from orders.tests.factories import PASSWORD, make_user
+from orders.turns import MOST_AT_ONCE
 
 PEOPLE = 58
 

@@ -19,9 +19,9 @@ from orders.api.exceptions import (
     Broken,
     Conflict,
     Impossible,
+    InCrowd,
     Refused,
     RowLocked,
-    SigningInCrowded,
     TooLarge,
     TooMany,
     for_now,
@@ -66,7 +66,7 @@ class Handler(ExceptionHandler):
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """The log is for us: Django escapes there what the caller was told in Chinese, so it has the code."""
-        if isinstance(exc, (RowLocked, SigningInCrowded)):
+        if isinstance(exc, (RowLocked, InCrowd)):
             return  # no fault of ours, and perhaps sixty a second; its line in the log of requests has the 503
         exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # nobody else reads it any more
         super().report_exception(exc, response)

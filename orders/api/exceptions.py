@@ -6,9 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework.exceptions import APIException
 
-from orders import attempts, hashing, locks
+from orders import attempts, locks
 from orders.database import is_away
 from orders.refusals import Refusal
+from orders.turns import Crowded
 
 
 class Refused(APIException):
@@ -46,17 +47,19 @@ class RowLocked(Busy):
     default_code, default_detail = "row_locked", locks.ROW_LOCKED
 
 
-class SigningInCrowded(Busy):
+class InCrowd(Busy):
     wait = 5
-    default_detail = hashing.CROWDED
+
+    def __init__(self, crowded: Crowded) -> None:
+        super().__init__(crowded.detail)
 
 
 def for_now(error: BaseException | None) -> Busy | None:
     """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
     if locks.is_row_locked(error):
         return RowLocked()
-    if isinstance(error, hashing.Crowded):
-        return SigningInCrowded()
+    if isinstance(error, Crowded):
+        return InCrowd(error)
     return Busy() if is_away(error) else None
 
 

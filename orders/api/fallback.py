@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from orders import request_id
 from orders.api.errors import Formatter
-from orders.api.exceptions import Broken, Busy, RowLocked, SigningInCrowded, for_now
+from orders.api.exceptions import Broken, Busy, InCrowd, RowLocked, for_now
 from orders.permissions import main_role
 
 API = "/api/"
@@ -62,7 +62,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return answer(problem)
     if isinstance(problem, Busy):
         # What was not done at all needs no second look.
-        undone = problem.detail if isinstance(problem, (RowLocked, SigningInCrowded)) else ""
+        undone = problem.detail if isinstance(problem, (RowLocked, InCrowd)) else ""
         page = render_to_string("503.html", {"undone": undone})
         return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})
     return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

@@ -52,6 +52,8 @@ class Orders(ProofImages, Resource[Order]):
 
     @property
     def throttle_scope(self) -> str | None:
+        if self.action == "proof_images":
+            return "proof_image"
         return "order" if self.action == "create" and not self._is_office() else None
 
     def get_queryset(self) -> QuerySet[Order]:

@@ -74,6 +74,23 @@ def test_too_many_bytes_or_pixels_are_refused() -> None:
     assert refused(encoded("PNG", (4001, 4000))) == "image_too_large"
 
 
+@pytest.mark.parametrize(
+    ("form", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")]
+)
+def test_what_is_kept_is_no_larger_than_needed(form: str, mode: str) -> None:
+    out = BytesIO()
+    Image.new(mode, (4000, 3000), 1).save(out, form)
+    assert opened(jpeg(sent(out.getvalue()))).size == (2048, 1536)
+
+
+def test_a_line_of_one_dot_is_still_seen_when_made_smaller() -> None:
+    out, drawn = BytesIO(), Image.new("1", (4000, 3000), 1)
+    drawn.paste(0, (0, 1501, 4000, 1502))
+    drawn.save(out, "PNG")
+    darkest, _lightest = opened(jpeg(sent(out.getvalue()))).convert("L").getextrema()
+    assert darkest < 200
+
+
 @given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))
 def test_broken_bytes_are_refused_and_nothing_worse(noise: bytes, at: int, whole: bytes) -> None:
     content = whole[:at] + noise + whole[at + len(noise) :]

@@ -15,8 +15,8 @@ from django.views import csrf, generic
 
 from orders import attempts
 from orders.api import throttles
-from orders.api.exceptions import SigningInCrowded, TooMany
-from orders.hashing import Crowded
+from orders.api.exceptions import InCrowd, TooMany
+from orders.turns import Crowded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -39,10 +39,10 @@ class Limited(FormView):
             return self.not_now(request, TooMany(wait))
         try:
             return super().post(request, *args, **kwargs)
-        except Crowded:
-            return self.not_now(request, SigningInCrowded())
+        except Crowded as crowded:
+            return self.not_now(request, InCrowd(crowded))
 
-    def not_now(self, request: HttpRequest, problem: TooMany | SigningInCrowded) -> HttpResponse:
+    def not_now(self, request: HttpRequest, problem: TooMany | InCrowd) -> HttpResponse:
         messages.error(request, str(problem.detail))
         form = self.get_form_class()()
         response = self.render_to_response(self.get_context_data(form=form), status=problem.status_code)

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from orders import proof_images
 from orders.models import Driver, Order, ProofImage
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded
+from orders.tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +75,65 @@ def test_nobody_else_may_send_one(order: Order) -> None:
     assert codes(send(make_api("driver"), order)) == [("not_found", None)]
     assert send(Api(), order).status_code == 401
     assert not ProofImage.objects.exists()
+
+
+def undecoded(*args: Any) -> bytes:
+    raise AssertionError("it was decoded")
+
+
+def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof_images, "jpeg", undecoded)
+    customer = make_customer(user=make_user())
+    assert customer.user is not None
+    own = make_order(customer=customer)
+    assert codes(send(Api(customer.user), order)) == [("not_found", None)]
+    assert codes(send(Api(customer.user), own)) == [("forbidden", None)]
+    assert codes(send(make_api("driver"), order)) == [("not_found", None)]
+    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 0)
+    assert codes(send(make_api("office"), order)) == [("too_many_images", "image")]
+
+
+def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates: Any) -> None:
+    rates(proof_image="2/h", driver="")
+    api = Api(driver.user)
+    assert [send(api, order).status_code for _ in range(3)] == [201, 201, 429]
+    assert api.get("orders/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
+    driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, started, seen = proof_images._encoded, threading.Barrier(6), list[tuple[int, bool]]()
+    now = [0]
+
+    def encode(opened: Any) -> bytes:
+        now[0] += 1
+        seen.append((now[0], connection.connection is not None))
+        time.sleep(0.02)
+        now[0] -= 1
+        return real(opened)
+
+    def send_one() -> None:
+        started.wait()
+        assert send(Api(driver.user), order).status_code == 201
+
+    monkeypatch.setattr(proof_images, "_encoded", encode)
+    for work in [in_thread(send_one) for _ in range(6)]:
+        work.join()
+    assert seen == [(1, False)] * 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_sends_an_image_in_a_crowd_is_told_to_come_back(
+    driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof_images.turns, "_places", threading.BoundedSemaphore(1))
+    with proof_images.turns.taken():
+        answer = send(Api(driver.user), order)
+    assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
 
 
 def test_the_same_ref_is_kept_once_and_answered_after_the_order_went_to_another(driver: Driver) -> None:
