@@ -51,6 +51,9 @@ THROTTLE_RATES = {
     "track": "120/min",
     "track_socket": "120/min",
     "callback": "60/min",
+    # By address: tickets, tokens, session cookies of sockets and links of mails that open nothing. An office whose
+    # sessions all end at once tries each once.
+    "wrong_secret": "120/min",
 }
 
 

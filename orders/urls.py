@@ -22,7 +22,7 @@ urlpatterns = [
     path("accounts/password/reset/", sign_in.PasswordReset.as_view(), name="password_reset"),
     path("accounts/password/reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
-        "accounts/password/set/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(),
+        "accounts/password/set/<uidb64>/<token>/", sign_in.SetPassword.as_view(),
         name="password_reset_confirm",
     ),
     path("accounts/password/set/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -53,20 +54,39 @@ async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Iden
 
 async def identify(scope: Scope, endpoint: str) -> Identity:
     """Who is there. Raises a Refusal whose `status` is the code to close with."""
-    parameters = query(scope)
     if endpoint == "nowhere":
         raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
+    address = client_address.of_scope(scope)
     if endpoint == "track":
-        return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"], client_address.of_scope(scope))
-    if "token" in parameters:
-        identity = of_token(parameters["token"])
-    elif "ticket" in parameters:
-        identity = await _in_thread(of_ticket, parameters["ticket"])
-    else:
-        identity = await of_session(scope)
+        return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"], address)
+    try:
+        identity = await _by_secret(scope, address)
+    except Refusal as refusal:
+        if refusal.status == ENDED and await count_wrong(address) is not None:
+            raise too_often() from None
+        raise
     if (endpoint == "office" and not identity.is_office) or (endpoint == "driver" and identity.driver_id is None):
         raise Refusal("forbidden", _("This endpoint is not for your role."), status=FORBIDDEN)
     return identity
+
+
+count_wrong = database_sync_to_async(partial(throttles.wait_for, "wrong_secret"))
+
+
+async def _by_secret(scope: Scope, address: str | None) -> Identity:
+    """By token, ticket or session. An address that tried too many wrong ones is not asked for in the database."""
+    parameters = query(scope)
+    if "token" in parameters:
+        return of_token(parameters["token"])
+    if throttles.wait_left("wrong_secret", address) is not None:
+        raise too_often()
+    if "ticket" in parameters:
+        return await _in_thread(of_ticket, parameters["ticket"])
+    return await of_session(scope)
+
+
+def too_often() -> Refusal:
+    return Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
 
 
 def of_token(token: str) -> Identity:
@@ -134,7 +154,7 @@ def _of_user(user: User, session: str) -> Identity:
 def of_link(token: str, address: str | None) -> Identity:
     """Whoever holds the link, until a day after the delivery; an address may try so often."""
     if throttles.wait_for("track_socket", address) is not None:
-        raise Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
+        raise too_often()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)

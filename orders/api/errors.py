@@ -15,6 +15,7 @@ from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
+from orders.api import throttles
 from orders.api.exceptions import (
     Broken,
     Conflict,
@@ -58,8 +59,14 @@ class Handler(ExceptionHandler):
             case exceptions.Throttled():
                 return TooMany(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
-                return _plain_token_error(exc)
+                return self._wrong_token() or _plain_token_error(exc)
         return for_now(exc) or _surprise(exc) or super().convert_known_exceptions(exc)
+
+    def _wrong_token(self) -> TooMany | None:
+        """Of who tries one token after the other: also a wrong monitoring token ends here."""
+        request = self.context["request"]
+        wait = throttles.wait_of("wrong_secret", request._request) if request is not None else None
+        return TooMany(wait) if wait is not None else None
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         return exc if isinstance(exc, exceptions.APIException) else Broken()

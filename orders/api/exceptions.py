@@ -51,7 +51,7 @@ class InCrowd(Busy):
     wait = 5
 
     def __init__(self, crowded: Crowded) -> None:
-        super().__init__(crowded.detail)
+        super().__init__(str(crowded.detail))
 
 
 def for_now(error: BaseException | None) -> Busy | None:

@@ -39,7 +39,20 @@ def wait_for(scope: str, who: str | int | None) -> int | None:
     window, since = divmod(int(time()), rate.seconds)
     key = f"throttle:{scope}:{who}:{window}"
     counted = max(_counted(own, key, rate.seconds), _counted_by_all(key, rate.seconds))
-    return rate.seconds - since if counted > rate.most else None
+    if counted <= rate.most:
+        return None
+    own.set(key, counted, rate.seconds)  # for `wait_left`
+    return rate.seconds - since
+
+
+def wait_left(scope: str, who: str | int | None) -> int | None:
+    """As `wait_for` answered last where `who` asked too often. Counts nothing, and asks memory alone."""
+    text = settings.THROTTLE_RATES[scope]
+    if not text or not flags.known(flags.THROTTLING):
+        return None
+    rate = Rate.of(text)
+    window, since = divmod(int(time()), rate.seconds)
+    return rate.seconds - since if own.get(f"throttle:{scope}:{who}:{window}", 0) > rate.most else None
 
 
 def _counted(where: BaseCache, key: str, seconds: int) -> int:

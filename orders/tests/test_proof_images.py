@@ -87,8 +87,8 @@ def test_a_line_of_one_dot_is_still_seen_when_made_smaller() -> None:
     out, drawn = BytesIO(), Image.new("1", (4000, 3000), 1)
     drawn.paste(0, (0, 1501, 4000, 1502))
     drawn.save(out, "PNG")
-    darkest, _lightest = opened(jpeg(sent(out.getvalue()))).convert("L").getextrema()
-    assert darkest < 200
+    kept = opened(jpeg(sent(out.getvalue()))).convert("L")
+    assert min(kept.tobytes()) < 200
 
 
 @given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))

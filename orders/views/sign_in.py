@@ -10,20 +10,23 @@ from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views import csrf, generic
 
-from orders import attempts
+from orders import attempts, client_address
 from orders.api import throttles
 from orders.api.exceptions import InCrowd, TooMany
 from orders.turns import Crowded
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
     FormView = generic.FormView[Any]
 else:
     FormView = generic.FormView
+
+
+WRONG = "wrong_secret"
 
 
 class Limited(FormView):
@@ -94,3 +97,21 @@ class PasswordReset(Limited, auth.PasswordResetView):
     def extra_email_context(self) -> dict[str, str]:
         """Not by the Host of the request, of which its sender says whatever port they like."""
         return {"site": settings.SITE_URL}
+
+class SetPassword(auth.PasswordResetConfirmView):
+    """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        wait = throttles.wait_left(WRONG, client_address.of_request(request))
+        if wait is None:
+            response = super().dispatch(request, *args, **kwargs)
+            # A right link redirects to a page without its secret.
+            if self.validlink or response.status_code != 200:
+                return response
+            wait = throttles.wait_of(WRONG, request)
+        if wait is None:
+            return response
+        problem = TooMany(wait)
+        page = render(request, self.get_template_names(), {"problem": problem.detail}, status=problem.status_code)
+        page["Retry-After"] = str(problem.wait)
+        return page

@@ -4,9 +4,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.utils import timezone
 
@@ -49,6 +51,37 @@ def test_a_ticket_is_good_once_and_kept_only_as_a_hash() -> None:
     assert auth.of_ticket(ticket).user_id == user.pk
     with pytest.raises(Refusal):
         auth.of_ticket(ticket)
+
+
+def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
+    return {"query_string": query.encode(), "headers": [], "client": (address, 50_000), "url_route": {"kwargs": {}}}
+
+
+def identified(query: str, **scope: str) -> str:
+    """How the handshake ended."""
+    try:
+        return str(async_to_sync(auth.identify)(scope_of(query, **scope), "ws").role)
+    except Refusal as refusal:
+        return f"{refusal.code} {refusal.status}"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wrong", ["ticket=wrong", "token=wrong"])
+def test_who_tries_wrong_tickets_or_tokens_has_to_wait_and_is_not_looked_up(
+    rates: Callable[..., None],
+    django_assert_num_queries: Any,
+    wrong: str,
+) -> None:
+    rates(wrong_secret="2/h")
+    user = make_office()
+    ticket, elsewhere, token = auth.new_ticket(user), auth.new_ticket(user), token_for(user)
+    assert {identified(wrong) for _ in range(2)} <= {"ticket_not_valid 4401", "token_not_valid 4401"}
+    assert identified(wrong) == "rate_limited 4429"
+    with django_assert_num_queries(0):
+        assert identified("ticket=other") == "rate_limited 4429"
+        assert identified(f"ticket={ticket}") == "rate_limited 4429"
+        assert identified(f"token={token}") == "office"
+    assert identified(f"ticket={elsewhere}", address="203.0.113.6") == "office"
 
 
 def test_a_ticket_ends_after_half_a_minute_and_its_row_goes_with_the_next() -> None:
