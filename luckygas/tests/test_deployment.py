@@ -231,6 +231,25 @@ def test_nginx_closes_on_whoever_asks_for_another_site(tmp_path: Path) -> None:
         assert ask(server.root, "127.0.0.1").status_code == 502  # there is no app server here
 
 
+@pytest.mark.servers
+def test_nginx_slows_an_address_down_that_says_many_passwords(tmp_path: Path) -> None:
+    """Without a server behind it: what nginx lets through is 502 here."""
+    with running(Nginx(tmp_path)) as server:
+        client = requests.Session()
+        client.verify, client.trust_env = str(server.certificate), False
+        token, page = f"{server.root}/api/v1/auth/token/", f"{server.root}/accounts/login/"
+        said = [client.post(token, json={}, timeout=10).status_code for _ in range(20)]
+        said += [client.post(page, timeout=10).status_code for _ in range(11)]
+        in_shape, in_words = client.post(token, json={}, timeout=10), client.post(page, timeout=10)
+        looked = [client.get(page, timeout=10).status_code for _ in range(40)]
+    assert set(said) == {502}
+    assert (in_shape.status_code, in_shape.headers["Retry-After"]) == (429, "10")
+    assert in_shape.json()["errors"][0]["code"] == "throttled"
+    assert (in_words.status_code, in_words.headers["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert "請等 10 秒再試一次" in in_words.text
+    assert set(looked) == {502}
+
+
 def test_rolling_restart_stops_at_the_first_that_is_not_ready(tmp_path: Path) -> None:
     """With a stand-in for systemctl, which fails for the second."""
     stand_in = tmp_path / "systemctl"
