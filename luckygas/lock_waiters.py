@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 # Below the second within which everybody else is answered; many times what a short transaction takes.
 LONGEST_BLOCK_SECONDS = 0.25
 LOOK_SECONDS = 0.05
-# Backends of a pool are replaced now and then.
-MOST_PIDS = 1000
 WAITING = """
     SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND application_name <> %s AND pid = ANY(%s) ORDER BY query_start
@@ -74,7 +72,8 @@ class Watch:
     """The thread. It sleeps until connections are taken, and asks nothing while a quarter of the pool suffices."""
 
     def __init__(self) -> None:
-        self._pids: deque[int] = deque(maxlen=MOST_PIDS)
+        # A pool replaces its connections now and then.
+        self._pids: deque[int] = deque(maxlen=4 * settings.DATABASE_POOL)
         self._taken = threading.Event()
         self._thread: threading.Thread | None = None
 

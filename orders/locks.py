@@ -36,14 +36,14 @@ def _sqlstate(error: BaseException | None) -> str | None:
 
 
 @contextmanager
-def long_work(lock: Callable[[], Held]) -> Iterator[Held]:
+def long_work(lock: Callable[[], Held], wait: float | None = None) -> Iterator[Held]:
     """A transaction for an import or a change of many rows, which the time limits of short requests do not end.
 
     `lock` takes every lock the work needs; its result is what the block gets. While somebody else holds one of them no
-    connection is held: the transaction is rolled back and `lock` called again, for LONGEST_WAIT_SECONDS.
-    Raises OperationalError after that.
+    connection is held: the transaction is rolled back and `lock` called again, for `wait` seconds (a minute unless
+    named). Raises OperationalError after that.
     """
-    give_up, pause = monotonic() + LONGEST_WAIT_SECONDS, FIRST_PAUSE_SECONDS
+    give_up, pause = monotonic() + (LONGEST_WAIT_SECONDS if wait is None else wait), FIRST_PAUSE_SECONDS
     while True:
         try:
             begun, held = _begin(lock)

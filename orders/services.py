@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -185,7 +186,9 @@ def bulk_update(
     outcome = Outcome()
     # A savepoint costs two queries an order; a single part refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
-    with locks.long_work(lambda: _lock_all(ids, changes.get("status"))) as found:
+    # A card moved on the board comes here too: its clerk is told as soon as by any other command.
+    wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
+    with locks.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
         for pk in dict.fromkeys(ids):
             try:
                 with nullcontext() if single else transaction.atomic():

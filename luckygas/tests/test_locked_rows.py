@@ -227,6 +227,15 @@ def test_many_orders_at_once_wait_for_a_locked_one_without_a_connection() -> Non
     assert (outcome.updated, outcome.failed) == (ids, [])
 
 
+def test_one_card_of_the_board_waits_no_longer_than_a_command(settings: Any) -> None:
+    settings.DATABASE_LOCK_SECONDS = 0.3
+    office, order = make_office(), make_order()
+    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
+    with locked, pytest.raises(OperationalError) as raised:
+        services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office))
+    assert locks.is_row_locked(raised.value)
+
+
 def test_a_route_waits_for_a_locked_order_without_a_connection() -> None:
     office, driver, route = make_office(), make_driver(), make_route()
     order = make_order("confirmed", route=route)
@@ -248,10 +257,10 @@ def test_an_import_waits_for_another_one_without_a_connection() -> None:
 
 def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
-    order = make_order()
-    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
+    orders = [make_order().pk for _ in range(2)]
+    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
     with locked, pytest.raises(OperationalError) as raised:
-        services.bulk_update([order.pk], {"status": "confirmed"}, Actor(make_office()))
+        services.bulk_update(orders, {"status": "confirmed"}, Actor(make_office()))
     assert locks.is_row_locked(raised.value)
 
 
