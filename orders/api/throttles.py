@@ -30,15 +30,20 @@ MOST_CALLERS = 10_000
 own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
 
 
-def wait_for(scope: str, who: str | int | None) -> int | None:
-    """Counts one request of `who`; the seconds to wait where it is one too many, else None."""
+def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
+    """Counts one request of `who`; the seconds to wait where it is one too many, else None.
+
+    `here`: in the memory of this process alone, for an event loop.
+    """
     text = settings.THROTTLE_RATES[scope]
-    if not text or not flags.on(flags.THROTTLING):
+    if not text or not (flags.known if here else flags.on)(flags.THROTTLING):
         return None
     rate = Rate.of(text)
     window, since = divmod(int(time()), rate.seconds)
     key = f"throttle:{scope}:{who}:{window}"
-    counted = max(_counted(own, key, rate.seconds), _counted_by_all(key, rate.seconds))
+    counted = _counted(own, key, rate.seconds)
+    if not here:
+        counted = max(counted, _counted_by_all(key, rate.seconds))
     if counted <= rate.most:
         return None
     own.set(key, counted, rate.seconds)  # for `wait_left`
