@@ -98,6 +98,7 @@ class PasswordReset(Limited, auth.PasswordResetView):
         """Not by the Host of the request, of which its sender says whatever port they like."""
         return {"site": settings.SITE_URL}
 
+
 class SetPassword(auth.PasswordResetConfirmView):
     """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
 
