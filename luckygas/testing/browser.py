@@ -33,6 +33,12 @@ FLAGS = (
 )  # fmt: skip
 # What a page may take for anything it is waited for.
 WAIT_MS = 8_000
+# What a page on plain http in a LAN does not have: it is no secure context.
+INSECURE = """
+delete Crypto.prototype.randomUUID;
+for (const name of ["locks", "serviceWorker", "storage", "mediaDevices"]) delete Navigator.prototype[name];
+delete window.caches;
+"""
 # A browser that takes longer than this for an empty page is ill.
 OPEN_SECONDS = 15
 

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import Page, Route, expect
 
-from luckygas.testing.browser import serious_faults, sign_in, until
+from luckygas.testing.browser import INSECURE, serious_faults, sign_in, until
 from luckygas.testing.site import Site
 from orders import phones
 from orders.models import Customer, Order, Product
@@ -59,6 +59,18 @@ async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: 
     # Ready for the next call.
     await expect(call.locator("#who")).to_be_focused()
     await expect(call.locator("#order")).to_be_hidden()
+
+
+async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
+    await call.add_init_script(INSECURE)
+    await call.reload()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["due"] == 1800
 
 
 async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -> None:
