@@ -12,7 +12,7 @@ import { Position } from "./position.js";
 import { askProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import { Stops } from "./stops.js";
-import { NoStore, Store } from "./store.js";
+import { Store } from "./store.js";
 import { isSecondTap, tapped } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
@@ -23,7 +23,7 @@ const OPEN = ["assigned", ...ON_THE_ROAD];
 const RECENT_MS = 120_000;
 const AGE_MS = 30_000;
 
-const store = await Store.open(user).catch(() => new NoStore());
+const store = new Store(user);
 const stops = new Stops(store, driver);
 const queue = new Queue(store, { user, driver });
 const others = new Rows(find("#others"), "stop-row", choose);
@@ -72,6 +72,7 @@ function draw() {
   drawSum(closed);
   drawNothing(open.length, all.length);
   drawWaiting(queue.waiting);
+  find("#unkept").hidden = store.isKeeping && !queue.isUnkept;
   drawRefused(queue.entries.filter(({ refused }) => refused), (order) => queue.putAway(order));
   position?.share(open.some(({ status }) => ON_THE_ROAD.includes(status)));
 }
@@ -188,10 +189,10 @@ queue.on("done", ({ entry, data }) => {
 });
 queue.on("refused", ({ order }) => stops.ask(order));
 queue.on("sign-in", askToSignIn);
-queue.on("stranger", leave).on("unkept", sayUnkept);
+queue.on("stranger", leave);
 
-stops.on("changed", draw);
-stops.on("stranger", leave).on("unkept", sayUnkept);
+store.on("keeping", draw);
+stops.on("changed", draw).on("stranger", leave);
 stops.on("news", ({ type, row }) => {
   const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
   toasts.show({ title, message: `${row.customer_name} ${row.delivery_address}`, severity: type === "gone" ? "warning" : "info" });
@@ -205,10 +206,6 @@ async function leave() {
   if (isLeaving) return;
   isLeaving = true;
   await forgetPage().finally(() => location.reload());
-}
-
-function sayUnkept() {
-  find("#unkept").hidden = false;
 }
 
 function askToSignIn() {
@@ -262,7 +259,6 @@ onSignOut({
   forget: () => stops.forget(),
   failed: () => show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
 });
-if (store instanceof NoStore) sayUnkept();
 install();
 await stops.recall();
 await queue.read();

@@ -7,6 +7,7 @@ import { correction } from "../server-clock.js";
 import { Backoff } from "../../realtime/backoff.js";
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
+import { Entries } from "./entries.js";
 
 /** What an error means for what was sent. */
 const LINE = "line"; // nobody was there: all waits
@@ -52,32 +53,33 @@ function nextOf(waiting, held) {
 }
 
 /**
- * `entries`: `{n, order, number, kind, to, at, ref, …, refused, isUnkept}` in their order. Tells `changed`; `done` with
- * `{entry, data}`; `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in), `sent` (nothing waits) and
- * `unkept` (something waits that the disk did not take).
+ * `entries`: `{n, order, number, kind, to, at, ref, …, refused}` in their order. Tells `changed`; `done` with `{entry, data}`;
+ * `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in) and `sent` (nothing waits).
  */
 export class Queue extends Emitter {
-  entries = [];
-  #store;
-  /** What the disk did not take while there was a line: it lives as long as this page. */
-  #unkept = [];
+  #entries;
   #driver;
   #name;
+  #tabs;
   #backoff = new Backoff();
   #timer = null;
   /** Until then the server wants to hear nothing (`performance.now()`). */
   #notBefore = 0;
   #isSending = false;
   #isWanted = false;
-  #tabs;
 
   constructor(store, { user, driver }) {
     super();
-    this.#store = store;
-    this.#driver = driver;
     this.#name = `lucky-gas-driver-${user}`;
+    this.#entries = new Entries(store);
+    this.#driver = driver;
     this.#tabs = new BroadcastChannel(this.#name);
     this.#tabs.onmessage = () => this.read();
+    store.on("emptied", () => this.#changed());
+  }
+
+  get entries() {
+    return this.#entries.list;
   }
 
   /** Those not refused. */
@@ -85,50 +87,42 @@ export class Queue extends Emitter {
     return this.entries.filter(({ refused }) => !refused);
   }
 
+  /** Whether some of them live in this page alone: the disk did not take them. */
+  get isUnkept() {
+    return this.#entries.isUnkept;
+  }
+
   async read() {
-    const kept = await this.#store.all("queue");
-    this.entries = this.#unkept.length ? [...kept, ...this.#unkept].sort((a, b) => a.at - b.at) : kept;
+    await this.#entries.read();
     this.emit("changed");
   }
 
-  /** All of `entries` or none (rejects); they count as done now, whenever they will be sent. */
+  /**
+   * They count as done now, whenever they will be sent. What the disk does not take lives as long as this page, where there is
+   * a line to send it by; else it rejects, and none of them was taken.
+   */
   async add(...entries) {
     const made = entries.map((entry) => ({ ...entry, at: Date.now(), ref: newRef() }));
     try {
-      await this.#write((queue) => made.forEach((entry) => queue.add(entry)));
+      await this.#entries.add(made);
+      await this.#changed();
     } catch (error) {
       if (!navigator.onLine) throw error;
-      this.#unkept.push(...made.map((entry) => ({ ...entry, isUnkept: true })));
-      await this.read();
-      this.emit("unkept");
+      this.#entries.hold(made);
+      this.emit("changed");
     }
     this.send();
   }
 
   /** What was refused and read by the driver. */
   async putAway(order) {
-    await this.#remove(this.entries.filter((entry) => entry.refused && entry.order === order));
+    this.#entries.delete(this.entries.filter((entry) => entry.refused && entry.order === order));
+    await this.#changed();
   }
 
-  async #remove(entries) {
-    this.#unkept = this.#unkept.filter((entry) => !entries.includes(entry));
-    const kept = entries.filter(({ isUnkept }) => !isUnkept);
-    if (kept.length) await this.#write((queue) => kept.forEach(({ n }) => queue.delete(n)));
-    else await this.read();
-  }
-
-  /** `refused` by entry. */
-  async #mark(refused) {
-    for (const [entry, why] of refused) entry.refused = why;
-    const kept = [...refused.keys()].filter(({ isUnkept }) => !isUnkept);
-    if (kept.length) await this.#write((queue) => kept.forEach((entry) => queue.put(entry)));
-    else await this.read();
-  }
-
-  async #write(work) {
-    await this.#store.write("queue", work);
-    this.#tabs.postMessage(null);
+  async #changed() {
     await this.read();
+    this.#tabs.postMessage(null);
   }
 
   /** Sends what waits, as soon as the server lets us; again by itself until nothing does. */
@@ -161,7 +155,7 @@ export class Queue extends Emitter {
     if (!this.waiting.length) return true;
     const held = new Set();
     try {
-      if (!(await this.#isOurs())) return false;
+      if (!(await this.#isSignedIn())) return false;
       for (let entry; (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
     } catch (error) {
       const means = this.#meaning(error);
@@ -169,8 +163,9 @@ export class Queue extends Emitter {
       if (means === SIGN_IN) this.emit(SIGN_IN);
       return false;
     }
-    if (!held.size) this.emit("sent");
-    return !held.size;
+    if (this.waiting.length) return false;
+    this.emit("sent");
+    return true;
   }
 
   /** Null: an error of this page. */
@@ -181,11 +176,11 @@ export class Queue extends Emitter {
   }
 
   /** The session is the browser's: another driver may have signed in since this page was opened. */
-  async #isOurs() {
-    const data = await get("drivers/?page_size=1");
-    const isOurs = data.results[0]?.id === this.#driver;
-    if (!isOurs) this.emit("stranger");
-    return isOurs;
+  async #isSignedIn() {
+    const { results } = await get("drivers/?page_size=1");
+    const isSignedIn = results[0]?.id === this.#driver;
+    if (!isSignedIn) this.emit("stranger");
+    return isSignedIn;
   }
 
   /** Throws what stops the round; `held` until the next one: the order that the server fails at, the image on the way. */
@@ -205,16 +200,17 @@ export class Queue extends Emitter {
 
   /** The server's answer. A time that it does not believe is left out: that it was done weighs more than when. */
   async #say(entry) {
-    const at = new Date(entry.at + (correction() ?? 0)).toISOString();
+    const at = entry.at + (correction() ?? 0);
     try {
       return await this.#post(entry, at);
     } catch (error) {
       if (error.code !== "invalid_time") throw error;
-      return this.#post(entry);
+      return this.#post(entry, null);
     }
   }
 
-  async #post(entry, at) {
+  async #post(entry, when) {
+    const at = when === null ? undefined : new Date(when).toISOString();
     const [method, path, body] = SAID[entry.kind](entry, at);
     return (await ask(method, `orders/${entry.order}/${path}`, body)).data;
   }
@@ -232,18 +228,20 @@ export class Queue extends Emitter {
   async #settle(entry, data) {
     // Told before it is removed: between the two the stop would be shown as it was.
     this.emit("done", { entry, data });
-    await this.#remove([entry]);
+    this.#entries.delete([entry]);
+    await this.#changed();
   }
 
   async #refused(entry, { message, code }) {
     const order = entry.kind === "image" ? null : await this.#present(entry.order);
     // The office was asked by telephone, and was faster.
     if (code === "invalid_transition" && entry.kind === "status" && order?.status === entry.to) return this.#settle(entry, order);
-    const refused = new Map([[entry, { detail: message }]]);
+    const refused = [{ ...entry, refused: { detail: message } }];
     // What follows stands on what was refused; but a picture of what is still ours is worth having whatever became of it.
     const isLost = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
-    for (const other of this.#after(entry)) if (isLost(other)) refused.set(other, { detail: null });
-    await this.#mark(refused);
+    for (const other of this.#after(entry)) if (isLost(other)) refused.push({ ...other, refused: { detail: null } });
+    this.#entries.put(refused);
+    await this.#changed();
     return this.emit(REFUSED, entry);
   }
 

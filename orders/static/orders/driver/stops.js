@@ -37,7 +37,7 @@ function isOfToday(row) {
 
 /**
  * Tells `changed`; `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`; `stranger` (what the server
- * says is another driver's); `unkept` where the disk took nothing.
+ * says is another driver's).
  */
 export class Stops extends Emitter {
   /** When the server last said all of it, in milliseconds since 1970. */
@@ -53,6 +53,7 @@ export class Stops extends Emitter {
     super();
     this.#store = store;
     this.#driver = driver;
+    store.on("emptied", () => this.#keep());
   }
 
   get list() {
@@ -65,8 +66,12 @@ export class Stops extends Emitter {
 
   /** What this telephone knows by itself. */
   async recall() {
-    this.#hold(await this.#store.all("stops"));
-    this.loadedAt = (await this.#store.fact("loadedAt")) ?? null;
+    try {
+      this.#hold(await this.#store.all("stops"));
+      this.loadedAt = (await this.#store.fact("loadedAt")) ?? null;
+    } catch (error) {
+      console.warn("Nothing that was kept can be read.", error);
+    }
     this.emit("changed");
   }
 
@@ -181,6 +186,10 @@ export class Stops extends Emitter {
 
   async #changed() {
     this.emit("changed");
+    await this.#keep();
+  }
+
+  async #keep() {
     const rows = [...this.#rows.values()];
     try {
       await this.#store.write("stops", (stops) => {
@@ -189,7 +198,7 @@ export class Stops extends Emitter {
       });
       await this.#store.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
     } catch (error) {
-      this.emit("unkept", error); // what is shown came over the line and stays
+      console.warn("The stops were not kept.", error); // what is shown came over the line and stays
     }
   }
 }

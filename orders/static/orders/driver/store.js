@@ -1,6 +1,15 @@
-/** What the telephone keeps for one driver, in IndexedDB: a database a user, so that nobody finds another's. */
+/**
+ * What the telephone keeps for one driver, in IndexedDB: a database a user, so that nobody finds another's. A browser may close
+ * the connection at any time (iOS does so to a page in the background) or throw the database away: it is opened again.
+ */
+import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
+/** Some browsers never answer at all; who pressed a button waits for it. */
+const LONGEST_MS = 4_000;
+/** An attempt while the browser is still deleting may never be answered. */
+const REOPEN_MS = 1_000;
+const NAME = "lucky-gas-driver-";
 
 function done(request) {
   return new Promise((resolve, reject) => {
@@ -9,63 +18,124 @@ function done(request) {
   });
 }
 
-const NAME = "lucky-gas-driver-";
-const nameOf = (user) => `${NAME}${user}`;
+/** Rejects with a `TimeoutError` where `promise` is not settled in time. */
+function inTime(promise) {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new DOMException("The database does not answer.", "TimeoutError"));
+    const timer = setTimeout(late, LONGEST_MS);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
 
-/** `stops`: the rows of the API by id; `queue`: what waits, by `n`, which rises; `facts`: small things by name. */
-export class Store {
-  #db;
+/** All of `work(store)` is on the disk when the promise is fulfilled; else nothing is. */
+function written(db, name, work) {
+  const transaction = db.transaction(name, "readwrite", { durability: "strict" });
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new DOMException("Nothing was written.", "AbortError"));
+    try {
+      work(transaction.objectStore(name));
+    } catch (error) {
+      reject(error);
+      transaction.abort();
+    }
+  });
+}
 
-  static async open(user) {
-    const asked = indexedDB.open(nameOf(user), VERSION);
-    asked.onupgradeneeded = () => {
-      asked.result.createObjectStore("stops", { keyPath: "id" });
-      asked.result.createObjectStore("queue", { keyPath: "n", autoIncrement: true });
-      asked.result.createObjectStore("facts");
-    };
-    return new Store(await done(asked));
-  }
+/**
+ * `stops`: the rows of the API by id; `queue`: what waits, by `n`, which rises; `facts`: small things by name.
+ *
+ * Tells `keeping` when `isKeeping` changes, and `emptied` when the browser has thrown the database away: what is still known
+ * is to be written again.
+ */
+export class Store extends Emitter {
+  /** Whether the last write succeeded. */
+  isKeeping = true;
+  #name;
+  #connection = null;
+  #wasThere = false;
 
-  constructor(db) {
-    this.#db = db;
-    // A newer page in another tab need not wait for this one.
-    db.onversionchange = () => db.close();
+  constructor(user) {
+    super();
+    this.#name = `${NAME}${user}`;
   }
 
   all(name) {
-    return done(this.#db.transaction(name).objectStore(name).getAll());
+    return this.#insist((db) => done(db.transaction(name).objectStore(name).getAll()), false);
   }
 
   fact(name) {
-    return done(this.#db.transaction("facts").objectStore("facts").get(name));
+    return this.#insist((db) => done(db.transaction("facts").objectStore("facts").get(name)), false);
   }
 
   /** `work(store)` in one transaction that is on the disk when the promise is fulfilled; all of it, or nothing. */
   write(name, work) {
-    const transaction = this.#db.transaction(name, "readwrite", { durability: "strict" });
-    return new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
-      work(transaction.objectStore(name));
-    });
+    return this.#insist((db) => written(db, name, work), true);
   }
-}
 
-/** In place of a store where the browser has none to give: a private window, a broken disk. */
-export class NoStore {
-  all = async () => [];
-  fact = async () => undefined;
-  write = async () => {
-    throw new DOMException("There is no database.", "InvalidStateError");
-  };
+  close() {
+    this.#connection?.then((db) => db.close(), () => {});
+    this.#connection = null;
+  }
+
+  /** What `use(db)` promises; it is tried once more on a new connection, whatever the first try failed of. */
+  async #insist(use, isWrite) {
+    try {
+      const found = await this.#try(use).catch(() => this.#try(use));
+      if (isWrite) this.#keeps(true);
+      return found;
+    } catch (error) {
+      this.#keeps(false);
+      throw error;
+    }
+  }
+
+  async #try(use) {
+    this.#connection ??= this.#open();
+    const connection = this.#connection;
+    try {
+      return await inTime(connection.then(use));
+    } catch (error) {
+      if (connection === this.#connection) this.close();
+      throw error;
+    }
+  }
+
+  async #open() {
+    const asked = indexedDB.open(this.#name, VERSION);
+    let isNew = false;
+    asked.onupgradeneeded = () => {
+      isNew = true;
+      asked.result.createObjectStore("stops", { keyPath: "id" });
+      asked.result.createObjectStore("queue", { keyPath: "n", autoIncrement: true });
+      asked.result.createObjectStore("facts");
+    };
+    const db = await done(asked);
+    // A newer page in another tab, or whoever deletes the database, need not wait for this one.
+    db.onversionchange = () => this.close();
+    // If the database is gone, what this page still knows is to be written.
+    db.onclose = () => {
+      this.close();
+      setTimeout(() => this.#insist(() => null, false).catch(() => {}), REOPEN_MS);
+    };
+    if (isNew && this.#wasThere) this.emit("emptied");
+    this.#wasThere = true;
+    return db;
+  }
+
+  #keeps(isKeeping) {
+    if (isKeeping === this.isKeeping) return;
+    this.isKeeping = isKeeping;
+    this.emit("keeping", isKeeping);
+  }
 }
 
 /** Deletes the stops of every driver who was signed in here, never what waits to be sent. */
 export async function forgetStops() {
   const found = (await globalThis.indexedDB?.databases?.()) ?? [];
   for (const { name } of found.filter(({ name }) => name.startsWith(NAME))) {
-    const db = await done(indexedDB.open(name));
-    await new Store(db).write("stops", (stops) => stops.clear());
-    db.close();
+    const store = new Store(name.slice(NAME.length));
+    await store.write("stops", (stops) => stops.clear());
+    store.close();
   }
 }

@@ -1,0 +1,97 @@
+/**
+ * The reports that wait, or were refused: what the disk has of them, and what it did not take yet. That lives as long as this
+ * page, and is written with each reading.
+ */
+export class Entries {
+  /** In the order in which they were made. */
+  list = [];
+  #store;
+  /** As the disk had them last. */
+  #rows = [];
+  /** What the disk does not have yet, by `ref`: an entry, or null where it is to be deleted. */
+  #owed = new Map();
+
+  constructor(store) {
+    this.#store = store;
+    store.on("emptied", () => this.#writeAgain());
+  }
+
+  /** Whether something lives in this page alone. */
+  get isUnkept() {
+    return [...this.#owed.values()].some(Boolean);
+  }
+
+  async read() {
+    await this.#settle();
+    try {
+      this.#rows = await this.#store.all("queue");
+    } catch {
+      // What was read last still holds.
+    }
+    this.#merge();
+  }
+
+  /** All of them or none: rejects where the disk takes nothing. */
+  async add(entries) {
+    const add = (queue) => entries.forEach((entry) => queue.add(entry));
+    try {
+      await this.#write(add);
+    } catch (error) {
+      if (!this.#owed.size) throw error;
+      await this.#store.write("queue", add);
+    }
+  }
+
+  /** As long as the disk takes nothing, this page has them. */
+  hold(entries) {
+    // Behind what is there, before what another tab adds.
+    let n = this.list.at(-1)?.n ?? 0;
+    this.put(entries.map((entry) => ({ ...entry, n: (n += Math.random() / 1_000) })));
+  }
+
+  put(entries) {
+    for (const entry of entries) this.#owed.set(entry.ref, entry);
+    this.#merge();
+  }
+
+  delete(entries) {
+    for (const { ref } of entries) this.#owed.set(ref, null);
+    this.#merge();
+  }
+
+  #merge() {
+    const known = new Map(this.#rows.map((row) => [row.ref, row]));
+    for (const [ref, entry] of this.#owed) entry ? known.set(ref, entry) : known.delete(ref);
+    this.list = [...known.values()].sort((a, b) => a.n - b.n);
+  }
+
+  /** The browser has thrown the database away. */
+  #writeAgain() {
+    this.#rows = [];
+    for (const entry of this.list) if (!this.#owed.has(entry.ref)) this.#owed.set(entry.ref, entry);
+  }
+
+  /** Together if possible; where a large one has no room, the small ones may have. */
+  async #settle() {
+    if (!this.#owed.size) return;
+    const isDone = await this.#write().then(() => true, () => false);
+    if (!isDone && this.#owed.size > 1) for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
+  }
+
+  /** What the disk does not have yet, and `more`. The database may turn out to be empty only once it is open again. */
+  async #write(more = () => {}, some = null) {
+    let owed = [];
+    await this.#store.write("queue", (queue) => {
+      owed = some ?? [...this.#owed];
+      for (const [ref, entry] of owed) this.#apply(queue, ref, entry);
+      more(queue);
+    });
+    for (const [ref, entry] of owed) if (this.#owed.get(ref) === entry) this.#owed.delete(ref);
+  }
+
+  #apply(queue, ref, entry) {
+    if (entry) return queue.put(entry);
+    // Twice where a write was thought to have failed.
+    return this.#rows.filter((row) => row.ref === ref).forEach(({ n }) => queue.delete(n));
+  }
+}
