@@ -159,6 +159,68 @@ async def test_of_several_tabs_one_sends(phone: Phone, driver: Driver, site: Sit
     await second.page.close()
 
 
+async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
+    phone: Phone, driver: Driver, site: Site
+) -> None:
+    order = await make(make_stop)(driver)
+    await phone.open()
+    stalled: list[Route] = []
+
+    async def stall(route: Route) -> None:
+        stalled.append(route)
+
+    await phone.page.route("**/status/", stall)
+    await phone.go("delivering")
+    await until_true(lambda: bool(stalled))
+    cdp = await phone.page.context.new_cdp_session(phone.page)
+    await cdp.send("Page.setWebLifecycleState", {"state": "frozen"})
+    page = await phone.page.context.new_page()
+    await page.clock.install()
+    second = Phone(page, site, driver)
+    await second.open()
+    await second.go("arriving")
+    await page.clock.fast_forward(12_000)
+    await second.server_has(order, "arriving")
+    # The first wakes up with its request: what it says now is known already.
+    await cdp.send("Page.setWebLifecycleState", {"state": "active"})
+    await stalled[0].continue_()
+    await phone.server_has(order, "arriving")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+    assert await phone.page.locator("#refused .notice").count() == 0
+    await page.close()
+
+
+async def test_a_tab_that_works_keeps_the_lock_however_long_it_takes(phone: Phone, driver: Driver, site: Site) -> None:
+    order = await make(make_stop)(driver)
+    await phone.open()
+    stalled: list[Route] = []
+    asked: list[str] = []
+
+    async def stall(route: Route) -> None:
+        if stalled:
+            await route.continue_()
+        else:
+            stalled.append(route)
+
+    await phone.page.route("**/status/", stall)
+    await phone.go("delivering")
+    await until_true(lambda: bool(stalled))
+    page = await phone.page.context.new_page()
+    await page.clock.install()
+    second = Phone(page, site, driver)
+    page.on("request", lambda request: asked.append(request.url) if request.method == "PATCH" else None)
+    await second.open()
+    await second.go("arriving")
+    alive = "new Promise((resolve) => (new BroadcastChannel('lucky-gas-driver-%d-alive').onmessage = resolve))"
+    for _ in "12":
+        await page.evaluate(alive % driver.user.pk)
+        await page.clock.fast_forward(5_000)
+    assert asked == []
+    await stalled[0].continue_()
+    await second.server_has(order, "arriving")
+    await page.close()
+
+
 async def test_a_refusal_is_shown_keeps_nothing_else_back_and_stays_until_read(phone: Phone, driver: Driver) -> None:
     refused, other = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.open()

@@ -8,6 +8,7 @@ import { Backoff } from "../../realtime/backoff.js";
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
 import { Entries } from "./entries.js";
+import { OneTab } from "./one-tab.js";
 
 /** What an error means for what was sent. */
 const LINE = "line"; // nobody was there: all waits
@@ -40,11 +41,6 @@ function formOf(values) {
   return form;
 }
 
-/** One sender over all tabs of this user; where the browser has no locks, one a tab. */
-function alone(name, work) {
-  return navigator.locks ? navigator.locks.request(name, work) : work();
-}
-
 /** What goes next: images last, for they are large, and only behind what else waits of their order. */
 function nextOf(waiting, held) {
   const others = waiting.filter(({ kind }) => kind !== "image");
@@ -59,7 +55,7 @@ function nextOf(waiting, held) {
 export class Queue extends Emitter {
   #entries;
   #driver;
-  #name;
+  #tab;
   #tabs;
   #backoff = new Backoff();
   #timer = null;
@@ -70,10 +66,11 @@ export class Queue extends Emitter {
 
   constructor(store, { user, driver }) {
     super();
-    this.#name = `lucky-gas-driver-${user}`;
+    const name = `lucky-gas-driver-${user}`;
     this.#entries = new Entries(store);
     this.#driver = driver;
-    this.#tabs = new BroadcastChannel(this.#name);
+    this.#tab = new OneTab(name);
+    this.#tabs = new BroadcastChannel(name);
     this.#tabs.onmessage = () => this.read();
     store.on("emptied", () => this.#changed());
   }
@@ -140,7 +137,7 @@ export class Queue extends Emitter {
     try {
       while (this.#isWanted) {
         this.#isWanted = false;
-        isDone = await alone(this.#name, () => this.#round());
+        isDone = await this.#tab.run((isOurs) => this.#round(isOurs));
       }
     } finally {
       this.#isSending = false;
@@ -149,14 +146,14 @@ export class Queue extends Emitter {
     }
   }
 
-  /** Whether nothing waits any more. */
-  async #round() {
+  /** Whether nothing waits any more. `isOurs()`: no other tab has taken over. */
+  async #round(isOurs) {
     await this.read();
     if (!this.waiting.length) return true;
     const held = new Set();
     try {
       if (!(await this.#isSignedIn())) return false;
-      for (let entry; (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
+      for (let entry; isOurs() && (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
     } catch (error) {
       const means = this.#meaning(error);
       if (means === null) throw error;
