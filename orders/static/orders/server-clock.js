@@ -48,8 +48,8 @@ export const least = () => heard + performance.now() - heardAt;
 /** Milliseconds since 1970. A clock of this device that was set back since the server was heard changes nothing. */
 export const now = () => Math.max(Date.now() + (behindMs ?? 0), least());
 
-/** What is to be added to `Date.now()`, in milliseconds; null where the server was never heard. */
-export const correction = () => (behindMs === null ? null : now() - Date.now());
+/** What is to be added to `Date.now()`, in milliseconds, by what was heard last; null where nothing was. */
+export const correction = () => behindMs;
 
 /**
  * The server said `stamp` (milliseconds since 1970) at some moment of the last `withinMs`. A correction that agrees with that stays:
@@ -57,9 +57,9 @@ export const correction = () => (behindMs === null ? null : now() - Date.now());
  */
 export function hear(stamp, withinMs = FRAME_MS) {
   if (!Number.isFinite(stamp)) return;
-  const [known, soonest] = [correction(), stamp - Date.now()];
-  const isRight = known !== null && known >= soonest && known <= soonest + withinMs;
-  [behindMs, heard, heardAt] = [isRight ? known : soonest, stamp, performance.now()];
+  const soonest = stamp - Date.now();
+  const isRight = behindMs !== null && behindMs >= soonest && behindMs <= soonest + withinMs;
+  [behindMs, heard, heardAt] = [isRight ? behindMs : soonest, stamp, performance.now()];
   keep();
 }
 

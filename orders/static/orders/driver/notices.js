@@ -1,13 +1,16 @@
 /** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
-import { copyOf, fill, find, money } from "../page.js";
+import { copyOf, fill, find, money, told } from "../page.js";
+import { dayOf, today } from "../server-clock.js";
+import { happenedAt } from "./moment.js";
 import { statusWord } from "./moves.js";
 
-const TIME = { hour: "2-digit", minute: "2-digit" };
+const { time_zone: timeZone } = told();
+const TIME = { timeZone, hour: "2-digit", minute: "2-digit" };
 const DAY = { month: "numeric", day: "numeric" };
 
 /** The hour; of another day the day too. */
 function clock(moment) {
-  const isToday = new Date(moment).toDateString() === new Date().toDateString();
+  const isToday = dayOf(moment) === today();
   return new Intl.DateTimeFormat(document.documentElement.lang, isToday ? TIME : { ...DAY, ...TIME }).format(moment);
 }
 
@@ -22,7 +25,7 @@ export function drawWaiting(entries) {
   box.hidden = !entries.length;
   const count = entries.length;
   fill(box, { count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]) });
-  const lines = entries.map((entry) => Object.assign(document.createElement("li"), { textContent: `${clock(entry.at)} ${what(entry)}` }));
+  const lines = entries.map((entry) => Object.assign(document.createElement("li"), { textContent: `${clock(happenedAt(entry) ?? entry.at)} ${what(entry)}` }));
   find("[data-list]", box).replaceChildren(...lines);
 }
 

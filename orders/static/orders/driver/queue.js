@@ -3,11 +3,11 @@
  * is sent; sent in order, one at a time, by one tab of all; repeated until there is an answer, which does nothing twice.
  */
 import { ask, get } from "../api.js";
-import { correction } from "../server-clock.js";
 import { Backoff } from "../../realtime/backoff.js";
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
 import { Entries } from "./entries.js";
+import { happenedAt, moment } from "./moment.js";
 import { OneTab } from "./one-tab.js";
 
 /** What an error means for what was sent. */
@@ -99,7 +99,7 @@ export class Queue extends Emitter {
    * a line to send it by; else it rejects, and none of them was taken.
    */
   async add(...entries) {
-    const made = entries.map((entry) => ({ ...entry, at: Date.now(), ref: newRef() }));
+    const made = entries.map((entry) => ({ ...entry, ...moment(), ref: newRef() }));
     try {
       await this.#entries.add(made);
       await this.#changed();
@@ -197,7 +197,7 @@ export class Queue extends Emitter {
 
   /** The server's answer. A time that it does not believe is left out: that it was done weighs more than when. */
   async #say(entry) {
-    const at = entry.at + (correction() ?? 0);
+    const at = happenedAt(entry);
     try {
       return await this.#post(entry, at);
     } catch (error) {
