@@ -12,12 +12,11 @@ from playwright.async_api import Page
 
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Driver, Order, OrderStatusChange
 from orders.tests.factories import make_order
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
-# With a server that starts again, and the pauses between two tries.
-SEND_MS = 20_000
 LIVE = "document.querySelector('connection-status')?.dataset.state === 'live'"
 # A photo is taken.
 PHOTO = """async () => {
@@ -30,6 +29,19 @@ PHOTO = """async () => {
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }"""
+# The device's clock is off by so many milliseconds.
+WRONG_CLOCK = """
+const Real = Date;
+window.Date = class extends Real {
+  constructor(...values) {
+    if (values.length) super(...values);
+    else super(Real.now() + %d);
+  }
+  static now() {
+    return Real.now() + %d;
+  }
+};
+"""
 # For what a finger does not do: press twice within the time that counts as one press.
 LISTEN = """
 for (const type of ["click", "close"]) addEventListener(type, () => (window.pressedAt = performance.now()), true);
@@ -110,12 +122,12 @@ class Phone:
     async def server_has(self, order: Order, status: str) -> None:
         """Waits until the server knows it, and the telephone that it does."""
         await until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
-        await self.page.locator("#waiting").wait_for(state="hidden", timeout=SEND_MS)
+        await self.page.locator("#waiting").wait_for(state="hidden")
 
 
 async def until_true(ask: Callable[[], bool]) -> None:
     """Asks the database until it is so."""
-    async with asyncio.timeout(SEND_MS / 1000):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await sync_to_async(ask)():
             await asyncio.sleep(0.05)
 

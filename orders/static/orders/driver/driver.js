@@ -1,6 +1,7 @@
 /** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
 import { copyOf, fill, find, money, told } from "../page.js";
-import { correction, follow } from "../server-clock.js";
+import { hurry } from "../retry.js";
+import { correction, follow, now, onNewDay } from "../server-clock.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import "../../realtime/elements.js";
 import { tellTheEnd } from "./all-reported.js";
@@ -167,7 +168,7 @@ function confirm({ row }, proof, images) {
   chosen = null;
   const named = { order: row.id, number: row.order_number };
   const { last } = position ?? {};
-  const where = last && Date.now() - last.at < RECENT_MS ? last.position : {};
+  const where = last && now() - last.at < RECENT_MS ? last.position : {};
   const body = { ...proof, ...pick(where, "latitude", "longitude") };
   const sent = images.map(({ image, blob }) => ({ kind: "image", ...named, image, blob }));
   return keep({ kind: "delivery", ...named, to: "delivered", body }, ...sent);
@@ -192,7 +193,7 @@ queue.on("sign-in", askToSignIn);
 queue.on("stranger", leave);
 
 store.on("keeping", draw);
-stops.on("changed", draw).on("stranger", leave);
+stops.on("changed", draw).on("sign-in", askToSignIn).on("stranger", leave);
 stops.on("news", ({ type, row }) => {
   const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
   toasts.show({ title, message: `${row.customer_name} ${row.delivery_address}`, severity: type === "gone" ? "warning" : "info" });
@@ -212,22 +213,11 @@ function askToSignIn() {
   find("#sign-in").hidden = false;
 }
 
-/** The log's head of before, or null without a line: then the socket asks for it when it is there. */
-async function load() {
-  try {
-    return await stops.load();
-  } catch (error) {
-    if (error.status === 401) askToSignIn();
-    else if (error.status === undefined) throw error;
-    return null;
-  }
-}
-
-function listen(since) {
-  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { since, user, remember: false });
+function listen() {
+  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { since: stops.since, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
   socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
-  socket.on("route.updated", load).on("unauthenticated", askToSignIn).on("forbidden", leave);
+  socket.on("route.updated", () => stops.load()).on("unauthenticated", askToSignIn).on("forbidden", leave);
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
   follow(socket);
@@ -237,14 +227,15 @@ function listen(since) {
 
 function welcomed({ recovered, channels }) {
   if (!channels.includes(`user:${user}`)) return leave();
-  if (!recovered) load();
+  if (!recovered) stops.load();
+  hurry();
   return queue.send();
 }
 
 function stateChanged(state) {
   position?.lineChanged();
   if (state === "polling") {
-    load();
+    stops.load();
     queue.send();
   }
   showAge();
@@ -259,10 +250,12 @@ onSignOut({
   forget: () => stops.forget(),
   failed: () => show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
 });
+onNewDay(() => stops.load());
 install();
 await stops.recall();
 await queue.read();
-listen(await load());
+await stops.load();
+listen();
 queue.send();
 for (const name of ["online", "pageshow"]) window.addEventListener(name, () => queue.send());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && queue.send());

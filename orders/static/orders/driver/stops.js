@@ -1,23 +1,18 @@
 /** The driver's stops of today: what the server said of them, kept for when it cannot be asked. */
-import { all, ApiError, get } from "../api.js";
+import { all, get } from "../api.js";
+import { Unread } from "../retry.js";
+import { dayOf, now, today } from "../server-clock.js";
 import { Emitter } from "../../realtime/emitter.js";
 
 const OPEN = ["assigned", "delivering", "arriving"];
 const DONE = ["delivered", "failed"];
 /** A stop of an earlier day that is done today is today's. */
 const DAYS_BACK = 7;
-const DAY_MS = 86_400_000;
 /** By these an order shows more than the event says, or is new here: it is asked for. */
 const WHOLE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
+const ALL = "all";
 const LAST = Number.MAX_SAFE_INTEGER;
 const SLOTS = ["morning", "afternoon", "evening", "anytime"];
-
-/** The business's day, `2026-11-23`, whatever the telephone is set to. */
-export function dayOf(moment) {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Taipei" }).format(moment);
-}
-
-const today = () => dayOf(new Date());
 
 function inOrder(a, b) {
   const ranks = [
@@ -32,22 +27,29 @@ const isOpen = ({ status }) => OPEN.includes(status);
 
 function isOfToday(row) {
   if (isOpen(row)) return row.scheduled_date <= today();
-  return DONE.includes(row.status) && dayOf(new Date(row.updated_at)) === today();
+  return DONE.includes(row.status) && dayOf(row.updated_at) === today();
 }
 
 /**
  * Tells `changed`; `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`; `stranger` (what the server
- * says is another driver's).
+ * says is another driver's); `sign-in`.
  */
 export class Stops extends Emitter {
-  /** When the server last said all of it, in milliseconds since 1970. */
+  /** When the server last said all of it, in milliseconds since 1970 (its clock). */
   loadedAt = null;
+  /** The head of the log before that. */
+  since = null;
   #rows = new Map();
   #store;
   #driver;
   #meanwhile = null;
-  #running = Promise.resolve();
-  #next = null;
+  /** Whoever waits for the next answer to ALL, or for the next time that there is none. */
+  #waiting = [];
+  /** By id, or ALL. */
+  #unread = new Unread(
+    (key) => (key === ALL ? this.#load() : this.#read(key)),
+    ({ status }) => status === 401 && this.emit("sign-in"),
+  );
 
   constructor(store, driver) {
     super();
@@ -75,39 +77,36 @@ export class Stops extends Emitter {
     this.emit("changed");
   }
 
-  /**
-   * All from the server; the log's head of before. Rejects with an `ApiError`. What is told meanwhile comes after. One at a
-   * time: whoever asks while one is under way gets one more, for it may have read too early.
-   */
+  /** Reads all from the server, until it has answered. Resolves with the first try; what is told meanwhile comes after. */
   load() {
-    this.#next ??= this.#running.then(() => {
-      this.#next = null;
-      const loading = this.#load();
-      this.#running = loading.catch(() => undefined); // whoever asked is told
-      return loading;
-    });
-    return this.#next;
+    this.#unread.add(ALL);
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   async #load() {
     this.#meanwhile = [];
     try {
-      const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${today()}`);
-      const back = dayOf(new Date(Date.now() - DAYS_BACK * DAY_MS));
-      const past = await all(`orders/?status=${DONE}&scheduled_date_from=${back}&scheduled_date_to=${today()}`);
-      const rows = [...first.rows, ...past.rows];
-      if (rows.some(({ driver }) => driver !== this.#driver)) {
-        this.emit("stranger");
-        return null;
-      }
-      this.#replace(rows);
-      return first.lastEventId;
+      const { rows, lastEventId } = await this.#all();
+      if (rows.every(({ driver }) => driver === this.#driver)) {
+        this.since = lastEventId;
+        this.#replace(rows);
+      } else this.emit("stranger");
     } finally {
       const later = this.#meanwhile;
       this.#meanwhile = null;
       for (const frame of later) this.take(frame);
       await this.#changed();
+      for (const resolve of this.#waiting.splice(0)) resolve();
     }
+  }
+
+  /** Once more where the answers said that it is another day. */
+  async #all() {
+    const day = today();
+    const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${day}`);
+    const past = await all(`orders/?status=${DONE}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`);
+    if (day !== today()) return this.#all();
+    return { rows: [...first.rows, ...past.rows], lastEventId: first.lastEventId };
   }
 
   /** What came and went is told, but for the first time, when all of it came. */
@@ -116,7 +115,7 @@ export class Stops extends Emitter {
     const before = this.list.filter(isOpen);
     this.#rows.clear();
     this.#hold(rows);
-    this.loadedAt = Date.now();
+    this.loadedAt = now();
     if (isFirst) return;
     for (const row of before) if (!this.#rows.has(row.id)) this.emit("news", { type: "gone", row });
     const known = new Set(before.map(({ id }) => id));
@@ -141,34 +140,40 @@ export class Stops extends Emitter {
     if (row && version < row.version) return undefined;
     if (frame.type === "order.unassigned" || status === "cancelled") return this.#lose(row);
     const isDelivered = status === "delivered" && row?.status !== status; // by another, who knows what was collected
-    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id, true);
+    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id);
     return this.change(id, { status, version });
   }
 
-  /** The whole order from the server, or that it is no longer ours. */
-  async ask(id, isNews = false) {
+  /** Reads the whole order, or that it is no longer ours, until the server has answered. */
+  ask(id) {
+    this.#unread.add(id);
+  }
+
+  async #read(id) {
     try {
-      const answer = await get(`orders/${id}/`);
-      // Only now: of several events that each ask, the first answer is news.
-      const before = this.#ahead(id);
-      this.#hold([answer]);
-      const row = this.#ahead(id);
-      if (isNews && row && !before) this.emit("news", { type: "assigned", row });
-      // On another day from now on.
-      if (isNews && before && !row && isOpen(answer)) this.emit("news", { type: "gone", row: before });
+      this.#took(await get(`orders/${id}/`));
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status !== 404) return; // without a line it stays as it was; the next load tells
+      if (error.status !== 404 || error.mayPass) throw error;
       this.#rows.delete(id);
     }
     await this.#changed();
+  }
+
+  /** Of several events that each ask, the first answer is news. */
+  #took(answer) {
+    const before = this.#ahead(answer.id);
+    this.#hold([answer]);
+    const row = this.#ahead(answer.id);
+    if (row && !before) this.emit("news", { type: "assigned", row });
+    // On another day from now on.
+    if (before && !row && isOpen(answer)) this.emit("news", { type: "gone", row: before });
   }
 
   /** What is known of an order without asking. */
   async change(id, { version, ...fields }) {
     const row = this.#rows.get(id);
     if (!row || version < row.version) return;
-    Object.assign(row, fields, { version, updated_at: new Date().toISOString() });
+    Object.assign(row, fields, { version, updated_at: new Date(now()).toISOString() });
     await this.#changed();
   }
 

@@ -44,13 +44,13 @@ function answerTo(request) {
 /** What the server says, if it says it soon; else what it said last. */
 async function fresh(request, path) {
   const last = await (await caches.open(PAGES)).match(path);
-  if (last && Date.now() < slowUntil) return last;
+  if (last && performance.now() < slowUntil) return last;
   let answer;
   try {
     answer = await fetch(request, last ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
   } catch (error) {
     if (!last) throw error;
-    slowUntil = Date.now() + SLOW_MS;
+    slowUntil = performance.now() + SLOW_MS;
     return last;
   }
   if (answer.status >= 500 && last) return last;
