@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,21 +15,30 @@ from orders.refusals import Refusal
 Message = dict[str, Any]
 # Positions in one message; a telephone that was without signal for longer sends several.
 MOST_FIXES = 100
-# How far a telephone's clock may be ahead of ours.
-CLOCK_SKEW = timedelta(seconds=60)
+# No telephone keeps a position for longer: an older stamp is a fault of its clock, or of GPS that counts 1,024 weeks.
+OLDEST = timedelta(days=30)
+# How ISO 8601 writes years of six digits: a telephone took microseconds for milliseconds.
+FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
 # Degrees of WGS 84; km/h; degrees from north; metres.
 PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
 MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
 
 
 def newest(driver_id: int, message: Message) -> DriverLocation:
-    """The latest of the positions in a message, which are all checked. Raises Refusal."""
+    """The latest of the positions in a message. One that is wrong is left out; raises Refusal where all are."""
     fixes = message.get("locations", [message])
     if not isinstance(fixes, list) or not 1 <= len(fixes) <= MOST_FIXES:
         raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_FIXES)
-    now = timezone.now()
+    now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Of those of one moment, or of none, the last that was said.
-    return max((_fix(driver_id, fix, now) for fix in reversed(fixes)), key=lambda location: location.recorded_at)
+    for said in reversed(fixes):
+        try:
+            locations.append(_fix(driver_id, said, now))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if not locations:
+        raise refusals[-1]
+    return max(locations, key=lambda location: location.recorded_at)
 
 
 def _fix(driver_id: int, said: Any, now: datetime) -> DriverLocation:
@@ -50,8 +60,8 @@ def _figure(name: str, value: Any, least: float, most: float) -> float:
 
 
 def _moment(said: Any, now: datetime) -> datetime:
-    """When the fix was taken; now where it is not said."""
-    if said is None:
+    """When the fix was taken; the time of receipt where that is not said, or where it cannot be right."""
+    if said is None or (isinstance(said, str) and FAR_YEAR.match(said)):
         return now
     try:
         moment = datetime.fromisoformat(said)
@@ -59,6 +69,4 @@ def _moment(said: Any, now: datetime) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise Refusal("invalid_message", _("“timestamp” is a time in ISO 8601 with its offset."))
-    if moment > now + CLOCK_SKEW:
-        raise Refusal("invalid_time", _("The time lies in the future; check the clock of the device."))
-    return moment
+    return moment if now - OLDEST <= moment <= now else now

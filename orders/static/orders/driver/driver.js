@@ -1,7 +1,7 @@
 /** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
 import { copyOf, fill, find, money, told } from "../page.js";
 import { hurry } from "../retry.js";
-import { correction, follow, now, onNewDay } from "../server-clock.js";
+import { follow, now, onNewDay } from "../server-clock.js";
 import { LuckyGasSocket } from "../../realtime/client.js";
 import "../../realtime/elements.js";
 import { tellTheEnd } from "./all-reported.js";
@@ -221,7 +221,7 @@ function listen() {
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
   follow(socket);
-  position = new Position(socket, () => correction() ?? 0);
+  position = new Position(socket, driver);
   draw();
 }
 

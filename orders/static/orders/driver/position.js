@@ -1,21 +1,34 @@
 /** Says where the driver is, while an own order is on the road and never else, and shows that it does. */
 import { find } from "../page.js";
+import { correction, now } from "../server-clock.js";
 
 const EVERY_MS = 2_000;
 /** What could not be said in this time nobody asks for any more. */
 const OLDEST_MS = 60_000;
+/** So long after the page said a position the office has it, or does not. */
+const TOLD_MS = 10_000;
 const MS_TO_KMH = 3.6;
+/** What the server takes (km/h, degrees from north, metres): sensors also give -1, NaN or figures from another world. */
+const LIMITS = { speed: [0, 300], heading: [0, 360], accuracy: [0, 100_000] };
 
-function positionOf({ coords, timestamp }, behindMs) {
-  const { latitude, longitude, speed, heading, accuracy } = coords;
-  const said = { latitude, longitude, accuracy, timestamp: new Date(timestamp + behindMs).toISOString() };
-  if (speed !== null) said.speed = speed * MS_TO_KMH;
-  // Not a number while one stands.
-  if (Number.isFinite(heading)) said.heading = heading;
-  return said;
+const isWithin = (value, [least, most]) => Number.isFinite(value) && value >= least && value <= most;
+
+/** Milliseconds since 1970. A stamp that cannot be right (years old, in the future, no number) counts as of now. */
+function takenAt({ timestamp }) {
+  const [stamp, received] = [timestamp + (correction() ?? 0), now()];
+  return stamp > received - OLDEST_MS && stamp <= received ? stamp : received;
 }
 
-/** `last`: the newest position, or null where none is shared. */
+/** As the server wants it; null where it is no place. */
+function positionOf({ coords }, at) {
+  const { latitude, longitude, speed, heading, accuracy } = coords;
+  if (!isWithin(latitude, [-90, 90]) || !isWithin(longitude, [-180, 180])) return null;
+  const motion = Object.entries({ speed: speed === null ? NaN : speed * MS_TO_KMH, heading, accuracy });
+  const known = motion.filter(([name, value]) => isWithin(value, LIMITS[name]));
+  return { latitude, longitude, ...Object.fromEntries(known), timestamp: new Date(at).toISOString() };
+}
+
+/** `last`: the newest position, `{position, at}`, or null where none is shared. */
 export class Position {
   last = null;
   #watch = null;
@@ -23,11 +36,17 @@ export class Position {
   #timer = null;
   #isKnown = false;
   #socket;
-  #behindMs;
+  #driver;
+  /** When the first position was said that nobody has told back yet (`performance.now()`); null: none. And of when it was. */
+  #unheardAt = null;
+  #saidAt = 0;
+  /** Whether the office has what was said, as far as is known. */
+  #isTold = false;
 
-  constructor(socket, behindMs) {
+  constructor(socket, driver) {
     this.#socket = socket;
-    this.#behindMs = behindMs;
+    this.#driver = driver;
+    socket.on("driver.location", this.#heard);
   }
 
   /** Whether to share, from now on. */
@@ -45,8 +64,8 @@ export class Position {
   #end() {
     navigator.geolocation.clearWatch(this.#watch);
     clearTimeout(this.#timer);
-    this.#watch = this.#timer = this.last = null;
-    this.#isKnown = false;
+    this.#watch = this.#timer = this.last = this.#unheardAt = null;
+    this.#isKnown = this.#isTold = false;
     this.#waiting = [];
     find("#sharing").hidden = true;
   }
@@ -60,23 +79,47 @@ export class Position {
 
   #fixed = (fix) => {
     if (this.#watch === null) return;
-    this.last = { position: positionOf(fix, this.#behindMs()), at: Date.now() };
+    const at = takenAt(fix);
+    const position = positionOf(fix, at);
+    if (position === null) return this.#failed({});
+    this.last = { position, at };
     this.#waiting.push(this.last);
     this.#isKnown = true;
     this.lineChanged();
     if (this.#timer === null) this.#say();
   };
 
-  /** Says whether the office sees the position: it does over the socket alone. */
+  /** The server tells a driver's own page too, once it has told the office. */
+  #heard = ({ data }) => {
+    if (data.driver_id !== this.#driver || this.#unheardAt === null) return;
+    // Whoever connects is told the one before first.
+    if (Date.parse(data.timestamp) < this.#saidAt - TOLD_MS) return;
+    [this.#unheardAt, this.#isTold] = [null, true];
+    this.lineChanged();
+  };
+
+  /** Says whether the office sees the position: it does over the socket alone, and where the server has told it. */
   lineChanged() {
     if (!this.#isKnown) return;
-    if (this.#socket.state === "live") this.#tell(gettext("Your position is shared"), true);
-    else this.#tell(gettext("Your position is not shared: there is no line."));
+    if (this.#socket.state !== "live") this.#tell(gettext("Your position is not shared: there is no line."));
+    else if (this.#isTold) this.#tell(gettext("Your position is shared"), true);
+    else if (this.#isLost()) this.#tell(gettext("Your position is not shared: the office does not get it at the moment."));
+  }
+
+  /** Who stands still has nothing new to say. */
+  #askAgain() {
+    this.#isTold = false;
+    this.lineChanged();
+    if (!this.#waiting.length) this.#waiting.push(this.last);
+  }
+
+  #isLost() {
+    return this.#unheardAt !== null && performance.now() - this.#unheardAt > TOLD_MS;
   }
 
   #failed = ({ code, PERMISSION_DENIED }) => {
     this.#isKnown = false;
-    const isForbidden = code === PERMISSION_DENIED;
+    const isForbidden = code !== undefined && code === PERMISSION_DENIED;
     this.#tell(isForbidden ? gettext("Your position is not shared: allow it in the settings of the browser.") : gettext("Your position is not known at the moment."));
   };
 
@@ -84,11 +127,13 @@ export class Position {
   #say() {
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#waiting.length) this.#say();
+      if (this.#waiting.length || this.#unheardAt !== null) this.#say();
     }, EVERY_MS);
-    this.#waiting = this.#waiting.filter(({ at }) => Date.now() - at < OLDEST_MS);
+    if (this.#isLost()) this.#askAgain();
+    this.#waiting = this.#waiting.filter(({ at }) => now() - at < OLDEST_MS);
     if (this.#socket.state !== "live" || !this.#waiting.length) return;
+    if (this.#unheardAt === null) [this.#unheardAt, this.#saidAt] = [performance.now(), this.#waiting[0].at];
     const locations = this.#waiting.splice(0).map(({ position }) => position);
-    this.#socket.send({ type: "location_update", locations });
+    this.#socket.send({ type: "location_update", locations }).catch(() => {}); // the line is gone: it says so itself
   }
 }
