@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from luckygas.testing.servers import Server, Unavailable, running
+from luckygas.testing.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,8 +32,8 @@ FLAGS = (
     # A page that a test answers itself counts as one from outside, and might not talk to loopback.
     "--disable-features=LocalNetworkAccessChecks",
 )  # fmt: skip
-# What a page may take for anything it is waited for.
-WAIT_MS = 8_000
+# What a page may take for anything it is waited for: its first try may have failed.
+WAIT_MS = PATIENCE_SECONDS * 1_000
 # What a page on plain http in a LAN does not have: it is no secure context.
 INSECURE = """
 delete Crypto.prototype.randomUUID;

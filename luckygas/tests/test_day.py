@@ -95,7 +95,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
     await phone.server_has(first, "delivered")
 
     await board.stands_in(first, "delivered")
-    await expect(customer.locator(".receipt")).to_be_visible(timeout=15_000)
+    await expect(customer.locator(".receipt")).to_be_visible()
     await is_delivered_once(first)
 
     # The second one with the line up all the way, and the clerk looks at the proof.
