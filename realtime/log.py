@@ -35,7 +35,10 @@ LONGEST_PAUSE = timedelta(days=2)
 
 
 class Patience(Expression):
-    """Read with a row, it has PostgreSQL end this transaction when its process says nothing for so long."""
+    """Read with a row, it has PostgreSQL end this transaction when its process says nothing for so long.
+
+    Within another transaction it does nothing: it would hold until the end of that one.
+    """
 
     output_field = TextField()
 
@@ -43,6 +46,8 @@ class Patience(Expression):
         return "''", ()
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        if connection.savepoint_ids:
+            return self.as_sql(compiler, connection)
         return f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}', true)", ()
 
 

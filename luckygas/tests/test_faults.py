@@ -36,6 +36,8 @@ QUIET_SECONDS = 10
 # After the last fault hubs listen again within so long; then most changes come with the bell, not with the timer.
 CALMING_SECONDS, CALM_SECONDS = 1.5, 1.5
 BELL_SECONDS = 0.25
+# Orders that the writer moves in turn; callers of REST change the others.
+WRITTEN = 3
 
 
 @pytest.fixture
@@ -101,9 +103,18 @@ def play(scene: Scene, orders: Sequence[int]) -> set[int]:
         time.sleep(CALMING_SECONDS)
         scene.calm = time.time()
         time.sleep(CALM_SECONDS)
+        wait_for(lambda: moved_since(scene, scene.calm) == WRITTEN)
     finally:
         scene.stop_writing()
     return caller.codes
+
+
+def moved_since(scene: Scene, calm: float) -> int:
+    """Orders that the writer moved since then: every follower has something to measure, on a slow machine too."""
+    with psycopg.connect(scene.cluster.postgres.url) as database:
+        moved = "SELECT count(DISTINCT data->'order_id') FROM realtime_event"
+        row = database.execute(f"{moved} WHERE type = 'delivery.update' AND created_at > to_timestamp(%s)", [calm])
+        return int((row.fetchone() or (0,))[0])
 
 
 def events(scene: Scene) -> list[dict[str, Any]]:

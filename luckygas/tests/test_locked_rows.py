@@ -198,7 +198,9 @@ def ours() -> int:
     """Sessions of this process that are in a transaction, waiting or not."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state <> 'idle'", [locks.LONG_WORK]
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s AND state <> 'idle'",
+            [locks.LONG_WORK],
         )
         return int(cursor.fetchone()[0])
 
@@ -266,8 +268,10 @@ def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
-        assert cursor.fetchone() == (f"{settings.DATABASE_IDLE_SECONDS}s", f"{settings.DATABASE_LOCK_SECONDS}s")
+        names = ("idle_in_transaction_session_timeout", "lock_timeout")
+        seconds = "SELECT extract(epoch FROM current_setting(%s)::interval), extract(epoch FROM current_setting(%s)::interval)"
+        cursor.execute(seconds, names)
+        assert cursor.fetchone() == (settings.DATABASE_IDLE_SECONDS, settings.DATABASE_LOCK_SECONDS)
     order, frozen = make_order(), threading.Event()
 
     def freeze() -> None:
@@ -289,7 +293,9 @@ def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
 def test_long_work_may_compute_for_longer_than_a_request() -> None:
     order = make_order()
     with locks.long_work(order.lock), connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
+        cursor.execute(
+            "SELECT extract(epoch FROM current_setting('idle_in_transaction_session_timeout')::interval)::int, extract(epoch FROM current_setting('lock_timeout')::interval)::int"
+        )
         assert cursor.fetchone() == ("0", "1min")
 
 

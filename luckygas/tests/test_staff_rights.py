@@ -21,7 +21,6 @@ from notifications.models import NotificationHistory
 from orders.api.tokens import Refresh
 from orders.models import Order
 from orders.refusals import Refusal
-from orders.states import Role
 from orders.tests.factories import make_office, make_order, make_staff
 from realtime.channels import Identity
 from realtime.order_commands import _carry_out, _update
@@ -124,7 +123,7 @@ def test_who_may_place_orders_makes_no_customers() -> None:
 )
 def test_commands_of_staff_on_a_socket_ask_for_the_right(codenames: list[str], code: str) -> None:
     user, order = staff(*codenames), make_order()
-    identity = Identity(user.pk, Role.OFFICE)
+    identity = Identity.of(user)
     message = {"type": "order_update", "order_id": order.pk, "status": "confirmed"}
     try:
         said = _carry_out(identity, message, _update)["type"]

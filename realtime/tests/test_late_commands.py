@@ -8,7 +8,6 @@ from django.utils import timezone
 from notifications import sender
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
-from orders.states import Role
 from orders.tests.factories import make_driver
 from realtime.channels import Identity
 from realtime.order_commands import _carry_out, _confirm, _update
@@ -18,7 +17,7 @@ from realtime.order_commands import _carry_out, _confirm, _update
 def test_late_reports_on_a_socket_wait_for_what_follows_them() -> None:
     driver, now = make_driver(), timezone.now()
     order = make_quiet_order("assigned", driver=driver, created_at=now - timedelta(hours=1))
-    identity = Identity(driver.user_id, Role.DRIVER, driver.pk)
+    identity = Identity.of(driver.user)
     for status, minutes in (("delivering", 2), ("driver_arrived", 1)):
         at = (now - timedelta(minutes=minutes)).isoformat()
         said = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
