@@ -8,10 +8,10 @@ from collections.abc import Collection
 from django.conf import settings
 
 from notifications.gateways import get_gateway
-from notifications.gateways.base import ELSEWHERE, STOPPING, WAITING, Gateway
+from notifications.gateways.base import STOPPING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status, Type
+from notifications.states import Reason, Type
 from orders import flags
 
 log = logging.getLogger(__name__)
@@ -38,21 +38,6 @@ def stopped(names: Collection[str]) -> set[str]:
 def in_use() -> list[str]:
     """The gateway and its stand-in, if it has one."""
     return list(dict.fromkeys(filter(None, [settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY])))
-
-
-def after(row: NotificationHistory, reason: str, others: list[Gateway], before: str) -> Status:
-    """What becomes of what certainly was not sent: it waits for `others`, or for one of its ways to open again.
-
-    `before`: why the way before this one did not take it.
-    """
-    waits = reason in WAITING or (
-        reason in ELSEWHERE and (others or before in WAITING or any_is_stopped(row))
-    )  # fmt: skip
-    return Status.PENDING if waits else Status.FAILED
-
-
-def any_is_stopped(row: NotificationHistory) -> bool:
-    return row.type == Type.SMS and bool(stopped(in_use()))
 
 
 def repeatable(row: NotificationHistory) -> bool:

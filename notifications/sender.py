@@ -27,7 +27,7 @@ from structlog.contextvars import bound_contextvars
 
 from notifications import messages, metrics, routing, rules, segments
 from notifications.gateways import get_gateway
-from notifications.gateways.base import STOPPING, Gateway, GatewayError, Message
+from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
@@ -41,7 +41,7 @@ Row = NotificationHistory
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
 # Sending a thousand takes a server's processor for ten seconds, and whoever asks it for something meanwhile waits.
 MOST_AT_ONCE = 50
-# After which a provider that is busy is asked again.
+# After which a provider that is busy, or cannot be reached, is asked again.
 BUSY_PAUSE = timedelta(minutes=1)
 # One that answers what nobody understands is asked each time half as often, as it may do so for a whole day.
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -138,19 +138,19 @@ def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
     if (morning := rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(routing.ways(row), row) if ways is None else _send_by(ways, row, row.status_reason)
+    return _send_by(routing.ways(row) if ways is None else ways, row)
 
 
-def _send_by(ways: list[Gateway], row: Row, before: str = "") -> Row | None:
+def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     """Sends a row by the first of these gateways; by the next only what this one certainly did not send.
 
-    That took its time: by then the order may have moved on. `before`: why the way before them did not take it.
+    That took its time: by then the order may have moved on.
     """
     if not ways or not _claim(row, ways[0]):
         return None
     gateway, others = ways[0], ways[1:]
     started = time.perf_counter()
-    status, outcome = _send(row, gateway, others, before)
+    status, outcome = _send(row, gateway, others)
     metrics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
     kept = _keep(row, status, outcome)
     if not kept:
@@ -208,7 +208,7 @@ def pause(row: Row, reason: str) -> timedelta:
 
 
 @measured("send")
-def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tuple[Status, dict[str, Any]]:
+def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
         accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.true_until(row)))
@@ -219,13 +219,13 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway], before: str) -> tup
         columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
         if not certain:
             return Status.UNKNOWN, columns
-        status = routing.after(row, error.reason, others, before)
-        if status == Status.PENDING:
-            # What waits was never sent; whoever sends it, it is their first time.
-            columns["attempts"] = 0
-            if error.reason not in STOPPING and not others:
-                columns["send_after"] = timezone.now() + pause(row, error.reason)
-        return status, columns
+        if error.reason not in WAITING:
+            return Status.FAILED, columns
+        # What waits was never sent; whoever sends it, it is their first time.
+        columns["attempts"] = 0
+        if error.reason not in STOPPING and not others:
+            columns["send_after"] = timezone.now() + pause(row, error.reason)
+        return Status.PENDING, columns
     except Exception as error:
         said = f"The gateway broke: {type(error).__name__}."
         # Where, and not what it says: that may hold a secret.

@@ -37,7 +37,7 @@ Row = dict[str, Any]
 def oldest_due(now: datetime) -> Min:
     """The aggregate that says since when the longest waiting message waits of those that might go out now."""
     # A provider that did not take it is asked again: that moves `send_after`, and not since when the message waits.
-    busy = Q(status_reason__in=[Reason.BUSY, Reason.UNKNOWN_CODE])
+    busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
     since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
     return Min(since, filter=due)

@@ -87,8 +87,8 @@ def test_a_fault_that_passes_is_outlived_where_there_is_a_key(gateway: str, kind
 def test_nobody_there(gateway: str, sandbox: Sandbox) -> None:
     sandbox.stop()
     row = confirm()
-    assert (row.status, row.status_reason) == (Status.FAILED, Reason.UNREACHABLE)
-    assert told(row)[-1] == ("notification.failed", "failed")
+    assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, Reason.UNREACHABLE, 0)
+    assert (told(row), row.send_after is None) == ([], False)
 
 
 def test_all_is_well(gateway: str, sandbox: Sandbox) -> None:

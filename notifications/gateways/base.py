@@ -88,18 +88,17 @@ class ReceiptError(ValueError):
 
 # What says that the account or the channel is at fault and not this message: no further one would be taken either.
 STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
-# The channel did not take it, and will take it later. A code that nobody knows counts as the channel's: that a message
-# is at fault must be known for certain, because such a message fails for good.
-WAITING = STOPPING | {Reason.BUSY, Reason.UNKNOWN_CODE}
-# It was certainly not sent, and another provider may well take it.
-ELSEWHERE = WAITING | {Reason.UNREACHABLE}
+# The channel did not take it: it was certainly not sent, another provider may well take it, and this one later. A code
+# that nobody knows counts as the channel's: that a message is at fault must be known for certain, because it then fails
+# for good.
+WAITING = STOPPING | {Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE}
 
 
 class GatewayError(Exception):
     """The message was not accepted. `permanent`: trying again changes nothing.
 
     With Reason.NO_ANSWER the request went out and may have been obeyed; otherwise it certainly was not. What the other
-    reasons mean for this message and those to come is said by STOPPING, WAITING and ELSEWHERE.
+    reasons mean for this message and those to come is said by STOPPING and WAITING.
     """
 
     def __init__(self, text: str, *, reason: Reason, permanent: bool = False, raw_status: str = "") -> None:

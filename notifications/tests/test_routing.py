@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notifications import routing, sender
 from notifications.gateways import base, get_gateway
-from notifications.gateways.base import ELSEWHERE, Accepted, Gateway, GatewayError, Message
+from notifications.gateways.base import WAITING, Accepted, Gateway, GatewayError, Message
 from notifications.gateways.memory import Memory
 from notifications.gateways.mitake import Mitake
 from notifications.models import DOUBT_LASTS, GatewayState, NotificationHistory
@@ -43,7 +43,7 @@ def sent(row: NotificationHistory) -> NotificationHistory:
     return row
 
 
-@pytest.mark.parametrize("reason", sorted(ELSEWHERE))
+@pytest.mark.parametrize("reason", sorted(WAITING))
 def test_what_certainly_was_not_sent_goes_by_the_stand_in(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
     fails(monkeypatch, reason)
     row = sent(make_message())
@@ -69,13 +69,14 @@ def test_the_stand_in_asks_the_rules_anew(monkeypatch: pytest.MonkeyPatch) -> No
     assert not [message for message in Memory.outbox if message.id == row.pk]
 
 
+@pytest.mark.parametrize("reason", [Reason.BUSY, Reason.UNREACHABLE])
 def test_what_the_provider_does_not_take_at_the_moment_waits_a_minute(
-    monkeypatch: pytest.MonkeyPatch, settings: Any
+    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
-    fails(monkeypatch, Reason.BUSY)
+    fails(monkeypatch, reason)
     row = sent(make_message())
-    assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, Reason.BUSY, "k", 0)
+    assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, reason, "k", 0)
     assert row.send_after and 50 < (row.send_after - timezone.now()).total_seconds() <= 60  # noqa: PT018  (the types)
     assert not GatewayState.objects.exists()
 
@@ -96,11 +97,12 @@ def test_an_unknown_code_lets_no_message_fail_and_the_office_is_told_once(
     assert caplog.text.count("not understood") == 1
 
 
-def test_what_waits_for_an_unknown_code_is_sent_as_soon_as_the_provider_takes_it(
-    monkeypatch: pytest.MonkeyPatch, settings: Any
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN_CODE, Reason.UNREACHABLE])
+def test_what_waits_is_sent_as_soon_as_the_provider_takes_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
-    fails(monkeypatch, Reason.UNKNOWN_CODE)
+    fails(monkeypatch, reason)
     row = sent(make_message())
     monkeypatch.setattr(Mitake, "transmit", lambda self, message: Accepted("1", "1"))
     NotificationHistory.objects.filter(pk=row.pk).update(send_after=timezone.now())
@@ -145,13 +147,7 @@ def test_what_may_have_been_sent_or_is_wrong_itself_does_not(
     assert (row.status, row.status_reason, row.gateway, Memory.outbox) == (status, reason, "mitake", [])
 
 
-def test_without_a_stand_in_what_cannot_be_reached_fails(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    settings.SMS_FALLBACK_GATEWAY = ""
-    fails(monkeypatch, Reason.UNREACHABLE)
-    assert sent(make_message()).status == Status.FAILED
-
-
-@pytest.mark.parametrize("first", [Reason.BUSY, Reason.NO_CREDIT])
+@pytest.mark.parametrize("first", [Reason.UNREACHABLE, Reason.BUSY, Reason.NO_CREDIT])
 @pytest.mark.parametrize("second", [Reason.UNREACHABLE, Reason.BUSY])
 def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
     monkeypatch: pytest.MonkeyPatch, first: Reason, second: Reason
@@ -166,11 +162,10 @@ def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
         NotificationHistory.objects.filter(pk=row.pk).update(send_after=None)
 
 
-def test_what_neither_reaches_or_the_stand_in_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    for first, second in [(Reason.UNREACHABLE, Reason.UNREACHABLE), (Reason.BUSY, Reason.REFUSED)]:
-        fails(monkeypatch, first)
-        fails(monkeypatch, second, Memory)
-        assert sent(make_message()).status == Status.FAILED
+def test_what_the_stand_in_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(monkeypatch, Reason.BUSY)
+    fails(monkeypatch, Reason.REFUSED, Memory)
+    assert sent(make_message()).status == Status.FAILED
 
 
 def test_a_second_time_it_goes_by_the_one_that_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_hanging_past_the_time_limit(provider: Provider, settings: Any) -> None:
 def test_connection_refused(provider: Provider) -> None:
     provider.stop()
     row = confirm()
-    assert (row.status, row.status_reason) == (Status.FAILED, Reason.UNREACHABLE)
+    assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, Reason.UNREACHABLE, 0)
 
 
 def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Provider, settings: Any) -> None:
