@@ -12,7 +12,9 @@ from orders import phones
 
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
 MORNING = ("上午", "凌晨", "清晨", "早上", "AM")
-AFTERNOON = ("下午", "中午", "晚上", "PM")
+AFTERNOON = ("下午", "中午", "傍晚", "晚上", "PM")
+# Twelve o'clock of these is no noon, and of which day midnight would be nobody knows.
+EVENING = ("傍晚", "晚上")
 HALF = "|".join([*MORNING[:-1], *AFTERNOON[:-1], r"[AP]\.?M\.?"])
 COMPACT = re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})(?P<h>[0-9]{2})(?P<min>[0-9]{2})(?P<s>[0-9]{2})?")
 WRITTEN = re.compile(
@@ -61,6 +63,8 @@ def hour_of_day(hour: int, half: str) -> int:
     """0 to 23 of what a clock with two halves shows; 99 where it can show no such thing."""
     if not half:
         return hour
+    if half in EVENING and hour == 12:
+        return 99
     if half in AFTERNOON:
         return hour if 12 <= hour < 24 else hour + 12
     return hour % 12 if hour <= 12 else 99

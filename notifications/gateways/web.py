@@ -158,9 +158,9 @@ def body_of(response: requests.Response) -> tuple[str, bool]:
 
 
 def decoded(body: bytes) -> str:
-    """UTF-8, perhaps cut in the middle of a letter; else Big5, in which Mitake says why it refuses."""
+    """UTF-8, perhaps marked so or cut in the middle of a letter; else Big5, in which Mitake says why it refuses."""
     try:
-        return getincrementaldecoder("utf-8")().decode(body)
+        return getincrementaldecoder("utf-8-sig")().decode(body)
     except UnicodeDecodeError:
         return body.decode("cp950", errors="replace")
 

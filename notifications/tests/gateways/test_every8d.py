@@ -65,6 +65,7 @@ def test_what_is_of_use_only_now_is_not_kept_for_the_morning(
         ("-100,帳號錯誤", Reason.CHANNEL_STOPPED),
         ("-101：密碼錯誤", Reason.CHANNEL_STOPPED),
         ("-300\r\n", Reason.CHANNEL_STOPPED),
+        ("\ufeff-100, 帳號錯誤", Reason.CHANNEL_STOPPED),
         ("-77, 系統維護中", Reason.UNKNOWN_CODE),
         ("-2000000 maintenance", Reason.UNKNOWN_CODE),
         ("-5.00,1,1.00,0,x", Reason.NO_ANSWER),
