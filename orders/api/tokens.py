@@ -113,7 +113,7 @@ def end_family(session: str | None) -> None:
     """No token of this sign-in opens anything from now on, and its sockets close. The caller's transaction commits."""
     if session is None:
         return
-    # Longer than any of its tokens lives; then `flushexpiredtokens` may forget it.
+    # Longer than any of its tokens lives; then `delete_expired` may forget it.
     lives = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
     now = timezone.now()
     about = {"token": "", "created_at": now, "expires_at": now + lives}
@@ -121,6 +121,11 @@ def end_family(session: str | None) -> None:
     _row, is_new = BlacklistedToken.objects.get_or_create(token=family)
     if is_new:
         signed_out.send(sender=Refresh, session=session)
+
+
+def delete_expired() -> None:
+    """Forgets tokens that have expired, and families none of whose tokens is left: they open nothing by themselves."""
+    OutstandingToken.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 class Authentication(JWTAuthentication):

@@ -9,9 +9,12 @@ import time_machine
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from luckygas.testing.site import Site, manage
+from orders.api.tokens import Refresh
 from orders.states import Status
+from orders.tests.api.client import Api
 from orders.tests.factories import make_office, make_order, make_user
 from realtime import auth, log
 from realtime.management.commands.prune_events import age
@@ -71,6 +74,17 @@ def test_tickets_that_have_ended_go_too() -> None:
     WebSocketTicket.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     call_command("prune_events")
     assert not WebSocketTicket.objects.exists()
+
+
+@pytest.mark.django_db
+def test_tokens_that_have_ended_go_too_and_no_others() -> None:
+    api, user = Api(), make_user()
+    old, kept = Refresh.for_user(user), Refresh.for_user(user)
+    OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
+    api.post("auth/logout/", {"refresh": str(kept)})
+    call_command("prune_events")
+    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {kept["jti"], f"session:{kept['session']}"}
+    assert api.post("auth/token/refresh/", {"refresh": str(kept)}).status_code == 401
 
 
 @pytest.mark.django_db

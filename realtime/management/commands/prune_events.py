@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from orders.api import tokens
 from orders.models import CheckedSheet
 from orders.text import plain
 from realtime import auth, log
@@ -25,7 +26,10 @@ UNITS = {"h": "hours", "d": "days"}
 class Command(BaseCommand):
     """Safe while servers run: a client whose cursor is older is told so, and loads the present state."""
 
-    help = _("Deletes old events of the log, tickets that have ended, and sheets that were checked and not imported.")
+    help = _(
+        "Deletes old events of the log, tickets and tokens that have ended, and sheets that were checked and not "
+        "imported."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -36,6 +40,7 @@ class Command(BaseCommand):
         floor = log.move_floor(older_than)
         deleted = self.delete(floor)
         auth.delete_ended_tickets()
+        tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
         self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d; %(kept)d are kept.") % figures)
