@@ -192,7 +192,7 @@ class HouseList(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         # Read before the rows: a change in between is then marked, and not lost.
-        live = {"live_since": cursor.head(), "live_read": timezone.now().isoformat()}
+        live = {"live_since": cursor.position(), "live_read": timezone.now().isoformat()}
         return super().changelist_view(request, live | (extra_context or {}))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -1,7 +1,7 @@
-"""The header `Last-Event-Id`: the head of the event log, read before the rows of the answer.
+"""The headers `Last-Event-Id` and `Last-Event-Epoch`: the end of the log, read before the rows of the answer.
 
-A page loads its state, then connects with `since=` that: nothing falls between. The log belongs to an app further to
-the right, which provides the function that reads its head.
+A page loads its state, then connects with `since=` and `epoch=` these: nothing falls between. The log belongs to an app
+further to the right, which provides the function that reads its end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-HEADER = "Last-Event-Id"
+ID, EPOCH = "Last-Event-Id", "Last-Event-Epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,8 @@ def position() -> Position | None:
     return _provider() if _provider is not None else None
 
 
-def head() -> int | None:
-    end = position()
-    return end.seq if end is not None else None
-
-
 class LastEventId(APIView):
-    """Base of the API's views: every successful GET carries the header; so does a cursor's 410, as where to go on."""
+    """Base of the API's views: every successful GET carries the headers; so does a cursor's 410, as where to go on."""
 
     position: Position | None = None
 
@@ -59,5 +54,5 @@ class LastEventId(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         if self.position is not None and (response.status_code < 400 or response.status_code == 410):
-            response[HEADER] = str(self.position.seq)
+            response[ID], response[EPOCH] = str(self.position.seq), self.position.epoch
         return super().finalize_response(request, response, *args, **kwargs)

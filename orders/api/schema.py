@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema as StandardizedAutoSchema
 from rest_framework_simplejwt.views import TokenViewBase
 
-from orders.api.cursor import HEADER, LastEventId
+from orders.api.cursor import EPOCH, ID, LastEventId
 from orders.api.fields import ByRole
 
 BODY = ("POST", "PUT", "PATCH")
@@ -35,7 +35,10 @@ class AutoSchema(StandardizedAutoSchema):
         """The headers of answers that clients build on."""
         described = [*super().get_override_parameters()]
         if isinstance(self.view, LastEventId) and self.method == "GET":
-            described.append(header(HEADER, _("The head of the event log, read before the rows."), OpenApiTypes.INT))
+            described += [
+                header(ID, _("The head of the event log, read before the rows."), OpenApiTypes.INT),
+                header(EPOCH, _("The epoch of the event log that it is of."), OpenApiTypes.STR),
+            ]
         return described
 
 

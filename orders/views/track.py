@@ -61,7 +61,7 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
         refusal.headers["Retry-After"] = str(wait)
         return refusal
-    head = cursor.head()
+    since = cursor.position()
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()
     if order is None:
@@ -69,7 +69,7 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
         return _answer(request, "customer/no_link.html", {"problem": problem}, 404)
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(order.customer.language)
-    return _answer(request, "customer/track.html", told(order) | {"since": head, "token": token})
+    return _answer(request, "customer/track.html", told(order) | {"since": since, "token": token})
 
 
 def _answer(request: HttpRequest, template: str, told: dict[str, Any], status: int = 200) -> HttpResponse:

@@ -87,6 +87,7 @@ def test_a_cursor_older_than_what_is_kept_is_gone() -> None:
     LogHead.objects.create(pk=1, seq=9, floor=5)
     gone = events(make_office(), since=4)
     assert (gone.status_code, gone.headers["Last-Event-Id"]) == (410, "9")
+    assert gone.headers["Last-Event-Epoch"] == log.head().epoch
     assert events(make_office(), since=5).status_code == 200
 
 

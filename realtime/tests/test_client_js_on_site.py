@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,8 @@ from luckygas.testing.browser import Chromium, sign_in, until
 from luckygas.testing.site import Site
 from orders.models import Order
 from orders.states import Status
-from orders.tests.factories import make_office, make_order
+from orders.tests.factories import make_driver, make_office, make_order
+from realtime import log
 from realtime.tests.browser import Screen
 from realtime.tests.client import token_for
 
@@ -200,3 +202,17 @@ async def test_a_subscription_outlives_the_server(board: Screen, site: Site) -> 
     await asyncio.to_thread(site.start)
     (event,) = await board.events(1)
     assert (event["type"], event["data"]["order_id"]) == ("order.status_changed", order.pk)
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/orders/order/", "/driver/", "/t/{}/"])
+async def test_every_page_goes_on_from_its_rows_in_the_log_that_they_are_of(page: Page, site: Site, path: str) -> None:
+    """By the number alone, a page that was loaded from a database that was lost since would miss events."""
+    driver = await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    await make(log.number)()
+    user = driver.user if path == "/driver/" else await make(make_office)(is_superuser=True)
+    async with page.expect_websocket() as opened:
+        await sign_in(page, site, user, path.format(order.tracking_token))
+    said = dict(parse_qsl(urlsplit((await opened.value).url).query))
+    head = await make(log.head)()
+    assert (said["since"], said["epoch"]) == (str(head.seq), head.epoch)

@@ -81,6 +81,8 @@ async def test_a_page_that_names_its_own_since_begins_there(server: PlayedServer
     await server.page.reload()
     await server.open(options="{since: 3}")
     assert await server.link(2) == {"since": "3"}
+    await server.open(options="{since: 3, epoch: 'e2'}")
+    assert await server.link(3) == {"since": "3", "epoch": "e2"}
 
 
 async def test_another_users_past_is_not_told(server: PlayedServer) -> None:

@@ -24,7 +24,7 @@ async def block(server: PlayedServer, options: str = "{}") -> None:
     server.refuses = True
     server.answers |= {
         "/health/live": {"status": 200},
-        "/api/v1/orders/": {"status": 200, "headers": {"Last-Event-Id": "10"}, "json": {}},
+        "/api/v1/orders/": {"status": 200, "headers": {"Last-Event-Id": "10", "Last-Event-Epoch": "e1"}, "json": {}},
     }
     server.answers.setdefault(EVENTS, log(last=10))
     await server.page.evaluate("Math.random = () => 0.05")
@@ -40,7 +40,7 @@ async def test_three_links_that_do_not_open_though_http_works_begin_the_polling(
     await block(server)
     await server.state("polling")
     assert len(server.links) == 3
-    assert asked(server)[0]["since"] == "10"
+    assert (asked(server)[0]["since"], asked(server)[0]["epoch"]) == ("10", "e1")
     server.answers[EVENTS] = log(11, 12, last=12)
     await server.page.clock.fast_forward(3_000)
     assert await server.ids(2) == [11, 12]
@@ -101,7 +101,7 @@ async def test_a_cursor_that_is_gone_is_a_resync_from_the_end_of_the_log(server:
     server.answers[EVENTS] = log(11, last=11)
     await server.page.clock.fast_forward(3_000)
     assert await server.ids(1) == [11]
-    assert asked(server)[-1]["since"] == "10"
+    assert (asked(server)[-1]["since"], asked(server)[-1]["epoch"]) == ("10", "e1")
 
 
 async def test_the_socket_is_tried_again_each_minute_and_taken(server: PlayedServer) -> None:

@@ -42,7 +42,7 @@ function request(method, body) {
   return { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
 }
 
-/** The parsed answer, and `lastEventId` (the log's head before it was read). Rejects with an `ApiError`. */
+/** The parsed answer, and `end`: of the log, before it was read (`{since, epoch}`). Rejects with an `ApiError`. */
 export async function ask(method, path, body) {
   const url = new URL(path, new URL(BASE, location.href));
   const longest = body instanceof FormData ? LONGEST_UPLOAD_MS : LONGEST_MS;
@@ -59,22 +59,22 @@ export async function ask(method, path, body) {
   if (!answer || (answer.ok && data === null)) throw new ApiError(0);
   const errors = Array.isArray(data?.errors) ? data.errors : [];
   if (!answer.ok) throw new ApiError(answer.status, errors, answer.headers.get("Retry-After"));
-  return { data, lastEventId: answer.headers.get("Last-Event-Id") };
+  return { data, end: { since: answer.headers.get("Last-Event-Id"), epoch: answer.headers.get("Last-Event-Epoch") } };
 }
 
 export const get = async (path) => (await ask("GET", path)).data;
 export const post = async (path, body) => (await ask("POST", path, body)).data;
 export const patch = async (path, body) => (await ask("PATCH", path, body)).data;
 
-/** All rows of a list, page by page, and the `lastEventId` of before the first. */
+/** All rows of a list, page by page, and the `end` of the log before the first. */
 export async function all(path) {
   const rows = [];
   let first = null;
   for (let next = `${path}${path.includes("?") ? "&" : "?"}page_size=${PAGE_SIZE}`; next; ) {
-    const { data, lastEventId } = await ask("GET", next);
-    first ??= lastEventId;
+    const { data, end } = await ask("GET", next);
+    first ??= end;
     rows.push(...data.results);
     next = data.next;
   }
-  return { rows, lastEventId: first };
+  return { rows, end: first };
 }

@@ -17,9 +17,9 @@ def _own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", ["orders/", "orders/{}/", "orders/statistics/", "customers/", "drivers/locations/"])
 def test_every_get_says_where_the_log_stands(path: str) -> None:
-    cursor.provide(lambda: cursor.Position(1042))
+    cursor.provide(lambda: cursor.Position(1042, "e1"))
     answer = make_api("office").get(path.format(make_order().pk))
-    assert (answer.status_code, answer["Last-Event-Id"]) == (200, "1042")
+    assert (answer.status_code, answer["Last-Event-Id"], answer["Last-Event-Epoch"]) == (200, "1042", "e1")
 
 
 def test_the_head_is_read_before_the_rows() -> None:

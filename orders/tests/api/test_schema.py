@@ -64,7 +64,7 @@ def test_the_document_loads_nothing_from_elsewhere() -> None:
 
 def test_the_headers_that_clients_build_on_are_described(schema: dict[str, Any]) -> None:
     answers = schema["paths"]["/api/v1/orders/{id}/"]["get"]["responses"]
-    assert {"ETag", "Last-Event-Id"} <= set(answers["200"]["headers"])
+    assert {"ETag", "Last-Event-Id", "Last-Event-Epoch"} <= set(answers["200"]["headers"])
 
 
 def test_whatever_has_a_query_may_answer_that_it_is_wrong(schema: dict[str, Any]) -> None:

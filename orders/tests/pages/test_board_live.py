@@ -15,6 +15,7 @@ from playwright.async_api import Page, Route, WebSocketRoute
 
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for_async
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
@@ -332,3 +333,19 @@ async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_know
     await board.toast("Urgent order")
     await board.stands_in(order, "confirmed")
     assert await page.locator(".toast").count() == 1
+
+
+async def test_a_board_whose_lists_are_of_two_logs_is_read_afresh(page: Page, site: Site) -> None:
+    """A standby took over between two of its requests."""
+    order = await make(make_order_today)()
+
+    async def answer(route: Route) -> None:
+        answered = await route.fetch()
+        await route.fulfill(response=answered, headers=answered.headers | {"last-event-epoch": "lost"})
+
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/drivers/locations/" in one.url else None)
+    await page.route("**/api/v1/drivers/locations/**", answer, times=1)
+    board = await Board(page, site).open()
+    await wait_for_async(lambda: len(asked) == 2)
+    await board.is_shown(order)

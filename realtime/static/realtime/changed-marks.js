@@ -34,8 +34,8 @@ function mark(changed) {
 const [prefix, field] = NAMES[list.dataset.model] ?? [];
 const status = list.querySelector("connection-status");
 if (prefix) {
-  const { since, user, read } = list.dataset;
-  const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, user, remember: false });
+  const { since, epoch, user, read } = list.dataset;
+  const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch, user, remember: false });
   status.socket = socket;
   socket.on("resync", () => (news.hidden = false));
   socket.on("*", ({ type, data, timestamp }) => {

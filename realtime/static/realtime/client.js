@@ -2,7 +2,7 @@
  * The live view of Lucky Gas, for a page. No dependencies; the contract with the server is in the README.
  *
  *     import { LuckyGasSocket } from "/static/realtime/client.js";
- *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since: lastEventIdOfThePage });
+ *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
  *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
  *
  * Every event comes once and in order, over losses of the link, of the server and of the network.
@@ -57,19 +57,20 @@ export class LuckyGasSocket extends Emitter {
   /**
    * - `url`: the endpoint, also relative to the page.
    * - `token`: a JWT, or a function that gives or promises a fresh one; without it the session serves.
-   * - `since`: resume after this event (`Last-Event-Id` of what the page shows); without it, where this user left off.
+   * - `since`, `epoch`: resume after this event (`Last-Event-Id` of what the page shows) of this log (`Last-Event-Epoch`); without
+   *   them, where this user left off.
    * - `user`: the id of the user, if the page knows; saves a connection on the first visit.
    * - `remember`: false neither keeps nor uses where the user left off.
    * - `poll`: false where there is no log over HTTP to fall back on.
    * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most so often.
    */
-  constructor(url, { token = null, since = null, user = null, remember, poll, batch = null } = {}) {
+  constructor(url, { token = null, since = null, epoch = null, user = null, remember, poll, batch = null } = {}) {
     super();
     this.#url = new URL(url, location.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     // The link from an SMS stands for an order and not for a user.
     const personal = !this.#url.pathname.includes("/ws/track/");
-    this.#cursor = new Cursor({ since, user, remember: remember ?? personal });
+    this.#cursor = new Cursor({ since, epoch, user, remember: remember ?? personal });
     this.#token = new Token(token);
     this.#renewal = new Renewal(this.#token, (message) => this.#ifLive(message));
     this.#polls = poll ?? personal;

@@ -31,11 +31,11 @@ export function userOf(channels) {
 export class Cursor {
   #isGuess = false;
 
-  constructor({ since, user, remember }) {
-    this.epoch = null;
+  constructor({ since, epoch, user, remember }) {
     this.user = user;
     // A page that has no number to give begins as if it gave none; `NaN` would have it reload for ever.
     this.id = /^\d+$/.test(since) ? Number(since) : null;
+    this.epoch = epoch || null;
     this.remember = remember;
     // Who it is, the server says only after we said where to resume; usually it is who it was the last time.
     if (remember && this.user === null) this.user = read(LAST_USER);

@@ -60,7 +60,7 @@ export class Poller {
     const usual = document.hidden ? HIDDEN_MS : SEEN_MS;
     const { cursor, failed } = this.#client;
     try {
-      if (cursor.id === null) cursor.reset(await this.#head(), null);
+      if (cursor.id === null) cursor.reset(...(await this.#end()));
       const before = cursor.id;
       const more = await this.#read();
       return more && cursor.id > before ? 0 : usual;
@@ -72,12 +72,12 @@ export class Poller {
     }
   }
 
-  /** The end of the log; every list names it. */
-  async #head() {
+  /** The end of the log, `[id, epoch]`; every list names it. */
+  async #end() {
     const answer = await this.#get("orders/", { page_size: 1 });
     const head = answer.headers.get("Last-Event-Id");
     if (!answer.ok || head === null) throw new Unanswered(answer);
-    return Number(head);
+    return [Number(head), answer.headers.get("Last-Event-Epoch")];
   }
 
   /** Reads what is new in the own channels and in those subscribed to. True if there is more. */
@@ -110,9 +110,9 @@ export class Poller {
 
   async #beginAnew() {
     const { cursor, gone } = this.#client;
-    const head = await this.#head();
+    const end = await this.#end();
     if (this.#stopped) return false;
-    cursor.reset(head, null);
+    cursor.reset(...end);
     gone();
     return false;
   }

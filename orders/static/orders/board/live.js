@@ -57,8 +57,16 @@ function gather(ms, call) {
 }
 
 /** A list that nobody need be asked for. */
-const NONE = { rows: [], lastEventId: Infinity };
-const smallest = (answers) => Math.min(...answers.map(({ lastEventId }) => Number(lastEventId)));
+const NONE = { rows: [], end: null };
+/** No log has it: the server says that all is to be loaded afresh. */
+const NO_EPOCH = "none";
+
+/** Where to go on after several answers. Between two of them another database may have come in the place of the one before. */
+function earliest(answers) {
+  const ends = answers.map(({ end }) => end).filter((end) => end !== null);
+  const [epoch, ...others] = new Set(ends.map((end) => end.epoch));
+  return { since: Math.min(...ends.map(({ since }) => Number(since))), epoch: others.length > 0 ? NO_EPOCH : epoch };
+}
 
 export class Live {
   #store;
@@ -88,9 +96,9 @@ export class Live {
   }
 
   async start() {
-    const { since } = await insist(() => this.#load(), signInAgain);
+    const { end } = await insist(() => this.#load(), signInAgain);
     const socket = new LuckyGasSocket(SOCKET, {
-      since, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
+      ...end, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
     });
     this.#listen(socket);
     return socket;
@@ -99,7 +107,7 @@ export class Live {
   /** The ids of the orders there are, and the event to go on from. */
   async #load() {
     const [orders, crew] = await Promise.all([this.#loadOrders(), this.#loadCrew()]);
-    return { ids: orders.ids, since: Math.min(orders.since, crew.since) };
+    return { ids: orders.ids, end: earliest([orders, crew]) };
   }
 
   /** All that is open, and what was closed on the day that is looked at. */
@@ -107,7 +115,7 @@ export class Live {
     const answers = await Promise.all([all(`orders/?status=${OPEN}`), this.#closed()]);
     const rows = answers.flatMap((answer) => answer.rows);
     this.take(rows);
-    return { ids: rows.map(({ id }) => id), since: smallest(answers) };
+    return { ids: rows.map(({ id }) => id), end: earliest(answers) };
   }
 
   /** Drivers and routes are others by now. */
@@ -126,7 +134,7 @@ export class Live {
     this.#changed.positions([...drivers, ...this.#crew.drivers.keys()]);
     // They may have been read before what was told meanwhile.
     if (told !== this.#crewEvents) this.readCrew();
-    return { since: smallest(answers) };
+    return { end: earliest(answers) };
   }
 
   #ahead() {

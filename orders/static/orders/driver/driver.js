@@ -214,7 +214,7 @@ function askToSignIn() {
 }
 
 function listen() {
-  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { since: stops.since, user, remember: false });
+  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { ...stops.end, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
   socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
   socket.on("route.updated", () => stops.load()).on("unauthenticated", askToSignIn).on("forbidden", leave);

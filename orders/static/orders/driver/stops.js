@@ -37,8 +37,8 @@ function isOfToday(row) {
 export class Stops extends Emitter {
   /** When the server last said all of it, in milliseconds since 1970 (its clock). */
   loadedAt = null;
-  /** The head of the log before that. */
-  since = null;
+  /** The end of the log before that, as `LuckyGasSocket` takes it. */
+  end = null;
   #rows = new Map();
   #store;
   #driver;
@@ -86,9 +86,9 @@ export class Stops extends Emitter {
   async #load() {
     this.#meanwhile = [];
     try {
-      const { rows, lastEventId } = await this.#all();
+      const { rows, end } = await this.#all();
       if (rows.every(({ driver }) => driver === this.#driver)) {
-        this.since = lastEventId;
+        this.end = end;
         this.#replace(rows);
       } else this.emit("stranger");
     } finally {
@@ -106,7 +106,7 @@ export class Stops extends Emitter {
     const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${day}`);
     const past = await all(`orders/?status=${DONE}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`);
     if (day !== today()) return this.#all();
-    return { rows: [...first.rows, ...past.rows], lastEventId: first.lastEventId };
+    return { rows: [...first.rows, ...past.rows], end: first.end };
   }
 
   /** What came and went is told, but for the first time, when all of it came. */

@@ -71,7 +71,8 @@ function draw() {
   isShown = true;
 }
 
-const socket = new LuckyGasSocket(state.dataset.socket, { since: state.dataset.since || null });
+const { socket: address, since, epoch } = state.dataset;
+const socket = new LuckyGasSocket(address, { since, epoch });
 find("connection-status").socket = socket;
 follow(socket);
 socket.on("connected", hurry).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
