@@ -12,14 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
 from time import monotonic, sleep
 from typing import Any
+from weakref import ref
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from psycopg.pq import TransactionStatus
 
 from orders.locks import LONG_WORK
 
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 # Below the second within which everybody else is answered; many times what a short transaction takes.
 LONGEST_BLOCK_SECONDS = 0.25
 LOOK_SECONDS = 0.05
+# The database is away.
+AGAIN_SECONDS = 1.0
+AT_WORK = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 WAITING = """
     SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND application_name <> %s AND pid = ANY(%s) ORDER BY query_start
@@ -69,56 +73,53 @@ def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
 
 
 class Watch:
-    """The thread. It sleeps until connections are taken, and asks nothing while a quarter of the pool suffices."""
+    """The thread. It asks nothing while fewer connections are at work than may wait."""
 
     def __init__(self) -> None:
         # A pool replaces its connections now and then.
-        self._pids: deque[int] = deque(maxlen=4 * settings.DATABASE_POOL)
-        self._taken = threading.Event()
+        self._connections: deque[ref[Any]] = deque(maxlen=4 * settings.DATABASE_POOL)
         self._thread: threading.Thread | None = None
 
     def took(self, connection: Any) -> None:
         """A thread of this process has a connection from the pool now."""
-        if (pid := connection.connection.info.backend_pid) not in self._pids:
-            self._pids.append(pid)
-        self._taken.set()
+        if (taken := ref(connection.connection)) not in self._connections:
+            self._connections.append(taken)
         if self._thread is None or not self._thread.is_alive():  # after a fork it is not
             self._thread = threading.Thread(target=self._run, name="lock-waiters", daemon=True)
             self._thread.start()
 
+    def at_work(self) -> list[int]:
+        """Sessions of this process that carry out a statement or are in a transaction.
+
+        A hub keeps its connections and uses them once a second: they do not count meanwhile.
+        """
+        known = [taken() for taken in list(self._connections)]
+        infos = [connection.info for connection in known if connection is not None]
+        return [info.backend_pid for info in infos if info.transaction_status in AT_WORK]
+
     def _run(self) -> None:
         while True:
-            self._taken.wait()
-            self._taken.clear()
             sleep(LOOK_SECONDS)
             try:
-                if in_use() > most_waiting():
+                if len(self.at_work()) > most_waiting():
                     self._look()
             except Error:
                 log.warning("The sessions that wait for a lock could not be looked at.", exc_info=True)
+                sleep(AGAIN_SECONDS)
 
     def _look(self) -> None:
-        """Until nobody waits for long, and as few connections are in use again as may wait."""
+        """Until nobody waits for long, and as few are at work again as may wait."""
         blockers, own = Blockers(), connections[DEFAULT_DB_ALIAS].copy()
         own.settings_dict["OPTIONS"].pop("pool")  # which may have nothing left to give
         try:
-            while in_use() > most_waiting() or blockers.lasting:
+            while len(pids := self.at_work()) > most_waiting() or blockers.lasting:
                 with own.cursor() as cursor:
-                    cursor.execute(WAITING, [LONG_WORK, list(self._pids)])
+                    cursor.execute(WAITING, [LONG_WORK, pids])
                     if in_vain := blockers.too_many(dict(cursor.fetchall()), monotonic()):
                         cursor.execute(CANCEL, [in_vain])
                 sleep(LOOK_SECONDS)
         finally:
             own.close()
-
-
-def in_use() -> int:
-    """Connections of the pool that threads of this process hold."""
-    return sum(figures["pool_size"] - figures["pool_available"] for figures in (pool.get_stats() for pool in _pools()))
-
-
-def _pools() -> Iterable[Any]:
-    return tuple(getattr(connections[DEFAULT_DB_ALIAS], "_connection_pools", {}).values())
 
 
 watch = Watch()

@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from luckygas.lock_waiters import Blockers
+from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
@@ -314,3 +315,25 @@ def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it
     assert blockers.too_many(waiting, 0.0) == []
     assert blockers.too_many(waiting, 0.3) == [4, 5, 6]
     assert blockers.too_many({5: [7]}, 0.4) == []
+
+
+def test_connections_that_are_kept_and_not_used_are_not_looked_at() -> None:
+    """As those of a hub: on a small pool they are more than may wait."""
+    watch, held, done = Watch(), threading.Barrier(4), threading.Event()
+
+    def keep(*, begun: bool) -> None:
+        with transaction.atomic() if begun else nullcontext():
+            sessions_waiting()
+            watch.took(connection)
+            held.wait()
+            done.wait()
+        connection.close()
+
+    kept = [in_thread(partial(keep, begun=begun)) for begun in (False, False, True)]
+    held.wait()
+    at_work = watch.at_work()
+    done.set()
+    for thread in kept:
+        thread.join()
+    assert len(at_work) == 1
+    assert watch.at_work() == []
