@@ -60,9 +60,11 @@ def long_work(lock: Callable[[], Held], wait: float | None = None) -> Iterator[H
 
 def _begin(lock: Callable[[], Held]) -> tuple[ExitStack, Held]:
     """The open transaction, and what was locked."""
+    # Within a transaction of somebody else there is one attempt: it waits for as long as all of them.
+    patience = LONGEST_WAIT_SECONDS if connection.in_atomic_block else ATTEMPT_SECONDS
     with ExitStack() as stack:
         stack.enter_context(transaction.atomic())
-        _limit(ATTEMPT_SECONDS)
+        _limit(patience)
         held = lock()
         _limit(LONGEST_WAIT_SECONDS)
         return stack.pop_all(), held

@@ -258,6 +258,21 @@ def test_an_import_waits_for_another_one_without_a_connection() -> None:
     assert len(report.created) == 1
 
 
+def test_long_work_within_a_transaction_waits_too() -> None:
+    """As the demo's, which imports two sheets in one."""
+    order = make_order()
+
+    def work() -> None:
+        with transaction.atomic(), locks.long_work(order.lock):
+            pass
+
+    with forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
+        waiting = in_thread(work)
+        wait_for(sessions_waiting)
+        assert not waiting.wait(3 * locks.ATTEMPT_SECONDS)
+    waiting.join()
+
+
 def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
     orders = [make_order().pk for _ in range(2)]
