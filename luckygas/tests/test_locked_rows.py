@@ -28,7 +28,7 @@ from luckygas.tests.office import Ask, Office, slowest, soon
 from orders import locks, services
 from orders.api.exceptions import Busy, for_now
 from orders.importing.importer import ADVISORY_LOCK, import_orders
-from orders.models import Actor, Order
+from orders.models import Actor, CheckedSheet, Order
 from orders.tests.factories import (
     make_customer,
     make_driver,
@@ -271,6 +271,20 @@ def test_long_work_within_a_transaction_waits_too() -> None:
         wait_for(sessions_waiting)
         assert not waiting.wait(3 * locks.ATTEMPT_SECONDS)
     waiting.join()
+
+
+def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
+    client.raise_request_exception = False
+    make_20kg()
+    clerk = make_office(is_superuser=True)
+    client.force_login(clerk)
+    kept = CheckedSheet.keep(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
+    url, said = reverse("admin:orders_order_import"), {"token": kept.token}
+    with forgotten("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
+        assert client.post(url, said).status_code == 503
+    assert client.post(url, said).status_code == 200
+    assert Order.objects.count() == 1
 
 
 def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import Error
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -105,6 +106,10 @@ class CheckedForm(forms.Form):
             if sheet is not None:
                 return import_orders(bytes(sheet.data), by=user, encoding=sheet.encoding, max_rows=MAX_ROWS)
             self.add_error(None, GONE)
+        except Error:  # another import is at it: the page is asked again, and knows the rows that are in
+            if sheet is not None:
+                sheet.save()
+            raise
         except UnreadableSheet as error:  # the products were deactivated meanwhile
             self.add_error(None, in_the_admin(error, user))
         return None
