@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from orders.districts import DISTRICTS, FORMERLY, Place, spellings
@@ -16,10 +17,14 @@ NOWHERE = Place("", "")
 COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMERLY.items()}
 # Cities with one street of a name: there an address without district is an address.
 ONE_OF_EACH_STREET = {"台北市", "基隆市", "新竹市", "嘉義市"}
-SAME_LETTER = str.maketrans("臺号楼区县", "台號樓區縣")
+# The second 巿 is another character (U+5DFF) that looks the same.
+SAME_LETTER = str.maketrans("臺号楼区县巿", "台號樓區縣市")
 # `106`, `(242)`, `24257-`; not the number of a lane or a house.
 POSTCODE = re.compile(
     r"[(\[〔【]?(?:〒|郵遞區號:?)?(\d{3})(?:[-|]?\d{2,3})?(?!\d)[)\]〕】]?(?![號巷弄樓之街路段鄰]|-\d)[-|]?"
+)
+POSTCODE_BEHIND_DISTRICT = re.compile(
+    r"^(?:[(\[](?:\d{3}|\d{5,6})[)\]]|(?:\d{3}|\d{5,6}))\|?(?=[^\W\d號巷弄樓之街路段鄰][^\W\d]*\d*(?:路|街|大道))"
 )
 POSTCODE_BEHIND_COUNTY = re.compile(r"^(\w{2}[縣市])[(\[]?\d{3,6}[)\]]?(?=\w{1,3}[區鄉鎮市])")
 COUNTRY = re.compile(r"^(?:中華民國)?(?:台灣省?(?!大道)|福建省)?")
@@ -27,7 +32,7 @@ COUNTRY = re.compile(r"^(?:中華民國)?(?:台灣省?(?!大道)|福建省)?")
 BETWEEN_NUMBERS = re.compile(r"(?<=\d)[\s,，、.。;；]+(?=\d)")
 BLANK = re.compile(r"[\s,，、.。;；]+")
 
-DIGITS = dict(zip("零〇○一二兩三四五六七八九壹貳參肆伍陸柒捌玖ㄧ", "00012234567891234567891", strict=True))
+DIGITS = dict(zip("零〇○一二兩三四五六七八九壹貳參叁肆伍陸柒捌玖ㄧ", "000122345678912334567891", strict=True))
 TENS = {"十": "十", "拾": "十", "百": "百", "佰": "百", "廿": "2十", "卅": "3十"}
 NUMERAL = f"[{''.join(DIGITS)}{''.join(TENS)}]+"
 # Numerals count in front of a unit and behind 之; those inside the name of a street are letters (三民路).
@@ -46,6 +51,8 @@ SPELLINGS = [
     (re.compile(r"(?<!\d)0+(?=\d)"), ""),
     (re.compile(r"(?<=\d)[Ff][Ll]?(?![A-Za-z])"), "樓"),
     (re.compile(r"地下室?(\d+)[樓層]"), r"B\1樓"),
+    (re.compile(r"(?<=號)[Bb](\d+)(?![\d樓])"), r"B\1樓"),
+    (re.compile(r"\((B?\d+樓)\)"), r"\1"),
     (re.compile(r"(?<=\d)之(?=\d)"), "-"),
     (re.compile(r"號[之-](\d+)(?![\d樓])"), r"-\1號"),
     (re.compile(r"樓之(?=\d)"), "樓-"),
@@ -68,12 +75,20 @@ def comparable(address: str) -> str:
     The postcode, 里 and 鄰 do not count where a street stands behind them; 之 is `-`, numerals are digits.
     """
     postcode, place, rest = _split(address)
+    if place.district:
+        rest = POSTCODE_BEHIND_DISTRICT.sub("", rest)
     rest = NEIGHBOURHOOD.sub("", rest)
     for written, compared in SPELLINGS:
         rest = written.sub(compared, rest)
     # Without a district many places have a street of the name: there the postcode tells them apart.
     is_known = place.county in ONE_OF_EACH_STREET or (place.county and place.district)
     return f"{'' if is_known else postcode}{place.county}{place.district}{rest}".upper()
+
+
+def formerly_comparable(address: str) -> str:
+    """What `comparable` was until November 2026: rows imported before are known by it."""
+    half_width = unicodedata.normalize("NFKC", address).replace("臺", "台")
+    return re.sub(r"(?<=\d)[Ff](?![a-z])", "樓", re.sub(r"[\s,，]", "", half_width))
 
 
 def _split(address: str) -> tuple[str, Place, str]:

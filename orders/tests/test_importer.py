@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import connection
 
+from orders import addresses
 from orders.demo.products import make_products
 from orders.demo.sheets import FIRST, HERE, SECOND
 from orders.importing import importer
@@ -313,3 +314,18 @@ def test_a_telephone_without_area_code_is_one_of_the_shop(product: Product, sett
     settings.SHOP_AREA_CODE = "02"
     run(row(phone="8792-1234 0912-345-678"))
     assert Customer.objects.values_list("phone", "phone2").get() == ("+886912345678", "+886287921234")
+
+
+@pytest.mark.parametrize("number", ["", "7"])
+def test_a_row_imported_before_addresses_were_compared_anew_is_still_known(product: Product, number: str) -> None:
+    with mock.patch.object(addresses, "comparable", addresses.formerly_comparable):
+        run(row(number))
+    report = run(row(number))
+    assert (report.known, report.problems, Order.objects.count()) == ([2], [], 1)
+
+
+def test_addresses_of_customers_whose_name_no_row_has_are_not_compared(product: Product) -> None:
+    make_customer(name="別人", phone="0987654321", address="台北市中山區林森北路1號")
+    with mock.patch.object(addresses, "comparable", wraps=addresses.comparable) as compared:
+        run(row())
+    assert {call.args[0] for call in compared.call_args_list} == {HOME}
