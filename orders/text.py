@@ -50,26 +50,35 @@ def plain(text: str) -> str:
     return re.sub(r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", visible(text))).strip()
 
 
+def is_secret(name: object) -> bool:
+    """Whether what has this name is a password: never shown, and compared as it was typed when it was chosen."""
+    return isinstance(name, str) and "password" in name
+
+
 def visible_json(found: Any) -> Any:
-    """What a JSON text holds, each text in it visible; lists and objects are changed in place, names are not."""
+    """What a JSON text holds, each text in it visible; lists and objects are changed in place, names are not.
+
+    Passwords stay as they are.
+    """
     whole = [found]
     waiting: list[Any] = [whole]
     while waiting:
         holder = waiting.pop()
         for place, value in list(holder.items()) if isinstance(holder, dict) else enumerate(holder):
             if isinstance(value, str):
-                holder[place] = visible(value)
+                holder[place] = value if is_secret(place) else visible(value)
             elif isinstance(value, (dict, list)):
                 waiting.append(value)
     return whole[0]
 
 
 def visible_form(form: QueryDict) -> QueryDict:
-    """A form or the parameters of an address, each value visible."""
-    if all(value == visible(value) for _name, values in form.lists() for value in values):
+    """A form or the parameters of an address, each value visible but passwords."""
+    shown = {name: [visible(value) for value in values] for name, values in form.lists() if not is_secret(name)}
+    if all(values == form.getlist(name) for name, values in shown.items()):
         return form
     cleaned = form.copy()
-    for name, values in form.lists():
-        cleaned.setlist(name, [visible(value) for value in values])
+    for name, values in shown.items():
+        cleaned.setlist(name, values)
     cleaned._mutable = False  # as every form of a request
     return cleaned

@@ -4,7 +4,10 @@ import unicodedata
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.http import QueryDict
+from django.test import Client
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +79,11 @@ def test_each_value_of_a_form_is_visible() -> None:
 def test_a_form_without_marks_is_the_same_form() -> None:
     form = QueryDict("q=1")
     assert visible_form(form) is form
+
+
+@pytest.mark.django_db
+def test_a_password_is_taken_as_it_was_typed(client: Client) -> None:
+    said = {"username": "amy", "password": "love\u2764\ufe0f2026"}
+    get_user_model().objects.create_user(**said)
+    assert client.post("/api/v1/auth/token/", said, content_type="application/json").status_code == 200
+    assert client.post(reverse("login"), said).status_code == 302
