@@ -8,7 +8,7 @@ import unicodedata
 from django.utils.translation import gettext as _
 
 from orders.importing.decoding import BIG5, HKSCS, NAMES, UNREAD, unread_bytes
-from orders.importing.table import Line
+from orders.importing.table import WHOLE_ROW, Line
 from orders.text import visible
 
 LOST = "\ufffd"
@@ -18,8 +18,14 @@ SUSPECT = re.compile("[\udc00-\udcff]+|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\uff
 FAILED = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|DATA!|名稱\?)|Err:\d{3}|#{3,}")
 
 
-def inspected(number: int, cells: list[str], encoding: str) -> Line:
-    """The row with its damaged cells named, and nothing in it that cannot be seen or stored."""
+def inspected(number: int, cells: list[str] | str, encoding: str) -> Line:
+    """The row with its damaged cells named, and nothing in it that cannot be seen or stored.
+
+    `cells`: a text where the row could not be divided into cells.
+    """
+    if isinstance(cells, str):
+        reason = _('A quotation mark (") is missing or one too many.')
+        return Line(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
     return Line(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
 

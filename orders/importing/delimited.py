@@ -8,10 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from django.utils.translation import gettext as _
-
 from orders.importing.columns import known_headings
-from orders.importing.table import UnreadableSheet
 
 DELIMITERS = ",;\t"
 # Excel's own line for what stands between the cells; it is no row of the sheet, and Excel does not count it.
@@ -27,18 +24,26 @@ def split(text: str) -> tuple[str, str]:
     return (named[1], text[named.end() :]) if named else ("", text)
 
 
-def rows(text: str, delimiter: str = "") -> Iterator[tuple[int, list[str]]]:
-    """Each row that holds anything, with its number from 1 on. Raises UnreadableSheet."""
-    # Strict, because otherwise an open quotation mark swallows the orders behind it without a word.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
-    number = 0
-    try:
-        for number, cells in enumerate(reader, 1):
-            if any(cell.strip() for cell in cells):
-                yield number, cells
-    except csv.Error as error:
-        detail = _('Row %d cannot be read: a quotation mark (") is missing or one too many. Nothing was imported.')
-        raise UnreadableSheet(detail % (number + 1)) from error
+def rows(text: str, delimiter: str = "") -> Iterator[tuple[int, list[str] | str]]:
+    """Each row that holds anything, with its number from 1 on: its cells, or its text where they cannot be told apart.
+
+    An open quotation mark would swallow the rows behind it. So its row ends where its line does.
+    """
+    delimiter = delimiter or _delimiter(text)
+    lines = list(io.StringIO(text, newline=""))
+    start = number = 0
+    while start < len(lines):
+        reader = csv.reader((lines[place] for place in range(start, len(lines))), delimiter=delimiter, strict=True)
+        begin = start
+        try:
+            for cells in reader:
+                start, number = begin + reader.line_num, number + 1
+                if any(cell.strip() for cell in cells):
+                    yield number, cells
+        except csv.Error:
+            number += 1
+            yield number, lines[start]
+            start += 1
 
 
 def _delimiter(text: str) -> str:

@@ -18,7 +18,7 @@ from orders.importing.columns import Column, Layout
 from orders.importing.dates import parse_date
 from orders.importing.numerals import whole
 from orders.importing.report import Remark
-from orders.importing.table import Line
+from orders.importing.table import WHOLE_ROW, Line
 from orders.lines import MOST_AMOUNT
 from orders.models import Priority, Product, TimeSlot
 from orders.models.product import product_name_key
@@ -97,6 +97,8 @@ class RowReader:
 
     def read(self, line: Line) -> Draft | list[Remark]:
         """The draft, or every problem of the row."""
+        if fault := line.faults.get(WHOLE_ROW):
+            return [Remark(line.number, "", fault, line.text())]
         values: dict[str, Any] = {}
         problems: list[Remark] = []
         for column, parse in self.parsers.items():

@@ -46,7 +46,7 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     return _sheet([line for line in lines if line.text()], notes, encoding, max_rows)
 
 
-Rows = Iterable[tuple[int, list[str]]]
+Rows = Iterable[tuple[int, list[str] | str]]
 
 
 def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:

@@ -13,11 +13,16 @@ class UnreadableSheet(ValueError):
     """Nothing of the file can be read; the message says why and what to do, in the reader's language."""
 
 
+# The place of a fault that is not one cell's.
+WHOLE_ROW = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One filled row; `number` as the spreadsheet shows it, the heading counted.
 
-    `faults`: why the cell at a place cannot be used, for each cell that holds a damaged character.
+    `faults`: why the cell at a place cannot be used, for each cell that holds a damaged character; at WHOLE_ROW why
+    none of them can be.
     """
 
     number: int

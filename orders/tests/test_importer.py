@@ -329,3 +329,10 @@ def test_addresses_of_customers_whose_name_no_row_has_are_not_compared(product: 
     with mock.patch.object(addresses, "comparable", wraps=addresses.comparable) as compared:
         run(row())
     assert {call.args[0] for call in compared.call_args_list} == {HOME}
+
+
+def test_a_row_with_an_open_quotation_mark_is_wrong_and_the_others_go_in(product: Product) -> None:
+    rows = [row(1), row(2, customer='"林小姐', phone="0922345678"), row(3, customer="陳", phone="0932345678")]
+    report = run(*rows)
+    assert wrong(report) == [(3, "", rows[1])]
+    assert (report.rows, [made.row for made in report.created]) == (3, [2, 4])

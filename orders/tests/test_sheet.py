@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.importing.sheet import UnreadableSheet, read
+from orders.importing.table import WHOLE_ROW
 
 TEXT = "編號,客戶\n1,洪小姐\n"
 
@@ -80,10 +81,13 @@ def test_end_of_file_of_dos_is_no_cell() -> None:
     assert read(b"h\n1\n\x1a").lines[-1].cells == ["1"]
 
 
-@pytest.mark.parametrize("text", ['h,x\n1,2\n3,"open\n4,5\n', 'h,x\n1,2\n3,"a"b"\n'])
-def test_quotation_mark_that_is_not_closed_is_refused_with_its_row(text: str) -> None:
-    with pytest.raises(UnreadableSheet, match="3"):
-        read(text.encode())
+@pytest.mark.parametrize("row", ['3,"open', '3,"a"b"', '3,"a" b'])
+def test_a_row_with_an_open_quotation_mark_is_faulty_and_swallows_no_other(row: str) -> None:
+    got = read(f'編號,備註\n1,2\n{row}\n4,"5\n6"\n7,8\n'.encode())
+    assert [(line.number, line.cells) for line in got.lines] == [
+        (2, ["1", "2"]), (3, [row]), (4, ["4", "5\n6"]), (5, ["7", "8"]),
+    ]  # fmt: skip
+    assert [list(line.faults) for line in got.lines] == [[], [WHOLE_ROW], [], []]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["", "utf-8", "big5", "utf-16"]))
