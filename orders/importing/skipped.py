@@ -25,6 +25,7 @@ FOOTER = re.compile(
     re.IGNORECASE,
 )
 TELEPHONE = re.compile(r"(?:\d\D?){7}")
+STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
 # With these a row is an order, whatever else stands in it.
 ORDERED = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
 # What tells one order from another. Offices fill the other columns for a whole day in advance.
@@ -95,6 +96,7 @@ def _is_total(texts: dict[Column, str], cells: list[str]) -> bool:
     if any(TOTAL.fullmatch(cell) for cell in cells if cell != texts[Column.NOTES]):
         others = [texts[column] for column in (Column.CUSTOMER, Column.ADDRESS, Column.PRODUCT)]
         telling = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
-        return len(telling) <= 1 and not TELEPHONE.search(texts[Column.PHONE])
+        is_somewhere = STREET.search(texts[Column.ADDRESS])
+        return len(telling) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
     bare = not any(texts[column] for column in (Column.NUMBER, Column.DATE, *TELLING) if column != Column.QUANTITY)
     return bare and bool(texts[Column.QUANTITY]) and all(FIGURE.fullmatch(cell) for cell in cells)

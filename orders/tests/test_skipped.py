@@ -102,7 +102,7 @@ def test_a_row_that_orders_nothing_is_left_out(line: str) -> None:
         phone="x"),
         row(2, product="", date="", notes="共 2 桶"), ",,0912345678,,,,,,,", ",洪小姐,,,,,,,,",
         ",,,,20公斤,,,,,", ",,,,,,,,,請打電話",
-        "2,,,,,2,,,,",
+        "2,,,,,2,,,,", row(2, customer="小計", phone="", quantity=""), row(2, customer="總計", phone="", date=""),
     ],
 )  # fmt: skip
 def test_an_order_that_lacks_something_is_wrong_and_never_left_out(wrong: str) -> None:
