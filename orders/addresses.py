@@ -38,6 +38,11 @@ NUMERAL = f"[{''.join(DIGITS)}{''.join(TENS)}]+"
 # Numerals count in front of a unit and behind 之; those inside the name of a street are letters (三民路).
 COUNTING = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
 COUNT = re.compile(r"(?:([1-9])百)?(0?)(?:([1-9]?)(十))?([1-9]?)")
+# One of the few sections of a road, or of the roads of a name (光明六路).
+SECTION_NUMERALS = "一二三四五六七八九"
+SECTION = re.compile(rf"(?<!\d)[1-9{SECTION_NUMERALS}](?=[段路街])")
+DASH = re.compile(r"(?<=\d)-(?=\d)")
+ZHI = re.compile(r"(?<=\d)之(?=\d)")
 # What stands in front of a street and adds nothing to it: 里 or 村, and 鄰. Without a street houses are numbered by
 # them, and there they count. Without 鄰 the street must have a name of its own behind 里: 中里街 and 三里一街 are
 # streets. A settlement (新村) has streets of its own.
@@ -66,6 +71,25 @@ def district(address: str) -> str:
     `(242)新北市新莊區…`, `台灣省台北縣新莊市…` and `新北 新莊區…` → `新莊區`.
     """
     return _split(address)[1].district
+
+
+def usual_ways(text: str) -> set[str]:
+    """What is to be looked for where part of an address is typed: with 台 and 臺, `二段` and `2段`, 之 and `-`.
+
+    Of half width.
+    """
+    half_width = unicodedata.normalize("NFKC", text)
+    sections = {half_width, SECTION.sub(_in_digits, half_width), SECTION.sub(_in_letters, half_width)}
+    dashes = {way for section in sections for way in (DASH.sub("之", section), ZHI.sub("-", section))}
+    return {way for dash in dashes for way in (dash.replace("臺", "台"), dash.replace("台", "臺"))}
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    return f"{SECTION_NUMERALS.index(found[0]) + 1}" if found[0] in SECTION_NUMERALS else found[0]
+
+
+def _in_letters(found: re.Match[str]) -> str:
+    return SECTION_NUMERALS[int(found[0]) - 1] if found[0].isdecimal() else found[0]
 
 
 @lru_cache(maxsize=10_000)

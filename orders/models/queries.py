@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from orders import numbers, phones
+from orders import addresses, numbers, phones
 from orders.states import ON_THE_ROAD, OPEN, Status
 from orders.text import visible
 
@@ -73,9 +72,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 def written(text: str, *columns: str) -> Q:
-    """Whether one of these columns has the text; its digits may all be of full or half width in either."""
-    plain = unicodedata.normalize("NFKC", text)
-    ways = {text, plain, plain.translate(FULL_WIDTH)}
+    """Whether one of these columns has the text, written in one of its usual ways."""
+    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
     return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orders.addresses import comparable, district
 from orders.districts import DISTRICTS
 from orders.models import Customer
+from orders.tests.factories import make_customer
 
 ALL = [(county, name) for county, names in DISTRICTS.items() for name in names]
 
@@ -255,3 +256,12 @@ def test_no_two_addresses_compare_equal() -> None:
 def test_no_text_breaks_it(text: str) -> None:
     assert district(text) in {"", *(name for _county, name in ALL)}
     comparable(text)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("stored", ["台北市信義路二段5-1號", "臺北市信義路２段５之１號", "台北市信義路2段5之1號"])
+@pytest.mark.parametrize("typed", ["台北市信義路二段5之1", "臺北市信義路2段5-1", "信義路２段", "信義路二段５－１號"])
+def test_an_address_is_found_however_its_section_is_written(stored: str, typed: str) -> None:
+    customer = make_customer(address=stored)
+    make_customer(name="別人", phone="0987654321", address="台北市信義路三段5-1號")
+    assert [*Customer.objects.search(typed)] == [customer]
