@@ -32,6 +32,10 @@ EXTENSION = re.compile(
     r"\s*[(\[]?\s*(?:(?:;ext=|分機|分机|內線|轉|转|ext(?:ension)?\.?|x|#)\s*)+[:.]?\s*(\d{1,6})\s*[)\]]?\s*$",
     re.IGNORECASE,
 )
+# `phonenumbers` dials letters (0800-GAS-123). Elsewhere they are digits that were misread: 0912ooo136.
+DIALLED_LETTERS = re.compile(r"[a-z]{3}|\d[a-z]+\d", re.IGNORECASE)
+# Dots of other kinds between digits.
+DOTS = re.compile(r"(?<=\d)\s*[·•・‧∙⋅]\s*(?=\d)")
 TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
 # `886…` without + is what is left of `+886…` after a spreadsheet took it for a sum: the country and eight digits.
 LEAST_WITH_COUNTRY = 11
@@ -40,7 +44,9 @@ LEAST_WITH_AREA = 9
 WITHOUT_AREA = range(5, LEAST_WITH_AREA)
 # Behind a hyphen or a blank; fewer are the end of a range, or an extension without the word.
 LEAST_IN_GROUP = 3
-PART = re.compile(r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~-]+", re.IGNORECASE)
+PART = re.compile(
+    r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
+)
 # Digits at the end that a masked number shows.
 SHOWN_AT_END = 3
 
@@ -106,7 +112,7 @@ def _digits(typed: str) -> str:
 
 def _with_country(text: str) -> str:
     """From the first digit on, with + in front of a country code; `00` dials out of Taiwan."""
-    number = re.sub(r"^[^\d+]*", "", text)
+    number = DOTS.sub(".", re.sub(r"^[^\d+]*", "", text))
     if number.startswith("00"):
         return f"+{number[2:].lstrip()}"
     is_whole = number.startswith(str(COUNTRY_CODE)) and len(re.sub(r"\D", "", number)) >= LEAST_WITH_COUNTRY
@@ -134,6 +140,8 @@ def _stored(dialled: str, text: str) -> str:
     if number.extension:  # as it takes `~6`
         raise InvalidPhone(_range_words(text))
     digits = str(number.national_number)
+    if number.country_code == COUNTRY_CODE and DIALLED_LETTERS.search(dialled) and not digits.startswith("80"):
+        raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40])
     if number.country_code != COUNTRY_CODE:
         exists = phonenumbers.is_valid_number(number)
     else:

@@ -37,7 +37,7 @@ export function wordsOf(items) {
 }
 
 /** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
-const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x\p{Pd}]/giu;
+const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
 /** As `visible` on the server (orders/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
