@@ -134,12 +134,13 @@ class _Run:
         if self.register.is_known(draft):
             self.report.known.append(draft.row)
             return None
-        customer = self.register.find(draft) or _new_customer(draft)
+        found = self.register.find(draft)
+        customer = found or _new_customer(draft)
         if trouble := self.trouble(draft, customer):
             column, reason, text = trouble
             self.report.problems.append(Remark(draft.row, self.layout.title(column), reason, text))
             return None
-        if customer._state.adding:
+        if not found:
             self.register.add(customer)
         self.compare(draft, customer)
         self.register.remember(draft)

@@ -16,6 +16,7 @@ from orders.demo.sheets import FIRST, HERE, SECOND
 from orders.importing import importer
 from orders.importing.importer import import_orders
 from orders.importing.report import Mode, Report
+from orders.importing.row import name_key
 from orders.importing.sheet import UnreadableSheet
 from orders.models import Customer, Order, OrderItem, Source
 from orders.models.product import Product
@@ -336,3 +337,9 @@ def test_a_row_with_an_open_quotation_mark_is_wrong_and_the_others_go_in(product
     report = run(*rows)
     assert wrong(report) == [(3, "", rows[1])]
     assert (report.rows, [made.row for made in report.created]) == (3, [2, 4])
+
+
+def test_rows_of_one_new_customer_are_compared_with_one(product: Product) -> None:
+    with mock.patch("orders.importing.register.name_key", wraps=name_key) as compared:
+        run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
+    assert compared.call_count <= 3 * 50
