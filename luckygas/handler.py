@@ -15,6 +15,8 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
 
+from orders.charsets import Request
+
 # Threads that wait for the next request; more than these are as many as requests came at once, and end with them.
 MOST_IDLE = 20
 
@@ -44,6 +46,8 @@ class Handler(ASGIHandler):
 
     Static files are answered before it: nothing of what stands around a page is for them.
     """
+
+    request_class = Request
 
     def __init__(self) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> st
     return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"
 
 
-def kept_by_nobody(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def no_store(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware: neither browser nor proxy keeps an answer, unless it says that they may (RFC 9111, 5.2.2).
 
     Pages and answers hold people's data. What the driver's page needs without a line, its service worker keeps itself.

@@ -79,7 +79,7 @@ INSTALLED_APPS = [
 # Synchronous, all of it (luckygas.handler).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
-    "luckygas.protection.kept_by_nobody",
+    "luckygas.protection.no_store",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -214,6 +214,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+SESSION_ENGINE = "orders.sessions"
 LOGIN_URL = "login"
 CSRF_FAILURE_VIEW = "orders.views.sign_in.csrf_failure"
 LOGIN_REDIRECT_URL = "home"

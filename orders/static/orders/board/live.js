@@ -217,7 +217,6 @@ export class Live {
     if (row) this.take([row]);
   }
 
-
   #route = ({ data, channel }) => {
     if (channel !== "routes") return;
     this.#crewEvents += 1;
