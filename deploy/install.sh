@@ -35,14 +35,19 @@ account() {
     install -d -o luckygas -g www-data -m 750 /run/luckygas
 }
 
-# The first of the names that the site answers to; several stand in quotes.
+# The names that the site answers to, a line each; several stand in quotes.
+hosts() {
+    sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n'
+}
+
+# The first that is one name: of `.gas.tw` that without a part in front, and not `*`.
 first_host() {
-    sed -n "s/^ALLOWED_HOSTS='\{0,1\}\([^,']*\).*/\1/p" "$settings/env"
+    hosts | sed -e '/^\*$/d' -e 's/^\.//' | sed -n 1p
 }
 
 # All of them, as nginx's server_name takes them: `.gas.tw` is the same there, and `~.` is any name.
 all_hosts() {
-    sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n' | sed 's/^\*$/~./' | paste -sd ' '
+    hosts | sed 's/^\*$/~./' | paste -sd ' '
 }
 
 settings() {

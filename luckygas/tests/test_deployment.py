@@ -96,10 +96,10 @@ def test_prometheus_asks_nginx_for_every_server() -> None:
 
 def made(function: str, **variables: str) -> str:
     """What one function of `install.sh` writes."""
-    found = re.search(rf"^{function}\(\) {{.+?^}}$", (DEPLOY / "install.sh").read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None
+    script = (DEPLOY / "install.sh").read_text()
+    found = [re.search(rf"^{name}\(\) {{.+?^}}$", script, re.MULTILINE | re.DOTALL) for name in ("hosts", function)]
     here = {"PATH": "/usr/bin:/bin"} | variables
-    command = ["bash", "-euc", f"{found[0]}\n{function}"]
+    command = ["bash", "-euc", "\n".join([*(one[0] for one in found if one), function])]
     return subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=True).stdout
 
 
@@ -131,7 +131,9 @@ def test_nginx_answers_to_every_name_of_the_site(tmp_path: Path, written: str, n
     assert made("all_hosts", settings=str(tmp_path)) == f"{names}\n"
 
 
-@pytest.mark.parametrize("written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw,www.gas.tw'", "'gas.tw'"])
+@pytest.mark.parametrize(
+    "written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw, www.gas.tw'", "'gas.tw'", ".gas.tw", "'*,.gas.tw'"]
+)
 def test_the_first_name_is_the_sites_own(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert made("first_host", settings=str(tmp_path)) == "gas.tw\n"
