@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import TypeVar
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
+
+from orders.database import sqlstate
 
 Held = TypeVar("Held")
 # PostgreSQL's names for a statement that waited too long for a lock, and for one that was cancelled while it waited
@@ -28,11 +30,7 @@ SET_LOCAL = (
 
 def is_row_locked(error: BaseException | None) -> bool:
     """Whether a database error says that somebody else held the lock for too long."""
-    return _sqlstate(error) in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
-
-
-def _sqlstate(error: BaseException | None) -> str | None:
-    return getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
+    return sqlstate(error) in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
 
 
 @contextmanager
