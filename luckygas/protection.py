@@ -40,7 +40,7 @@ PERMISSIONS_POLICY = "camera=(self), geolocation=(self), microphone=(), payment=
 def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
     """Without the last slash. Unless it is named: by the first host, or by where the links in SMS lead to."""
     if named:
-        return named.rstrip("/")
+        return named.strip().rstrip("/")
     first = next((host.lstrip(".") for host in hosts if host != "*"), "")
     parts = urlsplit(tracking_url)
     return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"

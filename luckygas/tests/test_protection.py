@@ -97,6 +97,7 @@ SITES = [
     ({"TRACKING_URL": "http://127.0.0.1:9000/t/"}, "http://127.0.0.1:9000"),
     ({"HTTPS": "true", "ALLOWED_HOSTS": ".gas.example.tw,lg.tw"}, "https://gas.example.tw"),
     ({"SITE_URL": "https://gas.example.tw:8443/"}, "https://gas.example.tw:8443"),
+    ({"SITE_URL": " https://gas.example.tw/ "}, "https://gas.example.tw"),
 ]
 
 
