@@ -298,10 +298,10 @@ def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
     with connection.cursor() as cursor:
-        names = ("idle_in_transaction_session_timeout", "lock_timeout")
-        seconds = "SELECT extract(epoch FROM current_setting(%s)::interval), extract(epoch FROM current_setting(%s)::interval)"
-        cursor.execute(seconds, names)
-        assert cursor.fetchone() == (settings.DATABASE_IDLE_SECONDS, settings.DATABASE_LOCK_SECONDS)
+        limits = "SELECT setting::int / 1000 FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
+        cursor.execute(limits, [["idle_in_transaction_session_timeout", "lock_timeout"]])
+        found = [seconds for (seconds,) in cursor.fetchall()]
+        assert found == [settings.DATABASE_IDLE_SECONDS, settings.DATABASE_LOCK_SECONDS]
     order, frozen = make_order(), threading.Event()
 
     def freeze() -> None:
@@ -323,9 +323,7 @@ def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
 def test_long_work_may_compute_for_longer_than_a_request() -> None:
     order = make_order()
     with locks.long_work(order.lock), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM current_setting('idle_in_transaction_session_timeout')::interval)::int, extract(epoch FROM current_setting('lock_timeout')::interval)::int"
-        )
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
         assert cursor.fetchone() == ("0", "1min")
 
 
