@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -158,6 +159,64 @@ async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> No
     await expect(call.locator("#warnings li")).to_contain_text("訂單")
     await expect(call.locator("#warnings").get_by_role("link", name=order.order_number)).to_be_visible()
     await expect(call.locator("[name=another]")).to_be_visible()
+
+
+async def test_known_caller_whose_orders_cannot_be_read_gets_another_only_by_a_tick(call: Page) -> None:
+    before = await make(Order.objects.count)()
+    await call.route("**/api/v1/orders/?customer=*", lambda route: route.abort())
+    await take(call, "777888", "王太太")
+    tick = call.locator("[name=another]")
+    await expect(tick).to_be_visible()
+    for selector in ("[name=notes]", "[name=quantity]", "#confirm"):
+        await call.focus(selector)
+        await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+    assert await make(Order.objects.count)() == before
+    await tick.focus()
+    await call.keyboard.press("Space")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+
+
+class Late:
+    """Answers once the test lets it."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        await self.answer.wait()
+        await route.continue_()
+
+
+async def test_tick_before_the_orders_are_read_is_none_for_the_open_one_among_them(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    late = Late()
+    await call.route("**/api/v1/orders/?customer=*", late)
+    # Nobody on the telephone waits for that answer.
+    await take(call, "777888", "王太太")
+    tick = call.locator("[name=another]")
+    await tick.check()
+    late.answer.set()
+    await expect(call.locator("#warnings").get_by_role("link", name=order.order_number)).to_be_visible()
+    await expect(tick).not_to_be_checked()
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+
+
+async def test_tick_goes_when_no_open_order_is_among_those_that_are_read_late(call: Page) -> None:
+    late = Late()
+    await call.route("**/api/v1/orders/?customer=*", late)
+    await take(call, "777888", "王太太")
+    await expect(call.locator("[name=another]")).to_be_visible()
+    late.answer.set()
+    await expect(call.locator("[name=another]")).to_be_hidden()
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
 
 
 async def test_warning_that_a_number_is_known_outlives_a_request_that_fails(call: Page) -> None:

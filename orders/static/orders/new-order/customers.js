@@ -7,6 +7,8 @@ const MOST = 7;
 const LEAST = 2;
 /** Orders looked at, of each customer found. */
 const LATEST = 20;
+/** Who is on the telephone does not wait longer for them. */
+const ORDERS_MS = 1_500;
 /** A mobile number begins so; nothing else gets an SMS. */
 const MOBILE = "09";
 
@@ -23,6 +25,11 @@ async function newestOf(customers) {
 function sorted(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
   return { last: own.find(({ status }) => status !== "cancelled") ?? null, open: own.filter(isOpen) };
+}
+
+/** Null where `promise` takes longer than `ms`. */
+function within(ms, promise) {
+  return Promise.race([promise, new Promise((resolve) => setTimeout(resolve, ms, null))]);
 }
 
 /** As `sorted`, of one customer. */
@@ -51,8 +58,8 @@ export function guess(text) {
 }
 
 /**
- * A combobox over the API. `take(customer, orders)`: somebody known was chosen, `orders` null where they could not be
- * read; `fresh(typed)`: somebody new.
+ * A combobox over the API. `take(customer, orders, later)`: somebody known was chosen, `orders` null where they are not read
+ * yet, `later` their promise, null where they could not be; `fresh(typed)`: somebody new.
  */
 export class Finder {
   #box = find("#who");
@@ -157,8 +164,8 @@ export class Finder {
     this.#forget();
     if (typed) return this.#fresh(typed);
     const asked = this.#asked;
-    const known = await orders;
+    const known = await within(ORDERS_MS, orders);
     // Esc, or other words, meanwhile: nobody is taken.
-    if (asked === this.#asked) this.#take(customer, known);
+    if (asked === this.#asked) this.#take(customer, known, orders);
   }
 }

@@ -31,7 +31,7 @@ function open(known) {
   form.reset();
   [ref, placed] = [newRef(), null];
   offerToday();
-  askForAnother(false);
+  askForTick(null);
   form.hidden = false;
   find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
   find("#known").hidden = !known;
@@ -52,30 +52,42 @@ function dayBegan() {
   else field.min = today();
 }
 
-/** Whether the clerk has still to say that one more order is wanted: a tick, since Enter comes by habit. */
-function askForAnother(isNeeded) {
-  find("#another").hidden = !isNeeded;
-  form.elements.another.required = isNeeded;
+/**
+ * Why the clerk has still to say that an order is wanted, with a tick, since Enter comes by habit: one is `open` already, or
+ * whether one is was not read yet (`unread`). Null: no need.
+ */
+function askForTick(why) {
+  const { another } = form.elements;
+  const row = find("#another");
+  if (!why && document.activeElement === another) find("#lines select").focus();
+  // A tick for the one reason is none for the other.
+  if (row.dataset.why !== String(why)) another.checked = false;
+  row.dataset.why = why;
+  row.hidden = !why;
+  another.required = Boolean(why);
+  for (const words of findAll("[data-for]", row)) words.hidden = words.dataset.for !== why;
 }
 
-function take(chosen, orders) {
+/** `later` promises `orders` where they are not known yet, or null. */
+function take(chosen, orders, later) {
   customer = chosen;
   open(true);
   fill(find("#known"), chosen);
   repeat(orders?.last?.items ?? []);
   warnOf(chosen, orders);
   readNumbers(chosen);
-  if (!orders) readOrders(chosen);
+  if (!orders) readOrders(chosen, later);
   // With Enter nobody places what nobody has looked at.
   if (!orders) find("#lines select").focus();
   else (orders.open.length ? form.elements.another : find("#confirm")).focus();
 }
 
 function warnOf(chosen, orders) {
-  const unread = !orders && gettext("The orders of this customer could not be read: please look at what is ordered.");
+  const unread = !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
   const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent]);
-  askForAnother(Boolean(orders?.open.length));
+  if (!orders) askForTick("unread");
+  else askForTick(orders.open.length ? "open" : null);
 }
 
 /** The number leads to the order; in another tab, for here somebody is on the telephone. */
@@ -94,9 +106,9 @@ async function readNumbers(chosen) {
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
-/** They could not be read when the customer was found. */
-async function readOrders(chosen) {
-  const orders = await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null));
+/** They were not read when the customer was chosen. */
+async function readOrders(chosen, later) {
+  const orders = (await later) ?? (await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (orders && isChosen(chosen)) warnOf(chosen, orders);
 }
 
