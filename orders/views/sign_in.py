@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views import csrf, generic
 
 from orders import attempts, client_address
@@ -65,10 +67,15 @@ class SignIn(Limited, auth.LoginView):
     scope = "sign_in"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Whoever is signed in and was not sent here by a page that is not for them is sent on."""
-        if request.user.is_authenticated and not self.get_redirect_url():
-            return redirect(self.get_default_redirect_url())
+        """Whoever is signed in is sent on, unless a page that is not for them sent them here."""
+        if request.user.is_authenticated and not self.was_refused():
+            return redirect(self.get_success_url())
         return super().get(request, *args, **kwargs)
+
+    def was_refused(self) -> bool:
+        """Of all pages only the admin's send somebody here who is signed in."""
+        to_admin = urlsplit(self.get_redirect_url()).path.startswith(reverse("admin:index"))
+        return to_admin and not admin.site.has_permission(self.request)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

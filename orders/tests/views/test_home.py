@@ -59,8 +59,22 @@ def test_admin_has_the_same_sign_in(stranger: Browser) -> None:
 
 def test_driver_who_asks_for_the_admin_is_told_who_is_signed_in() -> None:
     user = make_driver().user
+    # Another account may open it, and nobody runs in a circle.
     shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
     assert f"You are signed in as {user.username}, who may not open this page." in shown
+
+
+@pytest.mark.parametrize("page", ["", "/", "/driver/", "/orders/new/", "/accounts/login/", "https://evil.example/"])
+def test_whoever_is_signed_in_is_sent_on(page: str) -> None:
+    for user in (make_office(), make_driver().user, make_user()):
+        client = sign_in(user).client
+        answer = client.get(reverse("login"), {"next": page} if page else {})
+        assert (answer.status_code, answer.headers["location"]) == (302, page if page.startswith("/") else "/")
+
+
+def test_office_that_is_signed_in_is_sent_on_to_the_admin() -> None:
+    answer = sign_in(make_office()).client.get("/accounts/login/?next=/admin/orders/order/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/admin/orders/order/")
 
 
 def test_sign_out_needs_a_post() -> None:
@@ -151,14 +165,6 @@ def test_sign_out_sent_twice_ends_at_the_sign_in(way: str) -> None:
         answer = slow.send(reverse(way))
         assert answer[0] in (200, 302), answer
     assert slow.client.get("/").headers["Location"].startswith(reverse("login"))
-
-
-def test_whoever_is_signed_in_is_sent_on() -> None:
-    client = sign_in(make_user()).client
-    assert client.get(reverse("login")).headers["Location"] == "/"
-    assert client.get(reverse("login") + "?next=https://evil.example/").headers["Location"] == "/"
-    # A page that is not for this account: another account may open it, and nobody runs in a circle.
-    assert "who may not open this page" in client.get("/admin/", follow=True).content.decode()
 
 
 @LANGUAGES
