@@ -69,6 +69,11 @@ export class Unread {
     return this.#keys.has(key);
   }
 
+  /** Whether it changed since it was last asked for: the answer is an old one, and another is to come. */
+  isOld(key) {
+    return Boolean(this.#keys.get(key));
+  }
+
   /** It changed. What is under way may have been read before that, and is read once more. */
   add(key) {
     const isUnderWay = this.#keys.has(key);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import until
 from luckygas.testing.waiting import wait_for_async
-from orders.models import Driver
+from orders import services
+from orders.models import Actor, Driver
+from orders.tests.factories import make_office
 from orders.tests.pages.phone import Phone, make_stop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,6 +64,38 @@ async def test_stops_appear_although_the_page_could_read_none_when_it_opened(pho
     await phone.page.context.route("**/api/v1/orders/*", Fault(AWAY, 3))
     await phone.open()
     await phone.shows("#next h2", stop.customer.name)
+
+
+class Held:
+    """Answers the first request with what the server said then, once the test lets it."""
+
+    def __init__(self) -> None:
+        self.tries, self.answer = 0, asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        self.tries += 1
+        if self.tries > 1:
+            return await route.continue_()
+        said = await route.fetch()
+        await self.answer.wait()
+        return await route.fulfill(response=said)
+
+
+async def test_stop_that_is_taken_away_while_it_is_read_is_not_shown(phone: Phone, driver: Driver) -> None:
+    held = Held()
+    frames: list[str] = []
+    phone.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
+    await phone.open()
+    await phone.page.context.route("**/api/v1/orders/*/", held)
+    came = await make(make_stop)(driver)
+    await wait_for_async(lambda: held.tries == 1)
+    await make(services.change)(came, {"driver": None}, Actor(await make(make_office)()))
+    await wait_for_async(lambda: any("order.unassigned" in frame for frame in frames))
+    held.answer.set()
+    await wait_for_async(lambda: held.tries == 2)
+    stays = await make(make_stop)(driver)
+    await phone.shows("#next h2", stays.customer.name)
+    assert await phone.page.locator("#others .stop").count() == 0
 
 
 async def seen(page: Page) -> None:

@@ -138,7 +138,10 @@ export class Stops extends Emitter {
     const { order_id: id, version, status } = frame.data;
     const row = this.#rows.get(id);
     if (row && version < row.version) return undefined;
-    if (frame.type === "order.unassigned" || status === "cancelled") return this.#lose(row);
+    const isLost = frame.type === "order.unassigned" || status === "cancelled";
+    // What is on its way may have been read while it was still ours.
+    if (isLost && this.#unread.has(id)) this.ask(id);
+    if (isLost) return this.#lose(row);
     const isDelivered = status === "delivered" && row?.status !== status; // by another, who knows what was collected
     if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id);
     return this.change(id, { status, version });
@@ -150,13 +153,27 @@ export class Stops extends Emitter {
   }
 
   async #read(id) {
+    const answer = await this.#present(id);
+    if (this.#unread.isOld(id)) return;
+    if (answer) this.#took(answer);
+    else this.#goes(id);
+    await this.#changed();
+  }
+
+  /** Null where it is no longer ours. */
+  async #present(id) {
     try {
-      this.#took(await get(`orders/${id}/`));
+      return await get(`orders/${id}/`);
     } catch (error) {
       if (error.status !== 404 || error.mayPass) throw error;
-      this.#rows.delete(id);
+      return null;
     }
-    await this.#changed();
+  }
+
+  #goes(id) {
+    const row = this.#ahead(id);
+    this.#rows.delete(id);
+    if (row) this.emit("news", { type: "gone", row });
   }
 
   /** Of several events that each ask, the first answer is news. */
