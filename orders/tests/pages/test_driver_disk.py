@@ -167,3 +167,35 @@ async def test_what_waited_before_the_database_broke_is_sent(phone: Phone, drive
     await phone.server_has(first, "delivering")
     await phone.server_has(second, "delivering")
     assert await page.locator(".pending:visible").count() == 0
+
+
+async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Driver) -> None:
+    await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.evaluate(BROKEN)
+    await page.context.route("**/status/", lambda route: route.abort())
+    await phone.go("delivering")
+    await page.locator("#unkept").wait_for()
+    await page.locator(".account summary").click()
+    await page.locator("#sign-out button").click()
+    await phone.shows("#leave", "lost when you sign out")
+
+
+SILENT = """async () => {
+  const { Entries } = await import("/static/orders/driver/entries.js");
+  let tries = 0;
+  const fail = async () => {
+    tries += 1;
+    throw new DOMException("The database does not answer.", "TimeoutError");
+  };
+  const entries = new Entries({ on() {}, write: fail, all: async () => [] });
+  entries.hold([{ ref: "a" }, { ref: "b" }, { ref: "c" }]);
+  await entries.read();
+  await entries.add([{ ref: "d" }]).catch(() => {});
+  return [tries, entries.list.length];
+}"""
+
+
+async def test_a_database_that_does_not_answer_is_asked_once_for_all_that_waits(phone: Phone, driver: Driver) -> None:
+    await phone.open()
+    assert await phone.page.evaluate(SILENT) == [2, 3]

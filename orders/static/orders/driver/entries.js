@@ -1,3 +1,6 @@
+/** The disk does not answer: asked once more, it would only keep who pressed a button waiting. */
+const isSilent = ({ name }) => name === "TimeoutError";
+
 /**
  * The reports that wait, or were refused: what the disk has of them, and what it did not take yet. That lives as long as this
  * page, and is written with each reading.
@@ -37,7 +40,7 @@ export class Entries {
     try {
       await this.#write(add);
     } catch (error) {
-      if (!this.#owed.size) throw error;
+      if (!this.#owed.size || isSilent(error)) throw error;
       await this.#store.write("queue", add);
     }
   }
@@ -74,8 +77,8 @@ export class Entries {
   /** Together if possible; where a large one has no room, the small ones may have. */
   async #settle() {
     if (!this.#owed.size) return;
-    const isDone = await this.#write().then(() => true, () => false);
-    if (!isDone && this.#owed.size > 1) for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
+    const error = await this.#write().then(() => null, (found) => found);
+    if (error && !isSilent(error) && this.#owed.size > 1) for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
   }
 
   /** What the disk does not have yet, and `more`. The database may turn out to be empty only once it is open again. */

@@ -38,7 +38,7 @@ export function onSignOut({ queue, forget, failed }) {
   const form = find("#sign-out");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (queue.waiting.length && !(await isSure(queue.waiting.length))) return undefined;
+    if (queue.waiting.length && !(await isSure(queue))) return undefined;
     const to = await signedOut(form.action);
     if (!to) return failed();
     await Promise.allSettled([forget(), forgetPage()]);
@@ -57,13 +57,19 @@ async function signedOut(url) {
   }
 }
 
-function isSure(count) {
+function isSure({ waiting: { length: count }, isUnkept }) {
   const dialog = find("#leave");
-  const text = ngettext(
+  const kept = ngettext(
     "%s report was not sent yet. It stays on this telephone, and is sent when you sign in here again.",
     "%s reports were not sent yet. They stay on this telephone, and are sent when you sign in here again.",
     count,
   );
+  const lost = ngettext(
+    "%s report was not sent yet, and this telephone could not keep it: it is lost when you sign out.",
+    "%s reports were not sent yet, and this telephone could not keep all of them: those are lost when you sign out.",
+    count,
+  );
+  const text = isUnkept ? lost : kept;
   fill(dialog, { text: interpolate(text, [count]) });
   dialog.returnValue = "stay";
   dialog.showModal();
