@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 
+from luckygas.testing.browser import until
 from notifications.models import NotificationHistory
 from orders.models import Driver, Order
 from orders.tests.pages.phone import Phone, make_stop, until_true
@@ -18,6 +19,20 @@ AGO = """(seconds) => {
   window.realNow ??= Date.now;
   Date.now = () => window.realNow() - seconds * 1000;
 }"""
+
+# Requests by way of a service worker may still have a line.
+UNHEARD = """() => {
+  window.realFetch = window.fetch;
+  window.fetch = () => Promise.reject(new TypeError("no line"));
+}"""
+# What the page has heard of the server, with a clock that was an hour fast.
+HEARD_FAST = """() => import("/static/orders/server-clock.js").then(({ hear }) => {
+  const real = Date.now;
+  const stamp = real() - 120_000;
+  Date.now = () => real() + 3_600_000 - 120_000;
+  hear(stamp, 0);
+  Date.now = real;
+})"""
 
 
 def make_old_stop(driver: Driver) -> Order:
@@ -38,8 +53,17 @@ async def ago(phone: Phone, seconds: int) -> None:
     await phone.page.evaluate(AGO, seconds)
 
 
+async def lose_line(phone: Phone) -> None:
+    """What is still heard of the server would say that its clock is right and that of the telephone was set."""
+    await phone.installed()
+    await phone.page.evaluate(UNHEARD)
+    await phone.page.context.set_offline(True)
+    await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
+
+
 async def back(phone: Phone) -> None:
     await ago(phone, 0)
+    await phone.page.evaluate("() => { window.fetch = window.realFetch; }")
     await phone.page.context.set_offline(False)
 
 
@@ -49,7 +73,7 @@ OVERTAKEN = ("cancelled", "overtaken")
 async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
     await phone.open()
-    await phone.page.context.set_offline(True)
+    await lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await ago(phone, 60)
@@ -69,7 +93,7 @@ async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_de
 ) -> None:
     order = await make(make_old_stop)(driver)
     await phone.open()
-    await phone.page.context.set_offline(True)
+    await lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await ago(phone, 60)
@@ -82,12 +106,25 @@ async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_de
     await until_true(lambda: messages(order) == expected)
 
 
+async def test_a_departure_is_told_at_once_also_where_the_clock_was_set_meanwhile(phone: Phone, driver: Driver) -> None:
+    order = await make(make_old_stop)(driver)
+    await phone.open()
+    await lose_line(phone)
+    # 120 s ago, by a clock that is an hour fast.
+    await phone.page.evaluate(HEARD_FAST)
+    await ago(phone, 120 - 3_600)
+    await phone.go("delivering")
+    await back(phone)
+    await phone.server_has(order, "delivering")
+    await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
+
+
 async def test_a_departure_without_a_line_is_told_as_soon_as_it_is_known_that_nothing_follows(
     phone: Phone, driver: Driver
 ) -> None:
     order = await make(make_old_stop)(driver)
     await phone.open()
-    await phone.page.context.set_offline(True)
+    await lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await back(phone)

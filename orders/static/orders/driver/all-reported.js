@@ -3,15 +3,20 @@
  * next one; where it is lost, the server waits for a minute.
  */
 import { post } from "../api.js";
+import { now } from "../server-clock.js";
+import { happenedAt } from "./moment.js";
 
 /** What is sent sooner is no late report to the server either. */
 const LATE_MS = 5_000;
+
+/** One whose time is not known is sent without it, and counts as made now. */
+const isLate = (entry) => now() - (happenedAt(entry) ?? Infinity) > LATE_MS;
 
 /** Follows what `queue` sends; images tell the customer nothing. */
 export function tellTheEnd(queue) {
   let isOwed = false;
   queue.on("done", ({ entry }) => {
-    isOwed ||= entry.kind !== "image" && Date.now() - entry.at > LATE_MS;
+    isOwed ||= entry.kind !== "image" && isLate(entry);
   });
   queue.on("changed", async () => {
     if (!isOwed || queue.waiting.some(({ kind }) => kind !== "image")) return;
