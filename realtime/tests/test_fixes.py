@@ -83,14 +83,16 @@ def test_what_is_no_position_is_refused_and_costs_no_other(said: dict[str, Any])
 
 
 IMPOSSIBLE = [
-    in_(weeks=-1024), "2001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", in_(hours=1), in_(seconds=90), in_(days=365),
+    pytest.param(in_(weeks=-1024), id="1024 weeks ago"), pytest.param(in_(days=365), id="in a year"),
+    pytest.param(in_(hours=1), id="in an hour"), pytest.param(in_(seconds=90), id="in 90 seconds"),
+    "2001-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
     "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
     # Microseconds taken for milliseconds, as JavaScript writes it.
     "+057862-08-14T07:33:20.000Z", "-271821-04-20T00:00:00.000Z",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("stamp", IMPOSSIBLE, ids=lambda stamp: str(stamp)[:30])
+@pytest.mark.parametrize("stamp", IMPOSSIBLE)
 def test_a_position_whose_time_cannot_be_right_is_of_its_receipt(stamp: Any) -> None:
     before = timezone.now()
     for message in (
