@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from luckygas.testing.servers import Server, running
 from luckygas.testing.site import environment
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.states import Status
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import Client, open_client, token_for
@@ -69,7 +70,7 @@ async def sockets(served: Served, count: int) -> AsyncIterator[list[Client]]:
 
 
 async def until_workers(served: Served, count: int, other_than: int = 0) -> set[int]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(present := served.workers - {other_than}) < count:
             await asyncio.sleep(0.05)
     return present
@@ -104,5 +105,5 @@ async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: S
     assert [code for _, code in ends] == [1012] * SOCKETS
     assert all(said[-1]["type"] == "restart" for said, _ in ends)
     assert served.process is not None
-    assert await asyncio.to_thread(served.process.wait, 15) == 0
+    assert await asyncio.to_thread(served.process.wait, PATIENCE_SECONDS) == 0
     assert not any(map(is_alive, after))
