@@ -91,13 +91,6 @@ async def test_another_server_numbers_while_the_one_that_holds_the_log_is_frozen
     assert [event.data["number"] for event in events if event.type == "custom.told"] == [1, 2, 3]
 
 
-def test_who_is_frozen_in_the_middle_of_a_change_gives_its_rows_back() -> None:
-    """Servers and commands open their connections with the same settings."""
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("10s",)
-
-
 def test_who_was_frozen_says_that_the_database_is_busy() -> None:
     with pytest.raises(Error) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
