@@ -40,6 +40,8 @@ OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 OWN["SMS_QUIET_HOURS"] = ""
 # A test's own transaction is open while other processes work, on a busy machine for a minute.
 OWN["DATABASE_IDLE_SECONDS"] = "120"
+# Threads of one test wait for each other, while each renders its first page.
+OWN["DATABASE_LOCK_SECONDS"] = "50"
 # Nor on how much the tests before have asked: those of limits set their own (`rates`).
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
 # The models and their moves, the demo, the log of events and who reads it, the sender, and all of it together.

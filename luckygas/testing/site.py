@@ -25,7 +25,8 @@ def database_url() -> str:
 
 def environment(**extra: str) -> dict[str, str]:
     """For a process of the product beside the test: the same database and Redis."""
-    return os.environ | {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)} | extra
+    own = {"DATABASE_URL": database_url(), "DATABASE_LOCK_SECONDS": "5", "PYTHONPATH": str(ROOT)}
+    return os.environ | own | extra
 
 
 def manage(*arguments: str, **extra: str) -> None:
