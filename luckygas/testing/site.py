@@ -25,8 +25,10 @@ def database_url() -> str:
 
 def environment(**extra: str) -> dict[str, str]:
     """For a process of the product beside the test: the same database and Redis."""
-    own = {"DATABASE_URL": database_url(), "DATABASE_LOCK_SECONDS": "5", "PYTHONPATH": str(ROOT)}
-    return os.environ | own | extra
+    own = {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)}
+    # As in production; the tests' own connections wait for longer.
+    limits = {"DATABASE_LOCK_SECONDS": "5", "DATABASE_IDLE_SECONDS": "10"}
+    return os.environ | own | limits | extra
 
 
 def manage(*arguments: str, **extra: str) -> None:
