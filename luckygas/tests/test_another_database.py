@@ -123,11 +123,15 @@ class Office:
             with psycopg.connect(self.copy.url, autocommit=True) as standby:
                 standby.execute("SELECT pg_promote()")
 
-    def dump(self) -> Path:
-        file = self.postgres.directory / "dump"
-        with file.open("wb"):
-            pass
+    def file(self, name: str) -> Path:
+        """One that the user of PostgreSQL's tools may write."""
+        file = self.postgres.directory / name
+        file.touch()
         os.chmod(file, 0o666)
+        return file
+
+    def dump(self) -> Path:
+        file = self.file("dump")
         self.tool("pg_dump", "--format=custom", f"--file={file}", self.url)
         return file
 
@@ -178,16 +182,16 @@ def dump_in_a_new_database(office: Office) -> Iterator[None]:
 
 
 def dump_of_the_rows_alone(office: Office) -> Iterator[None]:
-    """Into the same tables: only a server that read further can know."""
+    """Into the same tables: only a server that read further can know. In one transaction: nothing is told between."""
     dump = office.dump()
     yield
     with psycopg.connect(office.url) as database:
         tables = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        database.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
-        database.commit()
-    office.tool(
-        "pg_restore", "--data-only", "--disable-triggers", "--single-transaction", f"--dbname={office.url}", str(dump)
-    )
+    rows = office.file("rows")
+    office.tool("pg_restore", "--data-only", "--disable-triggers", f"--file={rows}", str(dump))
+    emptied = f"TRUNCATE {', '.join(name for (name,) in tables)}"
+    whole = ("--single-transaction", "--set=ON_ERROR_STOP=1", "--quiet", "--no-psqlrc", f"--dbname={office.url}")
+    office.tool("psql", *whole, f"--command={emptied}", f"--file={rows}")
 
 
 @pytest.fixture(scope="module")

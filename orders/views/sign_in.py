@@ -11,6 +11,7 @@ from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views import csrf, generic
@@ -69,7 +70,7 @@ class SignIn(Limited, auth.LoginView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Whoever is signed in is sent on, unless a page that is not for them sent them here."""
         if request.user.is_authenticated and not self.was_refused():
-            return redirect(self.get_success_url())
+            return HttpResponseRedirect(self.get_success_url())  # `redirect` would take it for a view's name.
         return super().get(request, *args, **kwargs)
 
     def was_refused(self) -> bool:
@@ -84,7 +85,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if name == "login" and is_signed_in_as(request, request.POST.get("username", "")):
         view = SignIn()
         view.setup(request)
-        return redirect(view.get_success_url())
+        return HttpResponseRedirect(view.get_success_url())
     if name == "logout" and not request.user.is_authenticated:
         return redirect("login")
     return csrf.csrf_failure(request, reason=reason)

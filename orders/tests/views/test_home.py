@@ -72,6 +72,14 @@ def test_whoever_is_signed_in_is_sent_on(page: str) -> None:
         assert (answer.status_code, answer.headers["location"]) == (302, page if page.startswith("/") else "/")
 
 
+@pytest.mark.parametrize(
+    ("page", "where"), [("%ED%A0%80", "%EF%BF%BD" * 3), ("driver", "driver"), ("%00", "/"), ("home", "home")]
+)
+def test_where_to_go_on_is_never_the_name_of_a_page(page: str, where: str) -> None:
+    answer = sign_in(make_office()).client.get(f"/accounts/login/?next={page}")
+    assert (answer.status_code, answer.headers["location"]) == (302, where)
+
+
 def test_office_that_is_signed_in_is_sent_on_to_the_admin() -> None:
     answer = sign_in(make_office()).client.get("/accounts/login/?next=/admin/orders/order/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/admin/orders/order/")
