@@ -9,7 +9,7 @@ import sys
 from django.core.management import execute_from_command_line
 from structlog.contextvars import bind_contextvars
 
-from orders import request_id
+from web import request_id
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from health.models import SystemMetric
-from orders.admin.base import HouseList, ReadOnly
+from web.admin.base import HouseList, ReadOnly
 
 
 @admin.register(SystemMetric)

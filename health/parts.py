@@ -23,9 +23,9 @@ from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Status, Type
 from notifications.statistics import oldest_due
-from orders import flags
 from realtime import log, statistics
 from realtime.hub import Hub
+from web import flags
 
 # A message that waits longer than this has nobody who sends it.
 LONGEST_PENDING = timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""`performance/`: how long things take, and what the cache is good for; for the office."""
+"""`timings/`: how long things take, and what the cache is good for; for the office."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import caching, flags, performance
-from orders.api.fields import Strict
 from orders.permissions import OfficeOnly
-from orders.refusals import Refusal
+from web import caching, flags, timings
+from web.api.fields import Strict
+from web.models import ProcessFigures
+from web.refusals import Refusal
 
 
 class OperationOutput(serializers.Serializer[Any]):
@@ -69,10 +70,10 @@ class Performance(APIView):
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
         """How often each named operation was done and how long it took, over all processes that write it down."""
-        figures = performance.everywhere()
+        figures = ProcessFigures.everywhere()
         return Response({
             "measuring": flags.on(flags.PERFORMANCE), "processes": len(figures),
-            "operations": performance.operations(figures),
+            "operations": timings.operations(figures),
         })  # fmt: skip
 
 
@@ -83,8 +84,8 @@ class CacheStats(APIView):
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
         """Hits, misses and size of each cache."""
-        figures = performance.everywhere()
-        seen = performance.lookups(figures)
+        figures = ProcessFigures.everywhere()
+        seen = timings.lookups(figures)
         return Response({
             "shared": caching.shared_cache() is not None, "switched_on": flags.on(flags.CACHING),
             "processes": len(figures), "caches": [_of(name, seen[name]) for name in caching.KEPT],

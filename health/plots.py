@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from health.history import Moment
 from notifications.charts import outcomes
-from orders import charts
-from orders.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Series, Value
 from orders.states import Status
+from web import charts
+from web.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Series, Value
 
 STATUSES = {
     Status.PENDING: ORANGE, Status.FAILED: RED, Status.CONFIRMED: GREY, Status.ASSIGNED: PURPLE,
@@ -25,7 +25,7 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`series` makes what is drawn of the moments; `draw` is one of `orders.charts`."""
+    """`series` makes what is drawn of the moments; `draw` is one of `web.charts`."""
 
     title: Promise
     series: Callable[[Sequence[Moment]], tuple[Series, ...]]

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from health.parts import LONGEST_PENDING
 from health.probes import Answer, Health
 from notifications.statistics import GOAL
-from orders import flags
+from web import flags
 
 Answers = Mapping[str, Answer]
 # A screen that learns later than this shows what is no longer so.

@@ -15,8 +15,8 @@ django.setup(set_prefix=False)
 # Models can be imported only after the set-up above.
 from luckygas.handler import Handler  # noqa: E402
 from luckygas.middleware import observe  # noqa: E402
-from orders.api.bodies import BoundedBodies, refused  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
+from web.api.body_limits import BoundedBodies, refused  # noqa: E402
 
 application = ProtocolTypeRouter({"http": BoundedBodies(Handler(), observe(refused)), "websocket": websocket})
 # What was made up to here lives as long as the process: a full collection that looks at it again stops every socket.

@@ -14,7 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
-from orders.text import visible
+from web.text import visible
 
 Reader = Callable[[str], dict[str, Any]]
 

@@ -15,7 +15,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
 
-from orders.charsets import Request
+from web.charsets import Request
 
 # Threads that wait for the next request; more than these are as many as requests came at once, and end with them.
 MOST_IDLE = 20

@@ -18,9 +18,9 @@ from structlog.contextvars import bound_contextvars
 
 from health import failures
 from luckygas.metrics import REQUESTS, SECONDS
-from orders import request_id
-from orders.api.fallback import bad_request
-from orders.text import visible_form
+from web import request_id
+from web.api.fallback import bad_request
+from web.text import visible_form
 
 log = logging.getLogger("luckygas.access")
 refused = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class VisibleText:
         # Too many parameters trouble only a view that reads them.
         with suppress(TooManyFieldsSent):
             request.GET = visible_form(request.GET)  # type: ignore[assignment]  # a cached property
-        # The API reads its bodies itself (orders.api.parsers).
+        # The API reads its bodies itself (web.api.parsers).
         if request.method == "POST" and not getattr(view, "csrf_exempt", False):
             request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
 

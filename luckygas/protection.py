@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-# Rows of orders.models.audit are found by what they are of, not by their time.
+# Rows of web.audit are found by what they are of, not by their time.
 SIMPLE_HISTORY_DATE_INDEX = False
 # The first hashes; the others are Django's, for passwords from elsewhere.
 PASSWORD_HASHERS = ["orders.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
@@ -22,7 +22,7 @@ AXES: dict[str, Any] = {
     "AXES_RESET_ON_SUCCESS": True,
     # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
-    "AXES_CLIENT_IP_CALLABLE": "orders.client_address.of_request",
+    "AXES_CLIENT_IP_CALLABLE": "web.client_address.of_request",
     "AXES_USERNAME_CALLABLE": "orders.attempts.name_of",
     "AXES_LOCKOUT_CALLABLE": "orders.attempts.answered",
     # Who came and went stands in the log, and is not kept for ever beside it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from orders.rates import Rate
+from web.rates import Rate
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -16,18 +16,18 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["orders.api.throttles.Throttle"],
-    "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["orders.api.role_throttle.RoleThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["web.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "web.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "orders.api.schema.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "web.api.schema.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# By role, a user; and by what is asked, a user or a stranger's address (orders.api.throttles). An empty one: no limit.
+# By role, a user; and by what is asked, a user or a stranger's address (web.api.throttles). An empty one: no limit.
 THROTTLE_RATES = {
     "anonymous": "120/min",
     "customer": "120/min",
@@ -76,10 +76,10 @@ def throttle_rates(said: list[str]) -> dict[str, str]:
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "orders.api.errors.Handler",
-    "EXCEPTION_FORMATTER_CLASS": "orders.api.errors.Formatter",
+    "EXCEPTION_HANDLER_CLASS": "web.api.errors.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "web.api.errors.Formatter",
     "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
-    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "orders.api.errors.ErrorResponse"),
+    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "web.api.errors.ErrorResponse"),
 }
 SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
@@ -109,6 +109,6 @@ def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
             "KindEnum": "notifications.states.Kind",
             "ProofImageKindEnum": "orders.models.ProofImageKind",
             "LanguageEnum": languages,
-            "ErrorTypeEnum": "orders.api.errors.ERROR_TYPES",
+            "ErrorTypeEnum": "web.api.errors.ERROR_TYPES",
         },
     }

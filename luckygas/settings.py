@@ -71,8 +71,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "luckygas.apps.SwitchesConfig",
+    "web",
     "orders",
-    "realtime",
+    "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",
     "health",
 ]
@@ -109,6 +110,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "orders.context.role",
             ],
         },
     },
@@ -117,7 +119,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_POOL = env.int("DATABASE_POOL", default=20)
 # Seconds: how long a request waits for a row that somebody else holds, and how long a transaction may do nothing.
-# Imports and changes of many orders have limits of their own (orders.locks).
+# Imports and changes of many orders have limits of their own (web.locks).
 DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=5)
 DATABASE_IDLE_SECONDS = env.int("DATABASE_IDLE_SECONDS", default=10)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -175,7 +177,7 @@ CHANNEL_LAYERS = {
 }
 
 CACHES = caches.caches(REDIS_URL)
-# A switch that has no row is on (orders.flags).
+# A switch that has no row is on (web.flags).
 WAFFLE_CACHE_NAME, WAFFLE_SWITCH_DEFAULT, WAFFLE_ENABLE_ADMIN_PAGES = "switches", True, False
 
 LANGUAGE_CODE = "zh-hant"
@@ -246,7 +248,7 @@ THROTTLE_RATES = rest.throttle_rates(env.list("THROTTLE_RATES", default=[]))
 DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = rest.SIMPLE_JWT
 SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
-# 10 MB of nonsense is refused before it is read into memory; of the API too (orders.api.bodies).
+# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.body_limits).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # The area code of the shop, which its customers leave out (`04`); empty: a number without one is refused.

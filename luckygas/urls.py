@@ -9,12 +9,12 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from orders.api.docs import Schema
-from orders.api.fallback import UnknownPath
+from web.api.docs import Schema
+from web.api.fallback import UnknownPath
 
-handler400 = "orders.api.fallback.bad_request"
-handler404 = "orders.api.fallback.not_found"
-handler500 = "orders.api.fallback.server_error"
+handler400 = "web.api.fallback.bad_request"
+handler404 = "web.api.fallback.not_found"
+handler500 = "web.api.fallback.server_error"
 
 # The words of the scripts, in the reader's language: nobody's data; asked each time whether they are still the same.
 WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))

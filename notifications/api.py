@@ -17,10 +17,10 @@ from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory, StatusNote
 from notifications.sender import no_waiting
 from notifications.states import Reason, Status
-from orders.api.base import ReadOnlyResource
-from orders.api.fields import Strict
 from orders.api.statistics import Period
 from orders.permissions import DriverOnly
+from web.api.fields import Strict
+from web.api.resources import ReadOnlyResource
 
 
 class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):

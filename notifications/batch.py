@@ -13,7 +13,7 @@ from tqdm import tqdm
 from notifications import resending, sender
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 # Enough rows to keep the senders busy, few enough to hold in memory.
 MOST_UNDER_WAY = 100

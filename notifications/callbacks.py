@@ -23,10 +23,10 @@ from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
 from orders import phones
-from orders.api import throttles
-from orders.api.errors import ErrorResponse
-from orders.api.parsers import FormParser, unstorable
-from orders.refusals import Refusal
+from web.api import throttles
+from web.api.errors import ErrorResponse
+from web.api.parsers import FormParser, unstorable
+from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
 # No provider's callback has half as many fields, nor half as much in one (an answer may be some SMS long).

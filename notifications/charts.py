@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from notifications.states import Status
 from notifications.statistics import OUTCOMES
-from orders.charts import BLUE, GREEN, ORANGE, RED, Series
+from web.charts import BLUE, GREEN, ORANGE, RED, Series
 
 COLOURS = {Status.DELIVERED: GREEN, Status.SENT: BLUE, Status.UNKNOWN: ORANGE, Status.FAILED: RED}
 

@@ -11,7 +11,8 @@ from notifications.models import NotificationHistory
 from notifications.models import NotificationQuerySet as Rows
 from notifications.states import Kind, Status
 from notifications.statistics import midnight
-from orders.api.filters import ChoicesFilter, Filters, IdFilter, ordering
+from orders.api.by_role import Filters
+from web.api.filters import ChoicesFilter, IdFilter, ordering
 
 
 class NotificationFilters(Filters):

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from notifications import messages, wording
 from notifications.masking import mask
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
-from orders import request_id
 from orders.models import Customer, Order
-from orders.models.tracked import AtomicSave
+from web import request_id
+from web.tracked import AtomicSave
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

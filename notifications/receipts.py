@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications.gateways.base import Gateway, Receipt, Reply
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.states import MOVES, Status
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 Row = NotificationHistory
 

@@ -12,9 +12,9 @@ from notifications.rules import TRUE_WHILE
 from notifications.sender import MOST_AT_ONCE
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Reason
 from notifications.states import Status as SmsStatus
-from orders import flags
 from orders.models import Order
 from orders.states import Status
+from web import flags
 
 KIND_OF = {
     Status.CONFIRMED: Kind.ORDER_CONFIRMED,

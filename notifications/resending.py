@@ -12,7 +12,7 @@ from notifications.models import NotificationHistory
 from notifications.routing import repeatable
 from notifications.states import OVERRULABLE, Reason, Status
 from orders.permissions import check_right
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

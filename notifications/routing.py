@@ -12,7 +12,7 @@ from notifications.gateways.base import STOPPING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Type
-from orders import flags
+from web import flags
 
 log = logging.getLogger(__name__)
 

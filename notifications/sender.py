@@ -31,9 +31,9 @@ from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError
 from notifications.models import NotificationHistory
 from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
-from orders import request_id
-from orders.database import is_away
-from orders.performance import measured
+from web import request_id
+from web.database import is_away
+from web.timings import measured
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import permissions
 from orders.models import Customer
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 LONGEST_USERNAME = 150  # the column of Django's User
 PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once

@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 from orders.districts import DISTRICTS, FORMERLY, Place, spellings
-from orders.text import plain
+from web.text import plain
 
 # Letters of which one stands for the other in the names of places.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")

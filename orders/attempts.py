@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
-from orders import client_address
+from web import client_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils.translation import gettext_lazy as _
 
-from orders.turns import Turns
+from web.turns import Turns
 
 turns = Turns(_("Many people are signing in at the moment. Please try again in a few seconds."))
 

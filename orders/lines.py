@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order, OrderItem, Product
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 MOST_LINES = 20
 MOST_AMOUNT = 2**31 - 1  # what the column holds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from orders.text import plain
+from web.text import plain
 
 
 def new_order_number() -> str:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from orders.refusals import Refusal
 from orders.states import OPEN, Role, Status
-from orders.text import visible
+from web.refusals import Refusal
+from web.text import visible
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User

@@ -12,7 +12,7 @@ import phonenumbers
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from orders.text import plain
+from web.text import plain
 
 REGION = "TW"
 COUNTRY_CODE = 886

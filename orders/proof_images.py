@@ -14,10 +14,11 @@ from PIL import Image, ImageOps
 
 from orders.models import Order, ProofImage
 from orders.models.moves import ref_reused
+from orders.order_refusals import no_such_order
 from orders.permissions import roles_towards, visible_orders
-from orders.refusals import Refusal, no_such_order
 from orders.states import Role
-from orders.turns import Crowded, Turns
+from web.refusals import Refusal
+from web.turns import Crowded, Turns
 
 MOST_BYTES = 2 * 1024 * 1024
 # 4,000 × 4,000: 64 MB while a PNG is decoded.

@@ -14,14 +14,17 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders import lines, locks
+from orders import lines
 from orders.lines import Line
-from orders.models import Actor, Customer, Driver, Order, OrderItem, OrderStatusChange, Product, Route
+from orders.models import Customer, Driver, Order, OrderItem, OrderStatusChange, Product, Route
 from orders.models.moves import Command
 from orders.models.queries import OrderQuerySet
+from orders.order_refusals import VersionConflict, no_such_order
 from orders.permissions import visible_orders
-from orders.refusals import Refusal, VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, Status
+from web import locks
+from web.actors import Actor
+from web.refusals import Refusal
 
 FARTHEST = timedelta(days=366)
 COLUMNS = frozenset(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 
 class Role(TextChoices):

@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin.base import HouseList, ReadOnly
 from realtime import statistics
 from realtime.models import Event, WebSocketConnection
+from web.admin.base import HouseList, ReadOnly
 
 
 @admin.register(Event)

@@ -14,15 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders.api.cursor import LastEventId
-from orders.api.errors import ErrorResponse
-from orders.api.fields import Strict, id_field
 from orders.permissions import AnyRole, OfficeOrAnyReader
-from orders.refusals import Refusal
 from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity
 from realtime.publish import LONGEST_TYPE, publish
+from web.api.cursor import LastEventId
+from web.api.errors import ErrorResponse
+from web.api.fields import Strict, id_field
+from web.refusals import Refusal
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
 MOST_EVENTS = 500

@@ -12,8 +12,8 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         from orders import presence as orders_presence
-        from orders.api import cursor
         from realtime import log, presence, receivers
+        from web.api import cursor
 
         receivers.connect()
         cursor.provide(log.position)

@@ -18,17 +18,18 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from orders import client_address, permissions
-from orders.api import throttles
+from orders import permissions
 from orders.models import Order
-from orders.refusals import Refusal
 from orders.states import Role
-from orders.text import visible
 from realtime import origins
 from realtime.channels import Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
+from web import client_address
+from web.api import throttles
+from web.refusals import Refusal
+from web.text import visible
 
 TICKET_SECONDS = 30
 # Close code of our own (4000–4999 are an application's; RFC 6455, 7.4.2).

@@ -12,15 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
-from orders import request_id
-from orders.api.exceptions import for_now
-from orders.refusals import Refusal
-from orders.text import visible_json
 from realtime import auth, channels, fixes, frames
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.order_commands import delivery_confirmed, order_update
+from web import request_id
+from web.api.exceptions import for_now
+from web.refusals import Refusal
+from web.text import visible_json
 
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]

@@ -17,8 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
-from orders.api.exceptions import Busy
-from orders.refusals import Refusal
 from realtime import commands, frames
 from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS, Identity
@@ -27,6 +25,8 @@ from realtime.hub import SERVICE_RESTART, Hub
 from realtime.limits import ENDED
 from realtime.log import CursorGone
 from realtime.switches import TRY_AGAIN_LATER
+from web.api.exceptions import Busy
+from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import DriverLocation
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 Message = dict[str, Any]
 # Positions in one message; a telephone that was without signal for longer sends several.

@@ -19,7 +19,6 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from orders.performance import measured
 from realtime import bell, epochs, log, rights, switches
 from realtime.audience import ENDING, Audience, is_lost
 from realtime.connection import Batch, Connection
@@ -30,6 +29,7 @@ from realtime.presence import Presence
 from realtime.statistics import Statistics
 from realtime.switches import Switches
 from realtime.upkeep import Upkeep
+from web.timings import measured
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

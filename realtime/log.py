@@ -17,11 +17,11 @@ from django.db import connection, transaction
 from django.db.models import Exists, Expression, Min, QuerySet, TextField
 from django.utils import timezone
 
-from orders.api.cursor import Position
-from orders.performance import measured
 from realtime import epochs
 from realtime.events import BUILDERS, Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
+from web.api.cursor import Position
+from web.timings import measured
 
 logger = logging.getLogger(__name__)
 

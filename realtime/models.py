@@ -9,8 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders import request_id
 from orders.models import Driver
+from web import request_id
 
 
 class Outbox(models.Model):

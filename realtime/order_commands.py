@@ -18,15 +18,16 @@ from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.api.tokens import accounts
-from orders.models import Order, OrderStatusChange, Source
+from orders.models import Order, OrderStatusChange
 from orders.models.queries import OrderQuerySet
-from orders.refusals import Refusal
 from orders.services import move
 from orders.states import Role, Status
 from realtime import frames, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
+from web.actors import Source
+from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
 Message = dict[str, Any]

@@ -18,13 +18,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from orders import flags
 from orders.models import Driver, DriverLocation, Order
 from orders.models.driver import RECENT
 from realtime import bell, frames
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection
 from realtime.frames import Encoded
+from web import flags
 
 logger = logging.getLogger(__name__)
 

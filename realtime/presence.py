@@ -18,12 +18,12 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from orders.performance import instance
 from realtime.audience import Audience
 from realtime.connection import Connection
 from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.outbox import announce
+from web.timings import instance
 
 logger = logging.getLogger(__name__)
 

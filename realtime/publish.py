@@ -12,13 +12,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders.api.fields import Strict, id_field
-from orders.api.parsers import unstorable
 from orders.models import Customer, Driver, Order, Route
-from orders.refusals import Refusal
 from realtime import channels
 from realtime.events import Draft
 from realtime.outbox import announce
+from web.api.fields import Strict, id_field
+from web.api.parsers import unstorable
+from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
 MOST_DEPTH = 20

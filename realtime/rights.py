@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.settings import api_settings
 
-from orders.refusals import Refusal
 from realtime.channels import Identity
 from realtime.frames import Encoded
 from realtime.limits import ENDED
 from realtime.models import Event
+from web.refusals import Refusal
 
 CHANNEL = "rights"
 TYPE = "rights.ended"

@@ -19,9 +19,9 @@ from django.db.models import Count
 from django.dispatch import Signal
 from django.utils import timezone
 
-from orders.performance import instance
 from realtime import presence
 from realtime.models import HubStatistics
+from web.timings import instance
 
 Figures = dict[str, Any]
 Number = TypeVar("Number", int, float)

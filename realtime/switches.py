@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from orders import flags
 from realtime import frames, log, rights
 from realtime.audience import Audience
 from realtime.frames import Encoded
 from realtime.models import LogHead
+from web import flags
 
 # Close code: sockets are not to be had, come back later (IANA's registry of RFC 6455).
 TRY_AGAIN_LATER = 1013

@@ -11,10 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from orders import performance
 from realtime import metrics, rights, statistics
 from realtime.audience import Audience
 from realtime.limits import SILENT
+from web.models import WRITE_SECONDS, ProcessFigures
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Upkeep:
                 _every(RIGHTS_SECONDS, self._check_rights),
                 _every(STATISTICS_SECONDS, self._write_statistics),
                 _every(METRICS_SECONDS, self._add_metrics),
-                _every(performance.WRITE_SECONDS, self._write_performance),
+                _every(WRITE_SECONDS, self._write_performance),
                 _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
             )
         finally:
@@ -53,7 +53,7 @@ class Upkeep:
         await self._ask(statistics.write, self._counted.figures(), timezone.now())
 
     async def _write_performance(self) -> None:
-        await self._ask(performance.write)
+        await self._ask(ProcessFigures.write)
 
     async def _add_metrics(self) -> None:
         metrics.add(self._counted.take())

@@ -19,10 +19,10 @@ from waffle.models import Switch
 
 from bench import product
 from bench.context import Bench
-from orders import flags, performance
 from orders.models import Customer, Driver, Order, OrderItem, OrderStatusChange, Product
 from orders.states import Status
 from realtime import log
+from web import flags, timings
 
 # What comes in 100 seconds of a working day: 300 orders in ten hours, six changes each; five screens that ask for the
 # figures of the last 30 days every 30 s.
@@ -102,7 +102,7 @@ def measure(bench: Bench, client: APIClient, view: str) -> None:
 
 
 def lookups(view: str) -> Counter[str]:
-    return performance.lookups([performance.recorder.figures()])[view.strip("/").split("/")[-1]].copy()
+    return timings.lookups([timings.recorder.figures()])[view.strip("/").split("/")[-1]].copy()
 
 
 def day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:

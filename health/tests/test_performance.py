@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders import flags, performance
-from orders.flags import Seen
-from orders.models import ProcessFigures
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_order
+from web import flags, models, timings
+from web.flags import Seen
+from web.models import ProcessFigures
 
 pytestmark = pytest.mark.django_db
 PATHS = ["performance/", "performance/cache-stats/"]
@@ -28,9 +28,9 @@ def test_they_are_for_the_office(role: str) -> None:
 
 
 def test_operations_of_all_processes_are_summed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performance, "recorder", performance.Recorder())
+    monkeypatch.setattr(timings, "recorder", timings.Recorder())
     for ms in (1, 2, 3):
-        performance.recorder.took("a", ms / 1000)
+        timings.recorder.took("a", ms / 1000)
     other_process(
         operations={"a": {"total_ms": 4.0, "buckets": {"25": 1}}, "b": {"total_ms": 1.0, "buckets": {"0": 1}}}
     )
@@ -44,13 +44,13 @@ def test_operations_of_all_processes_are_summed(monkeypatch: pytest.MonkeyPatch)
 
 def test_rows_of_the_dead_do_not_count() -> None:
     other_process(caches={"products": {"hits": 5}})
-    ProcessFigures.objects.update(written_at=timezone.now() - performance.DEAD)
+    ProcessFigures.objects.update(written_at=timezone.now() - models.DEAD)
     assert make_api("office").get("performance/").json()["processes"] == 1
 
 
 def test_queries_are_timed_and_not_while_it_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     api = make_api("office")
-    monkeypatch.setattr(performance, "recorder", performance.Recorder())
+    monkeypatch.setattr(timings, "recorder", timings.Recorder())
     flags._seen = Seen(at=float("inf"), off=frozenset({flags.PERFORMANCE}))
     body = api.get("performance/").json()
     assert (body["measuring"], body["operations"]) == (False, [])
@@ -60,8 +60,8 @@ def test_queries_are_timed_and_not_while_it_is_switched_off(monkeypatch: pytest.
 
 
 def test_hits_and_misses_of_each_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performance, "recorder", performance.Recorder())
-    performance.looked_up("statistics", found=False)
+    monkeypatch.setattr(timings, "recorder", timings.Recorder())
+    timings.looked_up("statistics", found=False)
     other_process(caches={"statistics": {"hits": 3}})
     rows = make_api("office").get("performance/cache-stats/").json()["caches"]
     row = next(row for row in rows if row["cache"] == "statistics")
@@ -70,7 +70,7 @@ def test_hits_and_misses_of_each_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.servers
 def test_clearing_by_pattern_takes_nothing_else() -> None:
-    from orders.caching import shared_cache
+    from web.caching import shared_cache
 
     shared, api = shared_cache(), make_api("office")
     assert shared is not None
@@ -95,10 +95,10 @@ def test_a_pattern_that_is_none_is_refused(pattern: Any) -> None:
 
 
 def test_a_move_is_timed_whoever_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performance, "recorder", recorder := performance.Recorder())
+    monkeypatch.setattr(timings, "recorder", recorder := timings.Recorder())
     order = make_order()
     make_api("office").patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
     order.refresh_from_db()
     order.transition_to("cancelled", reason="改日")
-    (move,) = (row for row in performance.operations([recorder.figures()]) if row["operation"] == "move")
+    (move,) = (row for row in timings.operations([recorder.figures()]) if row["operation"] == "move")
     assert move["count"] == 2

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from health.parts import ask_notifications
-from orders import flags
 from orders.tests.factories import turn
+from web import flags
 
 
 @pytest.mark.django_db(transaction=True)

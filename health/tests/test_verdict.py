@@ -6,7 +6,7 @@ import pytest
 from django.utils import translation
 
 from health.verdict import faults
-from orders import flags
+from web import flags
 
 WELL: dict[str, Any] = {"status": "healthy", "ms": 1.0}
 PROVIDER = {"name": "mitake", "status": "healthy", "reachable": True, "stopped_because": ""}

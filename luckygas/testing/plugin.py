@@ -153,7 +153,7 @@ def marked(item: pytest.Item, name: str) -> bool:
 @pytest.fixture(autouse=True)
 def all_switches_on() -> Iterator[None]:
     """Not asked of the database, so that queries are always as many; a test of a switch calls `flags.forget`."""
-    from orders import flags
+    from web import flags
 
     flags.remember(flags.Seen(math.inf))
     yield
@@ -191,7 +191,7 @@ def rates(settings: Any) -> Callable[..., None]:
     """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
     from django.core.cache import cache
 
-    from orders.api import throttles
+    from web.api import throttles
 
     def set_rates(**rates: str) -> None:
         throttles.own.clear()

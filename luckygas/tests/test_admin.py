@@ -10,8 +10,10 @@ from django.db.models import DateField, Model
 from django.test import Client
 from django.urls import reverse
 
+from luckygas.tests.test_imports import HOUSE
+
 pytestmark = pytest.mark.django_db
-OURS = ("orders", "notifications", "realtime")
+OURS = [app for app in HOUSE if app != "luckygas"]
 FOUND = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 MODELS: list[type[Model]] = [User, *(model for model in FOUND if admin.site.is_registered(model))]
 DAYS = [(model, field.name) for model in MODELS for field in model._meta.fields if isinstance(field, DateField)]

@@ -9,9 +9,12 @@ import pytest
 from django.apps import apps
 from django.core.management import get_commands
 
+from luckygas.tests.test_imports import HOUSE
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-OURS = {"orders", "notifications", "realtime", "health", "luckygas"}
+
+OURS = set(HOUSE)
 
 
 def settings_read() -> set[str]:

@@ -14,7 +14,6 @@ from luckygas.tests.depot import Depot, make_depot
 from luckygas.tests.good_requests import ANYBODY, SERVED, V1, good_request
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order
-from orders.refusals import Refusal
 from orders.states import Role, Status
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
@@ -22,6 +21,7 @@ from orders.tests.test_proof_images import encoded, sent
 from realtime import order_commands
 from realtime.channels import Identity
 from realtime.commands import HANDLERS
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 BOTH, DRIVER, CUSTOMER, NEITHER = {"driver", "customer"}, {"driver"}, {"customer"}, set[str]()

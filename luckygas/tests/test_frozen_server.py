@@ -16,11 +16,11 @@ from django.db import Error, connection, transaction
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
-from orders.database import is_away
 from orders.tests.factories import make_office
 from realtime.models import Event
 from realtime.outbox import announce
 from realtime.tests.client import Client, open_client, token_for
+from web.database import is_away
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # All screens are silent for no longer than this.

@@ -25,10 +25,9 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.office import Ask, Office, slowest, soon
-from orders import locks, services
-from orders.api.exceptions import Busy, for_now
+from orders import services
 from orders.importing.importer import ADVISORY_LOCK, import_orders
-from orders.models import Actor, CheckedSheet, Order
+from orders.models import CheckedSheet, Order
 from orders.tests.factories import (
     make_customer,
     make_driver,
@@ -41,6 +40,9 @@ from orders.tests.factories import (
 from orders.tests.sheets import make_20kg, make_sheet, row
 from orders.tests.threads import in_thread
 from realtime.tests.client import open_client, token_for
+from web import locks
+from web.actors import Actor
+from web.api.exceptions import Busy, for_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 

@@ -11,9 +11,9 @@ from django.test import Client, RequestFactory
 from prometheus_client import REGISTRY
 
 from luckygas.middleware import observe
-from orders import request_id
 from orders.tests.factories import PASSWORD, make_office, make_order
 from realtime.tests.client import token_for
+from web import request_id
 
 HEADER = "X-Request-ID"
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from luckygas.tests.depot import Depot, make_depot
-from orders import flags
 from orders.tests.factories import make_office, turn
+from web import flags
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # Percent-encoded, as they come over the line: NUL, half of UTF-8, half a surrogate pair, controls, ends of lines,

@@ -35,9 +35,9 @@ from schemathesis.specs.openapi.checks import (
 
 from luckygas.tests.depot import SECRET, Depot, make_depot
 from luckygas.tests.good_requests import DRIVERS_ALONE, SERVED, V1, good_request
-from orders.api.errors import logger as refused_by_the_database
 from orders.api.tokens import Refresh
 from orders.tests.test_proof_images import encoded
+from web.api.errors import logger as refused_by_the_database
 
 # Some seconds of work each, which on a machine with much else to do are more than a minute.
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]

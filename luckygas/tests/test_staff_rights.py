@@ -20,10 +20,10 @@ from luckygas.tests.good_requests import ANYBODY, DRIVERS_ALONE, V1, good_reques
 from notifications.models import NotificationHistory
 from orders.api.tokens import Refresh
 from orders.models import Order
-from orders.refusals import Refusal
 from orders.tests.factories import make_office, make_order, make_staff
 from realtime.channels import Identity
 from realtime.order_commands import _carry_out, _update
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 # A pass for a socket, on which the commands ask for the rights themselves.

@@ -11,10 +11,10 @@ from asgiref.sync import sync_to_async as make
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.test_end_to_end import Rest
-from orders import flags
 from orders.models import Product
 from orders.tests.factories import TODAY, make_office, make_order, make_product, turn
 from realtime.tests.client import Client, open_client, token_for
+from web import flags
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # The hub's look each second, and what two busy cores take on top.

@@ -19,10 +19,10 @@ from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
 from luckygas.tests.test_switches import SOON, let_in
 from notifications.models import NotificationHistory
-from orders import flags
 from orders.models import Order
 from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_product, make_user, turn
 from realtime.tests.client import open_client
+from web import flags
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 READ_BY_HOUR = 3

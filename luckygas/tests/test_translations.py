@@ -13,11 +13,11 @@ from babel.messages.extract import extract
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
-from orders.refusals import VersionConflict
+from luckygas.tests.test_imports import HOUSE
+from orders.order_refusals import VersionConflict
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hant/LC_MESSAGES"
-APPS = ("orders", "notifications", "realtime", "health", "luckygas")
 PLAIN = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy")
 # The first argument is a context, the second the word.
 KEYWORDS = dict.fromkeys(PLAIN) | dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2))
@@ -35,7 +35,7 @@ def entries(domain: str) -> list[polib.POEntry]:
 
 def texts(domain: str) -> Iterator[tuple[Path, str]]:
     """Code as it is, and templates as Django's own makemessages reads them."""
-    for app in APPS:
+    for app in HOUSE:
         for path in (ROOT / app).rglob("*.js" if domain == "djangojs" else "*.py"):
             if "tests" not in path.parts:
                 yield path, path.read_text()

@@ -19,11 +19,11 @@ django.setup()
 from django.db import Error, connection  # noqa: E402  (models can be imported only after the set-up above)
 
 from orders.models import Order  # noqa: E402
-from orders.refusals import Refusal  # noqa: E402
 from orders.states import Status  # noqa: E402
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user  # noqa: E402
 from realtime import outbox  # noqa: E402
 from realtime.tests.client import token_for  # noqa: E402
+from web.refusals import Refusal  # noqa: E402
 
 ORDERS = 6
 PAUSE_SECONDS = 0.04

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
-from orders.export import AT_ONCE, CONTENT_TYPE, headers, written
+from web.csv_export import AT_ONCE, CONTENT_TYPE, headers, written
 
 MOST_ROWS = 100_000
 FIELDS = (

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from notifications.models import GatewayState
-from orders.admin.base import Button, HouseList
+from web.admin.base import Button, HouseList
 
 
 @admin.register(GatewayState)

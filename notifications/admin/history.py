@@ -28,11 +28,12 @@ from notifications.admin.export import answer
 from notifications.admin.totals import totals
 from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
-from orders import flags, numbers, phones
-from orders.admin.base import Button, HouseList, ReadOnly, user_of
+from orders import numbers, phones
 from orders.models.queries import telephones
-from orders.refusals import Refusal
-from orders.text import visible
+from web import flags
+from web.admin.base import Button, HouseList, ReadOnly, user_of
+from web.refusals import Refusal
+from web.text import visible
 
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.admin.columns import MessageColumns
 from notifications.models import NotificationHistory
-from orders.admin.base import ReadOnly, is_id
 from orders.admin.customer import CustomerAdmin
 from orders.admin.order import OrderAdmin
+from web.admin.base import ReadOnly, is_id
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[NotificationHistory, Any]

@@ -20,7 +20,7 @@ from notifications.messages import TEXTS, allowed
 from notifications.models import MessageTemplate
 from notifications.states import Kind
 from notifications.wording import Preview
-from orders.admin.base import Button, HouseAdmin
+from web.admin.base import Button, HouseAdmin
 
 if TYPE_CHECKING:
     from django.forms import ModelForm

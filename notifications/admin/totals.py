@@ -16,7 +16,7 @@ from notifications import statistics
 from notifications.charts import outcomes
 from notifications.models import NotificationHistory
 from notifications.statistics import GOAL, OUTCOMES, Row, midnight, total
-from orders import charts
+from web import charts
 
 DAYS = 14
 

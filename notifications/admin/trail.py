@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from notifications import routing, rules
 from notifications.models import NotificationHistory, StatusNote
 from notifications.states import OVERRULABLE, Kind, Reason, Status
-from orders import flags
+from web import flags
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
-from orders.text import plain
+from web.text import plain
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -14,9 +14,9 @@ from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.provider import Provider, says
-from orders.refusals import Refusal
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = timezone.now() - timedelta(hours=1)

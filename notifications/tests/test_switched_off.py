@@ -15,10 +15,10 @@ from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message
 from notifications.tests.test_sender import confirm
-from orders import flags
 from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import turn
+from web import flags
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

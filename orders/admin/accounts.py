@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.utils.translation import gettext_lazy as _
 
 from orders import accounts
-from orders.admin.base import HouseList, user_of
+from web.admin.base import HouseList, user_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -9,8 +9,8 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
 
 from orders import phones
-from orders.admin.base import is_id
 from orders.models import Customer
+from web.admin.base import is_id
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

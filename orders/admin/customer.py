@@ -20,11 +20,11 @@ from django.views.decorators.http import require_POST
 
 from orders import accounts, phones
 from orders.admin.badges import badge
-from orders.admin.base import Button, Deactivation
 from orders.admin.choosing import CustomerChoices
 from orders.admin.sign_in import mail_link
 from orders.models import Customer
-from orders.refusals import Refusal
+from web.admin.base import Button, Deactivation
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -21,10 +21,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from orders import accounts, phones
-from orders.admin.base import Button, Deactivation, HouseForm, user_of
 from orders.admin.sign_in import mail_link, show_password
 from orders.models import Driver
 from orders.states import OPEN
+from web.admin.base import Button, Deactivation, HouseForm, user_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -15,12 +15,12 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.api import throttles
-from orders.api.exceptions import TooMany
 from orders.importing.importer import NoProducts, import_orders
 from orders.importing.report import Mode, Report
 from orders.importing.table import MAX_BYTES, UnreadableSheet
 from orders.models import CheckedSheet
+from web.api import throttles
+from web.api.exceptions import TooMany
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

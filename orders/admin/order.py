@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import phones, services
 from orders.admin.badges import OrderColumns, money
-from orders.admin.base import actor
 from orders.admin.choosing import CustomerField, CustomerSelect
 from orders.admin.importing import ImportView
 from orders.admin.order_actions import OrderActions
@@ -24,6 +23,7 @@ from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import Order, OrderItem
 from orders.states import OPEN, Status
+from web.admin.base import actor
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

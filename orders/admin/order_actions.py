@@ -12,10 +12,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders import services
-from orders.admin.asking import DriverForm, ReasonForm, ask, tell
-from orders.admin.base import HouseAdmin, actor
+from orders.admin.outcomes import DriverForm, tell
 from orders.models import Order, Priority
 from orders.states import Status
+from web.admin.base import HouseAdmin, actor
+from web.admin.confirmation import ReasonForm, ask
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -15,12 +15,12 @@ from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin.base import HouseForm
 from orders.api.order_input import MOST_STOPS
 from orders.lines import MOST_LINES, Line
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.services import COLUMNS
 from orders.states import Status
+from web.admin.base import HouseForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from orders.admin.badges import badge
-from orders.admin.base import ReadOnly
 from orders.api.proof_images import NAME as IMAGE
 from orders.models import DeliveryConfirmation, Order, OrderStatusChange, ProofImage
+from web.admin.base import ReadOnly
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

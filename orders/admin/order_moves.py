@@ -14,13 +14,15 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin.asking import DriverForm, ReasonForm, ask
-from orders.admin.base import Button, HouseAdmin, user_of
-from orders.api.fields import MOST_MONEY
-from orders.models import Order, Source
+from orders.admin.outcomes import DriverForm
+from orders.models import Order
 from orders.models.moves import Proof
-from orders.refusals import Refusal
 from orders.states import MOVES, Role, Status, moves_from
+from web.actors import Source
+from web.admin.base import Button, HouseAdmin, user_of
+from web.admin.confirmation import ReasonForm, ask
+from web.api.fields import MOST_MONEY
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

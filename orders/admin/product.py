@@ -16,12 +16,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin.asking import ask
-from orders.admin.base import Button, Deactivation
-from orders.api.fields import MOST_MONEY
 from orders.api.products import MOST_STOCK
 from orders.models import Product
-from orders.refusals import Refusal
+from web.admin.base import Button, Deactivation
+from web.admin.confirmation import ask
+from web.api.fields import MOST_MONEY
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from typing import Any

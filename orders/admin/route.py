@@ -18,15 +18,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders import services
-from orders.admin.asking import DriverForm, ask, tell
 from orders.admin.badges import badge
-from orders.admin.base import Button, HouseAdmin, HouseForm, actor
 from orders.admin.order_form import FARTHEST
+from orders.admin.outcomes import DriverForm, tell
 from orders.api.order_input import MOST_STOPS
 from orders.api.routes import with_stops
 from orders.models import Driver, Order, Route
-from orders.refusals import VersionConflict
+from orders.order_refusals import VersionConflict
 from orders.states import OPEN
+from web.admin.base import Button, HouseAdmin, HouseForm, actor
+from web.admin.confirmation import ask
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -13,11 +13,11 @@ from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from orders import charts, export
-from orders.api import cursor
 from orders.api.statistics import Period, kept
-from orders.charts import BLUE, GREEN, GREY, ORANGE, Series
 from orders.states import Status
+from web import charts, csv_export
+from web.api import cursor
+from web.charts import BLUE, GREEN, GREY, ORANGE, Series
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -48,7 +48,7 @@ class StatisticsView(OrderAdminBase):
             (asked := Period(data={})).is_valid(raise_exception=True)
         figures = kept(asked.days(), cursor.position())
         if request.GET.get("format") == "csv" and not wrong:
-            return export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
+            return csv_export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Statistics"),

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
 
 from orders import attempts
-from orders.api.exceptions import Locked
 from orders.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
+
+
+class Locked(APIException):
+    """Too many wrong passwords."""
+
+    status_code = 429
+    default_code = "locked"
+
+    def __init__(self) -> None:
+        self.wait = attempts.cooloff_seconds()
+        super().__init__(attempts.locked_words())
 
 
 class Token(views.TokenObtainPairView):

@@ -10,12 +10,14 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from orders import accounts, permissions
-from orders.api.base import Resource
-from orders.api.fields import ByRole, MaskedPhoneField, PhoneNumberField, StrictModelSerializer, related
-from orders.api.filters import CustomerFilters
+from orders.api.by_role import ByRole
+from orders.api.order_filters import CustomerFilters
+from orders.api.phone_fields import MaskedPhoneField, PhoneNumberField
 from orders.models import Customer
 from orders.permissions import OfficeOrReader
 from orders.states import Role
+from web.api.fields import StrictModelSerializer, related
+from web.api.resources import Resource
 
 CUSTOMERS = Customer.objects.all()
 

@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from rest_framework.validators import UniqueValidator
 
 from orders import accounts, permissions, presence
-from orders.api.base import Resource
-from orders.api.fields import PhoneNumberField, StrictModelSerializer, related
-from orders.api.filters import DriverFilters
+from orders.api.order_filters import DriverFilters
+from orders.api.phone_fields import PhoneNumberField
 from orders.models import Driver
 from orders.permissions import OfficeOnly, OfficeOrReader
+from web.api.fields import StrictModelSerializer, related
+from web.api.resources import Resource
 
 
 class DriverSerializer(StrictModelSerializer[Driver]):

@@ -9,20 +9,20 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders.api.fields import (
+from orders.api.phone_fields import PhoneNumberField
+from orders.lines import MOST_LINES, Line
+from orders.models import ConfirmationType, Customer, Driver, OrderItem, Priority, Route, TimeSlot
+from orders.models.moves import Proof
+from orders.states import Status
+from web.api.fields import (
     MOST_MONEY,
     FiniteFloatField,
     NearDateTimeField,
-    PhoneNumberField,
     Strict,
     StrictModelSerializer,
     id_field,
     related,
 )
-from orders.lines import MOST_LINES, Line
-from orders.models import ConfirmationType, Customer, Driver, OrderItem, Priority, Route, TimeSlot
-from orders.models.moves import Proof
-from orders.states import Status
 
 MOST_IDS = 1000
 MOST_SERIALS = 200

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orders import phones
-from orders.api.fields import ByRole
+from orders.api.by_role import ByRole
 from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange

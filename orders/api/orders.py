@@ -17,9 +17,7 @@ from rest_framework.response import Response
 
 from orders import permissions, services
 from orders.api import order_rows
-from orders.api.base import Resource
-from orders.api.errors import etag
-from orders.api.filters import OrderFilters
+from orders.api.order_filters import OrderFilters
 from orders.api.order_input import (
     BulkInput,
     BulkOutput,
@@ -30,12 +28,15 @@ from orders.api.order_input import (
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
-from orders.api.schema import header
 from orders.api.statistics import Period, StatisticsOutput, kept
-from orders.models import Actor, Order, OrderItem, Source
+from orders.models import Order, OrderItem
 from orders.models.queries import OrderQuerySet
 from orders.permissions import AnyRole, OfficeOnly
 from orders.states import Role, Status
+from web.actors import Actor, Source
+from web.api.errors import etag
+from web.api.resources import Resource
+from web.api.schema import header
 
 LISTS = ("list", "urgent")
 ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))

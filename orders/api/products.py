@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from orders import permissions
-from orders.api.base import Resource
-from orders.api.fields import MOST_MONEY, ByRole, StrictModelSerializer
-from orders.api.filters import ProductFilters
+from orders.api.by_role import ByRole
+from orders.api.order_filters import ProductFilters
 from orders.models import Product
 from orders.permissions import OfficeOrAnyReader
 from orders.states import Role
+from web.api.fields import MOST_MONEY, StrictModelSerializer
+from web.api.resources import Resource
 
 MOST_STOCK = 1_000_000
 

@@ -17,11 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import permissions, proof_images
-from orders.api.fields import Strict
-from orders.api.parsers import MultiPartParser
 from orders.models import Order, ProofImage, ProofImageKind
 from orders.models.queries import OrderQuerySet
 from orders.states import Role
+from web.api.fields import Strict
+from web.api.parsers import MultiPartParser
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -14,13 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import permissions, services
-from orders.api.base import Resource
-from orders.api.fields import Strict, StrictModelSerializer, related
-from orders.api.filters import RouteFilters
+from orders.api.order_filters import RouteFilters
 from orders.api.order_input import FailureOutput
-from orders.models import Actor, Driver, Order, Route, Source
+from orders.models import Driver, Order, Route
 from orders.permissions import OfficeOnly, OfficeOrReader
 from orders.states import Status
+from web.actors import Actor, Source
+from web.api.fields import Strict, StrictModelSerializer, related
+from web.api.resources import Resource
 
 ACTIVE_DRIVERS = Driver.objects.filter(is_active=True)
 

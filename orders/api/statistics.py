@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders import caching
-from orders.api.cursor import Position
-from orders.performance import measured
 from orders.statistics import DEFAULT_DAYS, MOST_DAYS, statistics_of
+from web import caching
+from web.api.cursor import Position
+from web.timings import measured
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 
@@ -96,7 +96,7 @@ class StatisticsOutput(Punctuality):
 def kept(days: tuple[date, date], position: Position | None) -> dict[str, Any]:
     """The figures of these days as the API tells them (JSON), from the cache while nothing changed.
 
-    `position` was read before (orders.api.cursor).
+    `position` was read before (web.api.cursor).
     """
     answer: dict[str, Any] = caching.answer("statistics", position, days, partial(_made, *days))
     return answer

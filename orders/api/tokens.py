@@ -11,6 +11,7 @@ from django.db.models import Exists, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -140,6 +141,10 @@ class Authentication(JWTAuthentication):
         if user.signed_out or validated_token.get("password_mark") != permissions.password_mark(user):
             raise InvalidToken
         return user
+
+
+class AuthenticationScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  # it registers itself
+    target_class = "orders.api.tokens.Authentication"
 
 
 class TokenSerializer(TokenObtainPairSerializer):

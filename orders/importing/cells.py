@@ -11,7 +11,7 @@ from orders import phones
 from orders.importing import slots
 from orders.importing.numerals import chinese, whole
 from orders.models import OrderItem, Priority, TimeSlot
-from orders.text import visible
+from web.text import visible
 
 MAX_CELL = 500
 MAX_NUMBER = 40

@@ -11,7 +11,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from orders.importing.table import Line, UnreadableSheet
-from orders.text import visible
+from web.text import visible
 
 
 class Column(StrEnum):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from orders.importing.decoding import BIG5, HKSCS, NAMES, UNREAD, unread_bytes
 from orders.importing.table import WHOLE_ROW, Line
-from orders.text import visible
+from web.text import visible
 
 LOST = "\ufffd"
 # Bytes that mean nothing, controls but for white space, the mark of a character lost before, and private use.

@@ -10,15 +10,17 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from orders import lines, locks, phones
+from orders import lines, phones
 from orders.importing import sheet as sheets
 from orders.importing.columns import Column, Layout, locate
 from orders.importing.register import Register, import_ref
 from orders.importing.report import Created, Mode, Remark, Report
 from orders.importing.row import Draft, RowReader, name_key
 from orders.importing.skipped import orders_of
-from orders.models import Actor, Customer, Order, OrderItem, Product, Source
-from orders.performance import measured
+from orders.models import Customer, Order, OrderItem, Product
+from web import locks
+from web.actors import Actor, Source
+from web.timings import measured
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

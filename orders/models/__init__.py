@@ -6,8 +6,7 @@ from orders.models.checked_sheet import CheckedSheet
 from orders.models.customer import Customer
 from orders.models.driver import Driver, DriverLocation
 from orders.models.item import OrderItem
-from orders.models.order import Actor, Change, Order, Priority, Source, TimeSlot
-from orders.models.process_figures import ProcessFigures
+from orders.models.order import Change, Order, Priority, TimeSlot
 from orders.models.product import Product
 from orders.models.proof import ConfirmationType, DeliveryConfirmation
 from orders.models.proof_image import ProofImage, ProofImageKind
@@ -15,7 +14,7 @@ from orders.models.route import Route, RouteStatus
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [
-    "Actor", "Change", "CheckedSheet", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver",
-    "DriverLocation", "Order", "OrderItem", "OrderStatusChange", "Priority", "ProcessFigures", "Product", "ProofImage",
-    "ProofImageKind", "Route", "RouteStatus", "Source", "TimeSlot",
+    "Change", "CheckedSheet", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver",
+    "DriverLocation", "Order", "OrderItem", "OrderStatusChange", "Priority", "Product", "ProofImage",
+    "ProofImageKind", "Route", "RouteStatus", "TimeSlot",
 ]  # fmt: skip

@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import phones
 from orders.addresses import district
-from orders.models.audit import Audit
-from orders.models.fields import PhoneField, latitude_field, longitude_field
+from orders.models.phone_field import PhoneField
 from orders.models.queries import telephones, written
-from orders.models.tracked import Tracked
-from orders.text import visible
+from web.audit import Audit
+from web.coordinates import latitude_field, longitude_field
+from web.text import visible
+from web.tracked import Tracked
 
 PHONES = ("phone", "phone2")
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import states
 from orders.models.driver import Driver
-from orders.performance import measured
+from orders.order_refusals import VersionConflict
 from orders.permissions import check_naming_driver, roles_towards
-from orders.refusals import Refusal, VersionConflict
 from orders.states import Status
+from web.refusals import Refusal
+from web.timings import measured
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -100,7 +101,8 @@ class Moves(models.Model):
         happened = _checked_time(command.at, self)
         items = _checked_quantities(self, command) if command.to == Status.DELIVERED else {}
         _set_columns(self, command)
-        from orders.models.order import Actor, Change
+        from orders.models.order import Change
+        from web.actors import Actor
 
         self.save(change=Change(Actor(command.by, command.source), happened, command.reason))
         row = _write_down(self, command, before, happened)

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders import numbers
-from orders.models.audit import Audit, ItemsThen
 from orders.models.customer import Customer
 from orders.models.driver import Driver
 from orders.models.moves import Moves
 from orders.models.queries import OrderQuerySet
 from orders.models.route import Route
-from orders.models.tracked import Tracked
-from orders.refusals import VersionConflict, no_such_order
+from orders.order_refusals import VersionConflict, no_such_order
 from orders.states import Status
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+from web.actors import Actor
+from web.audit import Audit, ItemsThen
+from web.tracked import Tracked
 
 
 class Priority(models.TextChoices):
@@ -36,23 +34,6 @@ class TimeSlot(models.TextChoices):
     MORNING = "morning", _("morning, 08–12")
     AFTERNOON = "afternoon", _("afternoon, 13–17")
     EVENING = "evening", _("evening, 18–21")
-
-
-class Source(models.TextChoices):
-    ADMIN = "admin", _("admin")
-    REST = "rest", _("API")
-    SOCKET = "socket", _("socket")
-    PAGE = "page", _("page")
-    COMMAND = "command", _("command")
-    IMPORT = "import", _("import")
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts on an order, and from where. `None` is the system itself: a command, the import."""
-
-    by: User | None = None
-    source: str = Source.COMMAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.audit import Audit
-from orders.models.tracked import Tracked
+from web.audit import Audit
+from web.tracked import Tracked
 
 
 class Product(Tracked):

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.fields import latitude_field, longitude_field
 from orders.models.order import Order
-from orders.models.tracked import AtomicSave
+from web.coordinates import latitude_field, longitude_field
+from web.tracked import AtomicSave
 
 
 class ConfirmationType(models.TextChoices):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orders import addresses, numbers, phones
 from orders.states import ON_THE_ROAD, OPEN, Status
-from orders.text import visible
+from web.text import visible
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.driver import Driver
-from orders.models.tracked import Tracked
+from web.tracked import Tracked
 
 
 class RouteStatus(models.TextChoices):

@@ -10,8 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.order import Order, Source
+from orders.models.order import Order
 from orders.states import Status
+from web.actors import Source
 
 # What is reported within this came by a slow line, or from a clock that is a little slow.
 SENT_AT_ONCE = timedelta(minutes=1)

@@ -5,8 +5,8 @@ from django.contrib.auth.models import User
 
 from orders import accounts
 from orders.models import Customer
-from orders.refusals import Refusal
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 

@@ -9,11 +9,12 @@ import pytest
 from django.db import connection, transaction
 
 from orders import services
-from orders.models import Actor, Order
+from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order
 from orders.tests.threads import in_thread
+from web.actors import Actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -18,10 +18,11 @@ from orders.importing.importer import import_orders
 from orders.importing.report import Mode, Report
 from orders.importing.row import name_key
 from orders.importing.sheet import UnreadableSheet
-from orders.models import Customer, Order, OrderItem, Source
+from orders.models import Customer, Order, OrderItem
 from orders.models.product import Product
 from orders.tests.factories import make_customer, make_office
 from orders.tests.sheets import HOME, make_20kg, make_sheet, row
+from web.actors import Source
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,8 @@ import pytest
 
 from orders import lines
 from orders.lines import Line
-from orders.refusals import Refusal
 from orders.tests.factories import make_order, make_product
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.models import Order, OrderItem, OrderStatusChange, Product, moves
 from orders.models.moves import Command, Proof
-from orders.refusals import Refusal, VersionConflict
+from orders.order_refusals import VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
     make_customer,
@@ -20,6 +20,7 @@ from orders.tests.factories import (
     make_user,
 )
 from orders.tests.threads import in_thread
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from orders.proof_images import MOST_BYTES, jpeg
-from orders.refusals import Refusal
+from web.refusals import Refusal
 
 
 def encoded(form: str = "JPEG", size: tuple[int, int] = (40, 30), **options: Any) -> bytes:

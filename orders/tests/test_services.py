@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from orders import services
 from orders.lines import Line
-from orders.models import Actor, Order, OrderItem, Priority, Product, Source
-from orders.refusals import Refusal
+from orders.models import Order, OrderItem, Priority, Product
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import Work, in_thread
+from web.actors import Actor, Source
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 

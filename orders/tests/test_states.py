@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from orders import states
-from orders.refusals import Refusal
 from orders.states import Role, Status
+from web.refusals import Refusal
 
 O, D, C = Role.OFFICE, Role.DRIVER, Role.CUSTOMER  # noqa: E741
 # from → to: who may, and whether they must say why. Written out by hand: it is the specification.

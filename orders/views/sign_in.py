@@ -16,10 +16,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views import csrf, generic
 
-from orders import attempts, client_address
-from orders.api import throttles
-from orders.api.exceptions import InCrowd, TooMany
-from orders.turns import Crowded
+from orders import attempts
+from web import client_address
+from web.api import throttles
+from web.api.exceptions import InCrowd, TooMany
+from web.turns import Crowded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase

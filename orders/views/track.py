@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from orders import estimates, permissions, sentences
-from orders.api import cursor, throttles
 from orders.estimates import Minutes
 from orders.models import Driver, DriverLocation, Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
 from orders.views.page_data import clock, map_settings
+from web.api import cursor, throttles
 
 # Neither search engines nor the next site's owner nor a shared computer learn the link.
 HEADERS = {

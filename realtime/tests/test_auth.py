@@ -12,12 +12,12 @@ from asgiref.sync import async_to_sync
 from django.db import connection
 from django.utils import timezone
 
-from orders.refusals import Refusal
 from orders.states import Status
 from orders.tests.factories import make_driver, make_office, make_order, make_user
 from realtime import auth
 from realtime.models import WebSocketTicket
 from realtime.tests.client import token_for
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 

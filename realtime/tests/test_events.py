@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notifications.models import NotificationHistory
-from orders.models import Actor, Order, Source
+from orders.models import Order
 from orders.models.moves import Proof
 from orders.states import Status
 from orders.tests.factories import (
@@ -26,6 +26,7 @@ from orders.tests.factories import (
 from realtime import channels, log, rights
 from realtime.models import Event
 from realtime.publish import publish
+from web.actors import Actor, Source
 
 pytestmark = pytest.mark.django_db
 

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from orders.api.tokens import end_family
 from orders.models import Order
-from orders.refusals import Refusal
 from orders.states import Status
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import order_commands
 from realtime.channels import Identity
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"]

@@ -14,7 +14,6 @@ from django.db import transaction
 
 from luckygas.testing.site import Site
 from orders.models import Order
-from orders.refusals import Refusal
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import (
@@ -30,6 +29,7 @@ from realtime import publish as module
 from realtime.models import Outbox
 from realtime.publish import publish
 from realtime.tests.client import Client, open_client, token_for
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 NOTE = {"title": "休息", "message": "十分鐘", "severity": "warning", "action": {"type": "view_order", "order_id": 17}}

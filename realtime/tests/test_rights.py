@@ -17,7 +17,6 @@ from django.utils import timezone
 from luckygas.testing.waiting import wait_for_async
 from orders import accounts
 from orders.models import Customer, Driver
-from orders.refusals import Refusal
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from realtime import auth, log, rights, upkeep
 from realtime import hub as module
@@ -28,6 +27,7 @@ from realtime.hub import Hub
 from realtime.models import Outbox
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import Reader, change, hub, join, missed, until
+from web.refusals import Refusal
 
 __all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)

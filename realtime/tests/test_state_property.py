@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from orders import services
 from orders.lines import Line
-from orders.models import Actor, Order
-from orders.refusals import Refusal
+from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import (
@@ -32,6 +31,8 @@ from realtime import log
 from realtime.channels import Identity
 from realtime.frames import Encoded
 from realtime.tests.screens import LinkScreen, Screen, make, make_hub
+from web.actors import Actor
+from web.refusals import Refusal
 
 # Once is enough: it does not depend on the database.
 pytestmark = [pytest.mark.servers, pytest.mark.django_db]

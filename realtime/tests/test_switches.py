@@ -11,7 +11,6 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for_async
-from orders import flags
 from orders.models import Customer, Driver, DriverLocation, Order
 from orders.states import Status
 from orders.tests.api.client import Api
@@ -22,6 +21,7 @@ from realtime.switches import TRY_AGAIN_LATER, look_for_ends
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import Reader, change, hub, join, until
 from realtime.tests.test_socket import Socket, connect
+from web import flags
 
 __all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)

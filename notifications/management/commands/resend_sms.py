@@ -16,7 +16,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
-from orders.text import plain
+from web.text import plain
 
 WRONG_USE = 2
 

@@ -25,8 +25,9 @@ from notifications import batch, routing
 from notifications.management.arguments import positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
-from orders import flags, performance
-from orders.database import is_away
+from web import flags
+from web.database import is_away
+from web.models import ProcessFigures
 
 log = logging.getLogger(__name__)
 # Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
@@ -92,7 +93,7 @@ class Service:
     def round(self) -> int:
         """Sends what is owed now; how many rows that were."""
         close_old_connections()
-        performance.write()
+        ProcessFigures.write()
         if not flags.on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), routing.stopped(routing.in_use())

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from notifications.sandbox.receipts import is_loopback
 from notifications.sandbox.server import Sandbox
 from notifications.sandbox.telephones import BALANCE
-from orders.text import plain
+from web.text import plain
 
 PORT = 8025
 

@@ -12,8 +12,8 @@ from notifications.admin import export
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order
-from orders.export import MARK
 from orders.tests.factories import make_customer, make_staff
+from web.csv_export import MARK
 
 pytestmark = pytest.mark.django_db
 EXPORT = reverse("admin:notifications_export")

@@ -14,8 +14,8 @@ from notifications.admin.totals import DAYS, totals
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message
-from orders import charts
-from orders.charts import Series
+from web import charts
+from web.charts import Series
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:notifications_notificationhistory_changelist")

@@ -15,9 +15,10 @@ from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
-from orders.models import Actor, Customer
+from orders.models import Customer
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
+from web.actors import Actor
 
 pytestmark = pytest.mark.django_db
 AT = datetime.fromisoformat("2026-11-23T10:02:07+08:00")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from orders.importing.importer import import_orders
 from orders.importing.report import Finding, Mode, Report
 from orders.importing.sheet import MAX_BYTES, UnreadableSheet
-from orders.text import plain
+from web.text import plain
 
 
 class Command(BaseCommand):

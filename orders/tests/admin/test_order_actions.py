@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from orders.admin import base
 from orders.models import Order
 from orders.states import Status
 from orders.tests.admin.browser import Browser, Forms, sign_in, told
 from orders.tests.factories import make_driver, make_office, make_order, make_staff
+from web.admin import base
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_order_changelist")

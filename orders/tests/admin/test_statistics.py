@@ -77,7 +77,7 @@ def test_the_same_as_a_sheet(office: Client) -> None:
 
 def test_a_sheet_draws_nothing(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[bytes] = []
-    monkeypatch.setattr("orders.charts.embedded", drawn.append)
+    monkeypatch.setattr("web.charts.embedded", drawn.append)
     assert (office.get(f"{PAGE}?format=csv").status_code, drawn) == (200, [])
     assert (office.get(PAGE).status_code, len(drawn)) == (200, 6)
 

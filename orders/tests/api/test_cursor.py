@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from orders.api import cursor
 from orders.models import Order
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_order
+from web.api import cursor
 
 pytestmark = pytest.mark.django_db
 

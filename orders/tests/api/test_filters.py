@@ -6,7 +6,7 @@ import pytest
 from django.urls import resolve
 from django.utils import timezone
 
-from orders.api.filters import CustomerFilters, OrderFilters, ProductFilters
+from orders.api.order_filters import CustomerFilters, OrderFilters, ProductFilters
 from orders.models import Customer, Order, Priority
 from orders.states import Role, Status
 from orders.tests.api.client import Api, codes, make_api

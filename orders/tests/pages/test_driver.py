@@ -11,12 +11,13 @@ from django.db import transaction
 from PIL import Image
 
 from luckygas.testing.browser import serious_faults, until
-from orders.models import Actor, Driver, DriverLocation, ProofImage
+from orders.models import Driver, DriverLocation, ProofImage
 from orders.models.moves import Proof
 from orders.services import assign_route
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from orders.tests.pages.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
+from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async

@@ -12,9 +12,10 @@ from playwright.async_api import Page, Route
 from luckygas.testing.browser import until
 from luckygas.testing.waiting import wait_for_async
 from orders import services
-from orders.models import Actor, Driver
+from orders.models import Driver
 from orders.tests.factories import make_office
 from orders.tests.pages.phone import Phone, make_stop
+from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from orders.api import tokens
 from orders.models import CheckedSheet
-from orders.text import plain
 from realtime import auth, log
 from realtime.models import Event
+from web.text import plain
 
 # Longer than any phone is away; who was away for more than 10,000 events loads the present state anyway.
 DEFAULT = "7d"

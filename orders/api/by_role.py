@@ -1,0 +1,75 @@
+"""What each role is shown of a row, and may filter and sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django_filters import FilterSet
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from rest_framework import serializers
+
+from orders.permissions import main_role
+from orders.states import Role
+from web.api.filters import StableOrdering
+from web.api.schema import only_common_required
+
+
+class ByRole(serializers.Serializer[Any]):
+    """Shows each role its own fields; needs the request in the context. Who has no role sees none."""
+
+    seen_by: Mapping[Role, frozenset[str]] = {}
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        if getattr(self.context.get("view"), "swagger_fake_view", False):
+            return fields  # the schema describes all
+        role = main_role(self.context["request"].user)
+        seen = self.seen_by.get(role, frozenset()) if role else frozenset()
+        return {name: field for name, field in fields.items() if name in seen}
+
+    @classmethod
+    def seen_by_all(cls) -> frozenset[str]:
+        return frozenset.intersection(*cls.seen_by.values())
+
+
+class ByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Only what all roles see is sure to be there."""
+
+    target_class = "orders.api.by_role.ByRole"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        return only_common_required(
+            self.target, auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        )
+
+
+class Filters(FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """Base of them all. Makes the filters that a request names, of thirteen mostly two: each costs 0.1 ms.
+
+    Nobody filters or sorts by what the rows do not show them (`ByRole.seen_by` of the view's serializer): from the
+    answers they would find it out. Such a filter is not there for them. A `method` sees to it itself.
+    """
+
+    base_filters: dict[str, Any]
+    # Filters by hidden columns that tell nothing: all rows that a role sees have the same there.
+    harmless: frozenset[str] = frozenset()
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        self.base_filters = {name: one for name, one in self.base_filters.items() if name in (data or {})}
+        super().__init__(data, *args, **kwargs)
+        role = main_role(self.request.user) if self.request else None
+        if (seen := self._seen_by().get(role)) is not None and role is not Role.OFFICE:
+            self._limit_to(seen)
+
+    def _seen_by(self) -> Mapping[Role | None, Collection[str]]:
+        view = getattr(self.request, "parser_context", {}).get("view")
+        return getattr(view.get_serializer_class(), "seen_by", {}) if view else {}
+
+    def _limit_to(self, seen: Collection[str]) -> None:
+        for name, one in list(self.filters.items()):
+            if isinstance(one, StableOrdering):
+                one.limit_to(seen)
+            elif not one.method and one.field_name not in seen and name not in self.harmless:
+                del self.filters[name]

@@ -1,0 +1,270 @@
+"""What the office's pages share: nothing is deleted, a refusal is an error of the form, nonsense is no 500."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DataError, NotSupportedError, ProgrammingError
+from django.db.models.constants import LOOKUP_SEP
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from web import locks
+from web.actors import Actor, Source
+from web.admin.history import story
+from web.api import cursor
+from web.refusals import Refusal
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+    from django.forms import BoundField
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.functional import Promise
+
+    ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
+
+# What a page may change with one click; Django takes at most 1,000 fields in one form.
+MOST_AT_ONCE = 500
+OVERTAKEN = _(
+    "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
+)
+LONGEST_ID = 18  # digits; more do not fit the column
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who asks; the admin lets only signed-in staff in."""
+    return cast("User", request.user)
+
+
+def actor(request: HttpRequest) -> Actor:
+    return Actor(by=user_of(request), source=Source.ADMIN)
+
+
+def is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+
+
+def column_of(options: Any, lookup: str) -> str:
+    """`driver` of `driver__id__exact`, `driver__name` of `driver__name__contains`; empty where it is no column."""
+    path: list[str] = []
+    for part in lookup.split(LOOKUP_SEP):
+        try:
+            field = options.pk if part == "pk" else options.get_field(part)
+        except FieldDoesNotExist:
+            break
+        # The key of another row is in the column that names that row.
+        if not (path and field.primary_key):
+            path.append(field.name)
+        if not field.is_relation:
+            break
+        options = field.related_model._meta
+    return LOOKUP_SEP.join(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Above a form: at once (`posts`), or a link to a page that asks first."""
+
+    label: str | Promise
+    url: str
+    posts: bool = True
+    hidden: dict[str, Any] = field(default_factory=dict)
+
+
+class HouseForm(ModelForm):
+    """Shown again with the refusal, where the house refused what it said.
+
+    The values that were shown come back with it: only what the reader changed is written, and what somebody else wrote
+    meanwhile stays. Where both changed the same, it is said and nothing is written.
+    """
+
+    refusal: Refusal | None = None
+    merges = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for bound in self.fields.values():
+            bound.show_hidden_initial = self.merges and self.instance.pk is not None
+            # One label stands for both, day and hour.
+            for part in getattr(bound.widget, "widgets", ()):
+                part.attrs["aria-label"] = bound.label
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        for bound in filter(self._was_shown, self):
+            if bound.name not in self.changed_data:
+                cleaned.pop(bound.name, None)
+            elif self._was_overtaken(bound):
+                now = bound.field.prepare_value(bound.initial)
+                self.add_error(bound.name, OVERTAKEN % {"now": now})
+        if self.refusal is not None:
+            attr = self.refusal.attr
+            self.add_error(attr if attr in self.fields else None, str(self.refusal))
+        return cleaned
+
+    def _was_shown(self, bound: BoundField) -> bool:
+        hidden = bound.field.hidden_widget()
+        shown = bound.field.show_hidden_initial
+        return shown and not hidden.value_omitted_from_data(self.data, self.files, bound.html_initial_name)
+
+    def _was_overtaken(self, bound: BoundField) -> bool:
+        """Whether the row holds neither what was shown nor what was said."""
+        shown = bound.field.hidden_widget().value_from_datadict(self.data, self.files, bound.html_initial_name)
+        return not any(self._holds(bound, value) for value in (shown, bound.data))
+
+    def _holds(self, bound: BoundField, said: Any) -> bool:
+        """But for white space: of what came by the API, browsers change the ends of lines, or leave them out."""
+        now = bound.field.prepare_value(bound.initial)
+        if isinstance(now, str):
+            return "".join(now.split()) == "".join(str(said).split())
+        return not bound.field.has_changed(bound.initial, said)
+
+
+# What becomes of an odd address of a list: the year 9999 has none after it, PostgreSQL has no text with NUL, a range
+# has two ends.
+NONSENSE = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
+
+
+class HouseChangeList(ChangeList):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except NONSENSE as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class ReadOnly:
+    """For pages and inlines: nobody writes history, whatever their rights."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class HouseList(ModelAdmin):
+    """A list that nonsense in the address or in the selection does not break.
+
+    It says by itself which rows have changed since it was loaded (realtime's changed-marks.js).
+    """
+
+    is_pk: Callable[[str], bool] = staticmethod(is_id)
+    # What a link of ours asks of this list beside what it shows and filters by.
+    asked_for: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """What the list shows and filters by: asked letter by letter, any other column would tell what it holds."""
+        if not {"regex", "iregex"}.isdisjoint(lookup.split(LOOKUP_SEP)):
+            return False
+        named = (one[0] if isinstance(one, tuple) else one for one in self.list_filter)
+        shown = {self.date_hierarchy, *self.list_display, *self.asked_for, *named, self.opts.pk.name}
+        return column_of(self.opts, lookup) in shown
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        # Read before the rows: a change in between is then marked, and not lost.
+        live = {"live_since": cursor.position(), "live_read": timezone.now().isoformat()}
+        return super().changelist_view(request, live | (extra_context or {}))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return HouseChangeList
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if len(chosen) > MOST_AT_ONCE or not all(map(self.is_pk, chosen)):
+            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
+            return None
+        return super().response_action(request, queryset)
+
+
+class HouseAdmin(HouseList):
+    form = HouseForm
+    list_per_page = 50
+    # Counting a whole table to show how much a filter leaves out is not worth its price.
+    show_full_result_count = False
+    change_form_template = "admin/house_change_form.html"
+    object_history_template = "admin/house_history.html"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not even a superuser: what is no longer wanted is cancelled or deactivated."""
+        return False
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """With the values before and after, for what is audited."""
+        told = story(self.model, object_id) if hasattr(self.model, "audit") and self.is_pk(object_id) else None
+        return super().history_view(request, object_id, {"story": told} | (extra_context or {}))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """For a change the row is held, so that the form is applied to what is there and not to what was read."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            found.refresh_from_db(from_queryset=self.model._default_manager.select_for_update(no_key=True))
+        return found
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"refusal": getattr(request, "refusal", None)})
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A refusal takes back all of the change; the same form then says it."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Refusal as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        obj = context.get("original")
+        may = obj is not None and self.has_change_permission(request, obj)
+        context["buttons"] = self.buttons(request, obj) if may else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Sequence[Button]:
+        """What may be done to `obj` besides saving the form, by who may change it."""
+        return ()
+
+    def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
+        """The ids of the rows of an action; none, and a message, where they are too many."""
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        if len(ids) <= MOST_AT_ONCE:
+            return ids
+        said = gettext("At most %d at once; nothing was changed. Please select fewer.") % MOST_AT_ONCE
+        self.message_user(request, said, messages.ERROR)
+        return []
+
+
+class Deactivation(HouseAdmin):
+    """For rows with `is_active`."""
+
+    actions = ("deactivate",)
+
+    @admin.action(description=_("Deactivate"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """One by one, so that everyone who listens hears of it."""
+        chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
+        with locks.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
+            for row in found:
+                row.is_active = False
+                row.save(update_fields=["is_active"])
+                self.log_change(request, row, [{"changed": {"fields": ["is_active"]}}])
+                self.deactivated(request, row)
+
+    def deactivated(self, request: HttpRequest, row: Any) -> None:
+        """Says what is to be known of a row that was deactivated."""
+        self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)

@@ -1,0 +1,83 @@
+"""What the API answers besides DRF's own exceptions."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from rest_framework.exceptions import APIException
+
+from web import locks
+from web.database import is_away
+from web.refusals import Refusal
+from web.turns import Crowded
+
+
+class Refused(APIException):
+    """A `Refusal` as an answer; the order's present version travels in the ETag too."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal.detail), refusal.code)
+        self.status_code, self.attr, self.version = refusal.status, refusal.attr, refusal.version
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_code, default_detail = "too_large", _("The request is too large; send it in smaller parts.")
+
+
+class Impossible(APIException):
+    status_code = 400
+    default_code, default_detail = "invalid", _("A value of the request lies outside of what can be stored.")
+
+
+class Conflict(APIException):
+    status_code = 409
+    default_code, default_detail = "conflict", _("Someone else changed the same thing. Load it again and retry.")
+
+
+class Busy(APIException):
+    status_code, wait = 503, 1
+    default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
+
+
+class RowLocked(Busy):
+    """Only what is locked has to wait, so the client may go on with the rest."""
+
+    wait = 2
+    default_code, default_detail = "row_locked", locks.ROW_LOCKED
+
+
+class InCrowd(Busy):
+    wait = 5
+
+    def __init__(self, crowded: Crowded) -> None:
+        super().__init__(str(crowded.detail))
+
+
+def for_now(error: BaseException | None) -> Busy | None:
+    """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
+    if locks.is_row_locked(error):
+        return RowLocked()
+    if isinstance(error, Crowded):
+        return InCrowd(error)
+    return Busy() if is_away(error) else None
+
+
+class TooMany(APIException):
+    """`wait`: the seconds until the same caller may ask again; the header Retry-After says them too."""
+
+    status_code = 429
+    default_code = "throttled"
+
+    def __init__(self, wait: float | None = None) -> None:
+        self.wait = max(1, round(wait or 1))
+        said = ngettext(
+            "Too many requests. Please try again in %d second.",
+            "Too many requests. Please try again in %d seconds.",
+            self.wait,
+        )
+        super().__init__(said % self.wait)
+
+
+class Broken(APIException):
+    default_detail = _("Something went wrong on our side. It was logged; please try again later.")

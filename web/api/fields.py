@@ -1,0 +1,67 @@
+"""Serializers and fields that refuse what a database or a person could not take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+MOST_ID = 2**63 - 1
+MOST_MONEY = 10_000_000  # NT$
+_YEAR = timedelta(days=366)
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses fields it does not know: a misspelt name must not look like success."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := [str(name) for name in data if name not in self.fields]):
+            detail = _("There is no such field here.")
+            raise serializers.ValidationError({name: [detail] for name in unknown[:10]}, code="unknown_field")
+        return super().to_internal_value(data)
+
+
+class FiniteFloatField(serializers.FloatField):
+    """DRF's takes the texts "nan" and "inf" for numbers."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class StrictModelSerializer(Strict, serializers.ModelSerializer[Row]):
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.FloatField: FiniteFloatField
+    }
+
+
+class NearDateTimeField(serializers.DateTimeField):
+    """A moment within a year of now; the years 1 and 9999 are typing errors, and some databases cannot read them."""
+
+    default_error_messages = {"far": _("This moment is more than a year away.")}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        now = timezone.now()
+        if not now - _YEAR < moment < now + _YEAR:
+            self.fail("far")
+        return moment
+
+
+def id_field(**kwargs: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=MOST_ID, **kwargs)
+
+
+def related(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:
+    """The id of one of `rows`; true and 1.5 are no ids."""
+    return serializers.PrimaryKeyRelatedField(queryset=rows, pk_field=serializers.IntegerField(), **kwargs)

@@ -1,0 +1,78 @@
+"""Bodies of requests: strict JSON, nothing in it that a database cannot hold, and only text that people see."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError
+from rest_framework.renderers import JSONRenderer
+
+from web.api.exceptions import TooLarge
+from web.text import visible_form, visible_json
+
+
+def most_bytes() -> int:
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+
+
+class StrictJSONParser(parsers.BaseParser):
+    """JSON by RFC 8259: no NaN or Infinity. NUL and lone surrogates, which PostgreSQL refuses, are refused here.
+
+    Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that one.
+    """
+
+    media_type = "application/json"
+    renderer_class = JSONRenderer
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(most_bytes() + 1)
+        if len(body) > most_bytes():
+            raise TooLarge
+        try:
+            found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(_("The body is not JSON in UTF-8: %s") % str(error)[:200]) from error
+        _refuse_unstorable(found)
+        return visible_json(found)
+
+
+class FormParser(parsers.FormParser):
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        return visible_form(super().parse(*args, **kwargs))
+
+
+class MultiPartParser(parsers.MultiPartParser):
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().parse(*args, **kwargs)
+        return parsers.DataAndFiles(visible_form(found.data), found.files)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _refuse_unstorable(found: Any) -> None:
+    waiting = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and unstorable(value):
+            raise ParseError(_("The body holds a NUL or half a surrogate pair, which are no characters."))
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ParseError(_("The body holds a number that is too large."))
+
+
+def unstorable(text: str) -> bool:
+    """Whether PostgreSQL or UTF-8 cannot hold it."""
+    return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

@@ -1,0 +1,46 @@
+"""The base of the API's resources, of all apps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from web.api.cursor import LastEventId
+
+Row = TypeVar("Row", bound=Model)
+
+
+class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
+    """List and read. An action that writes names the `rights` that staff need for it (`permissions.rights_asked`)."""
+
+    lookup_value_regex = "[0-9]+"
+    rights: Mapping[str, Collection[str]] = {}
+
+
+class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
+    """List, read, create and change by PATCH. Nothing is deleted: it is deactivated."""
+
+    http_method_names = ["get", "head", "post", "patch"]
+
+    def get_queryset(self) -> QuerySet[Row]:
+        """For a change the row is locked, so that it is applied to what is there and not to what was read.
+
+        Without a join, whose other side would be that of before the wait.
+        """
+        rows = super().get_queryset()
+        if self.action != "partial_update":
+            return rows
+        return rows.select_related(None).select_for_update(of=("self",), no_key=True)
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+            serializer.is_valid(raise_exception=True)
+            serializer.save()
+        return Response(serializer.data)

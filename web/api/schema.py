@@ -1,0 +1,64 @@
+"""OpenAPI: what drf-spectacular cannot see by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from drf_standardized_errors.openapi import AutoSchema as StandardizedAutoSchema
+from rest_framework_simplejwt.views import TokenViewBase
+
+from web.api.cursor import EPOCH, ID, LastEventId
+
+BODY = ("POST", "PUT", "PATCH")
+
+
+class AutoSchema(StandardizedAutoSchema):
+    """Conflicts and bodies that are too large belong to calls with a body only; every query may be wrong."""
+
+    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+        if status_code in ("409", "413") and self.method not in BODY:
+            return False
+        if status_code == "400" and any(parameter["in"] == "query" for parameter in self._get_parameters()):
+            return status_code not in responses
+        return bool(super()._should_add_error_response(responses, status_code))
+
+    def _should_add_http401_error_response(self) -> bool:
+        """Whoever gets a token has none to be refused, and may say a wrong password."""
+        return isinstance(self.view, TokenViewBase) or bool(super()._should_add_http401_error_response())
+
+    def get_override_parameters(self) -> list[Any]:
+        """The headers of answers that clients build on."""
+        described = [*super().get_override_parameters()]
+        if isinstance(self.view, LastEventId) and self.method == "GET":
+            described += [
+                header(ID, _("The head of the event log, read before the rows."), OpenApiTypes.INT),
+                header(EPOCH, _("The epoch of the event log that it is of."), OpenApiTypes.STR),
+            ]
+        return described
+
+
+def header(name: str, text: Any, type_: Any) -> OpenApiParameter:
+    """One that every good answer carries."""
+    return OpenApiParameter(name, type_, OpenApiParameter.HEADER, description=text, response=[200, 201])
+
+
+class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A strict serializer takes no other fields than its own."""
+
+    target_class = "web.api.fields.Strict"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return only_common_required(self.target, schema | {"additionalProperties": False})
+
+
+def only_common_required(serializer: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    if not hasattr(serializer, "seen_by_all"):
+        return schema
+    required = sorted(serializer.seen_by_all().intersection(schema.pop("required", ())))
+    return schema | ({"required": required} if required else {})

@@ -1,0 +1,21 @@
+"""What every page and call stands on, and no business."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_save
+
+
+class WebConfig(AppConfig):
+    name = "web"
+
+    def ready(self) -> None:
+        from simple_history.signals import pre_create_historical_record
+        from waffle.models import Switch
+
+        from web import audit, flags, timings
+
+        pre_create_historical_record.connect(audit.note, dispatch_uid="web.audit")
+        post_save.connect(flags.switch_saved, sender=Switch, dispatch_uid="web.flags")
+        connection_created.connect(timings.connection_made, dispatch_uid="web.timings")

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from orders.models import Customer, Driver, Product
+from orders.tests.admin.browser import Browser, change, errors, sign_in, told
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_order,
+    make_product,
+    make_route,
+    make_staff,
+)
+from web.admin.base import OVERTAKEN
+
+pytestmark = pytest.mark.django_db
+MODELS = ["order", "customer", "product", "driver", "route"]
+MAKERS: dict[str, Any] = {
+    "order": make_order, "customer": make_customer, "product": make_product, "driver": make_driver, "route": make_route,
+}  # fmt: skip
+
+
+def rows(model: str) -> str:
+    return reverse(f"admin:orders_{model}_changelist")
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "en"])
+@pytest.mark.parametrize("model", MODELS)
+def test_list_page_and_new_one_open(office: Browser, model: str, language: str) -> None:
+    made = MAKERS[model]()
+    for path in (rows(model), change(model, made.pk), reverse(f"admin:orders_{model}_add")):
+        assert office.client.get(path, headers={"accept-language": language}).status_code == 200
+
+
+def test_of_two_who_have_a_page_open_each_writes_what_they_changed(office: Browser) -> None:
+    customer = make_customer(name="王", address="台北市大安區仁愛路1號", notes="三樓\r\n沒有電梯")
+    path = change("customer", customer.pk)
+    first, second = office.form(path, "customer_form"), office.form(path, "customer_form")
+    del first["sms_delivered"]  # as a box that is no longer ticked
+    office.post(path, first | {"name": "王太太", "language": "en"})
+    office.post(path, second | {"address": "台北市大安區仁愛路2號", "notes": ""})
+    customer.refresh_from_db()
+    assert (customer.name, customer.language, customer.sms_delivered) == ("王太太", "en", False)
+    assert (customer.address, customer.notes) == ("台北市大安區仁愛路2號", "")
+
+
+def test_of_two_who_change_the_same_the_second_is_told(office: Browser) -> None:
+    product = make_product(price=760)
+    path = change("product", product.pk)
+    first, second = office.form(path, "product_form"), office.form(path, "product_form")
+    office.post(path, first | {"price": 777})
+    said = errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
+    assert said == [str(OVERTAKEN % {"now": 777})]
+    product.refresh_from_db()
+    assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
+    # What both wrote is no quarrel.
+    assert office.post(path, second | {"price": 777, "low_stock_threshold": 3}).redirect_chain
+    product.refresh_from_db()
+    assert (product.price, product.low_stock_threshold) == (777, 3)
+
+
+def test_what_a_browser_makes_of_white_space_is_nobody_elses_change(office: Browser) -> None:
+    customer = make_customer(name="王 ", address="台北市大安區\n仁愛路1號", notes="三樓\n沒有電梯")
+    path = change("customer", customer.pk)
+    form = office.form(path, "customer_form")
+    line, box = "台北市大安區仁愛路1號", "三樓\r\n沒有電梯"
+    form |= {"address": line, "initial-address": line, "notes": box, "initial-notes": box}
+    assert office.post(path, form | {"notes": f"{box}!", "name": "王小姐", "language": "en"}).redirect_chain
+    customer.refresh_from_db()
+    assert (customer.name, customer.notes, customer.language) == ("王小姐", f"{box}!", "en")
+    assert customer.address == "台北市大安區\n仁愛路1號"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_ever_deleted(admin_client: Any, model: str) -> None:
+    made = MAKERS[model]()
+    assert (
+        admin_client.post(reverse(f"admin:orders_{model}_delete", args=[made.pk]), {"post": "yes"}).status_code == 403
+    )
+    admin_client.post(rows(model), {"action": "delete_selected", "_selected_action": [made.pk], "post": "yes"})
+    assert type(made).objects.filter(pk=made.pk).exists()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("query", ["q=%00", "q=" + "x" * 999, "o=abc", "p=abc", "id__exact=abc", "id=" + "9" * 40])
+def test_nonsense_in_the_address_is_no_500(office: Browser, model: str, query: str) -> None:
+    MAKERS[model]()
+    assert office.client.get(f"{rows(model)}?{query}", follow=True).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("query", ["year=9999", "year=0", "year=abc", "year=2026&{}__month=13", "year=" + "9" * 30])
+@pytest.mark.parametrize(("model", "column"), [("order", "scheduled_date"), ("route", "date")])
+def test_day_that_does_not_exist_is_no_500(office: Browser, model: str, column: str, query: str) -> None:
+    MAKERS[model]()
+    assert office.client.get(f"{rows(model)}?{column}__{query.format(column)}", follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("pk", ["abc", "9" * 40, "%00"])
+def test_page_of_nothing_leads_back(office: Browser, pk: str) -> None:
+    assert office.client.get(f"{rows('order')}{pk}/change/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("maker", "model"), [(make_customer, Customer), (make_product, Product), (make_driver, Driver)]
+)
+def test_deactivate_tells_each(office: Browser, maker: Any, model: Any) -> None:
+    row, other = maker(), maker()
+    said = {"action": "deactivate", "_selected_action": [row.pk]}
+    answer = office.post(rows(model._meta.model_name), said)
+    assert told(answer) == [("success", f"{row} is no longer active.")]
+    assert list(model.objects.filter(is_active=True)) == [other]
+
+
+def test_deactivate_needs_the_right() -> None:
+    customer = make_customer()
+    browser = sign_in(make_staff())
+    browser.client.post(rows("customer"), {"action": "deactivate", "_selected_action": [customer.pk]})
+    assert Customer.objects.get().is_active
+
+
+def test_telephone_is_shown_as_people_write_it_and_stored_as_machines_do(office: Browser) -> None:
+    customer = make_customer(phone="0912-345-678", phone2="02-2930-0016 分機29")
+    path = change("customer", customer.pk)
+    form = office.form(path, "customer_form")
+    assert (form["phone"], form["phone2"]) == ("0912-345-678", "02-2930-0016 分機29")
+    office.post(path, form | {"name": "新名"})
+    customer.refresh_from_db()
+    assert (customer.name, customer.phone, customer.phone2) == ("新名", "+886912345678", "+886229300016;ext=29")
+
+
+def test_telephone_that_is_none_is_an_error_and_stays_as_typed(office: Browser) -> None:
+    path = change("customer", make_customer().pk)
+    answer = office.post(path, office.form(path, "customer_form") | {"phone": "+8861"})
+    shown = answer.content.decode()
+    assert "“+8861” is not a telephone number" in shown
+    assert 'value="+8861"' in shown

@@ -1,0 +1,162 @@
+"""By role and scope, in the shared cache and in the process; the limits of the tests are off but where they are set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from redis.exceptions import ConnectionError as NoRedis
+
+from orders.tests.api.client import Api, codes, make_api
+from orders.tests.factories import make_product
+from web import flags
+from web.api import throttles
+from web.redis_cache import Breaker
+
+pytestmark = pytest.mark.django_db
+Rates = Callable[..., None]
+
+
+def statuses(count: int, call: Callable[[], Any]) -> list[int]:
+    return [call().status_code for _ in range(count)]
+
+
+@pytest.mark.parametrize("role", ["office", "driver", "customer"])
+def test_each_role_has_a_rate_of_its_own(rates: Rates, role: str) -> None:
+    rates(office="5/h", driver="4/h", customer="3/h")
+    most = {"office": 5, "driver": 4, "customer": 3}[role]
+    api = make_api(role)
+    assert statuses(most + 1, lambda: api.get("orders/")) == [200] * most + [429]
+
+
+def test_users_are_counted_apart(rates: Rates) -> None:
+    rates(office="1/h")
+    first, second = make_api("office"), make_api("office")
+    assert [api.get("orders/").status_code for api in (first, second, first, second)] == [200, 200, 429, 429]
+
+
+def test_the_answer_says_when_to_come_back(rates: Rates) -> None:
+    rates(office="1/h")
+    api = make_api("office")
+    api.get("orders/")
+    answer = api.get("orders/")
+    assert codes(answer) == [("throttled", None)]
+    assert 1 <= int(answer["Retry-After"]) <= 3600
+    assert answer["Retry-After"] in answer.json()["errors"][0]["detail"]
+
+
+def test_the_next_window_begins_with_nothing(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates(office="1/min")
+    api, now = make_api("office"), 1_800_000_000.0 - 1_800_000_000 % 60
+    answers = []
+    for moment in (now, now + 59, now + 60):
+        monkeypatch.setattr(throttles, "time", lambda moment=moment: moment)
+        answers.append(api.get("orders/"))
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert answers[1]["Retry-After"] == "1"
+
+
+def test_names_and_passwords_are_limited_by_address(rates: Rates) -> None:
+    rates(sign_in="2/h")
+    said = {"username": "ling", "password": "wrong"}
+    assert statuses(3, lambda: Api().post("auth/token/", said)) == [401, 401, 429]
+
+
+def test_a_customer_places_so_many_orders_and_reads_on(rates: Rates) -> None:
+    rates(order="1/h", customer="50/h")
+    api, product = make_api("customer"), make_product()
+    order = {"scheduled_date": "2099-11-23", "items": [{"product": product.pk, "quantity": 1}]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orders.services._check_date", lambda day: None)
+        assert statuses(2, lambda: api.post("orders/", order)) == [201, 429]
+    assert api.get("orders/").status_code == 200
+
+
+def test_the_office_places_orders_at_its_own_rate(rates: Rates) -> None:
+    rates(order="1/h")
+    api = make_api("office")
+    assert statuses(3, lambda: api.post("orders/", {})) == [400, 400, 400]
+
+
+def test_reading_the_log_is_counted_apart_from_the_rest(rates: Rates) -> None:
+    rates(customer="1/h", events="3/h")
+    api = make_api("customer")
+    assert statuses(4, lambda: api.get("events/")) == [200, 200, 200, 429]
+    assert api.get("orders/").status_code == 200
+
+
+def test_the_description_is_limited_by_address(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates(schema="1/h")
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", lambda *_, **__: {})
+    assert statuses(2, lambda: Api().get("schema/")) == [200, 429]
+
+
+def test_an_empty_rate_is_none(rates: Rates) -> None:
+    rates(office="")
+    api = make_api("office")
+    assert statuses(20, lambda: api.get("products/")) == [200] * 20
+
+
+def test_switched_off_nothing_is_counted(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates(office="1/h")
+    monkeypatch.setattr(flags, "_seen", flags.Seen(at=math.inf, off=frozenset({flags.THROTTLING})))
+    api = make_api("office")
+    assert statuses(3, lambda: api.get("products/")) == [200, 200, 200]
+
+
+class Away:
+    """A cache that raises, as Redis does where nobody answers."""
+
+    def incr(self, *_: object) -> int:
+        raise NoRedis("nobody there")
+
+
+class Forgetful:
+    """A cache that is away and says nothing of it; or none at all (Django's dummy)."""
+
+    def incr(self, *_: object) -> int:
+        raise ValueError
+
+    def add(self, *_: object) -> bool:
+        return self.taken
+
+    def __init__(self, taken: bool) -> None:
+        self.taken = taken
+
+
+@pytest.mark.parametrize("shared", [Away(), Forgetful(True), Forgetful(False)])
+def test_without_the_shared_cache_the_process_counts(
+    rates: Rates, monkeypatch: pytest.MonkeyPatch, shared: object
+) -> None:
+    rates(office="2/h")
+    monkeypatch.setattr(throttles, "cache", shared)
+    api = make_api("office")
+    assert statuses(3, lambda: api.get("products/")) == [200, 200, 429]
+
+
+def test_what_other_processes_counted_counts(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However slow this machine is just now.
+    monkeypatch.setattr(Breaker, "lets", lambda breaker: True)
+    rates(office="3/h")
+    assert [throttles.wait_for("office", 7) for _ in range(3)] == [None] * 3
+    throttles.own.clear()  # as another process has it
+    assert throttles.wait_for("office", 7) is not None
+
+
+def test_the_caches_are_two() -> None:
+    assert throttles.own is not caches["default"]
+
+
+@pytest.mark.parametrize(("role", "path", "burst"), [("office", "products/", 400), ("driver", "drivers/", 200)])
+def test_what_people_do_at_once_is_within_the_rates(
+    rates: Rates, settings: Any, role: str, path: str, burst: int
+) -> None:
+    """Fifty cards moved with what the pages read after each; the reports of a day without a line, of twenty stops."""
+    from luckygas.rest import THROTTLE_RATES
+
+    rates(**THROTTLE_RATES)
+    api = make_api(role)
+    assert statuses(burst, lambda: api.get(path)) == [200] * burst

@@ -1,0 +1,200 @@
+"""Who changed what on orders, customers and products, whichever way; and what it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import formats, timezone, translation
+
+from orders import services
+from orders.lines import Line
+from orders.models import Customer, Order, Product
+from orders.order_refusals import VersionConflict
+from orders.states import Status
+from orders.tests.api.client import make_api
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_staff
+from web.actors import Actor, Source
+from web.admin.history import story
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(subject: Any) -> list[tuple[str | None, str]]:
+    """By whom and from where, the oldest first."""
+    found = type(subject).audit.filter(id=subject.pk).order_by("history_id")
+    return [(row.history_user and row.history_user.username, row.history_change_reason) for row in found]
+
+
+def test_a_price_changed_over_the_api_names_the_owner_of_the_token() -> None:
+    product, api = make_product(price=800), make_api("office")
+    assert api.user is not None
+    api.patch(f"products/{product.pk}/", {"price": 850})
+    assert rows(product) == [(None, "command"), (api.user.username, "rest")]
+    assert list(Product.audit.filter(id=product.pk).values_list("price", flat=True)) == [850, 800]
+
+
+def test_a_customer_changed_on_a_page_of_the_site_names_who_is_signed_in() -> None:
+    customer, user, client = make_customer(), make_office(), Client()
+    client.force_login(user)
+    path = f"/api/v1/customers/{customer.pk}/"
+    assert client.patch(path, {"notes": "三樓"}, "application/json").status_code == 200
+    assert rows(customer)[1:] == [(user.username, "page")]
+
+
+def test_the_admin_names_who_saved_the_form() -> None:
+    product, user, client = make_product(price=800), make_office(is_superuser=True), Client()
+    client.force_login(user)
+    form = {name: getattr(product, name) for name in ("code", "name", "aliases", "cylinder_kg", "low_stock_threshold")}
+    client.post(f"/admin/orders/product/{product.pk}/change/", form | {"price": 900, "is_active": "on"})
+    assert rows(product)[1:] == [(user.username, "admin")]
+
+
+def test_an_order_names_its_actor_also_without_a_request() -> None:
+    order, user = make_order(), make_office()
+    services.change(order, {"notes": "請按兩次鈴"}, Actor(user, Source.SOCKET))
+    assert rows(order)[-1] == (user.username, "socket")
+
+
+def test_a_save_that_changes_nothing_of_note_leaves_no_row() -> None:
+    product, order = make_product(), make_order()
+    Product.add_stock(product.pk, -3)
+    Product.objects.get(pk=product.pk).save()
+    order.save()
+    order.transition_to(Status.CONFIRMED)
+    assert (len(rows(product)), len(rows(order))) == (1, 1)
+
+
+def test_a_driver_and_the_cash_are_of_note() -> None:
+    order = make_order(Status.CONFIRMED)
+    order.assign(make_driver(), by=make_office())
+    assert len(rows(order)) == 2
+
+
+def test_new_items_are_told_in_words() -> None:
+    product, office = make_product(), make_office()
+    order = services.place(
+        [Line(product.pk, 2)], Actor(office), customer=make_customer(), scheduled_date=timezone.localdate()
+    )
+    services.change(order, {"items": [Line(product.pk, 3)]}, Actor(office))
+    services.change(order, {"notes": "三樓"}, Actor(office))
+    told = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
+    assert told == [f"{product} × 2", f"{product} × 3", ""]
+
+
+def test_who_was_slower_leaves_no_row() -> None:
+    order = make_order()
+    slower = Order.objects.get(pk=order.pk)
+    services.change(order, {"notes": "first"}, Actor())
+    slower.notes = "second"
+    with transaction.atomic(), pytest.raises(VersionConflict):
+        slower.save()
+    assert len(rows(order)) == 2
+
+
+def inserts(work: Any) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        work()
+    return sum('INSERT INTO "orders_historical' in query["sql"] for query in queries)
+
+
+def test_a_move_costs_no_row_and_an_assignment_one() -> None:
+    order, driver = make_order(), make_driver()
+    assert inserts(lambda: order.transition_to(Status.CONFIRMED)) == 0
+    assert inserts(lambda: order.assign(driver)) == 1
+    assert inserts(lambda: order.transition_to(Status.DELIVERING)) == 0
+
+
+def test_the_history_page_says_who_changed_what_in_one_query_more() -> None:
+    user, client = make_office(is_superuser=True, first_name="陳玲"), Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    order, drivers = make_order(), [make_driver() for _ in range(4)]
+    services.change(
+        order,
+        {"delivery_address": "台北市大安區瑞安街1號", "scheduled_date": timezone.localdate() + timedelta(1)},
+        Actor(user),
+    )
+    page, counts = f"/admin/orders/order/{order.pk}/history/", []
+    for driver in drivers:
+        services.change(order, {"notes": driver.name}, Actor(user, Source.PAGE))
+        with CaptureQueriesContext(connection) as queries:
+            shown = client.get(page).content.decode()
+        counts.append(len(queries))
+    assert len(set(counts[1:])) == 1  # the first reads the content types
+    for said in ("陳玲", "瑞安街1號", drivers[0].name, "delivery address", "page"):
+        assert said in shown
+
+
+@pytest.mark.parametrize("model", [Customer, Product])
+def test_customers_and_products_have_the_page_too(model: Any) -> None:
+    row = make_customer() if model is Customer else make_product()
+    row.name = "新名字"
+    row.save()
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(make_office(is_superuser=True))
+    shown = client.get(f"/admin/orders/{model._meta.model_name}/{row.pk}/history/").content.decode()
+    assert "<ins>新名字</ins>" in shown
+
+
+def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
+    """The newest entry of the page: by whom, whether it is the first, and what was before and after."""
+    with translation.override("en"):
+        entry = story(type(row), str(row.pk))[0]
+    told = [(change.label, change.before, change.after) for change in entry.differences]
+    return entry.who, entry.is_first, told
+
+
+def test_what_was_there_before_the_audit_is_told_with_its_first_change() -> None:
+    product, order, api = make_product(price=800), make_order(), make_api("office")
+    Product.audit.all().delete()
+    Order.audit.all().delete()
+    api.patch(f"products/{product.pk}/", {"price": 850})
+    assert last(product)[1:] == (False, [("price, NT$", "800", "850")])
+    items = str(order.items.get())
+    api.patch(f"orders/{order.pk}/", {"items": [{"product": product.pk, "quantity": 7}]})
+    assert ("items", items, f"{product} × 7") in last(order)[2]
+
+
+def test_nobody_is_named_for_what_changed_past_the_audit() -> None:
+    product, api = make_product(price=800, name="n"), make_api("office")
+    assert api.user is not None
+    Product.objects.filter(pk=product.pk).update(price=950)
+    api.patch(f"products/{product.pk}/", {"name": "renamed"})
+    assert last(product) == (api.user.username, False, [("name", "n", "renamed")])
+
+
+def test_days_moments_and_references_are_told_as_they_were() -> None:
+    first, second, now = make_driver(name="陳"), make_driver(name="林"), timezone.now()
+    order = make_order(Status.CONFIRMED)
+    order.assign(first)
+    order.eta = now
+    order.save()
+    day, order.scheduled_date = order.scheduled_date, order.scheduled_date + timedelta(1)
+    order.driver, order.eta = second, None
+    order.save()
+    told = {label: (before, after) for label, before, after in last(order)[2]}
+    assert told["driver"] == ("陳", "林")
+    with translation.override("en"):
+        assert told["delivery date"] == (formats.localize(day), formats.localize(day + timedelta(1)))
+        assert told["expected at"] == (formats.localize(timezone.localtime(now)), "–")
+
+
+def test_an_entry_of_a_deletion_tells_no_change() -> None:
+    product = make_product(price=800)
+    product.price = 850
+    product.save()
+    key = product.pk
+    product.delete()
+    assert story(Product, str(key))[0].differences == []
+
+
+def test_who_may_not_see_customers_sees_no_history() -> None:
+    customer, client = make_customer(), Client()
+    client.force_login(make_staff())
+    assert client.get(f"/admin/orders/customer/{customer.pk}/history/").status_code == 403

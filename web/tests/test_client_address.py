@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from web import client_address
+
+
+def behind(settings: Any, proxies: int) -> None:
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": proxies}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "counted"),
+    [
+        (0, "", "203.0.113.7"),
+        (0, "192.0.2.1", "203.0.113.7"),
+        (1, "", "203.0.113.7"),
+        (1, "192.0.2.1", "192.0.2.1"),
+        (1, "10.0.0.1, 192.0.2.1", "192.0.2.1"),
+        (2, "10.0.0.1, 192.0.2.1, 198.51.100.1", "192.0.2.1"),
+        (2, "192.0.2.1", "192.0.2.1"),
+        (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        (1, "::ffff:192.0.2.1", "192.0.2.1"),
+        (1, "unknown", None),
+        (1, "192.0.2.1:8080", None),
+    ],
+)
+def test_who_is_believed(settings: Any, proxies: int, forwarded: str, counted: str | None) -> None:
+    behind(settings, proxies)
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.7", headers=headers)
+    scope = {
+        "client": ["203.0.113.7", 50000],
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    assert client_address.of_request(request) == client_address.of_scope(scope) == counted
+
+
+def test_a_socket_in_the_file_system_has_no_address() -> None:
+    assert client_address.of_scope({"client": None, "headers": []}) is None

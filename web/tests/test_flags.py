@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import OperationalError, transaction
+from waffle import switch_is_active
+from waffle.models import Switch
+
+from orders.tests.factories import turn
+from web import flags
+from web.flags import Seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _asked_of_the_database(all_switches_on: None) -> None:
+    flags.forget()
+
+
+def test_each_name_has_a_meaning_and_what_has_no_row_is_on() -> None:
+    names = {value for name, value in vars(flags).items() if name.isupper() and isinstance(value, str)}
+    assert names == set(flags.MEANINGS)
+    Switch.objects.all().delete()
+    assert all(flags.on(name) and switch_is_active(name) for name in names)
+
+
+def test_whoever_turns_one_knows_at_once() -> None:
+    assert flags.on(flags.SMS)
+    turn(flags.SMS, False)
+    assert not flags.on(flags.SMS)
+    assert flags.on(flags.CACHING)
+    turn(flags.SMS, True)
+    assert flags.on(flags.SMS)
+
+
+def test_what_is_rolled_back_was_not_turned() -> None:
+    with transaction.atomic():
+        turn(flags.SMS, False)
+        transaction.set_rollback(True)
+    assert flags.on(flags.SMS)
+
+
+def test_another_process_is_heard_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(flags, "monotonic", lambda: now)
+    assert flags.on(flags.SMS)
+    turn(flags.SMS, True)
+    Switch.objects.filter(name=flags.SMS).update(active=False)  # no signal here, as from elsewhere
+    flags._seen = Seen(at=now)
+    now += flags.MEMORY_SECONDS
+    assert flags.on(flags.SMS)
+    now += 0.001
+    assert not flags.on(flags.SMS)
+
+
+def test_all_of_them_are_one_query_and_then_none(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        assert all(flags.on(name) for name in flags.MEANINGS)
+    with django_assert_num_queries(0):
+        assert all(flags.on(name) for name in flags.MEANINGS)
+
+
+def test_without_a_database_they_stay_as_they_were() -> None:
+    turn(flags.SMS, False)
+    assert not flags.on(flags.SMS)
+    flags.forget()
+    with mock.patch.object(Switch.objects, "filter", side_effect=OperationalError):
+        assert not flags.on(flags.SMS)
+        assert flags.on(flags.CACHING)
+
+
+def test_of_two_looks_at_once_the_later_one_is_right() -> None:
+    flags.remember(Seen(at=2.0, off=frozenset({flags.SMS})))
+    flags.remember(Seen(at=1.0))
+    assert not flags.known(flags.SMS)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.http import QueryDict
+from django.test import Client
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from web.text import plain, visible, visible_form, visible_json
+
+# Zero-width space and joiners, direction marks, a byte order mark, a soft hyphen, variation selectors, a tag, a
+# combining joiner, what stands for a picture, and controls.
+MARKS = "\u200b\u200c\u200d\u2060\u200e\u200f\u202a\u202c\u2066\u2069\ufeff\u00ad"
+MARKS += "\ufe0f\ufe0e\U000e0100\U000e0041\u034f\ufffc\x07\x1b\x7f\x9b"
+BLANKS = "\u3164\u2800\uffa0\u115f\u1160"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_nobody_sees_is_dropped(mark: str) -> None:
+    assert visible(f"{mark}王{mark}小明{mark}") == "王小明"
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_a_letter_that_is_blank_is_a_space(blank: str) -> None:
+    assert visible(f"王{blank}小明") == "王 小明"
+    assert visible(blank * 3).strip() == ""
+
+
+@given(st.text())
+def test_nothing_of_category_cf_is_left_and_the_rest_stays(text: str) -> None:
+    left = visible(text)
+    assert not [character for character in left if unicodedata.category(character) == "Cf"]
+    assert visible(left) == left
+    assert "".join(c for c in left if c.isalnum()) == "".join(c for c in text if c.isalnum() and c not in BLANKS)
+
+
+@pytest.mark.parametrize("text", ["王小明 2 桶\n急，\t請打電話", "é 堃 𠮷 😀 ㊣ ﾌﾟ", "\0", ""])
+def test_what_people_see_stays_as_it_is(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_the_members_of_a_family_are_kept() -> None:
+    assert visible("👨\u200d👩\u200d👧") == "👨👩👧"
+
+
+def test_plain_has_one_dash_and_half_width() -> None:
+    assert {plain(f"４{dash}５ ") for dash in "-‐‑‒–—―−－ー"} == {"4-5"}
+
+
+def test_json_is_visible_at_every_depth() -> None:
+    assert visible_json({"a": ["x\u200b", {"b": "\ufeffy"}], "c": 1, "d": None}) == {
+        "a": ["x", {"b": "y"}], "c": 1, "d": None,
+    }  # fmt: skip
+    assert visible_json("z\u200e") == "z"
+
+
+def test_deep_json_is_no_fault() -> None:
+    deep: Any = "x\u200b"
+    for _ in range(5000):
+        deep = [deep]
+    found = visible_json(deep)
+    while isinstance(found, list):
+        found = found[0]
+    assert found == "x"
+
+
+def test_each_value_of_a_form_is_visible() -> None:
+    form = visible_form(QueryDict("q=a%E2%80%8Bb&q=c&n=1"))
+    assert (form.getlist("q"), form["n"]) == (["ab", "c"], "1")
+    with pytest.raises(AttributeError):
+        form["q"] = "x"
+
+
+def test_a_form_without_marks_is_the_same_form() -> None:
+    form = QueryDict("q=1")
+    assert visible_form(form) is form
+
+
+@pytest.mark.django_db
+def test_a_password_is_taken_as_it_was_typed(client: Client) -> None:
+    said = {"username": "amy", "password": "love\u2764\ufe0f2026"}
+    get_user_model().objects.create_user(**said)
+    assert client.post("/api/v1/auth/token/", said, content_type="application/json").status_code == 200
+    assert client.post(reverse("login"), said).status_code == 302
