@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import office
+from accounts.roles import Role, password_mark
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
-from orders import office
 from orders.models import Customer, Driver, Order, OrderItem, Product
-from orders.permissions import password_mark
-from orders.states import Role, Status
+from orders.states import Status
 from realtime import log
 from realtime.bell import ring
 from realtime.models import Outbox

@@ -59,7 +59,7 @@ def drivers(count: int) -> list[tuple[int, str]]:
     """Id and token of so many."""
     from django.contrib.auth.models import User
 
-    from orders.api.tokens import Refresh
+    from accounts.api.tokens import Refresh
     from orders.models import Driver
 
     users = User.objects.bulk_create(User(username=f"driver{n}", password="!") for n in range(count))

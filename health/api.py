@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.roles import is_office
 from health import parts
 from health.probes import Answer, Health
-from orders.permissions import is_office
 
 
 class Monitor(AnonymousUser):

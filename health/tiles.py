@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts.roles import Role
 from health.plots import STATUSES
 from health.probes import Answer
-from orders.states import Role
 
 NOTHING = "–"
 

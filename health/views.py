@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.roles import is_office
 from health import history, samples
 from health.models import Minute
 from health.parts import PARTS
@@ -27,7 +28,6 @@ from health.plots import PLOTS, head, table
 from health.probes import Health, ask_all
 from health.tiles import tiles
 from health.verdict import database_down, faults
-from orders.permissions import is_office
 
 # What has no address of its own.
 WHERE = {"migrations": "health_ready"}

@@ -136,7 +136,7 @@ def config(level: str, form: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # redis-py gives it a handler of its own where nobody has named it.
             "push_response": {},
-            # Of a failed sign-in, which `orders.attempts` tells masked.
+            # Of a failed sign-in, which `accounts.attempts` tells masked.
             "axes": {"level": "ERROR"},
         },
     }

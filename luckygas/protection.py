@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 # Rows of web.audit are found by what they are of, not by their time.
 SIMPLE_HISTORY_DATE_INDEX = False
 # The first hashes; the others are Django's, for passwords from elsewhere.
-PASSWORD_HASHERS = ["orders.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
-# django-axes counts wrong passwords in the database (orders.attempts): a name is locked from one address.
+PASSWORD_HASHERS = ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+# django-axes counts wrong passwords in the database (accounts.attempts): a name is locked from one address.
 AXES: dict[str, Any] = {
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
     # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
     "AXES_CLIENT_IP_CALLABLE": "web.client_address.of_request",
-    "AXES_USERNAME_CALLABLE": "orders.attempts.name_of",
-    "AXES_LOCKOUT_CALLABLE": "orders.attempts.answered",
+    "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
+    "AXES_LOCKOUT_CALLABLE": "accounts.attempts.answered",
     # Who came and went stands in the log, and is not kept for ever beside it.
     "AXES_DISABLE_ACCESS_LOG": True,
-    # Ours shows the attempts without what else is never written (orders.admin.attempts).
+    # Ours shows the attempts without what else is never written (accounts.admin.attempts).
     "AXES_ENABLE_ADMIN": False,
     "AXES_VERBOSE": False,
     "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"],

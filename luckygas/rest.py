@@ -11,12 +11,12 @@ from web.rates import Rate
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "orders.api.tokens.Authentication",
+        "accounts.api.tokens.Authentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["orders.permissions.OfficeOnly"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.OfficeOnly"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["orders.api.role_throttle.RoleThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.RoleThrottle"],
     "DEFAULT_PARSER_CLASSES": ["web.api.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "web.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -87,7 +87,7 @@ SIMPLE_JWT: dict[str, Any] = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
-    "TOKEN_OBTAIN_SERIALIZER": "orders.api.tokens.TokenSerializer",
+    "TOKEN_OBTAIN_SERIALIZER": "accounts.api.tokens.TokenSerializer",
 }
 
 

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "luckygas.apps.SwitchesConfig",
     "web",
+    "accounts",
     "orders",
     "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",
@@ -110,7 +111,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "orders.context.role",
+                "accounts.context.role",
             ],
         },
     },
@@ -216,9 +217,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-SESSION_ENGINE = "orders.sessions"
+SESSION_ENGINE = "accounts.sessions"
 LOGIN_URL = "login"
-CSRF_FAILURE_VIEW = "orders.views.sign_in.csrf_failure"
+CSRF_FAILURE_VIEW = "accounts.views.csrf_failure"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [

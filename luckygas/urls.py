@@ -20,11 +20,13 @@ handler500 = "web.api.fallback.server_error"
 WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
 
 urlpatterns = [
+    path("", include("accounts.urls")),
     path("", include("orders.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("words.js", WORDS, name="words"),
     path("health/", include("health.urls")),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),
     path("api/v1/", include("notifications.urls")),

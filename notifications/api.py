@@ -12,13 +12,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.permissions import DriverOnly
 from notifications import queue, resending, statistics
 from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory, StatusNote
 from notifications.sender import no_waiting
 from notifications.states import Reason, Status
 from orders.api.statistics import Period
-from orders.permissions import DriverOnly
 from web.api.fields import Strict
 from web.api.resources import ReadOnlyResource
 

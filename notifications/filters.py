@@ -7,11 +7,11 @@ from datetime import date, timedelta
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
+from accounts.api.by_role import Filters
 from notifications.models import NotificationHistory
 from notifications.models import NotificationQuerySet as Rows
 from notifications.states import Kind, Status
 from notifications.statistics import midnight
-from orders.api.by_role import Filters
 from web.api.filters import ChoicesFilter, IdFilter, ordering
 
 

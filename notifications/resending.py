@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import check_right
 from notifications import queue, rules
 from notifications.models import NotificationHistory
 from notifications.routing import repeatable
 from notifications.states import OVERRULABLE, Reason, Status
-from orders.permissions import check_right
 from web.refusals import Refusal
 
 if TYPE_CHECKING:

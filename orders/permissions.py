@@ -1,76 +1,31 @@
-"""Who may see and change what: the one place that REST, pages and sockets ask. What is not allowed here is refused."""
+"""Who may see and change which orders: the one place that REST, pages and sockets ask."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_permission_codename
-from django.contrib.auth.models import Permission
 from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from orders.states import OPEN, Role, Status
+from accounts.roles import Role, check_right, customer_id, driver_id, is_office, main_role, roles
+from orders.states import OPEN, Status
 from web.refusals import Refusal
 from web.text import visible
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
     from django.db.models import QuerySet
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
 
+    from accounts.roles import Anyone
     from orders.models import Customer, Driver, Order, Product, Route
-
-    Anyone = User | AnonymousUser | AbstractBaseUser
 
 # How long the link in an SMS works after the delivery (or the end) of its order.
 LINK_LIFE = timedelta(hours=24)
 
 
-def driver_id(user: Anyone) -> int | None:
-    """The id of the driver this user is, while active."""
-    driver = getattr(user, "driver", None) if user.is_authenticated else None
-    return driver.pk if driver is not None and driver.is_active else None
-
-
-def customer_id(user: Anyone) -> int | None:
-    """The id of the customer this user is, while active."""
-    customer = getattr(user, "customer", None) if user.is_authenticated else None
-    return customer.pk if customer is not None and customer.is_active else None
-
-
-def password_mark(user: User) -> str:
-    """What tells whether the password is still the same; it says nothing of it."""
-    return user.get_session_auth_hash()[:16]
-
-
-def is_office(user: Anyone) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
-def roles(user: Anyone) -> frozenset[Role]:
-    """Every role of a user; a deactivated one has none."""
-    return frozenset(_roles(user))
-
-
-def main_role(user: Anyone) -> Role | None:
-    """The role a token or a connection speaks for, the widest first. For the office it needs no query."""
-    return next(_roles(user), None)
-
-
-def _roles(user: Anyone) -> Iterator[Role]:
-    if not user.is_active:
-        return
-    if is_office(user):
-        yield Role.OFFICE
-    if driver_id(user):
-        yield Role.DRIVER
-    if customer_id(user):
-        yield Role.CUSTOMER
+CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "orders.add_customer"
 
 
 def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
@@ -182,96 +137,6 @@ def check_naming_driver(held: Collection[Role]) -> None:
         _check_fields({"driver"})
 
 
-def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
-    """Raises a Refusal unless this member of staff has the right, by Django's name for it."""
-    if not has_rights(user, [right]):
-        raise Refusal("forbidden", _("Your account has not the right to do this."), attr=attr, status=403)
-
-
 def _check_fields(forbidden: Collection[str]) -> None:
     if forbidden:
         raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)
-
-
-# The right that each action of a resource asks for, by Django's name for it. Other actions that write name their own.
-WRITES = {"create": "add", "partial_update": "change"}
-CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "orders.add_customer"
-
-
-def rights_asked(request: Request, view: APIView) -> Collection[str] | None:
-    """The rights, as the admin asks them, that staff need for this request; None: nobody said which, so nobody may.
-
-    A view names them by method in `rights`, else they follow from the model of its rows.
-    """
-    method = "GET" if request.method in SAFE_METHODS else request.method or ""
-    named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
-    if method in named:
-        return named[method]
-    rows: QuerySet[Any] | None = getattr(view, "queryset", None)
-    action = "view" if method == "GET" else WRITES.get(getattr(view, "action", None) or "")
-    if rows is None or action is None:
-        return None
-    meta = rows.model._meta
-    return (f"{meta.app_label}.{get_permission_codename(action, meta)}",)
-
-
-def has_rights(user: Anyone, rights: Collection[str]) -> bool:
-    """Whether the user has all of these rights, its own or those of its groups, asked once for an object.
-
-    As `user.has_perms`, in one query instead of two: nearly every request of the office asks.
-    """
-    if not user.is_active or getattr(user, "is_superuser", False) or not rights:
-        return bool(user.is_active)
-    held: set[str] | None = user.__dict__.get("rights_held")
-    if held is None:
-        named = Permission.objects.filter(Q(user=user.pk) | Q(group__user=user.pk)).order_by()
-        held = {f"{app}.{codename}" for app, codename in named.values_list("content_type__app_label", "codename")}
-        user.__dict__["rights_held"] = held
-    return held.issuperset(rights)
-
-
-def office_may(request: Request, view: APIView) -> bool:
-    """Whether this member of staff has the rights; for a method that the view does not know they do not matter."""
-    if not is_office(request.user):
-        return False
-    if not hasattr(view, (request.method or "").lower()):
-        return True
-    rights = rights_asked(request, view)
-    return rights is not None and has_rights(request.user, rights)
-
-
-class OfficeOnly(BasePermission):
-    """The default of the API: who is not office, or has not the right, is refused."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return office_may(request, view)
-
-
-class AnyRole(BasePermission):
-    """Office with the right, driver or customer; the view narrows the rows with `visible_…`."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        role = main_role(request.user)
-        return office_may(request, view) if role is Role.OFFICE else role is not None
-
-
-class DriverOnly(BasePermission):
-    """A driver, about the own orders."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return driver_id(request.user) is not None
-
-
-class OfficeOrReader(BasePermission):
-    """The office with the right; the roles named in `readers` may read what the view narrows to them."""
-
-    readers: frozenset[Role] = frozenset({Role.DRIVER})
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        if is_office(request.user):
-            return office_may(request, view)
-        return request.method in SAFE_METHODS and not self.readers.isdisjoint(roles(request.user))
-
-
-class OfficeOrAnyReader(OfficeOrReader):
-    readers = frozenset({Role.DRIVER, Role.CUSTOMER})

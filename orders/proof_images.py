@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
+from accounts.roles import Role
 from orders.models import Order, ProofImage
 from orders.models.moves import ref_reused
 from orders.order_refusals import no_such_order
 from orders.permissions import roles_towards, visible_orders
-from orders.states import Role
 from web.refusals import Refusal
 from web.turns import Crowded, Turns
 

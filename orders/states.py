@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import Role
 from web.refusals import Refusal
-
-
-class Role(TextChoices):
-    OFFICE = "office", _("office")
-    DRIVER = "driver", _("driver")
-    CUSTOMER = "customer", _("customer")
 
 
 class Status(TextChoices):

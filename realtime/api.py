@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders.permissions import AnyRole, OfficeOrAnyReader
+from accounts.api.permissions import AnyRole, OfficeOrAnyReader
 from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity

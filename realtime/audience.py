@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from orders.states import Role
+from accounts.roles import Role
 from realtime import rights
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection

@@ -18,9 +18,9 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from accounts.roles import Role
 from orders import permissions
 from orders.models import Order
-from orders.states import Role
 from realtime import origins
 from realtime.channels import Identity
 from realtime.limits import ENDED, TOO_FAST

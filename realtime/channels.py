@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import Role, customer_id, driver_id, main_role, password_mark
 from orders.models import Order
-from orders.permissions import customer_id, driver_id, main_role, password_mark
-from orders.states import Role
 
 NOT_YOURS = _("You may not read this channel.")
 OFFICE = ("staff", "orders", "drivers", "routes", "customers", "inventory", "notifications")

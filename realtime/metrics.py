@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from orders.states import Role
+from accounts.roles import Role
 from realtime import log, presence
 from realtime.statistics import LAG_NAMES, LAGS
 

@@ -14,14 +14,15 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from accounts.api.tokens import accounts
+from accounts.roles import Role, check_right
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
-from orders.api.tokens import accounts
 from orders.models import Order, OrderStatusChange
 from orders.models.queries import OrderQuerySet
 from orders.services import move
-from orders.states import Role, Status
+from orders.states import Status
 from realtime import frames, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
@@ -74,7 +75,7 @@ def _carry_out(
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.have_ended()
     if identity.role == Role.OFFICE:
-        permissions.check_right(user, permissions.CHANGE_ORDER)
+        check_right(user, permissions.CHANGE_ORDER)
     with no_waiting():
         done = work(user, message)
     return {

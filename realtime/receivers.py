@@ -11,10 +11,10 @@ from django.db.models.signals import post_delete, post_save
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts.api.tokens import signed_out
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.states import BAD_NEWS, Reason
 from notifications.states import Status as SmsStatus
-from orders.api.tokens import signed_out
 from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
 from orders.states import Status
 from realtime import rights

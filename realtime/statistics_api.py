@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders.permissions import OfficeOnly
+from accounts.api.permissions import OfficeOnly
 from realtime import statistics
 
 

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.roles import is_office
 from orders.models.proof import ConfirmationType
-from orders.permissions import is_office
 from orders.states import Status
 from realtime.routing import BASE
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from accounts.api.tokens import Refresh
 from notifications.models import NotificationHistory
 from notifications.states import Status as Sms
 from notifications.tests.factories import make_message
 from orders import proof_images
-from orders.api.tokens import Refresh
 from orders.models import Order, ProofImageKind
 from orders.states import Status
 from orders.tests.factories import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts.api.tokens import Refresh
 from luckygas.tests.depot import AWAITED, PHONE, SECRET, Depot
 from notifications.models import NotificationHistory
 from notifications.states import Status as Sms
-from orders.api.tokens import Refresh
 from orders.states import Status
 from orders.tests.factories import PASSWORD, make_user
 from orders.tests.test_proof_images import encoded

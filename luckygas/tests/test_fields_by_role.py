@@ -10,11 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
+from accounts.roles import Role
 from luckygas.tests.depot import Depot, make_depot
 from luckygas.tests.good_requests import ANYBODY, SERVED, V1, good_request
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order
-from orders.states import Role, Status
+from orders.states import Status
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
 from orders.tests.test_proof_images import encoded, sent

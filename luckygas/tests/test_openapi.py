@@ -33,9 +33,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts.api.tokens import Refresh
 from luckygas.tests.depot import SECRET, Depot, make_depot
 from luckygas.tests.good_requests import DRIVERS_ALONE, SERVED, V1, good_request
-from orders.api.tokens import Refresh
 from orders.tests.test_proof_images import encoded
 from web.api.errors import logger as refused_by_the_database
 

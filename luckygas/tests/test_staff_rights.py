@@ -15,10 +15,10 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
+from accounts.api.tokens import Refresh
 from luckygas.tests.depot import SECRET, Depot, make_depot
 from luckygas.tests.good_requests import ANYBODY, DRIVERS_ALONE, V1, good_request
 from notifications.models import NotificationHistory
-from orders.api.tokens import Refresh
 from orders.models import Order
 from orders.tests.factories import make_office, make_order, make_staff
 from realtime.channels import Identity

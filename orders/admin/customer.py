@@ -18,10 +18,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from orders import accounts, phones
+from accounts.admin.sign_in import mail_link
+from orders import customer_accounts, phones
 from orders.admin.badges import badge
 from orders.admin.choosing import CustomerChoices
-from orders.admin.sign_in import mail_link
 from orders.models import Customer
 from web.admin.base import Button, Deactivation
 from web.refusals import Refusal
@@ -105,7 +105,7 @@ class CustomerAdmin(Deactivation):
         return redirect("admin:orders_customer_change", pk)
 
     def open_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.open_for(customer)
+        customer_accounts.open_for(customer)
         self.log_change(request, customer, gettext("Account created."))
         self.send_link(request, customer)
 
@@ -117,7 +117,7 @@ class CustomerAdmin(Deactivation):
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.close_for(customer)
+        customer_accounts.close_for(customer)
         said = gettext("Account unlinked.")
         self.log_change(request, customer, said)
         self.message_user(request, said, messages.SUCCESS)

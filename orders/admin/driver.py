@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from orders import accounts, phones
-from orders.admin.sign_in import mail_link, show_password
+from accounts import users
+from accounts.admin.sign_in import mail_link, show_password
+from orders import phones
 from orders.models import Driver
 from orders.states import OPEN
 from web.admin.base import Button, Deactivation, HouseForm, user_of
@@ -37,7 +38,7 @@ FIELDS = ("name", "phone", "vehicle_plate", "is_active")
 class NewDriverForm(HouseForm):
     username = forms.CharField(
         label=_("account name"),
-        validators=[User.username_validator, MaxLengthValidator(accounts.LONGEST_USERNAME)],
+        validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],
         help_text=_("To sign in with: letters, digits and @ . + - _"),
     )
     email = forms.EmailField(
@@ -73,8 +74,8 @@ class DriverAdmin(Deactivation):
             self.warn_of_orders(request, obj)
 
     def give_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
-        password = accounts.new_password()
-        driver.user = accounts.make(username, email, driver.name, password)
+        password = users.new_password()
+        driver.user = users.make(username, email, driver.name, password)
         after = partial(mail_link, request, self, driver.user)
         if not email:
             after = partial(show_password, request, self, driver.user, password)
@@ -99,19 +100,19 @@ class DriverAdmin(Deactivation):
 
     def buttons(self, request: HttpRequest, obj: Driver) -> Sequence[Button]:
         label = _("Send the link to set a password") if obj.user.email else _("Make a new password")
-        may = accounts.may_manage(user_of(request), obj.user)
+        may = users.may_manage(user_of(request), obj.user)
         return [Button(label, reverse("admin:orders_driver_password", args=[obj.pk]))] if may else []
 
     @method_decorator(require_POST)
     def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         driver = get_object_or_404(Driver.objects.select_related("user"), pk=pk)
         user = driver.user
-        if not self.has_change_permission(request, driver) or not accounts.may_manage(user_of(request), user):
+        if not self.has_change_permission(request, driver) or not users.may_manage(user_of(request), user):
             raise PermissionDenied
         if user.email:
             mail_link(request, self, user)
         else:
-            password = accounts.new_password()
+            password = users.new_password()
             user.set_password(password)
             user.save(update_fields=["password"])
             show_password(request, self, user, password)

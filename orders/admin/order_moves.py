@@ -14,10 +14,11 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import Role
 from orders.admin.outcomes import DriverForm
 from orders.models import Order
 from orders.models.moves import Proof
-from orders.states import MOVES, Role, Status, moves_from
+from orders.states import MOVES, Status, moves_from
 from web.actors import Source
 from web.admin.base import Button, HouseAdmin, user_of
 from web.admin.confirmation import ReasonForm, ask

@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from orders import accounts, permissions
-from orders.api.by_role import ByRole
+from accounts import users
+from accounts.api.by_role import ByRole
+from accounts.api.permissions import OfficeOrReader
+from accounts.roles import Role
+from orders import permissions
 from orders.api.order_filters import CustomerFilters
 from orders.api.phone_fields import MaskedPhoneField, PhoneNumberField
 from orders.models import Customer
-from orders.permissions import OfficeOrReader
-from orders.states import Role
 from web.api.fields import StrictModelSerializer, related
 from web.api.resources import Resource
 
@@ -46,7 +47,7 @@ class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
 
     def validate_user(self, user: User | None) -> User | None:
         if user is not None and (self.instance is None or self.instance.user_id != user.pk):
-            accounts.check_may_manage(self.context["request"].user, user)
+            users.check_may_manage(self.context["request"].user, user)
         return user
 
 

@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.validators import UniqueValidator
 
-from orders import accounts, permissions, presence
+from accounts import users
+from accounts.api.permissions import OfficeOnly, OfficeOrReader
+from orders import permissions, presence
 from orders.api.order_filters import DriverFilters
 from orders.api.phone_fields import PhoneNumberField
 from orders.models import Driver
-from orders.permissions import OfficeOnly, OfficeOrReader
 from web.api.fields import StrictModelSerializer, related
 from web.api.resources import Resource
 
@@ -33,7 +34,7 @@ class DriverSerializer(StrictModelSerializer[Driver]):
 
     def validate_user(self, user: User) -> User:
         if self.instance is None:
-            accounts.check_may_manage(self.context["request"].user, user)
+            users.check_may_manage(self.context["request"].user, user)
         elif self.instance.user_id != user.pk:
             raise serializers.ValidationError(_("A driver keeps the account; make a new driver instead."))
         return user

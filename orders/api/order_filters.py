@@ -9,8 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
+from accounts.api.by_role import Filters
 from orders import permissions
-from orders.api.by_role import Filters
 from orders.models import Customer, Driver, Order, Priority, Product, Route, RouteStatus
 from orders.models.customer import CustomerQuerySet
 from orders.models.queries import OrderQuerySet

@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.by_role import ByRole
+from accounts.roles import Role, main_role
 from orders import phones
-from orders.api.by_role import ByRole
 from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
-from orders.permissions import main_role
-from orders.states import OPEN, Role, Status
+from orders.states import OPEN, Status
 
 CUSTOMER = frozenset(
     {"id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",

@@ -10,12 +10,13 @@ from typing import Any
 from django.db.models import Case, F, OuterRef, Subquery, When
 from django.utils import timezone
 
+from accounts.roles import Role
 from orders import phones
 from orders.api.order_output import ItemOutput, OrderOutput
 from orders.models import OrderItem, OrderStatusChange
 from orders.models.queries import OrderQuerySet
 from orders.models.status_change import SENT_AT_ONCE
-from orders.states import OPEN, Role
+from orders.states import OPEN
 
 Row = dict[str, Any]
 # Of the order itself; the rest is joined, or follows from it.

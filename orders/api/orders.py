@@ -15,6 +15,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.permissions import AnyRole, OfficeOnly
+from accounts.roles import Role, is_office, main_role
 from orders import permissions, services
 from orders.api import order_rows
 from orders.api.order_filters import OrderFilters
@@ -31,8 +33,7 @@ from orders.api.proof_images import ProofImages, named
 from orders.api.statistics import Period, StatisticsOutput, kept
 from orders.models import Order, OrderItem
 from orders.models.queries import OrderQuerySet
-from orders.permissions import AnyRole, OfficeOnly
-from orders.states import Role, Status
+from orders.states import Status
 from web.actors import Actor, Source
 from web.api.errors import etag
 from web.api.resources import Resource
@@ -64,7 +65,7 @@ class Orders(ProofImages, Resource[Order]):
         return OrderOutput if self.action in LISTS else WholeOrderOutput
 
     def _is_office(self) -> bool:
-        return permissions.is_office(self.request.user)
+        return is_office(self.request.user)
 
     def _source(self) -> Source:
         """A session is that of a page of this site; programs come with a token."""
@@ -75,7 +76,7 @@ class Orders(ProofImages, Resource[Order]):
         return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # AnyRole lets only users in
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        role = cast("Role", permissions.main_role(request.user))
+        role = cast("Role", main_role(request.user))
         orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
         page = self.paginate_queryset(order_rows.columns(orders))
         return self.get_paginated_response(order_rows.shown(page or (), role))

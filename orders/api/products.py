@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from accounts.api.by_role import ByRole
+from accounts.api.permissions import OfficeOrAnyReader
+from accounts.roles import Role
 from orders import permissions
-from orders.api.by_role import ByRole
 from orders.api.order_filters import ProductFilters
 from orders.models import Product
-from orders.permissions import OfficeOrAnyReader
-from orders.states import Role
 from web.api.fields import MOST_MONEY, StrictModelSerializer
 from web.api.resources import Resource
 

@@ -16,10 +16,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.roles import Role
 from orders import permissions, proof_images
 from orders.models import Order, ProofImage, ProofImageKind
 from orders.models.queries import OrderQuerySet
-from orders.states import Role
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
 

@@ -13,11 +13,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.permissions import OfficeOnly, OfficeOrReader
 from orders import permissions, services
 from orders.api.order_filters import RouteFilters
 from orders.api.order_input import FailureOutput
 from orders.models import Driver, Order, Route
-from orders.permissions import OfficeOnly, OfficeOrReader
 from orders.states import Status
 from web.actors import Actor, Source
 from web.api.fields import Strict, StrictModelSerializer, related

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from orders.api import auth
 from orders.api.customers import Customers
 from orders.api.drivers import Drivers
 from orders.api.orders import Orders
@@ -19,9 +17,4 @@ router.register("products", Products)
 router.register("drivers", Drivers)
 router.register("routes", Routes)
 
-urlpatterns = [
-    path("auth/token/", auth.Token.as_view()),
-    path("auth/token/refresh/", auth.TokenRefresh.as_view()),
-    path("auth/logout/", auth.Logout.as_view()),
-    *router.urls,
-]
+urlpatterns = router.urls

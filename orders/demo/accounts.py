@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
+from accounts.roles import Role
 from orders.models import Driver
-from orders.states import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import Role
 from orders import states
 from orders.models.driver import Driver
 from orders.order_refusals import VersionConflict
@@ -147,13 +148,13 @@ def _write_down(order: Order, command: Command, before: str, happened: datetime)
     return row
 
 
-def _is_reassignment(order: Order, command: Command, roles: Collection[states.Role]) -> bool:
+def _is_reassignment(order: Order, command: Command, roles: Collection[Role]) -> bool:
     """An assigned order may go straight to another driver, by the office."""
     return (
         order.status == command.to == Status.ASSIGNED
         and command.driver is not None
         and command.driver.pk != order.driver_id
-        and states.Role.OFFICE in roles
+        and Role.OFFICE in roles
     )
 
 

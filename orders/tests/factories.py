@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from waffle.models import Switch
 
-from orders import office
+from accounts import office
 from orders.models import Customer, Driver, Order, OrderItem, Product, Route
 from orders.states import Status
 

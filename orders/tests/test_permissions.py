@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from accounts.roles import Anyone, Role, main_role, roles
 from orders import permissions
 from orders.models import Order
-from orders.states import Role
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def visible(user: permissions.Anyone) -> set[int]:
+def visible(user: Anyone) -> set[int]:
     return set(permissions.visible_orders(user, Order.objects.all()).values_list("pk", flat=True))
 
 
@@ -31,15 +31,15 @@ def test_the_deactivated_have_no_role() -> None:
     customer.user, customer.is_active = make_user(), False
     customer.save()
     for user in (office, driver.user, customer.user):
-        assert permissions.roles(user) == frozenset()
+        assert roles(user) == frozenset()
         assert visible(user) == set()
 
 
 def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
     driver = make_driver(user=make_office())
-    assert permissions.roles(driver.user) == {Role.OFFICE, Role.DRIVER}
-    assert permissions.main_role(driver.user) == Role.OFFICE
-    assert permissions.main_role(make_user()) is None
+    assert roles(driver.user) == {Role.OFFICE, Role.DRIVER}
+    assert main_role(driver.user) == Role.OFFICE
+    assert main_role(make_user()) is None
 
 
 def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:

@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
+from accounts.roles import Role
 from orders import states
-from orders.states import Role, Status
+from orders.states import Status
 from web.refusals import Refusal
 
 O, D, C = Role.OFFICE, Role.DRIVER, Role.CUSTOMER  # noqa: E741

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.shortcuts import render
 
+from accounts.roles import Role
 from orders.models import TimeSlot
-from orders.states import OPEN, Role, Status
+from orders.states import OPEN, Status
 from orders.views.page_data import clock, page_data
 
 if TYPE_CHECKING:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts.roles import Role, main_role
 from orders import permissions
 from orders.models import Order
-from orders.states import Role
 from orders.views.board import board
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ BOARD = ("orders.view_order", "orders.view_driver", "orders.view_route")
 def home(request: HttpRequest) -> HttpResponse:
     """The office finds its board, customers their open orders; drivers have a page of their own."""
     user = cast("User", request.user)
-    role = permissions.main_role(user)
+    role = main_role(user)
     if role is Role.OFFICE and user.has_perms(BOARD):
         return board(request, user)
     if role is Role.DRIVER:
@@ -36,13 +35,3 @@ def home(request: HttpRequest) -> HttpResponse:
     own = Order.objects.none() if role is Role.OFFICE else permissions.visible_orders(user, Order.objects.open())
     orders = own.order_by("scheduled_date", "stop_sequence", "id")
     return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})
-
-
-class SignOut(auth.LogoutView):
-    """Also throws away the pages that the browser kept (W3C Clear Site Data; over https and on loopback)."""
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        answer: HttpResponse = super().post(request, *args, **kwargs)
-        # Not "storage": there lies what a driver did and the server does not know yet.
-        answer["Clear-Site-Data"] = '"cache"'
-        return answer

@@ -11,10 +11,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.roles import Role, is_office
 from orders.models import OrderItem, Product, TimeSlot
-from orders.permissions import is_office
 from orders.services import FARTHEST
-from orders.states import Role
 from orders.views.page_data import clock, page_data
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from django.db.models import Choices
 from django.utils import timezone
 
+from accounts.roles import Role
 from orders.models import ConfirmationType, Priority, TimeSlot
-from orders.states import MOVES, Role, Status
+from orders.states import MOVES, Status
 
 CHOICES: dict[str, type[Choices]] = {
     "status": Status, "priority": Priority, "time_slot": TimeSlot, "confirmation_type": ConfirmationType,

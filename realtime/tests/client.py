@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from orders.api.tokens import Refresh
+from accounts.api.tokens import Refresh
 
 WAIT_SECONDS = 5
 

@@ -14,8 +14,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
+from accounts.roles import Role
 from luckygas.testing.waiting import wait_for_async
-from orders.states import Role
 from realtime import bell, log
 from realtime import hub as module
 from realtime.channels import Identity

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders.api.tokens import end_family
+from accounts.api.tokens import end_family
 from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import Api, codes

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site, manage
-from orders.api.tokens import Refresh
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import make_office, make_order, make_user

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for_async
-from orders import accounts
+from orders import customer_accounts
 from orders.models import Customer, Driver
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from realtime import auth, log, rights, upkeep
@@ -58,7 +58,7 @@ def give_away(driver: Driver) -> None:
 
 
 def close_account(customer: Customer) -> None:
-    accounts.close_for(customer)
+    customer_accounts.close_for(customer)
 
 
 def start_to_drive(user: User) -> None:

@@ -14,8 +14,8 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site
-from orders.api.tokens import Refresh
 from orders.states import Status
 from orders.tests.factories import PASSWORD, make_driver, make_office, make_order
 from realtime import auth

@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read. An action that writes names the `rights` that staff need for it (`permissions.rights_asked`)."""
+    """List and read. An action that writes names the `rights` that staff need for it (`rights_asked`)."""
 
     lookup_value_regex = "[0-9]+"
     rights: Mapping[str, Collection[str]] = {}

@@ -113,7 +113,7 @@ def test_account_is_made_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_mail_that_cannot_be_sent_is_told() -> None:
     customer = make_customer(email="wang@example.com")
-    with mock.patch("orders.accounts.send_mail", side_effect=ConnectionRefusedError):
+    with mock.patch("accounts.users.send_mail", side_effect=ConnectionRefusedError):
         answer = press(customer, "open")
     assert [level for level, _ in told(answer)] == ["error"]
     assert Customer.objects.get().user is not None

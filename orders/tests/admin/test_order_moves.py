@@ -4,8 +4,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from accounts.roles import Role
 from orders.models import Order
-from orders.states import MOVES, Role, Status, moves_from
+from orders.states import MOVES, Status, moves_from
 from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
 from orders.tests.factories import make_driver, make_order, make_staff
 

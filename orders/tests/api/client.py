@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from orders.api.tokens import Refresh
+from accounts.api.tokens import Refresh
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 
 V1 = "/api/v1/"

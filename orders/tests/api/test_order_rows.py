@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.roles import main_role
 from orders.api import order_rows
 from orders.api.order_output import OrderOutput
 from orders.models import Order
-from orders.permissions import main_role
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_user
 

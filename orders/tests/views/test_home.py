@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from orders import accounts
+from accounts import users
 from orders.tests.admin.browser import Browser, sign_in
 from orders.tests.factories import (
     PASSWORD,
@@ -214,7 +214,7 @@ def test_a_mail_names_the_site_by_its_settings(host: str, settings: Settings) ->
     settings.SITE_URL = "https://gas.example.tw"
     make_user(email="wang@example.com")
     Client(headers={"host": host}).post(reverse("password_reset"), {"email": "wang@example.com"})
-    accounts.send_link(make_user(email="li@example.com"))
+    users.send_link(make_user(email="li@example.com"))
     for sent in mail.outbox:
         assert re.findall(r"\w+://[^/]+", str(sent.body)) == ["https://gas.example.tw"]
     assert len(mail.outbox) == 2

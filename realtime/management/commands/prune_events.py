@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from orders.api import tokens
+from accounts.api import tokens
 from orders.models import CheckedSheet
 from realtime import auth, log
 from realtime.models import Event

@@ -9,8 +9,7 @@ from django_filters import FilterSet
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
-from orders.permissions import main_role
-from orders.states import Role
+from accounts.roles import Role, main_role
 from web.api.filters import StableOrdering
 from web.api.schema import only_common_required
 
@@ -36,7 +35,7 @@ class ByRole(serializers.Serializer[Any]):
 class ByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Only what all roles see is sure to be there."""
 
-    target_class = "orders.api.by_role.ByRole"
+    target_class = "accounts.api.by_role.ByRole"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:

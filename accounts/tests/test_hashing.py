@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client
 
-from orders import hashing
+from accounts import hashing
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import PASSWORD, make_user
 from orders.tests.threads import in_thread

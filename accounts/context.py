@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from orders.permissions import main_role
+from accounts.roles import main_role
 
 
 def role(request: HttpRequest) -> dict[str, object]:

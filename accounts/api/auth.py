@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
 
-from orders import attempts
-from orders.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
+from accounts import attempts
+from accounts.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
 
 
 class Locked(APIException):

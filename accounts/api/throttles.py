@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
-from orders.permissions import main_role
-from orders.states import Role
+from accounts.roles import Role, main_role
 from web.api.throttles import Throttle
 
 

@@ -16,8 +16,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
-from orders import permissions
-from orders.models import Customer
+from accounts.roles import main_role
 from web.refusals import Refusal
 
 LONGEST_USERNAME = 150  # the column of Django's User
@@ -49,54 +48,9 @@ def check_may_manage(by: User, account: User) -> None:
         raise Refusal("forbidden", _("Only an administrator may use the account of staff."), attr="user", status=403)
 
 
-def open_for(customer: Customer) -> User:
-    """Lets a customer sign in; the name is the e-mail. The caller's transaction holds the row. Raises Refusal."""
-    if customer.user is not None:
-        raise Refusal("has_account", _("This customer has an account already."), status=409)
-    if not customer.email:
-        detail = _("This customer has no e-mail, and the link to set the password goes there. Please enter one first.")
-        raise Refusal("email_required", detail, attr="email")
-    email = customer.email.lower()
-    if len(email) > LONGEST_USERNAME:
-        raise Refusal("email_too_long", _("This e-mail is too long for the name of an account."), attr="email")
-    # A password nobody knows, not an unusable one: that could not be reset by e-mail either.
-    user = _free_account(email) or make(email, email, customer.name, secrets.token_urlsafe(32))
-    customer.user = user
-    customer.save(update_fields=["user"])
-    return user
-
-
-def _free_account(email: str) -> User | None:
-    """An account that was closed before, of the same address. Raises Refusal where another has the address."""
-    found = User.objects.filter(email__iexact=email) | User.objects.filter(username__iexact=email)
-    user = found.select_related("driver", "customer").first()
-    if user is None:
-        return None
-    if user.username != email or user.email.lower() != email or _has_use(user):
-        detail = _("There is an account with this e-mail already: “%s”.") % user.username
-        raise Refusal("email_taken", detail, attr="email", status=409)
-    # Whoever had it before may be somebody else: password, sessions and tokens end.
-    user.set_password(secrets.token_urlsafe(32))
-    user.is_active = True
-    user.save(update_fields=["is_active", "password"])
-    return user
-
-
-def _has_use(user: User) -> bool:
+def has_use(user: User) -> bool:
+    """Whether somebody signs in with it for something."""
     return user.is_staff or user.is_superuser or hasattr(user, "driver") or hasattr(user, "customer")
-
-
-def close_for(customer: Customer) -> None:
-    """The customer can sign in no more. The caller's transaction holds the row."""
-    user = customer.user
-    if user is None:
-        raise Refusal("no_account", _("This customer has no account."), status=409)
-    customer.user = None
-    customer.save(update_fields=["user"])
-    user = User.objects.get(pk=user.pk)
-    if not _has_use(user):
-        user.is_active = False
-        user.save(update_fields=["is_active"])
 
 
 def send_link(user: User, language: str | None = None) -> None:
@@ -110,5 +64,5 @@ def send_link(user: User, language: str | None = None) -> None:
 
 def role_of(user: User) -> str:
     """For lists of accounts; needs `driver` and `customer` read with them."""
-    role = permissions.main_role(user)
+    role = main_role(user)
     return str(role.label) if role else ""

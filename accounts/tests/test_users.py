@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from orders import accounts
+from accounts import users
+from orders import customer_accounts
 from orders.models import Customer
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from web.refusals import Refusal
@@ -13,18 +14,18 @@ pytestmark = pytest.mark.django_db
 
 def test_account_closed_before_is_opened_again() -> None:
     customer = make_customer(email="wang@example.com")
-    user = accounts.open_for(customer)
+    user = customer_accounts.open_for(customer)
     user.set_password("of before")
     user.save()
-    accounts.close_for(customer)
-    assert accounts.open_for(Customer.objects.get()) == user
+    customer_accounts.close_for(customer)
+    assert customer_accounts.open_for(Customer.objects.get()) == user
     # It may be somebody else's by now: no password, session or token of before counts.
     again = User.objects.get(pk=user.pk)
     assert (again.is_active, again.check_password("of before")) == (True, False)
 
 
 def test_new_account_has_a_password_nobody_knows_but_that_can_be_reset() -> None:
-    user = accounts.open_for(make_customer(email="wang@example.com"))
+    user = customer_accounts.open_for(make_customer(email="wang@example.com"))
     assert user.has_usable_password()
 
 
@@ -37,38 +38,38 @@ def test_account_of_somebody_else_is_not_taken(kind: str) -> None:
     else:
         make_user(username="wang", email="WANG@example.com")
     with pytest.raises(Refusal) as refused:
-        accounts.open_for(make_customer(email="wang@example.com"))
+        customer_accounts.open_for(make_customer(email="wang@example.com"))
     assert refused.value.code == "email_taken"
 
 
 def test_two_customers_of_one_e_mail_get_one_account() -> None:
-    accounts.open_for(make_customer(email="wang@example.com"))
+    customer_accounts.open_for(make_customer(email="wang@example.com"))
     with pytest.raises(Refusal):
-        accounts.open_for(make_customer(email="wang@example.com"))
+        customer_accounts.open_for(make_customer(email="wang@example.com"))
 
 
 def test_account_with_another_role_stays_active_when_unlinked() -> None:
     driver = make_driver()
-    accounts.close_for(make_customer(user=driver.user))
+    customer_accounts.close_for(make_customer(user=driver.user))
     assert User.objects.get(pk=driver.user_id).is_active
 
 
 def test_name_that_is_taken_is_refused() -> None:
     make_user(username="chen")
     with pytest.raises(Refusal) as refused:
-        accounts.make("chen", "", "陳志明", "x")
+        users.make("chen", "", "陳志明", "x")
     assert (refused.value.code, refused.value.attr) == ("username_taken", "username")
 
 
 def test_only_superusers_manage_accounts_with_rights() -> None:
     office, boss, driver = make_office(), make_user(is_superuser=True), make_driver().user
     managed = {
-        (by, account) for by in (office, boss) for account in (office, boss, driver) if accounts.may_manage(by, account)
+        (by, account) for by in (office, boss) for account in (office, boss, driver) if users.may_manage(by, account)
     }
     assert managed == {(office, driver), (boss, office), (boss, boss), (boss, driver)}
 
 
 def test_passwords_differ_and_are_long_enough() -> None:
-    made = {accounts.new_password() for _ in range(100)}
+    made = {users.new_password() for _ in range(100)}
     assert len(made) == 100
     assert {len(password) for password in made} == {12}

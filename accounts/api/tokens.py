@@ -25,7 +25,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from orders import permissions
+from accounts.roles import customer_id, driver_id, main_role, password_mark
 
 NO_ACCOUNT = _("There is no active account with this name and password.")
 NOT_ACTIVE = _("This account is no longer active.")
@@ -36,11 +36,11 @@ signed_out = Signal()
 
 def claims(user: User) -> dict[str, Any]:
     """What a token says of its user; null where the user is none of it."""
-    role = permissions.main_role(user)
+    role = main_role(user)
     return {
         "role": role.value if role else None,
-        "driver": permissions.driver_id(user),
-        "customer": permissions.customer_id(user),
+        "driver": driver_id(user),
+        "customer": customer_id(user),
     }
 
 
@@ -54,7 +54,7 @@ class Refresh(RefreshToken):
     @classmethod
     def for_user(cls, user: Any) -> Refresh:
         token = super().for_user(user)
-        token["session"], token["password_mark"] = secrets.token_hex(16), permissions.password_mark(user)
+        token["session"], token["password_mark"] = secrets.token_hex(16), password_mark(user)
         return cast("Refresh", token)
 
     @property
@@ -138,13 +138,13 @@ class Authentication(JWTAuthentication):
         user = known.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:
             raise AuthenticationFailed(NOT_ACTIVE, "user_inactive" if user else "user_not_found")
-        if user.signed_out or validated_token.get("password_mark") != permissions.password_mark(user):
+        if user.signed_out or validated_token.get("password_mark") != password_mark(user):
             raise InvalidToken
         return user
 
 
 class AuthenticationScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  # it registers itself
-    target_class = "orders.api.tokens.Authentication"
+    target_class = "accounts.api.tokens.Authentication"
 
 
 class TokenSerializer(TokenObtainPairSerializer):
@@ -162,7 +162,7 @@ class RefreshSerializer(TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         token = self.token_class(attrs["refresh"])
         user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM), is_active=True).first()
-        if user is None or token.get("password_mark") != permissions.password_mark(user):
+        if user is None or token.get("password_mark") != password_mark(user):
             raise AuthenticationFailed(NO_ACCOUNT, "no_active_account")
         return token.renew()
 

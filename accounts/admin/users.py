@@ -10,7 +10,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.utils.translation import gettext_lazy as _
 
-from orders import accounts
+from accounts import users
 from web.admin.base import HouseList, user_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AccountAdmin(HouseList, UserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         may = super().has_change_permission(request, obj)
-        return may and (obj is None or accounts.may_manage(user_of(request), obj))
+        return may and (obj is None or users.may_manage(user_of(request), obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What an account did stays its own: it is deactivated."""
@@ -46,7 +46,7 @@ class AccountAdmin(HouseList, UserAdmin):
 
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
-        return accounts.role_of(user)
+        return users.role_of(user)
 
 
 @admin.register(Group)

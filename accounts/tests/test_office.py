@@ -7,7 +7,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 
-from orders import office
+from accounts import office
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.utils.translation import gettext
 
-from orders import accounts
+from accounts import users
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, language: str | None = None) -> None:
     """After the commit: the link works only then, and the mail server is no part of the transaction."""
     try:
-        accounts.send_link(user, language)
+        users.send_link(user, language)
     except OSError:
         log.exception("No link to set the password could be mailed to user %s", user.pk)
         said = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email

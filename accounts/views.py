@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views import csrf, generic
 
-from orders import attempts
+from accounts import attempts
 from web import client_address
 from web.api import throttles
 from web.api.exceptions import InCrowd, TooMany
@@ -78,6 +78,16 @@ class SignIn(Limited, auth.LoginView):
         """Of all pages only the admin's send somebody here who is signed in."""
         to_admin = urlsplit(self.get_redirect_url()).path.startswith(reverse("admin:index"))
         return to_admin and not admin.site.has_permission(self.request)
+
+
+class SignOut(auth.LogoutView):
+    """Also throws away the pages that the browser kept (W3C Clear Site Data; over https and on loopback)."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        # Not "storage": there lies what a driver did and the server does not know yet.
+        answer["Clear-Site-Data"] = '"cache"'
+        return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from orders import attempts
-from orders.api.tokens import Refresh
+from accounts import attempts
+from accounts.api.tokens import Refresh
 from orders.tests.factories import make_office
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +142,7 @@ def test_a_failure_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     user = make_office()
     caplog.set_level(logging.INFO)
     token(user)
-    assert [record.name for record in caplog.records if record.name != "luckygas.access"] == ["orders.attempts"]
+    assert [record.name for record in caplog.records if record.name != "luckygas.access"] == ["accounts.attempts"]
 
 
 def test_the_office_may_not_unlock_without_the_right() -> None:
@@ -186,7 +186,7 @@ def test_failures_and_locks_are_logged_without_the_whole_name_or_address(caplog:
     caplog.set_level(logging.INFO)
     for _ in range(MOST + 1):
         token(user, "s3cret")
-    lines = [record.getMessage() for record in caplog.records if record.name == "orders.attempts"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "accounts.attempts"]
     assert lines[0] == "A sign-in failed: w***m from 203.0.113.*."
     assert lines[-1] == "A sign-in is locked: w***m from 203.0.113.*."
     assert not any(word in caplog.text for word in ("s3cret", user.username, HERE))

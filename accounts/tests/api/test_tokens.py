@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
-from orders.api.tokens import Authentication, Refresh, signed_out
+from accounts.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from orders.tests.threads import in_thread

@@ -28,7 +28,7 @@ def test_link_that_was_sent_is_told(office: Browser) -> None:
 def test_link_that_could_not_be_sent_is_told_and_logged(
     office: Browser, error: type[OSError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.ERROR), mock.patch("orders.accounts.send_mail", side_effect=error):
+    with caplog.at_level(logging.ERROR), mock.patch("accounts.users.send_mail", side_effect=error):
         assert press(office) == [("error", "The e-mail to chen@example.com could not be sent. Please try again later.")]
     assert "No link to set the password" in caplog.text
     assert "chen@example.com" not in caplog.text
