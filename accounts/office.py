@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NAME = "office"
 # By the label of the app: the other apps need not be known here. Nobody gets to delete.
 ACTIONS = {
+    "customers": ("view", "add", "change"),
     "orders": ("view", "add", "change"),
     "notifications": ("view",),
     "realtime": ("view",),

@@ -14,7 +14,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts import office
 from accounts.roles import Role, password_mark
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
-from orders.models import Customer, Driver, Order, OrderItem, Product
+from customers.models import Customer
+from orders.models import Driver, Order, OrderItem, Product
 from orders.states import Status
 from realtime import log
 from realtime.bell import ring

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from orders.models import Customer, Driver, Order, OrderItem, Product
+from customers.models import Customer
+from orders.models import Driver, Order, OrderItem, Product
 from orders.states import Status
 
 # One number in so many is drawn by the product itself; these are the others.

@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 from redis.connection import parse_url
 
+from customers.phones import AREA_LENGTHS
 from luckygas.logs import FORMATS
-from orders.phones import AREA_LENGTHS
 
 
 @register()

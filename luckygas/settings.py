@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "luckygas.apps.SwitchesConfig",
     "web",
     "accounts",
+    "customers",
     "orders",
     "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",

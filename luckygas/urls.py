@@ -27,6 +27,7 @@ urlpatterns = [
     path("words.js", WORDS, name="words"),
     path("health/", include("health.urls")),
     path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("customers.urls")),
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("realtime.urls")),
     path("api/v1/", include("notifications.urls")),

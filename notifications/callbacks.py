@@ -19,10 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from customers import phones
 from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
-from orders import phones
 from web.api import throttles
 from web.api.errors import ErrorResponse
 from web.api.parsers import FormParser, unstorable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orders import phones
+from customers import phones
 
 # Numbers as people, providers and URLs write them: a Taiwanese mobile or landline in any form, and whatever is E.164 of
 # Taiwan. Not the decimals of a figure, nor a part of an id; the letter of an escape (`\n` in JSON) is no part of one.

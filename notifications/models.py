@@ -15,10 +15,11 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Customer
 from notifications import messages, wording
 from notifications.masking import mask
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
-from orders.models import Customer, Order
+from orders.models import Order
 from web import request_id
 from web.tracked import AtomicSave
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from customers import phones
+from customers.models import Customer
 from notifications import guard, messages, quiet
 from notifications.states import Kind, Reason, Status, Type
-from orders import phones
-from orders.models import Customer
 from orders.states import Status as OrderStatus
 
 if TYPE_CHECKING:

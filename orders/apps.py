@@ -9,3 +9,10 @@ from django.utils.translation import gettext_lazy as _
 class OrdersConfig(AppConfig):
     name = "orders"
     verbose_name = _("Orders")
+
+    def ready(self) -> None:
+        from accounts import visibility
+        from customers.models import Customer
+        from orders import permissions
+
+        visibility.register(Customer, permissions.customers_of_driver)

@@ -10,7 +10,10 @@ from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import visibility
 from accounts.roles import Role, check_right, customer_id, driver_id, is_office, main_role, roles
+from orders.models import Order
+from orders.roles import only_office_says, roles_towards
 from orders.states import OPEN, Status
 from web.refusals import Refusal
 from web.text import visible
@@ -19,32 +22,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.roles import Anyone
-    from orders.models import Customer, Driver, Order, Product, Route
+    from orders.models import Driver, Product, Route
 
 # How long the link in an SMS works after the delivery (or the end) of its order.
 LINK_LIFE = timedelta(hours=24)
 
 
-CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "orders.add_customer"
-
-
-def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
-    """The roles in which a user may act on this order. The system itself (`None`: commands, import) acts as office.
-
-    The office may do what any other may (a test holds `states.MOVES` to that), so of it nothing else is asked.
-    """
-    if user is None or is_office(user):
-        return frozenset({Role.OFFICE})
-    # By the order's own people, and not by two queries of the user's.
-    own = {
-        Role.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
-        Role.CUSTOMER: user.is_active and _is(order.customer, user),
-    }
-    return frozenset(role for role, is_own in own.items() if is_own)
-
-
-def _is(person: Driver | Customer, user: Anyone) -> bool:
-    return person.is_active and person.user_id is not None and person.user_id == user.pk
+CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "customers.add_customer"
 
 
 def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -77,14 +61,11 @@ def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
     return linked.filter(Q(status__in=OPEN) | ended_lately)
 
 
-def visible_customers(user: Anyone, customers: QuerySet[Customer]) -> QuerySet[Customer]:
-    """The office sees all, a driver those to whom an open order of theirs goes."""
-    match main_role(user):
-        case Role.OFFICE:
-            return customers
-        case Role.DRIVER:
-            return customers.filter(orders__driver=driver_id(user), orders__status__in=OPEN).distinct()
-    return customers.none()
+def customers_of_driver(user: Anyone) -> Q:
+    """Rule of `accounts.visibility`: a driver sees those to whom an open order of theirs goes."""
+    if main_role(user) is not Role.DRIVER:
+        return visibility.NONE
+    return Q(pk__in=Order.objects.filter(driver=driver_id(user), status__in=OPEN).values("customer"))
 
 
 def visible_drivers(user: Anyone, drivers: QuerySet[Driver]) -> QuerySet[Driver]:
@@ -116,7 +97,7 @@ def check_placing(user: Anyone, fields: Collection[str]) -> None:
         return
     if Role.CUSTOMER not in held:
         raise Refusal("forbidden", _("Only the office and customers place orders."), status=403)
-    _check_fields(set(fields) - PLACED)
+    only_office_says(set(fields) - PLACED)
 
 
 def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
@@ -128,15 +109,4 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
         raise Refusal("forbidden", _("You may not make this change to the order."), status=403)
     if order.status != Status.PENDING:
         raise Refusal("forbidden", _("The order is already confirmed: please call us to change it."), status=403)
-    _check_fields(set(fields) - CHANGED)
-
-
-def check_naming_driver(held: Collection[Role]) -> None:
-    """Raises a Refusal unless someone in one of these roles may say who drives an order."""
-    if Role.OFFICE not in held:
-        _check_fields({"driver"})
-
-
-def _check_fields(forbidden: Collection[str]) -> None:
-    if forbidden:
-        raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)
+    only_office_says(set(fields) - CHANGED)

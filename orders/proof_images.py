@@ -16,7 +16,8 @@ from accounts.roles import Role
 from orders.models import Order, ProofImage
 from orders.models.moves import ref_reused
 from orders.order_refusals import no_such_order
-from orders.permissions import roles_towards, visible_orders
+from orders.permissions import visible_orders
+from orders.roles import roles_towards
 from web.refusals import Refusal
 from web.turns import Crowded, Turns
 

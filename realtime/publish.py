@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders.models import Customer, Driver, Order, Route
+from customers.models import Customer
+from orders.models import Driver, Order, Route
 from realtime import channels
 from realtime.events import Draft
 from realtime.outbox import announce

@@ -12,10 +12,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.api.tokens import signed_out
+from customers.models import Customer
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.states import BAD_NEWS, Reason
 from notifications.states import Status as SmsStatus
-from orders.models import Customer, DeliveryConfirmation, Driver, Order, Product, Route
+from orders.models import DeliveryConfirmation, Driver, Order, Product, Route
 from orders.states import Status
 from realtime import rights
 from realtime.outbox import announce

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from orders.models import Customer, OrderItem, Route
+from customers.models import Customer
+from orders.models import OrderItem, Route
 from orders.states import Status
 from realtime import rights
 

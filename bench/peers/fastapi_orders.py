@@ -39,7 +39,7 @@ class User(Base):
 
 
 class Customer(Base):
-    __tablename__ = "orders_customer"
+    __tablename__ = "customers_customer"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     phone: Mapped[str]
@@ -89,7 +89,7 @@ class Order(Base):
     status: Mapped[str]
     priority: Mapped[str]
     attempt: Mapped[int]
-    customer_id: Mapped[int] = mapped_column(ForeignKey("orders_customer.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers_customer.id"))
     scheduled_date: Mapped[date]
     time_slot: Mapped[str]
     eta: Mapped[datetime | None]

@@ -18,8 +18,9 @@ from bench import product
 from bench.context import Bench
 from bench.processes import Pinned
 from bench.targets import PRODUCT
+from customers.models import Customer
 from luckygas.testing.browser import Chromium
-from orders.models import Customer, Order
+from orders.models import Order
 from realtime import log
 
 SETTLE_SECONDS = 3

@@ -19,7 +19,8 @@ from waffle.models import Switch
 
 from bench import product
 from bench.context import Bench
-from orders.models import Customer, Driver, Order, OrderItem, OrderStatusChange, Product
+from customers.models import Customer
+from orders.models import Driver, Order, OrderItem, OrderStatusChange, Product
 from orders.states import Status
 from realtime import log
 from web import flags, timings

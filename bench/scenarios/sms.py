@@ -13,10 +13,11 @@ from django.utils import timezone
 from bench.context import Bench
 from bench.processes import ROOT, SERVER_CORE
 from bench.targets import PRODUCT
+from customers.models import Customer
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Status
 from notifications.tests.provider import Handler, Provider, says
-from orders.models import Customer, Order
+from orders.models import Order
 from orders.states import Status as OrderStatus
 
 PROVIDER_SECONDS = 0.1

@@ -46,7 +46,7 @@ OWN["DATABASE_LOCK_SECONDS"] = "50"
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
 # The models and their moves, the demo, the log of events and who reads it, the sender, and all of it together.
 ON_SQLITE_TOO = re.compile(
-    r"/(orders/tests/test_|realtime/tests/test_(log|epochs|hub|prune_events|bell|state_property|socket)\.py"
+    r"/((web|accounts|customers|catalogue|dispatch|orders|importing)/tests/test_|realtime/tests/test_(log|epochs|hub|prune_events|bell|state_property|socket)\.py"
     r"|notifications/tests/test_sender\.py|luckygas/tests/test_(admin|emptied|end_to_end|switches)\.py)"
 )
 # Begun first, by one worker, from which the others take the rest: none of them is what all wait for in the end.

@@ -116,7 +116,11 @@ def locked_product(office: Office) -> tuple[str, int, Ask]:
 
 def locked_customer(office: Office) -> tuple[str, int, Ask]:
     customer = make_customer()
-    return "orders_customer", customer.pk, lambda: office.call("PATCH", f"customers/{customer.pk}/", {"notes": "三樓"})
+    return (
+        "customers_customer",
+        customer.pk,
+        lambda: office.call("PATCH", f"customers/{customer.pk}/", {"notes": "三樓"}),
+    )
 
 
 @pytest.mark.parametrize("case", [locked_order, locked_product, locked_customer])
@@ -174,9 +178,9 @@ def test_the_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> N
     client.force_login(make_user(is_staff=True, is_superuser=True))
     client.raise_request_exception = False
     customer = make_customer()
-    url = reverse("admin:orders_customer_change", args=[customer.pk])
+    url = reverse("admin:customers_customer_change", args=[customer.pk])
     with (
-        forgotten("SELECT 1 FROM orders_customer WHERE id = %s FOR UPDATE", customer.pk),
+        forgotten("SELECT 1 FROM customers_customer WHERE id = %s FOR UPDATE", customer.pk),
         limited("lock_timeout", "50ms"),
     ):
         answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})

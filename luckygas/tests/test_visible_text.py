@@ -13,9 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from customers.models import Customer
 from luckygas.environment import Environment
 from orders.importing.importer import import_orders
-from orders.models import Customer, Driver, Order
+from orders.models import Driver, Order
 from orders.tests.admin.browser import sign_in
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
@@ -86,7 +87,9 @@ def test_admin_takes_the_text_that_is_seen() -> None:
 
 def test_admin_looks_for_the_text_that_is_seen() -> None:
     make_customer(name="王小明")
-    shown = sign_in(make_office(is_superuser=True)).get(reverse("admin:orders_customer_changelist"), q=marked("王小明"))
+    shown = sign_in(make_office(is_superuser=True)).get(
+        reverse("admin:customers_customer_changelist"), q=marked("王小明")
+    )
     assert "1 customer" in shown
 
 

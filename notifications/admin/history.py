@@ -22,14 +22,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from customers import phones
+from customers.search import telephones
 from notifications import resending
 from notifications.admin.columns import MessageColumns
 from notifications.admin.export import answer
 from notifications.admin.totals import totals
 from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
-from orders import numbers, phones
-from orders.models.queries import telephones
+from orders import numbers
 from web import flags
 from web.admin.base import Button, HouseList, ReadOnly, user_of
 from web.refusals import Refusal
@@ -119,7 +120,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
     @admin.display(description=_("customer"))
     def customer_link(self, row: NotificationHistory) -> str:
-        page = reverse("admin:orders_customer_change", args=[row.customer_id])
+        page = reverse("admin:customers_customer_change", args=[row.customer_id])
         return format_html('<a href="{}">{}</a>', page, row.customer)
 
     @admin.display(description=_("what happened"))

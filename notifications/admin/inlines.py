@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from customers.admin import CustomerAdmin
 from notifications.admin.columns import MessageColumns
 from notifications.models import NotificationHistory
-from orders.admin.customer import CustomerAdmin
 from orders.admin.order import OrderAdmin
 from web.admin.base import ReadOnly, is_id
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from customers import phones
 from notifications.states import Reason, Status
-from orders import phones
 
 # A connection that was never made is tried again at once: the provider cannot have seen the message.
 CONNECTIONS = 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from customers import phones
 from notifications import segments
 from notifications.gateways.base import Accepted, Gateway, Message
-from orders import phones
 
 
 class Console(Gateway):

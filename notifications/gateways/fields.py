@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from unicodedata import normalize
 
-from orders import phones
+from customers import phones
 
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
 MORNING = ("上午", "凌晨", "清晨", "早上", "AM")

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('customers', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ('orders', '0001_initial'),
     ]
@@ -98,6 +99,7 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
                 ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
                 ('caused_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='caused by')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='customers.customer', verbose_name='customer')),
             ],
             options={
                 'verbose_name': 'message',
@@ -106,11 +108,6 @@ class Migration(migrations.Migration):
                 'ordering': ('-created_at', '-id'),
                 'permissions': [('view_full_number', 'Can see the whole telephone number'), ('overrule_wish', "Can send a message against the customer's wish or a kind switched off")],
             },
-        ),
-        migrations.AddField(
-            model_name='notificationhistory',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='orders.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='notificationhistory',

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from customers import phones
 from notifications import segments
 from notifications.states import Status
-from orders import phones
 
 MOST_KEPT = 1000
 # Points of a new account: a segment costs one.

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from customers.models import Customer
 from notifications import messages, segments
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind
-from orders.models import Customer, Order, TimeSlot
+from orders.models import Order, TimeSlot
 
 
 def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:

@@ -7,11 +7,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from customers.models import Customer
 from notifications import rules
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
-from orders.models import Customer, Order
+from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import TODAY
 

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
-from orders import phones
+from customers import phones
 from orders.models import Order, Priority
 from orders.states import Status
 

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import users
 from accounts.admin.sign_in import mail_link, show_password
-from orders import phones
+from customers import phones
 from orders.models import Driver
 from orders.states import OPEN
 from web.admin.base import Button, Deactivation, HouseForm, user_of

@@ -12,9 +12,10 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from orders import phones, services
+from customers import phones
+from customers.admin import CustomerField, CustomerSelect
+from orders import services
 from orders.admin.badges import OrderColumns, money
-from orders.admin.choosing import CustomerField, CustomerSelect
 from orders.admin.importing import ImportView
 from orders.admin.order_actions import OrderActions
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm

@@ -15,9 +15,10 @@ from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Customer
 from orders.api.order_input import MOST_STOPS
 from orders.lines import MOST_LINES, Line
-from orders.models import Customer, Driver, Order, OrderItem, Product, Route
+from orders.models import Driver, Order, OrderItem, Product, Route
 from orders.services import COLUMNS
 from orders.states import Status
 from web.admin.base import HouseForm

@@ -14,9 +14,9 @@ from rest_framework.validators import UniqueValidator
 
 from accounts import users
 from accounts.api.permissions import OfficeOnly, OfficeOrReader
+from customers.api import PhoneNumberField
 from orders import permissions, presence
 from orders.api.order_filters import DriverFilters
-from orders.api.phone_fields import PhoneNumberField
 from orders.models import Driver
 from web.api.fields import StrictModelSerializer, related
 from web.api.resources import Resource

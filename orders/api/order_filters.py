@@ -11,8 +11,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.api.by_role import Filters
 from orders import permissions
-from orders.models import Customer, Driver, Order, Priority, Product, Route, RouteStatus
-from orders.models.customer import CustomerQuerySet
+from orders.models import Driver, Order, Priority, Product, Route, RouteStatus
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web.api.filters import ChoicesFilter, IdFilter, IdsFilter, TrueOrFalseFilter, ordering
@@ -58,20 +57,6 @@ class OrderFilters(Filters):
             # All orders there are would have to be numbered.
             raise ValidationError({name: [_("Please name the customers too.")]})
         return orders.newest_of_each_customer(value)
-
-
-class CustomerFilters(Filters):
-    area = filters.CharFilter(max_length=20)
-    is_active = TrueOrFalseFilter()
-    q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
-    ordering = ordering("name", "id", "created_at")
-
-    class Meta:
-        model = Customer
-        fields: list[str] = []
-
-    def search(self, customers: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
-        return customers.search(value)
 
 
 class ProductFilters(Filters):

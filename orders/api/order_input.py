@@ -9,9 +9,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from orders.api.phone_fields import PhoneNumberField
+from customers.api import PhoneNumberField
+from customers.models import Customer
 from orders.lines import MOST_LINES, Line
-from orders.models import ConfirmationType, Customer, Driver, OrderItem, Priority, Route, TimeSlot
+from orders.models import ConfirmationType, Driver, OrderItem, Priority, Route, TimeSlot
 from orders.models.moves import Proof
 from orders.states import Status
 from web.api.fields import (

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from accounts.api.by_role import ByRole
 from accounts.roles import Role, main_role
-from orders import phones
+from customers import phones
 from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange

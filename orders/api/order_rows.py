@@ -11,7 +11,7 @@ from django.db.models import Case, F, OuterRef, Subquery, When
 from django.utils import timezone
 
 from accounts.roles import Role
-from orders import phones
+from customers import phones
 from orders.api.order_output import ItemOutput, OrderOutput
 from orders.models import OrderItem, OrderStatusChange
 from orders.models.queries import OrderQuerySet

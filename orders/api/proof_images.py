@@ -20,6 +20,7 @@ from accounts.roles import Role
 from orders import permissions, proof_images
 from orders.models import Order, ProofImage, ProofImageKind
 from orders.models.queries import OrderQuerySet
+from orders.roles import roles_towards
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
 
@@ -94,7 +95,7 @@ class ProofImages(View):
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
         order = permissions.visible_orders(request.user, named(pk)).first()
-        held = permissions.roles_towards(cast("User", request.user), order) if order else frozenset()
+        held = roles_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
             raise NotFound
         shown = order.proof_images.filter(pk=image)

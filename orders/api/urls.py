@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
-from orders.api.customers import Customers
 from orders.api.drivers import Drivers
 from orders.api.orders import Orders
 from orders.api.products import Products
@@ -12,7 +11,6 @@ from orders.api.routes import Routes
 
 router = SimpleRouter()
 router.register("orders", Orders)
-router.register("customers", Customers)
 router.register("products", Products)
 router.register("drivers", Drivers)
 router.register("routes", Routes)

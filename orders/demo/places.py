@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from orders.models import Customer
+from customers.models import Customer
 
 # The middle of each district, degrees WGS 84.
 DISTRICTS = {

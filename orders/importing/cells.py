@@ -7,7 +7,7 @@ import unicodedata
 
 from django.utils.translation import gettext as _
 
-from orders import phones
+from customers import phones
 from orders.importing import slots
 from orders.importing.numerals import chinese, whole
 from orders.models import OrderItem, Priority, TimeSlot

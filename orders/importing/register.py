@@ -9,9 +9,10 @@ from datetime import date
 from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 
-from orders import addresses
+from customers import addresses
+from customers.models import Customer
 from orders.importing.row import Draft, name_key
-from orders.models import Customer, Order
+from orders.models import Order
 
 
 class Register:

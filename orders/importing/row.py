@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from orders import addresses
+from customers import addresses
 from orders.importing import cells
 from orders.importing.cells import CellError
 from orders.importing.columns import Column, Layout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orders.models.checked_sheet import CheckedSheet
-from orders.models.customer import Customer
 from orders.models.driver import Driver, DriverLocation
 from orders.models.item import OrderItem
 from orders.models.order import Change, Order, Priority, TimeSlot
@@ -14,7 +13,7 @@ from orders.models.route import Route, RouteStatus
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [
-    "Change", "CheckedSheet", "ConfirmationType", "Customer", "DeliveryConfirmation", "Driver",
+    "Change", "CheckedSheet", "ConfirmationType", "DeliveryConfirmation", "Driver",
     "DriverLocation", "Order", "OrderItem", "OrderStatusChange", "Priority", "Product", "ProofImage",
     "ProofImageKind", "Route", "RouteStatus", "TimeSlot",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.phone_field import PhoneField
+from customers.phone_field import PhoneField
 from web.tracked import Tracked
 
 # A shift: where somebody was before it tells nobody anything.

@@ -15,7 +15,7 @@ from accounts.roles import Role
 from orders import states
 from orders.models.driver import Driver
 from orders.order_refusals import VersionConflict
-from orders.permissions import check_naming_driver, roles_towards
+from orders.roles import check_naming_driver, roles_towards
 from orders.states import Status
 from web.refusals import Refusal
 from web.timings import measured

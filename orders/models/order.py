@@ -11,8 +11,8 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Customer
 from orders import numbers
-from orders.models.customer import Customer
 from orders.models.driver import Driver
 from orders.models.moves import Moves
 from orders.models.queries import OrderQuerySet
@@ -133,7 +133,7 @@ class Order(Moves, Tracked):
             self._update(changed)
 
     def area_of_address(self) -> str:
-        from orders.addresses import district
+        from customers.addresses import district
 
         return district(self.delivery_address) or self.customer.area
 

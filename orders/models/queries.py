@@ -11,16 +11,13 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from orders import addresses, numbers, phones
+from customers.search import telephones, written
+from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, Status
 from web.text import visible
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)
-
-FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
-
-NONE = Q(pk__in=())
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -69,17 +66,3 @@ class OrderQuerySet(models.QuerySet["Order"]):
         has_number = telephones(text, "contains", "customer__phone", "customer__phone2")
         found |= has_number & (with_numbers or Q())
         return self.filter(found) if text else self
-
-
-def written(text: str, *columns: str) -> Q:
-    """Whether one of these columns has the text, written in one of its usual ways."""
-    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
-    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
-
-
-def telephones(text: str, lookup: str, *columns: str) -> Q:
-    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
-    parts = phones.searched(text)
-    return (
-        Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR) if parts else NONE
-    )

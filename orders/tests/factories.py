@@ -12,7 +12,8 @@ from django.utils import timezone
 from waffle.models import Switch
 
 from accounts import office
-from orders.models import Customer, Driver, Order, OrderItem, Product, Route
+from customers.models import Customer
+from orders.models import Driver, Order, OrderItem, Product, Route
 from orders.states import Status
 
 _count = itertools.count(1)

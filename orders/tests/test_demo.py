@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import main_role
+from customers.models import Customer
 from orders.demo.accounts import ACCOUNTS
 from orders.management.commands import demo as command
-from orders.models import Customer, DriverLocation, Order, Product, Route
+from orders.models import DriverLocation, Order, Product, Route
 from orders.states import Status
 from orders.tests.factories import make_user
 

@@ -10,7 +10,8 @@ import pytest
 import time_machine
 from django.db import connection
 
-from orders import addresses
+from customers import addresses
+from customers.models import Customer
 from orders.demo.products import make_products
 from orders.demo.sheets import FIRST, HERE, SECOND
 from orders.importing import importer
@@ -18,7 +19,7 @@ from orders.importing.importer import import_orders
 from orders.importing.report import Mode, Report
 from orders.importing.row import name_key
 from orders.importing.sheet import UnreadableSheet
-from orders.models import Customer, Order, OrderItem
+from orders.models import Order, OrderItem
 from orders.models.product import Product
 from orders.tests.factories import make_customer, make_office
 from orders.tests.sheets import HOME, make_20kg, make_sheet, row

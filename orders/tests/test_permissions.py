@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from accounts.roles import Anyone, Role, main_role, roles
 from orders import permissions
 from orders.models import Order
+from orders.roles import roles_towards
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
@@ -45,10 +46,10 @@ def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
 def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:
     driver = make_driver()
     order = make_order("assigned", driver=driver)
-    assert permissions.roles_towards(driver.user, order) == {Role.DRIVER}
-    assert permissions.roles_towards(make_driver().user, order) == frozenset()
-    assert permissions.roles_towards(None, order) == {Role.OFFICE}
+    assert roles_towards(driver.user, order) == {Role.DRIVER}
+    assert roles_towards(make_driver().user, order) == frozenset()
+    assert roles_towards(None, order) == {Role.OFFICE}
 
 
 def test_an_order_without_a_driver_is_no_drivers() -> None:
-    assert permissions.roles_towards(make_user(), make_order()) == frozenset()
+    assert roles_towards(make_user(), make_order()) == frozenset()

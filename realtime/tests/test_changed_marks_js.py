@@ -69,4 +69,4 @@ async def test_a_change_between_the_list_and_its_socket_is_marked(page: Page, si
 
 async def sign_in_without_waiting(page: Page, site: Site, user: object) -> None:
     await sign_in(page, site, user, "/accounts/password/change/")  # type: ignore[arg-type]
-    await page.goto(f"{site.url}/admin/orders/customer/", wait_until="commit")
+    await page.goto(f"{site.url}/admin/customers/customer/", wait_until="commit")

@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from customers import accounts
+from customers.models import Customer
 from luckygas.testing.waiting import wait_for_async
-from orders import customer_accounts
-from orders.models import Customer, Driver
+from orders.models import Driver
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from realtime import auth, log, rights, upkeep
 from realtime import hub as module
@@ -58,7 +59,7 @@ def give_away(driver: Driver) -> None:
 
 
 def close_account(customer: Customer) -> None:
-    customer_accounts.close_for(customer)
+    accounts.close_for(customer)
 
 
 def start_to_drive(user: User) -> None:

@@ -11,9 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import formats, timezone, translation
 
+from customers.models import Customer
 from orders import services
 from orders.lines import Line
-from orders.models import Customer, Order, Product
+from orders.models import Order, Product
 from orders.order_refusals import VersionConflict
 from orders.states import Status
 from orders.tests.api.client import make_api
@@ -197,4 +198,4 @@ def test_an_entry_of_a_deletion_tells_no_change() -> None:
 def test_who_may_not_see_customers_sees_no_history() -> None:
     customer, client = make_customer(), Client()
     client.force_login(make_staff())
-    assert client.get(f"/admin/orders/customer/{customer.pk}/history/").status_code == 403
+    assert client.get(f"/admin/customers/customer/{customer.pk}/history/").status_code == 403

@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from orders.models import Customer, DeliveryConfirmation, Order, Product, Route
+from customers.models import Customer
+from orders.models import DeliveryConfirmation, Order, Product, Route
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_product, make_route
 
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from customers.models import Customer
 from notifications import resending
 from notifications.admin.trail import moment, story
 from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
-from orders.models import Customer
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
 from web.actors import Actor

@@ -7,8 +7,10 @@ from django.urls import resolve
 from django.utils import timezone
 
 from accounts.roles import Role
-from orders.api.order_filters import CustomerFilters, OrderFilters, ProductFilters
-from orders.models import Customer, Order, Priority
+from customers.api import CustomerFilters
+from customers.models import Customer
+from orders.api.order_filters import OrderFilters, ProductFilters
+from orders.models import Order, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route, make_user

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders.models import Customer, Order
+from customers.models import Customer
+from orders.models import Order
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_office, make_product, make_user
 from orders.tests.threads import in_thread

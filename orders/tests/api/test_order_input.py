@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from orders.models import Customer, Order, Priority
+from customers.models import Customer
+from orders.models import Order, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_user

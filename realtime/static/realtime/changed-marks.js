@@ -4,7 +4,7 @@ import { LuckyGasSocket } from "./client.js";
 /** Where an event of a type names the row, by the model of the list. */
 const NAMES = {
   "orders.order": ["order.", "order_id"],
-  "orders.customer": ["customer.", "customer_id"],
+  "customers.customer": ["customer.", "customer_id"],
   "orders.product": ["inventory.", "product_id"],
   "orders.route": ["route.", "route_id"],
   "orders.driver": ["driver.o", "driver_id"],

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from orders.models import Customer, Driver, Product
+from customers.models import Customer
+from orders.models import Driver, Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
 from orders.tests.factories import (
     make_customer,

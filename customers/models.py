@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models import Case, When
 from django.utils.translation import gettext_lazy as _
 
-from orders import phones
-from orders.addresses import district
-from orders.models.phone_field import PhoneField
-from orders.models.queries import telephones, written
+from customers import phones
+from customers.addresses import district
+from customers.phone_field import PhoneField
+from customers.search import telephones, written
 from web.audit import Audit
 from web.coordinates import latitude_field, longitude_field
 from web.text import visible

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from accounts import users
-from orders.models import Customer
+from customers.models import Customer
 from web.refusals import Refusal
 
 

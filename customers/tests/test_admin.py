@@ -10,16 +10,16 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from orders.models import Customer
+from customers.models import Customer
 from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
 from orders.tests.factories import make_customer, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
-LIST = reverse("admin:orders_customer_changelist")
+LIST = reverse("admin:customers_customer_changelist")
 
 
 def account(customer: Customer, step: str) -> str:
-    return reverse("admin:orders_customer_account", args=[customer.pk, step])
+    return reverse("admin:customers_customer_account", args=[customer.pk, step])
 
 
 def press(customer: Customer, step: str) -> Any:

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from orders import phones
+from customers import phones
 
 if TYPE_CHECKING:
     TextField = models.CharField[str, str]
@@ -31,7 +31,7 @@ class PhoneText(forms.CharField):
 
 
 class PhoneField(TextField):
-    """A telephone number, accepted as people write it and stored normalised (see `orders.phones`)."""
+    """A telephone number, accepted as people write it and stored normalised (see `customers.phones`)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **({"max_length": 32} | kwargs))

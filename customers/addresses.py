@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from orders.districts import DISTRICTS, FORMERLY, Place, spellings
+from customers.districts import DISTRICTS, FORMERLY, Place, spellings
 from web.text import plain
 
 # Letters of which one stands for the other in the names of places.

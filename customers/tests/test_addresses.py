@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.addresses import comparable, district
-from orders.districts import DISTRICTS
-from orders.models import Customer
+from customers.addresses import comparable, district
+from customers.districts import DISTRICTS
+from customers.models import Customer
 from orders.tests.factories import make_customer
 
 ALL = [(county, name) for county, names in DISTRICTS.items() for name in names]

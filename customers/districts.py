@@ -1,6 +1,6 @@
 """The 368 districts, townships and cities of Taiwan by county, of 2026: facts, and the names they had before.
 
-All with 台. An address is read with whatever of these names it begins with (`orders.addresses`).
+All with 台. An address is read with whatever of these names it begins with (`customers.addresses`).
 """
 
 from __future__ import annotations

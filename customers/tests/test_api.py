@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orders.api.customers import DRIVER
-from orders.models import Customer
+from customers.api import DRIVER
+from customers.models import Customer
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user

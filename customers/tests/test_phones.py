@@ -7,7 +7,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import phones
+from customers import phones
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts.admin.sign_in import mail_link
-from orders import customer_accounts, phones
-from orders.admin.badges import badge
-from orders.admin.choosing import CustomerChoices
-from orders.models import Customer
-from web.admin.base import Button, Deactivation
+from customers import accounts, phones
+from customers.models import Customer
+from web.admin.base import Button, Deactivation, is_id
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -31,9 +31,38 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
 
-    from orders.models.customer import CustomerQuerySet
+    from customers.models import CustomerQuerySet
 
-RECENT = 10
+    ChoiceField = forms.ModelChoiceField[Customer]
+else:
+    ChoiceField = forms.ModelChoiceField
+
+
+def described(customer: Customer) -> str:
+    """What tells two of one name apart."""
+    return " · ".join(filter(None, [customer.name, phones.mask(customer.phone or customer.phone2), customer.address]))
+
+
+class CustomerField(ChoiceField):
+    def label_from_instance(self, obj: Customer) -> str:
+        return described(obj)
+
+
+class CustomerSelect(AutocompleteSelect):
+    url_name = "%s:customers_customer_choose"
+
+    def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> Any:
+        return super().optgroups(name, [text for text in value if is_id(text)], attrs)
+
+
+class CustomerChoices(AutocompleteJsonView):
+    """Answers the field as one types: those who are active."""
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        return super().get_queryset().filter(is_active=True)
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        return {"id": str(obj.pk), "text": described(obj)}
 
 
 @admin.register(Customer)
@@ -42,7 +71,8 @@ class CustomerAdmin(Deactivation):
     list_filter = ("is_active", "area", "language", "sms_opt_out")
     search_fields = ("name",)  # opens the field; what is searched is said in `get_search_results`
     search_help_text = _("Name, address, or the last digits of the telephone")
-    readonly_fields = ("account", "recent_orders")
+    # What apps further to the right show of a customer; each a function of one, with `short_description`.
+    sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),
         (_("Address"), {"fields": ("address", "area", "latitude", "longitude")}),
@@ -59,7 +89,6 @@ class CustomerAdmin(Deactivation):
                 )
             },
         ),
-        (_("Sign-in and orders"), {"fields": ("account", "recent_orders")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
@@ -71,14 +100,18 @@ class CustomerAdmin(Deactivation):
         return cast("CustomerQuerySet", queryset).search(search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        return super().get_fieldsets(request, obj)[: None if obj else -1]
+        shown = super().get_fieldsets(request, obj)
+        return [*shown, (_("Sign-in and orders"), {"fields": ("account", *self.sections)})] if obj else shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        return ("account", *self.sections)
 
     def get_urls(self) -> list[URLPattern]:
         choose = self.admin_site.admin_view(CustomerChoices.as_view(admin_site=self.admin_site))
         account = self.admin_site.admin_view(self.account_view)
         return [
-            path("choose/", choose, name="orders_customer_choose"),
-            path("<int:pk>/account/<slug:step>/", account, name="orders_customer_account"),
+            path("choose/", choose, name="customers_customer_choose"),
+            path("<int:pk>/account/<slug:step>/", account, name="customers_customer_account"),
             *super().get_urls(),
         ]
 
@@ -86,7 +119,7 @@ class CustomerAdmin(Deactivation):
         steps = {"link": _("Send the link to set a password"), "close": _("Unlink the account")}
         if obj.user is None:
             steps = {"open": _("Create an account")}
-        name = "admin:orders_customer_account"
+        name = "admin:customers_customer_account"
         return [Button(label, reverse(name, args=[obj.pk, step])) for step, label in steps.items()]
 
     @method_decorator(require_POST)
@@ -102,10 +135,10 @@ class CustomerAdmin(Deactivation):
                 steps[step](request, customer)
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
-        return redirect("admin:orders_customer_change", pk)
+        return redirect("admin:customers_customer_change", pk)
 
     def open_account(self, request: HttpRequest, customer: Customer) -> None:
-        customer_accounts.open_for(customer)
+        accounts.open_for(customer)
         self.log_change(request, customer, gettext("Account created."))
         self.send_link(request, customer)
 
@@ -117,7 +150,7 @@ class CustomerAdmin(Deactivation):
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:
-        customer_accounts.close_for(customer)
+        accounts.close_for(customer)
         said = gettext("Account unlinked.")
         self.log_change(request, customer, said)
         self.message_user(request, said, messages.SUCCESS)
@@ -133,14 +166,3 @@ class CustomerAdmin(Deactivation):
     @admin.display(description=_("account"))
     def account(self, customer: Customer) -> str:
         return customer.user.username if customer.user else "–"
-
-    @admin.display(description=_("recent orders"))
-    def recent_orders(self, customer: Customer) -> str:
-        orders = customer.orders.order_by("-scheduled_date", "-id")[:RECENT]
-        rows = (
-            (reverse("admin:orders_order_change", args=[order.pk]), order, order.scheduled_date, badge(order.status))
-            for order in orders
-        )
-        links = format_html_join("", '<li><a href="{}">{}</a> {} {}</li>', rows)
-        whole = reverse("admin:orders_order_changelist") + f"?customer__id__exact={customer.pk}"
-        return format_html('<ul class="plain-list">{}<li><a href="{}">{}</a></li></ul>', links, whole, _("All orders"))

@@ -9,7 +9,7 @@ from orders.tests.admin.browser import Browser, sign_in
 from orders.tests.factories import make_customer, make_driver, make_staff
 
 pytestmark = pytest.mark.django_db
-CHOOSE = reverse("admin:orders_customer_choose")
+CHOOSE = reverse("admin:customers_customer_choose")
 FIELD = {"app_label": "orders", "model_name": "order", "field_name": "customer"}
 
 

@@ -1,28 +1,52 @@
-"""`customers/`."""
+"""`customers/`, and telephone numbers in requests and answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import django_filters as filters
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from accounts import users
-from accounts.api.by_role import ByRole
+from accounts import users, visibility
+from accounts.api.by_role import ByRole, Filters
 from accounts.api.permissions import OfficeOrReader
 from accounts.roles import Role
-from orders import permissions
-from orders.api.order_filters import CustomerFilters
-from orders.api.phone_fields import MaskedPhoneField, PhoneNumberField
-from orders.models import Customer
+from customers import phones
+from customers.models import Customer, CustomerQuerySet
 from web.api.fields import StrictModelSerializer, related
+from web.api.filters import TrueOrFalseFilter, ordering
 from web.api.resources import Resource
 
+
+class PhoneNumberField(serializers.CharField):
+    """A telephone number as people write it; answered as it is stored, E.164."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**({"max_length": 64, "allow_blank": True} | kwargs))
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return phones.normalise(text) if text else text
+        except phones.InvalidPhone as error:
+            raise serializers.ValidationError(str(error), code="invalid_phone") from error
+
+
+class MaskedPhoneField(serializers.CharField):
+    """A telephone number fit for a list."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        return phones.mask(value)
+
+
 CUSTOMERS = Customer.objects.all()
-
-
 FIELDS = (
     "id", "name", "phone", "phone2", "email", "address", "area", "latitude", "longitude", "notes", "language",
     "sms_opt_out", "sms_confirmed", "sms_on_the_way", "sms_arriving", "sms_delivered", "sms_changes",
@@ -58,6 +82,20 @@ class CustomerRow(CustomerSerializer):
     phone2 = MaskedPhoneField()  # type: ignore[assignment]
 
 
+class CustomerFilters(Filters):
+    area = filters.CharFilter(max_length=20)
+    is_active = TrueOrFalseFilter()
+    q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
+    ordering = ordering("name", "id", "created_at")
+
+    class Meta:
+        model = Customer
+        fields: list[str] = []
+
+    def search(self, customers: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
+        return customers.search(value)
+
+
 class Customers(Resource[Customer]):
     """The office; a driver reads those to whom an open order of theirs goes."""
 
@@ -66,7 +104,7 @@ class Customers(Resource[Customer]):
     filterset_class = CustomerFilters
 
     def get_queryset(self) -> QuerySet[Customer]:
-        return permissions.visible_customers(self.request.user, super().get_queryset())
+        return visibility.visible(self.request.user, super().get_queryset())
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return CustomerRow if self.action == "list" else CustomerSerializer
