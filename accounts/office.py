@@ -14,6 +14,8 @@ NAME = "office"
 # By the label of the app: the other apps need not be known here. Nobody gets to delete.
 ACTIONS = {
     "customers": ("view", "add", "change"),
+    "catalogue": ("view", "add", "change"),
+    "dispatch": ("view", "add", "change"),
     "orders": ("view", "add", "change"),
     "notifications": ("view",),
     "realtime": ("view",),

@@ -14,8 +14,10 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts import office
 from accounts.roles import Role, password_mark
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import Driver, Order, OrderItem, Product
+from dispatch.models import Driver
+from orders.models import Order, OrderItem
 from orders.states import Status
 from realtime import log
 from realtime.bell import ring

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import Driver, Order, OrderItem, Product
+from dispatch.models import Driver
+from orders.models import Order, OrderItem
 from orders.states import Status
 
 # One number in so many is drawn by the product itself; these are the others.

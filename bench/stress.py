@@ -60,7 +60,7 @@ def drivers(count: int) -> list[tuple[int, str]]:
     from django.contrib.auth.models import User
 
     from accounts.api.tokens import Refresh
-    from orders.models import Driver
+    from dispatch.models import Driver
 
     users = User.objects.bulk_create(User(username=f"driver{n}", password="!") for n in range(count))
     Driver.objects.bulk_create(Driver(user=user, name="司機", phone="+886911222333") for user in users)

@@ -102,7 +102,7 @@ def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
         "SCHEMA_PATH_PREFIX": "/api/v1",
         "ENUM_NAME_OVERRIDES": {
             "OrderStatusEnum": "orders.states.Status",
-            "RouteStatusEnum": "orders.models.RouteStatus",
+            "RouteStatusEnum": "dispatch.models.RouteStatus",
             "MessageStatusEnum": "notifications.states.Status",
             "MessageTypeEnum": "notifications.states.Type",
             "MessageReasonEnum": "notifications.states.Reason",

@@ -74,6 +74,8 @@ INSTALLED_APPS = [
     "web",
     "accounts",
     "customers",
+    "catalogue",
+    "dispatch",
     "orders",
     "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
 
-from orders.models.driver import DriverLocation
+from dispatch.models import DriverLocation
 from orders.models.order import Order
 
 # A position older than this says nothing of now.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Order, OrderItem, Product
+from catalogue.models import Product
+from orders.models import Order, OrderItem
 from web.refusals import Refusal
 
 MOST_LINES = 20

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Role, check_right, customer_id, driver_id, is_office, main_role, roles
+from accounts.roles import Role, check_right, customer_id, driver_id, main_role, roles
 from orders.models import Order
 from orders.roles import only_office_says, roles_towards
 from orders.states import OPEN, Status
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.roles import Anyone
-    from orders.models import Driver, Product, Route
 
 # How long the link in an SMS works after the delivery (or the end) of its order.
 LINK_LIFE = timedelta(hours=24)
@@ -66,21 +65,6 @@ def customers_of_driver(user: Anyone) -> Q:
     if main_role(user) is not Role.DRIVER:
         return visibility.NONE
     return Q(pk__in=Order.objects.filter(driver=driver_id(user), status__in=OPEN).values("customer"))
-
-
-def visible_drivers(user: Anyone, drivers: QuerySet[Driver]) -> QuerySet[Driver]:
-    """The office sees all, a driver the own record."""
-    return drivers if is_office(user) else drivers.filter(pk=driver_id(user) or 0)
-
-
-def visible_routes(user: Anyone, routes: QuerySet[Route]) -> QuerySet[Route]:
-    """The office sees all, a driver the own ones."""
-    return routes if is_office(user) else routes.filter(driver=driver_id(user) or 0)
-
-
-def visible_products(user: Anyone, products: QuerySet[Product]) -> QuerySet[Product]:
-    """The office sees all, others what is sold now."""
-    return products if is_office(user) else products.filter(is_active=True)
 
 
 # What a customer may say of an own order; the rest is the office's.

@@ -13,7 +13,8 @@ from web.refusals import Refusal
 if TYPE_CHECKING:
     from accounts.roles import Anyone
     from customers.models import Customer
-    from orders.models import Driver, Order
+    from dispatch.models import Driver
+    from orders.models import Order
 
 
 def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:

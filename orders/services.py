@@ -14,10 +14,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import Product
 from customers.models import Customer
+from dispatch.models import Driver, Route
 from orders import lines
 from orders.lines import Line
-from orders.models import Driver, Order, OrderItem, OrderStatusChange, Product, Route
+from orders.models import Order, OrderItem, OrderStatusChange
 from orders.models.moves import Command
 from orders.models.queries import OrderQuerySet
 from orders.order_refusals import VersionConflict, no_such_order

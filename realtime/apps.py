@@ -11,7 +11,7 @@ class RealtimeConfig(AppConfig):
     verbose_name = _("Real time")
 
     def ready(self) -> None:
-        from orders import presence as orders_presence
+        from dispatch import presence as orders_presence
         from realtime import log, presence, receivers
         from web.api import cursor
 

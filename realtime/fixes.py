@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import DriverLocation
+from dispatch.models import DriverLocation
 from web.refusals import Refusal
 
 Message = dict[str, Any]

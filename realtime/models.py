@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Driver
+from dispatch.models import Driver
 from web import request_id
 
 

@@ -18,8 +18,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from orders.models import Driver, DriverLocation, Order
-from orders.models.driver import RECENT
+from dispatch.models import RECENT, Driver, DriverLocation
+from orders.models import Order
 from realtime import bell, frames
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from customers.models import Customer
-from orders.models import Driver, Order, Route
+from dispatch.models import Driver, Route
+from orders.models import Order
 from realtime import channels
 from realtime.events import Draft
 from realtime.outbox import announce

@@ -12,11 +12,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.api.tokens import signed_out
+from catalogue.models import Product
 from customers.models import Customer
+from dispatch.models import Driver, Route
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.states import BAD_NEWS, Reason
 from notifications.states import Status as SmsStatus
-from orders.models import DeliveryConfirmation, Driver, Order, Product, Route
+from orders.models import DeliveryConfirmation, Order
 from orders.states import Status
 from realtime import rights
 from realtime.outbox import announce

@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import Count, Q
 
 from customers.models import Customer
-from orders.models import OrderItem, Route
+from dispatch.models import Route
+from orders.models import OrderItem
 from orders.states import Status
 from realtime import rights
 

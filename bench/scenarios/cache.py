@@ -19,8 +19,10 @@ from waffle.models import Switch
 
 from bench import product
 from bench.context import Bench
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import Driver, Order, OrderItem, OrderStatusChange, Product
+from dispatch.models import Driver
+from orders.models import Order, OrderItem, OrderStatusChange
 from orders.states import Status
 from realtime import log
 from web import flags, timings

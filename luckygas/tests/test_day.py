@@ -9,9 +9,10 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, expect
 
+from dispatch.models import Driver
 from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
-from orders.models import Driver, Order
+from orders.models import Order
 from orders.tests.factories import make_driver, make_product
 from orders.tests.pages.board import Board
 from orders.tests.pages.phone import Phone, reports, until_true

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOUSE = ["web", "accounts", "customers", "orders", "notifications", "realtime", "health", "luckygas"]
+HOUSE = [
+    "web",
+    "accounts",
+    "customers",
+    "catalogue",
+    "dispatch",
+    "orders",
+    "notifications",
+    "realtime",
+    "health",
+    "luckygas",
+]
 
 
 def imported(source: str) -> Iterator[str]:

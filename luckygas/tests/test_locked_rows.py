@@ -111,7 +111,7 @@ def locked_product(office: Office) -> tuple[str, int, Ask]:
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
     wanted = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
-    return "orders_product", product.pk, lambda: office.call("POST", "orders/", wanted)
+    return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", wanted)
 
 
 def locked_customer(office: Office) -> tuple[str, int, Ask]:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async as make
 
+from catalogue.models import Product
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.test_end_to_end import Rest
-from orders.models import Product
 from orders.tests.factories import TODAY, make_office, make_order, make_product, turn
 from realtime.tests.client import Client, open_client, token_for
 from web import flags

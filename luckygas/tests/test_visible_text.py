@@ -14,10 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from customers.models import Customer
+from dispatch.models import Driver
 from luckygas.environment import Environment
 from orders.importing.importer import import_orders
-from orders.models import Driver, Order
-from orders.tests.admin.browser import sign_in
+from orders.models import Order
+from orders.tests.admin.browser import page, sign_in
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
 from orders.tests.sheets import make_20kg
@@ -37,7 +38,7 @@ def marked(text: str) -> str:
 
 def made_in_admin(model: str, said: dict[str, Any]) -> Any:
     browser = sign_in(make_office(is_superuser=True))
-    add = reverse(f"admin:orders_{model}_add")
+    add = page(model, "add")
     return browser.post(add, browser.form(add, f"{model}_form") | said)
 
 

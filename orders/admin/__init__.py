@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orders.admin import customers, driver, order, product, route
+from orders.admin import customers, driver, order, route
 
-__all__ = ["customers", "driver", "order", "product", "route"]
+__all__ = ["customers", "driver", "order", "route"]

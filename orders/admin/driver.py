@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 from accounts import users
 from accounts.admin.sign_in import mail_link, show_password
 from customers import phones
-from orders.models import Driver
+from dispatch.models import Driver
 from orders.states import OPEN
 from web.admin.base import Button, Deactivation, HouseForm, user_of
 
@@ -96,12 +96,12 @@ class DriverAdmin(Deactivation):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.password_view)
-        return [path("<int:pk>/password/", view, name="orders_driver_password"), *super().get_urls()]
+        return [path("<int:pk>/password/", view, name="dispatch_driver_password"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Driver) -> Sequence[Button]:
         label = _("Send the link to set a password") if obj.user.email else _("Make a new password")
         may = users.may_manage(user_of(request), obj.user)
-        return [Button(label, reverse("admin:orders_driver_password", args=[obj.pk]))] if may else []
+        return [Button(label, reverse("admin:dispatch_driver_password", args=[obj.pk]))] if may else []
 
     @method_decorator(require_POST)
     def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -116,7 +116,7 @@ class DriverAdmin(Deactivation):
             user.set_password(password)
             user.save(update_fields=["password"])
             show_password(request, self, user, password)
-        return redirect("admin:orders_driver_change", pk)
+        return redirect("admin:dispatch_driver_change", pk)
 
     @admin.display(description=_("telephone"))
     def masked_phone(self, driver: Driver) -> str:

@@ -117,8 +117,8 @@ class CheckedForm(forms.Form):
 
 def in_the_admin(error: UnreadableSheet, user: User) -> str:
     """The message; of missing products with a link to where they are added."""
-    if isinstance(error, NoProducts) and user.has_perm("orders.view_product"):
-        products = reverse("admin:orders_product_changelist")
+    if isinstance(error, NoProducts) and user.has_perm("catalogue.view_product"):
+        products = reverse("admin:catalogue_product_changelist")
         return format_html('{} <a href="{}">{}</a>', error, products, gettext("products"))
     return str(error)
 

@@ -15,10 +15,12 @@ from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import Product
 from customers.models import Customer
+from dispatch.models import Driver, Route
 from orders.api.order_input import MOST_STOPS
 from orders.lines import MOST_LINES, Line
-from orders.models import Driver, Order, OrderItem, Product, Route
+from orders.models import Order, OrderItem
 from orders.services import COLUMNS
 from orders.states import Status
 from web.admin.base import HouseForm

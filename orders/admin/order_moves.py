@@ -22,7 +22,7 @@ from orders.states import MOVES, Status, moves_from
 from web.actors import Source
 from web.admin.base import Button, HouseAdmin, user_of
 from web.admin.confirmation import ReasonForm, ask
-from web.api.fields import MOST_MONEY
+from web.money import MOST_MONEY
 from web.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from django.contrib import messages
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Driver, Order
+from dispatch.models import Driver
+from orders.models import Order
 from orders.services import Outcome
 from web.admin.confirmation import MOST_SHOWN
 

@@ -17,13 +17,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge
 from orders.admin.order_form import FARTHEST
 from orders.admin.outcomes import DriverForm, tell
 from orders.api.order_input import MOST_STOPS
 from orders.api.routes import with_stops
-from orders.models import Driver, Order, Route
+from orders.models import Order
 from orders.order_refusals import VersionConflict
 from orders.states import OPEN
 from web.admin.base import Button, HouseAdmin, HouseForm, actor
@@ -144,17 +145,17 @@ class RouteAdmin(HouseAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.assign_view)
-        return [path("<int:pk>/assign/", view, name="orders_route_assign"), *super().get_urls()]
+        return [path("<int:pk>/assign/", view, name="dispatch_route_assign"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Route) -> Sequence[Button]:
-        return [Button(_("Assign to a driver"), reverse("admin:orders_route_assign", args=[obj.pk]), posts=False)]
+        return [Button(_("Assign to a driver"), reverse("admin:dispatch_route_assign", args=[obj.pk]), posts=False)]
 
     def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Gives the route, and its confirmed and assigned orders, to a driver."""
         route = get_object_or_404(Route, pk=pk)
         if not self.has_change_permission(request, route):
             raise PermissionDenied
-        title, back = gettext("Assign to a driver"), reverse("admin:orders_route_change", args=[pk])
+        title, back = gettext("Assign to a driver"), reverse("admin:dispatch_route_change", args=[pk])
         form = DriverForm(request.POST or None, initial={"driver": route.driver_id})
         if form.is_valid():
             outcome = services.assign_route(pk, form.cleaned_data["driver"], actor(request))

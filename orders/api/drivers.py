@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.validators import UniqueValidator
 
-from accounts import users
+from accounts import users, visibility
 from accounts.api.permissions import OfficeOnly, OfficeOrReader
 from customers.api import PhoneNumberField
-from orders import permissions, presence
+from dispatch import presence
+from dispatch.models import Driver
 from orders.api.order_filters import DriverFilters
-from orders.models import Driver
 from web.api.fields import StrictModelSerializer, related
 from web.api.resources import Resource
 
@@ -71,7 +71,7 @@ class Drivers(Resource[Driver]):
     filterset_class = DriverFilters
 
     def get_queryset(self) -> QuerySet[Driver]:
-        return permissions.visible_drivers(self.request.user, super().get_queryset())
+        return visibility.visible(self.request.user, super().get_queryset())
 
     @extend_schema(operation_id="drivers_locations", responses=DriverPlace(many=True))
     @action(detail=False, permission_classes=[OfficeOnly], filterset_class=None)

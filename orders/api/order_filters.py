@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from accounts.api.by_role import Filters
+from dispatch.models import Driver, Route, RouteStatus
 from orders import permissions
-from orders.models import Driver, Order, Priority, Product, Route, RouteStatus
+from orders.models import Order, Priority
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web.api.filters import ChoicesFilter, IdFilter, IdsFilter, TrueOrFalseFilter, ordering
@@ -57,16 +58,6 @@ class OrderFilters(Filters):
             # All orders there are would have to be numbered.
             raise ValidationError({name: [_("Please name the customers too.")]})
         return orders.newest_of_each_customer(value)
-
-
-class ProductFilters(Filters):
-    harmless = frozenset({"is_active"})
-    is_active = TrueOrFalseFilter()
-    ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
-
-    class Meta:
-        model = Product
-        fields: list[str] = []
 
 
 class DriverFilters(Filters):

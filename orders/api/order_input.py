@@ -11,19 +11,13 @@ from rest_framework import serializers
 
 from customers.api import PhoneNumberField
 from customers.models import Customer
+from dispatch.models import Driver, Route
 from orders.lines import MOST_LINES, Line
-from orders.models import ConfirmationType, Driver, OrderItem, Priority, Route, TimeSlot
+from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.moves import Proof
 from orders.states import Status
-from web.api.fields import (
-    MOST_MONEY,
-    FiniteFloatField,
-    NearDateTimeField,
-    Strict,
-    StrictModelSerializer,
-    id_field,
-    related,
-)
+from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.money import MOST_MONEY
 
 MOST_IDS = 1000
 MOST_SERIALS = 200

@@ -13,11 +13,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import visibility
 from accounts.api.permissions import OfficeOnly, OfficeOrReader
+from dispatch.models import Driver, Route
 from orders import permissions, services
 from orders.api.order_filters import RouteFilters
 from orders.api.order_input import FailureOutput
-from orders.models import Driver, Order, Route
+from orders.models import Order
 from orders.states import Status
 from web.actors import Actor, Source
 from web.api.fields import Strict, StrictModelSerializer, related
@@ -67,12 +69,13 @@ class Routes(Resource[Route]):
     filterset_class = RouteFilters
 
     def get_queryset(self) -> QuerySet[Route]:
-        return permissions.visible_routes(self.request.user, with_stops(super().get_queryset()))
+        return visibility.visible(self.request.user, with_stops(super().get_queryset()))
 
     @extend_schema(operation_id="routes_assign_driver", request=AssignDriverInput, responses=AssignDriverOutput)
     @action(
         detail=True, methods=["post"], url_path="assign-driver", permission_classes=[OfficeOnly],
-        rights={"POST": ["orders.change_route", permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
+        rights={"POST": ["dispatch.change_route", permissions.CHANGE_ORDER]}, filterset_class=None,
+        pagination_class=None,
     )  # fmt: skip
     def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Assigns the route, and its confirmed and assigned orders."""

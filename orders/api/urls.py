@@ -6,12 +6,10 @@ from rest_framework.routers import SimpleRouter
 
 from orders.api.drivers import Drivers
 from orders.api.orders import Orders
-from orders.api.products import Products
 from orders.api.routes import Routes
 
 router = SimpleRouter()
 router.register("orders", Orders)
-router.register("products", Products)
 router.register("drivers", Drivers)
 router.register("routes", Routes)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 
 from accounts.roles import Role
-from orders.models import Driver
+from dispatch.models import Driver
 
 
 @dataclass(frozen=True, slots=True)

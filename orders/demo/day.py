@@ -9,8 +9,9 @@ from datetime import date
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from dispatch.models import Driver, DriverLocation, Route, RouteStatus
 from orders.demo.accounts import CUSTOMER, make_user
-from orders.models import Driver, DriverLocation, Order, Route, RouteStatus
+from orders.models import Order
 from orders.models.moves import Proof
 from orders.states import Status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orders.models import Product
+from catalogue.models import Product
 
 # kg, NT$, in stock, low below, names that the weight alone does not give.
 CYLINDERS = [

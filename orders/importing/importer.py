@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalogue.models import Product
 from customers import phones
 from customers.models import Customer
 from orders import lines
@@ -19,7 +20,7 @@ from orders.importing.register import Register, import_ref
 from orders.importing.report import Created, Mode, Remark, Report
 from orders.importing.row import Draft, RowReader, name_key
 from orders.importing.skipped import orders_of
-from orders.models import Order, OrderItem, Product
+from orders.models import Order, OrderItem
 from web import locks
 from web.actors import Actor, Source
 from web.timings import measured

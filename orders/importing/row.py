@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from catalogue.models import Product, product_name_key
 from customers import addresses
 from orders.importing import cells
 from orders.importing.cells import CellError
@@ -20,8 +21,7 @@ from orders.importing.numerals import whole
 from orders.importing.report import Remark
 from orders.importing.table import WHOLE_ROW, Line
 from orders.lines import MOST_AMOUNT
-from orders.models import Priority, Product, TimeSlot
-from orders.models.product import product_name_key
+from orders.models import Priority, TimeSlot
 
 
 @dataclass(frozen=True, slots=True)

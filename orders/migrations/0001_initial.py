@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import customers.phone_field
 import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
@@ -20,7 +19,9 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
+        ('catalogue', '0001_initial'),
         ('customers', '0001_initial'),
+        ('dispatch', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -42,96 +43,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Driver',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('phone', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
-                ('vehicle_plate', models.CharField(blank=True, max_length=12, verbose_name='vehicle plate')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='driver', to=settings.AUTH_USER_MODEL, verbose_name='account')),
-            ],
-            options={
-                'verbose_name': 'driver',
-                'verbose_name_plural': 'drivers',
-                'ordering': ('name', 'id'),
-            },
-        ),
-        migrations.CreateModel(
-            name='Product',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('aliases', models.TextField(blank=True, help_text='Other names for it in order sheets, one a line.', verbose_name='aliases')),
-                ('cylinder_kg', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='cylinder, kg')),
-                ('price', models.PositiveIntegerField(verbose_name='price, NT$')),
-                ('stock', models.IntegerField(default=0, verbose_name='stock')),
-                ('low_stock_threshold', models.PositiveIntegerField(default=0, verbose_name='low stock below')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-            ],
-            options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'ordering': ('cylinder_kg', 'id'),
-            },
-        ),
-        migrations.CreateModel(
-            name='DriverLocation',
-            fields=[
-                ('driver', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='location', serialize=False, to='orders.driver', verbose_name='driver')),
-                ('latitude', models.FloatField(validators=[django.core.validators.MinValueValidator(-90), django.core.validators.MaxValueValidator(90)])),
-                ('longitude', models.FloatField(validators=[django.core.validators.MinValueValidator(-180), django.core.validators.MaxValueValidator(180)])),
-                ('speed', models.FloatField(blank=True, null=True)),
-                ('heading', models.FloatField(blank=True, null=True)),
-                ('accuracy', models.FloatField(blank=True, null=True)),
-                ('recorded_at', models.DateTimeField(help_text='When the telephone took the fix.')),
-            ],
-            options={
-                'verbose_name': "driver's position",
-                'verbose_name_plural': "drivers' positions",
-            },
-        ),
-        migrations.CreateModel(
-            name='HistoricalProduct',
+            name='HistoricalOrder',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('before', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('code', models.CharField(max_length=20, verbose_name='code')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('aliases', models.TextField(blank=True, help_text='Other names for it in order sheets, one a line.', verbose_name='aliases')),
-                ('cylinder_kg', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='cylinder, kg')),
-                ('price', models.PositiveIntegerField(verbose_name='price, NT$')),
-                ('low_stock_threshold', models.PositiveIntegerField(default=0, verbose_name='low stock below')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('items', models.TextField(blank=True, default='', verbose_name='items')),
+                ('priority', models.CharField(choices=[('normal', 'Normal'), ('urgent', 'Urgent')], default='normal', max_length=8, verbose_name='priority')),
+                ('scheduled_date', models.DateField(verbose_name='delivery date')),
+                ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
+                ('eta', models.DateTimeField(blank=True, null=True, verbose_name='expected at')),
+                ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
+                ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
+                ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),
+                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='stop')),
+                ('amount_due', models.PositiveIntegerField(default=0, editable=False, verbose_name='amount due, NT$')),
+                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, verbose_name='amount collected, NT$')),
                 ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField()),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('customer', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='customers.customer', verbose_name='customer')),
+                ('driver', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='dispatch.driver', verbose_name='driver')),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('route', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='dispatch.route', verbose_name='route')),
             ],
             options={
-                'verbose_name': 'historical product',
-                'verbose_name_plural': 'historical products',
+                'verbose_name': 'historical order',
+                'verbose_name_plural': 'historical orders',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='Route',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(db_index=True, verbose_name='date')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('status', models.CharField(choices=[('planned', 'Planned'), ('active', 'On the road'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='planned', max_length=12, verbose_name='status')),
-                ('driver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='orders.driver', verbose_name='driver')),
-            ],
-            options={
-                'verbose_name': 'route',
-                'verbose_name_plural': 'routes',
-                'ordering': ('-date', 'name', 'id'),
-            },
         ),
         migrations.CreateModel(
             name='Order',
@@ -156,47 +98,14 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='changed at')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='customers.customer', verbose_name='customer')),
-                ('driver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='orders.driver', verbose_name='driver')),
-                ('route', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='orders.route', verbose_name='route')),
+                ('driver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='dispatch.driver', verbose_name='driver')),
+                ('route', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='dispatch.route', verbose_name='route')),
             ],
             options={
                 'verbose_name': 'order',
                 'verbose_name_plural': 'orders',
                 'ordering': ('-id',),
             },
-        ),
-        migrations.CreateModel(
-            name='HistoricalOrder',
-            fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('before', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('items', models.TextField(blank=True, default='', verbose_name='items')),
-                ('priority', models.CharField(choices=[('normal', 'Normal'), ('urgent', 'Urgent')], default='normal', max_length=8, verbose_name='priority')),
-                ('scheduled_date', models.DateField(verbose_name='delivery date')),
-                ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
-                ('eta', models.DateTimeField(blank=True, null=True, verbose_name='expected at')),
-                ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
-                ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
-                ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),
-                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='stop')),
-                ('amount_due', models.PositiveIntegerField(default=0, editable=False, verbose_name='amount due, NT$')),
-                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, verbose_name='amount collected, NT$')),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('customer', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='customers.customer', verbose_name='customer')),
-                ('driver', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='orders.driver', verbose_name='driver')),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('route', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='orders.route', verbose_name='route')),
-            ],
-            options={
-                'verbose_name': 'historical order',
-                'verbose_name_plural': 'historical orders',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
             name='DeliveryConfirmation',
@@ -215,7 +124,22 @@ class Migration(migrations.Migration):
                 'verbose_name': 'proof of delivery',
                 'verbose_name_plural': 'proofs of delivery',
                 'ordering': ('id',),
-                'constraints': [models.UniqueConstraint(fields=('order', 'attempt'), name='one_confirmation_an_attempt')],
+            },
+        ),
+        migrations.CreateModel(
+            name='OrderItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('quantity', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(999)], verbose_name='quantity')),
+                ('unit_price', models.PositiveIntegerField(blank=True, verbose_name='unit price, NT$')),
+                ('quantity_delivered', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='delivered')),
+                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='orders.order', verbose_name='order')),
+                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.product', verbose_name='product')),
+            ],
+            options={
+                'verbose_name': 'item',
+                'verbose_name_plural': 'items',
+                'ordering': ('id',),
             },
         ),
         migrations.CreateModel(
@@ -238,24 +162,6 @@ class Migration(migrations.Migration):
                 'verbose_name': 'status change',
                 'verbose_name_plural': 'status changes',
                 'ordering': ('id',),
-                'constraints': [models.UniqueConstraint(fields=('by', 'ref'), name='one_command_a_ref')],
-            },
-        ),
-        migrations.CreateModel(
-            name='OrderItem',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(999)], verbose_name='quantity')),
-                ('unit_price', models.PositiveIntegerField(blank=True, verbose_name='unit price, NT$')),
-                ('quantity_delivered', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='delivered')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='orders.order', verbose_name='order')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.product', verbose_name='product')),
-            ],
-            options={
-                'verbose_name': 'item',
-                'verbose_name_plural': 'items',
-                'ordering': ('id',),
-                'constraints': [models.UniqueConstraint(fields=('order', 'product'), name='one_item_a_product'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='quantity_positive')],
             },
         ),
         migrations.CreateModel(
@@ -274,7 +180,6 @@ class Migration(migrations.Migration):
                 'verbose_name': 'signature or photo',
                 'verbose_name_plural': 'signatures and photos',
                 'ordering': ('id',),
-                'constraints': [models.UniqueConstraint(fields=('by', 'ref'), name='one_image_a_ref')],
             },
         ),
         migrations.AddIndex(
@@ -292,5 +197,25 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='order',
             index=models.Index(fields=['updated_at'], name='orders_orde_updated_94e16c_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='deliveryconfirmation',
+            constraint=models.UniqueConstraint(fields=('order', 'attempt'), name='one_confirmation_an_attempt'),
+        ),
+        migrations.AddConstraint(
+            model_name='orderitem',
+            constraint=models.UniqueConstraint(fields=('order', 'product'), name='one_item_a_product'),
+        ),
+        migrations.AddConstraint(
+            model_name='orderitem',
+            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='quantity_positive'),
+        ),
+        migrations.AddConstraint(
+            model_name='orderstatuschange',
+            constraint=models.UniqueConstraint(fields=('by', 'ref'), name='one_command_a_ref'),
+        ),
+        migrations.AddConstraint(
+            model_name='proofimage',
+            constraint=models.UniqueConstraint(fields=('by', 'ref'), name='one_image_a_ref'),
         ),
     ]

@@ -8,8 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import Product
 from orders.models.order import Order
-from orders.models.product import Product
 
 
 class OrderItem(models.Model):

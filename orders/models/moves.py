@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role
+from dispatch.models import Driver
 from orders import states
-from orders.models.driver import Driver
 from orders.order_refusals import VersionConflict
 from orders.roles import check_naming_driver, roles_towards
 from orders.states import Status
@@ -210,7 +210,7 @@ def _deliver(order: Order, command: Command, delivered: dict[int, int], at: date
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,
         confirmed_at=at, by=command.by, latitude=proof.latitude, longitude=proof.longitude,
     )  # fmt: skip
-    from orders.models.product import Product
+    from catalogue.models import Product
 
     for item in order.items.order_by("product_id"):
         item.quantity_delivered = delivered[item.product_id]
@@ -220,7 +220,7 @@ def _deliver(order: Order, command: Command, delivered: dict[int, int], at: date
 
 def _take_back(order: Order) -> None:
     """A delivery that was none: what left the stock comes back."""
-    from orders.models.product import Product
+    from catalogue.models import Product
 
     for item in order.items.order_by("product_id"):
         Product.add_stock(item.product_id, item.quantity_delivered or 0)

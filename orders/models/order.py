@@ -12,11 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from dispatch.models import Driver, Route
 from orders import numbers
-from orders.models.driver import Driver
 from orders.models.moves import Moves
 from orders.models.queries import OrderQuerySet
-from orders.models.route import Route
 from orders.order_refusals import VersionConflict, no_such_order
 from orders.states import Status
 from web.actors import Actor

@@ -12,8 +12,10 @@ from django.utils import timezone
 from waffle.models import Switch
 
 from accounts import office
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import Driver, Order, OrderItem, Product, Route
+from dispatch.models import Driver, Route
+from orders.models import Order, OrderItem
 from orders.states import Status
 
 _count = itertools.count(1)

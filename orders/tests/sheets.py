@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orders.models import Product
+from catalogue.models import Product
 from orders.tests.factories import make_product
 
 HEADING = "編號,客戶,電話,地址,商品,數量,配送日期,時段,優先,備註"

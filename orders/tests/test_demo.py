@@ -13,10 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import main_role
+from catalogue.models import Product
 from customers.models import Customer
+from dispatch.models import DriverLocation, Route
 from orders.demo.accounts import ACCOUNTS
 from orders.management.commands import demo as command
-from orders.models import DriverLocation, Order, Product, Route
+from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_user
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from dispatch.models import DriverLocation
 from orders.estimates import Minutes, distance_km, to_the_door
-from orders.models import DriverLocation, Order
+from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_order
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from orders.models import Order, Product
+from catalogue.models import Product
+from orders.models import Order
 from orders.tests.sheets import make_20kg, make_sheet, row
 from orders.tests.workbooks import make_xlsx
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import connection
 
+from catalogue.models import Product
 from customers import addresses
 from customers.models import Customer
 from orders.demo.products import make_products
@@ -20,7 +21,6 @@ from orders.importing.report import Mode, Report
 from orders.importing.row import name_key
 from orders.importing.sheet import UnreadableSheet
 from orders.models import Order, OrderItem
-from orders.models.product import Product
 from orders.tests.factories import make_customer, make_office
 from orders.tests.sheets import HOME, make_20kg, make_sheet, row
 from web.actors import Source

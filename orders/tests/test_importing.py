@@ -14,8 +14,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
+from catalogue.models import Product
 from orders.admin import importing
-from orders.models import CheckedSheet, Order, Product
+from orders.models import CheckedSheet, Order
 from orders.tests.factories import make_office, make_staff
 from orders.tests.sheets import make_20kg, make_sheet, row
 from orders.tests.workbooks import make_xlsx
@@ -239,7 +240,7 @@ def test_without_products_one_sentence_leads_to_them(office: Client) -> None:
     data = make_sheet(*(row(number) for number in range(400)))
     text = page(office.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": "good"}))
     assert (text.count("系統裡還沒有商品"), "<td>商品</td>" in text) == (1, False)
-    assert '<a href="/admin/orders/product/">' in text
+    assert '<a href="/admin/catalogue/product/">' in text
 
 
 def test_imports_without_end_are_told_to_wait_and_change_nothing(office: Client, rates: Callable[..., None]) -> None:

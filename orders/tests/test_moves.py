@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders.models import Order, OrderItem, OrderStatusChange, Product, moves
+from catalogue.models import Product
+from orders.models import Order, OrderItem, OrderStatusChange, moves
 from orders.models.moves import Command, Proof
 from orders.order_refusals import VersionConflict
 from orders.states import Status

@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
+from catalogue.models import Product
 from orders.importing.register import Register
 from orders.importing.row import Draft
-from orders.models import Priority, Product, TimeSlot
+from orders.models import Priority, TimeSlot
 from orders.tests.factories import make_customer
 
 pytestmark = pytest.mark.django_db

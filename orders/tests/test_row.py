@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalogue.models import Product
 from orders.importing.columns import Column, locate
 from orders.importing.row import Draft, RowReader
 from orders.importing.sheet import Line
-from orders.models import Priority, Product, TimeSlot
+from orders.models import Priority, TimeSlot
 
 DAY = date(2026, 11, 23)
 TITLES = ["編號", "客戶", "電話", "地址", "商品", "數量", "配送日期", "時段", "優先", "備註"]

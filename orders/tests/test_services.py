@@ -8,9 +8,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalogue.models import Product
 from orders import services
 from orders.lines import Line
-from orders.models import Order, OrderItem, Priority, Product
+from orders.models import Order, OrderItem, Priority
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import Work, in_thread

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_ORDERS = 100
 # What the board reads by REST, which refuses it to other staff.
-BOARD = ("orders.view_order", "orders.view_driver", "orders.view_route")
+BOARD = ("orders.view_order", "dispatch.view_driver", "dispatch.view_route")
 
 
 @require_safe

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.roles import Role, is_office
-from orders.models import OrderItem, Product, TimeSlot
+from catalogue.models import Product
+from orders.models import OrderItem, TimeSlot
 from orders.services import FARTHEST
 from orders.views.page_data import clock, page_data
 

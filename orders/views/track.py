@@ -13,9 +13,10 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from dispatch.models import Driver, DriverLocation
 from orders import estimates, permissions, sentences
 from orders.estimates import Minutes
-from orders.models import Driver, DriverLocation, Order, OrderItem, OrderStatusChange
+from orders.models import Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
 from orders.views.page_data import clock, map_settings
 from web.api import cursor, throttles

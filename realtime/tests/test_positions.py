@@ -12,8 +12,9 @@ import pytest
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
+from dispatch.models import Driver, DriverLocation
 from luckygas.testing.waiting import wait_for_async
-from orders.models import Driver, DriverLocation, Order
+from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
 from realtime import bell, positions

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from orders.models import Driver
+from dispatch.models import Driver
 from orders.tests.factories import make_driver, make_office, make_user
 from realtime import log, presence
 from realtime.channels import Identity

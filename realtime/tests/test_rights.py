@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from customers import accounts
 from customers.models import Customer
+from dispatch.models import Driver
 from luckygas.testing.waiting import wait_for_async
-from orders.models import Driver
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
 from realtime import auth, log, rights, upkeep
 from realtime import hub as module

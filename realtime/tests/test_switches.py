@@ -11,8 +11,9 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
 from customers.models import Customer
+from dispatch.models import Driver, DriverLocation
 from luckygas.testing.waiting import wait_for_async
-from orders.models import Driver, DriverLocation, Order
+from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user, turn

@@ -14,9 +14,10 @@ import requests
 from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 
+from dispatch.models import Driver
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
-from orders.models import Driver, Order
+from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.models import WebSocketConnection

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 MOST_ID = 2**63 - 1
-MOST_MONEY = 10_000_000  # NT$
 _YEAR = timedelta(days=366)
 
 Row = TypeVar("Row", bound=models.Model)

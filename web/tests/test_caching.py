@@ -16,12 +16,14 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from catalogue.models import Product
+from dispatch.models import Driver
 from luckygas import caches
 from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Redis, running
 from luckygas.testing.site import ROOT, environment
 from luckygas.testing.waiting import wait_for
-from orders.models import Driver, Order, Product
+from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
@@ -189,7 +191,7 @@ KILLED = """
 import os, signal, django
 django.setup()
 from django.db import transaction
-from orders.models import Product
+from catalogue.models import Product
 from luckygas.testing.waiting import wait_for
 with transaction.atomic():
     transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))

@@ -9,8 +9,10 @@ from django.db import models
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import DeliveryConfirmation, Order, Product, Route
+from dispatch.models import Route
+from orders.models import DeliveryConfirmation, Order
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_product, make_route
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def press(office: Browser) -> list[tuple[str, str]]:
     driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
-    return told(office.post(reverse("admin:orders_driver_password", args=[driver.pk]), {}))
+    return told(office.post(reverse("admin:dispatch_driver_password", args=[driver.pk]), {}))
 
 
 def test_link_that_was_sent_is_told(office: Browser) -> None:

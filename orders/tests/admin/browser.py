@@ -87,5 +87,14 @@ def errors(answer: Any) -> list[str]:
     return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]
 
 
+# The app of each model that is not of orders.
+APPS = {"customer": "customers", "product": "catalogue", "driver": "dispatch", "route": "dispatch"}
+
+
+def page(model: str, name: str, *args: object) -> str:
+    """The address of one of the admin's pages: `changelist`, `add`, `change`, `delete`, `history`."""
+    return reverse(f"admin:{APPS.get(model, 'orders')}_{model}_{name}", args=args)
+
+
 def change(model: str, pk: int) -> str:
-    return reverse(f"admin:orders_{model}_change", args=[pk])
+    return page(model, "change", pk)

@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.urls import reverse
 
-from orders.models import Driver
+from dispatch.models import Driver
 from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
 from orders.tests.factories import make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
-LIST, ADD = reverse("admin:orders_driver_changelist"), reverse("admin:orders_driver_add")
+LIST, ADD = reverse("admin:dispatch_driver_changelist"), reverse("admin:dispatch_driver_add")
 
 
 def hire(office: Browser, **fields: str) -> Any:
@@ -94,7 +94,7 @@ def test_driver_who_leaves_with_open_orders_is_told(office: Browser, by: str) ->
 
 
 def password(driver: Driver) -> str:
-    return reverse("admin:orders_driver_password", args=[driver.pk])
+    return reverse("admin:dispatch_driver_password", args=[driver.pk])
 
 
 def test_new_password_is_shown_where_there_is_no_e_mail(office: Browser) -> None:

@@ -8,12 +8,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from orders.models import Order, Route
+from dispatch.models import Route
+from orders.models import Order
 from orders.tests.admin.browser import Browser, change, errors, sign_in, told
 from orders.tests.factories import make_driver, make_order, make_route, make_staff
 
 pytestmark = pytest.mark.django_db
-LIST, ADD = reverse("admin:orders_route_changelist"), reverse("admin:orders_route_add")
+LIST, ADD = reverse("admin:dispatch_route_changelist"), reverse("admin:dispatch_route_add")
 
 
 def save(office: Browser, route: Route, **fields: Any) -> Any:
@@ -129,7 +130,7 @@ def test_route_of_a_day_far_away_is_an_error(office: Browser, day: str) -> None:
 
 
 def assign(route: Route) -> str:
-    return reverse("admin:orders_route_assign", args=[route.pk])
+    return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
 def test_driver_is_given_the_route_and_its_orders(office: Browser) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from orders import presence
-from orders.models import Driver, DriverLocation
+from dispatch import presence
+from dispatch.models import Driver, DriverLocation
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_driver, make_office, make_user
 

@@ -7,9 +7,10 @@ from django.urls import resolve
 from django.utils import timezone
 
 from accounts.roles import Role
+from catalogue.api import ProductFilters
 from customers.api import CustomerFilters
 from customers.models import Customer
-from orders.api.order_filters import OrderFilters, ProductFilters
+from orders.api.order_filters import OrderFilters
 from orders.models import Order, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api

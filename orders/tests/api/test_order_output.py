@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from dispatch.models import Driver
 from orders.api import order_output
-from orders.models import ConfirmationType, Driver
+from orders.models import ConfirmationType
 from orders.models.moves import Proof
 from orders.states import Status
 from orders.tests.api.client import Api, make_api

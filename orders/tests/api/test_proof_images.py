@@ -8,8 +8,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
+from dispatch.models import Driver
 from orders import proof_images
-from orders.models import Driver, Order, ProofImage
+from orders.models import Order, ProofImage
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orders.models import Route
+from dispatch.models import Route
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_driver, make_order, make_route

@@ -11,9 +11,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.async_api import Locator, Page
 
+from dispatch.models import Driver, Route
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
-from orders.models import Driver, Order, Route
+from orders.models import Order
 from orders.tests.factories import make_office, make_order
 
 MANY = re.compile(r"\s+")

@@ -4,8 +4,8 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async as make
 from playwright.async_api import Page
 
+from dispatch.models import Driver
 from luckygas.testing.site import Site
-from orders.models import Driver
 from orders.tests.factories import make_driver, make_user
 from orders.tests.pages.phone import Phone
 

@@ -10,10 +10,11 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import Page
 
+from dispatch.models import Driver
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS
-from orders.models import Driver, Order, OrderStatusChange
+from orders.models import Order, OrderStatusChange
 from orders.tests.factories import make_order
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"

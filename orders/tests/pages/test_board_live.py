@@ -13,13 +13,13 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, Route, WebSocketRoute
 
+from dispatch.models import Route as DeliveryRoute
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for_async
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
-from orders.models import Route as DeliveryRoute
 from orders.tests.factories import make_customer, make_driver, make_route
 from orders.tests.pages.board import Board, make_order_today
 from realtime.models import LogHead

@@ -10,8 +10,9 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from PIL import Image
 
+from dispatch.models import Driver, DriverLocation
 from luckygas.testing.browser import serious_faults, until
-from orders.models import Driver, DriverLocation, ProofImage
+from orders.models import ProofImage
 from orders.models.moves import Proof
 from orders.services import assign_route
 from orders.states import Status

@@ -10,8 +10,9 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import Page, Route
 
+from dispatch.models import Driver
 from luckygas.testing.browser import until
-from orders.models import Driver, Order
+from orders.models import Order
 from orders.tests.factories import make_order
 from orders.tests.pages.phone import WRONG_CLOCK, Phone, make_stop, reports
 

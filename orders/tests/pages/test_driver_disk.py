@@ -6,8 +6,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from playwright.async_api import Page
 
+from dispatch.models import Driver
 from luckygas.testing.browser import until
-from orders.models import Driver, Order
+from orders.models import Order
 from orders.states import Status
 from orders.tests.pages.phone import Phone, make_stop, reports, until_true
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 
+from dispatch.models import Driver
 from luckygas.testing.browser import until
 from notifications.models import NotificationHistory
-from orders.models import Driver, Order
+from orders.models import Order
 from orders.tests.pages.phone import Phone, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)

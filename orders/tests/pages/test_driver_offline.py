@@ -10,9 +10,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from playwright.async_api import APIResponse, Route
 
+from dispatch.models import Driver
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
-from orders.models import Driver, Order, OrderStatusChange, ProofImage
+from orders.models import Order, OrderStatusChange, ProofImage
 from orders.states import Status
 from orders.tests.factories import PASSWORD, make_driver
 from orders.tests.pages.phone import Phone, fresh, make_stop, reports, until_true

@@ -11,8 +11,8 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import WebSocketRoute
 
+from dispatch.models import Driver, DriverLocation
 from luckygas.testing.waiting import wait_for_async
-from orders.models import Driver, DriverLocation
 from orders.tests.pages.phone import Phone, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,10 +9,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from playwright.async_api import Page, Route
 
+from dispatch.models import Driver
 from luckygas.testing.browser import until
 from luckygas.testing.waiting import wait_for_async
 from orders import services
-from orders.models import Driver
 from orders.tests.factories import make_office
 from orders.tests.pages.phone import Phone, make_stop
 from web.actors import Actor

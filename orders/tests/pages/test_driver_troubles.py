@@ -9,8 +9,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from playwright.async_api import Response, Route
 
+from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, until
-from orders.models import Driver, Order, ProofImage
+from orders.models import Order, ProofImage
 from orders.states import Status
 from orders.tests.pages.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
 

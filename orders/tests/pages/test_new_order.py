@@ -12,11 +12,12 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from playwright.async_api import Page, Route, expect
 
+from catalogue.models import Product
 from customers import phones
 from customers.models import Customer
 from luckygas.testing.browser import INSECURE, serious_faults, sign_in, until
 from luckygas.testing.site import Site
-from orders.models import Order, Product
+from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
 from orders.tests.pages.clock import DAY_MS, give_clock, set_clock

@@ -99,7 +99,7 @@ async def test_another_day_begins_at_midnight(page: Page, site: Site) -> None:
 @pytest.mark.parametrize("off", [-DAY, DAY])
 async def test_today_beside_a_date_of_the_admin_is_the_servers(page: Page, site: Site, off: int) -> None:
     await give_clock(page, off)
-    await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/orders/route/add/")
+    await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/dispatch/route/add/")
     await page.locator(".field-date .datetimeshortcuts a").first.click()
     shown = await page.input_value("[name=date]")
     assert shown.replace("/", "-") == str(timezone.localdate())

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from orders.models import Driver, DriverLocation, Order, OrderItem
+from dispatch.models import Driver, DriverLocation
+from orders.models import Order, OrderItem
 from orders.models.moves import Proof
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_order, make_product

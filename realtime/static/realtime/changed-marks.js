@@ -5,9 +5,9 @@ import { LuckyGasSocket } from "./client.js";
 const NAMES = {
   "orders.order": ["order.", "order_id"],
   "customers.customer": ["customer.", "customer_id"],
-  "orders.product": ["inventory.", "product_id"],
-  "orders.route": ["route.", "route_id"],
-  "orders.driver": ["driver.o", "driver_id"],
+  "catalogue.product": ["inventory.", "product_id"],
+  "dispatch.route": ["route.", "route_id"],
+  "dispatch.driver": ["driver.o", "driver_id"],
   "notifications.notificationhistory": ["notification.", "notification_id"],
 };
 /** What was committed so long before the list was read is in it, though the log may tell it later. */

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.urls import reverse
 
+from catalogue.models import Product
 from customers.models import Customer
-from orders.models import Driver, Product
-from orders.tests.admin.browser import Browser, change, errors, sign_in, told
+from dispatch.models import Driver
+from orders.tests.admin.browser import Browser, change, errors, page, sign_in, told
 from orders.tests.factories import (
     make_customer,
     make_driver,
@@ -26,14 +26,14 @@ MAKERS: dict[str, Any] = {
 
 
 def rows(model: str) -> str:
-    return reverse(f"admin:orders_{model}_changelist")
+    return page(model, "changelist")
 
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])
 @pytest.mark.parametrize("model", MODELS)
 def test_list_page_and_new_one_open(office: Browser, model: str, language: str) -> None:
     made = MAKERS[model]()
-    for path in (rows(model), change(model, made.pk), reverse(f"admin:orders_{model}_add")):
+    for path in (rows(model), change(model, made.pk), page(model, "add")):
         assert office.client.get(path, headers={"accept-language": language}).status_code == 200
 
 
@@ -79,9 +79,7 @@ def test_what_a_browser_makes_of_white_space_is_nobody_elses_change(office: Brow
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_is_ever_deleted(admin_client: Any, model: str) -> None:
     made = MAKERS[model]()
-    assert (
-        admin_client.post(reverse(f"admin:orders_{model}_delete", args=[made.pk]), {"post": "yes"}).status_code == 403
-    )
+    assert admin_client.post(page(model, "delete", made.pk), {"post": "yes"}).status_code == 403
     admin_client.post(rows(model), {"action": "delete_selected", "_selected_action": [made.pk], "post": "yes"})
     assert type(made).objects.filter(pk=made.pk).exists()
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from orders.admin import outcomes
 from orders.tests.admin.browser import Browser, told
 from orders.tests.factories import make_customer, make_order
 from web.admin import confirmation
@@ -13,7 +14,8 @@ LIST = reverse("admin:orders_order_changelist")
 
 @pytest.fixture(autouse=True)
 def _two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confirmation, "MOST_SHOWN", 2)
+    for module in (confirmation, outcomes):
+        monkeypatch.setattr(module, "MOST_SHOWN", 2)
 
 
 def test_page_shows_the_first_and_counts_the_rest(office: Browser) -> None:

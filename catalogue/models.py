@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from web.audit import Audit
+from web.money import MOST_MONEY
 from web.tracked import Tracked
+
+# Cylinders of one product.
+MOST_STOCK = 1_000_000
 
 
 class Product(Tracked):
@@ -17,12 +21,20 @@ class Product(Tracked):
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=60)
-    aliases = models.TextField(_("aliases"), blank=True, help_text=_("Other names for it in order sheets, one a line."))
-    cylinder_kg = models.PositiveSmallIntegerField(_("cylinder, kg"), validators=[MinValueValidator(1)])
-    price = models.PositiveIntegerField(_("price, NT$"))
+    aliases = models.TextField(
+        _("aliases"), blank=True, max_length=2000, help_text=_("Other names for it in order sheets, one a line.")
+    )
+    cylinder_kg = models.PositiveSmallIntegerField(
+        _("cylinder, kg"), validators=[MinValueValidator(1), MaxValueValidator(1_000)]
+    )
+    price = models.PositiveIntegerField(_("price, NT$"), validators=[MaxValueValidator(MOST_MONEY)])
     # May fall below zero: what was delivered was delivered, and the count was wrong.
-    stock = models.IntegerField(_("stock"), default=0)
-    low_stock_threshold = models.PositiveIntegerField(_("low stock below"), default=0)
+    stock = models.IntegerField(
+        _("stock"), default=0, validators=[MinValueValidator(-MOST_STOCK), MaxValueValidator(MOST_STOCK)]
+    )
+    low_stock_threshold = models.PositiveIntegerField(
+        _("low stock below"), default=0, validators=[MaxValueValidator(MOST_STOCK)]
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     # Each delivery changes the stock; whoever corrects it is in the admin's log.

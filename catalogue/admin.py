@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import MaxValueValidator
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -16,20 +15,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.api.products import MOST_STOCK
-from orders.models import Product
+from catalogue.models import MOST_STOCK, Product
 from web.admin.base import Button, Deactivation
 from web.admin.confirmation import ask
-from web.api.fields import MOST_MONEY
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
-
-MOST = {"price": MOST_MONEY, "low_stock_threshold": MOST_STOCK, "cylinder_kg": 1_000}
 
 
 class StockForm(forms.Form):
@@ -57,24 +50,18 @@ class ProductAdmin(Deactivation):
     # Deliveries change it while a form is open: it is corrected by a difference.
     readonly_fields = ("stock",)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name in MOST:
-            field.validators.append(MaxValueValidator(MOST[db_field.name]))
-        return field
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.stock_view)
-        return [path("<int:pk>/stock/", view, name="orders_product_stock"), *super().get_urls()]
+        return [path("<int:pk>/stock/", view, name="catalogue_product_stock"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:
-        return [Button(_("Correct the stock"), reverse("admin:orders_product_stock", args=[obj.pk]), posts=False)]
+        return [Button(_("Correct the stock"), reverse("admin:catalogue_product_stock", args=[obj.pk]), posts=False)]
 
     def stock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         product = get_object_or_404(Product, pk=pk)
         if not self.has_change_permission(request, product):
             raise PermissionDenied
-        form, back = StockForm(request.POST or None), reverse("admin:orders_product_change", args=[pk])
+        form, back = StockForm(request.POST or None), reverse("admin:catalogue_product_change", args=[pk])
         if form.is_valid():
             try:
                 self.correct(request, product, **form.cleaned_data)

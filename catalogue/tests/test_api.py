@@ -7,8 +7,8 @@ from unittest import mock
 import pytest
 from django.db import connection
 
-from orders.api.products import OFFER, ProductSerializer
-from orders.models import Product
+from catalogue.api import OFFER, ProductSerializer
+from catalogue.models import Product
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_product
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.urls import reverse
 
-from orders.models import Product
+from catalogue.models import Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in
 from orders.tests.factories import make_office, make_product, make_staff
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def correct(office: Browser, product: Product, cylinders: object, note: str = "盤點") -> Any:
-    path = reverse("admin:orders_product_stock", args=[product.pk])
+    path = reverse("admin:catalogue_product_stock", args=[product.pk])
     return office.post(path, {"cylinders": cylinders, "note": note})
 
 
@@ -31,7 +31,7 @@ def test_stock_is_corrected_by_a_difference(office: Browser, cylinders: int, lef
 def test_correction_is_kept_with_its_note(office: Browser) -> None:
     product = make_product(stock=100)
     correct(office, product, -3, "三桶破損")
-    shown = office.get(reverse("admin:orders_product_history", args=[product.pk]))
+    shown = office.get(reverse("admin:catalogue_product_history", args=[product.pk]))
     assert "三桶破損" in shown
     assert "Stock corrected by -3, now 97." in shown
 
@@ -99,4 +99,4 @@ def test_product_that_cannot_be_is_an_error(office: Browser, wrong: dict[str, An
 
 def test_list_warns_of_low_stock(office: Browser) -> None:
     make_product(stock=3, low_stock_threshold=5)
-    assert '<span class="badge bad">3</span>' in office.get(reverse("admin:orders_product_changelist"))
+    assert '<span class="badge bad">3</span>' in office.get(reverse("admin:catalogue_product_changelist"))

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders.models import DriverLocation
-from orders.models.driver import DriverLocationQuerySet
+from dispatch.models import DriverLocation, DriverLocationQuerySet
 from orders.tests.factories import make_driver
 from orders.tests.threads import in_thread
 

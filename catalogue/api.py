@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from accounts.api.by_role import ByRole
+from accounts import visibility
+from accounts.api.by_role import ByRole, Filters
 from accounts.api.permissions import OfficeOrAnyReader
 from accounts.roles import Role
-from orders import permissions
-from orders.api.order_filters import ProductFilters
-from orders.models import Product
-from web.api.fields import MOST_MONEY, StrictModelSerializer
+from catalogue.models import Product
+from web.api.fields import StrictModelSerializer
+from web.api.filters import TrueOrFalseFilter, ordering
 from web.api.resources import Resource
-
-MOST_STOCK = 1_000_000
-
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")
 # What drivers and customers see: what it is and what it costs.
@@ -29,13 +26,16 @@ class ProductSerializer(ByRole, StrictModelSerializer[Product]):
     class Meta:
         model = Product
         fields = FIELDS
-        extra_kwargs = {
-            "cylinder_kg": {"min_value": 1, "max_value": 1000},
-            "price": {"min_value": 0, "max_value": MOST_MONEY},
-            "aliases": {"max_length": 2000},
-            "stock": {"min_value": -MOST_STOCK, "max_value": MOST_STOCK},
-            "low_stock_threshold": {"min_value": 0, "max_value": MOST_STOCK},
-        }
+
+
+class ProductFilters(Filters):
+    harmless = frozenset({"is_active"})
+    is_active = TrueOrFalseFilter()
+    ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
+
+    class Meta:
+        model = Product
+        fields: list[str] = []
 
 
 class Products(Resource[Product]):
@@ -47,4 +47,4 @@ class Products(Resource[Product]):
     filterset_class = ProductFilters
 
     def get_queryset(self) -> QuerySet[Product]:
-        return permissions.visible_products(self.request.user, super().get_queryset())
+        return visibility.visible(self.request.user, super().get_queryset())

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from orders.tests.factories import make_customer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/admin/orders/customer/?q=1&area=%E5%A4%A7", "/admin/customers/customer/?q=1&area=%E5%A4%A7"),
+        ("/admin/orders/product/3/change/", "/admin/catalogue/product/3/change/"),
+        ("/admin/orders/driver/add/", "/admin/dispatch/driver/add/"),
+    ],
+)
+def test_an_old_address_of_the_admin_leads_to_the_new_one(client: Client, old: str, new: str) -> None:
+    answer = client.get(old)
+    assert (answer.status_code, answer.headers["location"]) == (301, new)
+
+
+def test_a_bookmarked_customer_still_opens(admin_client: Client) -> None:
+    answer = admin_client.get(f"/admin/orders/customer/{make_customer().pk}/change/", follow=True)
+    assert answer.status_code == 200
+    assert answer.redirect_chain[0][1] == 301

@@ -1,0 +1,7 @@
+"""The browser of the office, and its day."""
+
+from __future__ import annotations
+
+from orders.tests.admin.conftest import _two_days_before, office
+
+__all__ = ["_two_days_before", "office"]
