@@ -13,7 +13,7 @@ from web.refusals import Refusal
 Anyone = User | AnonymousUser | AbstractBaseUser
 
 
-class Role(TextChoices):
+class Side(TextChoices):
     OFFICE = "office", _("office")
     DRIVER = "driver", _("driver")
     CUSTOMER = "customer", _("customer")
@@ -40,25 +40,25 @@ def is_office(user: Anyone) -> bool:
     return bool(user.is_active and getattr(user, "is_staff", False))
 
 
-def roles(user: Anyone) -> frozenset[Role]:
+def sides(user: Anyone) -> frozenset[Side]:
     """Every role of a user; a deactivated one has none."""
-    return frozenset(_roles(user))
+    return frozenset(_sides(user))
 
 
-def main_role(user: Anyone) -> Role | None:
+def side_of(user: Anyone) -> Side | None:
     """The role a token or a connection speaks for, the widest first. For the office it needs no query."""
-    return next(_roles(user), None)
+    return next(_sides(user), None)
 
 
-def _roles(user: Anyone) -> Iterator[Role]:
+def _sides(user: Anyone) -> Iterator[Side]:
     if not user.is_active:
         return
     if is_office(user):
-        yield Role.OFFICE
+        yield Side.OFFICE
     if driver_id(user):
-        yield Role.DRIVER
+        yield Side.DRIVER
     if customer_id(user):
-        yield Role.CUSTOMER
+        yield Side.CUSTOMER
 
 
 def check_right(user: Anyone, right: str, attr: str | None = None) -> None:

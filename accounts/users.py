@@ -16,7 +16,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import main_role
+from accounts.roles import side_of
 from web.refusals import Refusal
 
 LONGEST_USERNAME = 150  # the column of Django's User
@@ -64,5 +64,5 @@ def send_link(user: User, language: str | None = None) -> None:
 
 def role_of(user: User) -> str:
     """For lists of accounts; needs `driver` and `customer` read with them."""
-    role = main_role(user)
+    role = side_of(user)
     return str(role.label) if role else ""

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts import office
-from accounts.roles import Role, password_mark
+from accounts.roles import Side, password_mark
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
 from catalogue.models import Product
 from customers.models import Customer
@@ -69,7 +69,7 @@ def paths(sockets: int, extra: str = "") -> list[str]:
 def token(user: User) -> str:
     """An access token with the claims that `auth/token/` gives to staff."""
     access = AccessToken.for_user(user)
-    access.payload |= {"role": Role.OFFICE.value, "driver": None, "customer": None}
+    access.payload |= {"role": Side.OFFICE.value, "driver": None, "customer": None}
     access["password_mark"] = password_mark(user)
     return str(access)
 

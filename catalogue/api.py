@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from accounts import visibility
 from accounts.api.by_role import ByRole, Filters
 from accounts.api.permissions import OfficeOrAnyReader
-from accounts.roles import Role
+from accounts.roles import Side
 from catalogue.models import Product
 from web.api.fields import StrictModelSerializer
 from web.api.filters import TrueOrFalseFilter, ordering
@@ -21,7 +21,7 @@ OFFER = frozenset({"id", "code", "name", "cylinder_kg", "price"})
 class ProductSerializer(ByRole, StrictModelSerializer[Product]):
     """A cylinder of one size. Prices in NT$; orders placed before keep theirs."""
 
-    seen_by = {Role.OFFICE: frozenset(FIELDS), Role.DRIVER: OFFER, Role.CUSTOMER: OFFER}
+    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: OFFER, Side.CUSTOMER: OFFER}
 
     class Meta:
         model = Product

@@ -14,7 +14,7 @@ from rest_framework.validators import UniqueValidator
 from accounts import users, visibility
 from accounts.api.by_role import ByRole, Filters
 from accounts.api.permissions import OfficeOrReader
-from accounts.roles import Role
+from accounts.roles import Side
 from customers import phones
 from customers.models import Customer, CustomerQuerySet
 from web.api.fields import StrictModelSerializer, related
@@ -59,7 +59,7 @@ DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitud
 class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
     """A customer; telephones are taken as people write them and kept in E.164."""
 
-    seen_by = {Role.OFFICE: frozenset(FIELDS), Role.DRIVER: DRIVER}
+    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER}
     phone = PhoneNumberField(required=False)
     phone2 = PhoneNumberField(required=False)
     user = related(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from accounts.roles import Role
+from accounts.roles import Side
 from health.plots import STATUSES
 from health.probes import Answer
 
@@ -46,7 +46,7 @@ def milliseconds(value: float | None) -> str:
 
 
 def _roles(counts: Mapping[str, int]) -> str:
-    labels = dict(Role.choices)
+    labels = dict(Side.choices)
     return _listed((str(labels.get(role, role)), count) for role, count in sorted(counts.items()))
 
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Role, check_right, customer_id, driver_id, main_role, roles
+from accounts.roles import Side, check_right, customer_id, driver_id, side_of, sides
 from orders.models import Order
-from orders.roles import only_office_says, roles_towards
+from orders.sides import only_office_says, sides_towards
 from orders.states import OPEN, Status
 from web.refusals import Refusal
 from web.text import visible
@@ -32,22 +32,22 @@ CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "customers.add_customer"
 
 def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
     """Those of `orders` the user may see: the office all, a driver and a customer their own."""
-    match main_role(user):
-        case Role.OFFICE:
+    match side_of(user):
+        case Side.OFFICE:
             return orders
-        case Role.DRIVER:
+        case Side.DRIVER:
             return orders.filter(driver=driver_id(user))
-        case Role.CUSTOMER:
+        case Side.CUSTOMER:
             return orders.filter(customer=customer_id(user))
     return orders.none()
 
 
 def readable_numbers(user: Anyone) -> Q:
     """Of which orders among the visible ones the user may know the customer's telephone number."""
-    match main_role(user):
-        case Role.OFFICE:
+    match side_of(user):
+        case Side.OFFICE:
             return Q()
-        case Role.DRIVER:
+        case Side.DRIVER:
             return Q(status__in=OPEN)
     return Q(pk__in=[])
 
@@ -62,7 +62,7 @@ def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def customers_of_driver(user: Anyone) -> Q:
     """Rule of `accounts.visibility`: a driver sees those to whom an open order of theirs goes."""
-    if main_role(user) is not Role.DRIVER:
+    if side_of(user) is not Side.DRIVER:
         return visibility.NONE
     return Q(pk__in=Order.objects.filter(driver=driver_id(user), status__in=OPEN).values("customer"))
 
@@ -74,22 +74,22 @@ CHANGED = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"}
 
 def check_placing(user: Anyone, fields: Collection[str]) -> None:
     """Raises a Refusal unless the user may place an order and say `fields` of it."""
-    held = roles(user)
-    if Role.OFFICE in held:
+    held = sides(user)
+    if Side.OFFICE in held:
         if "new_customer" in fields:
             check_right(user, ADD_CUSTOMER, "new_customer")
         return
-    if Role.CUSTOMER not in held:
+    if Side.CUSTOMER not in held:
         raise Refusal("forbidden", _("Only the office and customers place orders."), status=403)
     only_office_says(set(fields) - PLACED)
 
 
 def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
     """Raises a Refusal unless the user may change `fields` of the order: a customer only before it is confirmed."""
-    held = roles_towards(user, order)
-    if Role.OFFICE in held:
+    held = sides_towards(user, order)
+    if Side.OFFICE in held:
         return
-    if Role.CUSTOMER not in held:
+    if Side.CUSTOMER not in held:
         raise Refusal("forbidden", _("You may not make this change to the order."), status=403)
     if order.status != Status.PENDING:
         raise Refusal("forbidden", _("The order is already confirmed: please call us to change it."), status=403)

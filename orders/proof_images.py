@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders.models import Order, ProofImage
 from orders.models.moves import ref_reused
 from orders.order_refusals import no_such_order
 from orders.permissions import visible_orders
-from orders.roles import roles_towards
+from orders.sides import sides_towards
 from web.refusals import Refusal
 from web.turns import Crowded, Turns
 
@@ -62,7 +62,7 @@ def _allowed(seen: QuerySet[Order], by: User) -> Order:
     order = seen.first()
     if order is None:
         raise no_such_order()
-    if not roles_towards(by, order) & {Role.OFFICE, Role.DRIVER}:
+    if not sides_towards(by, order) & {Side.OFFICE, Side.DRIVER}:
         raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
     return order
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role
+from accounts.roles import Side
 from web.refusals import Refusal
 
 
@@ -34,15 +34,15 @@ ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
 class Move:
     """One row of the table: who may make the move, and whether they must say why."""
 
-    roles: frozenset[Role]
+    roles: frozenset[Side]
     needs_reason: bool = False
 
 
-_OFFICE = Move(frozenset({Role.OFFICE}))
-_OFFICE_WITH_REASON = Move(frozenset({Role.OFFICE}), needs_reason=True)
-_ON_THE_ROAD = Move(frozenset({Role.OFFICE, Role.DRIVER}))
-_GAVE_UP = Move(frozenset({Role.OFFICE, Role.DRIVER}), needs_reason=True)
-_CALLED_OFF = Move(frozenset({Role.OFFICE, Role.CUSTOMER}), needs_reason=True)
+_OFFICE = Move(frozenset({Side.OFFICE}))
+_OFFICE_WITH_REASON = Move(frozenset({Side.OFFICE}), needs_reason=True)
+_ON_THE_ROAD = Move(frozenset({Side.OFFICE, Side.DRIVER}))
+_GAVE_UP = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
+_CALLED_OFF = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
 
 MOVES: dict[tuple[Status, Status], Move] = {
     (Status.PENDING, Status.CONFIRMED): _OFFICE,
@@ -66,7 +66,7 @@ MOVES: dict[tuple[Status, Status], Move] = {
 }
 
 
-def check(before: str, to: str, roles: Collection[Role], reason: str) -> None:
+def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
     """Raises a Refusal unless someone in one of `roles` may move an order from `before` to `to`, for `reason`."""
     move = MOVES.get((Status(before), Status(to)))
     if move is None:
@@ -79,6 +79,6 @@ def check(before: str, to: str, roles: Collection[Role], reason: str) -> None:
         raise Refusal("reason_required", _("Please give the reason."), attr="reason")
 
 
-def moves_from(status: str, roles: Collection[Role]) -> Iterator[Status]:
+def moves_from(status: str, roles: Collection[Side]) -> Iterator[Status]:
     """The statuses an order in `status` may take next, for someone in one of `roles`."""
     return (to for (before, to), move in MOVES.items() if before == status and move.roles.intersection(roles))

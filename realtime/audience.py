@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from accounts.roles import Role
+from accounts.roles import Side
 from realtime import rights
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
@@ -181,6 +181,6 @@ def is_own(identity: Identity, event: Encoded | Event) -> bool:
     """Who took an order over, as its driver or its customer, does not read of the one before them."""
     if not event.type.startswith("order."):
         return True
-    if identity.role == Role.DRIVER:
+    if identity.role == Side.DRIVER:
         return names(identity, event)
-    return identity.role != Role.CUSTOMER or event.data.get("customer_id") in (None, identity.customer_id)
+    return identity.role != Side.CUSTOMER or event.data.get("customer_id") in (None, identity.customer_id)

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders import permissions
 from orders.models import Order
 from realtime import origins
@@ -156,4 +156,4 @@ def of_link(token: str, address: str | None) -> Identity:
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)
-    return Identity(role=Role.CUSTOMER, customer_id=order["customer_id"], tracked_order_id=order["pk"])
+    return Identity(role=Side.CUSTOMER, customer_id=order["customer_id"], tracked_order_id=order["pk"])

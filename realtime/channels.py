@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role, customer_id, driver_id, main_role, password_mark
+from accounts.roles import Side, customer_id, driver_id, password_mark, side_of
 from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
@@ -35,7 +35,7 @@ class Identity:
     @classmethod
     def of(cls, user: User, session: str | None = None) -> Identity:
         mark = password_mark(user)
-        return cls(user.pk, main_role(user), driver_id(user), customer_id(user), password=mark, session=session)
+        return cls(user.pk, side_of(user), driver_id(user), customer_id(user), password=mark, session=session)
 
     @property
     def owner(self) -> str:
@@ -44,7 +44,7 @@ class Identity:
 
     @property
     def is_office(self) -> bool:
-        return self.role == Role.OFFICE
+        return self.role == Side.OFFICE
 
     @property
     def rights(self) -> str:

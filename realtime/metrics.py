@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from accounts.roles import Role
+from accounts.roles import Side
 from realtime import log, presence
 from realtime.statistics import LAG_NAMES, LAGS
 
@@ -74,7 +74,7 @@ def rows() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", log.longest_wait()
     )
-    counts = dict.fromkeys(product(map(str, Role), ["ws"]), 0)
+    counts = dict.fromkeys(product(map(str, Side), ["ws"]), 0)
     for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):
         counts[row["role"], row["endpoint"]] = row["count"]
     sockets = GaugeMetricFamily(

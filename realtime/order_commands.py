@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.api.tokens import accounts
-from accounts.roles import Role, check_right
+from accounts.roles import Side, check_right
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -67,14 +67,14 @@ def _carry_out(
     identity: Identity, message: Message, work: Callable[[User, Message], OrderStatusChange]
 ) -> dict[str, Any]:
     """In a thread. Nobody waits there for an SMS. Raises Refusal."""
-    if identity.role not in (Role.OFFICE, Role.DRIVER):
+    if identity.role not in (Side.OFFICE, Side.DRIVER):
         raise Refusal("forbidden", _("Only drivers and the office may do this."), status=403)
     found = accounts(identity.session).select_related("driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
     # The hub closes this socket, but what comes until then is not done.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.have_ended()
-    if identity.role == Role.OFFICE:
+    if identity.role == Side.OFFICE:
         check_right(user, permissions.CHANGE_ORDER)
     with no_waiting():
         done = work(user, message)

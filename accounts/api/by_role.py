@@ -9,7 +9,7 @@ from django_filters import FilterSet
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
-from accounts.roles import Role, main_role
+from accounts.roles import Side, side_of
 from web.api.filters import StableOrdering
 from web.api.schema import only_common_required
 
@@ -17,13 +17,13 @@ from web.api.schema import only_common_required
 class ByRole(serializers.Serializer[Any]):
     """Shows each role its own fields; needs the request in the context. Who has no role sees none."""
 
-    seen_by: Mapping[Role, frozenset[str]] = {}
+    seen_by: Mapping[Side, frozenset[str]] = {}
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
         if getattr(self.context.get("view"), "swagger_fake_view", False):
             return fields  # the schema describes all
-        role = main_role(self.context["request"].user)
+        role = side_of(self.context["request"].user)
         seen = self.seen_by.get(role, frozenset()) if role else frozenset()
         return {name: field for name, field in fields.items() if name in seen}
 
@@ -58,11 +58,11 @@ class Filters(FilterSet):  # type: ignore[misc]  # django-filter has no types
     def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
         self.base_filters = {name: one for name, one in self.base_filters.items() if name in (data or {})}
         super().__init__(data, *args, **kwargs)
-        role = main_role(self.request.user) if self.request else None
-        if (seen := self._seen_by().get(role)) is not None and role is not Role.OFFICE:
+        role = side_of(self.request.user) if self.request else None
+        if (seen := self._seen_by().get(role)) is not None and role is not Side.OFFICE:
             self._limit_to(seen)
 
-    def _seen_by(self) -> Mapping[Role | None, Collection[str]]:
+    def _seen_by(self) -> Mapping[Side | None, Collection[str]]:
         view = getattr(self.request, "parser_context", {}).get("view")
         return getattr(view.get_serializer_class(), "seen_by", {}) if view else {}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_permission_codename
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from accounts.roles import Role, driver_id, has_rights, is_office, main_role, roles
+from accounts.roles import Side, driver_id, has_rights, is_office, side_of, sides
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -57,8 +57,8 @@ class AnyRole(BasePermission):
     """Office with the right, driver or customer; the view narrows the rows with `visible_…`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        role = main_role(request.user)
-        return office_may(request, view) if role is Role.OFFICE else role is not None
+        role = side_of(request.user)
+        return office_may(request, view) if role is Side.OFFICE else role is not None
 
 
 class DriverOnly(BasePermission):
@@ -69,15 +69,15 @@ class DriverOnly(BasePermission):
 
 
 class OfficeOrReader(BasePermission):
-    """The office with the right; the roles named in `readers` may read what the view narrows to them."""
+    """The office with the right; the sides named in `readers` may read what the view narrows to them."""
 
-    readers: frozenset[Role] = frozenset({Role.DRIVER})
+    readers: frozenset[Side] = frozenset({Side.DRIVER})
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if is_office(request.user):
             return office_may(request, view)
-        return request.method in SAFE_METHODS and not self.readers.isdisjoint(roles(request.user))
+        return request.method in SAFE_METHODS and not self.readers.isdisjoint(sides(request.user))
 
 
 class OfficeOrAnyReader(OfficeOrReader):
-    readers = frozenset({Role.DRIVER, Role.CUSTOMER})
+    readers = frozenset({Side.DRIVER, Side.CUSTOMER})

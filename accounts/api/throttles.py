@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
-from accounts.roles import Role, main_role
+from accounts.roles import Side, side_of
 from web.api.throttles import Throttle
 
 
@@ -13,4 +13,4 @@ class RoleThrottle(Throttle):
         """The role; who has none is a customer."""
         if not request.user.is_authenticated:
             return "anonymous"
-        return (main_role(request.user) or Role.CUSTOMER).value
+        return (side_of(request.user) or Side.CUSTOMER).value

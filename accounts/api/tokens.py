@@ -25,7 +25,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from accounts.roles import customer_id, driver_id, main_role, password_mark
+from accounts.roles import customer_id, driver_id, password_mark, side_of
 
 NO_ACCOUNT = _("There is no active account with this name and password.")
 NOT_ACTIVE = _("This account is no longer active.")
@@ -36,7 +36,7 @@ signed_out = Signal()
 
 def claims(user: User) -> dict[str, Any]:
     """What a token says of its user; null where the user is none of it."""
-    role = main_role(user)
+    role = side_of(user)
     return {
         "role": role.value if role else None,
         "driver": driver_id(user),

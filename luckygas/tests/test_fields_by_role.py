@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts.roles import Role
+from accounts.roles import Side
 from luckygas.tests.depot import Depot, make_depot
 from luckygas.tests.good_requests import ANYBODY, SERVED, V1, good_request
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -158,8 +158,8 @@ def message(command: str, name: str, value: Any, order: Order) -> dict[str, Any]
     return usual | {"status": "delivering"} | inner
 
 
-@pytest.mark.parametrize("role", [Role.DRIVER, Role.CUSTOMER])
-def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Role) -> None:
+@pytest.mark.parametrize("role", [Side.DRIVER, Side.CUSTOMER])
+def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Side) -> None:
     depot = make_depot()
     identity, said = Identity.of(depot.users[role]), values(depot)
     for command, fields in SOCKET.items():
@@ -170,7 +170,7 @@ def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Role) -> No
                 answer = outcome(identity, message(command, name, value, order), WORK[command])
                 driver = Order.objects.get(pk=order.pk).driver_id
                 transaction.set_rollback(True)
-            assert answer == ("ack" if role == Role.DRIVER else "forbidden"), (command, name)
+            assert answer == ("ack" if role == Side.DRIVER else "forbidden"), (command, name)
             assert driver == order.driver_id
 
 

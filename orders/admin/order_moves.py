@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders.admin.outcomes import DriverForm
 from orders.models import Order
 from orders.models.moves import Proof
@@ -95,7 +95,7 @@ class OrderMoves(HouseAdmin):
         return [path("<int:pk>/move/<slug:to>/", view, name="orders_order_move"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:
-        return [self.button(obj, to) for to in moves_from(obj.status, {Role.OFFICE})]
+        return [self.button(obj, to) for to in moves_from(obj.status, {Side.OFFICE})]
 
     def button(self, order: Order, to: Status) -> Button:
         at_once = form_for(order, to) is Versioned

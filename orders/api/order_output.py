@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.by_role import ByRole
-from accounts.roles import Role, main_role
+from accounts.roles import Side, side_of
 from customers import phones
 from orders.api.proof_images import ProofImageOutput
 from orders.estimates import door_of
@@ -79,7 +79,7 @@ class CallingNumberField(serializers.Field[str, Any, str, Order]):
 
     def get_attribute(self, instance: Order) -> str:
         number: str = getattr(instance.customer, self.field_name.removeprefix("customer_"))  # type: ignore[union-attr]
-        calling = main_role(self.context["request"].user) is Role.DRIVER and instance.status in OPEN
+        calling = side_of(self.context["request"].user) is Side.DRIVER and instance.status in OPEN
         return number if calling else phones.mask(number)
 
     def to_representation(self, value: str) -> str:
@@ -112,7 +112,7 @@ class ReportedLaterField(serializers.DateTimeField):
 class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
     """A row of a list."""
 
-    seen_by = {Role.OFFICE: OFFICE, Role.DRIVER: DRIVER, Role.CUSTOMER: CUSTOMER}
+    seen_by = {Side.OFFICE: OFFICE, Side.DRIVER: DRIVER, Side.CUSTOMER: CUSTOMER}
     customer_name = serializers.CharField(source="customer.name", read_only=True)
     customer_phone = CallingNumberField(read_only=True)
     customer_phone2 = CallingNumberField(read_only=True)

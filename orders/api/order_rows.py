@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Case, F, OuterRef, Subquery, When
 from django.utils import timezone
 
-from accounts.roles import Role
+from accounts.roles import Side
 from customers import phones
 from orders.api.order_output import ItemOutput, OrderOutput
 from orders.models import OrderItem, OrderStatusChange
@@ -41,7 +41,7 @@ def columns(orders: OrderQuerySet) -> Any:
     return orders.select_related(None).values(*OWN, *JOINED.values(), HOME)
 
 
-def shown(rows: Iterable[Row], role: Role) -> list[Row]:
+def shown(rows: Iterable[Row], role: Side) -> list[Row]:
     """The page as this role sees it; its items, and which moves were reported later, in one query."""
     page = list(rows)
     items, later = _items([row["id"] for row in page])
@@ -64,12 +64,12 @@ def _items(orders: list[int]) -> tuple[dict[int, list[Row]], dict[int, datetime 
     return found, later
 
 
-def _finish(row: Row, role: Role) -> None:
+def _finish(row: Row, role: Side) -> None:
     """The door is known where the order goes to the customer's own address; only its driver reads whole numbers."""
     row |= {name: row[column] for name, column in JOINED.items()}
     if row["delivery_address"] != row[HOME] or None in (row["latitude"], row["longitude"]):
         row["latitude"] = row["longitude"] = None
-    if role is not Role.DRIVER or row["status"] not in OPEN:
+    if role is not Side.DRIVER or row["status"] not in OPEN:
         row |= {name: phones.mask(row[name]) for name in PHONES}
     row |= {name: _moment(row[name]) for name in MOMENTS}
     row["scheduled_date"] = row["scheduled_date"].isoformat()

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.permissions import AnyRole, OfficeOnly
-from accounts.roles import Role, is_office, main_role
+from accounts.roles import Side, is_office, side_of
 from orders import permissions, services
 from orders.api import order_rows
 from orders.api.order_filters import OrderFilters
@@ -76,7 +76,7 @@ class Orders(ProofImages, Resource[Order]):
         return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # AnyRole lets only users in
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        role = cast("Role", main_role(request.user))
+        role = cast("Side", side_of(request.user))
         orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
         page = self.paginate_queryset(order_rows.columns(orders))
         return self.get_paginated_response(order_rows.shown(page or (), role))

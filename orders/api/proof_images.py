@@ -16,11 +16,11 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders import permissions, proof_images
 from orders.models import Order, ProofImage, ProofImageKind
 from orders.models.queries import OrderQuerySet
-from orders.roles import roles_towards
+from orders.sides import sides_towards
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
 
@@ -35,7 +35,7 @@ else:
 # Where one is read; the file itself lies outside of what the site serves.
 NAME = "order-proof-image"
 LONGEST_ID = 18  # digits; more do not fit the column
-MAY_SEE = {Role.OFFICE, Role.DRIVER}
+MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -95,11 +95,11 @@ class ProofImages(View):
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
         order = permissions.visible_orders(request.user, named(pk)).first()
-        held = roles_towards(cast("User", request.user), order) if order else frozenset()
+        held = sides_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
             raise NotFound
         shown = order.proof_images.filter(pk=image)
-        if Role.OFFICE not in held:
+        if Side.OFFICE not in held:
             shown = shown.filter(Q(attempt=order.attempt) | Q(by=request.user))
         return _shown(shown.first())
 

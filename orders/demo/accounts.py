@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from accounts.roles import Role
+from accounts.roles import Side
 from dispatch.models import Driver
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    role: Role
+    role: Side
     username: str
     password: str
     name: str
@@ -24,19 +24,19 @@ class Account:
     plate: str = ""
 
 
-OFFICE = Account(Role.OFFICE, "office", "office-demo", "林會計")
-CUSTOMER = Account(Role.CUSTOMER, "customer", "customer-demo", "")
+OFFICE = Account(Side.OFFICE, "office", "office-demo", "林會計")
+CUSTOMER = Account(Side.CUSTOMER, "customer", "customer-demo", "")
 DRIVERS = [
-    Account(Role.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
-    Account(Role.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
-    Account(Role.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
+    Account(Side.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
+    Account(Side.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
+    Account(Side.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
 ]
 ACCOUNTS = [OFFICE, *DRIVERS, CUSTOMER]
 
 
 def make_user(account: Account) -> User:
     """The office of the demo may do everything, so that a newcomer sees everything."""
-    office = account.role == Role.OFFICE
+    office = account.role == Side.OFFICE
     return User.objects.create_user(
         account.username, password=account.password, first_name=account.name, is_staff=office, is_superuser=office
     )

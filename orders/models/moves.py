@@ -11,11 +11,11 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role
+from accounts.roles import Side
 from dispatch.models import Driver
 from orders import states
 from orders.order_refusals import VersionConflict
-from orders.roles import check_naming_driver, roles_towards
+from orders.sides import check_naming_driver, sides_towards
 from orders.states import Status
 from web.refusals import Refusal
 from web.timings import measured
@@ -94,7 +94,7 @@ class Moves(models.Model):
         if command.version is not None and command.version != self.version:
             raise VersionConflict(self.version)
         before = self.status
-        roles = roles_towards(command.by, self)
+        roles = sides_towards(command.by, self)
         if not _is_reassignment(self, command, roles):
             states.check(before, command.to, roles, command.reason)
         if command.driver is not None:
@@ -148,13 +148,13 @@ def _write_down(order: Order, command: Command, before: str, happened: datetime)
     return row
 
 
-def _is_reassignment(order: Order, command: Command, roles: Collection[Role]) -> bool:
+def _is_reassignment(order: Order, command: Command, roles: Collection[Side]) -> bool:
     """An assigned order may go straight to another driver, by the office."""
     return (
         order.status == command.to == Status.ASSIGNED
         and command.driver is not None
         and command.driver.pk != order.driver_id
-        and Role.OFFICE in roles
+        and Side.OFFICE in roles
     )
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from accounts.roles import Anyone, Role, main_role, roles
+from accounts.roles import Anyone, Side, side_of, sides
 from orders import permissions
 from orders.models import Order
-from orders.roles import roles_towards
+from orders.sides import sides_towards
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db
@@ -32,24 +32,24 @@ def test_the_deactivated_have_no_role() -> None:
     customer.user, customer.is_active = make_user(), False
     customer.save()
     for user in (office, driver.user, customer.user):
-        assert roles(user) == frozenset()
+        assert sides(user) == frozenset()
         assert visible(user) == set()
 
 
 def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
     driver = make_driver(user=make_office())
-    assert roles(driver.user) == {Role.OFFICE, Role.DRIVER}
-    assert main_role(driver.user) == Role.OFFICE
-    assert main_role(make_user()) is None
+    assert sides(driver.user) == {Side.OFFICE, Side.DRIVER}
+    assert side_of(driver.user) == Side.OFFICE
+    assert side_of(make_user()) is None
 
 
 def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:
     driver = make_driver()
     order = make_order("assigned", driver=driver)
-    assert roles_towards(driver.user, order) == {Role.DRIVER}
-    assert roles_towards(make_driver().user, order) == frozenset()
-    assert roles_towards(None, order) == {Role.OFFICE}
+    assert sides_towards(driver.user, order) == {Side.DRIVER}
+    assert sides_towards(make_driver().user, order) == frozenset()
+    assert sides_towards(None, order) == {Side.OFFICE}
 
 
 def test_an_order_without_a_driver_is_no_drivers() -> None:
-    assert roles_towards(make_user(), make_order()) == frozenset()
+    assert sides_towards(make_user(), make_order()) == frozenset()

@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders import states
 from orders.states import Status
 from web.refusals import Refusal
 
-O, D, C = Role.OFFICE, Role.DRIVER, Role.CUSTOMER  # noqa: E741
+O, D, C = Side.OFFICE, Side.DRIVER, Side.CUSTOMER  # noqa: E741
 # from → to: who may, and whether they must say why. Written out by hand: it is the specification.
 ALLOWED = {
     ("pending", "confirmed"): ({O}, False),
@@ -33,10 +33,10 @@ ALLOWED = {
     ("failed", "cancelled"): ({O}, True),
     ("delivered", "cancelled"): ({O}, True),
 }
-EVERY = list(itertools.product(Status.values, Status.values, Role))
+EVERY = list(itertools.product(Status.values, Status.values, Side))
 
 
-def outcome(before: str, to: str, role: Role, reason: str) -> str:
+def outcome(before: str, to: str, role: Side, reason: str) -> str:
     try:
         states.check(before, to, {role}, reason)
     except Refusal as refusal:
@@ -45,7 +45,7 @@ def outcome(before: str, to: str, role: Role, reason: str) -> str:
 
 
 @pytest.mark.parametrize(("before", "to", "role"), EVERY)
-def test_every_move_and_every_refusal(before: str, to: str, role: Role) -> None:
+def test_every_move_and_every_refusal(before: str, to: str, role: Side) -> None:
     if (before, to) not in ALLOWED:
         expected = ("invalid_transition", "invalid_transition")
     else:
@@ -57,7 +57,7 @@ def test_every_move_and_every_refusal(before: str, to: str, role: Role) -> None:
 
 
 def test_the_office_may_do_what_any_other_may() -> None:
-    assert all(Role.OFFICE in move.roles for move in states.MOVES.values())
+    assert all(Side.OFFICE in move.roles for move in states.MOVES.values())
 
 
 def test_nobody_without_a_role_moves_anything() -> None:
@@ -66,8 +66,8 @@ def test_nobody_without_a_role_moves_anything() -> None:
 
 
 def test_moves_from() -> None:
-    assert set(states.moves_from("assigned", {Role.DRIVER})) == {Status.DELIVERING}
-    assert set(states.moves_from("cancelled", set(Role))) == set()
+    assert set(states.moves_from("assigned", {Side.DRIVER})) == {Status.DELIVERING}
+    assert set(states.moves_from("cancelled", set(Side))) == set()
 
 
 def test_open_orders_are_those_that_still_want_something() -> None:

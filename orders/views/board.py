@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.shortcuts import render
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders.models import TimeSlot
 from orders.states import OPEN, Status
 from orders.views.page_data import clock, page_data
@@ -25,7 +25,7 @@ COLUMNS = (
 def board(request: HttpRequest, user: User) -> HttpResponse:
     """For staff; the caller has looked."""
     context = {
-        "data": page_data(user, Role.OFFICE) | clock(),
+        "data": page_data(user, Side.OFFICE) | clock(),
         "columns": [{"status": status, "is_open": status in OPEN} for status in COLUMNS],
         "slots": TimeSlot.choices,
     }

@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.roles import Role, driver_id, main_role
+from accounts.roles import Side, driver_id, side_of
 from orders.views.page_data import page_data
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ BRAND = "#7a2e0a"
 def driver(request: HttpRequest) -> HttpResponse:
     """Drivers only; others go home."""
     user = cast("User", request.user)
-    if main_role(user) is not Role.DRIVER:
+    if side_of(user) is not Side.DRIVER:
         return redirect("home")
-    data = page_data(user, Role.DRIVER) | {"driver": driver_id(user)}
+    data = page_data(user, Side.DRIVER) | {"driver": driver_id(user)}
     page = render(request, "driver/driver.html", {"data": data})
     page[VERSION_HEADER] = version(files())
     return page

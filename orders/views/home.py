@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.roles import Role, main_role
+from accounts.roles import Side, side_of
 from orders import permissions
 from orders.models import Order
 from orders.views.board import board
@@ -27,11 +27,11 @@ BOARD = ("orders.view_order", "dispatch.view_driver", "dispatch.view_route")
 def home(request: HttpRequest) -> HttpResponse:
     """The office finds its board, customers their open orders; drivers have a page of their own."""
     user = cast("User", request.user)
-    role = main_role(user)
-    if role is Role.OFFICE and user.has_perms(BOARD):
+    role = side_of(user)
+    if role is Side.OFFICE and user.has_perms(BOARD):
         return board(request, user)
-    if role is Role.DRIVER:
+    if role is Side.DRIVER:
         return redirect("driver")
-    own = Order.objects.none() if role is Role.OFFICE else permissions.visible_orders(user, Order.objects.open())
+    own = Order.objects.none() if role is Side.OFFICE else permissions.visible_orders(user, Order.objects.open())
     orders = own.order_by("scheduled_date", "stop_sequence", "id")
     return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})

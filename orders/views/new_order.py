@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.roles import Role, is_office
+from accounts.roles import Side, is_office
 from catalogue.models import Product
 from orders.models import OrderItem, TimeSlot
 from orders.services import FARTHEST
@@ -30,7 +30,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     today = timezone.localdate()
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
-    data = page_data(cast("User", request.user), Role.OFFICE) | clock()
+    data = page_data(cast("User", request.user), Side.OFFICE) | clock()
     data |= {"products": list(products.values("id", "name", "price")), "usual": most_ordered()}
     told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + FARTHEST}
     return render(request, "office/new_order.html", told)

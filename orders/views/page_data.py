@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Choices
 from django.utils import timezone
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders.models import ConfirmationType, Priority, TimeSlot
 from orders.states import MOVES, Status
 
@@ -18,7 +18,7 @@ CHOICES: dict[str, type[Choices]] = {
 }  # fmt: skip
 
 
-def page_data(user: User, role: Role) -> dict[str, Any]:
+def page_data(user: User, role: Side) -> dict[str, Any]:
     """`labels` by field and value, in the reader's language; `moves`: what `role` may do next, by status."""
     return {
         "user": user.pk,
@@ -38,7 +38,7 @@ def map_settings() -> dict[str, str]:
     return {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION}
 
 
-def moves_of(role: Role) -> dict[str, list[dict[str, Any]]]:
+def moves_of(role: Side) -> dict[str, list[dict[str, Any]]]:
     """`{"assigned": [{"to": "delivering", "needs_reason": false}, …], …}`."""
     return {
         before: [

@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from accounts.roles import Role
+from accounts.roles import Side
 from luckygas.testing.waiting import wait_for_async
 from realtime import bell, log
 from realtime import hub as module
@@ -128,10 +128,10 @@ def moves(order: int, *to: str) -> None:
 
 async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -> None:
     first, gone, left = (
-        join(hub, Reader("order:1", identity=Identity(role=Role.DRIVER, user_id=number, driver_id=7)))
+        join(hub, Reader("order:1", identity=Identity(role=Side.DRIVER, user_id=number, driver_id=7)))
         for number in (1, 2, 3)
     )
-    other = join(hub, Reader("order:1", identity=Identity(role=Role.DRIVER, user_id=4, driver_id=9)))
+    other = join(hub, Reader("order:1", identity=Identity(role=Side.DRIVER, user_id=4, driver_id=9)))
     await sync_to_async(moves)(1, "7", "8")
     await until(hub, 3)
     hub.audience.leave(gone)
@@ -154,7 +154,7 @@ async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None
 
 
 async def test_of_the_past_a_driver_is_told_what_was_of_their_orders_at_the_time(hub: Hub) -> None:
-    first, second = (Identity(role=Role.DRIVER, user_id=number, driver_id=number) for number in (7, 8))
+    first, second = (Identity(role=Side.DRIVER, user_id=number, driver_id=number) for number in (7, 8))
     await sync_to_async(moves)(1, "7", "8", "7")
     await until(hub, 6)
     assert [await missed(hub, 0, "order:1", identity=each) for each in (first, second)] == [[6], [3]]

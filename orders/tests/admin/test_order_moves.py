@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.roles import Role
+from accounts.roles import Side
 from orders.models import Order
 from orders.states import MOVES, Status, moves_from
 from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
@@ -21,7 +21,7 @@ def move(order: Order, to: str) -> str:
 def test_page_offers_what_the_status_allows_and_no_more(office: Browser, status: Status) -> None:
     order = make_order(status)
     shown = office.get(change("order", order.pk))
-    allowed = set(moves_from(status, {Role.OFFICE}))
+    allowed = set(moves_from(status, {Side.OFFICE}))
     assert {to for to in Status if f'"{move(order, to)}"' in shown} == allowed
 
 

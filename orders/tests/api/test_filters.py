@@ -6,7 +6,7 @@ import pytest
 from django.urls import resolve
 from django.utils import timezone
 
-from accounts.roles import Role
+from accounts.roles import Side
 from catalogue.api import ProductFilters
 from customers.api import CustomerFilters
 from customers.models import Customer
@@ -263,7 +263,7 @@ def test_every_filter_of_a_role_asks_for_what_the_role_sees(role: str, path: str
     """A new filter with a method of its own says here what it asks for."""
     view = resolve(f"/api/v1/{path}").func.cls  # type: ignore[attr-defined]
     view = view(action="list", request=None)
-    seen = view.get_serializer_class().seen_by.get(Role(role))
+    seen = view.get_serializer_class().seen_by.get(Side(role))
     if seen is None:
         assert make_api(role).get(path).status_code == 403
         return

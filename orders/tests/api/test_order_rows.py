@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.roles import main_role
+from accounts.roles import side_of
 from orders.api import order_rows
 from orders.api.order_output import OrderOutput
 from orders.models import Order
@@ -33,7 +33,7 @@ def test_a_row_is_what_the_serializer_shows(role: str) -> None:
         late.transition_to(Status.DELIVERING, at=half_an_hour_ago)
     late.transition_to(Status.ARRIVING)
     user = {"office": make_office(), "driver": driver.user, "customer": customer.user}[role]
-    held = main_role(user)  # type: ignore[arg-type]  # each of them has a user
+    held = side_of(user)  # type: ignore[arg-type]  # each of them has a user
     assert held is not None
     orders = Order.objects.all()
     told = OrderOutput(orders, many=True, context={"request": SimpleNamespace(user=user)}).data

@@ -1,4 +1,4 @@
-"""In which role somebody acts on an order."""
+"""On which side of an order somebody stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role, is_office
+from accounts.roles import Side, is_office
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from orders.models import Order
 
 
-def roles_towards(user: Anyone | None, order: Order) -> frozenset[Role]:
+def sides_towards(user: Anyone | None, order: Order) -> frozenset[Side]:
     """The roles in which a user may act on this order. The system itself (`None`: commands, import) acts as office.
 
     The office may do what any other may (a test holds `states.MOVES` to that), so of it nothing else is asked.
     """
     if user is None or is_office(user):
-        return frozenset({Role.OFFICE})
+        return frozenset({Side.OFFICE})
     # By the order's own people, and not by two queries of the user's.
     own = {
-        Role.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
-        Role.CUSTOMER: user.is_active and _is(order.customer, user),
+        Side.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
+        Side.CUSTOMER: user.is_active and _is(order.customer, user),
     }
     return frozenset(role for role, is_own in own.items() if is_own)
 
@@ -36,9 +36,9 @@ def _is(person: Driver | Customer, user: Anyone) -> bool:
     return person.is_active and person.user_id is not None and person.user_id == user.pk
 
 
-def check_naming_driver(held: Collection[Role]) -> None:
+def check_naming_driver(held: Collection[Side]) -> None:
     """Raises a Refusal unless someone in one of these roles may say who drives an order."""
-    if Role.OFFICE not in held:
+    if Side.OFFICE not in held:
         only_office_says({"driver"})
 
 
