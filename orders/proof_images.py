@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from accounts.roles import Side
 from orders.models import Order, ProofImage
-from orders.models.moves import ref_reused
+from orders.models.order import ref_reused
 from orders.order_refusals import no_such_order
 from orders.permissions import visible_orders
 from orders.sides import sides_towards

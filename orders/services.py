@@ -20,7 +20,7 @@ from dispatch.models import Driver, Route
 from orders import lines
 from orders.lines import Line
 from orders.models import Order, OrderItem, OrderStatusChange
-from orders.models.moves import Command
+from orders.models.order import Command
 from orders.models.queries import OrderQuerySet
 from orders.order_refusals import VersionConflict, no_such_order
 from orders.permissions import visible_orders

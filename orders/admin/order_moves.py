@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Side
 from orders.admin.outcomes import DriverForm
 from orders.models import Order
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
 from web.admin.base import Button, HouseAdmin, user_of

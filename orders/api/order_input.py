@@ -14,7 +14,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.lines import MOST_LINES, Line
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.money import MOST_MONEY

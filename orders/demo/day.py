@@ -12,7 +12,7 @@ from django.utils import timezone
 from dispatch.models import Driver, DriverLocation, Route, RouteStatus
 from orders.demo.accounts import CUSTOMER, make_user
 from orders.models import Order
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import Status
 
 ON_THE_WAY = (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)

@@ -10,7 +10,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.order import Order
 from orders.states import Status
 from web.actors import Source
 
@@ -25,7 +24,7 @@ class OrderStatusChange(models.Model):
     client's own name for the command: the same user's same `ref` is answered from this row, not done again.
     """
 
-    order = models.ForeignKey(Order, models.CASCADE, related_name="history", verbose_name=_("order"))
+    order = models.ForeignKey("orders.Order", models.CASCADE, related_name="history", verbose_name=_("order"))
     from_status = models.CharField(_("from"), max_length=12, choices=Status, blank=True)
     to_status = models.CharField(_("to"), max_length=12, choices=Status)
     by = models.ForeignKey(

@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from catalogue.models import Product
-from orders.models import Order, OrderItem, OrderStatusChange, moves
-from orders.models.moves import Command, Proof
+from orders.models import Order, OrderItem, OrderStatusChange
+from orders.models import order as order_module
+from orders.models.order import Command, Proof
 from orders.order_refusals import VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
@@ -88,7 +89,7 @@ def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_ref_used_for_two_orders_at_once_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     office, order, other = make_office(), make_order(), make_order()
-    look = moves._repeated
+    look = order_module._repeated
 
     def look_too_early(looked_at: Order, command: Command) -> Any:
         found = look(looked_at, command)
@@ -96,7 +97,7 @@ def test_a_ref_used_for_two_orders_at_once_names_one(monkeypatch: pytest.MonkeyP
             in_thread(lambda: other.transition_to("confirmed", by=office, ref="a1")).join()
         return found
 
-    monkeypatch.setattr(moves, "_repeated", look_too_early)
+    monkeypatch.setattr(order_module, "_repeated", look_too_early)
     assert refusal(order, "confirmed", by=office, ref="a1") == "ref_reused"
     assert OrderStatusChange.objects.get(by=office, ref="a1").order == other
 

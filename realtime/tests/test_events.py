@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.models import NotificationHistory
 from orders.models import Order
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import Status
 from orders.tests.factories import (
     make_customer,

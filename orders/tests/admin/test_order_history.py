@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from orders.models import Order
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.proof_images import keep
 from orders.tests.admin.browser import Browser, change
 from orders.tests.factories import make_office, make_order

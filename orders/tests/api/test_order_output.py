@@ -7,7 +7,7 @@ import pytest
 from dispatch.models import Driver
 from orders.api import order_output
 from orders.models import ConfirmationType
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import Status
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_route, make_user

@@ -12,7 +12,7 @@ from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import serious_faults, until
 from luckygas.testing.site import Site
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from orders.tests.pages.board import Board, make_order_today
 from orders.tests.pages.clock import DAY_MS, give_clock, set_clock

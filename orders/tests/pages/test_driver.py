@@ -13,7 +13,7 @@ from PIL import Image
 from dispatch.models import Driver, DriverLocation
 from luckygas.testing.browser import serious_faults, until
 from orders.models import ProofImage
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.services import assign_route
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_product, make_route

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from dispatch.models import Driver, DriverLocation
 from orders.models import Order, OrderItem
-from orders.models.moves import Proof
+from orders.models.order import Proof
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_order, make_product
 from orders.views.track import given_name
