@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "catalogue",
     "dispatch",
     "orders",
+    "importing",
     "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",
     "health",

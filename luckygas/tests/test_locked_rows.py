@@ -20,14 +20,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from importing.importer import ADVISORY_LOCK, import_orders
+from importing.models import CheckedSheet
+from importing.tests.sheets import make_20kg, make_sheet, row
 from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.office import Ask, Office, slowest, soon
 from orders import services
-from orders.importing.importer import ADVISORY_LOCK, import_orders
-from orders.models import CheckedSheet, Order
+from orders.models import Order
 from orders.tests.factories import (
     make_customer,
     make_driver,
@@ -37,7 +39,6 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.sheets import make_20kg, make_sheet, row
 from orders.tests.threads import in_thread
 from realtime.tests.client import open_client, token_for
 from web import locks
@@ -286,7 +287,7 @@ def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: py
     clerk = make_office(is_superuser=True)
     client.force_login(clerk)
     kept = CheckedSheet.keep(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
-    url, said = reverse("admin:orders_order_import"), {"token": kept.token}
+    url, said = reverse("import_orders"), {"token": kept.token}
     with forgotten("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
         assert client.post(url, said).status_code == 503
     assert client.post(url, said).status_code == 200

@@ -16,6 +16,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from importing.tests.sheets import make_20kg, make_sheet, row
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
 from luckygas.testing.waiting import wait_for
@@ -23,7 +24,6 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_office, make_order
-from orders.tests.sheets import make_20kg, make_sheet, row
 from realtime import log
 from realtime.models import Event
 from realtime.tests.client import open_client, token_for

@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from customers.models import Customer
 from dispatch.models import Driver
+from importing.importer import import_orders
+from importing.tests.sheets import make_20kg
 from luckygas.environment import Environment
-from orders.importing.importer import import_orders
 from orders.models import Order
 from orders.tests.admin.browser import page, sign_in
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
-from orders.tests.sheets import make_20kg
 from realtime import commands
 from realtime.auth import query
 

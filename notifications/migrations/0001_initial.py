@@ -16,8 +16,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('customers', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ('orders', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -55,23 +55,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='StatusNote',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('pending', 'Waiting'), ('sending', 'Being sent'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('failed', 'Failed'), ('expired', 'Expired'), ('unknown', 'Unknown'), ('suppressed', 'Not sent'), ('cancelled', 'Withdrawn')], max_length=12, verbose_name='status')),
-                ('reason', models.CharField(blank=True, choices=[('no_mobile', 'no mobile number'), ('opt_out', 'the customer wants no such SMS'), ('switched_off', 'messages of this kind are switched off'), ('not_registered', 'a link or telephone number that is not registered'), ('too_long', 'longer than three segments'), ('overtaken', 'no longer true when its turn came'), ('refused', 'refused by the provider'), ('no_credit', 'the account has no credit left'), ('channel_stopped', 'the channel is stopped'), ('busy', 'the provider takes no messages at the moment'), ('unreachable', 'the provider could not be reached'), ('no_answer', 'the provider did not answer'), ('interrupted', 'the sending process died'), ('unknown_code', 'the provider answered with a code that is not known'), ('no_such_number', 'there is no such number'), ('not_reached', 'the telephone was off or out of reach')], max_length=24, verbose_name='reason')),
-                ('raw_status', models.CharField(blank=True, max_length=80, verbose_name="provider's status")),
-                ('gateway', models.CharField(blank=True, max_length=24, verbose_name='gateway')),
-                ('reply', models.CharField(blank=True, max_length=500, verbose_name="the customer's answer")),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
-            ],
-            options={
-                'verbose_name': 'step',
-                'verbose_name_plural': 'steps',
-                'ordering': ('id',),
-            },
-        ),
-        migrations.CreateModel(
             name='NotificationHistory',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -100,6 +83,9 @@ class Migration(migrations.Migration):
                 ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
                 ('caused_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='caused by')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='customers.customer', verbose_name='customer')),
+                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='orders.order', verbose_name='order')),
+                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
+                ('resend_of', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resent_as', to='notifications.notificationhistory', verbose_name='repeats')),
             ],
             options={
                 'verbose_name': 'message',
@@ -109,30 +95,24 @@ class Migration(migrations.Migration):
                 'permissions': [('view_full_number', 'Can see the whole telephone number'), ('overrule_wish', "Can send a message against the customer's wish or a kind switched off")],
             },
         ),
-        migrations.AddField(
-            model_name='notificationhistory',
-            name='order',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='orders.order', verbose_name='order'),
-        ),
-        migrations.AddField(
-            model_name='notificationhistory',
-            name='requested_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by'),
-        ),
-        migrations.AddField(
-            model_name='notificationhistory',
-            name='resend_of',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resent_as', to='notifications.notificationhistory', verbose_name='repeats'),
-        ),
-        migrations.AddField(
-            model_name='statusnote',
-            name='by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='statusnote',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='trail', to='notifications.notificationhistory', verbose_name='message'),
+        migrations.CreateModel(
+            name='StatusNote',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('status', models.CharField(choices=[('pending', 'Waiting'), ('sending', 'Being sent'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('failed', 'Failed'), ('expired', 'Expired'), ('unknown', 'Unknown'), ('suppressed', 'Not sent'), ('cancelled', 'Withdrawn')], max_length=12, verbose_name='status')),
+                ('reason', models.CharField(blank=True, choices=[('no_mobile', 'no mobile number'), ('opt_out', 'the customer wants no such SMS'), ('switched_off', 'messages of this kind are switched off'), ('not_registered', 'a link or telephone number that is not registered'), ('too_long', 'longer than three segments'), ('overtaken', 'no longer true when its turn came'), ('refused', 'refused by the provider'), ('no_credit', 'the account has no credit left'), ('channel_stopped', 'the channel is stopped'), ('busy', 'the provider takes no messages at the moment'), ('unreachable', 'the provider could not be reached'), ('no_answer', 'the provider did not answer'), ('interrupted', 'the sending process died'), ('unknown_code', 'the provider answered with a code that is not known'), ('no_such_number', 'there is no such number'), ('not_reached', 'the telephone was off or out of reach')], max_length=24, verbose_name='reason')),
+                ('raw_status', models.CharField(blank=True, max_length=80, verbose_name="provider's status")),
+                ('gateway', models.CharField(blank=True, max_length=24, verbose_name='gateway')),
+                ('reply', models.CharField(blank=True, max_length=500, verbose_name="the customer's answer")),
+                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
+                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='trail', to='notifications.notificationhistory', verbose_name='message')),
+            ],
+            options={
+                'verbose_name': 'step',
+                'verbose_name_plural': 'steps',
+                'ordering': ('id',),
+            },
         ),
         migrations.AddIndex(
             model_name='notificationhistory',

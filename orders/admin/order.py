@@ -16,7 +16,6 @@ from customers import phones
 from customers.admin import CustomerField, CustomerSelect
 from orders import services
 from orders.admin.badges import OrderColumns, money
-from orders.admin.importing import ImportView
 from orders.admin.order_actions import OrderActions
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
 from orders.admin.order_history import ConfirmationInline, HistoryInline, ProofImageInline
@@ -48,7 +47,7 @@ class RecentRoutes(RelatedFieldListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(OrderColumns, ImportView, StatisticsView, OrderMoves, OrderActions):
+class OrderAdmin(OrderColumns, StatisticsView, OrderMoves, OrderActions):
     form = OrderForm
     inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (

@@ -18,7 +18,6 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
         ('catalogue', '0001_initial'),
         ('customers', '0001_initial'),
         ('dispatch', '0001_initial'),
@@ -26,22 +25,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='CheckedSheet',
-            fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('token', models.CharField(max_length=43)),
-                ('name', models.CharField(max_length=100)),
-                ('encoding', models.CharField(max_length=20)),
-                ('data', models.BinaryField()),
-                ('checked_at', models.DateTimeField()),
-            ],
-            options={
-                'verbose_name': 'checked sheet',
-                'verbose_name_plural': 'checked sheets',
-                'default_permissions': (),
-            },
-        ),
         migrations.CreateModel(
             name='HistoricalOrder',
             fields=[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orders.models.checked_sheet import CheckedSheet
 from orders.models.item import OrderItem
 from orders.models.order import Change, Order, Priority, TimeSlot
 from orders.models.proof import ConfirmationType, DeliveryConfirmation
@@ -10,7 +9,7 @@ from orders.models.proof_image import ProofImage, ProofImageKind
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [
-    "Change", "CheckedSheet", "ConfirmationType", "DeliveryConfirmation",
+    "Change", "ConfirmationType", "DeliveryConfirmation",
     "Order", "OrderItem", "OrderStatusChange", "Priority", "ProofImage",
     "ProofImageKind", "TimeSlot",
 ]  # fmt: skip

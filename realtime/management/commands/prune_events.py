@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from accounts.api import tokens
-from orders.models import CheckedSheet
+from importing.models import CheckedSheet
 from realtime import auth, log
 from realtime.models import Event
 from web.text import plain

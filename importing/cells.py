@@ -1,0 +1,98 @@
+"""What single cells say, as people in Taiwan write it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from django.utils.translation import gettext as _
+
+from customers import phones
+from importing import slots
+from importing.numerals import chinese, whole
+from orders.models import OrderItem, Priority, TimeSlot
+from web.text import visible
+
+MAX_CELL = 500
+MAX_NUMBER = 40
+COUNTED = re.compile(r"[桶支瓶個]裝?$")
+SLOTS = {
+    "": TimeSlot.ANYTIME, "隨時": TimeSlot.ANYTIME, "不限": TimeSlot.ANYTIME, "皆可": TimeSlot.ANYTIME,
+    "上午": TimeSlot.MORNING, "早上": TimeSlot.MORNING, "8:00-12:00": TimeSlot.MORNING,
+    "下午": TimeSlot.AFTERNOON, "13:00-17:00": TimeSlot.AFTERNOON,
+    "晚上": TimeSlot.EVENING, "18:00-21:00": TimeSlot.EVENING,
+} | {slot.value: slot for slot in TimeSlot}  # fmt: skip
+PRIORITIES = {
+    "": Priority.NORMAL, "一般": Priority.NORMAL, "普通": Priority.NORMAL,
+    "急件": Priority.URGENT, "急": Priority.URGENT, "緊急": Priority.URGENT, "特急": Priority.URGENT,
+} | {priority.value: priority for priority in Priority}  # fmt: skip
+
+
+class CellError(ValueError):
+    """A cell that cannot be understood; the message says why, in the reader's language."""
+
+
+def plain(text: str) -> str:
+    """Full width made half, every run of white space one space. Raises CellError where the cell is far too long."""
+    if len(text) > MAX_CELL:
+        raise CellError(_("Longer than %d characters.") % MAX_CELL)
+    return " ".join(unicodedata.normalize("NFKC", visible(text)).split())
+
+
+def words(text: str, most: int = MAX_CELL) -> str:
+    """Text as it was typed (`，` stays), white space tidied. Raises CellError past `most` characters."""
+    tidy = " ".join(visible(text).split())
+    if len(tidy) > most:
+        raise CellError(_("Longer than %d characters.") % most)
+    return tidy
+
+
+def number(text: str) -> str:
+    """The row's own number; a spreadsheet drops leading zeros when it likes, so they do not count."""
+    typed = whole(plain(text))
+    if len(typed) > MAX_NUMBER:
+        raise CellError(_("Longer than %d characters.") % MAX_NUMBER)
+    return typed.lstrip("0") or "0" if typed.isdecimal() else typed
+
+
+def telephones(text: str) -> tuple[str, ...]:
+    """At most two normalised numbers, a mobile first: an SMS goes to the first. Raises CellError."""
+    if len(text) > MAX_CELL:
+        raise CellError(_("Longer than %d characters.") % MAX_CELL)
+    try:
+        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(text)))
+    except phones.InvalidPhone as error:
+        raise CellError(str(error)) from error
+    if len(found) > 2:
+        raise CellError(_("More than two telephone numbers."))
+    return tuple(sorted(found, key=lambda phone: not phones.is_mobile(phone)))
+
+
+def quantity(text: str) -> int:
+    """A whole number from 1 on: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
+    typed = COUNTED.sub("", plain(text).replace(" ", ""))
+    if not typed:
+        raise CellError(_("The quantity is missing."))
+    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+    if count is None:
+        raise CellError(_("This is not a whole number."))
+    if not 1 <= count <= OrderItem.MOST:
+        raise CellError(_("A quantity is from 1 to %d.") % OrderItem.MOST)
+    return count
+
+
+def slot(text: str) -> TimeSlot:
+    """A time slot by its name, its hours or a time within it; empty is any time. Raises CellError."""
+    typed = re.sub(r"[~–—至到]", "-", slots.without_first_day(plain(text)).replace(" ", "").casefold())
+    found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or slots.slot_of(typed)
+    if found is None:
+        raise CellError(_("Not a time slot. Known are: %s.") % "、".join(name for name in SLOTS if name))
+    return found
+
+
+def priority(text: str) -> Priority:
+    """Empty is normal. Raises CellError."""
+    try:
+        return PRIORITIES[plain(text).casefold()]
+    except KeyError:
+        raise CellError(_("Not a priority. Known are: %s.") % "、".join(name for name in PRIORITIES if name)) from None

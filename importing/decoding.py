@@ -1,0 +1,102 @@
+"""From bytes to text. A byte that means nothing stays in the text, so that only its own row is refused."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from django.utils.translation import gettext as _
+
+from importing.table import UnreadableSheet
+
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# Windows' Big5: what Excel in Taiwan writes, with the characters that plain Big5 lacks.
+BIG5 = "cp950"
+HKSCS = "big5hkscs"
+NAMES = {BIG5: "Big5", HKSCS: "HKSCS", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}
+# An undecodable byte stands in the text as UNREAD + byte: a lone surrogate, which no decoded text contains.
+UNREAD = 0xDC00
+DAMAGED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\udc00-\udcff]")
+# One damaged character in so many, and the file is no text.
+ONE_IN = 8
+# So many are never too many: a small sheet may have them.
+FEW = 3
+BEGINNING = 64 * 1024
+KEEP = "importing.keep"
+
+
+def _keep(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of codecs: keeps the bytes. The two bytes of one character of Big5 stay together."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    end = error.end
+    if error.encoding.startswith("big5") or error.encoding == BIG5:
+        lead, trail = error.object[error.start], error.object[error.start + 1 : error.start + 2]
+        if 0x81 <= lead <= 0xFE and trail and (0x40 <= trail[0] <= 0x7E or 0xA1 <= trail[0] <= 0xFE):
+            end = error.start + 2
+    return "".join(chr(UNREAD + byte) for byte in error.object[error.start : end]), end
+
+
+codecs.register_error(KEEP, _keep)
+
+
+def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
+    """The text and its encoding: the one named, else what its mark says, else UTF-8 or Big5.
+
+    Raises UnreadableSheet where it is no text, or not in the encoding named.
+    """
+    _text_of(data[:BEGINNING], encoding)  # costs little, and shows what is no text
+    return _text_of(data, encoding)
+
+
+def _text_of(data: bytes, encoding: str) -> tuple[str, str]:
+    found = _decoded(data, encoding)
+    if found is None or _is_binary(data, found[0]):
+        raise UnreadableSheet(_why_not(encoding))
+    return found
+
+
+def unread_bytes(text: str) -> bytes:
+    """The undecodable bytes in a piece of text."""
+    return bytes(ord(character) - UNREAD for character in text if UNREAD <= ord(character) <= UNREAD + 0xFF)
+
+
+def _decoded(data: bytes, encoding: str) -> tuple[str, str] | None:
+    marked = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
+    chosen = (BIG5 if encoding.lower().replace("-", "") == "big5" else encoding) or marked
+    if not chosen:
+        return _utf8_or_big5(data)
+    text = _kept(data, chosen)
+    return None if text is None else (text, chosen)
+
+
+def _kept(data: bytes, encoding: str) -> str | None:
+    """None: there is no such encoding."""
+    try:
+        text = data.decode(encoding, KEEP)
+    except (LookupError, ValueError):
+        return None
+    return text.removeprefix("\ufeff").rstrip("\x1a")
+
+
+def _utf8_or_big5(data: bytes) -> tuple[str, str]:
+    """Few damaged bytes among many characters are still UTF-8: Big5 finds a meaning for almost any two bytes."""
+    text = _kept(data, "utf-8") or ""
+    damaged = len(DAMAGED.findall(text))
+    if not damaged:
+        return text, "utf-8"
+    other = _kept(data, BIG5) or ""
+    foreign = sum(character > "\x7f" for character in text)
+    if damaged <= len(DAMAGED.findall(other)) or damaged * 4 < foreign:
+        return text, "utf-8"
+    return other, BIG5
+
+
+def _is_binary(data: bytes, text: str) -> bool:
+    return data.startswith(b"%PDF") or len(DAMAGED.findall(text)) > max(FEW, len(text) // ONE_IN)
+
+
+def _why_not(encoding: str) -> str:
+    if encoding:
+        return _("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding
+    return _("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding.")

@@ -1,0 +1,191 @@
+"""From drafts to orders."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalogue.models import Product
+from customers import phones
+from customers.models import Customer
+from importing import sheet as sheets
+from importing.columns import Column, Layout, locate
+from importing.register import Register, import_ref
+from importing.report import Created, Mode, Remark, Report
+from importing.row import Draft, RowReader, name_key
+from importing.skipped import orders_of
+from orders import lines
+from orders.models import Order, OrderItem
+from web import locks
+from web.actors import Actor, Source
+from web.timings import measured
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Rows a transaction: half a second of writing, so that nobody waits long for the database.
+BATCH = 200
+# An arbitrary name for the lock, the same in every process.
+ADVISORY_LOCK = 0x4C47_494D
+
+Progress = Callable[[int, int], None]
+
+
+class NoProducts(sheets.UnreadableSheet):
+    """There is nothing yet that an order could be for: one sentence instead of an error for each row."""
+
+
+@measured("import")
+def import_orders(
+    data: bytes,
+    *,
+    mode: Mode = Mode.GOOD,
+    by: User | None = None,
+    encoding: str = "",
+    max_rows: int = sheets.MAX_ROWS,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Makes an order, pending, of every row that can be understood, and says what became of each row.
+
+    Raises UnreadableSheet where the file as a whole cannot be read, NoProducts where nothing is sold yet. Rows are
+    committed in batches, so a run that was cut short is finished by running it again: rows imported before are known.
+    `progress` hears of rows done and total.
+    """
+    sheet = sheets.read(data, encoding, max_rows)
+    layout = locate(sheet.heading)
+    report = Report(mode, sheet.encoding, notes=list(sheet.notes))
+    drafts = _drafts(sheet, layout, report)
+    run = _Run(report, layout, Register(draft.date for draft in drafts), by)
+    count = itertools.count(1)
+    step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
+    for start in range(0, len(drafts), step):
+        run.batch(drafts[start : start + step], lambda: progress(next(count), len(drafts)))
+    return report.by_row()
+
+
+def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
+    """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
+    for title in layout.unused:
+        report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
+    lines, left_out = orders_of(sheet, layout)
+    report.rows, report.notes = len(lines), report.notes + left_out
+    products = list(Product.objects.all())
+    _check_products(products)
+    reader = RowReader(layout, products, timezone.localdate())
+    drafts = []
+    for line, below in lines:
+        reader.layout = below
+        read = reader.read(line)
+        if isinstance(read, Draft):
+            drafts.append(read)
+        else:
+            report.problems += read
+    return drafts
+
+
+def _check_products(products: list[Product]) -> None:
+    """Raises NoProducts."""
+    if not products:
+        raise NoProducts(_("There are no products yet. Add the products first, then import the orders."))
+    if not any(product.is_active for product in products):
+        raise NoProducts(_("No product is active. Activate the products first, then import the orders."))
+
+
+def _lock_imports() -> None:
+    """Until the transaction ends no other import writes, so that two at once make no customer twice.
+
+    SQLite has one writer by itself.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
+
+def _new_customer(draft: Draft) -> Customer:
+    phone, phone2 = (*draft.phone, "", "")[:2]
+    return Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
+
+
+class _Run:
+    """One import: what it knows, and what it reports."""
+
+    def __init__(self, report: Report, layout: Layout, register: Register, by: User | None) -> None:
+        self.report, self.layout, self.register = report, layout, register
+        self.actor = Actor(by, Source.IMPORT)
+
+    def batch(self, drafts: list[Draft], tick: Callable[[], None]) -> None:
+        """Decides about every draft before it writes the first; `tick` is called once a draft."""
+        if self.report.mode is Mode.CHECK:
+            self.register.refresh()
+            for draft in drafts:
+                if self.customer_for(draft):
+                    self.report.created.append(Created(draft.row))
+                tick()
+            return
+        with locks.long_work(_lock_imports):
+            self.register.refresh()
+            for draft, customer in [(draft, self.customer_for(draft)) for draft in drafts]:
+                if customer and not self.report.withheld:
+                    self.write(draft, customer)
+                tick()
+
+    def customer_for(self, draft: Draft) -> Customer | None:
+        """Whose order this row is, perhaps one not saved yet; None: it makes no order, and the report says why."""
+        if self.register.is_known(draft):
+            self.report.known.append(draft.row)
+            return None
+        found = self.register.find(draft)
+        customer = found or _new_customer(draft)
+        if trouble := self.trouble(draft, customer):
+            column, reason, text = trouble
+            self.report.problems.append(Remark(draft.row, self.layout.title(column), reason, text))
+            return None
+        if not found:
+            self.register.add(customer)
+        self.compare(draft, customer)
+        self.register.remember(draft)
+        return customer
+
+    def trouble(self, draft: Draft, customer: Customer) -> tuple[Column, str, str] | None:
+        """What only the other rows and the database tell: column, reason and what stands there."""
+        if other := self.register.other_with_number(draft):
+            reason = _("This number was used on that day for another order (%s).") % other
+            return Column.NUMBER, reason, draft.number
+        if not customer.is_active:
+            return Column.CUSTOMER, _("This customer is deactivated; activate the record first."), customer.name
+        if not customer.name:
+            return Column.CUSTOMER, _("The name is missing, and nobody with this telephone is known."), ""
+        if not (draft.address or customer.address):
+            return Column.ADDRESS, _("The address is missing, and nobody with this telephone is known."), ""
+        return None
+
+    def compare(self, draft: Draft, customer: Customer) -> None:
+        """Says where a customer we know and the row differ. The record stays as it is: a sheet may be wrong."""
+        if draft.customer and name_key(customer.name) != draft.name_key:
+            reason = _("The customer with this telephone is “%s”; the record was left as it is.") % customer.name
+            self.note(draft, Column.CUSTOMER, reason, draft.customer)
+        if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
+            reason = _("Known by name and address, with another telephone; the record was left as it is.")
+            self.note(draft, Column.PHONE, reason, ", ".join(map(phones.display, draft.phone)))
+
+    def write(self, draft: Draft, customer: Customer) -> None:
+        if customer._state.adding:
+            customer.save()
+        order = Order(
+            customer=customer, scheduled_date=draft.date, time_slot=draft.slot, priority=draft.priority,
+            delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
+            import_ref=import_ref(draft),
+        )  # fmt: skip
+        said = {"product": draft.product, "quantity": draft.quantity}
+        order.actor, order.items_said = self.actor, lines.in_words([OrderItem(**said)])
+        order.save()
+        OrderItem.objects.create(order=order, **said)
+        self.report.created.append(Created(draft.row, order.order_number))
+
+    def note(self, draft: Draft, column: Column, reason: str, text: str) -> None:
+        self.report.notes.append(Remark(draft.row, self.layout.title(column), reason, text))

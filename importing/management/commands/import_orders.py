@@ -1,0 +1,80 @@
+"""manage.py import_orders FILE: orders out of a sheet."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from importing.importer import import_orders
+from importing.report import Finding, Mode, Report
+from importing.sheet import MAX_BYTES, UnreadableSheet
+from web.text import plain
+
+
+class Command(BaseCommand):
+    help = (
+        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). "
+        "Exit code: 0 all imported or known, 1 some rows wrong, 2 file unreadable."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
+        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing while any row is wrong")
+        parser.add_argument(
+            "--encoding",
+            type=plain,
+            default="",
+            help="of a CSV file: utf-8, big5, hkscs, … (found by itself when left out)",
+        )
+
+    def handle(
+        self, *args: Any, file: Path, dry_run: bool, all_or_nothing: bool, encoding: str, **options: Any
+    ) -> None:
+        mode = Mode.CHECK if dry_run else Mode.ALL if all_or_nothing else Mode.GOOD
+        try:
+            report = self.imported(read(file), mode, encoding)
+        except UnreadableSheet as error:
+            raise CommandError(f"{file}: {error}", returncode=2) from error
+        self.show(report)
+        if report.problems:
+            sys.exit(1)
+
+    def imported(self, data: bytes, mode: Mode, encoding: str) -> Report:
+        # `disable=None`: no bar where nobody watches.
+        with tqdm(unit=_("rows"), leave=False, file=sys.stderr, disable=None) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            return import_orders(data, mode=mode, encoding=encoding, progress=progress)
+
+    def show(self, report: Report) -> None:
+        for finding in report.found_notes():
+            self.stdout.write(line(finding))
+        for finding in report.found_problems():
+            self.stdout.write(self.style.ERROR(line(finding)))
+        self.stdout.write(report.summary())
+
+
+def line(finding: Finding) -> str:
+    place = {"row": finding.where, "column": finding.column or "–"}
+    where = _("Row %(row)s, %(column)s") % place if finding.where else _("The file")
+    return f"{where} “{finding.shown}”: {finding.reason}" if finding.texts else f"{where}: {finding.reason}"
+
+
+def read(file: Path) -> bytes:
+    """The bytes of the file, one more than allowed at most."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        detail = _("%(file)s cannot be read: %(reason)s") % {"file": file, "reason": error.strerror}
+        raise CommandError(detail, returncode=2) from error

@@ -1,0 +1,137 @@
+"""From one row of text to a draft of an order, or to what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from catalogue.models import Product, product_name_key
+from customers import addresses
+from importing import cells
+from importing.cells import CellError
+from importing.columns import Column, Layout
+from importing.dates import parse_date
+from importing.numerals import whole
+from importing.report import Remark
+from importing.table import WHOLE_ROW, Line
+from orders.lines import MOST_AMOUNT
+from orders.models import Priority, TimeSlot
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row that was understood. `number`, `customer`, `phone` and `address` may be empty."""
+
+    row: int
+    number: str
+    customer: str
+    phone: tuple[str, ...]
+    address: str
+    product: Product
+    quantity: int
+    date: date
+    slot: TimeSlot
+    priority: Priority
+    notes: str
+
+    @property
+    def name_key(self) -> str:
+        return name_key(self.customer)
+
+    @property
+    def key(self) -> str:
+        """Day and number: the numbers of an office begin anew each day."""
+        return f"{self.date.isoformat()}#{self.number}"
+
+    def digest(self) -> str:
+        """What the row says, for knowing it again. It depends on nothing in the database but the product.
+
+        Without a number, priority and notes are left out: an order is no other one because somebody added a note.
+        """
+        return self._digest(addresses.comparable(self.address))
+
+    def digests(self) -> set[str]:
+        """The present digest, and the one of rows that were imported when addresses were compared in another way."""
+        return {self.digest(), self._digest(addresses.formerly_comparable(self.address))}
+
+    def _digest(self, where: str) -> str:
+        who = self.phone[0] if self.phone else self.name_key
+        content = [who, where, str(self.product.pk), str(self.quantity), self.slot.value]
+        if self.number:
+            content += [self.priority.value, cells.plain(self.notes)]
+        return hashlib.sha256("\x1f".join(content).encode()).hexdigest()[:16]
+
+
+def name_key(name: str) -> str:
+    """A customer's name for comparing: full width, case and spaces do not matter."""
+    return cells.plain(name).casefold().replace(" ", "")
+
+
+class RowReader:
+    """Reads the rows of one sheet."""
+
+    def __init__(self, layout: Layout, products: Iterable[Product], today: date) -> None:
+        self.layout = layout
+        self.products: dict[str, list[Product]] = defaultdict(list)
+        for product in products:
+            for name in product.names():
+                self.products[name].append(product)
+        self.parsers: dict[Column, Callable[[str], Any]] = {
+            Column.NUMBER: cells.number,
+            Column.CUSTOMER: lambda text: cells.words(text, 100),
+            Column.PHONE: cells.telephones,
+            Column.ADDRESS: lambda text: cells.words(text, 200),
+            Column.PRODUCT: self.product,
+            Column.QUANTITY: cells.quantity,
+            Column.DATE: lambda text: parse_date(text, today),
+            Column.SLOT: cells.slot,
+            Column.PRIORITY: cells.priority,
+            Column.NOTES: cells.words,
+        }
+
+    def read(self, line: Line) -> Draft | list[Remark]:
+        """The draft, or every problem of the row."""
+        if fault := line.faults.get(WHOLE_ROW):
+            return [Remark(line.number, "", fault, line.text())]
+        values: dict[str, Any] = {}
+        problems: list[Remark] = []
+        for column, parse in self.parsers.items():
+            text = self.layout.text(line, column)
+            try:
+                if fault := self.layout.fault(line, column):
+                    raise CellError(fault)
+                values[column.value] = parse(text)
+            except CellError as error:
+                problems.append(Remark(line.number, self.layout.title(column), str(error), text))
+        if beyond := self.layout.beyond(line):
+            reason = _(
+                "There are more cells than headings: a comma inside a cell needs quotation marks around the cell."
+            )
+            problems.append(Remark(line.number, "", reason, beyond))
+        return problems or self._affordable(Draft(row=line.number, **values))
+
+    def product(self, text: str) -> Product:
+        name = cells.plain(text)
+        if not name:
+            raise CellError(_("The product is missing."))
+        found = self.products.get(product_name_key(name)) or self.products.get(whole(name), [])
+        sold = [product for product in found if product.is_active]
+        if not found:
+            raise CellError(_("No product has this name. Add it to the aliases of a product, or correct it."))
+        if not sold:
+            raise CellError(_("This product is no longer sold."))
+        if len(sold) > 1:
+            raise CellError(_("More than one product has this name."))
+        return sold[0]
+
+    def _affordable(self, draft: Draft) -> Draft | list[Remark]:
+        if draft.quantity * draft.product.price <= MOST_AMOUNT:
+            return draft
+        reason = _("The amount is too large; check the price of the product.")
+        return [Remark(draft.row, self.layout.title(Column.QUANTITY), reason, str(draft.quantity))]

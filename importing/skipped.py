@@ -1,0 +1,102 @@
+"""Rows of a sheet that are no orders: sums, headings again, titles, signatures, numbers that wait for an order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from importing.columns import Column, Layout, known_headings, locate
+from importing.report import Remark
+from importing.sheet import WORKBOOK, Sheet
+from importing.table import Line
+
+TOTAL = re.compile(
+    r".{0,12}(?:合計|總計|小計|共計|總和|加總|總數量?|總共|累計).{0,60}|以?上?共\d+[\u4e00-\u9fff]{1,3}.{0,20}"
+    r"|(?:grand|sub)?-?(?:total|sum)s?\b.{0,40}",
+    re.IGNORECASE,
+)
+FIGURE = re.compile(r"[-+(]*(?:NT)?[$＄]?[\d,.]+\)?(?:元|桶|支|瓶|個|筆|張|戶|家|單|kg|公斤|%)?", re.IGNORECASE)
+FOOTER = re.compile(
+    r"第\d+頁.{0,12}|\d+/\d+|page\d+.{0,12}|[-=_*~—–…─.]+"
+    r"|[-=_*~—–…─.(]*(?:以下空白|以下無資料)[-=_*~—–…─.)]*"
+    r"|(?:製表|列印|製單|審核|核准|覆核|經辦|承辦|主管|會計|簽收|簽章|印表)[^:：]{0,6}[:：].{0,40}",
+    re.IGNORECASE,
+)
+TELEPHONE = re.compile(r"(?:\d\D?){7}")
+STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
+# With these a row is an order, whatever else stands in it.
+ORDERED = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
+# What tells one order from another. Offices fill the other columns for a whole day in advance.
+TELLING = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
+# A row with so many headings in it has the headings again.
+HEADINGS_AGAIN = 3
+
+
+def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[Line, Layout]], list[Remark]]:
+    """The rows that are orders, each with the headings that count for it, and why the others are left out.
+
+    Raises UnreadableSheet where headings in the middle name other columns and not all that are needed.
+    """
+    found: list[tuple[Line, Layout]] = []
+    remarks: list[Remark] = []
+    for line, following in _with_next(sheet.lines):
+        if is_heading(line):
+            layout, reason = _below(line, layout)
+        else:
+            reason = _why_no_order(line, layout, following)
+        if reason:
+            remarks.append(Remark(line.number, "", reason, line.text()))
+            continue
+        if sheet.encoding == WORKBOOK and (beyond := layout.beyond(line)):
+            remarks.append(Remark(line.number, "", _("What stands beside the table is not used."), beyond))
+            line = Line(line.number, line.cells[: layout.width], line.faults)
+        found.append((line, layout))
+    return found, remarks
+
+
+def is_heading(line: Line) -> bool:
+    filled = sum(bool(cell.strip()) for cell in line.cells)
+    known = len(set(known_headings(line.cells).values()))
+    return known >= HEADINGS_AGAIN and 2 * known >= filled
+
+
+def _with_next(lines: list[Line]) -> Iterator[tuple[Line, Line | None]]:
+    return zip(lines, [*lines[1:], None], strict=True)
+
+
+def _below(heading: Line, layout: Layout) -> tuple[Layout, str]:
+    """What counts below headings in the middle of a sheet, and what to say of them."""
+    known = known_headings(heading.cells)
+    if all(place in layout.places.get(column, ()) for place, column in known.items()):
+        return layout, _("Left out: the headings again.")
+    return locate(heading), _("From here on these headings count.")
+
+
+def _why_no_order(line: Line, layout: Layout, following: Line | None) -> str:
+    """Empty: it is an order, though perhaps a wrong one."""
+    cells = ["".join(cell.split()) for cell in line.cells if cell.strip()]
+    texts = {column: "".join(layout.text(line, column).split()) for column in Column}
+    if all(texts[column] for column in ORDERED) or line.faults:
+        return ""
+    if _is_total(texts, cells):
+        return _("Left out: a sum.")
+    if not any(texts[column] for column in TELLING) and not layout.beyond(line):
+        return _("Left out: nothing stands in it but what is filled in advance.")
+    if all(FOOTER.fullmatch(cell) for cell in cells):
+        return _("Left out: the end of a page.")
+    if len(cells) == 1 and following and is_heading(following):
+        return _("Left out: it stands above the headings.")
+    return ""
+
+
+def _is_total(texts: dict[Column, str], cells: list[str]) -> bool:
+    """Says that it is a sum, and nothing of an order; or has figures alone, one of them below the quantity."""
+    if any(TOTAL.fullmatch(cell) for cell in cells if cell != texts[Column.NOTES]):
+        others = [texts[column] for column in (Column.CUSTOMER, Column.ADDRESS, Column.PRODUCT)]
+        telling = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
+        is_somewhere = STREET.search(texts[Column.ADDRESS])
+        return len(telling) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
+    bare = not any(texts[column] for column in (Column.NUMBER, Column.DATE, *TELLING) if column != Column.QUANTITY)
+    return bare and bool(texts[Column.QUANTITY]) and all(FIGURE.fullmatch(cell) for cell in cells)

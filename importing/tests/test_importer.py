@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from unittest import mock
+
+import pytest
+import time_machine
+from django.db import connection
+
+from catalogue.models import Product
+from customers import addresses
+from customers.models import Customer
+from importing import importer
+from importing.importer import import_orders
+from importing.report import Mode, Report
+from importing.row import name_key
+from importing.sheet import UnreadableSheet
+from importing.tests.sheets import HOME, make_20kg, make_sheet, row
+from luckygas.demo.products import make_products
+from luckygas.demo.sheets import FIRST, HERE, SECOND
+from orders.models import Order, OrderItem
+from orders.tests.factories import make_customer, make_office
+from web.actors import Source
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _two_days_before() -> Iterator[None]:
+    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
+        yield
+
+
+@pytest.fixture
+def product() -> Product:
+    return make_20kg()
+
+
+def run(*rows: str, mode: Mode = Mode.GOOD) -> Report:
+    return import_orders(make_sheet(*rows), mode=mode)
+
+
+def wrong(report: Report) -> list[tuple[int, str, str]]:
+    return [(problem.row, problem.column, problem.text) for problem in report.problems]
+
+
+def test_row_becomes_an_order(product: Product) -> None:
+    office = make_office()
+    report = import_orders(make_sheet(row(7, priority="急件", notes="後門進")), by=office)
+    order = Order.objects.get()
+    assert [(made.row, made.order_number) for made in report.created] == [(2, order.order_number)]
+    assert (order.status, order.time_slot, order.priority) == ("pending", "morning", "urgent")
+    assert (order.scheduled_date, order.delivery_address, order.area) == (date(2026, 11, 23), HOME, "大安區")
+    assert (order.amount_due, order.notes) == (1600, "後門進")
+    assert (order.customer.name, order.customer.phone) == ("洪小姐", "+886912345678")
+    assert list(order.items.values_list("product", "quantity", "unit_price")) == [(product.pk, 2, 800)]
+    made = order.history.get()
+    assert (made.by, made.source) == (office, Source.IMPORT)
+
+
+def test_two_numbers_in_a_cell_are_both_kept(product: Product) -> None:
+    run(row(phone="02-2365-0003/0900-000-003"))
+    customer = Customer.objects.get()
+    assert (customer.phone, customer.phone2) == ("+886900000003", "+886223650003")
+
+
+def test_rows_of_one_new_customer_make_one_customer(product: Product) -> None:
+    run(row(1), row(2, phone="０９１２３４５６７８"), row(3, phone="02-2365-0003/0912345678"), row(4, phone=""))
+    assert (Customer.objects.count(), Order.objects.count()) == (1, 4)
+
+
+def test_known_customer_keeps_the_record_and_the_row_its_address(product: Product) -> None:
+    known = make_customer(name="洪小姐", phone="0912345678", address="台北市信義區松仁路1號")
+    report = run(row(1))
+    assert Order.objects.get().customer == known
+    assert (Order.objects.get().delivery_address, Order.objects.get().area) == (HOME, "大安區")
+    assert Customer.objects.get().address == "台北市信義區松仁路1號"
+    assert report.notes == []
+
+
+def test_another_name_for_a_known_telephone_is_noted(product: Product) -> None:
+    make_customer(name="洪先生", phone="0912345678")
+    report = run(row(1))
+    assert [(note.row, note.column, note.text) for note in report.notes] == [(2, "客戶", "洪小姐")]
+    assert "洪先生" in report.notes[0].reason
+    assert (Customer.objects.get().name, Order.objects.count()) == ("洪先生", 1)
+
+
+def test_another_telephone_of_a_known_customer_is_noted(product: Product) -> None:
+    make_customer(name="洪小姐", phone="0912000000", address=HOME)
+    report = run(row(1))
+    assert [(note.row, note.column, note.text) for note in report.notes] == [(2, "電話", "0912-345-678")]
+    assert (Customer.objects.get().phone, Order.objects.count()) == ("+886912000000", 1)
+
+
+def test_missing_address_is_that_of_the_customer_known_before(product: Product) -> None:
+    report = run(row(1, address=""), row(2), row(3, address=""))
+    assert wrong(report) == [(2, "地址", "")]
+    assert [order.delivery_address for order in Order.objects.all()] == [HOME, HOME]
+
+
+def test_missing_name_is_that_of_the_customer_known_before(product: Product) -> None:
+    report = run(row(1, customer=""), row(2), row(3, customer=""))
+    assert wrong(report) == [(2, "客戶", "")]
+    assert Order.objects.count() == 2
+
+
+def test_deactivated_customer_is_a_problem(product: Product) -> None:
+    make_customer(name="洪小姐", phone="0912345678", is_active=False)
+    assert wrong(run(row(1))) == [(2, "客戶", "洪小姐")]
+    assert Order.objects.count() == 0
+
+
+def test_wrong_row_is_reported_and_the_good_part_imported(product: Product) -> None:
+    report = run(row(1, quantity="0", date="2026-02-30"), row(2), row(3, phone="請打家裡"))
+    assert wrong(report) == [(2, "數量", "0"), (2, "配送日期", "2026-02-30"), (4, "電話", "請打家裡")]
+    assert [made.row for made in report.created] == [3]
+    assert Order.objects.count() == 1
+
+
+def test_all_or_nothing_imports_nothing_while_a_row_is_wrong(product: Product) -> None:
+    report = run(row(1), row(2, quantity="0"), mode=Mode.ALL)
+    assert (report.withheld, report.created, wrong(report)) == (True, [], [(3, "數量", "0")])
+    assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
+
+
+def test_all_or_nothing_heeds_what_only_the_database_tells(product: Product) -> None:
+    run(row(2))
+    with mock.patch.object(importer, "BATCH", 1):
+        report = run(row(1), row(2, quantity="9"), mode=Mode.ALL)
+    assert (report.created, [problem.row for problem in report.problems]) == ([], [3])
+    assert Order.objects.count() == 1
+
+
+def test_all_or_nothing_imports_all_when_all_is_right(product: Product) -> None:
+    report = run(row(1), row(2), mode=Mode.ALL)
+    assert (len(report.created), Order.objects.count()) == (2, 2)
+
+
+def test_check_says_what_would_happen_and_changes_nothing(product: Product) -> None:
+    rows = [row(1), row(1), row(1, quantity="9"), row(2, address=""), row(3, phone="x"), row(4, customer="別人")]
+    checked = run(*rows, mode=Mode.CHECK)
+    assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
+    done = run(*rows)
+    assert [made.row for made in checked.created] == [made.row for made in done.created] == [2, 5, 7]
+    assert (checked.known, checked.problems, checked.notes) == (done.known, done.problems, done.notes)
+
+
+@pytest.mark.parametrize("number", ["7", ""])
+def test_same_file_twice_makes_nothing_twice(product: Product, number: str) -> None:
+    run(row(number), row(number, quantity="3", date="2026-11-24"))
+    again = run(row(number), row(number, quantity="3", date="115/11/24"))
+    assert (again.created, again.known, again.problems) == ([], [2, 3], [])
+    assert (Order.objects.count(), Customer.objects.count()) == (2, 1)
+
+
+def test_row_without_an_address_is_known_again_after_the_customer_moved(product: Product) -> None:
+    customer = make_customer(phone="0912345678")
+    run(row(address=""))
+    customer.address = "台北市信義區松仁路1號"
+    customer.save()
+    assert run(row(address="")).known == [2]
+
+
+def test_numbers_begin_anew_each_day(product: Product) -> None:
+    assert len(run(row(1), row(1, date="2026-11-24")).created) == 2
+
+
+def test_rows_without_a_number_are_different_orders_of_one_day(product: Product) -> None:
+    assert len(run(row(), row(quantity="3"), row(slot="下午")).created) == 3
+
+
+def test_number_used_for_another_order_in_the_sheet_is_a_problem(product: Product) -> None:
+    report = run(row(7), row(7, quantity="9"))
+    assert wrong(report) == [(3, "編號", "7")]
+    assert "2" in report.problems[0].reason
+
+
+def test_number_used_for_another_order_before_is_a_problem(product: Product) -> None:
+    run(row(7))
+    report = run(row("007", priority="急件"))
+    assert wrong(report) == [(2, "編號", "7")]
+    assert Order.objects.get().order_number in report.problems[0].reason
+    assert Order.objects.count() == 1
+
+
+def test_rescheduled_order_is_still_known(product: Product) -> None:
+    run(row(7))
+    order = Order.objects.get()
+    order.scheduled_date = date(2026, 11, 30)
+    order.save()
+    assert run(row(7)).known == [2]
+
+
+def test_unknown_heading_is_noted(product: Product) -> None:
+    data = make_sheet(row(1)).replace("編號".encode(), "業務員".encode())
+    report = import_orders(data)
+    assert [(note.row, note.column) for note in report.notes] == [(1, "業務員")]
+    assert len(report.created) == 1
+
+
+def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
+    with pytest.raises(UnreadableSheet, match="電話"):
+        import_orders(make_sheet(row(1)).replace("電話".encode(), b"?"))
+    assert Order.objects.count() == 0
+
+
+def test_progress_hears_of_every_row_understood(product: Product) -> None:
+    heard: list[tuple[int, int]] = []
+    with mock.patch.object(importer, "BATCH", 2):
+        import_orders(
+            make_sheet(row(1), row(2), row(3), row(4, quantity="0")),
+            progress=lambda done, total: heard.append((done, total)),
+        )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_import_that_was_cut_short_is_finished_by_the_next(product: Product) -> None:
+    rows = [row(number, phone=f"091234567{number}", customer=f"客{number}") for number in range(5)]
+    create, made = OrderItem.objects.create, []
+
+    def dies_at_the_fourth(**fields: object) -> OrderItem:
+        made.append(fields)
+        if len(made) == 4:
+            raise OSError("the machine was switched off")
+        return create(**fields)
+
+    with (
+        mock.patch.object(importer, "BATCH", 2),
+        mock.patch.object(OrderItem.objects, "create", dies_at_the_fourth),
+        pytest.raises(OSError, match="switched off"),
+    ):
+        run(*rows)
+    assert (Order.objects.count(), Customer.objects.count()) == (2, 2)
+    report = run(*rows)
+    assert (report.known, len(report.created)) == ([2, 3], 3)
+    assert (Order.objects.count(), Customer.objects.count(), OrderItem.objects.count()) == (5, 5, 5)
+
+
+def test_lookups_do_not_grow_with_the_rows(product: Product, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    # Products, customers, rows imported before.
+    for count in (1, 50):
+        with django_assert_num_queries(3):
+            run(*(row(number, phone=f"09{number:08d}") for number in range(count)), mode=Mode.CHECK)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_sheet_imported_by_four_at_once_makes_nothing_twice() -> None:
+    make_20kg()
+    # Each customer twice, far apart: whoever makes the second order must find the other's customer.
+    data = make_sheet(*(row(number, phone=f"09{number % 10:08d}", customer=f"客{number % 10}") for number in range(20)))
+    reports: list[Report] = []
+
+    def work() -> None:
+        try:
+            reports.append(import_orders(data))
+        finally:
+            connection.close()
+
+    with mock.patch.object(importer, "BATCH", 2):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (Order.objects.count(), Customer.objects.count()) == (20, 10)
+    assert sum(len(report.created) for report in reports) == 20
+    assert sum(len(report.known) for report in reports) == 60
+
+
+@pytest.mark.parametrize(("sheet", "rows", "made"), [(FIRST, 161, 149), (SECOND, 121, 109)])
+def test_sheet_of_the_office_is_read(sheet: tuple[str, str, str, date], rows: int, made: int) -> None:
+    make_products()
+    data = (HERE / sheet[0]).read_bytes()
+    report = import_orders(data)
+    assert (report.encoding, report.rows, len(report.created)) == (sheet[1], rows, made)
+    assert Order.objects.filter(scheduled_date=sheet[3]).count() == made
+    assert import_orders(data).created == []
+
+
+def test_first_sheet_reports_each_wrong_row() -> None:
+    make_products()
+    report = import_orders((HERE / FIRST[0]).read_bytes())
+    assert wrong(report) == [
+        (9, "電話", "09000000"), (21, "商品", "30公斤"), (33, "配送日期", "2026-02-30"), (37, "電話", "09000000"),
+        (45, "地址", ""), (48, "電話", "09000000"), (58, "數量", "0"), (70, "數量", "-1"), (102, "電話", "請打家裡"),
+        (109, "電話", "請打家裡"), (149, "電話", "09000001"),
+    ]  # fmt: skip
+    assert report.known == [52]
+
+
+def test_an_address_written_another_way_makes_no_second_customer_or_order(product: Product) -> None:
+    one, other = "106 台北市大安區龍安里5鄰信義路2段5號之1 五樓", "台北市大安區信義路二段5-1號5樓"
+    report = run(row(phone="", address=one), row(phone="", address=other))
+    assert (len(report.created), len(report.known), report.problems) == (1, 1, [])
+    assert (Customer.objects.count(), Order.objects.count()) == (1, 1)
+
+
+def test_a_customer_of_the_same_name_at_another_address_is_another(product: Product) -> None:
+    run(row(phone="", address="新竹市東區中山路1號"), row(phone="", address="嘉義市東區中山路1號"))
+    assert (Customer.objects.count(), Order.objects.count()) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "phone", ["8792-1234", "04-7222333-5", "02-2792-1234~6", "02-2792-1234/5", "0912345678/792-1234"]
+)
+def test_a_telephone_that_may_be_another_is_reported_and_makes_no_customer(product: Product, phone: str) -> None:
+    report = run(row(phone=phone))
+    assert [remark.column for remark in report.problems] == ["電話"]
+    assert not Customer.objects.exists()
+
+
+def test_a_telephone_without_area_code_is_one_of_the_shop(product: Product, settings: Any) -> None:
+    settings.SHOP_AREA_CODE = "02"
+    run(row(phone="8792-1234 0912-345-678"))
+    assert Customer.objects.values_list("phone", "phone2").get() == ("+886912345678", "+886287921234")
+
+
+@pytest.mark.parametrize("number", ["", "7"])
+def test_a_row_imported_before_addresses_were_compared_anew_is_still_known(product: Product, number: str) -> None:
+    with mock.patch.object(addresses, "comparable", addresses.formerly_comparable):
+        run(row(number))
+    report = run(row(number))
+    assert (report.known, report.problems, Order.objects.count()) == ([2], [], 1)
+
+
+def test_addresses_of_customers_whose_name_no_row_has_are_not_compared(product: Product) -> None:
+    make_customer(name="別人", phone="0987654321", address="台北市中山區林森北路1號")
+    with mock.patch.object(addresses, "comparable", wraps=addresses.comparable) as compared:
+        run(row())
+    assert {call.args[0] for call in compared.call_args_list} == {HOME}
+
+
+def test_a_row_with_an_open_quotation_mark_is_wrong_and_the_others_go_in(product: Product) -> None:
+    rows = [row(1), row(2, customer='"林小姐', phone="0922345678"), row(3, customer="陳", phone="0932345678")]
+    report = run(*rows)
+    assert wrong(report) == [(3, "", rows[1])]
+    assert (report.rows, [made.row for made in report.created]) == (3, [2, 4])
+
+
+def test_rows_of_one_new_customer_are_compared_with_one(product: Product) -> None:
+    with mock.patch("importing.register.name_key", wraps=name_key) as compared:
+        run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
+    assert compared.call_count <= 3 * 50

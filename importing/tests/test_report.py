@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from django.utils import translation
+
+from importing.report import Created, Finding, Mode, Remark, Report, findings
+
+WRONG = [Remark(5, "電話", "…"), Remark(3, "數量", "…"), Remark(5, "數量", "…")]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_summary_counts_rows_and_not_problems(mode: Mode) -> None:
+    report = Report(mode, "utf-8", 9, created=[Created(2)] * 4, known=[7], problems=list(WRONG))
+    with translation.override("en"):
+        said = report.summary()
+    assert "of 9 rows" in said.lower()
+    assert "2 " in said
+    assert "1 " in said
+    assert ("4 " in said) is (mode is not Mode.ALL)
+
+
+def test_remarks_come_in_the_order_of_rows() -> None:
+    report = Report(Mode.GOOD, "utf-8", 9, problems=list(WRONG)).by_row()
+    assert [remark.row for remark in report.problems] == [3, 5, 5]
+
+
+def test_long_cell_is_shown_shortened() -> None:
+    assert Remark(1, "", "", "x" * 999).shown == "x" * 59 + "…"
+    assert Remark(1, "", "", "x" * 60).shown == "x" * 60
+
+
+def test_what_most_rows_have_in_common_is_said_once_with_examples() -> None:
+    wrong = [Remark(row, "配送日期", "no date", f"{row}x") for row in range(2, 402)]
+    (found,) = findings(wrong, 400)
+    assert (found.where, found.shown) == ("2–401", "2x / 3x / 4x / 5x / 6x / …")
+
+
+def test_reasons_that_differ_in_the_cell_or_a_number_are_one_reason() -> None:
+    said = [Remark(row, "編號", f"“{row}x” is used by 8147-{row}", f"{row}x") for row in range(2, 42)]
+    (found,) = findings(said, 40)
+    assert (found.where, found.reason) == ("2–41", "… is used by …")
+    assert findings(said[:3], 40)[0].reason == "“2x” is used by 8147-2"
+
+
+def test_cells_that_read_alike_are_said_once_and_the_others_each() -> None:
+    wrong = [Remark(row, "商品", "unknown", "30公斤" if row % 2 else f"{row}") for row in range(1, 9)]
+    found = [(finding.where, finding.shown) for finding in findings(wrong, 400)]
+    assert found == [("1, 3, 5, 7", "30公斤"), ("2", "2"), ("4", "4"), ("6", "6"), ("8", "8")]
+
+
+def test_what_concerns_the_whole_file_comes_first_and_names_no_row() -> None:
+    found = findings([Remark(3, "", "a"), Remark(0, "", "b"), Remark(4, "", "a")], 9)
+    assert [(finding.where, finding.reason) for finding in found] == [("", "b"), ("3", "a"), ("4", "a")]
+
+
+def test_rows_without_end_are_not_listed_without_end() -> None:
+    assert Finding(list(range(0, 1000, 2)), "", "", []).where.endswith("98, 100, …")

@@ -1,0 +1,76 @@
+"""manage.py demo: an empty database becomes a small depot; one that has it already is left as it is."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from importing.report import Report
+from luckygas.demo.accounts import ACCOUNTS, OFFICE, make_drivers, make_user
+from luckygas.demo.day import Crew, play
+from luckygas.demo.places import place_customers
+from luckygas.demo.products import make_products
+from luckygas.demo.sheets import import_sheets
+
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+
+
+class Command(BaseCommand):
+    help = "Fills an empty database with demo data and prints the demo's accounts. Run again, it changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--force", action="store_true", help="also where other machines can reach the site")
+
+    def handle(self, *args: Any, force: bool, **options: Any) -> None:
+        if not force and not is_private():
+            raise CommandError(
+                _("The demo's passwords are public: it needs SQLite and ALLOWED_HOSTS on this machine (or --force).")
+            )
+        names = {account.username for account in ACCOUNTS}
+        taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
+        if taken and taken != names:
+            raise CommandError(_("These accounts exist already, and are not the demo's: %s") % ", ".join(sorted(taken)))
+        if taken:
+            self.stdout.write(_("The demo's data are there."))
+        else:
+            self.fill()
+        self.show_accounts()
+
+    def fill(self) -> None:
+        """All in one transaction: a run that is cut short leaves nothing behind."""
+        today = timezone.localdate()
+        with transaction.atomic(), tqdm(leave=False, file=sys.stderr, disable=None) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.update()
+
+            make_products()
+            crew = Crew(make_user(OFFICE), make_drivers())
+            reports = import_sheets(today, progress)
+            place_customers()
+            play(crew, today)
+        self.show(reports)
+
+    def show(self, reports: list[Report]) -> None:
+        self.stdout.write(_("Two sheets were imported, their days moved to today and tomorrow:"))
+        for report in reports:
+            self.stdout.write(f"  {report.summary()}")
+
+    def show_accounts(self) -> None:
+        heading = (_("name"), _("password"), _("role"))
+        for name, password, role in (heading, *((a.username, a.password, a.role.label) for a in ACCOUNTS)):
+            self.stdout.write(f"  {name:<12}{password:<16}{role}")
+
+
+def is_private() -> bool:
+    """The embedded default: a database in a file, and a site that only this machine can reach."""
+    return connection.vendor == "sqlite" and set(settings.ALLOWED_HOSTS) <= LOOPBACK

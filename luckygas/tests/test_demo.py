@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.http import HttpRequest
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.roles import side_of
+from catalogue.models import Product
+from customers.models import Customer
+from dispatch.models import DriverLocation, Route
+from luckygas.demo.accounts import ACCOUNTS
+from luckygas.management.commands import demo as command
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _on_this_machine(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def demo() -> date:
+    """Runs it, wherever the tests' database is, and gives its day."""
+    call_command("demo", "--force")
+    return timezone.localdate()
+
+
+def test_printed_accounts_sign_in_to_their_roles(capsys: pytest.CaptureFixture[str]) -> None:
+    demo()
+    printed = capsys.readouterr().out
+    for account in ACCOUNTS:
+        user = authenticate(HttpRequest(), username=account.username, password=account.password)
+        assert user is not None
+        assert side_of(user) == account.role
+        assert f"{account.username} " in printed
+        assert account.password in printed
+
+
+def test_orders_are_of_today_and_tomorrow_in_every_status() -> None:
+    today = demo()
+    assert Order.objects.filter(scheduled_date=today).count() == 149
+    assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
+    assert set(Order.objects.values_list("status", flat=True)) == set(Status)
+
+
+def test_drivers_are_on_their_routes() -> None:
+    today = demo()
+    for route in Route.objects.all():
+        stops = route.orders.order_by("stop_sequence")
+        assert route.date == today
+        assert {stop.driver_id for stop in stops.exclude(status=Status.FAILED)} == {route.driver_id}
+        assert [stop.stop_sequence for stop in stops] == list(range(1, route.total_stops + 1))
+    assert Route.objects.count() == 2
+    assert DriverLocation.objects.count() == 3
+
+
+def test_customer_has_a_delivery_to_watch() -> None:
+    demo()
+    assert Customer.objects.get(user__username="customer").orders.filter(status=Status.ARRIVING).exists()
+
+
+def test_second_run_changes_nothing_and_prints_the_accounts_again(capsys: pytest.CaptureFixture[str]) -> None:
+    demo()
+    before = (Order.objects.count(), Product.objects.count())
+    capsys.readouterr()
+    # Whether the accounts are there, and nothing else: it is quick.
+    with CaptureQueriesContext(connection) as queries:
+        demo()
+    assert len(queries) == 1
+    assert (Order.objects.count(), Product.objects.count()) == before
+    assert "office-demo" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("database", "hosts"), [("postgresql", ["localhost"]), ("sqlite", ["localhost", "gas.example.tw"])]
+)
+def test_public_passwords_stay_away_from_a_public_site(settings: Any, database: str, hosts: list[str]) -> None:
+    settings.ALLOWED_HOSTS = hosts
+    with mock.patch.object(command, "connection", vendor=database), pytest.raises(CommandError, match="--force"):
+        call_command("demo")
+    assert not Product.objects.exists()
+
+
+def test_accounts_of_others_are_left_alone() -> None:
+    make_user(username="office")
+    with pytest.raises(CommandError, match="office"):
+        demo()
+    assert not Product.objects.exists()
+
+
+def test_database_in_a_file_on_this_machine_needs_no_force() -> None:
+    with mock.patch.object(command, "connection", vendor="sqlite"):
+        call_command("demo")
+    assert Product.objects.exists()
