@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from web.timings import Figures, instance, recorder
+from web import timings
 
 WRITE_SECONDS = 5.0
 # Rows of processes that wrote nothing for so long are forgotten: they have ended.
@@ -38,14 +38,14 @@ class ProcessFigures(models.Model):
         if monotonic() - _written < every:
             return
         _written, now = monotonic(), timezone.now()
-        row = ProcessFigures(instance=instance(), figures=recorder.figures(), written_at=now)
+        row = ProcessFigures(instance=timings.instance(), figures=timings.recorder.figures(), written_at=now)
         ProcessFigures.objects.bulk_create(
             [row], update_conflicts=True, unique_fields=["instance"], update_fields=["figures", "written_at"]
         )
         cls.objects.filter(written_at__lt=now - DEAD).delete()
 
     @classmethod
-    def everywhere(cls) -> list[Figures]:
+    def everywhere(cls) -> list[timings.Figures]:
         """Of every process that lives, this one's as they are now."""
-        others = cls.objects.filter(written_at__gte=timezone.now() - DEAD).exclude(instance=instance())
-        return [recorder.figures(), *others.values_list("figures", flat=True)]
+        others = cls.objects.filter(written_at__gte=timezone.now() - DEAD).exclude(instance=timings.instance())
+        return [timings.recorder.figures(), *others.values_list("figures", flat=True)]
