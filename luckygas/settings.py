@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "importing",
     "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
     "notifications",
+    "pages",
     "health",
 ]
 # Synchronous, all of it (luckygas.handler).

@@ -21,7 +21,7 @@ WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view(
 
 urlpatterns = [
     path("", include("accounts.urls")),
-    path("", include("orders.urls")),
+    path("", include("pages.urls")),
     path("", include("luckygas.old_addresses")),
     path("", include("importing.urls")),
     path("admin/", admin.site.urls),

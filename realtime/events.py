@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders import sentences
+from orders import status_sentences
 from realtime import rights, subjects
 from realtime.models import Outbox
 from realtime.subjects import Facts
@@ -123,7 +123,7 @@ def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str)
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [Draft("delivery.update", channels, few | {"message": sentences.of(data["status"], language)})]
+    return [Draft("delivery.update", channels, few | {"message": status_sentences.of(data["status"], language)})]
 
 
 def _route(row: Outbox, facts: Facts) -> list[Draft]:

@@ -12,7 +12,7 @@ from health import receivers, samples
 from health.failures import Failures, answered
 from health.models import Minute
 from orders.tests.factories import make_office
-from orders.views import home
+from pages import home
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

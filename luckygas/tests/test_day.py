@@ -14,8 +14,8 @@ from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_driver, make_product
-from orders.tests.pages.board import Board
-from orders.tests.pages.phone import Phone, reports, until_true
+from pages.tests.browser.board import Board
+from pages.tests.browser.phone import Phone, reports, until_true
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段

@@ -53,7 +53,7 @@ async def get(where: str, handler: Handler | None = None, **headers: str) -> tup
 
 async def test_static_files_are_served_where_none_were_collected(tmp_path: Path, settings: Any) -> None:
     settings.STATIC_ROOT = tmp_path / "absent"
-    status, headers = await get("/static/orders/site.css")
+    status, headers = await get("/static/web/site.css")
     assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
 
 

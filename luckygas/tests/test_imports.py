@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -14,11 +15,12 @@ from django.urls import URLResolver, get_resolver
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = [
     "web", "accounts", "customers", "catalogue", "dispatch", "orders", "importing", "notifications", "realtime",
-    "health", "luckygas",
+    "pages", "health", "luckygas",
 ]  # fmt: skip
 APPS = pytest.mark.parametrize("app", HOUSE)
 RELATIONS = {"ForeignKey", "OneToOneField", "ManyToManyField", "get_model"}
 REVERSED = {"reverse", "reverse_lazy", "redirect"}
+JS_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
 
 def files(app: str, suffix: str = ".py") -> list[Path]:
@@ -83,6 +85,37 @@ def test_imports_to_the_right_are_seen() -> None:
     assert imported('x = models.ForeignKey("orders.Order", models.CASCADE)') == {"orders"}
     assert imported('reverse("admin:orders_order_change", args=[1])') == {"orders"}
     assert imported('reverse("driver")', names) == {"pages"}
+
+
+def static_imports(path: Path, source: str) -> set[str]:
+    """The apps whose scripts a script imports: `static/<app>/…`, by relative path."""
+    parts = path.relative_to(ROOT).parts
+    here = Path(*parts[parts.index("static") + 1 : -1])
+    found = set()
+    for target in JS_IMPORT.findall(source):
+        steps = (here / target).parts if target.startswith(".") else Path(target.removeprefix("/static/")).parts
+        kept: list[str] = []
+        for step in steps:
+            if step == "..":
+                kept.pop()
+            else:
+                kept.append(step)
+        found.add(kept[0])
+    return found
+
+
+@APPS
+def test_scripts_import_to_the_left(app: str) -> None:
+    right = to_the_right(app)
+    found = {str(path.relative_to(ROOT)): static_imports(path, path.read_text()) & right for path in files(app, ".js")}
+    assert {path: apps for path, apps in found.items() if apps} == {}
+
+
+def test_imports_of_scripts_are_seen() -> None:
+    path = ROOT / "pages/static/pages/driver/stops.js"
+    assert static_imports(path, 'import { a } from "../../realtime/client.js";') == {"realtime"}
+    assert static_imports(path, 'const { b } = await import("/static/health/x.js");') == {"health"}
+    assert static_imports(path, 'import "./cards.js";') == {"pages"}
 
 
 def module_of(path: Path) -> str:

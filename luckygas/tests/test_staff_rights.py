@@ -154,8 +154,8 @@ def test_a_method_that_there_is_not_is_said_as_before(method: str) -> None:
 def test_the_board_and_the_new_order_are_for_who_may_read_or_place_by_rest(client: Any) -> None:
     client.force_login(make_staff())
     home = client.get(reverse("home"))
-    assert (home.status_code, "orders/board/board" in home.content.decode()) == (200, False)
+    assert (home.status_code, "pages/office/board/board" in home.content.decode()) == (200, False)
     assert client.get(reverse("new_order")).status_code == 403
     client.force_login(make_office())
-    assert "orders/board/board" in client.get(reverse("home")).content.decode()
+    assert "pages/office/board/board" in client.get(reverse("home")).content.decode()
     assert client.get(reverse("new_order")).status_code == 200

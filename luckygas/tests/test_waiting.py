@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("script", "name", "seconds"),
     [
-        ("realtime/static/realtime/backoff.js", "MOST_MS", waiting.PAUSE_SECONDS),
-        ("orders/static/orders/api.js", "LONGEST_MS", waiting.ANSWER_SECONDS),
+        ("web/static/web/backoff.js", "MOST_MS", waiting.PAUSE_SECONDS),
+        ("web/static/web/api.js", "LONGEST_MS", waiting.ANSWER_SECONDS),
     ],
 )
 def test_tests_wait_for_as_long_as_pages_take(script: str, name: str, seconds: int) -> None:

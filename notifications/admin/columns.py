@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications.models import NotificationHistory
 from notifications.states import Status
 
-# Class of `orders/static/orders/admin.css`.
+# Class of `web/static/web/admin.css`.
 COLOUR = {
     Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
     Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",

@@ -13,7 +13,7 @@ from customers import phones
 from orders.models import Order, Priority
 from orders.states import Status
 
-# Class of `orders/static/orders/admin.css`; a message has the same.
+# Class of `web/static/web/admin.css`; a message has the same.
 COLOUR = {
     Status.PENDING: "waiting", Status.CONFIRMED: "plain", Status.ASSIGNED: "plain", Status.DELIVERING: "moving",
     Status.ARRIVING: "moving", Status.DELIVERED: "good", Status.FAILED: "bad", Status.CANCELLED: "over",

@@ -3,7 +3,7 @@ from __future__ import annotations
 from realtime.tests.browser import PlayedServer
 
 DELAYS = """async ([random, count]) => {
-  const { Backoff } = await import("/static/realtime/backoff.js");
+  const { Backoff } = await import("/static/web/backoff.js");
   Math.random = () => random;
   const backoff = new Backoff();
   const delays = Array.from({ length: count }, () => backoff.next());

@@ -1,6 +1,6 @@
 /** Keeps the dashboard that of the moment: fetched anew when something changed, at most each second, and now and then. */
 import { LuckyGasSocket } from "../realtime/client.js";
-import { find, findAll, told } from "../orders/page.js";
+import { find, findAll, told } from "../web/page.js";
 
 /** Events that come close together are one reason to look. */
 const SOONEST_MS = 1_000;

@@ -7,7 +7,7 @@
  *
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
-import { about, Backoff, restartMs, STABLE_MS } from "./backoff.js";
+import { about, Backoff, restartMs, STABLE_MS } from "../web/backoff.js";
 import { Batch } from "./batch.js";
 import * as codes from "./codes.js";
 import { CommandError, Commands, LATER, RATE_MS } from "./commands.js";
@@ -17,7 +17,7 @@ import { Link, LOST } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
 import { Renewal } from "./renewal.js";
 import { Token } from "./token.js";
-import { watch } from "./wakes.js";
+import { watch } from "../web/wakes.js";
 
 /** Links in a row that did not open although HTTP works: sockets are blocked here. */
 const BLOCKED_AFTER = 3;

@@ -1,5 +1,5 @@
 /** The test page: one socket, a form a message, and every frame both ways. */
-import { follow, now } from "../orders/server-clock.js";
+import { follow, now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;

@@ -1,0 +1,106 @@
+"""The driver's page, and what makes it work without a line: service worker and manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from posixpath import dirname, join, normpath
+from typing import TYPE_CHECKING, cast
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.staticfiles import finders
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.roles import Side, driver_id, side_of
+from pages.page_data import page_data
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.http import HttpRequest
+
+# What the page loads itself; the modules that these import are found by reading them.
+LOADED = (
+    "web/site.css", "web/icon.svg", "pages/driver/driver.css", "realtime/elements.css",
+    "pages/driver/driver.js",
+)  # fmt: skip
+WORKER = "pages/driver/worker.js"
+IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
+# Says for which static files the page was made; the worker holds others back.
+VERSION_HEADER = "X-Page-Version"
+BRAND = "#7a2e0a"
+
+
+@require_safe
+@login_required
+@never_cache
+def driver(request: HttpRequest) -> HttpResponse:
+    """Drivers only; others go home."""
+    user = cast("User", request.user)
+    if side_of(user) is not Side.DRIVER:
+        return redirect("home")
+    data = page_data(user, Side.DRIVER) | {"driver": driver_id(user)}
+    page = render(request, "driver/driver.html", {"data": data})
+    page[VERSION_HEADER] = version(files())
+    return page
+
+
+@require_safe
+@never_cache
+def worker(request: HttpRequest) -> HttpResponse:
+    """The service worker, in front of it what it keeps: another file on the server makes it another worker."""
+    kept = files()
+    told = {"version": version(kept), "files": [static(name) for name in kept], "words": reverse("words")}
+    body = f"const TOLD = {json.dumps(told)};\n{_path(WORKER).read_text()}"
+    return HttpResponse(body, "text/javascript; charset=utf-8")
+
+
+@require_safe
+def manifest(request: HttpRequest) -> HttpResponse:
+    """For the home screen (W3C Web Application Manifest)."""
+    icons = [
+        {"src": static("pages/driver/icon-192.png"), "sizes": "192x192", "type": "image/png"},
+        {"src": static("pages/driver/icon-512.png"), "sizes": "512x512", "type": "image/png"},
+        {
+            "src": static("pages/driver/icon-maskable-512.png"), "sizes": "512x512", "type": "image/png",
+            "purpose": "maskable",
+        },
+    ]  # fmt: skip
+    told = {
+        "id": reverse("driver"), "start_url": reverse("driver"), "scope": reverse("driver"), "display": "standalone",
+        "name": gettext("Lucky Gas, for drivers"), "short_name": gettext("Lucky Gas"),
+        "background_color": BRAND, "theme_color": BRAND, "icons": icons,
+    }  # fmt: skip
+    return JsonResponse(told, content_type="application/manifest+json", json_dumps_params={"ensure_ascii": False})
+
+
+def files() -> list[str]:
+    """Names of all static files that the page needs."""
+    found: list[str] = []
+    waiting = list(LOADED)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.append(name)
+            if name.endswith(".js"):
+                waiting += [normpath(join(dirname(name), other)) for other in IMPORT.findall(_path(name).read_text())]
+    return sorted(found)
+
+
+def version(names: list[str]) -> str:
+    """A mark of the contents of these files and of the worker."""
+    digest = sha256()
+    for name in (*names, WORKER):
+        digest.update(name.encode() + b"\0" + _path(name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _path(name: str) -> Path:
+    return Path(cast("str", finders.find(name)))

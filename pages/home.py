@@ -1,0 +1,37 @@
+"""Home: where everyone finds what is theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.roles import Side, side_of
+from orders import permissions
+from orders.models import Order
+from pages.board import board
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.http import HttpRequest, HttpResponse
+
+MOST_ORDERS = 100
+# What the board reads by REST, which refuses it to other staff.
+BOARD = ("orders.view_order", "dispatch.view_driver", "dispatch.view_route")
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The office finds its board, customers their open orders; drivers have a page of their own."""
+    user = cast("User", request.user)
+    role = side_of(user)
+    if role is Side.OFFICE and user.has_perms(BOARD):
+        return board(request, user)
+    if role is Side.DRIVER:
+        return redirect("driver")
+    own = Order.objects.none() if role is Side.OFFICE else permissions.visible_orders(user, Order.objects.open())
+    orders = own.order_by("scheduled_date", "stop_sequence", "id")
+    return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})

@@ -1,0 +1,84 @@
+/** A customer's page: what the server wrote, written anew whenever the order moves, and the driver on a map. */
+import { LuckyGasSocket } from "../../realtime/client.js";
+import { ApiError } from "../../web/api.js";
+import { LiveMap } from "../map.js";
+import { find, told } from "../../web/page.js";
+import { hurry, Unread } from "../../web/retry.js";
+import { follow, hearAnswer, now } from "../../web/server-clock.js";
+
+/** The driver comes nearer without the order moving: what is said of the minutes is asked again so often. */
+const AGAIN_MS = 60_000;
+const OLD_MS = 5 * 60_000;
+const GONE = [404, 410];
+const DRAW_MS = 5_000;
+const LONGEST_MS = 15_000;
+
+let state = find("#state");
+let map = null;
+let place = null;
+let isShown = false;
+
+/** A server that is away for a moment is asked again: what it told of is still to be read. */
+const unread = new Unread(async () => {
+  const page = await read();
+  if (page) renew(page);
+});
+const load = () => unread.add("state");
+
+/** The state as it is now. Rejects with an `ApiError` that may pass. */
+async function read() {
+  const asked = performance.now();
+  const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LONGEST_MS) };
+  let answer, text;
+  try {
+    answer = await fetch(location.href, options);
+    text = await answer.text();
+  } catch {
+    throw new ApiError(0);
+  }
+  // A link that has ended says so on a page of its own.
+  if (GONE.includes(answer.status)) return location.reload();
+  hearAnswer(answer, asked);
+  const fresh = answer.ok ? find("#state", new DOMParser().parseFromString(text, "text/html")) : null;
+  if (!fresh) throw new ApiError(answer.ok ? 0 : answer.status, [], answer.headers.get("Retry-After"));
+  return fresh;
+}
+
+function renew(fresh) {
+  const sentence = find("h1", fresh).textContent;
+  // Said once for those who hear the page.
+  if (sentence !== find("h1", state).textContent) find("#said").textContent = sentence;
+  find("#place", fresh).replaceWith(find("#place"));
+  state.replaceWith(fresh);
+  state = fresh;
+  draw();
+}
+
+/** Only while somebody drives to this stop does the server tell where; what it told of another time is taken away. */
+function draw() {
+  const element = find("#place");
+  const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
+  element.hidden = !isKnown || !["delivering", "arriving"].includes(state.dataset.status);
+  if (element.hidden) return;
+  element.classList.add("map");
+  const { door } = told();
+  map ??= new LiveMap(element);
+  const { driver, driverPin, door: doorTitle, doorPin } = element.dataset;
+  map.place("driver", 0, { ...place, text: driverPin, title: driver });
+  if (door) map.place("stop", 0, { ...door, text: doorPin, title: doorTitle });
+  // Once: afterwards the reader decides what to look at.
+  if (!isShown) map.show();
+  isShown = true;
+}
+
+const { socket: address, since, epoch } = state.dataset;
+const socket = new LuckyGasSocket(address, { since, epoch });
+find("connection-status").socket = socket;
+follow(socket);
+socket.on("connected", hurry).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
+socket.on("driver.location", ({ data }) => {
+  place = data;
+  draw();
+});
+setInterval(draw, DRAW_MS);
+setInterval(() => document.visibilityState === "visible" && load(), AGAIN_MS);

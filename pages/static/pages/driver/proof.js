@@ -1,0 +1,234 @@
+/** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
+import { copyOf, fill, find } from "../../web/page.js";
+import { forgetProof, keepProof, keptProof } from "./kept-proof.js";
+import { small } from "./photo.js";
+import { isSecondTap, tapped } from "./taps.js";
+import { canScan, Scanner } from "./scan.js";
+import { Signature } from "./signature.js";
+
+const LONGEST_SERIAL = 40;
+const MOST_SERIALS = 200;
+
+const dialog = find("#proof");
+const form = find("form", dialog);
+const amount = find("#proof-amount");
+const typed = find("#proof-serial");
+const chips = find("[data-serials]", dialog);
+const camera = find("[data-camera]", dialog);
+const preview = find("[data-preview]", dialog);
+const noPhoto = find("[data-no-photo]", dialog);
+const photoInput = find("#proof-photo");
+const signature = new Signature(find("[data-signature]", dialog));
+const scanner = new Scanner(find("video", camera), (text) => addSerial(text, true) && navigator.vibrate?.(80));
+
+/** What is being confirmed. */
+let draft = null;
+
+/**
+ * Shows the form; `confirmed(proof, images)` once the driver is sure: the body for the API, and `{image, blob}`. It promises
+ * what is wrong: the form stays until that is "".
+ */
+export function askProof(row, confirmed) {
+  const kept = keptProof(row);
+  const counted = new Map(kept.counts);
+  const counts = new Map(row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]));
+  draft = { row, confirmed, counts, serials: kept.serials, scanned: new Set(kept.scanned), photo: null, isOwnAmount: "amount" in kept, isSent: false };
+  form.reset();
+  amount.value = kept.amount ?? "";
+  signature.clear();
+  find(".sign", dialog).open = false;
+  showPhoto(null);
+  fill(dialog, { name: row.customer_name, wrong: "" });
+  find("[data-quantities]", dialog).replaceChildren(...row.items.map(quantityRow));
+  drawCounts();
+  drawSerials();
+  find("[data-scan]", dialog).hidden = !canScan();
+  dialog.showModal();
+  // The button that is pressed most, and no keyboard that covers half of the form.
+  find("[type=submit]", dialog).focus();
+}
+
+// --- how many -----------------------------------------------------------------------------------------------------
+
+function quantityRow({ product, name, quantity }) {
+  const element = copyOf("quantity-row");
+  element.setAttribute("aria-label", name);
+  fill(element, { product: name });
+  element.dataset.product = product;
+  element.addEventListener("click", ({ target }) => {
+    const step = Number(target.closest("[data-step]")?.dataset.step ?? 0);
+    draft.counts.set(product, Math.min(quantity, Math.max(0, draft.counts.get(product) + step)));
+    drawCounts();
+  });
+  return element;
+}
+
+function drawCounts() {
+  let refused = 0;
+  for (const { product, quantity, unit_price: price } of draft.row.items) {
+    const count = draft.counts.get(product);
+    refused += (quantity - count) * price;
+    const element = find(`[data-product="${product}"]`, dialog);
+    fill(element, { count: `${count} / ${quantity}` });
+    find('[data-step="-1"]', element).disabled = count === 0;
+    find('[data-step="1"]', element).disabled = count === quantity;
+  }
+  if (!draft.isOwnAmount) amount.value = Math.max(0, draft.row.amount_due - refused);
+  drawSerialCount();
+  keepProof(draft, amount.value);
+}
+
+amount.addEventListener("input", () => {
+  draft.isOwnAmount = true;
+  keepProof(draft, amount.value);
+});
+
+// --- serial numbers -----------------------------------------------------------------------------------------------
+
+/** Whether it is a new one. */
+function addSerial(text, isScanned = false) {
+  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, LONGEST_SERIAL);
+  if (!serial || draft.serials.includes(serial) || draft.serials.length >= MOST_SERIALS) return false;
+  draft.serials.push(serial);
+  if (isScanned) draft.scanned.add(serial);
+  drawSerials();
+  return true;
+}
+
+function addTyped() {
+  addSerial(typed.value);
+  typed.value = "";
+}
+
+function drawSerials() {
+  chips.replaceChildren(...draft.serials.map(chip));
+  drawSerialCount();
+  keepProof(draft, amount.value);
+}
+
+function chip(serial) {
+  const element = fill(copyOf("serial-chip"), { serial });
+  const button = find("button", element);
+  button.setAttribute("aria-label", interpolate(gettext("Remove %s"), [serial]));
+  button.addEventListener("click", () => {
+    draft.serials = draft.serials.filter((other) => other !== serial);
+    drawSerials();
+  });
+  return element;
+}
+
+function drawSerialCount() {
+  fill(dialog, { "serial-count": `${draft.serials.length} / ${total(draft)}` });
+}
+
+const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + count, 0);
+
+find("[data-add]", dialog).addEventListener("click", addTyped);
+typed.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault(); // it ends the number, not the form
+  addTyped();
+});
+
+find("[data-scan]", dialog).addEventListener("click", async () => {
+  camera.hidden = false;
+  try {
+    await scanner.start();
+  } catch {
+    stopScanning();
+    fill(dialog, { wrong: gettext("The camera cannot be used. Please type the number.") });
+  }
+});
+find("[data-stop]", dialog).addEventListener("click", stopScanning);
+
+function stopScanning() {
+  scanner.stop();
+  camera.hidden = true;
+}
+
+// --- signature and photo ------------------------------------------------------------------------------------------
+
+find("[data-clear]", dialog).addEventListener("click", () => signature.clear());
+
+function showPhoto(blob) {
+  URL.revokeObjectURL(preview.src);
+  preview.hidden = noPhoto.hidden = !blob;
+  if (blob) preview.src = URL.createObjectURL(blob);
+}
+
+photoInput.addEventListener("change", async () => {
+  if (!photoInput.files.length) return;
+  const asked = draft;
+  const photo = small(photoInput.files[0]);
+  asked.photo = photo;
+  const blob = await photo.catch(() => null);
+  if (draft !== asked || asked.photo !== photo) return;
+  if (!blob) removePhoto();
+  showPhoto(blob);
+  fill(dialog, { wrong: blob ? "" : gettext("This photo cannot be read. Please take another.") });
+});
+noPhoto.addEventListener("click", () => {
+  removePhoto();
+  showPhoto(null);
+  photoInput.focus();
+});
+
+function removePhoto() {
+  draft.photo = null;
+  photoInput.value = "";
+}
+
+// --- the end ------------------------------------------------------------------------------------------------------
+
+function proofOf({ row, counts, serials, scanned }, signed, photo) {
+  const fewer = row.items.filter(({ product, quantity }) => counts.get(product) < quantity);
+  return {
+    confirmation_type: serials.some((serial) => scanned.has(serial)) ? "qr_code" : signed ? "signature" : photo ? "photo" : "manual",
+    cylinder_serials: serials,
+    ...(fewer.length && { quantities: Object.fromEntries(fewer.map(({ product }) => [product, counts.get(product)])) }),
+    amount_collected: amount.valueAsNumber,
+  };
+}
+
+/** What is wrong with the form, or "". */
+function fault() {
+  if (draft.row.items.length && !total(draft)) return gettext("Nothing was taken: please go back and use “Could not deliver”.");
+  if (amount.checkValidity()) return "";
+  amount.focus();
+  return gettext("Please say how much was collected, in whole dollars; 0 for nothing.");
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (draft.isSent || isSecondTap(event)) return;
+  addTyped();
+  const wrong = fault();
+  fill(dialog, { wrong });
+  if (!wrong) send(draft);
+});
+
+async function send(confirming) {
+  confirming.isSent = true;
+  const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
+  if (wrong === "") forgetProof(confirming.row);
+  if (confirming !== draft || !dialog.open) return;
+  fill(dialog, { wrong });
+  if (!wrong) dialog.close();
+}
+
+/** What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile. */
+async function confirmed(confirming) {
+  const signed = await signature.blob();
+  const chosen = confirming.photo;
+  const photo = await chosen?.catch(() => null);
+  if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
+  if (confirming !== draft || !dialog.open) return null;
+  const images = [{ image: "signature", blob: signed }, { image: "photo", blob: photo }];
+  return confirming.confirmed(proofOf(confirming, signed, photo), images.filter(({ blob }) => blob));
+}
+
+find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  stopScanning();
+  tapped();
+});

@@ -1,0 +1,50 @@
+/** A map with drivers who move and stops with numbers. Without a tile server they stand on plain ground. */
+import * as L from "../js_lib_leaflet/leaflet-src.esm.js";
+import { told } from "../web/page.js";
+
+const TAIWAN = [23.7, 120.9];
+const CLOSEST = 16;
+
+function icon(className, text) {
+  const shown = document.createElement("span");
+  shown.textContent = text;
+  return L.divIcon({ className: `pin ${className}`, html: shown, iconSize: [34, 34], iconAnchor: [17, 17] });
+}
+
+/** `place(kind, id, {…})` puts or moves a pin, `remove(kind, id)` takes it away, `show()` fits them all in. */
+export class LiveMap {
+  #map;
+  #pins = new Map();
+
+  constructor(element, { tiles, attribution } = told()?.map ?? {}) {
+    this.#map = L.map(element, { center: TAIWAN, zoom: 8, attributionControl: Boolean(tiles) });
+    this.#map.attributionControl?.setPrefix(false);
+    if (tiles) L.tileLayer(tiles, { attribution, maxZoom: 19 }).addTo(this.#map);
+    // What changes its size (a drawer, a turned telephone) must be told to the map.
+    new ResizeObserver(() => this.#map.invalidateSize()).observe(element);
+  }
+
+  place(kind, id, { latitude, longitude, text = "", title = "", className = "", onClick = null, keyboard = true }) {
+    if (latitude == null || longitude == null) return this.remove(kind, id);
+    const key = `${kind}:${id}`;
+    const pin = this.#pins.get(key) ?? this.#add(key, [latitude, longitude], title, onClick, keyboard);
+    pin.setLatLng([latitude, longitude]).setIcon(icon(`${kind} ${className}`, text)).getElement().title = title;
+  }
+
+  #add(key, where, title, onClick, keyboard) {
+    const pin = L.marker(where, { title, alt: title, keyboard: keyboard && Boolean(onClick) }).addTo(this.#map);
+    if (onClick) pin.on("click", onClick);
+    this.#pins.set(key, pin);
+    return pin;
+  }
+
+  remove(kind, id) {
+    this.#pins.get(`${kind}:${id}`)?.remove();
+    this.#pins.delete(`${kind}:${id}`);
+  }
+
+  show() {
+    const places = [...this.#pins.values()].map((pin) => pin.getLatLng());
+    if (places.length) this.#map.fitBounds(L.latLngBounds(places).pad(0.2), { maxZoom: CLOSEST });
+  }
+}

@@ -1,0 +1,65 @@
+/** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
+import { ApiError, get, post } from "../../../web/api.js";
+import { insist } from "../../../web/retry.js";
+import { signInAgain } from "./live.js";
+
+// A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
+const OFFLINE = () => gettext("There is no connection. The board will show whether it was done; if not, please try again.");
+const GONE = () => ({
+  driver: gettext("This driver can no longer be chosen."), route: gettext("This route is no longer there."),
+});
+const FAILED = () => gettext("The server could not do that. The board shows how it is now.");
+
+export class Actions {
+  #store;
+  #toasts;
+  #card;
+  #outdated;
+
+  /** `card(id)`: the element that shows that something is under way. `outdated()`: drivers or routes are others by now. */
+  constructor(store, toasts, { card, outdated }) {
+    this.#store = store;
+    this.#toasts = toasts;
+    this.#card = card;
+    this.#outdated = outdated;
+  }
+
+  /** `order`: as the clerk saw it when deciding. Shows what the server said, whatever it said. */
+  async change(order, changes) {
+    this.#card(order.id)?.setAttribute("aria-busy", "true");
+    try {
+      const said = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
+      const { failed } = await post("orders/bulk-update/", said);
+      failed.forEach((refusal) => this.#refused(order, refusal));
+      // It is done: what became of it is asked for until it is known.
+      await insist(() => this.read(order.id), signInAgain);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#broke(order, error);
+    } finally {
+      this.#card(order.id)?.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Reads the order anew. */
+  async read(id) {
+    this.#store.read(await get(`orders/${id}/`));
+  }
+
+  #refused({ id, number }, { code, detail }) {
+    const isLate = code === "version_conflict";
+    const title = isLate ? gettext("Changed by someone else") : gettext("Not possible");
+    this.#toasts.show({
+      title: `${title}: ${number}`, message: isLate ? gettext("You see the new state now. Nothing was overwritten.") : detail,
+      severity: "warning", action: { type: "order", order_id: id },
+    });
+  }
+
+  #broke({ id, number }, error) {
+    if (error.status === 401) return signInAgain(error);
+    const gone = error.errors.filter(({ code }) => code === "does_not_exist").map(({ attr }) => GONE()[attr]).join(" ");
+    const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
+    this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
+    if (gone) this.#outdated();
+  }
+}

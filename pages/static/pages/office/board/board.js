@@ -1,0 +1,188 @@
+/** The dispatch board: puts its parts together. */
+import { find, findAll, told } from "../../../web/page.js";
+import { onNewDay } from "../../../web/server-clock.js";
+import { Actions } from "./actions.js";
+import { Columns } from "./columns.js";
+import { Crew } from "./crew.js";
+import { Dragging } from "./drag.js";
+import { Drawer } from "./drawer.js";
+import { Filters } from "./filters.js";
+import { useKeys } from "./keys.js";
+import { Live } from "./live.js";
+import { MapPanel } from "./map-panel.js";
+import { MoveDialog } from "./move-dialog.js";
+import { Moves } from "./moves.js";
+import { News } from "./news.js";
+import { Painter } from "./painter.js";
+import { Search } from "./search.js";
+import { Store } from "./store.js";
+
+const AGES_MS = 30_000;
+const { labels, moves: table } = told();
+const root = find("#board");
+const form = find("#filters");
+const toasts = find("notification-toasts");
+
+const painter = new Painter(draw, settle);
+const store = new Store(painter.add);
+const filters = new Filters(form);
+const crew = new Crew(root, store, filters);
+const moves = new Moves(table, crew.drivers, crew.routes);
+const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName, isEnd: moves.isEnd } });
+const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
+const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readCrew() });
+const drawer = new Drawer(find("#drawer"), { labels, isEnd: moves.isEnd, took: store.read.bind(store), failed: unreadable });
+const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, changes) => actions.change(order, changes) });
+const live = new Live({
+  store, crew, filters, news: new News(toasts, store),
+  changed: {
+    crew: () => { settle(false); offerDrivers(); },
+    positions: (ids) => ids.forEach((id) => map.drawDriver(id)),
+    order: (id) => drawer.changed(id),
+    all: () => { drawer.refresh(); search.again(form.elements.q.value); },
+  },
+  wanted: () => [drawer.id, drawer.shown, ...(filters.found ?? [])],
+});
+const search = new Search((rows) => {
+  filters.found = rows && new Set(rows.map(({ id }) => id));
+  if (rows) live.take(rows);
+  drawAll();
+});
+
+function draw(id) {
+  columns.draw(id);
+  map.draw(id);
+}
+
+function settle(isDone) {
+  columns.settle();
+  crew.draw();
+  offerAreas();
+  if (isDone) map.settle();
+}
+
+function drawAll() {
+  for (const { id } of store) painter.add(id);
+}
+
+function nameOf(key) {
+  const [kind, id] = key.split(":");
+  if (kind === "status") return labels.status[id];
+  return kind === "driver" ? crew.driverName(Number(id)) : crew.routeName(Number(id));
+}
+
+function unreadable({ code, message }) {
+  const why = code === "offline" ? gettext("There is no connection. Please try again.") : message;
+  toasts.show({ title: gettext("This order could not be opened."), message: why, severity: "error" });
+}
+
+function openMove(id) {
+  const order = store.get(id);
+  dialog.open(order, moves.targets(order));
+}
+
+/** What was dropped may still want a driver or a reason. */
+function dropped(order, target) {
+  if (target.needsReason) dialog.open(order, [target]);
+  else if (target.needsDriver) dialog.open(order, moves.targets(order).filter(({ key }) => key.startsWith("driver:")));
+  else actions.change(order, target.changes);
+}
+
+// --- filters ------------------------------------------------------------------------------------------------------
+
+function offer(name, values) {
+  const select = form.elements[name];
+  const known = new Map([...select.options].map((option) => [option.value, option]));
+  for (const [value, label] of values) {
+    if (known.has(value)) known.get(value).text = label;
+    else select.add(new Option(label, value));
+  }
+}
+
+function offerDrivers() {
+  offer("driver", [...crew.drivers.values()].map(({ id, name }) => [String(id), name]));
+}
+
+function offerAreas() {
+  const areas = new Set();
+  for (const { area } of store) if (area) areas.add(area);
+  offer("area", [...areas].map((area) => [area, area]));
+}
+
+form.addEventListener("change", ({ target }) => {
+  if (target.name === "q") return;
+  filters.read();
+  if (target.name === "day" || target.name === "date") live.dayChanged();
+  map.refit();
+  drawAll();
+  crew.draw();
+});
+form.elements.q.addEventListener("input", ({ target }) => {
+  filters.read();
+  search.typed(target.value);
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+
+// --- what is clicked ----------------------------------------------------------------------------------------------
+
+const CLICKS = {
+  move: (id) => openMove(id),
+  today: (id) => actions.change(store.get(id), moves.again(0)),
+  tomorrow: (id) => actions.change(store.get(id), moves.again(1)),
+};
+
+document.addEventListener("click", (event) => {
+  const card = event.target.closest(".order");
+  const doing = event.target.closest("[data-do]")?.dataset.do;
+  const id = card ? Number(card.dataset.id) : drawer.shown;
+  if (CLICKS[doing] && id) CLICKS[doing](id);
+  else if (card && !event.ctrlKey && !event.metaKey) drawer.open(id);
+  else return;
+  event.preventDefault();
+});
+
+/** The order a toast is about opens here, without a new page. */
+toasts.addEventListener("click", (event) => {
+  const link = event.target.closest("a.action");
+  if (!link) return;
+  event.preventDefault();
+  drawer.open(Number(new URL(link.href).searchParams.get("order")));
+});
+
+root.addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-choose-driver]")?.closest("[data-target]").dataset.target.split(":")[1];
+  if (chosen) filters.set("driver", form.elements.driver.value === chosen ? "" : chosen);
+});
+
+for (const column of findAll(".column.closed", root)) {
+  find("button", column).addEventListener("click", ({ currentTarget }) => {
+    const isOpen = column.classList.toggle("unfolded");
+    currentTarget.setAttribute("aria-expanded", isOpen);
+  });
+}
+
+/** The address of this page has changed since the server wrote the form. */
+find("form.language").addEventListener("submit", ({ target }) => {
+  target.elements.next.value = location.pathname + location.search;
+});
+
+// --- start --------------------------------------------------------------------------------------------------------
+
+new Dragging(root, { store, moves, dropped });
+useKeys(root, { search: form.elements.q, move: openMove });
+setInterval(drawAll, AGES_MS);
+onNewDay(() => {
+  live.dayChanged();
+  drawAll();
+  crew.draw();
+});
+
+const socket = await live.start();
+find("connection-status").socket = socket;
+toasts.socket = socket;
+root.dataset.ready = "";
+const asked = Number(new URLSearchParams(location.search).get("order"));
+if (asked) drawer.open(asked);
+// Safari has none.
+const whenIdle = window.requestIdleCallback ?? setTimeout;
+whenIdle(() => map.open(find("#map")).then(drawAll));

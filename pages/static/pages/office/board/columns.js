@@ -1,0 +1,137 @@
+/** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
+import { copyOf, fill, find, findAll } from "../../../web/page.js";
+import { fillCard } from "./cards.js";
+import { isClosed } from "./filters.js";
+import { rank } from "./store.js";
+
+function setReachable(card, isReachable) {
+  for (const control of findAll("a, button", card)) control.tabIndex = isReachable ? 0 : -1;
+}
+
+const beside = (card) => card.nextElementSibling ?? card.previousElementSibling;
+
+class Column {
+  constructor(section) {
+    Object.assign(this, { section, list: find("ol", section), rows: [], reachable: null });
+  }
+
+  #position(key) {
+    let low = 0, high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.rows[middle].key < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  insert(row) {
+    const position = this.#position(row.key);
+    this.list.insertBefore(row.card, this.rows[position]?.card ?? null);
+    this.rows.splice(position, 0, row);
+  }
+
+  remove(row) {
+    this.rows.splice(this.rows.indexOf(row), 1);
+    if (this.reachable === row.card) this.reachable = null;
+  }
+
+  /** The one card of the column that Tab stops at; arrows lead to the others. */
+  reach(card) {
+    if (this.reachable === card) return;
+    if (this.reachable) setReachable(this.reachable, false);
+    if (card) setReachable(card, true);
+    this.reachable = card;
+  }
+
+  settle() {
+    if (!this.reachable) this.reach(this.rows[0]?.card ?? null);
+    const urgent = this.rows.filter(({ isUrgent }) => isUrgent).length;
+    fill(this.section, { count: this.rows.length, urgent: urgent || "" });
+    find(".urgent-count", this.section).hidden = !urgent;
+  }
+}
+
+export class Columns {
+  #columns;
+  #rows = new Map();
+  #store;
+  #shows;
+  #words;
+
+  /** `words`: what a card needs to know beside its order, see `fillCard`. */
+  constructor(root, { store, shows, words }) {
+    this.#columns = new Map(findAll(".column", root).map((section) => [section.dataset.status, new Column(section)]));
+    this.#store = store;
+    this.#shows = shows;
+    this.#words = words;
+    root.addEventListener("focusin", ({ target }) => {
+      const card = target.closest(".order");
+      if (card) this.#columnOf(card).reach(card);
+    });
+  }
+
+  #columnOf(card) {
+    return this.#columns.get(card.closest(".column").dataset.status);
+  }
+
+  card = (id) => this.#rows.get(id)?.card;
+
+  draw = (id) => {
+    const order = this.#store.get(id);
+    if (!order || !this.#shows(order)) return this.#drop(id);
+    const row = this.#rows.get(id) ?? this.#add(id);
+    fillCard(row.card, order, this.#words);
+    this.#place(row, order);
+  };
+
+  #add(id) {
+    const card = copyOf("order-card");
+    card.dataset.id = id;
+    setReachable(card, false);
+    const row = { card, column: null, key: "", isUrgent: false };
+    this.#rows.set(id, row);
+    return row;
+  }
+
+  #place(row, order) {
+    const column = this.#columns.get(order.status);
+    const key = rank(order);
+    row.isUrgent = order.priority === "urgent" && !isClosed(order);
+    if (row.column === column && row.key === key) return;
+    // An element that is moved loses the focus.
+    const focused = row.card.contains(document.activeElement) ? document.activeElement : null;
+    const neighbour = beside(row.card);
+    row.column?.remove(row);
+    Object.assign(row, { column, key });
+    column.insert(row);
+    setReachable(row.card, false);
+    if (focused) this.#focus(focused, row.card, neighbour);
+  }
+
+  #drop(id) {
+    const row = this.#rows.get(id);
+    if (!row) return;
+    const hadFocus = row.card.contains(document.activeElement);
+    const neighbour = beside(row.card);
+    row.column.remove(row);
+    row.card.remove();
+    this.#rows.delete(id);
+    if (hadFocus) this.#focus(neighbour);
+  }
+
+  /** Gives the focus to the first of these, or of all cards, that can take it: what is folded away cannot. */
+  #focus(...wanted) {
+    const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
+    for (const element of [...wanted, ...firsts].filter(Boolean)) {
+      const control = element.matches(".order") ? find("a", element) : element;
+      control.focus({ preventScroll: wanted.includes(element) });
+      if (document.activeElement === control) return;
+    }
+  }
+
+  /** Counts, once behind many draws. */
+  settle = () => {
+    for (const column of this.#columns.values()) column.settle();
+  };
+}

@@ -1,0 +1,127 @@
+/** Drivers and routes of the day beside the board: who is online, how much each has, where cards can be dropped. */
+import { copyOf, fill, find } from "../../../web/page.js";
+import { today } from "../../../web/server-clock.js";
+import { shortDay } from "./times.js";
+
+const HELD = new Set(["assigned", "delivering", "arriving"]);
+
+/** Still to be driven. */
+function isAhead({ status, date }) {
+  return (status === "planned" || status === "active") && date >= today();
+}
+
+/** Of a day that is over there is nothing to be driven: what was is shown. */
+function isPast({ status, date }) {
+  return status !== "cancelled" && date < today();
+}
+
+/** Puts `element` where it belongs; an element that is there already is not touched. */
+function place(list, element, position) {
+  if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
+}
+
+export class Crew {
+  /** By id: `{id, name, online, latitude, longitude}` and `{id, date, name, driver, stops}`. */
+  drivers = new Map();
+  routes = new Map();
+  #rows = new Map();
+  #names = new Map();
+  #root;
+  #store;
+  #filters;
+
+  /** `filters`: which day is looked at. */
+  constructor(root, store, filters) {
+    this.#root = root;
+    this.#store = store;
+    this.#filters = filters;
+  }
+
+  /** All there are. */
+  readDrivers(rows) {
+    const ids = new Set(rows.map(({ driver }) => driver));
+    for (const id of [...this.drivers.keys()]) if (!ids.has(id)) this.drivers.delete(id);
+    for (const { driver: id, name, ...where } of rows) {
+      this.drivers.set(id, { ...this.drivers.get(id), id, name, ...where });
+      this.#names.set(id, name);
+    }
+  }
+
+  /** What there is now of the routes that were `asked` for, and of others; who asked for all asked for those known then. */
+  readRoutes(rows, asked) {
+    const ids = new Set(rows.filter((row) => isAhead(row) || isPast(row)).map(({ id }) => id));
+    for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
+    for (const { id, date, name, driver, total_stops: stops } of rows) {
+      if (ids.has(id)) this.routes.set(id, { id, date, name, driver, stops });
+    }
+  }
+
+  /** Also of a driver who is no longer active. */
+  learnNames(rows) {
+    for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
+  }
+
+  driverName = (id) => this.#names.get(id) ?? "";
+
+  routeName(id) {
+    const { date, name, driver } = this.routes.get(id);
+    return [shortDay(date), name, this.driverName(driver)].filter(Boolean).join(" ");
+  }
+
+  #counts() {
+    const counts = new Map();
+    for (const order of this.#store) {
+      const { driver, status } = order;
+      if (driver && HELD.has(status) && this.#filters.isOnDay(order)) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  #routesOfDay() {
+    const { day } = this.#filters;
+    const routes = [...this.routes.values()].filter(({ date }) => (day === null ? date >= today() : date === day));
+    return routes.sort((a, b) => a.date.localeCompare(b.date) || a.id - b.id);
+  }
+
+  draw = () => {
+    const counts = this.#counts();
+    const drivers = [...this.drivers.values()];
+    drivers.forEach((driver, position) => this.#drawDriver(driver, counts.get(driver.id) ?? 0, position));
+    const routes = this.#routesOfDay();
+    routes.forEach((route, position) => this.#drawRoute(route, position));
+    this.#keep(new Set([...drivers.map(({ id }) => `driver:${id}`), ...routes.map(({ id }) => `route:${id}`)]));
+  };
+
+  #row(kind, id) {
+    const key = `${kind}:${id}`;
+    if (!this.#rows.has(key)) {
+      const row = copyOf(`${kind}-row`);
+      row.dataset.target = key;
+      this.#rows.set(key, row);
+    }
+    return this.#rows.get(key);
+  }
+
+  #drawDriver({ id, name, online }, count, position) {
+    const row = this.#row("driver", id);
+    row.classList.toggle("online", Boolean(online));
+    fill(row, { name, count, online: online ? gettext("online") : gettext("offline") });
+    place(find(".drivers", this.#root), row, position);
+  }
+
+  #drawRoute({ id, stops, driver }, position) {
+    const row = this.#row("route", id);
+    const { date, name } = this.routes.get(id);
+    const stopsText = interpolate(ngettext("%s stop", "%s stops", stops), [stops]);
+    fill(row, { name: `${shortDay(date)} ${name}`, driver: driver ? this.driverName(driver) : gettext("no driver"), stops: stopsText });
+    place(find(".routes", this.#root), row, position);
+  }
+
+  #keep(shown) {
+    for (const [key, row] of this.#rows) {
+      if (shown.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** Cards dragged onto columns, drivers and routes. Where an order may not go is no target, and is seen to be none. */
+import { findAll } from "../../../web/page.js";
+
+export class Dragging {
+  #order = null;
+  #targets = new Map();
+  #over = null;
+  #store;
+  #moves;
+  #dropped;
+
+  /** `dropped(order, target)`: the order as it was when it was picked up. */
+  constructor(root, { store, moves, dropped }) {
+    this.#store = store;
+    this.#moves = moves;
+    this.#dropped = dropped;
+    for (const [name, handler] of Object.entries({
+      dragstart: this.#start, dragover: this.#drag, drop: this.#drop,
+    })) root.addEventListener(name, handler);
+    this.root = root;
+  }
+
+  #start = (event) => {
+    const card = event.target.closest?.(".order");
+    const order = card && this.#store.get(Number(card.dataset.id));
+    if (!order) return;
+    this.#order = order;
+    // A card that has left the board by then tells nobody but itself.
+    card.addEventListener("dragend", this.#end, { once: true });
+    this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", this.#order.number);
+    // Later: a browser gives up dragging what changes its look at once.
+    setTimeout(() => this.#mark(true));
+  };
+
+  #mark(isDragging) {
+    this.root.classList.toggle("dragging", isDragging);
+    for (const place of findAll("[data-target]", this.root)) {
+      place.classList.toggle("allowed", isDragging && this.#targets.has(place.dataset.target));
+    }
+  }
+
+  #place(event) {
+    const place = event.target.closest?.("[data-target]");
+    return place && this.#targets.has(place.dataset.target) ? place : null;
+  }
+
+  #drag = (event) => {
+    const place = this.#place(event);
+    if (place) event.preventDefault();
+    if (place === this.#over) return;
+    this.#over?.classList.remove("over");
+    place?.classList.add("over");
+    this.#over = place;
+  };
+
+  #drop = (event) => {
+    const place = this.#place(event);
+    if (!place) return;
+    event.preventDefault();
+    this.#dropped(this.#order, this.#targets.get(place.dataset.target));
+  };
+
+  #end = () => {
+    this.#over?.classList.remove("over");
+    this.#targets.clear();
+    this.#mark(false);
+    this.#order = this.#over = null;
+  };
+}

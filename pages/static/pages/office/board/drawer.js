@@ -1,0 +1,170 @@
+/** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
+import { ApiError, all, get } from "../../../web/api.js";
+import { copyOf, debounce, fill, find, money, phoneText } from "../../../web/page.js";
+import { Unread } from "../../../web/retry.js";
+import { productsText } from "./cards.js";
+import { lateText } from "./live.js";
+import { fromRow } from "./store.js";
+import { dayAndClock, shortDay } from "./times.js";
+
+const GATHER_MS = 200;
+const MESSAGE_STATUS = () => ({
+  pending: gettext("waiting"), sending: gettext("being sent"), sent: gettext("sent"), delivered: gettext("arrived"),
+  failed: gettext("failed"), expired: gettext("expired"), unknown: gettext("unknown whether it arrived"),
+  suppressed: gettext("not sent"), cancelled: gettext("withdrawn"),
+});
+
+function rows(list, template, values) {
+  list.replaceChildren(...values.map((value) => fill(copyOf(template), value)));
+  find(`#${list.dataset.none}`).hidden = values.length > 0;
+}
+
+export class Drawer {
+  #element;
+  #labels;
+  #isEnd;
+  #took;
+  #failed;
+  #from = null;
+  #asked = 0;
+  #takesFocus = false;
+  /** The order that was asked for; and the one that is shown, which may still be the one before. */
+  id = null;
+  shown = null;
+
+  /** `isEnd(status)`: it goes nowhere any more. `took(row)`: an order was read. `failed(error)`: the one asked for could not be. */
+  constructor(element, { labels, isEnd, took, failed }) {
+    this.#element = element;
+    this.#labels = labels;
+    this.#isEnd = isEnd;
+    this.#took = took;
+    this.#failed = failed;
+    document.addEventListener("keydown", ({ key, target }) => {
+      if (key === "Escape" && !target.closest("dialog")) this.close();
+    });
+    find("[data-do=close]", element).addEventListener("click", () => this.close());
+  }
+
+  async open(id) {
+    if (!this.#element.contains(document.activeElement)) this.#from = document.activeElement;
+    this.id = id;
+    this.#address(id);
+    this.#takesFocus = true;
+    const error = await this.#read();
+    if (!error || this.id !== id) return;
+    this.close();
+    this.#failed(error);
+  }
+
+  close() {
+    if (this.id === null) return;
+    this.id = this.shown = null;
+    this.#element.hidden = true;
+    this.#address(null);
+    if (this.#from?.isConnected) this.#from.focus();
+  }
+
+  #address(id) {
+    const address = new URL(location.href);
+    if (id) address.searchParams.set("order", id);
+    else address.searchParams.delete("order");
+    history.replaceState(null, "", address);
+  }
+
+  /** Something of this order changed. */
+  changed(id) {
+    if (id === this.id) this.#followSoon();
+  }
+
+  /** Any order may have changed. */
+  refresh() {
+    this.#followSoon();
+  }
+
+  /** Nothing tells of a change twice. */
+  #unread = new Unread(async () => {
+    const error = this.id === null ? null : await this.#read();
+    if (error?.mayPass) throw error;
+  });
+
+  #followSoon = debounce(GATHER_MS, () => this.#unread.add("order"));
+
+  /** Shows the order, unless another is wanted meanwhile. The error, where it could not be read. */
+  async #read() {
+    const mine = ++this.#asked;
+    try {
+      const order = await get(`orders/${this.id}/`);
+      const [customer, messages] = await Promise.all([
+        get(`customers/${order.customer}/`), all(`notifications/?order=${order.id}`),
+      ]);
+      if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
+      return null;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return error;
+    }
+  }
+
+  #show(order, customer, messages) {
+    this.#took(order);
+    this.#fill(order, customer);
+    rows(find(".items", this.#element), "item-row", order.items.map(itemValues));
+    rows(find(".history", this.#element), "history-row", order.history.map((row) => this.#historyValues(row)).reverse());
+    rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
+    rows(find(".proofs", this.#element), "proof-row", order.confirmations.map((row) => this.#proofValues(row)));
+    find(".images", this.#element).replaceChildren(...order.proof_images.map((image) => this.#image(image)));
+    this.shown = order.id;
+    this.#element.hidden = false;
+    if (this.#takesFocus) find("h2", this.#element).focus();
+    this.#takesFocus = false;
+  }
+
+  #fill(order, customer) {
+    const labels = this.#labels;
+    fill(this.#element, {
+      number: order.order_number, status: labels.status[order.status],
+      priority: order.priority === "urgent" ? labels.priority.urgent : "", customer: order.customer_name,
+      address: order.delivery_address, notes: order.notes, products: productsText(fromRow(order).products),
+      when: `${shortDay(order.scheduled_date)} ${labels.time_slot[order.time_slot]}`,
+      eta: order.eta ? dayAndClock(order.eta) : "–", driver: order.driver_name ?? "–", due: money(order.amount_due),
+      collected: order.amount_collected === null ? "–" : money(order.amount_collected), attempt: order.attempt,
+    });
+    const phone = find(".phone", this.#element);
+    phone.textContent = phoneText(customer.phone || customer.phone2);
+    phone.href = `tel:${customer.phone || customer.phone2}`;
+    const edit = find(".edit", this.#element);
+    if (edit) edit.href = edit.dataset.href.replace("/0/", `/${order.id}/`);
+    find("[data-do=move]", this.#element).hidden = this.#isEnd(order.status);
+    for (const button of this.#element.querySelectorAll("[data-again]")) button.hidden = order.status !== "failed";
+    this.#element.classList.toggle("urgent", order.priority === "urgent");
+  }
+
+  #historyValues({ from_status: from, to_status: to, changed_by: by, at, recorded_at: learned, reason }) {
+    const names = this.#labels.status;
+    return {
+      move: from ? `${names[from]} → ${names[to]}` : names[to], by: by ?? gettext("the system"), at: dayAndClock(at),
+      reason, late: lateText(at, learned) ?? "",
+    };
+  }
+
+  #image({ url, kind }) {
+    const link = copyOf("proof-image");
+    Object.assign(find("img", link), { src: url, alt: this.#labels.confirmation_type[kind] });
+    return Object.assign(link, { href: url });
+  }
+
+  #proofValues({ confirmation_type: type, cylinder_serials: serials, confirmed_at: at, confirmed_by: by, latitude, longitude }) {
+    const place = latitude === null ? "" : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+    return {
+      type: this.#labels.confirmation_type[type], serials: serials.join(", "), at: dayAndClock(at), by: by ?? "", place,
+    };
+  }
+}
+
+function itemValues({ name, quantity, unit_price: price, quantity_delivered: delivered }) {
+  return { name, quantity, price: money(price), delivered: delivered ?? "–" };
+}
+
+function messageValues({ content, status, recipient, created_at: made, sent_at: sent, error_message: error }) {
+  return { content, status: MESSAGE_STATUS()[status] ?? status, recipient, at: dayAndClock(sent ?? made), error };
+}

@@ -1,0 +1,83 @@
+/** What of the orders is shown: day, time slot, driver, area, and what was typed. Kept in the address of the page. */
+import { dayOf, today } from "../../../web/server-clock.js";
+
+const CLOSED = new Set(["delivered", "cancelled"]);
+const KEPT = ["day", "date", "slot", "driver", "area"];
+const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
+
+export const isClosed = ({ status }) => CLOSED.has(status);
+
+export class Filters {
+  /** The ids that the server found for `text`; null while it has not answered. */
+  found = null;
+  #form;
+  #chosen = {};
+
+  constructor(form) {
+    this.#form = form;
+    const address = new URLSearchParams(location.search);
+    for (const name of KEPT) if (address.has(name)) this.#restore(form.elements[name], address.get(name));
+    this.read();
+  }
+
+  /** Drivers and areas are not known yet when the page opens. */
+  #restore(field, value) {
+    if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === value)) {
+      field.add(new Option(value, value));
+    }
+    field.value = value;
+  }
+
+  /** Takes what the form says now. */
+  read() {
+    const said = Object.fromEntries(new FormData(this.#form));
+    this.#chosen = { ...said, q: plain(said.q) };
+    this.#form.elements.date.hidden = said.day !== "date";
+    const address = new URL(location.href);
+    for (const name of KEPT) {
+      if (said[name] && said[name] !== this.#form.elements[name].dataset.usual) address.searchParams.set(name, said[name]);
+      else address.searchParams.delete(name);
+    }
+    history.replaceState(null, "", address);
+  }
+
+  set(name, value) {
+    this.#form.elements[name].value = value;
+    this.#form.elements[name].dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** The day whose delivered and cancelled orders are wanted. */
+  get closedDay() {
+    return this.day ?? today();
+  }
+
+  /** The one day that is looked at, null where all are. With today comes what is overdue. */
+  get day() {
+    const { day, date } = this.#chosen;
+    if (day === "all" || (day === "date" && !date)) return null;
+    if (day === "date") return date;
+    return day === "tomorrow" ? today(1) : today();
+  }
+
+  shows = (order) => {
+    const { slot, driver, area, q } = this.#chosen;
+    if (slot && order.slot !== slot) return false;
+    if (driver && String(order.driver ?? "none") !== driver) return false;
+    if (area && order.area !== area) return false;
+    // Who looks for an order does not know its day.
+    return q ? this.#matches(order, q) : this.isOnDay(order);
+  };
+
+  #matches(order, text) {
+    if (this.found?.has(order.id)) return true;
+    return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) => plain(part).includes(text));
+  }
+
+  isOnDay(order) {
+    const { day } = this;
+    if (day !== null && this.#chosen.day !== "now") return order.date === day;
+    const now = today();
+    if (isClosed(order)) return order.date === now || dayOf(order.changedAt) === now;
+    return day === null || order.date <= now;
+  }
+}

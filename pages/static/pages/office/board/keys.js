@@ -1,0 +1,34 @@
+/** The board by keyboard: arrows lead from card to card, M moves one, / searches. */
+import { find, findAll } from "../../../web/page.js";
+
+const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+
+function focusCard(card) {
+  find("a", card)?.focus();
+}
+
+function beside(card, [across, down]) {
+  if (down) return down > 0 ? card.nextElementSibling : card.previousElementSibling;
+  const columns = findAll(".column:not(.closed), .column.unfolded").filter((column) => column.querySelector(".order"));
+  const column = columns[columns.indexOf(card.closest(".column")) + across];
+  const row = [...card.parentElement.children].indexOf(card);
+  const cards = column ? findAll(".order", column) : [];
+  return cards[Math.min(row, cards.length - 1)];
+}
+
+/** `move(id)` opens the dialog for an order. */
+export function useKeys(root, { search, move }) {
+  root.addEventListener("keydown", (event) => {
+    const card = event.target.closest(".order");
+    if (!card || event.altKey || event.ctrlKey || event.metaKey) return;
+    const next = STEPS[event.key] ? beside(card, STEPS[event.key]) : null;
+    if (next) focusCard(next);
+    if (event.key.toLowerCase() === "m") move(Number(card.dataset.id));
+    if (STEPS[event.key] || event.key.toLowerCase() === "m") event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest("input, textarea, select, dialog[open]")) return;
+    event.preventDefault();
+    search.focus();
+  });
+}

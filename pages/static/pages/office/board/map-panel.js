@@ -1,0 +1,86 @@
+/** The map: drivers as they move, stops with their numbers. It comes after the board itself is there. */
+import { isClosed } from "./filters.js";
+
+const RETRY_MS = 5_000;
+
+/** The map's code, as soon as there is a line to load it by: the board does without until then. */
+async function loaded() {
+  for (;;) {
+    try {
+      return await import("../../map.js");
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+export class MapPanel {
+  #map = null;
+  #signs = new Map();
+  #fits = true;
+  #store;
+  #crew;
+  #shows;
+  #opened;
+
+  constructor({ store, crew, shows, opened }) {
+    this.#store = store;
+    this.#crew = crew;
+    this.#shows = shows;
+    this.#opened = opened;
+  }
+
+  /** The orders are then to be drawn once more. */
+  async open(element) {
+    const { LiveMap } = await loaded();
+    this.#map = new LiveMap(element);
+    for (const id of this.#crew.drivers.keys()) this.drawDriver(id);
+  }
+
+  /** Other orders are looked at: once they are drawn, the map is to show them all. */
+  refit() {
+    this.#fits = true;
+  }
+
+  settle() {
+    if (!this.#map || !this.#fits) return;
+    this.#fits = false;
+    this.#map.show();
+  }
+
+  draw = (id) => {
+    const order = this.#store.get(id);
+    const isShown = order && !isClosed(order) && this.#shows(order);
+    if (isShown) this.#place("stop", id, this.#stop(order));
+    else this.#remove("stop", id);
+  };
+
+  #stop({ id, latitude, longitude, stop, priority, number, customer, address }) {
+    return {
+      latitude, longitude, text: stop ?? "", keyboard: false,
+      className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
+      title: `${number} ${customer} ${address}`, onClick: () => this.#opened(id),
+    };
+  }
+
+  drawDriver(id) {
+    const driver = this.#crew.drivers.get(id);
+    if (!driver) return this.#remove("driver", id);
+    const { name, online, latitude, longitude } = driver;
+    this.#place("driver", id, { latitude, longitude, text: name.slice(0, 1), title: name, className: online ? "" : "away" });
+  }
+
+  /** A pin that would look the same is left alone. */
+  #place(kind, id, pin) {
+    if (!this.#map) return;
+    const key = `${kind}:${id}`;
+    const sign = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
+    if (this.#signs.get(key) === sign) return;
+    this.#signs.set(key, sign);
+    this.#map.place(kind, id, pin);
+  }
+
+  #remove(kind, id) {
+    if (this.#signs.delete(`${kind}:${id}`)) this.#map.remove(kind, id);
+  }
+}

@@ -1,0 +1,84 @@
+/** “Move…”: the same as dragging, for keyboard and touch; and where a reason or a driver has still to be said. */
+import { copyOf, fill, find, findAll } from "../../../web/page.js";
+
+const NEEDS_TARGET = ["status", "driver", "route"];
+
+export class MoveDialog {
+  #dialog;
+  #form;
+  #names;
+  #targets = new Map();
+  #order = null;
+  #chosen;
+
+  /** `names(key)`: what a target is called. `chosen(order, changes)`: the order as it was when the dialog opened. */
+  constructor(dialog, { names, chosen }) {
+    this.#dialog = dialog;
+    this.#form = find("form", dialog);
+    this.#names = names;
+    this.#chosen = chosen;
+    this.#form.addEventListener("change", this.#askForReason);
+    this.#form.addEventListener("input", this.#checkReason);
+    this.#form.addEventListener("submit", this.#submit);
+    find("[data-do=cancel]", dialog).addEventListener("click", () => dialog.close());
+  }
+
+  /** Offers these targets; a single one is chosen already. */
+  open(order, targets) {
+    this.#order = order;
+    this.#targets = new Map(targets.filter(({ needsDriver }) => !needsDriver).map((target) => [target.key, target]));
+    this.#form.reset();
+    fill(this.#dialog, { number: order.number, customer: order.customer });
+    for (const kind of NEEDS_TARGET) this.#offer(kind);
+    find(".nowhere", this.#form).hidden = this.#targets.size > 0;
+    find("[type=submit]", this.#form).disabled = this.#targets.size === 0;
+    this.#dialog.showModal();
+    const options = findAll("input[type=radio]", this.#form);
+    if (options.length === 1) options[0].checked = true;
+    this.#askForReason();
+    (options.length === 1 && this.#needsReason() ? this.#form.elements.reason : options[0])?.focus();
+  }
+
+  #offer(kind) {
+    const group = find(`[data-kind=${kind}]`, this.#form);
+    const options = [...this.#targets.keys()].filter((key) => key.startsWith(kind)).map(this.#option);
+    find(".choices", group).replaceChildren(...options);
+    group.hidden = options.length === 0;
+  }
+
+  #option = (key) => {
+    const option = copyOf("move-option");
+    find("input", option).value = key;
+    return fill(option, { label: this.#names(key) });
+  };
+
+  #target() {
+    return this.#targets.get(new FormData(this.#form).get("target"));
+  }
+
+  #needsReason() {
+    return Boolean(this.#target()?.needsReason);
+  }
+
+  #askForReason = () => {
+    const needed = this.#needsReason();
+    find(".reason", this.#form).hidden = !needed;
+    this.#form.elements.reason.required = needed;
+    this.#checkReason();
+  };
+
+  /** Spaces are no reason. */
+  #checkReason = () => {
+    const { value, required } = this.#form.elements.reason;
+    const isBlank = required && value !== "" && !value.trim();
+    this.#form.elements.reason.setCustomValidity(isBlank ? gettext("Please say why.") : "");
+  };
+
+  #submit = (event) => {
+    event.preventDefault();
+    const { changes, needsReason } = this.#target();
+    const reason = needsReason ? { reason: this.#form.elements.reason.value.trim() } : {};
+    this.#dialog.close();
+    this.#chosen(this.#order, { ...changes, ...reason });
+  };
+}

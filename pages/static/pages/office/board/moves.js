@@ -1,0 +1,77 @@
+/** Where an order may go next: what the table of statuses allows the office, as a target to drop it on or choose. */
+import { today } from "../../../web/server-clock.js";
+
+/** With a driver already; another one may take them over, the same one has them. */
+const HELD = new Set(["assigned", "delivering"]);
+
+export class Moves {
+  #table;
+
+  /** `table`: by status, the moves of the office. `drivers`, `routes`: what is known of them, by id. */
+  constructor(table, drivers, routes) {
+    this.#table = table;
+    Object.assign(this, { drivers, routes });
+  }
+
+  /** Whether an order in this status goes nowhere any more. */
+  isEnd = (status) => !this.#table[status].length;
+
+  #move(from, to) {
+    return this.#table[from].find((move) => move.to === to);
+  }
+
+  /**
+   * `{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}`, what may be done at once
+   * as one change. `needsDriver`: it is for the clerk to say whose it becomes.
+   */
+  targets(order) {
+    return [...this.#statuses(order), ...this.#drivers(order), ...this.#routes(order)];
+  }
+
+  #statuses(order) {
+    return this.#table[order.status].map(({ to, needs_reason: needsReason }) => {
+      const needsDriver = to === "assigned" && !order.driver && !this.routes.get(order.route)?.driver;
+      return { key: `status:${to}`, changes: { status: to, ...this.#attempt(order, to) }, needsReason, needsDriver };
+    });
+  }
+
+  #drivers(order) {
+    return [...this.drivers.keys()].flatMap((id) => {
+      const changes = this.#assignment(order, id);
+      return changes ? [{ key: `driver:${id}`, changes }] : [];
+    });
+  }
+
+  #assignment(order, driver) {
+    if (order.driver === driver && HELD.has(order.status)) return null;
+    if (order.status === "assigned" || this.#move(order.status, "assigned")) return { driver };
+    if (!this.#move(order.status, "confirmed")) return null;
+    return { status: "confirmed", driver, ...this.#attempt(order, "confirmed") };
+  }
+
+  /** The next attempt is not made on a day that is over. */
+  #attempt(order, to) {
+    const isOver = order.status === "failed" && to === "confirmed" && order.date < today();
+    return isOver ? { scheduled_date: today() } : {};
+  }
+
+  #routes(order) {
+    // A new attempt begins without a route; what is closed keeps the one it had.
+    if (["failed", "delivered", "cancelled"].includes(order.status)) return [];
+    const day = order.date < today() ? today() : order.date;
+    return [...this.routes.values()].flatMap((route) => {
+      const changes = route.date === day && route.id !== order.route ? this.#onto(order, route) : null;
+      return changes ? [{ key: `route:${route.id}`, changes }] : [];
+    });
+  }
+
+  #onto(order, { id, driver }) {
+    if (!driver || driver === order.driver || ["confirmed", "assigned"].includes(order.status)) return { route: id };
+    return order.status === "pending" ? { status: "confirmed", route: id, driver } : null;
+  }
+
+  /** The next attempt of an order that failed, today or so many days later. */
+  again(days) {
+    return { status: "confirmed", scheduled_date: today(days) };
+  }
+}

@@ -1,0 +1,73 @@
+/** The lines of an order and what they come to. */
+import { all } from "../../../web/api.js";
+import { copyOf, fill, find, findAll, money, told } from "../../../web/page.js";
+
+const { products: offered, usual } = told();
+let products = offered;
+const lines = find("#lines");
+
+function price(line) {
+  const product = products.find(({ id }) => id === Number(find("[name=product]", line).value));
+  return (product?.price ?? 0) * (Number(find("[name=quantity]", line).value) || 0);
+}
+
+/** NT$, by the prices the page knows. */
+export function total() {
+  return findAll(".line", lines).reduce((sum, line) => sum + price(line), 0);
+}
+
+function count() {
+  const rows = findAll(".line", lines);
+  for (const line of rows) {
+    fill(line, { price: money(price(line)) });
+    find(".remove", line).hidden = rows.length === 1;
+  }
+  find("#total").textContent = interpolate(gettext("Total %s"), [money(total())]);
+}
+
+function add(product = usual, quantity = 1) {
+  const line = copyOf("line");
+  find("[name=product]", line).append(...products.map(({ id, name }) => new Option(name, id, false, id === product)));
+  find("[name=quantity]", line).value = quantity;
+  find(".remove", line).addEventListener("click", () => {
+    line.remove();
+    count();
+  });
+  lines.append(line);
+  count();
+  return line;
+}
+
+/** Fills the basket with what was ordered last, as far as it is still sold; else with one of what most people order. */
+export function repeat(items) {
+  lines.replaceChildren();
+  const sold = items.filter(({ product }) => products.some(({ id }) => id === product));
+  for (const { product, quantity } of sold) add(product, quantity);
+  if (!sold.length) add();
+}
+
+export function items() {
+  const said = new Map();
+  for (const line of findAll(".line", lines)) {
+    const product = Number(find("[name=product]", line).value);
+    said.set(product, (said.get(product) ?? 0) + Number(find("[name=quantity]", line).value));
+  }
+  return [...said].map(([product, quantity]) => ({ product, quantity }));
+}
+
+/** The field of this item, which may be the sum of several lines: in the last of them. */
+export function fieldOf(index, name) {
+  const product = String(items()[index]?.product);
+  const line = findAll(".line", lines).findLast((line) => find("[name=product]", line).value === product);
+  return line && find(`[name="${name}"]`, line);
+}
+
+/** Prices as they are now: the form may have been open for long. */
+export async function renew() {
+  const { rows } = await all("products/?is_active=true&ordering=-cylinder_kg");
+  products = rows;
+  count();
+}
+
+lines.addEventListener("input", count);
+find("#add").addEventListener("click", () => find("select", add()).focus());

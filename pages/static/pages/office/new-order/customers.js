@@ -1,0 +1,171 @@
+/** The one box: whoever calls is found by any part of telephone, name or address, with the last order beside. */
+import { get } from "../../../web/api.js";
+import { copyOf, debounce, fill, find } from "../../../web/page.js";
+
+const PAUSE_MS = 120;
+const MOST = 7;
+const LEAST = 2;
+/** Orders looked at, of each customer found. */
+const LATEST = 20;
+/** Who is on the telephone does not wait longer for them. */
+const ORDERS_MS = 1_500;
+/** A mobile number begins so; nothing else gets an SMS. */
+const MOBILE = "09";
+
+const isOpen = ({ status }) => !["delivered", "cancelled"].includes(status);
+
+/** The newest orders of all of them, in one request. */
+async function newestOf(customers) {
+  if (!customers.length) return [];
+  const ids = customers.map(({ id }) => id).join(",");
+  return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MOST * LATEST}`)).results;
+}
+
+/** `last`: the last order that was not cancelled, null where there is none; `open`: all that are not done yet. */
+function sorted(orders, customer) {
+  const own = orders.filter((order) => order.customer === customer.id);
+  return { last: own.find(({ status }) => status !== "cancelled") ?? null, open: own.filter(isOpen) };
+}
+
+/** Null where `promise` takes longer than `ms`. */
+function within(ms, promise) {
+  return Promise.race([promise, new Promise((resolve) => setTimeout(resolve, ms, null))]);
+}
+
+/** As `sorted`, of one customer. */
+export async function ordersOf(customer) {
+  return sorted(await newestOf([customer]), customer);
+}
+
+export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
+
+export function wordsOf(items) {
+  return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
+}
+
+/** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
+const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
+/** As `visible` on the server (orders/text.py). */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** What was typed for somebody who is not known, put where it most likely belongs. */
+export function guess(text) {
+  const typed = text.replace(INVISIBLE, "").trim();
+  // Digits of an input method are as wide as Chinese letters.
+  const plain = typed.normalize("NFKC");
+  if (/^\d+$/.test(plain.replace(AROUND_DIGITS, ""))) return { phone: plain };
+  return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
+}
+
+/**
+ * A combobox over the API. `take(customer, orders, later)`: somebody known was chosen, `orders` null where they are not read
+ * yet, `later` their promise, null where they could not be; `fresh(typed)`: somebody new.
+ */
+export class Finder {
+  #box = find("#who");
+  #list = find("#found");
+  #take;
+  #fresh;
+  #options = [];
+  #at = 0;
+  #asked = 0;
+  /** Enter came before the answer: the first that is found is meant. */
+  #isHurried = false;
+
+  constructor({ take, fresh }) {
+    [this.#take, this.#fresh] = [take, fresh];
+    const askSoon = debounce(PAUSE_MS, () => this.#ask());
+    this.#box.addEventListener("input", () => {
+      // What was found for other words is nobody's answer any more.
+      this.#forget();
+      askSoon();
+    });
+    this.#box.addEventListener("keydown", (event) => this.#key(event));
+    this.#list.addEventListener("mousedown", (event) => this.#press(event));
+  }
+
+  clear() {
+    this.#box.value = "";
+    this.#forget();
+    this.#box.focus();
+  }
+
+  #broke({ status, code, message }) {
+    if (status === 401) return location.reload(); // to the sign-in, and back
+    find("#unfound").textContent = code === "offline" ? gettext("There is no connection. Please try again.") : message;
+    find("#unfound").hidden = false;
+  }
+
+  #forget() {
+    find("#unfound").hidden = true;
+    this.#asked += 1;
+    this.#isHurried = false;
+    this.#show([]);
+  }
+
+  async #ask() {
+    const text = this.#box.value.trim();
+    const asked = (this.#asked += 1);
+    if (text.length < LEAST) return;
+    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch((error) => error);
+    // An answer that comes after the next question is none.
+    if (asked !== this.#asked) return;
+    // Who cannot be looked for is not new.
+    if (found instanceof Error) return this.#broke(found);
+    const customers = found.results;
+    const orders = newestOf(customers).catch(() => null);
+    const known = customers.map((customer) => ({ customer, orders: orders.then((all) => all && sorted(all, customer)) }));
+    this.#show([...known, { typed: text }]);
+    if (this.#isHurried) this.#choose(0);
+  }
+
+  #show(options) {
+    [this.#options, this.#at] = [options, 0];
+    this.#list.replaceChildren(...options.map((option, index) => this.#draw(option, index)));
+    this.#list.hidden = !options.length;
+    this.#box.setAttribute("aria-expanded", String(Boolean(options.length)));
+    this.#mark();
+  }
+
+  #draw({ customer, orders, typed }, index) {
+    const row = copyOf("option");
+    row.id = `found-${index}`;
+    if (typed) return fill(row, { name: gettext("New customer"), phone: typed });
+    orders.then((known) => known?.last && fill(row, { last: wordsOf(known.last.items) }));
+    return fill(row, customer);
+  }
+
+  #mark() {
+    [...this.#list.children].forEach((row, index) => row.setAttribute("aria-selected", String(index === this.#at)));
+    const marked = this.#list.children[this.#at];
+    if (marked) this.#box.setAttribute("aria-activedescendant", marked.id);
+    else this.#box.removeAttribute("aria-activedescendant");
+  }
+
+  #key(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && this.#options.length) {
+      this.#at = (this.#at + step + this.#options.length) % this.#options.length;
+      this.#mark();
+    } else if (event.key === "Enter" && this.#options.length) this.#choose(this.#at);
+    else if (event.key === "Enter") this.#isHurried = this.#box.value.trim().length >= LEAST;
+    else return;
+    event.preventDefault();
+  }
+
+  #press(event) {
+    const row = event.target.closest("[role=option]");
+    event.preventDefault();
+    if (row) this.#choose([...this.#list.children].indexOf(row));
+  }
+
+  async #choose(index) {
+    const { customer, orders, typed } = this.#options[index];
+    this.#forget();
+    if (typed) return this.#fresh(typed);
+    const asked = this.#asked;
+    const known = await within(ORDERS_MS, orders);
+    // Esc, or other words, meanwhile: nobody is taken.
+    if (asked === this.#asked) this.#take(customer, known, orders);
+  }
+}

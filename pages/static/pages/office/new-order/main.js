@@ -1,0 +1,214 @@
+/** A telephone call: who, what, when; placed with Enter. */
+import { LuckyGasSocket } from "../../../realtime/client.js";
+import { newRef } from "../../../realtime/ref.js";
+import { get, patch, post } from "../../../web/api.js";
+import { debounce, fill, find, findAll, money, phoneText, told } from "../../../web/page.js";
+import { hurry, insist, Unread } from "../../../web/retry.js";
+import { follow, onNewDay, today } from "../../../web/server-clock.js";
+import { fieldOf, items, renew, repeat, total } from "./basket.js";
+import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
+
+const form = find("#order");
+const PAUSE_MS = 300;
+let customer = null;
+/** The name of this call's order: sent again after a lost answer, it makes no second one. */
+let ref = null;
+/** What the server made of it, while confirming it is still to be done. */
+let placed = null;
+
+/** Each warning: a text, or what stands in it in order. */
+function warn(warnings) {
+  const rows = warnings.filter(Boolean).map((parts) => {
+    const row = document.createElement("li");
+    row.append(...[parts].flat());
+    return row;
+  });
+  find("#warnings").replaceChildren(...rows);
+}
+
+/** The form for another caller: nothing of the one before stays in it. */
+function open(known) {
+  form.reset();
+  [ref, placed] = [newRef(), null];
+  offerToday();
+  askForTick(null);
+  form.hidden = false;
+  find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
+  find("#known").hidden = !known;
+  find("#new").hidden = known;
+  for (const input of findAll("#new input")) input.disabled = known;
+  for (const name of ["name", "address"]) form.elements[name].required = !known;
+}
+
+function offerToday() {
+  const { scheduled_date: field } = form.elements;
+  field.value = field.min = today();
+}
+
+/** Who meant today still does at midnight. */
+function dayBegan() {
+  const { scheduled_date: field } = form.elements;
+  if (field.value === field.min) offerToday();
+  else field.min = today();
+}
+
+/**
+ * Why the clerk has still to say that an order is wanted, with a tick, since Enter comes by habit: one is `open` already, or
+ * whether one is was not read yet (`unread`). Null: no need.
+ */
+function askForTick(why) {
+  const { another } = form.elements;
+  const row = find("#another");
+  if (!why && document.activeElement === another) find("#lines select").focus();
+  // A tick for the one reason is none for the other.
+  if (row.dataset.why !== String(why)) another.checked = false;
+  row.dataset.why = why;
+  row.hidden = !why;
+  another.required = Boolean(why);
+  for (const words of findAll("[data-for]", row)) words.hidden = words.dataset.for !== why;
+}
+
+/** `later` promises `orders` where they are not known yet, or null. */
+function take(chosen, orders, later) {
+  customer = chosen;
+  open(true);
+  fill(find("#known"), chosen);
+  repeat(orders?.last?.items ?? []);
+  warnOf(chosen, orders);
+  readNumbers(chosen);
+  if (!orders) readOrders(chosen, later);
+  // With Enter nobody places what nobody has looked at.
+  if (!orders) find("#lines select").focus();
+  else (orders.open.length ? form.elements.another : find("#confirm")).focus();
+}
+
+function warnOf(chosen, orders) {
+  const unread = !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
+  const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
+  warn([unread, ...(orders?.open ?? []).map(openWarning), silent]);
+  if (!orders) askForTick("unread");
+  else askForTick(orders.open.length ? "open" : null);
+}
+
+/** The number leads to the order; in another tab, for here somebody is on the telephone. */
+function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
+  const words = interpolate(gettext("There is an open order already: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
+  const link = Object.assign(document.createElement("a"), { href: `/?order=${id}`, target: "_blank", textContent: number });
+  const [before, after] = words.split("\0");
+  return [before, link, after];
+}
+
+const isChosen = (chosen) => customer?.id === chosen.id;
+
+/** In a list the numbers are masked; to be read back they are needed in full, of the one who calls. */
+async function readNumbers(chosen) {
+  const { phone, phone2 } = await insist(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
+  if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
+}
+
+/** They were not read when the customer was chosen. */
+async function readOrders(chosen, later) {
+  const orders = (await later) ?? (await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
+  if (orders && isChosen(chosen)) warnOf(chosen, orders);
+}
+
+function fresh(typed) {
+  customer = null;
+  open(false);
+  for (const [name, value] of Object.entries(guess(typed))) form.elements[name].value = value;
+  repeat([]);
+  lookAtPhone();
+  findAll("#new input").find(({ value }) => !value)?.focus();
+}
+
+/** Whoever has this number may be known already; a landline gets no SMS. */
+const alike = new Unread(async () => {
+  const phone = form.elements.phone.value.trim();
+  const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^(?:00)?8860?/, "0");
+  const isLandline = digits.length >= 8 && !digits.startsWith("09");
+  const found = digits.length >= 8 && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
+  if (customer || phone !== form.elements.phone.value.trim()) return;
+  const names = (found?.results ?? []).map(({ name }) => name).join(", ");
+  warn([
+    names && interpolate(gettext("This number is known already: %s."), [names]),
+    isLandline && gettext("A landline gets no SMS."),
+  ]);
+});
+const lookAtPhone = debounce(PAUSE_MS, () => alike.add("phone"));
+
+function orderOf() {
+  const { scheduled_date, time_slot, notes, urgent, phone, name, address } = form.elements;
+  const who = customer
+    ? { customer: customer.id }
+    : { new_customer: { name: name.value, address: address.value, ...(phone.value && { phone: phone.value }) } };
+  return {
+    ...who, ref, items: items(), scheduled_date: scheduled_date.value, time_slot: time_slot.value, notes: notes.value,
+    priority: urgent.checked ? "urgent" : "normal",
+  };
+}
+
+function startAgain() {
+  const made = placed;
+  [customer, placed] = [null, null];
+  form.hidden = true;
+  warn([]);
+  fill(find("#known"), { name: "", phone: "", address: "", notes: "" });
+  finder.clear();
+  if (made) say(gettext("Order %s is placed, and not confirmed yet."), made);
+}
+
+function say(text, order) {
+  const link = Object.assign(document.createElement("a"), { href: `/?order=${order.id}`, textContent: gettext("Open") });
+  find("#done").replaceChildren(interpolate(text, [order.order_number]), " ", link);
+  find("#done").hidden = false;
+}
+
+/** In the two languages of people: what is wrong, and with which field. */
+function refuse(error) {
+  const offline = gettext("The site does not answer. Try again: nothing is ordered twice.");
+  find("#wrong").textContent = error.code === "offline" ? offline : error.message;
+  find("#wrong").hidden = false;
+  find("#signed-out").hidden = error.status !== 401;
+  // `scheduled_date`, `new_customer.phone`, `items.1.quantity`.
+  const paths = (error.errors ?? []).map(({ attr }) => attr?.split(".") ?? []);
+  const fields = paths.map(([name, inner, ofItem]) => (ofItem ? fieldOf(inner, ofItem) : form.elements[inner ?? name]));
+  fields.find(Boolean)?.focus();
+}
+
+async function place(status) {
+  const order = orderOf();
+  const made = await post("orders/", order);
+  placed = made;
+  if (status === "confirmed" && made.status === "pending")
+    await patch(`orders/${made.id}/status/`, { status, version: made.version, ref: `${ref}:1` });
+  placed = null;
+  const words = status === "confirmed" ? gettext("Order %s is placed and confirmed.") : gettext("Order %s is placed.");
+  const isDearer = made.amount_due !== total() && gettext("The price has changed meanwhile: %s.");
+  startAgain();
+  say(isDearer ? `${words} ${interpolate(isDearer, [money(made.amount_due)])}` : words, made);
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const buttons = findAll("button[type=submit]", form);
+  for (const button of buttons) button.disabled = true;
+  try {
+    await place(event.submitter?.value ?? "confirmed");
+  } catch (error) {
+    refuse(error);
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+});
+form.elements.phone.addEventListener("input", lookAtPhone);
+onNewDay(dayBegan);
+addEventListener("keydown", (event) => event.key === "Escape" && startAgain());
+const finder = new Finder({ take, fresh });
+
+const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
+find("connection-status").socket = socket;
+find("notification-toasts").socket = socket;
+follow(socket);
+const prices = new Unread(renew);
+const renewSoon = debounce(PAUSE_MS, () => prices.add("prices"));
+socket.on("connected", hurry).on("inventory.updated", renewSoon).on("resync", renewSoon);

@@ -1,0 +1,351 @@
+"""What the board hears while it is open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.utils import timezone
+from playwright.async_api import Page, Route, WebSocketRoute
+
+from dispatch.models import Route as DeliveryRoute
+from luckygas.testing.browser import until
+from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for_async
+from notifications.states import Status as SmsStatus
+from notifications.tests.factories import make_message
+from orders.models import Order
+from orders.tests.factories import make_customer, make_driver, make_route
+from pages.tests.browser.board import Board, make_order_today
+from realtime.models import LogHead
+from realtime.tests.client import open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_changes_of_others_are_on_the_board_and_in_the_drawer(page: Page, site: Site) -> None:
+    customer = await make(make_customer)()
+    order = await make(make_order_today)(customer=customer)
+    board = await Board(page, site).open(f"/?order={order.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    await make(order.transition_to)("confirmed")
+    await board.stands_in(order, "confirmed")
+    await drawer.locator(".history", has_text="Pending → Confirmed").wait_for()
+    customer.name = "新名字"
+    await make(customer.save)()
+    await board.card(order).get_by_text("新名字").wait_for()
+    order.delivery_address = "台北市信義區松高路9號"
+    await make(order.save)()
+    await board.card(order).get_by_text("松高路9號").wait_for()
+    driver = await make(make_driver)()
+    route = await make(DeliveryRoute.objects.create)(date=timezone.localdate(), name="新路線")
+    await board.target("route", route.pk).get_by_text("no driver").wait_for()
+    route.driver = driver
+    await make(route.save)()
+    await until(page, "(key) => document.querySelector(`[data-target='${key}']`).innerText.includes('0 stops')",
+                f"route:{route.pk}")  # fmt: skip
+    route.name, route.status = "改名", "planned"
+    await make(route.save)()
+    await board.target("route", route.pk).get_by_text("改名").wait_for()
+    route.status = "completed"
+    await make(route.save)()
+    await board.target("route", route.pk).wait_for(state="detached")
+
+
+async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site: Site) -> None:
+    there = await make(make_order_today)("delivering", priority="urgent")
+    board = await Board(page, site).open()
+    await board.stands_in(there, "delivering")
+    new = await make(make_order_today)()
+    toast = await board.toast("New order")
+    assert str(new) in await toast.inner_text()
+    assert (await board.text(new)).startswith(str(new))
+    urgent = await make(make_order_today)(priority="urgent")
+    assert str(urgent) in await (await board.toast("Urgent order")).inner_text()
+    await make(there.transition_to)("failed", reason="按鈴無人應門")
+    failed = await board.toast("Delivery failed")
+    assert "按鈴無人應門" in await failed.inner_text()
+    await make(make_message)(SmsStatus.FAILED, order=new)
+    await board.toast("An SMS did not arrive")
+    assert await page.locator(".toast").count() == 4  # and nothing of what was there before
+    await page.evaluate("window.same = true")
+    await failed.get_by_role("link").click()
+    await page.locator("#drawer", has_text=str(there)).wait_for()
+    assert await page.evaluate("window.same")
+
+
+async def test_what_comes_together_is_told_together(page: Page, site: Site) -> None:
+    board = await Board(page, site).open()
+    orders = [await make(make_order_today)() for _ in range(12)]
+    await board.is_shown(*orders)
+    await board.toast("new orders")
+    assert await page.locator(".toast").count() < 5
+
+
+async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Site) -> None:
+    """What many events left out is read as one list, and whatever comes while that is on its way is not in it."""
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    held = asyncio.Queue[Route]()
+    await page.route("**/orders/?status=*pending*", held.put)
+    orders = [await make(make_order_today)() for _ in range(12)]
+    route = await asyncio.wait_for(held.get(), 8)
+    answer = await route.fetch()
+    orders.append(await make(make_order_today)())
+    await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
+    await route.fulfill(response=answer)
+    await board.card(orders[0]).locator(".age", has_text="min").wait_for()
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # all is drawn
+    await board.is_shown(*orders)
+
+
+async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: Site) -> None:
+    today, driver = timezone.localdate(), await make(make_driver)()
+    tomorrow = today + timedelta(days=1)
+    order = await make(make_order_today)("confirmed", scheduled_date=tomorrow)
+    other = await make(make_order_today)("confirmed")
+    route = await make(make_route)(driver=driver, date=today)
+    board = await Board(page, site).open("/?day=tomorrow")
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.has_crew({driver: 0}, [])
+    await make(other.transition_to)("assigned", driver=driver)
+    await make(order.transition_to)("assigned", driver=driver)
+    await board.has_crew({driver: 1}, [])
+    route.date = tomorrow
+    await make(route.save)()
+    await board.has_crew({driver: 1}, [route])
+    new = await make(make_route)(driver=driver, date=tomorrow, name="新路線")
+    await board.has_crew({driver: 1}, [route, new])
+    route.date = today
+    await make(route.save)()
+    order.scheduled_date = today
+    await make(order.save)()
+    await board.has_crew({driver: 0}, [new])
+    await page.select_option("#day", "now")
+    await board.has_crew({driver: 2}, [route])
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut", "stalled"])
+async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
+    page: Page, site: Site, fault: str
+) -> None:
+    # As if it had stalled for 15 s.
+    await page.add_init_script("{ const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout(ms / 30); }")
+    held: list[Route] = []
+
+    async def fail(route: Route) -> None:
+        if fault == "busy":
+            await route.fulfill(status=503, headers={"Retry-After": "1"}, json={"type": "server_error", "errors": []})
+        elif fault == "cut":
+            await route.abort("connectionreset")
+        else:
+            held.append(route)
+
+    there = await make(make_order_today)()
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.stands_in(there, "pending")
+    for rows in ("orders", "routes"):
+        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), fail, times=2)
+    # Their events say neither when an order was placed nor what a route is called.
+    new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
+    route = await make(make_route)(date=timezone.localdate(), name="新路線")
+    await board.card(new).locator(".age", has_text="hr").wait_for()
+    await board.target("route", route.pk).get_by_text("新路線").wait_for()
+
+
+async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Page, site: Site) -> None:
+    links: list[WebSocketRoute] = []
+
+    async def join(link: WebSocketRoute) -> None:
+        link.connect_to_server()
+        links.append(link)
+
+    await page.route_web_socket("**", join)
+    await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    # The first wait is up to 500 ms: this one would be half a minute.
+    await page.evaluate("""async () => {
+      const { ApiError } = await import("/static/web/api.js");
+      const { insist } = await import("/static/web/retry.js");
+      const { random } = Math;
+      Math.random = () => 60;
+      window.tries = 0;
+      insist(async () => { if ((window.tries += 1) === 1) throw new ApiError(0); });
+      await new Promise((done) => setTimeout(done));
+      Math.random = random;
+    }""")
+    assert await page.evaluate("tries") == 1
+    await links[-1].close(code=1011)
+    await until(page, "tries === 2")
+
+
+async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> None:
+    today = timezone.localdate()
+    tomorrow = today + timedelta(days=1)
+    driver = await make(make_driver)()
+    order, later = await make(make_order_today)(), await make(make_order_today)(scheduled_date=tomorrow)
+    routes = [await make(make_route)(driver=driver, date=day) for day in (today, tomorrow)]
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.is_shown(order)
+    await board.has_crew({driver: 0}, routes[:1])
+    midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
+
+    async def after_midnight(route: Route) -> None:
+        answer = await route.fetch()
+        headers = answer.headers | {"x-server-time": str(round(midnight.timestamp() * 1000) + 1000)}
+        await route.fulfill(response=answer, headers=headers)
+
+    await page.route("**/api/v1/**", after_midnight)
+    async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
+        await page.evaluate(
+            "(at) => import('/static/web/server-clock.js').then((clock) => clock.hear(at, 0))",
+            midnight.timestamp() * 1000 - 500,
+        )
+    await board.is_shown(order, later)
+    await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
+    await board.has_crew({driver: 0}, routes[1:])
+    await page.unroute_all(behavior="wait")
+
+
+async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:
+    driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
+    order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
+    board = await Board(page, site).open()
+    await board.stands_in(order, "assigned")
+    at = timezone.now() - timedelta(minutes=30)
+    await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
+    await board.stands_in(order, "delivering")
+    clock = timezone.localtime(at).strftime("%H:%M")
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    await page.reload()
+    await board.stands_in(order, "delivering")
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    await make(order.transition_to)("arriving", by=driver.user, source="socket")
+    await board.stands_in(order, "arriving")
+    assert not await board.card(order).locator(".late").is_visible()
+
+
+async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -> None:
+    driver = await make(make_driver)(name="陳志明")
+    await Board(page, site).open()
+    await page.wait_for_selector(".leaflet-container")
+    jwt = await make(token_for)(driver.user)
+    async with open_client(f"{site.ws}/driver?token={jwt}") as telephone:
+        await page.wait_for_selector(f'[data-target="driver:{driver.pk}"].online')
+        await telephone.send(type="location_update", latitude=25.03, longitude=121.54)
+        pin = page.locator(".pin.driver")
+        await pin.wait_for()
+        before = await pin.bounding_box()
+        await asyncio.sleep(1)  # positions are taken once a second
+        await telephone.send(type="location_update", latitude=25.05, longitude=121.56)
+        async with asyncio.timeout(5):
+            while await pin.bounding_box() == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Site) -> None:
+    order, other = await make(make_order_today)(), await make(make_order_today)()
+    board = await Board(page, site).open()
+    await board.stands_in(order, "pending")
+    status = page.locator("header connection-status")
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await page.context.set_offline(True)
+    await page.wait_for_selector("connection-status[data-state=offline]")
+    assert "as of" in await status.inner_text()
+    await make(order.transition_to)("confirmed")
+    await page.context.set_offline(False)
+    await board.stands_in(order, "confirmed")
+    site.kill()
+    await page.wait_for_selector("connection-status:not([data-state=live])")
+    await make(other.transition_to)("confirmed")
+    await asyncio.to_thread(site.start)
+    await board.stands_in(other, "confirmed")
+    await page.wait_for_selector("connection-status[data-state=live]")
+
+
+async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
+    """But for what is looked at: an order of another day in the drawer, and what a search found."""
+    order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
+    long_ago = timezone.localdate() - timedelta(days=9)
+    found, open_ = [await make(make_order_today)("delivered", customer=wang, scheduled_date=long_ago) for _ in "12"]
+    board = await Board(page, site).open(f"/?order={open_.pk}")
+    drawer = page.locator("#drawer")
+    await drawer.wait_for()
+    await page.fill("#q", "王大明")
+    await board.is_shown(found, open_)
+    await page.context.set_offline(True)
+    await page.wait_for_selector("connection-status[data-state=offline]")
+    await make(order.transition_to)("confirmed")
+    open_.notes = "改由三樓送"
+    await make(open_.save)()
+    await make(LogHead.objects.update)(epoch="another")
+    await page.context.set_offline(False)
+    await drawer.get_by_text("改由三樓送").wait_for()
+    await board.is_shown(found, open_)
+    await drawer.get_by_role("button", name="Move…").click()
+    await page.locator("#move", has_text=str(open_)).wait_for()
+    await page.keyboard.press("Escape")
+    await page.fill("#q", "")
+    await board.stands_in(order, "confirmed")
+
+
+def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
+    """As the server would tell it."""
+    data = {
+        "order_id": order.pk, "order_number": str(order), "version": order.version, "status": order.status,
+        "priority": order.priority, "attempt": 1, "customer_id": order.customer_id, "customer_name": "王小姐",
+        "products": [], "scheduled_date": str(order.scheduled_date), "time_slot": "anytime", "eta": None,
+        "address": order.delivery_address, "area": order.area, "driver_id": None, "route_id": None,
+        "stop_sequence": None, "amount_due": 0,
+    }  # fmt: skip
+    said = {"type": type_, "id": number, "channel": "orders", "timestamp": timezone.now().isoformat()}
+    return json.dumps(said | {"data": data | fields})
+
+
+async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_known_is_no_news(
+    page: Page, site: Site
+) -> None:
+    order, behind = await make(make_order_today)("confirmed"), await make(make_order_today)()
+    links: list[WebSocketRoute] = []
+
+    async def join(link: WebSocketRoute) -> None:
+        link.connect_to_server()
+        links.append(link)
+
+    await page.route_web_socket("**", join)
+    board = await Board(page, site).open()
+    await page.wait_for_selector("connection-status[data-state=live]")
+    await board.stands_in(order, "confirmed")
+    far = 10**6
+    links[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
+    links[-1].send(event_of(order, far + 1, "order.created"))
+    links[-1].send(event_of(order, far + 2, "order.urgent", priority="urgent", version=order.version - 1))
+    links[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
+    links[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
+    await board.toast("Urgent order")
+    await board.stands_in(order, "confirmed")
+    assert await page.locator(".toast").count() == 1
+
+
+async def test_a_board_whose_lists_are_of_two_logs_is_read_afresh(page: Page, site: Site) -> None:
+    """A standby took over between two of its requests."""
+    order = await make(make_order_today)()
+
+    async def answer(route: Route) -> None:
+        answered = await route.fetch()
+        await route.fulfill(response=answered, headers=answered.headers | {"last-event-epoch": "lost"})
+
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/drivers/locations/" in one.url else None)
+    await page.route("**/api/v1/drivers/locations/**", answer, times=1)
+    board = await Board(page, site).open()
+    await wait_for_async(lambda: len(asked) == 2)
+    await board.is_shown(order)

@@ -1,0 +1,245 @@
+"""A driver's day on the running site, with a line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from PIL import Image
+
+from dispatch.models import Driver, DriverLocation
+from luckygas.testing.browser import serious_faults, until
+from orders.models import ProofImage
+from orders.models.order import Proof
+from orders.services import assign_route
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_product, make_route
+from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
+from web.actors import Actor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+# How often the page asked where it is.
+ASKED = """
+window.asked = 0;
+const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
+navigator.geolocation.watchPosition = (...values) => (window.asked += 1, watch(...values));
+"""
+# All that is said in toasts, which go after a while.
+HEAR = """
+window.heard = [];
+const hear = (node) => heard.push(node.innerText);
+new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(hear))).observe(
+  document.querySelector("notification-toasts"), { childList: true });
+"""
+# A camera and a detector that sees one code, as Android has them.
+CAMERA = """
+window.BarcodeDetector = class {
+  static getSupportedFormats = async () => ["qr_code"];
+  detect = async () => [{ rawValue: "CYL-SEEN" }];
+};
+navigator.mediaDevices.getUserMedia = async () => {
+  const canvas = document.createElement("canvas");
+  canvas.getContext("2d").fillRect(0, 0, 9, 9);
+  setInterval(() => canvas.getContext("2d").fillRect(0, 0, 9, 9), 50);
+  return canvas.captureStream();
+};
+"""
+
+
+async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
+    first, second = await make(make_stop)(driver, quantity=2), await make(make_stop)(driver)
+    await phone.open()
+    await phone.shows("#next h2", first.customer.name)
+    await phone.shows("#others .stop", second.customer.name)
+    await phone.go("delivering")
+    await phone.go("arriving")
+    await phone.go()
+    await phone.confirm()
+    await phone.shows("#done .stop", first.customer.name)
+    await phone.shows("#next h2", second.customer.name)
+    await phone.server_has(first, "delivered")
+    moved = await reports(first)
+    assert [(row.to_status, row.source, row.sent_later) for row in moved] == [
+        ("delivering", "page", False), ("arriving", "page", False), ("delivered", "page", False),
+    ]  # fmt: skip
+    order = await fresh(first)
+    assert order.amount_collected == order.amount_due == 1600
+    assert "1,600" in await phone.text("#done-title")
+
+
+async def test_navigation_and_call_lead_to_the_telephones_own_programs(phone: Phone, driver: Driver) -> None:
+    known = await make(make_customer)(phone="0912-345-678", latitude=25.033, longitude=121.5654)
+    await make(make_stop)(driver, customer=known)
+    await phone.open()
+    links = "[...document.querySelectorAll('#next [data-link]')].map((link) => link.getAttribute('href'))"
+    shown = await phone.page.evaluate(links)
+    assert shown[:2] == ["geo:25.033,121.5654?q=25.033,121.5654", "tel:+886912345678"]
+
+
+async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Phone, driver: Driver) -> None:
+    product = await make(make_product)()
+    order = await make(make_stop)(driver, "arriving", quantity=2, product=product)
+    await phone.page.add_init_script(CAMERA)
+    await phone.open()
+    await phone.go()
+    proof = phone.page.locator("#proof")
+    await proof.get_by_role("button", name="One less").click()
+    assert await proof.locator("#proof-amount").input_value() == "800"
+    await proof.get_by_role("button", name="One less").click()
+    await until(phone.page, RESTED)
+    await proof.locator("[type=submit]").click()
+    await phone.shows("#proof .wrong", "Could not deliver")
+    await proof.get_by_role("button", name="One more").click()
+    await proof.locator("#proof-amount").fill("750")
+    await proof.locator("#proof-serial").fill("cyl-1")
+    await proof.locator("#proof-serial").press("Enter")
+    await proof.locator("[data-scan]").click()
+    await phone.shows("#proof [data-serials]", "CYL-SEEN")
+    await proof.locator("[data-stop]").click()
+    await proof.locator("#proof-serial").fill("wrong")
+    await proof.locator("[data-add]").click()
+    await proof.locator("[data-serials] li", has_text="wrong").get_by_role("button").click()
+    await phone.sign()
+    await phone.page.evaluate(PHOTO)
+    await proof.locator("[data-preview]").wait_for()
+    assert await serious_faults(phone.page) == []
+    await phone.confirm()
+    await phone.server_has(order, "delivered")
+    order = await fresh(order)
+    confirmation = await make(order.confirmations.get)()
+    assert (confirmation.confirmation_type, confirmation.cylinder_serials) == ("qr_code", ["CYL-1", "CYL-SEEN"])
+    item = await make(order.items.get)()
+    assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
+    await phone.shows("#done-title", "750")
+    kept = await make(lambda: [(image.kind, size_of(image)) for image in order.proof_images.all()])()
+    assert kept == [("signature", (640, 240)), ("photo", (1280, 853))]
+
+
+def size_of(image: ProofImage) -> tuple[int, int]:
+    with Image.open(BytesIO(image.read())) as opened:
+        return opened.size
+
+
+async def test_what_could_not_be_delivered_has_a_reason(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver, "delivering")
+    await phone.open()
+    await phone.press("failed")
+    report = phone.page.locator("#failed [type=submit]")
+    await report.click()
+    assert await phone.text("#failed .wrong") != ""
+    await phone.page.locator("#failed input[type=radio]").first.check()
+    await phone.page.locator("#failed-text").fill("三樓")
+    await report.click()
+    await phone.shows("#done .stop", order.customer.name)
+    await phone.shows("#done-title", "Done: 0")
+    await until(phone.page, "document.activeElement.id === 'content'")
+    await phone.server_has(order, "failed")
+    (done,) = await reports(order)
+    assert done.to_status == "failed"
+    assert done.reason.endswith(": 三樓")
+
+
+async def test_wrong_presses_are_taken_back_and_a_double_press_counts_once(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.open()
+    await phone.page.locator("#next .go").dblclick()
+    await phone.go("arriving")
+    await phone.press("back", "delivering")
+    await phone.press("back", "assigned")
+    await phone.server_has(order, "assigned")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "delivering", "assigned"]
+
+
+async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, driver: Driver) -> None:
+    stay = await make(make_stop)(driver)
+    await phone.open()
+    await phone.page.evaluate(HEAR)
+    await phone.shows("#next h2", stay.customer.name)
+    came = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
+    await phone.shows("#next h2", came.customer.name)
+    await phone.shows("notification-toasts", came.customer.name)
+    names = [stay.customer.name, came.customer.name]
+    await make(came.assign)(None)
+    await phone.shows("#next h2", stay.customer.name)
+    await make(stay.transition_to)(Status.DELIVERING)
+    await phone.page.locator("#next [data-status=delivering]").wait_for()
+    told = await make(make_stop)(driver, "arriving")
+    names.append(told.customer.name)
+    await phone.shows("main", told.customer.name)
+    await make(told.transition_to)(Status.DELIVERED, proof=Proof(amount_collected=730))
+    await phone.shows("#done-title", "730")
+    await make(stay.transition_to)(Status.CANCELLED, reason="改日")
+    await phone.page.locator("#nothing").wait_for()
+    # Each is said once, of however many events it is made.
+    said = await phone.page.evaluate("heard")
+    assert [[name for name in names if name in text] for text in said] == [
+        [names[1]],
+        [names[1]],
+        [names[2]],
+        [names[0]],
+    ]
+
+
+async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: Driver) -> None:
+    other = await make(make_driver)()
+    route = await make(make_route)(driver=other)
+    stop = await make(make_stop)(other, route=route)
+    await phone.open()
+    await phone.page.evaluate(HEAR)
+    await phone.page.locator("#nothing").wait_for()
+    for number, to in enumerate((driver, other), start=1):
+        await make(transaction.atomic(assign_route))(route.pk, to, Actor())
+        await until(phone.page, f"heard.length === {number}")
+        assert stop.customer.name in await phone.page.evaluate("heard.at(-1)")
+    await phone.page.locator("#nothing").wait_for()
+    # And a stop that is put off.
+    late = await make(make_stop)(driver)
+    await until(phone.page, "heard.length === 3")
+    late.scheduled_date += timedelta(days=1)
+    await make(late.save)()
+    await until(phone.page, "heard.length === 4")
+    assert late.customer.name in await phone.page.evaluate("heard.at(-1)")
+
+
+async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.context.grant_permissions(["geolocation"])
+    await phone.page.context.set_geolocation({"latitude": 25.01, "longitude": 121.51, "accuracy": 8})
+    await phone.page.add_init_script(ASKED)
+    await phone.open()
+    assert await phone.page.locator("#sharing").is_hidden()
+    assert await phone.page.evaluate("window.asked") == 0
+    await phone.go("delivering")
+    assert await phone.page.evaluate("window.asked") == 1
+    await phone.page.locator("#sharing.good").wait_for()
+    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
+    await phone.press("back", "assigned")
+    await phone.page.locator("#sharing").wait_for(state="hidden")
+    await phone.page.context.set_geolocation({"latitude": 25.02, "longitude": 121.52, "accuracy": 8})
+    await phone.server_has(order, "assigned")
+    assert not await make(DriverLocation.objects.filter(latitude=25.02).exists)()
+    await phone.go("delivering")
+    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
+    await phone.page.context.set_offline(True)
+    await phone.page.locator("#sharing:not(.good)").wait_for()
+    assert "no line" in await phone.text("#sharing")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> None:
+    stops = [
+        await make(make_stop)(driver, status, priority="urgent") for status in ("arriving", "assigned", "delivered")
+    ]
+    await phone.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    await phone.open()
+    await phone.shows("#done .stop", stops[2].customer.name)
+    assert await serious_faults(phone.page) == []
+    await phone.press("failed")
+    assert await serious_faults(phone.page) == []
+    small = "[...document.querySelectorAll('button, summary, a, input')].filter((e) => e.checkVisibility() && "
+    small += "!e.matches('.skip, .unseen, input[type=radio]')).filter((e) => e.getBoundingClientRect().height < 44)"
+    assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"

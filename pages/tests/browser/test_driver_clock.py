@@ -1,0 +1,143 @@
+"""The driver's page on a telephone whose clock is wrong, or is set while it is in use."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page, Route
+
+from dispatch.models import Driver
+from luckygas.testing.browser import until
+from orders.models import Order
+from orders.tests.factories import make_order
+from pages.tests.browser.phone import WRONG_CLOCK, Phone, make_stop, reports
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+HOUR, DAY = 3_600_000, 86_400_000
+# `set(ms)`: the device's clock is off by so much from now on. So it is from the start.
+SETTABLE = """
+const Real = Date;
+let off = %d;
+window.set = (ms) => (off = ms);
+window.Date = class extends Real {
+  constructor(...values) {
+    if (values.length) super(...values);
+    else super(Real.now() + off);
+  }
+  static now() {
+    return Real.now() + off;
+  }
+};
+"""
+
+
+def make_tomorrows(driver: Driver) -> Order:
+    made = make_order("assigned", driver=driver, scheduled_date=timezone.localdate() + timedelta(days=1))
+    return Order.objects.select_related("customer").get(pk=made.pk)
+
+
+async def names(page: Page) -> list[str]:
+    where = "#next h2, #others [data-field=name], #done [data-field=name]"
+    return await page.locator(where).all_text_contents()
+
+
+@pytest.mark.parametrize("off", [-DAY, DAY, -1024 * 7 * DAY, 400 * DAY], ids=["behind", "ahead", "2007", "next year"])
+async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
+    phone: Phone, driver: Driver, off: int
+) -> None:
+    order = await make(make_stop)(driver)
+    await make(make_tomorrows)(driver)
+    await phone.page.add_init_script(WRONG_CLOCK % (off, off))
+    await phone.open()
+    await phone.installed()
+    await phone.shows("#next h2", order.customer.name)
+    assert await names(phone.page) == [order.customer.name]
+    # One that comes, and without a line too.
+    other = await make(make_stop)(driver)
+    await make(make_tomorrows)(driver)
+    await phone.shows("#others", other.customer.name)
+    await phone.deliver("CYL-1")
+    await phone.server_has(order, "delivered")
+    await phone.shows("#done .stop", order.customer.name)
+    await phone.page.context.set_offline(True)
+    await phone.page.reload()
+    await phone.shows("#next h2", other.customer.name)
+    await phone.shows("#done .stop", order.customer.name)
+    assert len(await names(phone.page)) == 2
+    # The hour of the server, without a day: it is today.
+    ago = [timezone.localtime() - timedelta(minutes=minutes) for minutes in (0, 1)]
+    stale = await phone.text("#stale")
+    assert any(f"as of {moment:%I:%M %p}" in stale for moment in ago)
+    await phone.go("delivering")
+    assert "/" not in await phone.page.locator("#waiting li").first.text_content()  # type: ignore[operator]
+
+
+async def said(order: Order) -> list[timedelta]:
+    """How long before the server heard of it each report was made."""
+    return [row.recorded_at - row.at for row in await reports(order)]
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR], ids=["behind", "ahead"])
+async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
+    phone: Phone, driver: Driver, off: int
+) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.add_init_script(SETTABLE % off)
+    await phone.open()
+    await phone.page.context.set_offline(True)
+    await phone.go("delivering")
+    await phone.page.evaluate("set(0)")
+    await phone.go("arriving")
+    await phone.page.context.set_offline(False)
+    await phone.server_has(order, "arriving")
+    assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR], ids=["back", "forth"])
+async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: Phone, driver: Driver, off: int) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.add_init_script(SETTABLE % 0)
+    await phone.open()
+    await phone.page.evaluate(f"set({off})")
+    await phone.go("delivering")
+    await phone.server_has(order, "delivering")
+    assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
+
+
+async def test_a_report_of_a_page_that_opened_without_a_line_has_the_right_time(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.add_init_script(SETTABLE % -HOUR)
+    await phone.open()
+    await phone.installed()
+    await phone.page.context.set_offline(True)
+    await phone.page.reload()
+    await phone.shows("#next h2", order.customer.name)
+    await phone.go("delivering")
+    await phone.page.evaluate("set(0)")
+    await phone.page.context.set_offline(False)
+    await phone.server_has(order, "delivering")
+    assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
+
+
+async def a_day_later(route: Route) -> None:
+    answer = await route.fetch()
+    told = {"x-server-time": str(int(answer.headers["x-server-time"]) + DAY)}
+    await route.fulfill(response=answer, headers=answer.headers | told)
+
+
+async def test_a_page_that_is_open_over_midnight_reads_the_stops_of_the_new_day(phone: Phone, driver: Driver) -> None:
+    today = await make(make_stop)(driver)
+    tomorrow = await make(make_tomorrows)(driver)
+    await phone.page.add_init_script(SETTABLE % 0)
+    await phone.open()
+    await phone.shows("#next h2", today.customer.name)
+    assert len(await names(phone.page)) == 1
+    await phone.page.context.route(re.compile("/api/v1/|/health/live"), a_day_later)
+    await phone.page.evaluate(f"set({DAY})")
+    await phone.shows("#others", tomorrow.customer.name)
+    await until(phone.page, "document.querySelectorAll('#others .stop').length === 1")

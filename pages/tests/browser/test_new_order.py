@@ -1,0 +1,522 @@
+"""A telephone call, by the keys that are pressed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page, Route, expect
+
+from catalogue.models import Product
+from customers import phones
+from customers.models import Customer
+from luckygas.testing.browser import INSECURE, serious_faults, sign_in, until
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_office, make_order, make_product
+from pages.tests.browser.clock import DAY_MS, give_clock, set_clock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def call(page: Page, site: Site) -> Page:
+    """The page, ready for a call; 王太太 usually orders two of 20 kg."""
+    product = await make(make_product)(price=900)
+    customer = await make(make_customer)(name="王太太", phone="0912-777-888")
+    await make(make_order)(Status.DELIVERED, customer=customer, product=product, quantity=2)
+    await sign_in(page, site, await make(make_office)(), "/orders/new/")
+    return page
+
+
+@sync_to_async
+def newest() -> dict[str, Any]:
+    order = Order.objects.select_related("customer").latest("id")
+    items = [(item.product_id, item.quantity) for item in order.items.all()]
+    return {"customer": order.customer.name, "status": order.status, "items": items, "due": order.amount_due}
+
+
+async def found(page: Page, text: str) -> None:
+    await expect(page.locator("#found [role=option]").first).to_contain_text(text)
+
+
+async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: Page) -> None:
+    product = await make(Product.objects.get)()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await expect(call.locator("#found small").first).to_have_text("20kg 瓦斯桶 × 2")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await newest() == {"customer": "王太太", "status": "confirmed", "items": [(product.pk, 2)], "due": 1800}
+    # Ready for the next call.
+    await expect(call.locator("#who")).to_be_focused()
+    await expect(call.locator("#order")).to_be_hidden()
+
+
+async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
+    await call.add_init_script(INSECURE)
+    await call.reload()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["due"] == 1800
+
+
+async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -> None:
+    product = await make(Product.objects.get)()
+    for name, quantity in (("王先生", 1), ("王小弟", 3)):
+        customer = await make(make_customer)(name=name)
+        await make(make_order)(customer=customer, product=product, quantity=quantity)
+    asked: list[str] = []
+    call.on("request", lambda request: asked.append(request.url) if "/orders/?customer=" in request.url else None)
+    await call.fill("#who", "台北市")
+    for name, usual in (("王先生", "20kg 瓦斯桶 × 1"), ("王小弟", "20kg 瓦斯桶 × 3"), ("王太太", "20kg 瓦斯桶 × 2")):
+        await expect(call.locator("#found [role=option]", has_text=name).locator("small").first).to_have_text(usual)
+    assert len(asked) == 1
+
+
+async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call: Page) -> None:
+    customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789")
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    await call.keyboard.type("陳老")
+    await found(call, "陳老闆")
+    await call.keyboard.press("Enter")
+    warnings = call.locator("#warnings li")
+    await expect(warnings).to_have_count(2)
+    await expect(warnings.first.get_by_role("link", name=order.order_number)).to_have_attribute(
+        "href", f"/?order={order.pk}"
+    )
+    assert await serious_faults(call) == []
+
+
+async def test_known_caller_with_an_open_order_gets_another_only_by_a_tick(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    before = await make(Order.objects.count)()
+    await call.keyboard.type("7888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=another]")).to_be_focused()
+    for _ in range(3):
+        await call.keyboard.press("Enter")
+    await call.click("#place")
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+    assert await make(Order.objects.count)() == before
+    await call.focus("[name=another]")
+    await call.keyboard.press("Space")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+    # The next caller is asked anew, or not at all.
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await take(call, "111222", "大明早餐店")
+    await expect(call.locator("[name=another]")).to_be_hidden()
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+
+
+async def test_number_of_the_chosen_customer_is_shown_whole_to_be_read_back(call: Page) -> None:
+    customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789 分機29", phone2="0922-111-222")
+    await call.keyboard.type("陳老")
+    await found(call, "陳老闆")
+    assert "2345" not in await call.locator("#found").inner_text()
+    await call.route(f"**/api/v1/customers/{customer.pk}/", lambda route: route.abort(), times=1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#known [data-field=phone]")).to_have_text("02-2345-6789 分機29 · 0922-111-222")
+    await call.keyboard.press("Escape")
+    assert "2345" not in await call.locator("#known").inner_html()
+
+
+async def test_numbers_are_grouped_as_on_the_other_pages(call: Page) -> None:
+    given = ("0912-345-678", "02-2345-6789", "04-722-2333", "037-123456", "049-291-0960", "089-123456", "0800-123-456",
+             "070-1234-5678", "082-323456", "0836-22222", "0826-66666", "03-123-4567 分機1234", "+81 3-1234-5678",
+             "07-012-3456", "020-123-4567", "0991-234-567")  # fmt: skip
+    stored = [phones.normalise(number) for number in given]
+    shown = "(numbers) => import('/static/web/page.js').then(({ phoneText }) => numbers.map(phoneText))"
+    assert await call.evaluate(shown, stored) == [phones.display(number) for number in stored]
+
+
+async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "busy"}
+    await call.route("**/api/v1/orders/?customer=*", lambda route: route.fulfill(**busy), times=1)
+    await take(call, "777888", "王太太")
+    await expect(call.locator("#warnings li")).to_contain_text("訂單")
+    await expect(call.locator("#warnings").get_by_role("link", name=order.order_number)).to_be_visible()
+    await expect(call.locator("[name=another]")).to_be_visible()
+
+
+async def test_known_caller_whose_orders_cannot_be_read_gets_another_only_by_a_tick(call: Page) -> None:
+    before = await make(Order.objects.count)()
+    await call.route("**/api/v1/orders/?customer=*", lambda route: route.abort())
+    await take(call, "777888", "王太太")
+    tick = call.locator("[name=another]")
+    await expect(tick).to_be_visible()
+    for selector in ("[name=notes]", "[name=quantity]", "#confirm"):
+        await call.focus(selector)
+        await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+    assert await make(Order.objects.count)() == before
+    await tick.focus()
+    await call.keyboard.press("Space")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+
+
+class Late:
+    """Answers once the test lets it."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        await self.answer.wait()
+        await route.continue_()
+
+
+async def test_tick_before_the_orders_are_read_is_none_for_the_open_one_among_them(call: Page) -> None:
+    customer = await make(Customer.objects.get)()
+    order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
+    late = Late()
+    await call.route("**/api/v1/orders/?customer=*", late)
+    # Nobody on the telephone waits for that answer.
+    await take(call, "777888", "王太太")
+    tick = call.locator("[name=another]")
+    await tick.check()
+    late.answer.set()
+    await expect(call.locator("#warnings").get_by_role("link", name=order.order_number)).to_be_visible()
+    await expect(tick).not_to_be_checked()
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    assert await call.locator("#done").is_hidden()
+
+
+async def test_tick_goes_when_no_open_order_is_among_those_that_are_read_late(call: Page) -> None:
+    late = Late()
+    await call.route("**/api/v1/orders/?customer=*", late)
+    await take(call, "777888", "王太太")
+    await expect(call.locator("[name=another]")).to_be_visible()
+    late.answer.set()
+    await expect(call.locator("[name=another]")).to_be_hidden()
+    await call.focus("[name=notes]")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+
+
+async def test_warning_that_a_number_is_known_outlives_a_request_that_fails(call: Page) -> None:
+    await call.keyboard.type("新來的")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await call.route("**/api/v1/customers/?page_size=3*", lambda route: route.abort(), times=1)
+    await call.fill("[name=phone]", "0912777888")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+
+
+@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> None:
+    """On a PC that is a day off, and on one whose clock somebody sets while the page is open."""
+    today = timezone.localdate()
+    for given, later in ((off, off), (0, off), (off, 0)):
+        await give_clock(call, given)
+        await call.reload()
+        await set_clock(call, later)
+        await call.keyboard.type("777888")
+        await found(call, "王太太")
+        await call.keyboard.press("Enter")
+        await expect(call.locator("[name=scheduled_date]")).to_have_value(str(today))
+        await call.keyboard.press("Escape")
+    await make(Order.objects.exclude(status="delivered").delete)()
+    await take(call, "777888", "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await make(Order.objects.latest)("id")).scheduled_date == today
+
+
+@pytest.mark.parametrize(("given", "after"), [(0, 1), (3, 3)])
+async def test_order_that_is_typed_over_midnight_is_for_the_day_that_was_meant(
+    call: Page, given: int, after: int
+) -> None:
+    days = [str(timezone.localdate() + timedelta(days=plus)) for plus in range(4)]
+    await take(call, "777888", "王太太")
+    await call.fill("[name=scheduled_date]", days[given])
+    noon = datetime.fromisoformat(f"{days[1]}T12:00+08:00").timestamp() * 1000
+    await call.evaluate("(noon) => import('/static/web/server-clock.js').then((c) => c.hear(noon, 0))", noon)
+    await expect(call.locator("[name=scheduled_date]")).to_have_attribute("min", days[1])
+    await expect(call.locator("[name=scheduled_date]")).to_have_value(days[after])
+
+
+async def test_price_that_changed_is_asked_for_until_it_is_known(call: Page) -> None:
+    await expect(call.locator("connection-status")).to_have_attribute("data-state", "live")
+    await take(call, "777888", "王太太")
+    await call.route("**/api/v1/products/*", lambda route: route.fulfill(status=503, body="busy"), times=2)
+    product = await make(Product.objects.get)()
+    product.price, product.stock = 1000, product.stock + 1
+    await make(product.save)()
+    await expect(call.locator("#total")).to_contain_text("NT$2,000")
+
+
+async def test_a_new_customer_in_the_same_form_with_what_was_typed(call: Page) -> None:
+    await call.keyboard.type("02-2700-1234")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=phone]")).to_have_value("02-2700-1234")
+    await expect(call.locator("[name=name]")).to_be_focused()
+    await expect(call.locator("#warnings li")).to_have_count(1)  # a landline gets no SMS
+    await call.keyboard.type("林小姐")
+    await call.keyboard.press("Tab")
+    await call.keyboard.type("台北市大安區和平東路1號")
+    assert await serious_faults(call) == []
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["customer"] == "林小姐"
+
+
+async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Page) -> None:
+    await call.keyboard.type("新來的")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=name]")).to_have_value("新來的")
+    await call.fill("[name=phone]", "0912777888")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+    await call.fill("[name=phone]", "")
+    await expect(call.locator("#warnings li")).to_have_count(0)
+    await call.fill("[name=phone]", "０９１２７７７８８８")
+    await expect(call.locator("#warnings li")).to_contain_text("王太太")
+
+
+async def test_digits_as_wide_as_letters_are_digits(call: Page) -> None:
+    await call.keyboard.type("７７７８８８")
+    await found(call, "王太太")
+    await call.fill("#who", "０９２２０００１１１")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await expect(call.locator("[name=phone]")).to_have_value("0922000111")
+
+
+PASTED = [
+    "(+886) 912-777-888", "tel:0912777888", "0912‑777‑888", "0912.777.888", "\u200e0912\u200b777888\ufeff",
+    "+886 (0)912 777 888", "電話：0912-777-888", "００８８６９１２７７７８８８", "0912–777–888",
+]  # fmt: skip
+
+
+async def test_a_pasted_number_finds_who_has_it(call: Page) -> None:
+    for text in PASTED:
+        await call.fill("#who", "")
+        await call.fill("#who", text)
+        await found(call, "王太太")
+
+
+async def test_a_pasted_number_of_somebody_new_is_their_telephone(call: Page) -> None:
+    await call.fill("#who", "\u200e(+886) 922‑333‑444")
+    await found(call, "新客戶")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#order [name=name]")).to_have_value("")
+    await call.fill("#order [name=name]", "陳\u200b先生")
+    await call.fill("#order [name=address]", "台北市大安區信義路四段9號")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#done")).to_be_visible()
+    customer = await make(Customer.objects.latest)("id")
+    assert (customer.name, customer.phone) == ("陳先生", "+886922333444")
+
+
+async def test_what_was_typed_stands_where_it_belongs(call: Page) -> None:
+    guess = "async (text) => (await import('/static/pages/office/new-order/customers.js')).guess(text)"
+    for text in [*PASTED, "02-2930-0016 分機29", "(02)29300016#29", "2365 0003", "678"]:
+        assert list(await call.evaluate(guess, text)) == ["phone"], text
+    for text in ["王小明", "A1", "Rex", "王 678"]:
+        assert list(await call.evaluate(guess, text)) == ["name"], text
+    assert await call.evaluate(guess, "信義路4段1號\u200b") == {"address": "信義路4段1號"}
+
+
+async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
+    await call.route("**/api/v1/customers/**", lambda route: route.abort())
+    await call.keyboard.type("777888")
+    await expect(call.locator("#unfound")).to_be_visible()
+    await expect(call.locator("#found [role=option]")).to_have_count(0)
+    await call.unroute("**/api/v1/customers/**")
+    await call.fill("#who", "77788")
+    await found(call, "王太太")
+    await expect(call.locator("#unfound")).to_be_hidden()
+    await call.context.clear_cookies(name="sessionid")
+    await call.fill("#who", "7788")
+    await call.wait_for_url("**/accounts/login/?next=/orders/new/")
+
+
+async def test_the_line_that_is_refused_is_gone_to(call: Page) -> None:
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await call.click("#add")
+    await call.locator("[name=quantity]").nth(1).fill("9999")
+    await call.locator("[name=quantity]").nth(1).evaluate("field => field.form.noValidate = true")
+    await call.locator("#confirm").click()
+    await expect(call.locator("#wrong")).to_be_visible()
+    await expect(call.locator("[name=quantity]").nth(1)).to_be_focused()
+    await expect(call.locator("#signed-out")).to_be_hidden()
+
+
+async def test_who_is_signed_out_signs_in_elsewhere_and_places_the_order(call: Page, site: Site) -> None:
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_focused()
+    await call.context.clear_cookies(name="sessionid")
+    await call.locator("#confirm").click()
+    await expect(call.locator("#signed-out a")).to_be_visible()
+    assert await serious_faults(call) == []
+    await sign_in(await call.context.new_page(), site, await make(make_office)())
+    await call.locator("#confirm").click()
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["status"] == "confirmed"
+    await call.fill("#who", "777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_visible()
+    await expect(call.locator("#signed-out")).to_be_hidden()
+
+
+async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -> None:
+    await call.keyboard.type("0900")
+    await expect(call.locator("#found [role=option]")).to_have_count(1)
+    await call.keyboard.press("Enter")
+    await call.fill("[name=name]", "林小姐")
+    await call.fill("[name=address]", "台北市")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await expect(call.locator("[name=phone]")).to_be_focused()
+    await expect(call.locator("[name=name]")).to_have_value("林小姐")
+    assert not await make(Customer.objects.filter(name="林小姐").exists)()
+
+
+async def test_an_answer_that_is_lost_makes_no_second_order(call: Page) -> None:
+    await lose_once(call, "POST", "**/api/v1/orders/")
+    before = await make(Order.objects.count)()
+    await call.keyboard.type("777888")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#confirm")).to_be_focused()
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.locator("#confirm").click()
+    await expect(call.locator("#done")).to_be_visible()
+    assert await make(Order.objects.count)() == before + 1
+    assert (await newest())["status"] == "confirmed"
+
+
+async def test_another_product_and_an_urgent_order_for_another_day(call: Page) -> None:
+    other = await make(make_product)(name="16kg 瓦斯桶", price=700)
+    await call.reload()
+    await call.keyboard.type("王太")
+    await found(call, "王太太")
+    await call.keyboard.press("Enter")
+    await call.click("#add")
+    await call.locator(".line select").last.select_option(str(other.pk))
+    await expect(call.locator("#total")).to_contain_text("NT$2,500")
+    await call.check("[name=urgent]")
+    await call.locator(".line .remove").first.click()
+    await expect(call.locator("#total")).to_contain_text("NT$700")
+    await call.click("#place")
+    await until(call, "!document.querySelector('#done').hidden")
+    order = await make(Order.objects.latest)("id")
+    assert (order.status, order.priority, order.amount_due) == ("pending", "urgent", 700)
+    assert order.scheduled_date == timezone.localdate()
+
+
+async def lose_once(page: Page, method: str, path: str) -> None:
+    """The server does it; its answer never comes."""
+    lost = [True]
+
+    async def lose(route: Route) -> None:
+        if route.request.method == method and lost:
+            lost.clear()
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route(path, lose)
+
+
+async def take(page: Page, typed: str, name: str) -> None:
+    await page.fill("#who", typed)
+    await found(page, name)
+    await page.focus("#who")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#customer-name")).to_have_text(name)
+
+
+async def test_after_a_lost_answer_the_next_caller_gets_an_order_of_their_own(call: Page) -> None:
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await lose_once(call, "POST", "**/api/v1/orders/")
+    await take(call, "777888", "王太太")
+    await call.fill("[name=notes]", "後門")
+    await call.check("[name=urgent]")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await take(call, "111222", "大明早餐店")
+    # Nothing of the caller before is in the form.
+    assert (await call.input_value("[name=notes]"), await call.is_checked("[name=urgent]")) == ("", False)
+    await call.click("#confirm")
+    await expect(call.locator("#done")).to_be_visible()
+    assert (await newest())["customer"] == "大明早餐店"
+
+
+async def test_what_was_changed_after_a_lost_answer_is_not_dropped_silently(call: Page) -> None:
+    await lose_once(call, "POST", "**/api/v1/orders/")
+    await take(call, "777888", "王太太")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.fill(".line [name=quantity]", "5")
+    before = await call.locator("#wrong").inner_text()
+    await call.click("#confirm")
+    await until(call, "(before) => document.querySelector('#wrong').innerText !== before", before)
+    assert (await newest())["due"] == 1800
+
+
+async def test_enter_before_the_answer_takes_who_was_typed_last(call: Page) -> None:
+    await make(make_customer)(name="大明早餐店", phone="0922-111-222")
+    await call.fill("#who", "777888")
+    await found(call, "王太太")
+    await call.fill("#who", "大明早餐店")
+    await call.focus("#who")
+    await call.keyboard.press("Enter")
+    await expect(call.locator("#customer-name")).to_have_text("大明早餐店")
+
+
+async def test_an_order_that_could_not_be_confirmed_is_told_of(call: Page) -> None:
+    await call.route("**/status/", lambda route: route.abort())
+    await take(call, "777888", "王太太")
+    await call.click("#confirm")
+    await expect(call.locator("#wrong")).to_be_visible()
+    await call.keyboard.press("Escape")
+    await expect(call.locator("#done a")).to_have_attribute(
+        "href", f"/?order={(await make(Order.objects.latest)('id')).pk}"
+    )
+
+
+async def test_a_price_that_changes_meanwhile_is_shown(call: Page) -> None:
+    await expect(call.locator("connection-status")).to_have_attribute("data-state", "live")
+    await take(call, "777888", "王太太")
+    await expect(call.locator("#total")).to_contain_text("NT$1,800")
+    product = await make(Product.objects.get)()
+    product.price, product.stock = 1000, product.stock + 1
+    await make(product.save)()
+    await expect(call.locator("#total")).to_contain_text("NT$2,000")

@@ -1,0 +1,131 @@
+"""The customer's page in a browser: it follows the order by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from playwright.async_api import Page, Route, expect
+
+from luckygas.testing.browser import serious_faults
+from luckygas.testing.site import Site
+from orders.models import Order
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_order
+from pages.tests.browser.clock import DAY_MS, give_clock
+from realtime.tests.client import open_client, token_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+make = sync_to_async
+
+
+@sync_to_async
+def driven() -> tuple[Order, str]:
+    """An order and a token of its driver."""
+    customer, driver = make_customer(latitude=25.0330, longitude=121.5654), make_driver(name="陳志明")
+    return make_order(Status.ASSIGNED, customer=customer, driver=driver), token_for(driver.user)
+
+
+async def test_the_page_follows_the_order_from_the_lorry_to_the_receipt(page: Page, site: Site) -> None:
+    order, jwt = await driven()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+    await expect(page.locator("#place")).to_be_hidden()
+    await make(order.transition_to)(Status.DELIVERING)
+    await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
+    async with open_client(f"{site.ws}/driver?token={jwt}") as driver:
+        await driver.send(type="location_update", latitude=25.04, longitude=121.56)
+        await expect(page.locator("#place .pin.driver")).to_be_visible()
+        await expect(page.locator("#place .pin.stop")).to_be_visible()
+    await expect(page.locator(".steps .done")).to_have_count(2)
+    assert await serious_faults(page) == []
+    await make(order.transition_to)(Status.ARRIVING)
+    await make(order.transition_to)(Status.DELIVERED)
+    await expect(page.locator(".receipt")).to_be_visible()
+    await expect(page.locator("#place")).to_be_hidden()
+    await page.emulate_media(color_scheme="dark")
+    assert await serious_faults(page) == []
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut", "stalled", "another network"])
+async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
+    page: Page, site: Site, fault: str
+) -> None:
+    # As if it had stalled for 15 s.
+    await page.add_init_script("{ const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout(ms / 30); }")
+    held: list[Route] = []
+
+    async def fail(route: Route) -> None:
+        if fault == "busy":
+            await route.fulfill(status=503, headers={"Retry-After": "1"}, body="Service Unavailable")
+        elif fault == "cut":
+            await route.abort("connectionreset")
+        elif fault == "stalled":
+            held.append(route)
+        else:
+            await route.fulfill(body="<h1>Welcome to our hotel</h1>", content_type="text/html")
+
+    order, _ = await driven()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+    await page.route("**/t/**", fail, times=2)
+    await make(order.transition_to)(Status.DELIVERING)
+    await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
+
+
+async def test_answer_that_is_overtaken_shows_nothing_old(page: Page, site: Site) -> None:
+    order, _ = await driven()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+    held = asyncio.Queue[Route]()
+    await page.route("**/t/**", held.put, times=1)
+    await make(order.transition_to)(Status.DELIVERING)
+    route = await asyncio.wait_for(held.get(), 8)
+    answer = await route.fetch()
+    await make(order.transition_to)(Status.ARRIVING)
+    await page.evaluate("new Promise((done) => setTimeout(done, 500))")  # the event is here
+    await route.fulfill(response=answer)
+    await expect(page.locator("#state")).to_have_attribute("data-status", "arriving")
+    await page.evaluate("new Promise((done) => setTimeout(done, 300))")
+    await expect(page.locator("#state")).to_have_attribute("data-status", "arriving")
+
+
+@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+async def test_driver_is_on_the_map_of_a_telephone_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
+    order, jwt = await driven()
+    await make(order.transition_to)(Status.DELIVERING)
+    await give_clock(page, off)
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+    async with open_client(f"{site.ws}/driver?token={jwt}") as driver:
+        await driver.send(type="location_update", latitude=25.04, longitude=121.56)
+        await expect(page.locator("#place .pin.driver")).to_be_visible()
+
+
+async def test_a_page_whose_link_ends_says_so_by_itself(page: Page, site: Site) -> None:
+    order = await make(make_order)(Status.DELIVERED)
+    await page.clock.install()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await expect(page.locator(".receipt")).to_be_visible()
+    await make(order.history.update)(recorded_at=timezone.now() - timedelta(days=2))
+    await page.clock.fast_forward("01:01")
+    await expect(page.locator("p.message")).to_be_visible()
+    await expect(page.locator("#state")).to_have_count(0)
+    assert await serious_faults(page) == []
+
+
+async def test_the_language_can_be_chosen_and_a_server_away_for_a_moment_ends_nothing(page: Page, site: Site) -> None:
+    order = await make(make_order)(Status.CONFIRMED)
+    await page.clock.install()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    await page.click(".language button")
+    await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
+    await page.route("**/t/**", lambda route: route.fulfill(status=503, body="Service Unavailable"))
+    await page.clock.fast_forward("01:01")
+    await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
+    await page.unroute("**/t/**")
+    await make(order.transition_to)(Status.CANCELLED, reason="改期")
+    await expect(page.locator("#said")).to_have_text("Your order was cancelled.")

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from dispatch.models import Driver, DriverLocation
+from orders.models import Order, OrderItem
+from orders.models.order import Proof
+from orders.states import Status
+from orders.tests.factories import make_customer, make_driver, make_order, make_product
+from pages.track import given_name
+
+pytestmark = pytest.mark.django_db
+
+
+def page(order: Order, **headers: str) -> Any:
+    return Client(headers=headers).get(f"/t/{order.tracking_token}/")
+
+
+def text(answer: HttpResponse) -> str:
+    return answer.content.decode()
+
+
+def driven(status: Status, **customer: Any) -> Order:
+    return make_order(status, customer=make_customer(**customer), driver=make_driver(name="陳志明"))
+
+
+def put(driver: Driver | None, latitude: float, longitude: float) -> None:
+    assert driver is not None
+    DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
+
+
+def test_a_link_shows_where_the_order_is() -> None:
+    shown = text(page(make_order(Status.CONFIRMED)))
+    assert "您的訂單已確認" in shown
+    assert "11/23" in shown
+
+
+def test_the_drivers_given_name_and_nothing_more_of_him() -> None:
+    order = driven(Status.DELIVERING)
+    shown = text(page(order))
+    assert "<dd>志明</dd>" in shown
+    assert "陳志明" not in shown
+    assert "222-333" not in shown
+
+
+def test_neither_telephone_nor_street_nor_customer_is_shown() -> None:
+    order = driven(Status.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號")
+    # The page's time and the epoch of its log may hold any digits.
+    shown = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", text(page(order))).replace(order.order_number, "")
+    assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in shown]
+    assert "大安區" in shown
+
+
+def test_the_door_is_known_to_a_hundred_metres_only() -> None:
+    shown = text(page(driven(Status.DELIVERING, latitude=25.033964, longitude=121.564468)))
+    assert '"latitude": 25.034' in shown
+    assert "25.0339" not in shown
+
+
+def test_an_estimate_is_a_range_while_the_driver_is_on_the_way_here() -> None:
+    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    put(order.driver, 25.0510, 121.5654)
+    assert "5–15" in text(page(order))
+
+
+def test_no_estimate_while_the_driver_goes_to_another_stop_first() -> None:
+    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    put(order.driver, 25.0510, 121.5654)
+    make_order(Status.ARRIVING, driver=order.driver)
+    assert "5–15" not in text(page(order))
+
+
+def test_an_hour_that_was_named_comes_before_an_estimate() -> None:
+    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    put(order.driver, 25.0510, 121.5654)
+    order.eta = timezone.now() + timedelta(minutes=40)
+    order.save()
+    shown = text(page(order))
+    assert f"{timezone.localtime(order.eta):%H:%M}" in shown
+    assert "5–15" not in shown
+
+
+def test_after_the_delivery_there_is_a_receipt() -> None:
+    order = make_order(Status.ARRIVING, quantity=2)
+    product = order.items.get().product
+    proof = Proof("manual", quantities={product.pk: 1}, amount_collected=750)
+    order.transition_to(Status.DELIVERED, proof=proof)
+    shown = text(page(order))
+    assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [
+        product.name, "1", "NT$800", "NT$800", "NT$750",
+    ]  # fmt: skip
+
+
+def test_a_receipt_names_no_money_that_nobody_reported_and_nothing_that_was_refused() -> None:
+    order = make_order(Status.ARRIVING, quantity=2)
+    other = OrderItem.objects.create(order=order, product=make_product(name="4kg", price=300), quantity=1)
+    proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
+    order.transition_to(Status.DELIVERED, proof=proof)
+    cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
+    assert cells == ["20kg 瓦斯桶", "2", "NT$1600", "4kg", "0", "NT$0", "NT$1600"]
+
+
+def test_an_hour_that_has_passed_is_no_expectation() -> None:
+    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    put(order.driver, 25.0510, 121.5654)
+    order.eta = timezone.now() - timedelta(hours=5)
+    order.save()
+    assert "5–15" in text(page(order))
+
+
+def test_a_header_that_no_proxy_wrote_does_not_evade_the_limit(rates: Callable[..., None]) -> None:
+    rates(track="3/h")
+    order = make_order()
+    codes = [page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
+    assert codes == [200, 200, 200, 429]
+
+
+def test_a_link_ends_a_day_after_the_delivery() -> None:
+    order = make_order(Status.DELIVERED)
+    assert page(order).status_code == 200
+    order.history.update(recorded_at=timezone.now() - timedelta(hours=24, minutes=1))
+    assert page(order).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["x", "a" * 300, "%00", "王", "'--"])
+def test_a_wrong_link_is_404_and_says_what_to_do(token: str) -> None:
+    answer = Client().get(f"/t/{token}/")
+    assert answer.status_code == 404
+    assert 'class="message"' in answer.content.decode()
+
+
+def test_the_link_is_kept_from_search_engines_caches_and_other_sites() -> None:
+    answer = page(make_order())
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_whoever_tries_out_links_is_stopped(rates: Callable[..., None]) -> None:
+    rates(track="3/h")
+    order = make_order()
+    assert [page(order).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_the_page_speaks_the_customers_language_until_another_is_chosen() -> None:
+    order = make_order(Status.CONFIRMED, customer=make_customer(language="en"))
+    assert "Your order is confirmed." in text(page(order))
+    client = Client()
+    client.post("/i18n/setlang/", {"language": "zh-hant", "next": "/"})
+    assert "您的訂單已確認" in client.get(f"/t/{order.tracking_token}/").content.decode()
+
+
+def test_the_page_costs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    order = driven(Status.DELIVERING)
+    page(order)  # makes the log's one row
+    with django_assert_max_num_queries(6):
+        page(order)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("陳志明", "志明"), ("歐陽娜娜", "娜娜"), ("王明", "明"), ("John Smith", "John"), ("王", "王"), ("Ann", "Ann")],
+)
+def test_given_name(name: str, given: str) -> None:
+    assert given_name(Driver(name=name)) == given

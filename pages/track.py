@@ -1,0 +1,130 @@
+"""The page behind the link in an SMS: where the order is. No account; it shows only what any finder may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dispatch.models import Driver, DriverLocation
+from orders import estimates, permissions, status_sentences
+from orders.estimates import Minutes
+from orders.models import Order, OrderItem, OrderStatusChange
+from orders.states import ON_THE_ROAD, Status
+from pages.page_data import clock, map_settings
+from web.api import cursor, throttles
+
+# Neither search engines nor the next site's owner nor a shared computer learn the link.
+HEADERS = {
+    "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin", "Cache-Control": "no-store, private",
+}  # fmt: skip
+STEPS = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+# How far along the four steps an order in a status has come.
+REACHED = {
+    Status.CONFIRMED: 1, Status.ASSIGNED: 1, Status.DELIVERING: 2, Status.ARRIVING: 3, Status.DELIVERED: 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """The driver on the way to this very stop: the expected hour if one was named, else what can be estimated."""
+
+    eta: datetime | None
+    minutes: Minutes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One product of the receipt: as many as were taken, and what they come to (NT$)."""
+
+    name: str
+    quantity: int
+    amount: int
+
+    @classmethod
+    def of(cls, item: OrderItem) -> Line:
+        taken = item.quantity if item.quantity_delivered is None else item.quantity_delivered
+        return cls(item.product.name, taken, taken * item.unit_price)
+
+
+@require_safe
+def track(request: HttpRequest, token: str) -> HttpResponse:
+    """404 for a link that never was or has ended: a stranger learns no difference."""
+    if (wait := throttles.wait_of("track", request)) is not None:
+        problem = _("Please wait a minute and try again.")
+        refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
+        refusal.headers["Retry-After"] = str(wait)
+        return refusal
+    since = cursor.position()
+    orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
+    order = permissions.linked_orders(token, orders).first()
+    if order is None:
+        problem = _("This link has ended, or was not copied whole. Links end a day after the delivery.")
+        return _answer(request, "customer/no_link.html", {"problem": problem}, 404)
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        translation.activate(order.customer.language)
+    return _answer(request, "customer/track.html", told(order) | {"since": since, "token": token})
+
+
+def _answer(request: HttpRequest, template: str, told: dict[str, Any], status: int = 200) -> HttpResponse:
+    answer = render(request, template, told, status=status)
+    for name, value in HEADERS.items():
+        answer.headers[name] = value
+    return answer
+
+
+def told(order: Order) -> dict[str, Any]:
+    """All that the page says of an order; neither telephone, nor address beyond the district, nor another's stop."""
+    status = Status(order.status)
+    reached = REACHED.get(status, 0)
+    labels = {Status.CONFIRMED: _("Confirmed"), Status.DELIVERING: _("On the way"), Status.ARRIVING: _("Nearly there"),
+              Status.DELIVERED: _("Delivered")}  # fmt: skip
+    steps = [{"label": labels[step], "done": place <= reached} for place, step in enumerate(STEPS, 1)]
+    items = [Line.of(item) for item in order.items.all()]
+    has_driver = order.driver is not None and status in {Status.ASSIGNED, *ON_THE_ROAD}
+    return {
+        "data": clock() | {"map": map_settings(), "door": neighbourhood(order)},
+        "order": order, "status": status, "sentence": status_sentences.MESSAGES[status],
+        "steps": steps if reached else [], "driver": given_name(order.driver) if has_driver else "",
+        "approach": approach(order, status), "delivered_at": delivered_at(order) if reached == len(STEPS) else None,
+        "items": items, "total": sum(item.amount for item in items),
+    }  # fmt: skip
+
+
+def given_name(driver: Driver | None) -> str:
+    """志明 of 陳志明, John of John Smith: enough to greet somebody."""
+    name = driver.name.strip() if driver else ""
+    if " " in name or name.isascii():
+        return name.split(" ")[0]
+    # Given names have two characters, and of a name of two characters one.
+    return name[-2:] if len(name) > 2 else name[1:] or name
+
+
+def approach(order: Order, status: Status) -> Approach | None:
+    """None: the driver is not on the way to this stop."""
+    driver = order.driver_id
+    if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
+        return None
+    location = DriverLocation.objects.recent().filter(driver=driver).first()
+    now = timezone.now()
+    # An hour that has passed is no expectation any more.
+    eta = order.eta if order.eta and order.eta > now else None
+    return Approach(eta, estimates.to_the_door(order, location, now))
+
+
+def neighbourhood(order: Order) -> dict[str, float] | None:
+    """Where the pin of the door stands, to about a hundred metres: whoever finds the link does not find the door."""
+    place = estimates.door_of(order)
+    return {"latitude": round(place[0], 3), "longitude": round(place[1], 3)} if place else None
+
+
+def delivered_at(order: Order) -> datetime | None:
+    moves = OrderStatusChange.objects.filter(order=order, to_status=Status.DELIVERED)
+    return moves.order_by("-id").values_list("at", flat=True).first()
