@@ -20,8 +20,8 @@ from dispatch.models import Driver
 from orders.models import Order, OrderItem
 from orders.states import Status
 from realtime import log
-from realtime.bell import ring
 from realtime.models import Outbox
+from realtime.outbox import ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,5 +14,7 @@ class OrdersConfig(AppConfig):
         from accounts import visibility
         from customers.models import Customer
         from orders import permissions
+        from orders.models import Order
 
         visibility.register(Customer, permissions.customers_of_driver)
+        visibility.register(Order, permissions.own_orders)

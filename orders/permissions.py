@@ -30,16 +30,14 @@ LINK_LIFE = timedelta(hours=24)
 CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "customers.add_customer"
 
 
-def visible_orders(user: Anyone, orders: QuerySet[Order]) -> QuerySet[Order]:
-    """Those of `orders` the user may see: the office all, a driver and a customer their own."""
+def own_orders(user: Anyone) -> Q:
+    """Rule of `accounts.visibility`: a driver and a customer see their own."""
     match side_of(user):
-        case Side.OFFICE:
-            return orders
         case Side.DRIVER:
-            return orders.filter(driver=driver_id(user))
+            return Q(driver=driver_id(user))
         case Side.CUSTOMER:
-            return orders.filter(customer=customer_id(user))
-    return orders.none()
+            return Q(customer=customer_id(user))
+    return visibility.NONE
 
 
 def readable_numbers(user: Anyone) -> Q:

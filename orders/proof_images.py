@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
+from accounts import visibility
 from accounts.roles import Side
 from orders.models import Order, ProofImage
 from orders.models.order import ref_reused
 from orders.order_refusals import no_such_order
-from orders.permissions import visible_orders
 from orders.sides import sides_towards
 from web.refusals import Refusal
 from web.turns import Crowded, Turns
@@ -44,10 +44,10 @@ def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref
             raise ref_reused()
         return kept
     # Before the image is looked at, and again when the row is held: decoding is dear.
-    _check_room(_allowed(visible_orders(by, named), by))
+    _check_room(_allowed(visibility.visible(by, named), by))
     content = jpeg(sent)
     with transaction.atomic():
-        order = _allowed(visible_orders(by, named).select_for_update(of=("self",), no_key=True), by)
+        order = _allowed(visibility.visible(by, named).select_for_update(of=("self",), no_key=True), by)
         # Two of the same ref at once: who waited for the row finds the other's.
         if ref and (kept := order.proof_images.filter(by=by, ref=ref).first()):
             return kept

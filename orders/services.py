@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +18,10 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import lines
 from orders.lines import Line
-from orders.models import Order, OrderItem, OrderStatusChange
+from orders.models import Order, OrderItem
 from orders.models.order import Command
 from orders.models.queries import OrderQuerySet
 from orders.order_refusals import VersionConflict, no_such_order
-from orders.permissions import visible_orders
 from orders.states import ON_THE_ROAD, OPEN, Status
 from web import locks
 from web.actors import Actor
@@ -161,23 +159,6 @@ def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
     if (driver.pk if driver else None) != order.driver_id:
         to = Status.ASSIGNED if driver else Status.CONFIRMED
         order.move(Command(to, by=actor.by, source=actor.source, driver=driver))
-
-
-def move(named: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any) -> OrderStatusChange:
-    """Moves the one order of `named`, for a user who may see it. Raises Refusal.
-
-    An accepted command repeated by its `ref` is answered even after the order went to somebody else.
-    """
-    with transaction.atomic():
-        # Found and held in one query: a command costs as few as it can.
-        order = visible_orders(by, named.held()).first()
-        if order is not None:
-            return order.move(Command(to, by=by, ref=ref, **circumstances))
-    accepted = OrderStatusChange.objects.filter(order__in=named, by=by, to_status=to)
-    done = accepted.filter(ref=ref).first() if ref else None
-    if done is None:
-        raise no_such_order()
-    return done
 
 
 def bulk_update(

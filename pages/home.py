@@ -8,8 +8,8 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts import visibility
 from accounts.roles import Side, side_of
-from orders import permissions
 from orders.models import Order
 from pages.board import board
 
@@ -32,6 +32,6 @@ def home(request: HttpRequest) -> HttpResponse:
         return board(request, user)
     if role is Side.DRIVER:
         return redirect("driver")
-    own = Order.objects.none() if role is Side.OFFICE else permissions.visible_orders(user, Order.objects.open())
+    own = Order.objects.none() if role is Side.OFFICE else visibility.visible(user, Order.objects.open())
     orders = own.order_by("scheduled_date", "stop_sequence", "id")
     return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})

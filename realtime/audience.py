@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Iterable
 
 from accounts.roles import Side
 from realtime import rights
 from realtime.channels import Identity
-from realtime.connection import Batch, Connection
+from realtime.connection import Connection
 from realtime.frames import Encoded
 from realtime.limits import ENDED, TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import Event
@@ -32,7 +30,7 @@ class Audience:
         self.ends = Ends()
         # Who lost a channel `order:…` by the log: an order may come back.
         self._lost: defaultdict[str, set[Connection]] = defaultdict(set)
-        self._by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
+        self.by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
 
     def join(self, reader: Connection, channels: Iterable[str]) -> None:
         self.readers.add(reader)
@@ -65,35 +63,19 @@ class Audience:
         """From the next event on. To be called in the same breath as reading the hub's cursor."""
         for channel in channels:
             reader.channels.add(channel)
-            self._by_channel[channel].add(reader)
+            self.by_channel[channel].add(reader)
 
     def unsubscribe(self, reader: Connection, channel: str) -> None:
         self._find_again(reader, channel)
         reader.channels.discard(channel)
-        self._by_channel[channel].discard(reader)
-        if not self._by_channel[channel]:
-            del self._by_channel[channel]
+        self.by_channel[channel].discard(reader)
+        if not self.by_channel[channel]:
+            del self.by_channel[channel]
 
     def lose(self, reader: Connection, channel: str) -> None:
         """An order that is not theirs by now; by the event that gives it back, they follow it again."""
         self.unsubscribe(reader, channel)
         self._lost[channel].add(reader)
-
-    def batches(self, events: Sequence[Encoded]) -> Iterator[tuple[Connection, Batch]]:
-        """Each reader with its events, in order and each once; readers of the same events share the batch."""
-        kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
-        for event in events:
-            kinds[event.channels].append(event)
-        reads: defaultdict[Connection, list[frozenset[str]]] = defaultdict(list)
-        for channels in kinds:
-            for reader in set().union(*(self._by_channel.get(channel, ()) for channel in channels)):
-                reads[reader].append(channels)
-        batches: dict[tuple[frozenset[str], ...], Batch] = {}
-        for reader, its in reads.items():
-            key = tuple(its)
-            if key not in batches:
-                batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
-            yield reader, batches[key]
 
     def obey(self, event: Encoded) -> None:
         """Ends the rights that this event of ENDING ends: nothing that follows it in the log is for their holders."""
@@ -113,11 +95,11 @@ class Audience:
 
     def _end_order(self, event: Encoded) -> None:
         channel = f"order:{event.data['order_id']}"
-        for reader in tuple(self._by_channel.get(channel, ())):
+        for reader in tuple(self.by_channel.get(channel, ())):
             if loses_right(reader.identity, event):
                 self.lose(reader, channel)
         # Another customer, another link: whoever holds the old one follows nothing any more.
-        for reader in tuple(self._by_channel.get(f"track:{event.data['order_id']}", ())):
+        for reader in tuple(self.by_channel.get(f"track:{event.data['order_id']}", ())):
             if loses_right(reader.identity, event):
                 self.unsubscribe(reader, f"track:{event.data['order_id']}")
                 reader.close(ENDED)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,6 +107,23 @@ class Connection:
         """Takes `expire` back."""
         if self._expiry is not None:
             self._expiry.cancel()
+
+
+def batches(events: Sequence[Encoded], by_channel: Mapping[str, Set[Connection]]) -> Iterator[tuple[Connection, Batch]]:
+    """Each reader with its events, in order and each once; readers of the same events share the batch."""
+    kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
+    for event in events:
+        kinds[event.channels].append(event)
+    reads: defaultdict[Connection, list[frozenset[str]]] = defaultdict(list)
+    for channels in kinds:
+        for reader in set().union(*(by_channel.get(channel, ()) for channel in channels)):
+            reads[reader].append(channels)
+    batches: dict[tuple[frozenset[str], ...], Batch] = {}
+    for reader, its in reads.items():
+        key = tuple(its)
+        if key not in batches:
+            batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
+        yield reader, batches[key]
 
 
 class QueueConnection(Connection):

@@ -19,9 +19,9 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import bell, epochs, log, rights, switches
+from realtime import epochs, log, outbox, rights, switches
 from realtime.audience import ENDING, Audience, is_lost
-from realtime.connection import Batch, Connection
+from realtime.connection import Batch, Connection, batches
 from realtime.frames import Encoded
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
@@ -86,7 +86,7 @@ class Hub:
         hub = cls._hubs.get(loop)
         if hub is None:
             for closed in [other for other in cls._hubs if other.is_closed()]:
-                bell.unregister(cls._hubs.pop(closed).wake)
+                outbox.unregister(cls._hubs.pop(closed).wake)
             hub = cls._hubs[loop] = cls()
             hub._started = loop.create_task(hub._start())
         if hub._started is not None:
@@ -105,7 +105,7 @@ class Hub:
         except BaseException:
             await self.stop()  # the next connection tries again
             raise
-        bell.register(self.wake)
+        outbox.register(self.wake)
         for work in (self._run, self._listen, self.positions.run, self._presence.run, self._upkeep.run):
             self._spawn(work())
 
@@ -128,7 +128,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Ends the hub's tasks and gives its database connections back."""
-        bell.unregister(self.wake)
+        outbox.unregister(self.wake)
         self._hubs.pop(self.loop, None)
         for task in self._tasks:
             task.cancel()
@@ -216,7 +216,7 @@ class Hub:
             self._woken.set()
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):
-            self._spawn(bell.broadcast({"type": "bell", "head": events[-1].seq}))
+            self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         if not rung:
             self.statistics.count("bell_missed", len(events))
         self._deliver(events)
@@ -275,7 +275,7 @@ class Hub:
 
     def _write(self, events: Sequence[Encoded]) -> None:
         written = 0
-        for reader, batch in self.audience.batches(events):
+        for reader, batch in batches(events, self.audience.by_channel):
             unread = batch if reader.since < batch.events[0].seq else batch.after(reader.since)
             reader.deliver(unread)
             written += len(unread.events)
@@ -343,9 +343,9 @@ class Hub:
         while True:
             layer = get_channel_layer()
             try:
-                async with asyncio.timeout(bell.RING_SECONDS):
+                async with asyncio.timeout(outbox.RING_SECONDS):
                     channel = await layer.new_channel()
-                    await layer.group_add(bell.GROUP, channel)
+                    await layer.group_add(outbox.GROUP, channel)
                 self._woken.set()  # what rang before we listened
                 while True:
                     message = await layer.receive(channel)
@@ -356,7 +356,7 @@ class Hub:
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer cannot be heard (%s); looking each second.", error or "timeout")
                 with suppress(Exception):  # what the failed attempt left in the layer; it is no more than memory
-                    async with asyncio.timeout(bell.RING_SECONDS):
+                    async with asyncio.timeout(outbox.RING_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
 

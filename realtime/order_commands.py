@@ -21,7 +21,6 @@ from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order, OrderStatusChange
 from orders.models.queries import OrderQuerySet
-from orders.services import move
 from orders.states import Status
 from realtime import frames, rights
 from realtime.channels import Identity
@@ -92,7 +91,9 @@ def _update(user: User, message: Message) -> OrderStatusChange:
     })  # fmt: skip
     eta, reason = details.pop("eta", None), details.pop("reason", "")
     to = said.pop("status")
-    return move(_named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said)
+    return Order.move_named(
+        _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said
+    )
 
 
 def _confirm(user: User, message: Message) -> OrderStatusChange:
@@ -105,7 +106,9 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     valid = _checked(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
-    return move(_named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances)
+    return Order.move_named(
+        _named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
+    )
 
 
 def _named(message: Message) -> OrderQuerySet:

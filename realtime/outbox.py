@@ -1,13 +1,32 @@
-"""Announcing a change: one row in the transaction of the change, one bell when it is committed."""
+"""The outbox: a change is announced in its own transaction, and hubs are woken when that is committed.
+
+The wake-up message, the bell, carries no event: losing one loses nothing, for the hub's timer looks too.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import cache
 from typing import Any
 
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import connection, transaction
 
-from realtime.bell import ring
 from realtime.models import Outbox
+
+logger = logging.getLogger(__name__)
+
+# The one group that every hub joins; connections never do.
+GROUP = "hub"
+# A Redis that is frozen or half-open takes no longer than this from whoever rings.
+RING_SECONDS = 1.0
+# The hubs of this process, woken directly: the in-memory layer cannot be rung from another thread's loop in time.
+_local: set[Callable[[], None]] = set()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
@@ -16,3 +35,68 @@ def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
     # Once a transaction, however many rows; a savepoint that is rolled back takes its own registration along.
     if not any(function is ring for _, function, *_ in connection.run_on_commit):
         transaction.on_commit(ring, robust=True)
+
+
+def register(wake: Callable[[], None]) -> None:
+    """Has `wake`, which must be safe to call from any thread, called by every ring in this process."""
+    _local.add(wake)
+
+
+def unregister(wake: Callable[[], None]) -> None:
+    _local.discard(wake)
+
+
+def ring() -> None:
+    """Tells the hubs that something was committed. A hub of this process numbers it and rings for the others."""
+    if _local:
+        for wake in tuple(_local):
+            try:
+                wake()
+            except RuntimeError:  # its event loop is closed, and nobody told us
+                _local.discard(wake)
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
+        ringer().ring()
+
+
+class Ringer:
+    """Rings for a process without a hub: one loop and one connection for all its bells, and nobody waits for them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._one_at_a_time = asyncio.Lock()
+        self._owed = False
+        self._last: Future[None] | None = None
+        threading.Thread(target=self._loop.run_forever, name="bell", daemon=True).start()
+        atexit.register(self.finish)
+
+    def ring(self) -> None:
+        # A bell that waits its turn tells of this commit too.
+        if not self._owed:
+            self._owed = True
+            self._last = asyncio.run_coroutine_threadsafe(self._ring(), self._loop)
+
+    async def _ring(self) -> None:
+        async with self._one_at_a_time:
+            self._owed = False
+            await broadcast({"type": "bell"})
+
+    def finish(self) -> None:
+        """Waits for the last bell, which waits for at most one before it."""
+        if self._last is not None:
+            wait([self._last], 2 * RING_SECONDS)
+
+
+@cache
+def ringer() -> Ringer:
+    return Ringer()
+
+
+async def broadcast(message: dict[str, Any]) -> None:
+    """Sends to every hub on the channel layer; a failure is logged and is no error, for the timer is there."""
+    try:
+        async with asyncio.timeout(RING_SECONDS):
+            await get_channel_layer().group_send(GROUP, message)
+    except Exception as error:  # whatever the layer raises: Redis away, frozen, refusing
+        logger.warning(
+            "The channel layer did not take a message (%s); screens follow within a second.", str(error) or "timeout"
+        )

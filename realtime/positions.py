@@ -20,9 +20,9 @@ from django.utils import timezone
 
 from dispatch.models import RECENT, Driver, DriverLocation
 from orders.models import Order
-from realtime import bell, frames
+from realtime import frames, outbox
 from realtime.audience import Audience
-from realtime.connection import Batch, Connection
+from realtime.connection import Batch, Connection, batches
 from realtime.frames import Encoded
 from web import flags
 
@@ -168,7 +168,7 @@ class Positions:
             self._tell(places)
             if places:
                 said = [asdict(place) for place in places]
-                await bell.broadcast({"type": "positions", "places": said})
+                await outbox.broadcast({"type": "positions", "places": said})
 
     def _tell(self, places: Iterable[Place]) -> list[Place]:
         """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
@@ -177,7 +177,7 @@ class Positions:
         events = [event for place in new for event in place.events()] if flags.known(flags.REAL_TIME) else []
         # Who is not greeted yet is not told this again, and must not miss it for what else waits for them.
         newcomers = {newcomer.reader for newcomer in self._newcomers}
-        for reader, batch in self._audience.batches(events):
+        for reader, batch in batches(events, self._audience.by_channel):
             (reader.deliver if reader in newcomers else reader.offer)(batch)
         return new
 

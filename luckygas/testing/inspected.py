@@ -27,7 +27,7 @@ def inside() -> dict[str, int]:
     audiences = [hub.audience for hub in hubs]
     return {
         "readers": sum(len(audience.readers) for audience in audiences),
-        "channels": sum(len(audience._by_channel) for audience in audiences),
+        "channels": sum(len(audience.by_channel) for audience in audiences),
         "newcomers": sum(len(hub.positions._newcomers) for hub in hubs),
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),

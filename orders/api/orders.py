@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import visibility
 from accounts.api.permissions import AnyRole, OfficeOnly
 from accounts.roles import Side, is_office, side_of
 from orders import permissions, services
@@ -59,7 +60,7 @@ class Orders(ProofImages, Resource[Order]):
         return "order" if self.action == "create" and not self._is_office() else None
 
     def get_queryset(self) -> QuerySet[Order]:
-        return permissions.visible_orders(self.request.user, super().get_queryset())
+        return visibility.visible(self.request.user, super().get_queryset())
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return OrderOutput if self.action in LISTS else WholeOrderOutput
@@ -141,7 +142,7 @@ class Orders(ProofImages, Resource[Order]):
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
         source = self._source()
-        done = services.move(named(self.kwargs["pk"]), to, by=self.request.user, source=source, **circumstances)  # type: ignore[arg-type]
+        done = Order.move_named(named(self.kwargs["pk"]), to, by=self.request.user, source=source, **circumstances)  # type: ignore[arg-type]
         return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)

@@ -16,6 +16,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import visibility
 from accounts.roles import Side
 from orders import permissions, proof_images
 from orders.models import Order, ProofImage, ProofImageKind
@@ -94,7 +95,7 @@ class ProofImages(View):
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
-        order = permissions.visible_orders(request.user, named(pk)).first()
+        order = visibility.visible(request.user, named(pk)).first()
         held = sides_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
             raise NotFound

@@ -46,7 +46,9 @@ def give_to_another_customer(order: Order) -> None:
 def test_an_order_that_gets_another_customer_is_moved_all_the_same() -> None:
     office, order = make_office(), make_order()
     named = Order.objects.filter(pk=order.pk)
-    done = meanwhile(lambda: give_to_another_customer(order), lambda: services.move(named, Status.CONFIRMED, by=office))
+    done = meanwhile(
+        lambda: give_to_another_customer(order), lambda: Order.move_named(named, Status.CONFIRMED, by=office)
+    )
     assert done.to_status == Status.CONFIRMED
 
 

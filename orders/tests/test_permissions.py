@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from accounts import visibility
 from accounts.roles import Anyone, Side, side_of, sides
-from orders import permissions
 from orders.models import Order
 from orders.sides import sides_towards
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def visible(user: Anyone) -> set[int]:
-    return set(permissions.visible_orders(user, Order.objects.all()).values_list("pk", flat=True))
+    return set(visibility.visible(user, Order.objects.all()).values_list("pk", flat=True))
 
 
 def test_who_sees_which_orders() -> None:

@@ -16,7 +16,7 @@ from channels.layers import channel_layers, get_channel_layer
 from pytest_django import Settings
 
 from luckygas.testing.site import environment
-from realtime import bell
+from realtime import outbox
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def use_redis(settings: Settings, port: int) -> None:
 
 
 def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(frozen_redis: None) -> None:
-    ringer = bell.Ringer()
+    ringer = outbox.Ringer()
     started = time.monotonic()
     for _ in range(50):
         ringer.ring()
     assert time.monotonic() - started < 0.2
     ringer.finish()
-    assert time.monotonic() - started < 2 * bell.RING_SECONDS + 0.5
+    assert time.monotonic() - started < 2 * outbox.RING_SECONDS + 0.5
 
 
 def test_bells_that_wait_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +51,8 @@ def test_bells_that_wait_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
         rung.append(message)
         await asyncio.sleep(0.1)
 
-    monkeypatch.setattr(bell, "broadcast", slow)
-    ringer = bell.Ringer()
+    monkeypatch.setattr(outbox, "broadcast", slow)
+    ringer = outbox.Ringer()
     for _ in range(50):
         ringer.ring()
     ringer.finish()
@@ -62,7 +62,7 @@ def test_bells_that_wait_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.servers
 def test_a_process_that_ends_at_once_has_rung() -> None:
     """In a process of its own, whose last act is the bell."""
-    code = "import django; django.setup(); from realtime import bell; bell.ring()"
+    code = "import django; django.setup(); from realtime import outbox; outbox.ring()"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
         heard.psubscribe("*")
@@ -76,7 +76,7 @@ def test_a_process_that_ends_at_once_has_rung() -> None:
 async def test_a_process_without_a_hub_is_heard_by_one_with() -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
-    await layer.group_add(bell.GROUP, channel)
-    await sync_to_async(bell.ring)()
+    await layer.group_add(outbox.GROUP, channel)
+    await sync_to_async(outbox.ring)()
     async with asyncio.timeout(2):
         assert (await layer.receive(channel))["type"] == "bell"

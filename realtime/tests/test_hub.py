@@ -16,8 +16,8 @@ from django.db import transaction
 
 from accounts.roles import Side
 from luckygas.testing.waiting import wait_for_async
-from realtime import bell, log
 from realtime import hub as module
+from realtime import log, outbox
 from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.hub import Hub
@@ -273,12 +273,12 @@ async def test_who_commits_here_rings_for_others_even_if_somebody_else_numbered(
     async def broadcast(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    monkeypatch.setattr(bell, "broadcast", broadcast)
+    monkeypatch.setattr(outbox, "broadcast", broadcast)
 
     def write() -> None:
         Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"})
         log.number()
-        bell.ring()
+        outbox.ring()
 
     await sync_to_async(write)()
     await until(hub, 1)

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_order
-from realtime import bell
+from realtime import outbox
 from realtime.models import Outbox
 from realtime.outbox import announce
 
@@ -22,9 +22,9 @@ def rings() -> Iterator[list[str]]:
     def wake() -> None:
         heard.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
 
-    bell.register(wake)
+    outbox.register(wake)
     yield heard
-    bell.unregister(wake)
+    outbox.unregister(wake)
 
 
 def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) -> None:
@@ -57,9 +57,9 @@ def test_the_screens_are_told_before_the_sms_is_sent() -> None:
     def wake() -> None:
         at_the_bell.append(list(NotificationHistory.objects.values_list("status", flat=True)))
 
-    bell.register(wake)
+    outbox.register(wake)
     order.transition_to("confirmed")
-    bell.unregister(wake)
+    outbox.unregister(wake)
     assert at_the_bell[0] == ["pending"]
 
 

@@ -17,7 +17,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
-from realtime import bell, positions
+from realtime import outbox, positions
 from realtime.connection import Batch
 from realtime.hub import Hub
 from realtime.tests.test_hub import Reader, hub, join
@@ -247,13 +247,13 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver, said = await make(make_driver)(), list[dict[str, Any]]()
-    office, broadcast = track(hub, "drivers"), bell.broadcast
+    office, broadcast = track(hub, "drivers"), outbox.broadcast
 
     async def keep(message: dict[str, Any]) -> None:
         said.extend([message] if message["type"] == "positions" else [])
         await broadcast(message)
 
-    monkeypatch.setattr(bell, "broadcast", keep)
+    monkeypatch.setattr(outbox, "broadcast", keep)
     hub.positions.take(fix(driver.pk))
     await wait_for_async(lambda: said)
     await asyncio.sleep(0.2)
