@@ -17,10 +17,8 @@ from django.urls import reverse
 from django.views import csrf, generic
 
 from accounts import attempts
-from web import client_address
-from web.api import throttles
-from web.api.exceptions import InCrowd, TooMany
-from web.turns import Crowded
+from web import client_address, throttling
+from web.turns import CROWD_SECONDS, Crowded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -42,18 +40,19 @@ class Limited(FormView):
     scope: str
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if (wait := throttles.wait_of(self.scope, request)) is not None:
-            return self.not_now(request, TooMany(wait))
+        if (wait := throttling.wait_of(self.scope, request)) is not None:
+            return self.not_now(request, 429, throttling.please_wait(wait), wait)
         try:
             return super().post(request, *args, **kwargs)
         except Crowded as crowded:
-            return self.not_now(request, InCrowd(crowded))
+            return self.not_now(request, 503, str(crowded.detail), CROWD_SECONDS)
 
-    def not_now(self, request: HttpRequest, problem: TooMany | InCrowd) -> HttpResponse:
-        messages.error(request, str(problem.detail))
+    def not_now(self, request: HttpRequest, status: int, detail: str, wait: int) -> HttpResponse:
+        """The form again, empty, with what is wrong. `wait`: seconds until it may be sent again."""
+        messages.error(request, detail)
         form = self.get_form_class()()
-        response = self.render_to_response(self.get_context_data(form=form), status=problem.status_code)
-        response["Retry-After"] = str(problem.wait)
+        response = self.render_to_response(self.get_context_data(form=form), status=status)
+        response["Retry-After"] = str(wait)
         return response
 
 
@@ -122,16 +121,16 @@ class SetPassword(auth.PasswordResetConfirmView):
     """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        wait = throttles.wait_left(WRONG, client_address.of_request(request))
+        wait = throttling.wait_left(WRONG, client_address.of_request(request))
         if wait is None:
             response = super().dispatch(request, *args, **kwargs)
             # A right link redirects to a page without its secret.
             if self.validlink or response.status_code != 200:
                 return response
-            wait = throttles.wait_of(WRONG, request)
+            wait = throttling.wait_of(WRONG, request)
         if wait is None:
             return response
-        problem = TooMany(wait)
-        page = render(request, self.get_template_names(), {"problem": problem.detail}, status=problem.status_code)
-        page["Retry-After"] = str(problem.wait)
+        problem = throttling.please_wait(wait)
+        page = render(request, self.get_template_names(), {"problem": problem}, status=429)
+        page["Retry-After"] = str(wait)
         return page

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.phone_field import PhoneField
+from web.dates import validate_day
 from web.tracked import Tracked
 
 # A shift: where somebody was before it tells nobody anything.
@@ -86,7 +87,7 @@ class RouteStatus(models.TextChoices):
 class Route(Tracked):
     """The stops of one day for one driver, in order of `Order.stop_sequence`. Never deleted."""
 
-    date = models.DateField(_("date"), db_index=True)
+    date = models.DateField(_("date"), db_index=True, validators=[validate_day])
     name = models.CharField(_("name"), max_length=60)
     driver = models.ForeignKey(
         Driver, models.PROTECT, null=True, blank=True, related_name="routes", verbose_name=_("driver")

@@ -20,8 +20,8 @@ from importing.models import CheckedSheet
 from importing.report import Mode, Report
 from importing.table import MAX_BYTES, UnreadableSheet
 from orders.models import Order
-from web.api import throttles
-from web.api.exceptions import TooMany
+from web import throttling
+from web.throttling import please_wait
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -129,9 +129,9 @@ def import_view(request: HttpRequest) -> HttpResponse:
         form: ImportForm | CheckedForm = CheckedForm(request.POST)
     else:
         form = ImportForm(request.POST or None, request.FILES or None)
-    wait = throttles.wait_for("import", user.pk) if form.is_bound else None
+    wait = throttling.wait_for("import", user.pk) if form.is_bound else None
     if wait is not None:
-        form.add_error(None, str(TooMany(wait).detail))
+        form.add_error(None, please_wait(wait))
     report = form.imported(user) if form.is_valid() else None
     context: dict[str, Any] = {
         **admin.site.each_context(request),

@@ -23,7 +23,7 @@ from customers import phones
 from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway, Receipt, ReceiptError, Reply
-from web.api import throttles
+from web import throttling
 from web.api.errors import ErrorResponse
 from web.api.parsers import FormParser, unstorable
 from web.refusals import Refusal
@@ -80,7 +80,7 @@ def provider(request: Request, name: str, secret: str) -> Gateway:
     right = bool(ours) and constant_time_compare(secret, ours)
     if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
         log.warning("A receipt for %s was refused: wrong secret, gateway or address.", name[:24])
-        if (wait := throttles.wait_of("callback", request._request)) is not None:
+        if (wait := throttling.wait_of("callback", request._request)) is not None:
             raise Throttled(wait)
         raise NotFound
     return get_gateway(name)

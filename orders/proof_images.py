@@ -31,6 +31,8 @@ QUALITY = 85
 # What can be made smaller as it is; of other kinds (a palette, one bit) lines would be lost.
 SMOOTH = {"L", "RGB", "RGBA"}
 turns = Turns(_("Many images arrive at the moment. Please try again in a few seconds."))
+# Where one is read; the file itself lies outside of what the site serves.
+URL_NAME = "order-proof-image"
 
 
 def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:

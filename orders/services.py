@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -25,9 +25,9 @@ from orders.order_refusals import VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, Status
 from web import locks
 from web.actors import Actor
+from web.dates import YEAR
 from web.refusals import Refusal
 
-FARTHEST = timedelta(days=366)
 COLUMNS = frozenset(
     {"customer", "scheduled_date", "time_slot", "eta", "delivery_address", "notes", "priority", "route",
      "stop_sequence"}
@@ -136,7 +136,7 @@ def _check_date(day: date) -> None:
     today = timezone.localdate()
     if day < today:
         raise Refusal("date_passed", _("The delivery date lies in the past."), attr="scheduled_date")
-    if day > today + FARTHEST:
+    if day > today + YEAR:
         raise Refusal("date_too_far", _("The delivery date is more than a year away."), attr="scheduled_date")
 
 

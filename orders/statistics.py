@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order, OrderItem, TimeSlot
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
+from web import caching
+from web.log_position import Position
+from web.refusals import Refusal
+from web.timings import measured
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 366
@@ -25,6 +30,40 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
+
+
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
+
+
+def period(first: date | None, last: date | None) -> tuple[date, date]:
+    """The period asked for, both days included: the last DEFAULT_DAYS where nothing is said. Raises Refusal."""
+    for attr, day in (("from", first), ("to", last)):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise Refusal("invalid", _("Please name a day between 2000 and 2100."), attr=attr)
+    last = last or timezone.localdate()
+    first = first or last - timedelta(days=DEFAULT_DAYS - 1)
+    if first > last:
+        raise Refusal("invalid", _("The period ends before it begins."), attr="from")
+    if (last - first).days >= MOST_DAYS:
+        raise Refusal("invalid", _("The period is longer than %d days.") % MOST_DAYS, attr="from")
+    return first, last
+
+
+def cached(first: date, last: date, position: Position | None) -> dict[str, Any]:
+    """`statistics_of` as JSON, from the cache while nothing changed; `position` was read before (web.log_position)."""
+    answer: dict[str, Any] = caching.answer("statistics", position, (first, last), partial(_made, first, last))
+    return answer
+
+
+@measured("statistics")
+def _made(first: date, last: date) -> dict[str, Any]:
+    return json_ready(statistics_of(first, last))
+
+
+def json_ready(figures: dict[str, Any]) -> dict[str, Any]:
+    """Days as text, as the cache gives them back."""
+    by_day = [row | {"date": str(row["date"])} for row in figures["by_day"]]
+    return figures | {"from": str(figures["from"]), "to": str(figures["to"]), "by_day": by_day}
 
 
 def statistics_of(first: date, last: date) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 from accounts.roles import Side, is_office
 from catalogue.models import Product
 from orders.models import OrderItem, TimeSlot
-from orders.services import FARTHEST
 from pages.page_data import clock, page_data
+from web.dates import YEAR
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -32,7 +32,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
     data = page_data(cast("User", request.user), Side.OFFICE) | clock()
     data |= {"products": list(products.values("id", "name", "price")), "usual": most_ordered()}
-    told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + FARTHEST}
+    told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + YEAR}
     return render(request, "office/new_order.html", told)
 
 

@@ -19,7 +19,7 @@ from orders.estimates import Minutes
 from orders.models import Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
 from pages.page_data import clock, map_settings
-from web.api import cursor, throttles
+from web import log_position, throttling
 
 # Neither search engines nor the next site's owner nor a shared computer learn the link.
 HEADERS = {
@@ -57,12 +57,12 @@ class Line:
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
     """404 for a link that never was or has ended: a stranger learns no difference."""
-    if (wait := throttles.wait_of("track", request)) is not None:
+    if (wait := throttling.wait_of("track", request)) is not None:
         problem = _("Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
         refusal.headers["Retry-After"] = str(wait)
         return refusal
-    since = cursor.position()
+    since = log_position.position()
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()
     if order is None:

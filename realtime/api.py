@@ -19,9 +19,9 @@ from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity
 from realtime.publish import LONGEST_TYPE, publish
-from web.api.cursor import LastEventId
 from web.api.errors import ErrorResponse
 from web.api.fields import Strict, id_field
+from web.api.resources import LastEventId
 from web.refusals import Refusal
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.

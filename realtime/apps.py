@@ -13,8 +13,8 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from dispatch import presence as orders_presence
         from realtime import log, presence, receivers
-        from web.api import cursor
+        from web import log_position
 
         receivers.connect()
-        cursor.provide(log.position)
+        log_position.provide(log.position)
         orders_presence.provide(presence.online_driver_ids)

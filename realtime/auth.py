@@ -26,8 +26,7 @@ from realtime.channels import Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
-from web import client_address
-from web.api import throttles
+from web import client_address, throttling
 from web.refusals import Refusal
 from web.text import visible
 
@@ -63,7 +62,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
         identity = await _by_secret(scope, address)
     except Refusal as refusal:
         # In memory: to say no to a wrong token takes no thread and no query.
-        if refusal.status == ENDED and throttles.wait_for("wrong_secret", address, here=True) is not None:
+        if refusal.status == ENDED and throttling.wait_for("wrong_secret", address, here=True) is not None:
             raise too_often() from None
         raise
     if (endpoint == "office" and not identity.is_office) or (endpoint == "driver" and identity.driver_id is None):
@@ -76,7 +75,7 @@ async def _by_secret(scope: Scope, address: str | None) -> Identity:
     parameters = query(scope)
     if "token" in parameters:
         return of_token(parameters["token"])
-    if throttles.wait_left("wrong_secret", address) is not None:
+    if throttling.wait_left("wrong_secret", address) is not None:
         raise too_often()
     if "ticket" in parameters:
         return await _in_thread(of_ticket, parameters["ticket"])
@@ -151,7 +150,7 @@ def _of_user(user: User, session: str) -> Identity:
 
 def of_link(token: str, address: str | None) -> Identity:
     """Whoever holds the link, until a day after the delivery; an address may try so often."""
-    if throttles.wait_for("track_socket", address) is not None:
+    if throttling.wait_for("track_socket", address) is not None:
         raise too_often()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from realtime import epochs
 from realtime.events import BUILDERS, Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
-from web.api.cursor import Position
+from web.log_position import Position
 from web.timings import measured
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from django.utils.translation import get_language
 
 from web import flags, timings
-from web.api.cursor import Position
+from web.log_position import Position
 from web.redis_cache import ForgivingRedis
 
 

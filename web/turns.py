@@ -9,6 +9,8 @@ from threading import BoundedSemaphore, Lock
 from django.db import connection
 from django.utils.functional import Promise
 
+# When who was turned away may come back.
+CROWD_SECONDS = 5
 # Who works and who waits for it.
 MOST_AT_ONCE = 16
 

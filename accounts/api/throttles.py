@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from rest_framework.request import Request
+from typing import TYPE_CHECKING
 
 from accounts.roles import Side, side_of
 from web.api.throttles import Throttle
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
 
 
 class RoleThrottle(Throttle):

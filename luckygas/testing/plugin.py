@@ -191,10 +191,10 @@ def rates(settings: Any) -> Callable[..., None]:
     """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
     from django.core.cache import cache
 
-    from web.api import throttles
+    from web import throttling
 
     def set_rates(**rates: str) -> None:
-        throttles.own.clear()
+        throttling.own.clear()
         cache.clear()
         settings.THROTTLE_RATES = settings.THROTTLE_RATES | rates
 

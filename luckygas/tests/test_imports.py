@@ -161,3 +161,18 @@ def test_no_function_imports_what_its_module_could() -> None:
         if ours:
             found[module_of(path)] = ours
     assert found == {}
+
+
+def is_page(module: str) -> bool:
+    return module.startswith("pages.") or not {"admin", "views"}.isdisjoint(module.split("."))
+
+
+def test_no_page_asks_the_api() -> None:
+    """What both need stands beside the model, or in `web/`."""
+    sources = {module_of(path): path for app in HOUSE for path in files(app)}
+    found: dict[str, list[str]] = {}
+    for module, path in sources.items():
+        wanted = [name for node in ast.walk(ast.parse(path.read_text())) for name in named(node)]
+        if is_page(module) and (asked := [name for name in wanted if name in sources and "api" in name.split(".")]):
+            found[module] = asked
+    assert found == {}

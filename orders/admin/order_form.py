@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders.api.order_input import MOST_STOPS
 from orders.lines import MOST_LINES, Line
 from orders.models import Order, OrderItem
 from orders.services import COLUMNS
@@ -34,7 +33,6 @@ else:
     FormSet, Inline = BaseInlineFormSet, admin.TabularInline
 
 # As in the API: the years 1 and 9999 are typing errors.
-FARTHEST = timedelta(days=366)
 # Once it is on the road, what is on the lorry is what is delivered.
 ITEMS_OPEN = (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
 
@@ -63,18 +61,6 @@ class OrderForm(HouseForm):
         if not customer.is_active and customer.pk != self.instance.customer_id:
             raise ValidationError(_("This customer is no longer active."))
         return customer
-
-    def clean_eta(self) -> datetime | None:
-        eta: datetime | None = self.cleaned_data["eta"]
-        if eta is not None and abs(eta - timezone.now()) > FARTHEST:
-            raise ValidationError(_("This moment is more than a year away."))
-        return eta
-
-    def clean_stop_sequence(self) -> int | None:
-        stop: int | None = self.cleaned_data["stop_sequence"]
-        if stop is not None and not 1 <= stop <= MOST_STOPS:
-            raise ValidationError(_("A stop is a number from 1 to %(most)d."), params={"most": MOST_STOPS})
-        return stop
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from orders import proof_images
 from orders.admin.badges import badge
-from orders.api.proof_images import NAME as IMAGE
 from orders.models import DeliveryConfirmation, Order, OrderStatusChange, ProofImage
 from web.admin.base import ReadOnly
 
@@ -71,5 +71,5 @@ class ProofImageInline(ReadOnlyInline):
 
     @admin.display(description=_("image"))
     def shown(self, row: ProofImage) -> str:
-        url = reverse(IMAGE, args=[row.order_id, row.pk])
+        url = reverse(proof_images.URL_NAME, args=[row.order_id, row.pk])
         return format_html('<a href="{}"><img class="proof" src="{}" alt="{}" loading="lazy"></a>', url, url, row)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,13 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge
-from orders.admin.order_form import FARTHEST
 from orders.admin.outcomes import DriverForm, tell
-from orders.api.order_input import MOST_STOPS
-from orders.api.routes import with_stops
 from orders.models import Order
 from orders.order_refusals import VersionConflict
 from orders.states import OPEN
+from orders.stops import with_stops
 from web.admin.base import Button, HouseAdmin, HouseForm, actor
 from web.admin.confirmation import ask
 
@@ -47,12 +43,6 @@ class RouteForm(HouseForm):
         if "driver" in self.fields:
             self.fields["driver"].queryset = Driver.objects.filter(is_active=True)  # type: ignore[attr-defined]
 
-    def clean_date(self) -> date:
-        day: date = self.cleaned_data["date"]
-        if abs(day - timezone.localdate()) > FARTHEST:
-            raise ValidationError(_("This day is more than a year away."))
-        return day
-
 
 class StopForm(ModelForm):
     """`seen` is the place the reader saw: who moved the stop in between is not overruled."""
@@ -65,11 +55,6 @@ class StopForm(ModelForm):
         self.fields["seen"].initial = stop.stop_sequence
         if field := self.fields.get("stop_sequence"):
             field.disabled = stop.status not in OPEN
-            field.validators.append(self.check_stop)
-
-    def check_stop(self, stop: int | None) -> None:
-        if stop is not None and not 1 <= stop <= MOST_STOPS:
-            raise ValidationError(_("A stop is a number from 1 to %(most)d."), params={"most": MOST_STOPS})
 
     def has_changed(self) -> bool:
         return "stop_sequence" in self.changed_data

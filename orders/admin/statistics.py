@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
@@ -13,11 +14,11 @@ from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from orders.api.statistics import Period, kept
+from orders import statistics
 from orders.states import Status
-from web import charts, csv_export
-from web.api import cursor
+from web import charts, csv_export, log_position
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -42,11 +43,8 @@ class StatisticsView(OrderAdminBase):
         """A wrong period is said, and the usual one shown."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = Period(data={name: request.GET[name] for name in ("from", "to") if request.GET.get(name)})
-        wrong = [] if asked.is_valid() else [str(text) for texts in asked.errors.values() for text in texts]
-        if wrong:
-            (asked := Period(data={})).is_valid(raise_exception=True)
-        figures = kept(asked.days(), cursor.position())
+        days, wrong = asked(request)
+        figures = statistics.cached(*days, log_position.position())
         if request.GET.get("format") == "csv" and not wrong:
             return csv_export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
@@ -65,6 +63,23 @@ class StatisticsView(OrderAdminBase):
             "last": figures["to"],
         }
         return TemplateResponse(request, "admin/orders/order/statistics.html", context)
+
+
+class PeriodForm(forms.Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= {"from": forms.DateField(required=False), "to": forms.DateField(required=False)}
+
+
+def asked(request: HttpRequest) -> tuple[tuple[date, date], list[str]]:
+    """The period of `?from=&to=`, and what is wrong with it; the usual period where something is."""
+    form = PeriodForm(request.GET)
+    if not form.is_valid():
+        return statistics.period(None, None), [str(text) for texts in form.errors.values() for text in texts]
+    try:
+        return statistics.period(form.cleaned_data["from"], form.cleaned_data["to"]), []
+    except Refusal as refusal:
+        return statistics.period(None, None), [str(refusal)]
 
 
 def tables(figures: Figures) -> list[Figures]:

@@ -14,14 +14,13 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.lines import MOST_LINES, Line
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
-from orders.models.order import Proof
+from orders.models.order import MOST_STOPS, Proof
 from orders.states import Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.money import MOST_MONEY
 
 MOST_IDS = 1000
 MOST_SERIALS = 200
-MOST_STOPS = 999
 MOST_REASON = 500  # letters
 
 

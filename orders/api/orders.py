@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from accounts import visibility
 from accounts.api.permissions import AnyRole, OfficeOnly
 from accounts.roles import Side, is_office, side_of
-from orders import permissions, services
+from orders import permissions, services, statistics
 from orders.api import order_rows
 from orders.api.order_filters import OrderFilters
 from orders.api.order_input import (
@@ -31,7 +31,7 @@ from orders.api.order_input import (
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
 from orders.api.proof_images import ProofImages, named
-from orders.api.statistics import Period, StatisticsOutput, kept
+from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Order, OrderItem
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
@@ -169,4 +169,4 @@ class Orders(ProofImages, Resource[Order]):
         """By delivery date, the last 30 days unless asked, 366 days at most."""
         period = Period(data=request.query_params)
         period.is_valid(raise_exception=True)
-        return Response(kept(period.days(), self.position))
+        return Response(statistics.cached(*period.days(), self.position))

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 else:
     View = object
 
-# Where one is read; the file itself lies outside of what the site serves.
-NAME = "order-proof-image"
 LONGEST_ID = 18  # digits; more do not fit the column
 MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
@@ -60,7 +58,7 @@ class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
         fields = read_only_fields = ("id", "attempt", "kind", "uploaded_at", "url")
 
     def get_url(self, image: ProofImage) -> str:
-        return reverse(NAME, args=[image.order_id, image.pk])
+        return reverse(proof_images.URL_NAME, args=[image.order_id, image.pk])
 
 
 class ProofImages(View):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -19,8 +18,7 @@ from dispatch.models import Driver, Route
 from orders import permissions, services
 from orders.api.order_filters import RouteFilters
 from orders.api.order_input import FailureOutput
-from orders.models import Order
-from orders.states import Status
+from orders.stops import with_stops
 from web.actors import Actor, Source
 from web.api.fields import Strict, StrictModelSerializer, related
 from web.api.resources import Resource
@@ -86,10 +84,3 @@ class Routes(Resource[Route]):
         outcome = services.assign_route(route.pk, driver, actor)
         answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
         return Response(AssignDriverOutput(answer).data)
-
-
-def with_stops(routes: QuerySet[Route]) -> QuerySet[Route]:
-    """With `total_stops` counted for all in one query (a subquery: a locked row cannot be grouped)."""
-    stops = Order.objects.filter(route=OuterRef("pk")).exclude(status=Status.CANCELLED).order_by().values("route")
-    counted = Subquery(stops.annotate(count=Count("id")).values("count"), output_field=IntegerField())
-    return routes.annotate(stops=Coalesce(counted, 0))

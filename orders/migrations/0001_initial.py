@@ -9,6 +9,7 @@ import django.utils.timezone
 import orders.models.proof_image
 import orders.numbers
 import simple_history.models
+import web.dates
 from django.conf import settings
 from django.db import migrations, models
 
@@ -34,13 +35,13 @@ class Migration(migrations.Migration):
                 ('priority', models.CharField(choices=[('normal', 'Normal'), ('urgent', 'Urgent')], default='normal', max_length=8, verbose_name='priority')),
                 ('scheduled_date', models.DateField(verbose_name='delivery date')),
                 ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
-                ('eta', models.DateTimeField(blank=True, null=True, verbose_name='expected at')),
+                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.dates.validate_moment], verbose_name='expected at')),
                 ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
                 ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
                 ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),
-                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='stop')),
+                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(999)], verbose_name='stop')),
                 ('amount_due', models.PositiveIntegerField(default=0, editable=False, verbose_name='amount due, NT$')),
-                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, verbose_name='amount collected, NT$')),
+                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MaxValueValidator(10000000)], verbose_name='amount collected, NT$')),
                 ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField()),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
@@ -69,13 +70,13 @@ class Migration(migrations.Migration):
                 ('attempt', models.PositiveSmallIntegerField(default=1, editable=False, verbose_name='attempt')),
                 ('scheduled_date', models.DateField(verbose_name='delivery date')),
                 ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
-                ('eta', models.DateTimeField(blank=True, null=True, verbose_name='expected at')),
+                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.dates.validate_moment], verbose_name='expected at')),
                 ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
                 ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
                 ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),
-                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='stop')),
+                ('stop_sequence', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(999)], verbose_name='stop')),
                 ('amount_due', models.PositiveIntegerField(default=0, editable=False, verbose_name='amount due, NT$')),
-                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, verbose_name='amount collected, NT$')),
+                ('amount_collected', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MaxValueValidator(10000000)], verbose_name='amount collected, NT$')),
                 ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
                 ('import_ref', models.CharField(blank=True, editable=False, max_length=80, null=True, unique=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),

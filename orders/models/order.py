@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,9 +27,14 @@ from orders.sides import check_naming_driver, sides_towards
 from orders.states import Status
 from web.actors import Actor
 from web.audit import Audit, ItemsThen
+from web.dates import validate_moment
+from web.money import MOST_MONEY
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
+
+# On one route.
+MOST_STOPS = 999
 
 
 class Priority(models.TextChoices):
@@ -103,19 +109,23 @@ class Order(Tracked):
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1, editable=False)
     scheduled_date = models.DateField(_("delivery date"))
     time_slot = models.CharField(_("time slot"), max_length=12, choices=TimeSlot, default=TimeSlot.ANYTIME)
-    eta = models.DateTimeField(_("expected at"), null=True, blank=True)
+    eta = models.DateTimeField(_("expected at"), null=True, blank=True, validators=[validate_moment])
     delivery_address = models.CharField(_("delivery address"), max_length=200, blank=True)
     area = models.CharField(_("area"), max_length=20, blank=True, editable=False)
     notes = models.TextField(_("notes"), blank=True, max_length=2000)
     route = models.ForeignKey(
         Route, models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("route")
     )
-    stop_sequence = models.PositiveSmallIntegerField(_("stop"), null=True, blank=True)
+    stop_sequence = models.PositiveSmallIntegerField(
+        _("stop"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_STOPS)]
+    )
     driver = models.ForeignKey(
         Driver, models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("driver")
     )
     amount_due = models.PositiveIntegerField(_("amount due, NT$"), default=0, editable=False)
-    amount_collected = models.PositiveIntegerField(_("amount collected, NT$"), null=True, blank=True)
+    amount_collected = models.PositiveIntegerField(
+        _("amount collected, NT$"), null=True, blank=True, validators=[MaxValueValidator(MOST_MONEY)]
+    )
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     import_ref = models.CharField(max_length=80, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)

@@ -18,10 +18,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from web import locks
+from web import locks, log_position
 from web.actors import Actor, Source
 from web.admin.history import story
-from web.api import cursor
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ class HouseList(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         # Read before the rows: a change in between is then marked, and not lost.
-        live = {"live_since": cursor.position(), "live_read": timezone.now().isoformat()}
+        live = {"live_since": log_position.position(), "live_read": timezone.now().isoformat()}
         return super().changelist_view(request, live | (extra_context or {}))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

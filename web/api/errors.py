@@ -15,7 +15,7 @@ from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from web.api import throttles
+from web import throttling
 from web.api.exceptions import Broken, Conflict, Impossible, InCrowd, Refused, RowLocked, TooLarge, TooMany, for_now
 from web.refusals import Refusal
 
@@ -55,7 +55,7 @@ class Handler(ExceptionHandler):
     def _wrong_token(self) -> TooMany | None:
         """Of who tries one token after the other: also a wrong monitoring token ends here."""
         request = self.context["request"]
-        wait = throttles.wait_of("wrong_secret", request._request) if request is not None else None
+        wait = throttling.wait_of("wrong_secret", request._request) if request is not None else None
         return TooMany(wait) if wait is not None else None
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from rest_framework.exceptions import APIException
 
 from web import locks
 from web.database import is_away
 from web.refusals import Refusal
-from web.turns import Crowded
+from web.throttling import please_wait
+from web.turns import CROWD_SECONDS, Crowded
 
 
 class Refused(APIException):
@@ -48,7 +48,7 @@ class RowLocked(Busy):
 
 
 class InCrowd(Busy):
-    wait = 5
+    wait = CROWD_SECONDS
 
     def __init__(self, crowded: Crowded) -> None:
         super().__init__(str(crowded.detail))
@@ -71,12 +71,7 @@ class TooMany(APIException):
 
     def __init__(self, wait: float | None = None) -> None:
         self.wait = max(1, round(wait or 1))
-        said = ngettext(
-            "Too many requests. Please try again in %d second.",
-            "Too many requests. Please try again in %d seconds.",
-            self.wait,
-        )
-        super().__init__(said % self.wait)
+        super().__init__(please_wait(self.wait))
 
 
 class Broken(APIException):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from web.dates import validate_moment
+
 MOST_ID = 2**63 - 1
-_YEAR = timedelta(days=366)
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -47,14 +46,9 @@ class StrictModelSerializer(Strict, serializers.ModelSerializer[Row]):
 class NearDateTimeField(serializers.DateTimeField):
     """A moment within a year of now; the years 1 and 9999 are typing errors, and some databases cannot read them."""
 
-    default_error_messages = {"far": _("This moment is more than a year away.")}
-
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        now = timezone.now()
-        if not now - _YEAR < moment < now + _YEAR:
-            self.fail("far")
-        return moment
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(validate_moment)
 
 
 def id_field(**kwargs: Any) -> serializers.IntegerField:

@@ -10,10 +10,28 @@ from django.db.models import Model, QuerySet
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from web.api.cursor import LastEventId
+from web import log_position
+from web.log_position import EPOCH, ID, Position
 
 Row = TypeVar("Row", bound=Model)
+
+
+class LastEventId(APIView):
+    """Base of the API's views: every successful GET carries the headers; so does a cursor's 410, as where to go on."""
+
+    position: Position | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in ("GET", "HEAD"):
+            self.position = log_position.position()
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if self.position is not None and (response.status_code < 400 or response.status_code == 410):
+            response[ID], response[EPOCH] = str(self.position.seq), self.position.epoch
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):

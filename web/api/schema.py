@@ -11,7 +11,8 @@ from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema as StandardizedAutoSchema
 from rest_framework_simplejwt.views import TokenViewBase
 
-from web.api.cursor import EPOCH, ID, LastEventId
+from web.api.resources import LastEventId
+from web.log_position import EPOCH, ID
 
 BODY = ("POST", "PUT", "PATCH")
 

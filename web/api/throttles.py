@@ -1,81 +1,17 @@
-"""How often somebody may ask: by role, and more strictly where a request is dear or guesses at a secret.
-
-Counted in windows of the rate's own length, in the cache that all processes share, and in this process as well: where
-there is no such cache, or it is away, the process alone counts.
-"""
+"""The API's throttle."""
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-from django.core.cache import BaseCache, cache
-from django.core.cache.backends.locmem import LocMemCache
-from django.http import HttpRequest
-from redis.exceptions import RedisError
 from rest_framework.throttling import BaseThrottle
 
-from web import client_address, flags
-from web.rates import Rate
+from web import client_address
+from web.throttling import wait_for
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
-
-# Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
-MOST_CALLERS = 10_000
-
-own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
-
-
-def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
-    """Counts one request of `who`; the seconds to wait where it is one too many, else None.
-
-    `here`: in the memory of this process alone, for an event loop.
-    """
-    text = settings.THROTTLE_RATES[scope]
-    if not text or not (flags.known if here else flags.on)(flags.THROTTLING):
-        return None
-    rate = Rate.of(text)
-    window, since = divmod(int(time()), rate.seconds)
-    key = f"throttle:{scope}:{who}:{window}"
-    counted = _counted(own, key, rate.seconds)
-    if not here:
-        counted = max(counted, _counted_by_all(key, rate.seconds))
-    if counted <= rate.most:
-        return None
-    own.set(key, counted, rate.seconds)  # for `wait_left`
-    return rate.seconds - since
-
-
-def wait_left(scope: str, who: str | int | None) -> int | None:
-    """As `wait_for` answered last where `who` asked too often. Counts nothing, and asks memory alone."""
-    text = settings.THROTTLE_RATES[scope]
-    if not text or not flags.known(flags.THROTTLING):
-        return None
-    rate = Rate.of(text)
-    window, since = divmod(int(time()), rate.seconds)
-    return rate.seconds - since if own.get(f"throttle:{scope}:{who}:{window}", 0) > rate.most else None
-
-
-def _counted(where: BaseCache, key: str, seconds: int) -> int:
-    try:
-        return where.incr(key)
-    except ValueError:  # there is none yet
-        return 1 if where.add(key, 1, seconds) else where.incr(key)
-
-
-def _counted_by_all(key: str, seconds: int) -> int:
-    try:
-        return _counted(cache, key, seconds)
-    except (RedisError, OSError, ValueError):  # away; this process has counted too
-        return 0
-
-
-def wait_of(scope: str, request: HttpRequest) -> int | None:
-    """`wait_for` the address a request comes from."""
-    return wait_for(scope, client_address.of_request(request))
 
 
 class Throttle(BaseThrottle):

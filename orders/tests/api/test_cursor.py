@@ -5,34 +5,34 @@ import pytest
 from orders.models import Order
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_order
-from web.api import cursor
+from web import log_position
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursor, "_provider", None)
+    monkeypatch.setattr(log_position, "_provider", None)
 
 
 @pytest.mark.parametrize("path", ["orders/", "orders/{}/", "orders/statistics/", "customers/", "drivers/locations/"])
 def test_every_get_says_where_the_log_stands(path: str) -> None:
-    cursor.provide(lambda: cursor.Position(1042, "e1"))
+    log_position.provide(lambda: log_position.Position(1042, "e1"))
     answer = make_api("office").get(path.format(make_order().pk))
     assert (answer.status_code, answer["Last-Event-Id"], answer["Last-Event-Epoch"]) == (200, "1042", "e1")
 
 
 def test_the_head_is_read_before_the_rows() -> None:
-    """A change between the two is then after the cursor: it is heard, and not missed."""
+    """A change between the two is then after the log_position: it is heard, and not missed."""
     order = make_order()
 
-    def head_then_a_change() -> cursor.Position:
+    def head_then_a_change() -> log_position.Position:
         changed = Order.objects.get(pk=order.pk)
         changed.notes = "changed"
         changed.save()
-        return cursor.Position(7)
+        return log_position.Position(7)
 
-    cursor.provide(head_then_a_change)
+    log_position.provide(head_then_a_change)
     assert make_api("office").get(f"orders/{order.pk}/").json()["notes"] == "changed"
 
 
@@ -41,10 +41,10 @@ def test_no_provider_no_header() -> None:
 
 
 def test_no_head_no_header() -> None:
-    cursor.provide(lambda: None)
+    log_position.provide(lambda: None)
     assert "Last-Event-Id" not in make_api("office").get("orders/").headers
 
 
 def test_who_is_refused_learns_nothing_of_the_log() -> None:
-    cursor.provide(lambda: cursor.Position(1042))
+    log_position.provide(lambda: log_position.Position(1042))
     assert "Last-Event-Id" not in Api().get("orders/").headers

@@ -12,8 +12,7 @@ from redis.exceptions import ConnectionError as NoRedis
 
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_product
-from web import flags
-from web.api import throttles
+from web import flags, throttling
 from web.redis_cache import Breaker
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +52,7 @@ def test_the_next_window_begins_with_nothing(rates: Rates, monkeypatch: pytest.M
     api, now = make_api("office"), 1_800_000_000.0 - 1_800_000_000 % 60
     answers = []
     for moment in (now, now + 59, now + 60):
-        monkeypatch.setattr(throttles, "time", lambda moment=moment: moment)
+        monkeypatch.setattr(throttling, "time", lambda moment=moment: moment)
         answers.append(api.get("orders/"))
     assert [answer.status_code for answer in answers] == [200, 429, 200]
     assert answers[1]["Retry-After"] == "1"
@@ -132,7 +131,7 @@ def test_without_the_shared_cache_the_process_counts(
     rates: Rates, monkeypatch: pytest.MonkeyPatch, shared: object
 ) -> None:
     rates(office="2/h")
-    monkeypatch.setattr(throttles, "cache", shared)
+    monkeypatch.setattr(throttling, "cache", shared)
     api = make_api("office")
     assert statuses(3, lambda: api.get("products/")) == [200, 200, 429]
 
@@ -141,13 +140,13 @@ def test_what_other_processes_counted_counts(rates: Rates, monkeypatch: pytest.M
     # However slow this machine is just now.
     monkeypatch.setattr(Breaker, "lets", lambda breaker: True)
     rates(office="3/h")
-    assert [throttles.wait_for("office", 7) for _ in range(3)] == [None] * 3
-    throttles.own.clear()  # as another process has it
-    assert throttles.wait_for("office", 7) is not None
+    assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
+    throttling.own.clear()  # as another process has it
+    assert throttling.wait_for("office", 7) is not None
 
 
 def test_the_caches_are_two() -> None:
-    assert throttles.own is not caches["default"]
+    assert throttling.own is not caches["default"]
 
 
 @pytest.mark.parametrize(("role", "path", "burst"), [("office", "products/", 400), ("driver", "drivers/", 200)])
