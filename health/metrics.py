@@ -21,13 +21,13 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 import notifications.metrics
-import orders.order_metrics
+import orders.metrics
 import realtime.metrics
 from health import parts
 from health.api import HealthView
 from health.probes import Answer, Health, Probe
 
-ROWS = (orders.order_metrics.rows, notifications.metrics.rows, realtime.metrics.rows)
+ROWS = (orders.metrics.rows, notifications.metrics.rows, realtime.metrics.rows)
 
 
 class Everything(Collector):

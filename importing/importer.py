@@ -19,7 +19,7 @@ from importing.register import Register, import_ref
 from importing.report import Created, Mode, Remark, Report
 from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
-from orders import lines
+from orders import order_lines
 from orders.models import Order, OrderItem
 from web import locks
 from web.actors import Actor, Source
@@ -72,13 +72,13 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
     """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
-    lines, left_out = orders_of(sheet, layout)
-    report.rows, report.notes = len(lines), report.notes + left_out
+    order_lines, left_out = orders_of(sheet, layout)
+    report.rows, report.notes = len(order_lines), report.notes + left_out
     products = list(Product.objects.all())
     _check_products(products)
     reader = RowReader(layout, products, timezone.localdate())
     drafts = []
-    for line, below in lines:
+    for line, below in order_lines:
         reader.layout = below
         read = reader.read(line)
         if isinstance(read, Draft):
@@ -182,7 +182,7 @@ class _Run:
             import_ref=import_ref(draft),
         )  # fmt: skip
         said = {"product": draft.product, "quantity": draft.quantity}
-        order.actor, order.items_said = self.actor, lines.in_words([OrderItem(**said)])
+        order.actor, order.items_said = self.actor, order_lines.in_words([OrderItem(**said)])
         order.save()
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))

@@ -20,8 +20,8 @@ from importing.dates import parse_date
 from importing.numerals import whole
 from importing.report import Remark
 from importing.table import WHOLE_ROW, Line
-from orders.lines import MOST_AMOUNT
 from orders.models import Priority, TimeSlot
+from orders.order_lines import MOST_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)

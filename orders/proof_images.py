@@ -16,7 +16,7 @@ from accounts import visibility
 from accounts.roles import Side
 from orders.models import Order, ProofImage
 from orders.models.order import ref_reused
-from orders.order_refusals import no_such_order
+from orders.refusals import no_such_order
 from orders.sides import sides_towards
 from web.refusals import Refusal
 from web.turns import Crowded, Turns

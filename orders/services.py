@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders import lines
-from orders.lines import Line
+from orders import order_lines
 from orders.models import Order, OrderItem
 from orders.models.order import Command
 from orders.models.queries import OrderQuerySet
-from orders.order_refusals import VersionConflict, no_such_order
+from orders.order_lines import Line
+from orders.refusals import VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, Status
 from web import locks
 from web.actors import Actor
@@ -60,15 +60,15 @@ def place(
     The same actor's same `ref` again: the order that it made, and nothing new.
     """
     _check_date(columns["scheduled_date"])
-    made = lines.new_items(items)
+    made = order_lines.new_items(items)
     named = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
     try:
         with transaction.atomic():
             if new_customer is not None:
                 columns["customer"] = Customer.objects.create(**new_customer)
-            order = Order(**columns, amount_due=lines.amount(made), import_ref=named)
+            order = Order(**columns, amount_due=order_lines.amount(made), import_ref=named)
             order.actor = actor
-            order.items_said = lines.in_words(made)
+            order.items_said = order_lines.in_words(made)
             order.save()
             for item in made:
                 item.order = order
@@ -109,7 +109,7 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
         setattr(order, name, changes[name])
     _keep_stop_on_route(order)
     if "items" in changes:
-        lines.replace(order, changes["items"])
+        order_lines.replace(order, changes["items"])
     order.actor = actor
     order.save(touch="items" in changes)
     if "driver" in changes:

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders.lines import MOST_LINES, Line
 from orders.models import Order, OrderItem
+from orders.order_lines import MOST_LINES, Line
 from orders.services import COLUMNS
 from orders.states import Status
 from web.admin.base import HouseForm

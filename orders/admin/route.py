@@ -20,7 +20,7 @@ from orders import services
 from orders.admin.badges import badge
 from orders.admin.outcomes import DriverForm, tell
 from orders.models import Order
-from orders.order_refusals import VersionConflict
+from orders.refusals import VersionConflict
 from orders.states import OPEN
 from orders.stops import with_stops
 from web.admin.base import Button, HouseAdmin, HouseForm, actor

@@ -17,7 +17,7 @@ from accounts.api.permissions import OfficeOnly, OfficeOrReader
 from customers.api import PhoneNumberField
 from dispatch import presence
 from dispatch.models import Driver
-from orders.api.order_filters import DriverFilters
+from orders.api.filters import DriverFilters
 from web.api.fields import StrictModelSerializer, related
 from web.api.resources import Resource
 

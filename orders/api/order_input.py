@@ -12,9 +12,9 @@ from rest_framework import serializers
 from customers.api import PhoneNumberField
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders.lines import MOST_LINES, Line
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.order import MOST_STOPS, Proof
+from orders.order_lines import MOST_LINES, Line
 from orders.states import Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.money import MOST_MONEY

@@ -20,7 +20,7 @@ from accounts.api.permissions import AnyRole, OfficeOnly
 from accounts.roles import Side, is_office, side_of
 from orders import permissions, services, statistics
 from orders.api import order_rows
-from orders.api.order_filters import OrderFilters
+from orders.api.filters import OrderFilters
 from orders.api.order_input import (
     BulkInput,
     BulkOutput,

@@ -16,7 +16,7 @@ from accounts import visibility
 from accounts.api.permissions import OfficeOnly, OfficeOrReader
 from dispatch.models import Driver, Route
 from orders import permissions, services
-from orders.api.order_filters import RouteFilters
+from orders.api.filters import RouteFilters
 from orders.api.order_input import FailureOutput
 from orders.stops import with_stops
 from web.actors import Actor, Source

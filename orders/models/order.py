@@ -22,7 +22,7 @@ from dispatch.models import Driver, Route
 from orders import numbers, states
 from orders.models.queries import OrderQuerySet
 from orders.models.status_change import OrderStatusChange
-from orders.order_refusals import VersionConflict, no_such_order
+from orders.refusals import VersionConflict, no_such_order
 from orders.sides import check_naming_driver, sides_towards
 from orders.states import Status
 from web.actors import Actor

@@ -10,7 +10,7 @@ from catalogue.models import Product
 from orders.models import Order, OrderItem, OrderStatusChange
 from orders.models import order as order_module
 from orders.models.order import Command, Proof
-from orders.order_refusals import VersionConflict
+from orders.refusals import VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
     make_customer,

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orders import services
-from orders.lines import Line
 from orders.models import Order
+from orders.order_lines import Line
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import (

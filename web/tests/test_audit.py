@@ -14,9 +14,9 @@ from django.utils import formats, timezone, translation
 from catalogue.models import Product
 from customers.models import Customer
 from orders import services
-from orders.lines import Line
 from orders.models import Order
-from orders.order_refusals import VersionConflict
+from orders.order_lines import Line
+from orders.refusals import VersionConflict
 from orders.states import Status
 from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders import order_metrics
+from orders import metrics
 from orders.states import Status
 from orders.tests.factories import make_order
 
@@ -20,7 +20,7 @@ def test_orders_by_status_of_late_and_to_come_in_one_query(django_assert_num_que
     make_order(scheduled_date=today - timedelta(days=8))
     make_order(Status.DELIVERED)
     with django_assert_num_queries(1):
-        (family,) = order_metrics.rows()
+        (family,) = metrics.rows()
     found = {sample.labels["status"]: sample.value for sample in family.samples}
     assert found.keys() == set(Status)
     assert {name: count for name, count in found.items() if count} == {"pending": 2, "delivered": 1}
