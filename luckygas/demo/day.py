@@ -64,7 +64,7 @@ def _bring(order: Order, driver: Driver, status: Status) -> None:
         order.transition_to(Status.FAILED, by=driver.user, reason="按鈴無人應門")
     elif status in ON_THE_WAY:
         for step in ON_THE_WAY[: ON_THE_WAY.index(status) + 1]:
-            proof = Proof(amount_collected=order.amount_due) if step == Status.DELIVERED else None
+            proof = Proof(parts={"amount_collected": order.amount_due}) if step == Status.DELIVERED else None
             order.transition_to(step, by=driver.user, proof=proof)
 
 

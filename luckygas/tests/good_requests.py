@@ -88,6 +88,7 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
             "path_parameters": delivered["path_parameters"] | {"image": names["image"][0]}
         },
         "PATCH orders/{id}/status/": {"path_parameters": {"id": depot.orders[before].pk}, "body": move},
+        "GET orders/warnings/": {"query": {"customer": names["customer"][0]}},
         "POST orders/bulk-update/": {"body": {"ids": names["ids"][:2], "priority": "urgent"}},
         "POST performance/cache-clear/": {"body": {}},
         "POST products/": {"body": {"code": "16", "name": "16kg 瓦斯桶", "cylinder_kg": 16, "price": 700}},

@@ -1,4 +1,4 @@
-"""The README says what there is: every setting, command, dependency and health path."""
+"""README and docs say what there is: every setting, command, dependency and health path, and each app."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from luckygas.tests.test_imports import HOUSE
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+DESIGN = (ROOT / "docs/design.md").read_text()
 
 OURS = set(HOUSE)
 
@@ -46,7 +47,7 @@ def test_every_command_is_described(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(dependencies()))
 def test_every_dependency_has_its_reason(name: str) -> None:
-    assert name.lower() in README.lower()
+    assert name.lower() in DESIGN.lower()
 
 
 def test_settings_alone_read_the_environment() -> None:
@@ -58,3 +59,32 @@ def test_settings_alone_read_the_environment() -> None:
 def test_realtime_tells_before_notifications_send() -> None:
     order = [config.name for config in apps.get_app_configs()]
     assert order.index("realtime") < order.index("notifications")
+
+
+@pytest.mark.parametrize("app", HOUSE)
+def test_every_app_has_its_line(app: str) -> None:
+    assert re.search(rf"^\| `{app}/` \| \w", DESIGN, re.MULTILINE)
+
+
+def test_the_house_is_drawn_as_it_is() -> None:
+    assert " ← ".join(HOUSE) in DESIGN
+    assert " ← ".join(HOUSE) in README
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "deploy/README.md", "bench/README.md"])
+def test_every_file_that_is_named_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = re.findall(rf"`((?:{'|'.join(HOUSE)}|docs|deploy|bench|templates)/[\w./-]+\.\w+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_path_of_a_change_is_at_most_nine_files() -> None:
+    (path,) = re.findall(r"^## The path of one change\n(.*?)^## ", DESIGN, re.MULTILINE | re.DOTALL)
+    steps = re.findall(r"^\d+\. `([\w./]+)` — ", path, re.MULTILINE)
+    assert 5 < len(steps) <= 9
+    # What a step names is in its file.
+    for number, file in enumerate(steps, 1):
+        words = re.search(rf"^{number}\. (.*?)(?=^\d+\. |^\n)", path, re.MULTILINE | re.DOTALL)
+        named = set(re.findall(r"`(\w+)`", words[1] if words else "")) - {"post_save"}
+        source = (ROOT / file).read_text()
+        assert {name for name in named if name not in source} == set(), file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers import phones
 from customers.admin import CustomerField, CustomerSelect
-from orders import services
+from orders import order_warnings, services
 from orders.admin.badges import OrderColumns, money
 from orders.admin.order_actions import OrderActions
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
@@ -123,7 +123,11 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves, OrderActions):
         form.instance.refresh_from_db()
 
     def placed(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        return services.place(items.lines() if items else [], actor(request), **form.columns()).pk
+        warnings = order_warnings.of(form.cleaned_data["customer"])
+        pk = services.place(items.lines() if items else [], actor(request), **form.columns()).pk
+        for warning in warnings:
+            self.message_user(request, warning.detail, messages.WARNING)
+        return pk
 
     def changed(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
         """The form has overwritten its own order with what was said; the change needs the one that was there."""

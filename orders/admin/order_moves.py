@@ -85,7 +85,7 @@ def verb(order: Order, to: Status) -> str:
 def circumstances(said: dict[str, Any]) -> dict[str, Any]:
     """The answers of a form as keywords of `transition_to`."""
     if "amount_collected" in said:
-        return {"version": said["version"], "proof": Proof(amount_collected=said["amount_collected"])}
+        return {"version": said["version"], "proof": Proof(parts={"amount_collected": said["amount_collected"]})}
     return said
 
 

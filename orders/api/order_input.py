@@ -12,12 +12,12 @@ from rest_framework import serializers
 from customers.api import PhoneNumberField
 from customers.models import Customer
 from dispatch.models import Driver, Route
+from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.order import MOST_STOPS, Proof
 from orders.order_lines import MOST_LINES, Line
 from orders.states import Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
-from web.money import MOST_MONEY
 
 MOST_IDS = 1000
 MOST_SERIALS = 200
@@ -134,10 +134,13 @@ class ConfirmationInput(CommandInput):
         required=False,
         help_text=_("Cylinders delivered, by the id of the product."),
     )
-    amount_collected = serializers.IntegerField(min_value=0, max_value=MOST_MONEY, required=False)
     confirmed_at = serializers.DateTimeField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """With those of the parts of a delivery."""
+        return {**super().get_fields(), **delivery_parts.fields()}
 
     def validate_cylinder_serials(self, serials: list[str]) -> list[str]:
         """As they are stamped: an input method writes `ＣＹＬ1`, and no two cylinders have the same."""
@@ -150,8 +153,9 @@ class ConfirmationInput(CommandInput):
 
     def proof(self) -> Proof:
         said = self.validated_data
-        names = ("confirmation_type", "cylinder_serials", "quantities", "amount_collected", "latitude", "longitude")
-        return Proof(**{name: said[name] for name in names if name in said})
+        names = ("confirmation_type", "cylinder_serials", "quantities", "latitude", "longitude")
+        parts = {name: said[name] for name in delivery_parts.fields() if name in said}
+        return Proof(**{name: said[name] for name in names if name in said}, parts=parts)
 
 
 class BulkInput(Reasoned, Strict):

@@ -30,6 +30,7 @@ from orders.api.order_input import (
     StatusInput,
 )
 from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
+from orders.api.order_warnings import OrderWarnings
 from orders.api.proof_images import ProofImages, named
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Order, OrderItem
@@ -46,7 +47,7 @@ ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 WHOLE = ("history__by", "confirmations__by", "proof_images")
 
 
-class Orders(ProofImages, Resource[Order]):
+class Orders(OrderWarnings, ProofImages, Resource[Order]):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
     queryset = Order.objects.select_related("customer", "driver")

@@ -15,11 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
 from accounts.roles import Side
-from catalogue.models import Product
 from customers.addresses import district
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders import numbers, states
+from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
 from orders.models.status_change import OrderStatusChange
 from orders.refusals import VersionConflict, no_such_order
@@ -69,9 +68,10 @@ class Proof:
     confirmation_type: str = "manual"
     cylinder_serials: list[str] = field(default_factory=list)
     quantities: Mapping[int, int] = field(default_factory=dict)
-    amount_collected: int | None = None
     latitude: float | None = None
     longitude: float | None = None
+    # What the parts of a delivery were told (orders.delivery_parts).
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,13 +371,14 @@ def _set_columns(order: Order, command: Command) -> None:
             order.route = order.stop_sequence = None
     if command.eta is not None:
         order.eta = command.eta
-    if command.to == Status.DELIVERED and command.proof and command.proof.amount_collected is not None:
-        order.amount_collected = command.proof.amount_collected
+    if command.to == Status.DELIVERED:
+        for part in delivery_parts.registered():
+            part.check(order, command.proof.parts if command.proof else {})
     order.status = command.to
 
 
 def _deliver(order: Order, command: Command, delivered: dict[int, int], at: datetime) -> None:
-    """Writes the proof, what was delivered of each item, and takes it from the stock (in one order: no deadlock)."""
+    """Writes the proof and what was delivered of each item; then each part of the delivery writes its own."""
     proof = command.proof or Proof()
     order.confirmations.create(
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,
@@ -386,10 +387,11 @@ def _deliver(order: Order, command: Command, delivered: dict[int, int], at: date
     for item in order.items.order_by("product_id"):
         item.quantity_delivered = delivered[item.product_id]
         item.save(update_fields=["quantity_delivered"])
-        Product.add_stock(item.product_id, -item.quantity_delivered)
+    for part in delivery_parts.registered():
+        part.deliver(order, proof.parts, at)
 
 
 def _take_back(order: Order) -> None:
-    """A delivery that was none: what left the stock comes back."""
-    for item in order.items.order_by("product_id"):
-        Product.add_stock(item.product_id, item.quantity_delivered or 0)
+    """A delivery that was none."""
+    for part in delivery_parts.registered():
+        part.take_back(order)

@@ -187,7 +187,9 @@ def test_a_failed_order_begins_its_next_attempt() -> None:
 def test_a_delivery_leaves_proof_and_takes_the_stock() -> None:
     product, driver = make_product(stock=10), make_driver()
     order = make_order(Status.ARRIVING, product=product, quantity=3, driver=driver)
-    order.transition_to("delivered", by=driver.user, proof=Proof("qr_code", ["CYL789"], amount_collected=2400))
+    order.transition_to(
+        "delivered", by=driver.user, proof=Proof("qr_code", ["CYL789"], parts={"amount_collected": 2400})
+    )
     proof = order.confirmations.get()
     assert (proof.confirmation_type, proof.cylinder_serials, proof.by) == ("qr_code", ["CYL789"], driver.user)
     assert (order.amount_collected, order.items.get().quantity_delivered) == (2400, 3)

@@ -92,7 +92,7 @@ def test_an_hour_that_was_named_comes_before_an_estimate() -> None:
 def test_after_the_delivery_there_is_a_receipt() -> None:
     order = make_order(Status.ARRIVING, quantity=2)
     product = order.items.get().product
-    proof = Proof("manual", quantities={product.pk: 1}, amount_collected=750)
+    proof = Proof("manual", quantities={product.pk: 1}, parts={"amount_collected": 750})
     order.transition_to(Status.DELIVERED, proof=proof)
     shown = text(page(order))
     assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [

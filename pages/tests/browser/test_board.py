@@ -141,7 +141,7 @@ async def test_drawer_tells_the_whole_order_and_gives_the_focus_back(page: Page,
     driver = await make(make_driver)()
     hour_ago = timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("arriving", driver=driver, quantity=2, created_at=hour_ago, notes="按三樓")
-    proof = Proof("qr_code", ["CYL789"], amount_collected=1600)
+    proof = Proof("qr_code", ["CYL789"], parts={"amount_collected": 1600})
     by = {"by": driver.user, "source": "socket", "proof": proof, "at": timezone.now() - timedelta(minutes=20)}
     await make(order.transition_to)("delivered", **by)
     board = await Board(page, site).open()

@@ -170,7 +170,7 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
     told = await make(make_stop)(driver, "arriving")
     names.append(told.customer.name)
     await phone.shows("main", told.customer.name)
-    await make(told.transition_to)(Status.DELIVERED, proof=Proof(amount_collected=730))
+    await make(told.transition_to)(Status.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
     await phone.shows("#done-title", "730")
     await make(stay.transition_to)(Status.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()

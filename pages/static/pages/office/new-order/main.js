@@ -13,6 +13,11 @@ const PAUSE_MS = 300;
 let customer = null;
 /** The name of this call's order: sent again after a lost answer, it makes no second one. */
 let ref = null;
+/** What the server warns of besides what the rows say, which the page says by itself, and sooner. */
+let more = [];
+/** The orders of the customer, as far as they are read. */
+let ordersRead = null;
+const SAID_BY_THE_PAGE = ["open_order", "no_message"];
 /** What the server made of it, while confirming it is still to be done. */
 let placed = null;
 
@@ -70,12 +75,13 @@ function askForTick(why) {
 
 /** `later` promises `orders` where they are not known yet, or null. */
 function take(chosen, orders, later) {
-  customer = chosen;
+  [customer, more, ordersRead] = [chosen, [], orders];
   open(true);
   fill(find("#known"), chosen);
   repeat(orders?.last?.items ?? []);
   warnOf(chosen, orders);
   readNumbers(chosen);
+  readWarnings(chosen);
   if (!orders) readOrders(chosen, later);
   // With Enter nobody places what nobody has looked at.
   if (!orders) find("#lines select").focus();
@@ -85,7 +91,7 @@ function take(chosen, orders, later) {
 function warnOf(chosen, orders) {
   const unread = !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
   const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
-  warn([unread, ...(orders?.open ?? []).map(openWarning), silent]);
+  warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...more]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
 }
@@ -109,7 +115,16 @@ async function readNumbers(chosen) {
 /** They were not read when the customer was chosen. */
 async function readOrders(chosen, later) {
   const orders = (await later) ?? (await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
-  if (orders && isChosen(chosen)) warnOf(chosen, orders);
+  if (!orders || !isChosen(chosen)) return;
+  ordersRead = orders;
+  warnOf(chosen, orders);
+}
+
+async function readWarnings(chosen) {
+  const found = await insist(() => (isChosen(chosen) ? get(`orders/warnings/?customer=${chosen.id}`) : []));
+  if (!isChosen(chosen)) return;
+  more = found.filter(({ code }) => !SAID_BY_THE_PAGE.includes(code)).map(({ detail }) => detail);
+  if (more.length) warnOf(chosen, ordersRead);
 }
 
 function fresh(typed) {

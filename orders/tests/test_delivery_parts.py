@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework import serializers
+
+from orders import delivery_parts
+from orders.api.order_input import ConfirmationInput
+from orders.delivery_parts import DeliveryPart, Said
+from orders.models import Order
+from orders.models.order import Proof
+from orders.states import Status
+from orders.tests.factories import make_order
+from web.refusals import Refusal
+
+pytestmark = pytest.mark.django_db
+
+
+class Empties:
+    """A part as another app brings it: how many empty cylinders came back."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, Any]] = []
+
+    def check(self, order: Order, said: Said) -> None:
+        if said.get("empties", 0) > 9:
+            raise Refusal("too_many_empties", "Too many.", attr="empties")
+
+    def deliver(self, order: Order, said: Said, at: Any) -> None:
+        self.written.append((order.status, said.get("empties")))
+
+    def take_back(self, order: Order) -> None:
+        self.written.append((order.status, None))
+
+
+@pytest.fixture
+def empties(monkeypatch: pytest.MonkeyPatch) -> Empties:
+    monkeypatch.setattr(delivery_parts, "_parts", dict(delivery_parts._parts))
+    part = Empties()
+    delivery_parts.register(
+        DeliveryPart(
+            name="empties",
+            fields=lambda: {"empties": serializers.IntegerField(min_value=0, required=False)},
+            check=part.check,
+            deliver=part.deliver,
+            take_back=part.take_back,
+        )
+    )
+    return part
+
+
+def test_a_registered_part_is_a_field_of_the_confirmation(empties: Empties) -> None:
+    form = ConfirmationInput(data={"confirmation_type": "manual", "empties": 2, "amount_collected": 640})
+    assert form.is_valid()
+    assert form.proof().parts == {"empties": 2, "amount_collected": 640}
+    assert not ConfirmationInput(data={"confirmation_type": "manual", "empties": -1}).is_valid()
+
+
+def test_a_registered_part_writes_when_delivered_and_when_taken_back(empties: Empties) -> None:
+    order = make_order(Status.ARRIVING)
+    order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 2}))
+    order.transition_to(Status.CANCELLED, reason="測試")
+    assert empties.written == [("delivered", 2), ("cancelled", None)]
+
+
+def test_a_part_that_refuses_leaves_the_order_as_it_was(empties: Empties) -> None:
+    order = make_order(Status.ARRIVING)
+    with pytest.raises(Refusal, match="Too many"):
+        order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 10}))
+    assert Order.objects.get().status == Status.ARRIVING
+    assert empties.written == []
