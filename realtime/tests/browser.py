@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from django.contrib.staticfiles import finders
 from playwright.async_api import Page, Route, WebSocketRoute
 
 from luckygas.testing.browser import until
 from luckygas.testing.waiting import wait_for_async
 
-STATIC = Path(__file__).resolve().parents[1] / "static"
 # Nothing listens there: what is asked of it, the test answers. Browsers trust loopback as they do https.
 ORIGIN = "http://127.0.0.1:9"
 EMPTY = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>-</title>'
@@ -81,7 +80,7 @@ class PlayedServer(Screen):
     async def _serve(self, route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/static/"):
-            await route.fulfill(path=STATIC / path.removeprefix("/static/"), content_type="text/javascript")
+            await route.fulfill(path=str(finders.find(path.removeprefix("/static/"))), content_type="text/javascript")
         elif path == "/":
             await route.fulfill(body=EMPTY, content_type="text/html")
         else:
