@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.processes import GENEROUS, ROOT, SCHEDULED, children
 from luckygas.testing import serve
-from luckygas.testing.beside import SandboxServer, with_sandbox
+from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, free_port
 
 WORKERS = 2

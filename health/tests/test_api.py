@@ -15,13 +15,13 @@ from pytest_django import Settings
 
 from health import parts
 from health.probes import Probe
+from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import Redis, free_port, running
 from notifications import sender
 from notifications.gateways.base import Accepted, Message
 from notifications.gateways.mitake import Mitake
 from notifications.models import GatewayState, NotificationHistory
-from notifications.sandbox.faults import Fault, Kind, On
-from notifications.sandbox.server import Sandbox
 from orders.tests.factories import make_customer, make_office, make_user
 from realtime import log
 from realtime.hub import Hub

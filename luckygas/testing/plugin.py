@@ -28,8 +28,8 @@ from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 
 if TYPE_CHECKING:
+    from luckygas.testing.sandbox.server import Sandbox
     from luckygas.testing.site import Site
-    from notifications.sandbox.server import Sandbox
 
 pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.emptied", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
@@ -204,8 +204,8 @@ def rates(settings: Any) -> Callable[..., None]:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
-    from notifications.sandbox.receipts import Habit
-    from notifications.sandbox.server import Sandbox
+    from luckygas.testing.sandbox.receipts import Habit
+    from luckygas.testing.sandbox.server import Sandbox
 
     with Sandbox() as running:
         running.operator.receipts.habit = Habit(outcome=None)

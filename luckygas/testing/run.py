@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from luckygas.testing.beside import with_sandbox
+from luckygas.testing.sandbox.process import with_sandbox
 from luckygas.testing.serve import run
 from luckygas.testing.servers import Unavailable
 from luckygas.testing.site import ROOT

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from luckygas.testing.beside import with_sandbox
+from luckygas.testing.sandbox.process import with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 

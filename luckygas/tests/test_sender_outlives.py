@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, environment, manage
 from luckygas.testing.waiting import wait_for
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
 from notifications.tests.on_sandbox import values
 
 pytestmark = pytest.mark.servers

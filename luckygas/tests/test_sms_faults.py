@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 from notifications import sender
 from notifications.models import NotificationHistory
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
 from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use
 from orders.models import Order

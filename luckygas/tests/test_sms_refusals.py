@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 from luckygas.tests.test_sms_faults import confirm, telephones, told
 from notifications import sender
 from notifications.models import GatewayState, NotificationHistory
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
 from notifications.tests.on_sandbox import GATEWAYS, UNKNOWN, use
 from realtime.models import Outbox

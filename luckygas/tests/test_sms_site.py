@@ -11,14 +11,14 @@ import requests
 from asgiref.sync import sync_to_async
 
 from luckygas.testing.leaks import leaked
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.server import Sandbox
+from luckygas.testing.sandbox.telephones import Sent
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import Rest, signed_in
 from notifications.models import NotificationHistory
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.receipts import Habit, Receipt
-from notifications.sandbox.server import Sandbox
-from notifications.sandbox.telephones import Sent
 from notifications.states import Status
 from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback, outcome, values
 from orders.models import Order

@@ -41,7 +41,7 @@ def texts(domain: str) -> Iterator[tuple[Path, str]]:
                 yield path, path.read_text()
     if domain == "djangojs":
         return
-    for path in (ROOT / "templates").rglob("*"):
+    for path in (*(ROOT / "templates").rglob("*"), *(ROOT / "luckygas").rglob("templates/*")):
         if path.suffix in {".html", ".txt"}:
             # It is not quite Python: its indentation means nothing.
             yield path, "\n".join(map(str.strip, templatize(path.read_text()).splitlines()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from notifications.sandbox.faults import Kind
-from notifications.sandbox.server import Sandbox
+from luckygas.testing.sandbox.faults import Kind
+from luckygas.testing.sandbox.server import Sandbox
 from notifications.states import Reason, Status
 
 GATEWAYS = ("http", "mitake", "every8d")

@@ -12,12 +12,12 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
 from notifications import resending, sender
 from notifications.models import NotificationHistory
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.receipts import Habit, Receipt
-from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
 from notifications.tests import child
 from notifications.tests.on_sandbox import GATEWAYS, SECRET, callback, use

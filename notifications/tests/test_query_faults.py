@@ -10,12 +10,12 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.server import Sandbox
 from notifications import queries
 from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError
 from notifications.models import GatewayState, NotificationHistory
-from notifications.sandbox.faults import Fault, Kind, On
-from notifications.sandbox.server import Sandbox
 from notifications.states import Status
 from notifications.tests.factories import make_message
 from notifications.tests.on_sandbox import GATEWAYS, use

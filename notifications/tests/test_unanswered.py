@@ -10,11 +10,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone, translation
 
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 from notifications import routing, sender
 from notifications.gateways import get_gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message
 from notifications.tests.on_sandbox import GATEWAYS, callback, use

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from notifications.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import Sent
 from notifications.states import Status
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ MOST_TRIES = 10
 LONGEST_PAUSE = 30.0
 
 
-class Provider(Protocol):
-    """How one provider tells a receipt."""
+class ReceiptSender(Protocol):
+    """How one provider sends a receipt."""
 
     def receipt(self, sent: Sent, state: Status, reply: str) -> dict[str, str]: ...
 
@@ -57,7 +57,7 @@ class Receipt:
 class Receipts:
     """One thread that tells them in the order of their time."""
 
-    def __init__(self, providers: Mapping[str, Provider], callbacks: Mapping[str, str]) -> None:
+    def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
         self.habit = Habit()
         self._providers, self._callbacks = providers, callbacks
         self._waiting: list[tuple[float, int, Receipt]] = []

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.utils import timezone
 
-from notifications.sandbox.faults import On
-from notifications.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
-from notifications.sandbox.wire import Answer, Asked
+from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
+from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
-
-if TYPE_CHECKING:
-    from notifications.sandbox.operator import Operator
 
 NAME = "every8d"
 ERRORS = {

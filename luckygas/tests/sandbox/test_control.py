@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from notifications.sandbox.faults import Fault, Kind, On
-from notifications.sandbox.receipts import Habit
-from notifications.sandbox.server import Sandbox
+from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.receipts import Habit
+from luckygas.testing.sandbox.server import Sandbox
 from notifications.states import Status
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from notifications.sandbox.faults import LONGEST_SECONDS, Fault, Kind, On
-from notifications.sandbox.operator import Operator
-from notifications.sandbox.receipts import Habit, Receipt
-from notifications.sandbox.telephones import Sent
-from notifications.sandbox.wire import Answer, Asked
+from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind, On
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
 JSON = "application/json"

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from notifications.sandbox.faults import Fault, Kind, On
-from notifications.sandbox.server import HUGE_BYTES, Sandbox
+from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.server import HUGE_BYTES, Sandbox
 
 HEADERS = {"Authorization": "Bearer sandbox-key"}
 BODY = {"phone": "0912345678", "message": "瓦斯"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 from notifications.states import Status
 
 PHONE, TEXT = "0912345678", "【幸福氣】您的瓦斯\n已送達"

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.template.backends.django import DjangoTemplates
 from django.template.defaultfilters import linebreaksbr
-from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from luckygas.testing.sandbox.faults import Kind
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.receipts import LOOPBACK
+from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.guard import registered_hosts
-from notifications.sandbox.faults import Kind
-from notifications.sandbox.operator import Operator
-from notifications.sandbox.receipts import LOOPBACK
-from notifications.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
 # As far as a telephone would take it for one.
 LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
 SHOWN = 100
+# Its own, so that the site does not know these templates.
+TEMPLATES = DjangoTemplates(
+    {"NAME": "sandbox", "DIRS": [Path(__file__).parent / "templates"], "APP_DIRS": False, "OPTIONS": {}}
+)
 FAULTS = {
     Kind.SLOW: _("answers slowly (5 s)"), Kind.REFUSE: _("refuses"), Kind.HANG: _("never answers"),
     Kind.DROP_BEFORE: _("drops the connection, the request unread"),
@@ -55,12 +60,12 @@ def is_ours(url: str) -> bool:
 
 
 def whole(asked: Asked, operator: Operator) -> Answer:
-    return render("sandbox/page.html", asked, operator)
+    return render("page.html", asked, operator)
 
 
 def bubbles(asked: Asked, operator: Operator) -> Answer:
     """The part that changes."""
-    return render("sandbox/bubbles.html", asked, operator)
+    return render("bubbles.html", asked, operator)
 
 
 def render(template: str, asked: Asked, operator: Operator) -> Answer:
@@ -73,7 +78,7 @@ def render(template: str, asked: Asked, operator: Operator) -> Answer:
         "habit": operator.receipts.habit, "outcomes": OUTCOMES, "lang": language,
     }  # fmt: skip
     with override(language):
-        return Answer(render_to_string(template, context).encode(), content_type=HTML)
+        return Answer(TEMPLATES.get_template(template).render(context).encode(), content_type=HTML)
 
 
 def language_of(asked: Asked) -> str:

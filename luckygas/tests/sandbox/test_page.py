@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from notifications.sandbox.faults import Fault, Kind
-from notifications.sandbox.server import Sandbox
+from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.server import Sandbox
 
 
 def page(sandbox: Sandbox, path: str = "/", language: str = "en") -> str:

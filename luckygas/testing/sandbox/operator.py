@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from types import ModuleType
 
-from notifications.sandbox import every8d, generic, mitake
-from notifications.sandbox.faults import Faults
-from notifications.sandbox.receipts import Receipts
-from notifications.sandbox.telephones import BALANCE, Account, Sent, Telephones
-
-PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, mitake, every8d)}
+from luckygas.testing.sandbox.faults import Faults
+from luckygas.testing.sandbox.receipts import Receipts, ReceiptSender
+from luckygas.testing.sandbox.telephones import Account, Sent, Telephones
 
 
 class Operator:
-    """`callbacks`: where a provider tells its receipts, for messages that do not say so themselves."""
+    """`senders`: the providers that send receipts, by name.
 
-    def __init__(self, account: Account, callbacks: Mapping[str, str], balance: int = BALANCE) -> None:
+    `callbacks`: where each sends them, for messages that name no URL themselves.
+    """
+
+    def __init__(
+        self, account: Account, senders: Mapping[str, ReceiptSender], callbacks: Mapping[str, str], balance: int
+    ) -> None:
         self.account = account
         self.telephones = Telephones(balance)
         self.faults = Faults()
         self.over = threading.Event()
-        self.receipts = Receipts({"mitake": mitake, "every8d": every8d}, callbacks)
+        self.receipts = Receipts(senders, callbacks)
 
     def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
         """As `Telephones.take`; of a new message a receipt follows."""

@@ -11,7 +11,7 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 
-from notifications.sandbox.server import Sandbox
+from luckygas.testing.sandbox.server import Sandbox
 from notifications.tests.child import ROOT
 
 

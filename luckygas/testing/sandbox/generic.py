@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from notifications.sandbox.faults import On
-from notifications.sandbox.telephones import NoCredit, NoNumber
-from notifications.sandbox.wire import Answer, Asked
-
-if TYPE_CHECKING:
-    from notifications.sandbox.operator import Operator
+from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber
+from luckygas.testing.sandbox.wire import Answer, Asked
 
 NAME = "http"
 

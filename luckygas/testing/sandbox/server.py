@@ -10,16 +10,16 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from notifications.sandbox import control, page
-from notifications.sandbox.faults import LONGEST_SECONDS, Fault, Kind
-from notifications.sandbox.operator import PROVIDERS, Operator
-from notifications.sandbox.receipts import LOOPBACK
-from notifications.sandbox.telephones import BALANCE, Account
-from notifications.sandbox.wire import Answer, Asked
+from luckygas.testing.sandbox import control, every8d, generic, mitake, page
+from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.receipts import LOOPBACK
+from luckygas.testing.sandbox.telephones import BALANCE, Account
+from luckygas.testing.sandbox.wire import Answer, Asked
 
 log = logging.getLogger(__name__)
 BODY_BYTES = 65_536
@@ -29,6 +29,7 @@ HUGE_BYTES = 10_000_000
 GARBAGE = bytes(range(256)) * 4
 HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 CLOSE_AT_ONCE = struct.pack("ii", 1, 0)
+PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, mitake, every8d)}
 Work = Callable[[Asked, Operator], Answer]
 OWN: dict[tuple[str, str], Work] = {**page.ROUTES, **control.ROUTES}
 
@@ -167,7 +168,9 @@ class Sandbox:
         account: Account | None = None,
         balance: int = BALANCE,
     ) -> None:
-        self.operator = Operator(account or Account(), callbacks or {}, balance)
+        self.operator = Operator(
+            account or Account(), {"mitake": mitake, "every8d": every8d}, callbacks or {}, balance
+        )  # fmt: skip
         self._server = Server(port, self.operator)
         self._thread = threading.Thread(target=self.serve, name="sandbox", daemon=True)
 

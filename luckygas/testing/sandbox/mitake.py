@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from notifications.sandbox.faults import On
-from notifications.sandbox.telephones import NoCredit, NoNumber, Sent
-from notifications.sandbox.wire import Answer, Asked
+from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.operator import Operator
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent
+from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
-
-if TYPE_CHECKING:
-    from notifications.sandbox.operator import Operator
 
 NAME = "mitake"
 ERRORS = {

@@ -9,10 +9,10 @@ import requests
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.server import Sandbox
+from luckygas.testing.sandbox.telephones import Sent
 from luckygas.testing.waiting import wait_for
-from notifications.sandbox.receipts import Habit, Receipt
-from notifications.sandbox.server import Sandbox
-from notifications.sandbox.telephones import Sent
 from notifications.states import Status
 
 
@@ -110,5 +110,5 @@ def test_its_log_has_neither_number_nor_secret(
     sent = mitake(sandbox, site)
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
     wait_for(lambda: "told, HTTP 200" in caplog.text)
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith("notifications.")]
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("luckygas.testing.sandbox.")]
     assert ours == ["Message 1: delivered, told, HTTP 200."]

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from notifications.sandbox.receipts import is_loopback
-from notifications.sandbox.server import Sandbox
-from notifications.sandbox.telephones import BALANCE
+from luckygas.testing.sandbox.receipts import is_loopback
+from luckygas.testing.sandbox.server import Sandbox
+from luckygas.testing.sandbox.telephones import BALANCE
 from web.text import plain
 
 PORT = 8025
