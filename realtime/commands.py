@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
-from realtime import auth, channels, fixes, frames
+from realtime import auth, channels, frames, location_validation
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -109,7 +109,7 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
     driver_id = connection.identity.driver_id
     if driver_id is None:
         raise Refusal("forbidden", _("Only drivers may do this."))
-    hub.positions.take(fixes.newest(driver_id, message))
+    hub.positions.take(location_validation.newest(driver_id, message))
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from realtime.refused_heads import refuse
+from realtime.closing import refuse
 
 # Of the request line and all headers. Browsers send a few KB; nginx takes 32 KB at most.
 MOST_BYTES = 64 * 1024

@@ -13,9 +13,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from realtime.closing import ABORT_SECONDS, refuse, say_goodbye
 from realtime.connection import EXTENSION
 from realtime.frames import frame, restart
-from realtime.refused_heads import ABORT_SECONDS, refuse, say_goodbye
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
