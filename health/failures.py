@@ -10,7 +10,7 @@ from django.db import connections
 from django.utils import timezone
 
 from health import samples
-from notifications.pool import Pool
+from web.thread_pool import ThreadPool
 
 # Their 503 is an answer and not a failure.
 OWN = "/health/"
@@ -22,7 +22,9 @@ class Failures:
     def __init__(self) -> None:
         self._lock = Lock()
         self._unwritten = Counter[datetime]()
-        self.pool: Pool[None, None] = Pool(lambda _: self.write(), connections.close_all, size=1)
+        self.pool: ThreadPool[None, None] = ThreadPool(
+            lambda _: self.write(), connections.close_all, size=1, name="failures"
+        )
 
     def count(self) -> None:
         with self._lock:

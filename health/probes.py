@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from notifications.pool import Pool
+from web.thread_pool import ThreadPool
 
 Answer = dict[str, Any]
 # A thread that was not heard of for so long is given up and another one asks; so often, and no more: each is memory
@@ -68,8 +68,8 @@ class Probe:
             return self._asked, now + self.seconds
 
     @staticmethod
-    def _new_pool() -> Pool[Callable[[], Answer], Answer]:
-        return Pool(lambda job: job(), lambda: None, size=1)
+    def _new_pool() -> ThreadPool[Callable[[], Answer], Answer]:
+        return ThreadPool(lambda job: job(), lambda: None, size=1, name="probe")
 
     def _answer(self, asked: Future[Answer], due: float) -> Answer:
         try:

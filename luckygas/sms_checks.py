@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from notifications import guard, messages, quiet
+from notifications import carrier_rules, quiet_hours, texts
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
@@ -25,26 +25,26 @@ def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     E012 what is no address that receipts may come from; E013 a secret that cannot stand in a path; E014 no URL that
     providers could call; E015 no registered name to put in front; E016 a key that cannot stand in a header.
     """
-    return [*quiet_hours(), *tracking_link(), *length(), *addresses(), *secret(), *callbacks(), *sender(), *key()]
+    return [*night(), *tracking_link(), *length(), *addresses(), *secret(), *callbacks(), *sender(), *key()]
 
 
-def quiet_hours() -> Iterator[CheckMessage]:
+def night() -> Iterator[CheckMessage]:
     try:
-        quiet.hours()
+        quiet_hours.hours()
     except ValueError:
         hint = "Write 21:00-08:00, or leave it empty."
         yield Error(f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.", hint=hint, id="luckygas.E010")
 
 
 def tracking_link() -> Iterator[CheckMessage]:
-    if not urlsplit(settings.TRACKING_URL).hostname or guard.foreign_links(settings.TRACKING_URL):
+    if not urlsplit(settings.TRACKING_URL).hostname or carrier_rules.foreign_links(settings.TRACKING_URL):
         hint = "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent."
         yield Error(f"TRACKING_URL is {settings.TRACKING_URL!r}.", hint=hint, id="luckygas.E011")
 
 
 def length() -> Iterator[CheckMessage]:
     local = urlsplit(settings.TRACKING_URL).hostname in LOOPBACK
-    if messages.segments_at_worst(SHORT_URL if local else settings.TRACKING_URL) > 1:
+    if texts.segments_at_worst(SHORT_URL if local else settings.TRACKING_URL) > 1:
         said = f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {settings.TRACKING_URL!r}."
         yield Warning(said, hint="Each message costs two segments: shorten name or link.", id="luckygas.W002")
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
-from notifications import messages, wording
+from notifications import texts
 from notifications.masking import mask
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders.models import Order
@@ -146,6 +146,22 @@ class NotificationHistory(AtomicSave):
         """As the office has it now; asked once for an object, so a row that is read anew has the new words."""
         return MessageTemplate.of(self.kind)
 
+    @property
+    def language(self) -> str:
+        return texts.language_of(self.customer.language)
+
+    @property
+    def body(self) -> str:
+        """What the office wants to say, its placeholders still open."""
+        return self.template.body(self.language)
+
+    def render(self) -> str:
+        """The whole text, as it is true now. The first line of an e-mail is its subject."""
+        if self.type != Type.EMAIL:
+            return texts.sms(self.body, self.language, self.order)
+        items = self.order.items.select_related("product") if self.order else ()
+        return texts.email(Kind(self.kind), self.body, self.language, self.order, items)
+
     def is_outdated(self) -> bool:
         """Whether the order has a later message of this kind, which says what this one would say now."""
         later = NotificationHistory.objects.filter(
@@ -230,8 +246,8 @@ class MessageTemplate(models.Model):
 
     kind = models.CharField(_("kind"), max_length=24, choices=Kind, unique=True, editable=False)
     is_on = models.BooleanField(_("is sent"), default=True)
-    body_zh = models.TextField(_("Chinese text"), blank=True, max_length=500)
-    body_en = models.TextField(_("English text"), blank=True, max_length=500)
+    body_zh = models.TextField(_("Chinese text"), blank=True, max_length=texts.LONGEST_BODY)
+    body_en = models.TextField(_("English text"), blank=True, max_length=texts.LONGEST_BODY)
 
     BODIES = {"zh-hant": "body_zh", "en": "body_en"}
 
@@ -256,13 +272,13 @@ class MessageTemplate(models.Model):
 
     def body(self, language: str) -> str:
         """What is sent in `language`, its placeholders still open."""
-        return getattr(self, self.BODIES[language]) or messages.TEXTS[language][Kind(self.kind)]
+        return getattr(self, self.BODIES[language]) or texts.TEXTS[language][Kind(self.kind)]
 
     def clean(self) -> None:
         wrong: dict[str, Any] = {}
         for language, name in self.BODIES.items():
-            setattr(self, name, wording.tidy(getattr(self, name)))
-            if found := wording.Preview(self.kind, language, self.body(language)).problems:
+            setattr(self, name, texts.tidy(getattr(self, name)))
+            if found := texts.Preview(self.kind, language, self.body(language)).problems:
                 wrong[name] = found
         if wrong:
             raise ValidationError(wrong)

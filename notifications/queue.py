@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from notifications import rules, sender
+from notifications import sender, sending_rules
 from notifications.models import NotificationHistory
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Status
 from orders.models import Order
@@ -59,7 +59,7 @@ def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_firs
 def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
     """Whether a later report, already on its way, may make the message untrue; `reported`: when it happened."""
     is_late = row.created_at - reported > LATE
-    until = rules.true_until(row)
+    until = sending_rules.true_until(row)
     return is_late and row.kind in MAY_BE_FOLLOWED and (until is None or row.created_at < until)
 
 

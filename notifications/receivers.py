@@ -8,8 +8,8 @@ from waffle.models import Switch
 
 from notifications import queue
 from notifications.models import GatewayState, NotificationHistory
-from notifications.rules import TRUE_WHILE
 from notifications.sender import MOST_AT_ONCE
+from notifications.sending_rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Reason
 from notifications.states import Status as SmsStatus
 from orders.models import Order

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import check_right
-from notifications import queue, rules
+from notifications import queue, sending_rules
 from notifications.models import NotificationHistory
 from notifications.routing import repeatable
 from notifications.states import OVERRULABLE, Reason, Status
@@ -52,7 +52,7 @@ def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool 
     if row.status in (Status.SUPPRESSED, Status.CANCELLED):
         raise not_sent(row.status_reason)
     row.overruled = row.overruled or overrule
-    if verdict := rules.against(row):
+    if verdict := sending_rules.blocked_by(row):
         raise not_sent(verdict.reason)
     if row.status == Status.UNKNOWN and repeatable(row):
         return again(row, by)

@@ -25,14 +25,14 @@ from django.db import Error, connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
-from notifications import messages, metrics, routing, rules, segments
+from notifications import metrics, routing, segments, sending_rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
-from notifications.pool import Pool
 from notifications.states import MOVES, Reason, Status, Type
 from web import request_id
 from web.database import is_away
+from web.thread_pool import ThreadPool
 from web.timings import measured
 
 log = logging.getLogger(__name__)
@@ -93,16 +93,16 @@ def submit(row_id: UUID) -> Future[Row | None]:
     return pool().submit(row_id)
 
 
-def pool() -> Pool[UUID, Row | None]:
+def pool() -> ThreadPool[UUID, Row | None]:
     with _one_maker:  # by itself the cache lets each of several threads that come at once make one
         return _pool()
 
 
 @cache
-def _pool() -> Pool[UUID, Row | None]:
+def _pool() -> ThreadPool[UUID, Row | None]:
     # Of this process: several share what the provider allows (README, “In production”).
     allowed = filter(None, (get_gateway(name).most_connections for name in routing.in_use()))
-    made = Pool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]))
+    made = ThreadPool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
     return made
@@ -131,12 +131,12 @@ def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
 
 def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
     if not row.attempts:
-        row.type, row.recipient = rules.way_to(row.customer)
-    if (verdict := rules.against(row)) is not None:
+        row.type, row.recipient = sending_rules.way_to(row.customer)
+    if (verdict := sending_rules.blocked_by(row)) is not None:
         return row if _withhold(row, verdict) else None
     if row.attempts and not routing.repeatable(row):
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
-    if (morning := rules.not_before(row)) is not None:
+    if (morning := sending_rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
     return _send_by(routing.ways(row) if ways is None else ways, row)
 
@@ -182,7 +182,7 @@ def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
     return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
 
 
-def _withhold(row: Row, verdict: rules.Verdict) -> bool:
+def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
     if row.attempts:
         # It may have gone out before: not sending it again does not make that known.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
@@ -194,7 +194,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     """From here on the row is ours. One sent before under the same id keeps its text: the id stands for that text."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
-        text = messages.render(row)
+        text = row.render()
         parts = segments.count(text) if row.type == Type.SMS else 0
         columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
     return row.move(Status.PENDING, Status.SENDING, **columns)
@@ -211,7 +211,7 @@ def pause(row: Row, reason: str) -> timedelta:
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
     """What became of the message, as status and columns."""
     try:
-        accepted = gateway.send(Message(row.pk, row.recipient, row.content, rules.true_until(row)))
+        accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.true_until(row)))
     except GatewayError as error:
         # One that may have gone out before stays unknown, whatever is said of it now.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1

@@ -27,8 +27,8 @@ from customers.search import telephones
 from notifications import resending
 from notifications.admin.columns import MessageColumns
 from notifications.admin.export import answer
+from notifications.admin.timeline import next_step, reason_in_words, story
 from notifications.admin.totals import totals
-from notifications.admin.trail import next_step, reason_in_words, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
 from orders import numbers
 from web import flags

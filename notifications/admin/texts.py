@@ -16,16 +16,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from notifications.messages import TEXTS, allowed
 from notifications.models import MessageTemplate
 from notifications.states import Kind
-from notifications.wording import Preview
+from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
 from web.admin.base import Button, HouseAdmin
 
 if TYPE_CHECKING:
     from django.forms import ModelForm
-
-LONGEST_BODY = 500
 
 
 @admin.register(MessageTemplate)

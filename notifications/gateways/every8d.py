@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.gateways.fields import amount, by_name, code, international, local, moment, price
-from notifications.gateways.form import FormGateway, fate, refusal, unclear
-from notifications.gateways.web import HEALTH_SECONDS
+from notifications.gateways.form_gateway import FormGateway, fate, refusal, unclear
+from notifications.gateways.http_exchange import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
 REPLY = "999"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
-from notifications.gateways.web import HEALTH_SECONDS, Answer, exchange, status_reason
+from notifications.gateways.http_exchange import HEALTH_SECONDS, Answer, exchange, status_reason
 from notifications.states import Reason
 
 ABOUT_THE_MESSAGE = frozenset({400, 413, 422})

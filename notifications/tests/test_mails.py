@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from notifications import messages
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Type
 from notifications.tests.factories import make_quiet_order
@@ -21,7 +20,7 @@ def mail(kind: Kind = Kind.ORDER_CONFIRMED, language: str = "en", **fields: Any)
     product = make_product(name="20kg 瓦斯桶", price=800)
     order = make_quiet_order(fields.pop("status", Status.CONFIRMED), customer=customer, product=product, quantity=2)
     row = NotificationHistory(kind=kind, order=order, customer=customer, type=Type.EMAIL)
-    subject, empty, body = messages.render(row).split("\n", 2)
+    subject, empty, body = row.render().split("\n", 2)
     assert empty == ""
     return order, subject, body
 
@@ -41,7 +40,7 @@ def test_after_delivery_it_is_the_receipt() -> None:
     order.amount_collected = 1500
     order.save()
     row = NotificationHistory(kind=Kind.ORDER_DELIVERED, order=order, customer=order.customer, type=Type.EMAIL)
-    assert "Paid: NT$1500" in messages.render(row)
+    assert "Paid: NT$1500" in row.render()
 
 
 def test_it_is_in_the_language_of_the_customer() -> None:
@@ -53,6 +52,6 @@ def test_what_a_person_typed_is_neither_escaped_nor_a_header() -> None:
     customer = make_customer(phone="", email="wang@example.org", address="台北市 <1> & 2 樓")
     order = make_quiet_order(customer=customer, delivery_address="台北市 <1> & 2 樓\nBcc: all@example.org")
     row = NotificationHistory(kind=Kind.ORDER_CONFIRMED, order=order, customer=customer, type=Type.EMAIL)
-    subject, _, body = messages.render(row).partition("\n")
+    subject, _, body = row.render().partition("\n")
     assert "台北市 <1> & 2 樓" in body
     assert "Bcc" not in subject

@@ -10,7 +10,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for
-from notifications import messages
 from notifications.gateways.memory import Memory
 from notifications.management.arguments import moment
 from notifications.models import NotificationHistory
@@ -80,14 +79,14 @@ def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
 
 def test_a_fault_of_ours_is_exit_code_1_and_the_rest_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, fine = make_message(), make_message()
-    real = messages.render
+    real = NotificationHistory.render
 
     def render(row: NotificationHistory) -> str:
         if row == broken:
             raise KeyError("a fault of ours")
         return real(row)
 
-    monkeypatch.setattr(messages, "render", render)
+    monkeypatch.setattr(NotificationHistory, "render", render)
     assert run("--stuck") == (1, "sent 1, failed 0, unknown 0, broken 1")
     assert [message.id for message in Memory.outbox] == [fine.pk]
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from notifications import rules, sender
+from notifications import sender, sending_rules
 from notifications.gateways import base
 from notifications.gateways.memory import Memory
 from notifications.models import MessageTemplate, NotificationHistory
@@ -285,7 +285,7 @@ def test_outcomes_are_collected_for_who_waits() -> None:
 
 def test_rules_are_asked_when_the_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(rules, "against", asked.append)
+    monkeypatch.setattr(sending_rules, "blocked_by", asked.append)
     row = confirm()
     assert asked == [row]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from notifications.admin.trail import next_step
+from notifications.admin.timeline import next_step
 from notifications.gateways.memory import Memory
 from notifications.management.commands.send_pending_sms import Service
 from notifications.models import NotificationHistory

@@ -18,7 +18,7 @@ from luckygas.testing.sandbox.faults import Kind
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.receipts import LOOPBACK
 from luckygas.testing.sandbox.wire import Answer, Asked
-from notifications.guard import registered_hosts
+from notifications.carrier_rules import registered_hosts
 from notifications.states import Status
 
 # As far as a telephone would take it for one.

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from notifications import batch, queries
+from notifications import batch, provider_queries
 from notifications.gateways.base import Gateway, GatewayError
 from notifications.management.arguments import moment, positive
 from notifications.models import NotificationHistory
@@ -42,13 +42,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - USUALLY_SINCE
         well = True
-        for gateway in queries.askable():
-            rows = list(queries.unsettled(gateway, since)[:limit])
+        for gateway in provider_queries.askable():
+            rows = list(provider_queries.unsettled(gateway, since)[:limit])
             if dry_run:
                 self.list_rows(gateway.name, rows)
             else:
                 well &= self.ask(gateway, rows)
-        rows = list(islice(queries.unanswered(since), limit))
+        rows = list(islice(provider_queries.unanswered(since), limit))
         if dry_run:
             self.list_rows("unanswered", rows)
         else:
@@ -79,7 +79,7 @@ class Command(BaseCommand):
     def ask_status(self, rows: list[NotificationHistory], gateway: Gateway) -> None:
         found: Counter[str] = Counter()
         try:
-            bar = tqdm(queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            bar = tqdm(provider_queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
             for row, is_new in bar:
                 found[row.status if is_new else "unchanged"] += 1
         finally:
@@ -87,7 +87,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{gateway.name}: {told}")
 
     def ask_balance(self, gateway: Gateway) -> None:
-        said = {"gateway": gateway.name, "points": queries.ask_balance(gateway)}
+        said = {"gateway": gateway.name, "points": provider_queries.ask_balance(gateway)}
         self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
 
     def repeat(self, rows: list[NotificationHistory]) -> bool:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from notifications import batch, messages, rules, segments
+from notifications import batch, segments, sending_rules
 from notifications.management.arguments import moment, positive
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Status, Type
@@ -55,9 +55,9 @@ class Command(BaseCommand):
         total = 0
         for row in rows:
             if not row.attempts:
-                row.type, row.recipient = rules.way_to(row.customer)
-            verdict = rules.against(row)
-            cost = 0 if verdict or row.type != Type.SMS else segments.count(row.content or messages.render(row))
+                row.type, row.recipient = sending_rules.way_to(row.customer)
+            verdict = sending_rules.blocked_by(row)
+            cost = 0 if verdict or row.type != Type.SMS else segments.count(row.content or row.render())
             total += cost
             said = verdict.reason.value if verdict else _("%d segments") % cost
             self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {said}")

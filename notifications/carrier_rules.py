@@ -32,7 +32,7 @@ DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01]
 DAYS = re.compile(rf"(?<![\d/.-])(?<!\d\s){DAY}(?:\s*[-–—]\s*{DAY})?(?!\d|[/.-]\d)")
 
 
-def against(text: str, literal: str) -> Reason | None:
+def violation(text: str, literal: str) -> Reason | None:
     """What forbids sending `text`; `literal` is what a person typed of it, without what the system put in."""
     if telephones(literal) or foreign_links(text):
         return Reason.NOT_REGISTERED

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from customers import phones
 from customers.models import Customer
-from notifications import guard, messages, quiet
+from notifications import carrier_rules, quiet_hours, texts
+from notifications.models import NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
 from orders.states import Status as OrderStatus
-
-if TYPE_CHECKING:
-    from notifications.models import NotificationHistory
 
 # While the order is in one of these, the message is true and worth its price.
 TRUE_WHILE = {
@@ -64,7 +61,7 @@ class Verdict:
     reason: Reason
 
 
-def against(row: NotificationHistory) -> Verdict | None:
+def blocked_by(row: NotificationHistory) -> Verdict | None:
     """What speaks against sending; None: nothing does. What a person overruled does not count."""
     if not still_true(row):
         return Verdict(Status.CANCELLED, Reason.OVERTAKEN)
@@ -74,9 +71,13 @@ def against(row: NotificationHistory) -> Verdict | None:
     if not recipient:
         return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
     # What may have gone out before keeps its words.
-    if type_ == Type.SMS and not row.attempts and (reason := guard.against(*messages.sms(row))):
+    if type_ == Type.SMS and not row.attempts and (reason := _blocked_by_carriers(row)):
         return Verdict(Status.SUPPRESSED, reason)
     return None
+
+
+def _blocked_by_carriers(row: NotificationHistory) -> Reason | None:
+    return carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
 
 
 def still_true(row: NotificationHistory) -> bool:
@@ -122,7 +123,7 @@ def not_before(row: NotificationHistory) -> datetime | None:
     """When the night ends that an SMS of this kind waits for; None: it need not wait."""
     if row.type != Type.SMS or row.kind in ALSO_BY_NIGHT:
         return None
-    return quiet.until(timezone.now())
+    return quiet_hours.until(timezone.now())
 
 
 def way_to(customer: Customer) -> tuple[Type, str]:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from notifications.gateways.base import Gateway, GatewayError, Health, Receipt
 from notifications.gateways.fields import moment
-from notifications.gateways.web import exchange, status_reason
+from notifications.gateways.http_exchange import exchange, status_reason
 from notifications.states import Reason, Status
 
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from notifications import routing, rules
+from notifications import routing, sending_rules
 from notifications.models import NotificationHistory, StatusNote
 from notifications.states import OVERRULABLE, Kind, Reason, Status
 from web import flags
@@ -108,7 +108,7 @@ def next_step(row: NotificationHistory) -> Next:
     if row.status == Status.PENDING and (why := why_it_waits(row)):
         return Next(why)
     suppressed = row.status == Status.SUPPRESSED
-    return Next(words(row), True, suppressed or (not row.overruled and rules.unwanted(row) is not None))
+    return Next(words(row), True, suppressed or (not row.overruled and sending_rules.unwanted(row) is not None))
 
 
 def words(row: NotificationHistory) -> str:
@@ -136,7 +136,7 @@ def obstacle(row: NotificationHistory) -> Reason | None:
     asked = copy(row)
     # What waits is not asked of a person: our own rules stand.
     asked.overruled = row.overruled or row.status != Status.PENDING
-    verdict = rules.against(asked)
+    verdict = sending_rules.blocked_by(asked)
     return verdict.reason if verdict else None
 
 
@@ -145,10 +145,10 @@ def why_it_waits(row: NotificationHistory) -> str:
         return _("It waits until messages are switched on again.")
     asked = copy(row)
     if not row.attempts:
-        asked.type, asked.recipient = rules.way_to(row.customer)
+        asked.type, asked.recipient = sending_rules.way_to(row.customer)
     if not routing.ways(asked):
         return _("It waits until the channel is started again.")
-    if until := max(filter(None, [row.send_after, rules.not_before(asked)]), default=None):
+    if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
         return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""
     return ""
 

@@ -1,4 +1,4 @@
-"""A few threads that do one kind of slow work, so that the threads Django shares never wait for it."""
+"""A few threads for one kind of slow work, so that the threads that Django shares never wait for it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-class Pool(Generic[Job, Result]):
-    """Does `work` on what is submitted; `at_rest` is called in a thread that finds nothing more to do.
+class ThreadPool(Generic[Job, Result]):
+    """Does `work` on each submitted job; a thread that finds no further job calls `at_rest`.
+
+    The threads are called `name`-1, `name`-2, …
 
     Unlike those of `concurrent.futures`, its threads are daemons: the end of the process waits for none of them.
     """
 
-    def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int) -> None:
-        self._work, self._at_rest, self._size = work, at_rest, size
+    def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int, name: str) -> None:
+        self._work, self._at_rest, self._size, self._name = work, at_rest, size, name
         self._waiting: queue.SimpleQueue[tuple[Job, Future[Result]]] = queue.SimpleQueue()
         self._unfinished: set[Future[Result]] = set()
         self._threads = 0
@@ -34,7 +36,7 @@ class Pool(Generic[Job, Result]):
             self._unfinished.add(future)
             if self._threads < self._size:
                 self._threads += 1
-                threading.Thread(target=self._run, name=f"sender-{self._threads}", daemon=True).start()
+                threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
         self._waiting.put((job, future))
         return future
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from notifications import receipts, routing, rules
+from notifications import receipts, routing, sending_rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
@@ -52,7 +52,7 @@ def unanswered(since: datetime) -> Iterator[NotificationHistory]:
 
 
 def may_go(row: NotificationHistory) -> bool:
-    return not rules.against(row) and not rules.not_before(row)
+    return not sending_rules.blocked_by(row) and not sending_rules.not_before(row)
 
 
 def ask(gateway: Gateway, rows: list[NotificationHistory]) -> Iterator[tuple[NotificationHistory, bool]]:

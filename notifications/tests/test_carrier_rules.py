@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from notifications import guard
+from notifications import carrier_rules
 from notifications.states import Reason
 
 DATES = [
@@ -23,17 +23,17 @@ DATES = [
     ],
 )  # fmt: skip
 def test_a_telephone_number_is_found(text: str) -> None:
-    assert guard.telephones(text)
-    assert guard.against(text, text) == Reason.NOT_REGISTERED
+    assert carrier_rules.telephones(text)
+    assert carrier_rules.violation(text, text) == Reason.NOT_REGISTERED
 
 
 @pytest.mark.parametrize("text", ["10-15分鐘", "11/23-11/25", "20kg × 2", "12:30–13:45", "NT$1600", "1.5 公斤", *DATES])
 def test_other_figures_are_none(text: str) -> None:
-    assert guard.telephones(text) == []
+    assert carrier_rules.telephones(text) == []
 
 
 def test_what_the_system_put_in_is_no_telephone_number() -> None:
-    assert guard.against("訂單 1234-5674", "訂單  ") is None
+    assert carrier_rules.violation("訂單 1234-5674", "訂單  ") is None
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_what_the_system_put_in_is_no_telephone_number() -> None:
 )  # fmt: skip
 def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
-    assert guard.foreign_links(text)
-    assert guard.against(text, "") == Reason.NOT_REGISTERED
+    assert carrier_rules.foreign_links(text)
+    assert carrier_rules.violation(text, "") == Reason.NOT_REGISTERED
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
 )
 def test_a_registered_link_and_plain_words_pass(settings: Any, text: str) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
-    assert guard.foreign_links(text) == []
+    assert carrier_rules.foreign_links(text) == []
 
 
 def test_without_a_list_the_host_of_our_own_link_is_registered(settings: Any) -> None:
     settings.SMS_LINK_HOSTS, settings.TRACKING_URL = [], "https://Gas.Example.tw/t/"
-    assert guard.foreign_links("https://gas.example.tw/t/abc") == []
-    assert guard.foreign_links("https://lg.tw/t/abc") == ["lg.tw"]
+    assert carrier_rules.foreign_links("https://gas.example.tw/t/abc") == []
+    assert carrier_rules.foreign_links("https://lg.tw/t/abc") == ["lg.tw"]
 
 
 def test_more_than_three_segments_are_too_long() -> None:
-    assert guard.against("瓦" * 201, "") is None
-    assert guard.against("瓦" * 202, "") == Reason.TOO_LONG
+    assert carrier_rules.violation("瓦" * 201, "") is None
+    assert carrier_rules.violation("瓦" * 202, "") == Reason.TOO_LONG

@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from customers.models import Customer
 from notifications import resending
-from notifications.admin.trail import moment, story
+from notifications.admin.timeline import moment, story
 from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status

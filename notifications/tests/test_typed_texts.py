@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
-from notifications import messages
+from notifications import texts
 from notifications.models import MessageTemplate
 from notifications.states import Kind
-from notifications.wording import Preview
+from notifications.texts import Preview
 
 
 def problems(body: str, kind: Kind = Kind.ORDER_DELIVERED) -> list[str]:
@@ -17,10 +17,10 @@ def problems(body: str, kind: Kind = Kind.ORDER_DELIVERED) -> list[str]:
         return Preview(kind, "zh-hant", body).problems
 
 
-@pytest.mark.parametrize("language", messages.TEXTS)
+@pytest.mark.parametrize("language", texts.TEXTS)
 @pytest.mark.parametrize("kind", Kind)
 def test_the_default_texts_are_sound(kind: Kind, language: str) -> None:
-    assert Preview(kind, language, messages.TEXTS[language][kind]).problems == []
+    assert Preview(kind, language, texts.TEXTS[language][kind]).problems == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from customers.models import Customer
-from notifications import messages, segments
+from notifications import segments, texts
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind
 from orders.models import Order, TimeSlot
@@ -16,7 +16,7 @@ def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | N
     usual: dict[str, Any] = {"order_number": "1234-5674", "scheduled_date": date(2026, 11, 23), "time_slot": "morning"}
     row = NotificationHistory(kind=kind, customer=Customer(language=language), order=Order(**(usual | fields)))
     row.template = template or MessageTemplate(kind=kind)
-    return messages.render(row)
+    return row.render()
 
 
 def test_confirmed_in_chinese() -> None:
@@ -36,11 +36,16 @@ def test_an_unknown_language_is_chinese() -> None:
     assert rendered(Kind.ORDER_DELIVERED, "fr") == rendered(Kind.ORDER_DELIVERED)
 
 
+@pytest.mark.parametrize("language", texts.TEXTS)
+def test_every_part_of_the_day_has_its_word(language: str) -> None:
+    assert set(texts.SLOTS[language]) == set(TimeSlot) - {TimeSlot.ANYTIME}
+
+
 def every_text(**fields: Any) -> list[str]:
     return [
         rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
         for kind in Kind
-        for language in messages.TEXTS
+        for language in texts.TEXTS
         for slot in TimeSlot
     ]
 
@@ -55,9 +60,9 @@ def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> N
     settings.TRACKING_URL = "https://lg.tw/t/"
     longest = max([*every_text(), *every_text(eta=datetime(2026, 12, 31, 6, tzinfo=UTC))], key=len)
     settings.SMS_SENDER += "氣" * (70 - len(longest))
-    assert messages.segments_at_worst(settings.TRACKING_URL) == 1
+    assert texts.segments_at_worst(settings.TRACKING_URL) == 1
     settings.SMS_SENDER += "氣"
-    assert messages.segments_at_worst(settings.TRACKING_URL) == 2
+    assert texts.segments_at_worst(settings.TRACKING_URL) == 2
 
 
 def test_on_the_way_names_hour_and_link(settings: Any) -> None:

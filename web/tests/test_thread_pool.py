@@ -1,31 +1,26 @@
 from __future__ import annotations
 
-import functools
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from notifications import sender
-from notifications.gateways import get_gateway
-from notifications.gateways.base import Gateway
-from notifications.pool import Pool
+from web.thread_pool import ThreadPool
 
 
 def test_results_come_back() -> None:
-    pool: Pool[int, int] = Pool(lambda n: n * 2, lambda: None, 3)
+    pool: ThreadPool[int, int] = ThreadPool(lambda n: n * 2, lambda: None, 3, "worker")
     assert [future.result(5) for future in [pool.submit(n) for n in range(10)]] == [n * 2 for n in range(10)]
 
 
 def test_as_many_at_once_as_it_has_threads() -> None:
     meeting = threading.Barrier(3)
-    pool: Pool[int, int] = Pool(lambda _: meeting.wait(5), lambda: None, 3)
+    pool: ThreadPool[int, int] = ThreadPool(lambda _: meeting.wait(5), lambda: None, 3, "worker")
     assert sorted(future.result(5) for future in [pool.submit(n) for n in range(3)]) == [0, 1, 2]
 
 
 def test_an_error_is_the_callers_and_the_thread_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    pool: Pool[int, float] = Pool(lambda n: 1 / n, lambda: None, 1)
+    pool: ThreadPool[int, float] = ThreadPool(lambda n: 1 / n, lambda: None, 1, "worker")
     broken, fine = pool.submit(0), pool.submit(2)
     assert isinstance(broken.exception(5), ZeroDivisionError)
     assert fine.result(5) == 0.5
@@ -34,7 +29,7 @@ def test_an_error_is_the_callers_and_the_thread_goes_on(caplog: pytest.LogCaptur
 
 def test_drain_says_whether_all_is_done() -> None:
     go = threading.Event()
-    pool: Pool[int, bool] = Pool(lambda _: go.wait(5), lambda: None, 1)
+    pool: ThreadPool[int, bool] = ThreadPool(lambda _: go.wait(5), lambda: None, 1, "worker")
     pool.submit(1)
     assert not pool.drain(0.01)
     go.set()
@@ -43,15 +38,17 @@ def test_drain_says_whether_all_is_done() -> None:
 
 def test_a_thread_that_finds_nothing_to_do_rests_before_it_answers() -> None:
     rested: list[str] = []
-    pool: Pool[int, int] = Pool(lambda n: n, lambda: rested.append(threading.current_thread().name), 1)
+    pool: ThreadPool[int, int] = ThreadPool(
+        lambda n: n, lambda: rested.append(threading.current_thread().name), 1, "worker"
+    )
     assert pool.submit(1).result(5) == 1
-    assert rested == ["sender-1"]
+    assert rested == ["worker-1"]
 
 
 def test_its_threads_hold_up_no_exit() -> None:
-    pool: Pool[int, None] = Pool(lambda _: time.sleep(5), lambda: None, 1)
+    pool: ThreadPool[int, None] = ThreadPool(lambda _: time.sleep(5), lambda: None, 1, "worker")
     pool.submit(1)
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("sender-"))
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("worker-"))
 
 
 def test_what_is_not_begun_can_be_taken_back() -> None:
@@ -62,7 +59,7 @@ def test_what_is_not_begun_can_be_taken_back() -> None:
         begun.append(number)
         return go.wait(5)
 
-    pool: Pool[int, bool] = Pool(work, lambda: None, 1)
+    pool: ThreadPool[int, bool] = ThreadPool(work, lambda: None, 1, "worker")
     first, second, third = (pool.submit(n) for n in range(3))
     while not begun:
         time.sleep(0.01)
@@ -70,20 +67,3 @@ def test_what_is_not_begun_can_be_taken_back() -> None:
     go.set()
     assert (first.result(5), third.result(5), begun) == (True, True, [0, 2])
     assert pool.drain(5)
-
-
-def test_threads_that_ask_at_once_share_the_senders(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(name: str = "") -> Gateway:
-        time.sleep(0.05)
-        return get_gateway(name)
-
-    monkeypatch.setattr(sender, "get_gateway", slow)
-    monkeypatch.setattr(sender, "_pool", functools.cache(sender._pool.__wrapped__))
-    together = threading.Barrier(4)
-
-    def ask(_: int) -> int:
-        together.wait(5)
-        return id(sender.pool())
-
-    with ThreadPoolExecutor(4) as threads:
-        assert len(set(threads.map(ask, range(4)))) == 1

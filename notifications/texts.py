@@ -1,0 +1,202 @@
+"""The texts of messages in the customer's language: defaults, placeholders, e-mails, and checks of what staff type.
+
+Pure: it knows no model. The default texts fit one segment each, the sender's name included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import cached_property
+from typing import Protocol
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from notifications import carrier_rules, segments
+from notifications.states import Kind
+
+# Not in the translators' catalogue: these words are counted, and registered with the carriers as they stand.
+TEXTS = {
+    "zh-hant": {
+        Kind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
+        Kind.DRIVER_ON_THE_WAY: "司機已出發，訂單 {order_number} 預計 {eta} 送達。即時位置 {tracking_url}",
+        Kind.DRIVER_ARRIVING: "您的瓦斯即將送達！司機將在10-15分鐘內抵達。訂單編號：{order_number}",
+        Kind.DRIVER_TURNED_AWAY: "訂單 {order_number} 的司機臨時先離開，稍後會再為您送達，敬請見諒。",
+        Kind.ORDER_DELIVERED: "您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！",
+        Kind.DELIVERY_FAILED: "您的瓦斯訂單 {order_number} 這次未能送達，我們會與您另約時間。",
+        Kind.ORDER_CANCELLED: "您的瓦斯訂單 {order_number} 已取消。",
+        Kind.ORDER_RESCHEDULED: "您的瓦斯訂單 {order_number} 已改期。新的預計送達時間：{scheduled_date}",
+    },
+    "en": {
+        Kind.ORDER_CONFIRMED: "Gas order {order_number} is confirmed for {scheduled_date}.",
+        Kind.DRIVER_ON_THE_WAY: "Gas {order_number} due {eta}: {tracking_url}",
+        Kind.DRIVER_ARRIVING: "Your gas (order {order_number}) arrives in 10-15 minutes.",
+        Kind.DRIVER_TURNED_AWAY: "Gas order {order_number}: the driver had to leave; back later.",
+        Kind.ORDER_DELIVERED: "Gas order {order_number} is delivered. Thank you!",
+        Kind.DELIVERY_FAILED: "Gas order {order_number} was not delivered. We will call you.",
+        Kind.ORDER_CANCELLED: "Gas order {order_number} is cancelled.",
+        Kind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
+    },
+}
+# What a text may name, as `{order_number}`. The hour and the link are of use only once the driver has left.
+ALWAYS = ("order_number", "scheduled_date", "tracking_url")
+ON_THE_ROAD = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+BRACES = re.compile(r"\{[^{}]{0,40}\}?|\}")
+# Letters that staff may type.
+LONGEST_BODY = 500
+# Characters of an order's tracking token.
+TOKEN_LENGTH = 12
+# By `TimeSlot`. An order at any time has none.
+SLOTS = {
+    "zh-hant": {"morning": "上午", "afternoon": "下午", "evening": "晚上"},
+    "en": {"morning": "morning", "afternoon": "afternoon", "evening": "evening"},
+}
+TODAY = {"zh-hant": "今天", "en": "today"}
+LONGEST = {
+    "zh-hant": {"order_number": "0000-0000", "scheduled_date": "12/31 上午", "eta": "12:00"},
+    "en": {"order_number": "0000-0000", "scheduled_date": "12/31 afternoon", "eta": "this afternoon"},
+}
+
+
+class OrderFacts(Protocol):
+    """What a text says of an order; `time_slot` is a key of SLOTS, or any other for "at any time"."""
+
+    order_number: str
+    scheduled_date: date
+    time_slot: str
+    eta: datetime | None
+    tracking_token: str
+
+
+def language_of(preferred: str) -> str:
+    return preferred if preferred in TEXTS else "zh-hant"
+
+
+def sms(body: str, language: str, order: OrderFacts | None) -> str:
+    """The whole text of an SMS."""
+    return prefix() + fill(body, placeholders(order, language))
+
+
+def email(kind: Kind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
+    """Subject, empty line, body: what an SMS would say, and below it what was ordered. For who has no mobile number."""
+    link = settings.TRACKING_URL + order.tracking_token if order else ""
+    with translation.override(language):
+        words = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
+        subject = _("%(sender)s %(order)s: %(kind)s") % words
+        context = {**words, "text": fill(body, placeholders(order, language)), "items": items, "link": link}
+        text = render_to_string("customer/mail.txt", context)
+    return " ".join(subject.split()) + "\n\n" + text.strip() + "\n"
+
+
+def allowed(kind: str) -> tuple[str, ...]:
+    """The placeholders that a text of this kind may use."""
+    return (*ALWAYS, "eta") if kind in ON_THE_ROAD else ALWAYS
+
+
+def fill(body: str, values: Mapping[str, str]) -> str:
+    """Puts values in place of placeholders. Plain names only, and what is unknown stays: typed text is no code."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), body)
+
+
+def longest(language: str) -> dict[str, str]:
+    """Each placeholder at its longest."""
+    return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
+
+
+def segments_at_worst(tracking_url: str) -> int:
+    """Of the longest message there can be with the default texts, where links begin with `tracking_url`."""
+    link = {"tracking_url": tracking_url + "x" * TOKEN_LENGTH}
+    texts = [prefix() + fill(text, LONGEST[lang] | link) for lang in TEXTS for text in TEXTS[lang].values()]
+    return max(map(segments.count, texts))
+
+
+def prefix() -> str:
+    """The registered name of the sender, which carriers ask for as the first words of a commercial SMS."""
+    return f"【{settings.SMS_SENDER}】"
+
+
+def placeholders(order: OrderFacts | None, language: str) -> dict[str, str]:
+    """What the placeholders stand for."""
+    if order is None:
+        return {}
+    return {
+        "order_number": order.order_number, "scheduled_date": scheduled(order, language),
+        "eta": expected(order, language), "tracking_url": settings.TRACKING_URL + order.tracking_token,
+    }  # fmt: skip
+
+
+def expected(order: OrderFacts, language: str) -> str:
+    """When the driver who has left is expected: `14:30`, else the part of the day."""
+    if order.eta is not None:
+        return f"{timezone.localtime(order.eta):%H:%M}"
+    slot = SLOTS[language].get(order.time_slot)
+    if slot is None:
+        return TODAY[language]
+    return f"this {slot}" if language == "en" else slot
+
+
+def scheduled(order: OrderFacts, language: str) -> str:
+    """When the order is to come: `11/23 上午`."""
+    day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
+    return f"{day} {SLOTS[language].get(order.time_slot, '')}".rstrip()
+
+
+def typed(body: str) -> str:
+    """What a person typed of it, without what the system puts in."""
+    return PLACEHOLDER.sub(" ", body)
+
+
+def tidy(body: str) -> str:
+    """As it is counted and sent: a browser's line ends are two characters."""
+    return body.replace("\r\n", "\n").strip()
+
+
+class Preview:
+    """A text as the customer would read it, every placeholder at its longest."""
+
+    def __init__(self, kind: str, language: str, body: str) -> None:
+        self.body, self.allowed = tidy(body), allowed(kind)
+        self.text = prefix() + fill(self.body, longest(language))
+        # EVERY8D's table: a point a segment.
+        self.segments = segments.count(self.text)
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Why it cannot be saved, in the reader's language; empty where it can."""
+        found = self.unknown()
+        if "【" in self.body or "】" in self.body:
+            found.append(_("Leave out the name in 【】: the registered one is put in front by itself."))
+        literal = typed(self.body)
+        number = _("“%s” reads as a telephone number; the carriers block those.")
+        link = _("“%s” is no registered link; the carriers block others.")
+        found += [number % said for said in carrier_rules.telephones(literal)]
+        found += [
+            link % host[:80] for host in carrier_rules.foreign_links(literal) + carrier_rules.foreign_links(self.text)
+        ]
+        if self.segments > carrier_rules.MOST_SEGMENTS:
+            words = {"segments": self.segments, "most": carrier_rules.MOST_SEGMENTS}
+            found.append(_("At its longest it takes %(segments)d segments; %(most)d at most.") % words)
+        return list(dict.fromkeys(found))
+
+    def unknown(self) -> list[str]:
+        """Complaints about braces that are no placeholder of this kind."""
+        known = [f"{{{name}}}" for name in self.allowed]
+        wrong = [said for said in BRACES.findall(self.body) if said not in known]
+        detail = _("“%(said)s” is no placeholder; there are: %(known)s.")
+        return [detail % {"said": said, "known": ", ".join(known)} for said in wrong]
+
+    @property
+    def cost(self) -> str:
+        """What one message costs at the most, in words."""
+        words = {"segments": self.segments, "letters": len(self.text)}
+        return ngettext(
+            "%(letters)d characters at the longest: %(segments)d segment, %(segments)d point",
+            "%(letters)d characters at the longest: %(segments)d segments, %(segments)d points",
+            self.segments,
+        ) % words  # fmt: skip
