@@ -1,4 +1,4 @@
-"""The answer to a request that ends with its head: too large, too slow, or none at all."""
+"""Closes a connection so that the client can still read why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a telephone says of where it is, checked (README, “Positions”)."""
+"""Checks the positions that a driver's telephone reports (README, “Positions”)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.refusals import Refusal
 
 Message = dict[str, Any]
 # Positions in one message; a telephone that was without signal for longer sends several.
-MOST_FIXES = 100
+MOST_POSITIONS = 100
 # No telephone keeps a position for longer: an older stamp is a fault of its clock, or of GPS that counts 1,024 weeks.
 OLDEST = timedelta(days=30)
 # How ISO 8601 writes years of six digits: a telephone took microseconds for milliseconds.
@@ -26,14 +26,14 @@ MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
 
 def newest(driver_id: int, message: Message) -> DriverLocation:
     """The latest of the positions in a message. One that is wrong is left out; raises Refusal where all are."""
-    fixes = message.get("locations", [message])
-    if not isinstance(fixes, list) or not 1 <= len(fixes) <= MOST_FIXES:
-        raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_FIXES)
+    positions = message.get("locations", [message])
+    if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
+        raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Of those of one moment, or of none, the last that was said.
-    for said in reversed(fixes):
+    for said in reversed(positions):
         try:
-            locations.append(_fix(driver_id, said, now))
+            locations.append(_location(driver_id, said, now))
         except Refusal as refusal:
             refusals.append(refusal)
     if not locations:
@@ -41,7 +41,7 @@ def newest(driver_id: int, message: Message) -> DriverLocation:
     return max(locations, key=lambda location: location.recorded_at)
 
 
-def _fix(driver_id: int, said: Any, now: datetime) -> DriverLocation:
+def _location(driver_id: int, said: Any, now: datetime) -> DriverLocation:
     if not isinstance(said, dict):
         raise Refusal("invalid_message", _("A position is a JSON object."))
     figures = {name: _figure(name, said.get(name), *bounds) for name, bounds in PLACE.items()}
@@ -60,7 +60,7 @@ def _figure(name: str, value: Any, least: float, most: float) -> float:
 
 
 def _moment(said: Any, now: datetime) -> datetime:
-    """When the fix was taken; the time of receipt where that is not said, or where it cannot be right."""
+    """When the position was taken; the time of receipt where that is not said, or where it cannot be right."""
     if said is None or (isinstance(said, str) and FAR_YEAR.match(said)):
         return now
     try:

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
+from axe_playwright_python.async_playwright import Axe
+from django.test import Client
+from playwright.async_api import Error, Page, Playwright, async_playwright, expect
 
 from luckygas.testing.servers import Server, Unavailable, running
 from luckygas.testing.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from playwright.async_api import Page, Playwright
 
     from luckygas.testing.site import Site
 
@@ -82,8 +85,6 @@ def chromium() -> Iterator[Chromium]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
     """A process of Node: a third of a second of CPU. Bound to its event loop, which all tests in a browser share."""
-    from playwright.async_api import async_playwright, expect
-
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started
@@ -92,8 +93,6 @@ async def playwright() -> AsyncIterator[Playwright]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(playwright: Playwright, chromium: Chromium) -> AsyncIterator[Page]:
     """An empty page of a browser without cookies or storage. An error nobody caught in it fails the test."""
-    from playwright.async_api import Error
-
     try:
         opened = await _open(playwright, chromium)
     except (TimeoutError, Error):  # the browser fell ill over the tests before: this one gets another
@@ -125,9 +124,6 @@ async def until(page: Page, expression: str, argument: Any = None) -> Any:
 
 async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
     """Opens a page of the site with the session of `user`."""
-    from asgiref.sync import sync_to_async
-    from django.test import Client
-
     session = Client()
     await sync_to_async(session.force_login)(user)
     cookie = session.cookies["sessionid"].value
@@ -137,8 +133,6 @@ async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
 
 async def serious_faults(page: Page) -> list[str]:
     """What axe finds wrong with the page for people who hear it, see little or use no mouse (WCAG 2.2 A and AA)."""
-    from axe_playwright_python.async_playwright import Axe
-
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     found = (await Axe().run(page, options=rules)).response["violations"]
     return [

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 # What `post_migrate` makes: content types, permissions, the group of the office.
 MADE = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
@@ -17,8 +19,6 @@ MADE = ("django_content_type", "auth_permission", "auth_group", "auth_group_perm
 
 @pytest.fixture(scope="session", autouse=True)
 def _emptied_quickly() -> Iterator[None]:
-    from django.test import TransactionTestCase
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_setup", classmethod(lambda cls: remember()))
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty())
@@ -28,16 +28,12 @@ def _emptied_quickly() -> Iterator[None]:
 @cache
 def remember() -> None:
     """Before the first test that commits."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         for table in MADE:
             cursor.execute(f"CREATE TABLE made_{table} AS SELECT * FROM {table}")
 
 
 def empty() -> None:
-    from django.db import connection, transaction
-
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in statements():
             cursor.execute(statement)
@@ -45,8 +41,6 @@ def empty() -> None:
 
 @cache
 def statements() -> list[str]:
-    from django.db import connection
-
     tables = sorted(connection.introspection.django_table_names(only_existing=True, include_views=False))
     deletes = [f"DELETE FROM {table}" for table in tables]
     copies = [f"INSERT INTO {table} SELECT * FROM made_{table}" for table in MADE]

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import atexit
 import logging
-import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -26,10 +24,7 @@ from hypothesis import settings as examples
 
 from luckygas.rest import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
-
-if TYPE_CHECKING:
-    from luckygas.testing.sandbox.server import Sandbox
-    from luckygas.testing.site import Site
+from luckygas.testing.site import Site
 
 pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.emptied", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
@@ -150,29 +145,9 @@ def marked(item: pytest.Item, name: str) -> bool:
     return item.get_closest_marker(name) is not None
 
 
-@pytest.fixture(autouse=True)
-def all_switches_on() -> Iterator[None]:
-    """Not asked of the database, so that queries are always as many; a test of a switch calls `flags.forget`."""
-    from web import flags
-
-    flags.remember(flags.Seen(math.inf))
-    yield
-    flags.forget()
-
-
-@pytest.fixture(autouse=True)
-def _failures_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are written by a thread, outside of the transaction that a test is undone with."""
-    from health.failures import failures
-
-    monkeypatch.setattr(failures, "count", lambda: None)
-
-
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
     """The running site on the test's database, as `runserver` starts it; stopped after the test."""
-    from luckygas.testing.site import Site
-
     with running(Site("daphne")) as server:
         yield server
 
@@ -180,33 +155,5 @@ def site(transactional_db: None) -> Iterator[Site]:
 @pytest.fixture(params=["daphne", "uvicorn"])
 def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
     """As `site`, on each of the two servers: what a client sees is the same."""
-    from luckygas.testing.site import Site
-
     with running(Site(request.param)) as server:
         yield server
-
-
-@pytest.fixture
-def rates(settings: Any) -> Callable[..., None]:
-    """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
-    from django.core.cache import cache
-
-    from web import throttling
-
-    def set_rates(**rates: str) -> None:
-        throttling.own.clear()
-        cache.clear()
-        settings.THROTTLE_RATES = settings.THROTTLE_RATES | rates
-
-    return set_rates
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
-    from luckygas.testing.sandbox.receipts import Habit
-    from luckygas.testing.sandbox.server import Sandbox
-
-    with Sandbox() as running:
-        running.operator.receipts.habit = Habit(outcome=None)
-        yield running

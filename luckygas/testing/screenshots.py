@@ -13,13 +13,11 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from playwright.async_api import Browser, Page, async_playwright
 
 from luckygas.testing.browser import Chromium
 from luckygas.testing.site import ROOT, Site
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
 
 PLACE = ROOT / ".screenshots"
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
@@ -114,8 +112,6 @@ def index(names: list[str]) -> str:
 
 
 async def take_all(site: Site, chromium: Chromium, directory: Path) -> None:
-    from playwright.async_api import async_playwright
-
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium.url)
         taken = shots(directory)

@@ -21,18 +21,18 @@ def in_(**delta: float) -> str:
 
 def test_a_position_is_read_with_all_it_says() -> None:
     stamp = timezone.now() - timedelta(hours=1)
-    fix = location_validation.newest(
+    location = location_validation.newest(
         7, HERE | {"speed": 30, "heading": 45.5, "accuracy": 10, "timestamp": stamp.astimezone(TAIPEI).isoformat()}
     )
-    assert (fix.driver_id, fix.latitude, fix.longitude) == (7, 25.0330, 121.5654)
-    assert (fix.speed, fix.heading, fix.accuracy) == (30, 45.5, 10)
-    assert fix.recorded_at == stamp
+    assert (location.driver_id, location.latitude, location.longitude) == (7, 25.0330, 121.5654)
+    assert (location.speed, location.heading, location.accuracy) == (30, 45.5, 10)
+    assert location.recorded_at == stamp
 
 
 def test_a_position_without_a_time_is_of_now_and_needs_no_motion() -> None:
-    fix = location_validation.newest(7, HERE | {"speed": None})
-    assert abs(timezone.now() - fix.recorded_at) < timedelta(seconds=5)
-    assert (fix.speed, fix.heading, fix.accuracy) == (None, None, None)
+    location = location_validation.newest(7, HERE | {"speed": None})
+    assert abs(timezone.now() - location.recorded_at) < timedelta(seconds=5)
+    assert (location.speed, location.heading, location.accuracy) == (None, None, None)
 
 
 def test_the_newest_of_a_batch_counts() -> None:

@@ -1,0 +1,49 @@
+"""Fixtures that need the apps: pytest reads this file when Django is set up, and `luckygas.testing.plugin` before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from health.failures import failures
+from luckygas.testing.sandbox.receipts import Habit
+from luckygas.testing.sandbox.server import Sandbox
+from web import flags, throttling
+
+
+@pytest.fixture(autouse=True)
+def all_switches_on() -> Iterator[None]:
+    """Not asked of the database, so that queries are always as many; a test of a switch calls `flags.forget`."""
+    flags.remember(flags.Seen(math.inf))
+    yield
+    flags.forget()
+
+
+@pytest.fixture(autouse=True)
+def _failures_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written by a thread, outside of the transaction that a test is undone with."""
+    monkeypatch.setattr(failures, "count", lambda: None)
+
+
+@pytest.fixture
+def rates(settings: Any) -> Callable[..., None]:
+    """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
+
+    def set_rates(**rates: str) -> None:
+        throttling.own.clear()
+        cache.clear()
+        settings.THROTTLE_RATES = settings.THROTTLE_RATES | rates
+
+    return set_rates
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
+    with Sandbox() as running:
+        running.operator.receipts.habit = Habit(outcome=None)
+        yield running
