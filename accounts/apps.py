@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    verbose_name = _("Accounts")
 
     def ready(self) -> None:
         from axes.signals import user_locked_out
         from django.contrib.auth.signals import user_login_failed
 
-        from accounts import attempts, office
+        from accounts import attempts
 
         user_login_failed.connect(attempts.failed, dispatch_uid="accounts.sign_in_failed")
         user_locked_out.connect(attempts.locked, dispatch_uid="accounts.sign_in_locked")
-        post_migrate.connect(office.grant, dispatch_uid="accounts.office")

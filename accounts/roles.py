@@ -1,11 +1,14 @@
-"""Who somebody is: the roles, and what staff may do by Django's rights."""
+"""Who somebody is, and what that lets them do: one table that the API, pages, admin and sockets ask."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from enum import IntEnum
+from typing import NamedTuple
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission, User
-from django.db.models import Q, TextChoices
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import TextChoices
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from web.refusals import Refusal
@@ -13,10 +16,100 @@ from web.refusals import Refusal
 Anyone = User | AnonymousUser | AbstractBaseUser
 
 
+class Role(TextChoices):
+    OWNER = "owner", _("owner")
+    MANAGER = "manager", _("manager")
+    CLERK = "clerk", _("clerk")
+    DRIVER = "driver", _("driver")
+    CUSTOMER = "customer", _("customer")
+
+
 class Side(TextChoices):
+    """What tokens, sockets and events call the role: owner, manager and clerk are all the office there."""
+
     OFFICE = "office", _("office")
     DRIVER = "driver", _("driver")
     CUSTOMER = "customer", _("customer")
+
+
+class Reach(IntEnum):
+    """Whom a right is about: nobody, one's own rows (`accounts.visibility` says which they are), or all rows."""
+
+    NO, OWN, ALL = range(3)
+
+
+NO, OWN, ALL = Reach
+STAFF = (Role.OWNER, Role.MANAGER, Role.CLERK)
+
+
+class Row(NamedTuple):
+    """How far one right goes for each role."""
+
+    owner: Reach
+    manager: Reach
+    clerk: Reach
+    driver: Reach
+    customer: Reach
+
+
+# Rights have Django's names where Django has one: `has_perm` answers from here. What is not here, nobody may.
+# fmt: off
+RIGHTS: dict[str, Row] = {
+    # seen                                          owner manager clerk driver customer
+    "orders.view_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),
+    "orders.view_proofimage":                    Row(ALL, ALL,    ALL,  OWN,   NO),
+    "customers.view_customer":                   Row(ALL, ALL,    ALL,  OWN,   NO),
+    "catalogue.view_product":                    Row(ALL, ALL,    ALL,  OWN,   OWN),
+    "dispatch.view_driver":                      Row(ALL, ALL,    ALL,  OWN,   NO),
+    "dispatch.view_route":                       Row(ALL, ALL,    ALL,  OWN,   NO),
+    "notifications.view_notificationhistory":    Row(ALL, ALL,    ALL,  NO,    NO),
+    "notifications.view_full_number":            Row(ALL, ALL,    NO,   NO,    NO),
+    "notifications.view_messagetemplate":        Row(ALL, ALL,    ALL,  NO,    NO),
+    "notifications.view_gatewaystate":           Row(ALL, ALL,    ALL,  NO,    NO),
+    "realtime.open_office":                      Row(ALL, ALL,    ALL,  NO,    NO),   # the office's socket and news
+    "realtime.view_event":                       Row(ALL, ALL,    NO,   NO,    NO),
+    "realtime.view_websocketconnection":         Row(ALL, ALL,    NO,   NO,    NO),
+    "health.view_systemmetric":                  Row(ALL, ALL,    ALL,  NO,    NO),
+    "auth.view_user":                            Row(ALL, ALL,    NO,   NO,    NO),
+    "axes.view_accessattempt":                   Row(ALL, ALL,    NO,   NO,    NO),
+    "waffle.view_switch":                        Row(ALL, ALL,    NO,   NO,    NO),
+    # made
+    "orders.add_order":                          Row(ALL, ALL,    ALL,  NO,    OWN),
+    "customers.add_customer":                    Row(ALL, ALL,    ALL,  NO,    NO),
+    "catalogue.add_product":                     Row(ALL, ALL,    NO,   NO,    NO),
+    "dispatch.add_driver":                       Row(ALL, ALL,    NO,   NO,    NO),   # makes an account, too
+    "dispatch.add_route":                        Row(ALL, ALL,    ALL,  NO,    NO),
+    "auth.add_user":                             Row(ALL, ALL,    NO,   NO,    NO),
+    # changed
+    "orders.change_order":                       Row(ALL, ALL,    ALL,  NO,    OWN),
+    "orders.move_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),  # `orders.states` says to what
+    "orders.deliver_order":                      Row(ALL, ALL,    ALL,  OWN,   NO),   # what happens on the road
+    "dispatch.drive":                            Row(NO,  NO,     NO,   OWN,   NO),   # positions, the driver's page
+    "customers.change_customer":                 Row(ALL, ALL,    ALL,  NO,    NO),
+    "catalogue.change_product":                  Row(ALL, ALL,    NO,   NO,    NO),   # prices
+    "dispatch.change_driver":                    Row(ALL, ALL,    NO,   NO,    NO),   # and their passwords
+    "dispatch.change_route":                     Row(ALL, ALL,    ALL,  NO,    NO),
+    "notifications.change_messagetemplate":      Row(ALL, ALL,    NO,   NO,    NO),
+    "notifications.change_gatewaystate":         Row(ALL, ALL,    NO,   NO,    NO),
+    "auth.change_user":                          Row(ALL, ALL,    NO,   NO,    NO),
+    "accounts.appoint_manager":                  Row(ALL, NO,     NO,   NO,    NO),   # and owners
+    "axes.delete_accessattempt":                 Row(ALL, ALL,    NO,   NO,    NO),   # unlocks a name
+    "waffle.change_switch":                      Row(ALL, ALL,    NO,   NO,    NO),
+    "health.clear_cache":                        Row(ALL, ALL,    NO,   NO,    NO),
+    # exported
+    "orders.export_statistics":                  Row(ALL, ALL,    NO,   NO,    NO),
+    "notifications.export_notificationhistory":  Row(ALL, ALL,    NO,   NO,    NO),
+    # corrected
+    "orders.correct_order":                      Row(ALL, ALL,    NO,   NO,    NO),   # a delivery that was none
+    "catalogue.correct_stock":                   Row(ALL, ALL,    NO,   NO,    NO),
+    # sent
+    "notifications.resend_notificationhistory":  Row(ALL, ALL,    ALL,  NO,    NO),
+    "notifications.overrule_wish":               Row(ALL, ALL,    NO,   NO,    NO),
+    "realtime.publish_event":                    Row(ALL, ALL,    NO,   NO,    NO),
+}
+# fmt: on
+NOBODY = Row(NO, NO, NO, NO, NO)
+PLACE = {role: place for place, role in enumerate(Role)}
 
 
 def driver_id(user: Anyone) -> int | None:
@@ -40,43 +133,107 @@ def is_office(user: Anyone) -> bool:
     return bool(user.is_active and getattr(user, "is_staff", False))
 
 
+def staff_role(user: Anyone) -> Role | None:
+    """Owner, manager or clerk, while active."""
+    return appointed(user) if is_office(user) else None
+
+
+def appointed(user: Anyone) -> Role | None:
+    """Owner, manager or clerk, also of an account that is not active now.
+
+    Staff without a row are clerks; a superuser is an owner, whatever the row says. Needs a query where the user was
+    read without `staff_role`.
+    """
+    if getattr(user, "is_superuser", False):
+        return Role.OWNER
+    if not getattr(user, "is_staff", False):
+        return None
+    row = getattr(user, "staff_role", None)
+    return Role(row.role) if row is not None else Role.CLERK
+
+
+def roles(user: Anyone) -> Iterator[Role]:
+    """Every role of a user, the widest first; a deactivated one has none. Each is looked up when it is asked for."""
+    if not user.is_active:
+        return
+    if (staff := staff_role(user)) is not None:
+        yield staff
+    if driver_id(user):
+        yield Role.DRIVER
+    if customer_id(user):
+        yield Role.CUSTOMER
+
+
+def side(role: Role) -> Side:
+    return Side.OFFICE if role in STAFF else Side(role.value)
+
+
 def sides(user: Anyone) -> frozenset[Side]:
-    """Every role of a user; a deactivated one has none."""
-    return frozenset(_sides(user))
+    return frozenset(map(side, roles(user)))
 
 
 def side_of(user: Anyone) -> Side | None:
-    """The role a token or a connection speaks for, the widest first. For the office it needs no query."""
-    return next(_sides(user), None)
-
-
-def _sides(user: Anyone) -> Iterator[Side]:
-    if not user.is_active:
-        return
+    """The side a token or a connection speaks for, the widest first. For the office it needs no query."""
     if is_office(user):
-        yield Side.OFFICE
-    if driver_id(user):
-        yield Side.DRIVER
-    if customer_id(user):
-        yield Side.CUSTOMER
+        return Side.OFFICE
+    return next(map(side, roles(user)), None)
+
+
+def reach_of(held: Iterable[Role], right: str) -> Reach:
+    """How far the right goes for somebody in these roles: the farthest of them counts."""
+    row, farthest = RIGHTS.get(right, NOBODY), NO
+    for role in held:
+        place = PLACE[role]
+        farthest = max(farthest, row[place])
+        if farthest >= max(row[place + 1 :], default=NO):
+            break  # no role that is still to be looked up goes farther
+    return farthest
+
+
+def reach(user: Anyone, right: str) -> Reach:
+    return reach_of(roles(user), right)
+
+
+def may(user: Anyone, right: str) -> bool:
+    """Whether the user has the right to all rows, as `user.has_perm`."""
+    return reach(user, right) is ALL
 
 
 def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
-    """Raises a Refusal unless this member of staff has the right, by Django's name for it."""
-    if not has_rights(user, [right]):
-        raise Refusal("forbidden", _("Your account has not the right to do this."), attr=attr, status=403)
+    """Raises a Refusal unless the user has the right to all rows."""
+    if not may(user, right):
+        raise refused(right, attr)
 
 
-def has_rights(user: Anyone, rights: Collection[str]) -> bool:
-    """Whether the user has all of these rights, its own or those of its groups, asked once for an object.
+def refused(right: str, attr: str | None = None, status: int = 403) -> Refusal:
+    return Refusal("forbidden", who_may(right), attr=attr, status=status)
 
-    As `user.has_perms`, in one query instead of two: nearly every request of the office asks.
-    """
-    if not user.is_active or getattr(user, "is_superuser", False) or not rights:
-        return bool(user.is_active)
-    held: set[str] | None = user.__dict__.get("rights_held")
-    if held is None:
-        named = Permission.objects.filter(Q(user=user.pk) | Q(group__user=user.pk)).order_by()
-        held = {f"{app}.{codename}" for app, codename in named.values_list("content_type__app_label", "codename")}
-        user.__dict__["rights_held"] = held
-    return held.issuperset(rights)
+
+def no_role(status: int = 403) -> Refusal:
+    """For an account that is neither staff, nor an active driver, nor an active customer."""
+    detail = _("Your account has no role yet: you can only change your password. Please ask the office.")
+    return Refusal("no_role", detail, status=status)
+
+
+_OFFICE_ONLY = frozenset(STAFF)
+SENTENCES: dict[frozenset[Role], Promise] = {
+    frozenset({Role.OWNER}): _("Only the owner may do this."),
+    frozenset({Role.OWNER, Role.MANAGER}): _("Only a manager or the owner may do this."),
+    _OFFICE_ONLY: _("Only the office may do this."),
+    _OFFICE_ONLY | {Role.DRIVER}: _("Only the office and drivers may do this."),
+    _OFFICE_ONLY | {Role.CUSTOMER}: _("Only the office and customers may do this."),
+    frozenset({Role.DRIVER}): _("Only drivers may do this."),
+    frozenset(): _("Nobody may do this."),
+}
+
+
+def who_may(right: str) -> Promise:
+    """A sentence that says which roles have the right."""
+    row = RIGHTS.get(right, NOBODY)
+    holders = frozenset(role for role in Role if getattr(row, role.value) is not NO)
+    return SENTENCES.get(holders, _("Your account may not do this."))
+
+
+def lacking(user: Anyone, rights: Collection[str], least: Reach = OWN) -> str | None:
+    """The first of these rights that the user has not, or not so far."""
+    return next((right for right in rights if reach(user, right) < least), None)

@@ -1,14 +1,16 @@
-"""Accounts of drivers and customers: made by the office, their passwords set by e-mail."""
+"""Accounts: who may make and change which, the roles of the office, passwords set by e-mail."""
 
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -16,10 +18,17 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import side_of
+from accounts.models import StaffRole
+from accounts.roles import STAFF, Role, appointed, check_right, may, refused, roles
 from web.refusals import Refusal
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from accounts.roles import Anyone
+
 LONGEST_USERNAME = 150  # the column of Django's User
+APPOINT = "accounts.appoint_manager"
 PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once
 
 
@@ -37,15 +46,52 @@ def make(username: str, email: str, name: str, password: str) -> User:
         raise Refusal("username_taken", detail, attr="username", status=409) from None
 
 
-def may_manage(by: User, account: User) -> bool:
-    """Staff without all rights manage the accounts that have none: else they could make themselves superusers."""
-    return by.is_superuser or not (account.is_staff or account.is_superuser)
+def right_to_manage(account: User) -> str:
+    """Managers manage clerks, drivers and customers; owners everybody: else a manager could become one."""
+    return APPOINT if appointed(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
 
 
-def check_may_manage(by: User, account: User) -> None:
+def may_manage(by: Anyone, account: User) -> bool:
+    return may(by, right_to_manage(account))
+
+
+def check_may_manage(by: Anyone, account: User) -> None:
     """Raises a Refusal unless `by` may link this account to a driver or customer."""
-    if not may_manage(by, account):
-        raise Refusal("forbidden", _("Only an administrator may use the account of staff."), attr="user", status=403)
+    check_right(by, right_to_manage(account), "user")
+
+
+def roles_to_give(by: Anyone) -> list[Role]:
+    """The roles of the office that `by` may give to others."""
+    return list(STAFF) if may(by, APPOINT) else [Role.CLERK] if may(by, "auth.change_user") else []
+
+
+def appoint(by: Anyone, user: User, role: str) -> None:
+    """Gives a role of the office, or takes it away (empty). Raises Refusal. The caller's transaction is rolled back."""
+    if user.pk == by.pk or (role and Role(role) not in roles_to_give(by)):
+        raise refused(APPOINT, "role")
+    check_may_manage(by, user)
+    if role != Role.OWNER:
+        check_not_last_owner(user)
+    user.is_superuser, user.is_staff = user.is_superuser and role == Role.OWNER, bool(role)
+    user.save(update_fields=["is_superuser", "is_staff"])
+    if role:
+        StaffRole.give(user, Role(role))
+    else:
+        StaffRole.objects.filter(user=user).delete()
+
+
+def owners() -> QuerySet[User]:
+    is_owner = Q(is_superuser=True) | Q(staff_role__role=Role.OWNER)
+    return User.objects.filter(is_owner, is_active=True, is_staff=True)
+
+
+def check_not_last_owner(user: User) -> None:
+    """Raises Refusal where nobody could give roles any more without this account."""
+    # Locked, so that of two owners who take each other's role at once, one is refused.
+    locked = User.objects.filter(pk__in=owners().values("pk")).order_by("pk").select_for_update(no_key=True)
+    if {owner.pk for owner in locked} == {user.pk}:
+        detail = _("This is the only account of an owner: make another owner first.")
+        raise Refusal("last_owner", detail, status=409)
 
 
 def has_use(user: User) -> bool:
@@ -63,6 +109,6 @@ def send_link(user: User, language: str | None = None) -> None:
 
 
 def role_of(user: User) -> str:
-    """For lists of accounts; needs `driver` and `customer` read with them."""
-    role = side_of(user)
+    """For lists of accounts; needs `staff_role`, `driver` and `customer` read with them."""
+    role = next(roles(user), None)
     return str(role.label) if role else ""

@@ -1,4 +1,4 @@
-"""Which rows somebody may see who is not office. Each app says it of its rows, also for apps to its left.
+"""Which rows are somebody's own. Each app says it of its rows, also for apps to its left.
 
 A customer may be seen by the driver who delivers to them: that is known where orders are, and `customers/` asks here.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from django.contrib.auth import get_permission_codename
 from django.db.models import Model, Q, QuerySet
 
-from accounts.roles import is_office
+from accounts.roles import ALL, OWN, reach
 
 if TYPE_CHECKING:
     from accounts.roles import Anyone
@@ -30,8 +31,10 @@ def register(model: type[Model], rule: Callable[[Anyone], Q]) -> None:
 
 
 def visible(user: Anyone, rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Those of `rows` the user may see: the office all, others what the rule of their model says."""
-    if is_office(user):
+    """Those of `rows` the user may see: by the right to view their model all, those of its rule, or none."""
+    meta = rows.model._meta
+    allowed = reach(user, f"{meta.app_label}.{get_permission_codename('view', meta)}")
+    if allowed is ALL:
         return rows
     rule = _rules.get(rows.model)
-    return rows.filter(rule(user) if rule else NONE)
+    return rows.filter(rule(user) if rule and allowed is OWN else NONE)

@@ -6,13 +6,13 @@ from datetime import date
 from itertools import count, cycle
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import office
-from accounts.roles import Side, password_mark
+from accounts.models import StaffRole
+from accounts.roles import Role, Side, password_mark
 from bench.senders import PAYLOAD_BYTES, SocketSender, frame, padding
 from catalogue.models import Product
 from customers.models import Customer
@@ -36,7 +36,7 @@ def prepare(sockets: int, orders: int) -> None:
     """An office account for each socket (five are allowed to one), and orders on the road."""
     call_command("migrate", verbosity=0)
     made = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
-    Group.objects.get(name=office.NAME).user_set.add(*made)
+    StaffRole.objects.bulk_create(StaffRole(user=user, role=Role.CLERK) for user in made)
     Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
     Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
     bring_orders_to(orders)
@@ -69,7 +69,7 @@ def paths(sockets: int, extra: str = "") -> list[str]:
 def token(user: User) -> str:
     """An access token with the claims that `auth/token/` gives to staff."""
     access = AccessToken.for_user(user)
-    access.payload |= {"role": Side.OFFICE.value, "driver": None, "customer": None}
+    access.payload |= {"role": Side.OFFICE.value, "staff": Role.CLERK.value, "driver": None, "customer": None}
     access["password_mark"] = password_mark(user)
     return str(access)
 

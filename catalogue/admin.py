@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -15,7 +15,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import MOST_STOCK, Product
+from accounts.pages import check_page
+from catalogue.models import CORRECT_STOCK, MOST_STOCK, Product
 from web.admin.base import Button, Deactivation
 from web.admin.confirmation import ask
 from web.refusals import Refusal
@@ -55,12 +56,13 @@ class ProductAdmin(Deactivation):
         return [path("<int:pk>/stock/", view, name="catalogue_product_stock"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:
-        return [Button(_("Correct the stock"), reverse("admin:catalogue_product_stock", args=[obj.pk]), posts=False)]
+        url = reverse("admin:catalogue_product_stock", args=[obj.pk])
+        may_correct = request.user.has_perm(CORRECT_STOCK)
+        return [Button(_("Correct the stock"), url, posts=False)] if may_correct else []
 
     def stock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         product = get_object_or_404(Product, pk=pk)
-        if not self.has_change_permission(request, product):
-            raise PermissionDenied
+        check_page(request.user, CORRECT_STOCK)
         form, back = StockForm(request.POST or None), reverse("admin:catalogue_product_change", args=[pk])
         if form.is_valid():
             try:

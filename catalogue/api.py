@@ -6,9 +6,8 @@ from django.db.models import QuerySet
 
 from accounts import visibility
 from accounts.api.by_role import ByRole, Filters
-from accounts.api.permissions import OfficeOrAnyReader
-from accounts.roles import Side
-from catalogue.models import Product
+from accounts.roles import Side, check_right
+from catalogue.models import CORRECT_STOCK, Product
 from web.api.fields import StrictModelSerializer
 from web.api.filters import TrueOrFalseFilter, ordering
 from web.api.resources import Resource
@@ -27,6 +26,12 @@ class ProductSerializer(ByRole, StrictModelSerializer[Product]):
         model = Product
         fields = FIELDS
 
+    def validate_stock(self, stock: int) -> int:
+        """Of a product that there is, the stock is corrected: deliveries change it by themselves."""
+        if self.instance is not None:
+            check_right(self.context["request"].user, CORRECT_STOCK, "stock")
+        return stock
+
 
 class ProductFilters(Filters):
     harmless = frozenset({"is_active"})
@@ -43,7 +48,6 @@ class Products(Resource[Product]):
 
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
-    permission_classes = (OfficeOrAnyReader,)
     filterset_class = ProductFilters
 
     def get_queryset(self) -> QuerySet[Product]:

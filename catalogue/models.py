@@ -14,6 +14,8 @@ from web.tracked import Tracked
 
 # Cylinders of one product.
 MOST_STOCK = 1_000_000
+# The right to set the stock to what was counted.
+CORRECT_STOCK = "catalogue.correct_stock"
 
 
 class Product(Tracked):

@@ -10,7 +10,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
@@ -20,7 +19,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts import users
 from accounts.admin.sign_in import mail_link
+from accounts.pages import check_page
 from customers import accounts, phones
 from customers.models import Customer
 from web.admin.base import Button, Deactivation, is_id
@@ -120,7 +121,13 @@ class CustomerAdmin(Deactivation):
         if obj.user is None:
             steps = {"open": _("Create an account")}
         name = "admin:customers_customer_account"
+        if not request.user.has_perm(self.right_to(obj)):
+            return []
         return [Button(label, reverse(name, args=[obj.pk, step])) for step, label in steps.items()]
+
+    def right_to(self, customer: Customer) -> str:
+        """To open an account, or to do something with the one there is."""
+        return users.right_to_manage(customer.user) if customer.user is not None else "auth.add_user"
 
     @method_decorator(require_POST)
     def account_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
@@ -130,8 +137,7 @@ class CustomerAdmin(Deactivation):
         try:
             with transaction.atomic():
                 customer = get_object_or_404(Customer.objects.select_for_update(no_key=True), pk=pk)
-                if not self.has_change_permission(request, customer):
-                    raise PermissionDenied
+                check_page(request.user, self.right_to(customer))
                 steps[step](request, customer)
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)

@@ -13,7 +13,6 @@ from rest_framework.validators import UniqueValidator
 
 from accounts import users, visibility
 from accounts.api.by_role import ByRole, Filters
-from accounts.api.permissions import OfficeOrReader
 from accounts.roles import Side
 from customers import phones
 from customers.models import Customer, CustomerQuerySet
@@ -100,7 +99,6 @@ class Customers(Resource[Customer]):
     """The office; a driver reads those to whom an open order of theirs goes."""
 
     queryset = CUSTOMERS
-    permission_classes = (OfficeOrReader,)
     filterset_class = CustomerFilters
 
     def get_queryset(self) -> QuerySet[Customer]:

@@ -10,14 +10,16 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, JsonResponse
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.roles import is_office
+from accounts.api.permissions import ByRole
 from health import parts
 from health.probes import Answer, Health
+
+SEE_HEALTH = "health.view_systemmetric"
 
 
 class Monitor(AnonymousUser):
@@ -37,16 +39,17 @@ class MonitorAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-class OfficeOrMonitor(BasePermission):
+class MonitorOrByRole(ByRole):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.user, Monitor) or is_office(request.user)
+        return isinstance(request.user, Monitor) or super().has_permission(request, view)
 
 
 class HealthView(APIView):
     """200, or 503 when what it tells of does not work."""
 
     authentication_classes = [MonitorAuthentication, *APIView.authentication_classes]
-    permission_classes = [OfficeOrMonitor]
+    permission_classes = [MonitorOrByRole]
+    rights = {"GET": [SEE_HEALTH]}
     # Whoever watches is never told to wait, and no query stands before a probe's time limit.
     throttle_classes: list[Any] = []
     schema = None  # for monitors, not for clients: described in the README

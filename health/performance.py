@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.permissions import OfficeOnly
+from health.api import SEE_HEALTH
 from web import caching, flags, timings
 from web.api.fields import Strict
 from web.models import ProcessFigures
@@ -64,8 +64,7 @@ class ClearOutput(serializers.Serializer[Any]):
 
 
 class Performance(APIView):
-    permission_classes = [OfficeOnly]
-    rights = {"GET": ["health.view_systemmetric"]}
+    rights = {"GET": [SEE_HEALTH]}
 
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
@@ -78,8 +77,7 @@ class Performance(APIView):
 
 
 class CacheStats(APIView):
-    permission_classes = [OfficeOnly]
-    rights = {"GET": ["health.view_systemmetric"]}
+    rights = {"GET": [SEE_HEALTH]}
 
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
@@ -101,8 +99,7 @@ def _of(name: str, seen: Any) -> dict[str, Any]:
 
 
 class CacheClear(APIView):
-    permission_classes = [OfficeOnly]
-    rights = {"POST": ["health.change_systemmetric"]}
+    rights = {"POST": ["health.clear_cache"]}
 
     @extend_schema(operation_id="performance_cache_clear", request=ClearInput, responses=ClearOutput)
     def post(self, request: Request) -> Response:

@@ -10,7 +10,6 @@ from typing import Any
 from csp.constants import NONE, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,8 +19,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.roles import is_office
+from accounts.pages import check_page
 from health import history, samples
+from health.api import SEE_HEALTH
 from health.models import Minute
 from health.parts import PARTS
 from health.plots import PLOTS, head, table
@@ -40,8 +40,7 @@ def for_office(view: View) -> View:
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not is_office(request.user):
-            raise PermissionDenied
+        check_page(request.user, SEE_HEALTH)
         return view(request, **kwargs)
 
     return guarded

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import Error
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,6 +15,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.pages import check_page
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet
 from importing.report import Mode, Report
@@ -122,8 +123,7 @@ def in_the_admin(error: UnreadableSheet, user: User) -> str:
 def import_view(request: HttpRequest) -> HttpResponse:
     """The page Orders → Import, for staff who may add orders."""
     user = cast("User", request.user)  # signed in, as `admin_view` sees to
-    if not user.has_perm("orders.add_order"):
-        raise PermissionDenied
+    check_page(user, "orders.add_order")
     CheckedSheet.delete_expired()
     if "token" in request.POST:
         form: ImportForm | CheckedForm = CheckedForm(request.POST)

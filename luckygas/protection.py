@@ -30,7 +30,7 @@ AXES: dict[str, Any] = {
     # Ours shows the attempts without what else is never written (accounts.admin.attempts).
     "AXES_ENABLE_ADMIN": False,
     "AXES_VERBOSE": False,
-    "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"],
+    "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "accounts.backends.RolesBackend"],
 }
 # What a page may use of the device, also by a script that should not be there: the driver's page where it is and the
 # camera (W3C Permissions Policy).

@@ -14,7 +14,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "accounts.api.tokens.Authentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.OfficeOnly"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.ByRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.RoleThrottle"],
     "DEFAULT_PARSER_CLASSES": ["web.api.parsers.StrictJSONParser"],

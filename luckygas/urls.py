@@ -13,6 +13,7 @@ from web.api.docs import Schema
 from web.api.fallback import UnknownPath
 
 handler400 = "web.api.fallback.bad_request"
+handler403 = "accounts.pages.forbidden"
 handler404 = "web.api.fallback.not_found"
 handler500 = "web.api.fallback.server_error"
 

@@ -12,7 +12,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.permissions import DriverOnly
 from notifications import queue, resending, statistics
 from notifications.filters import NotificationFilters
 from notifications.models import NotificationHistory, StatusNote
@@ -138,7 +137,7 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
 
     @extend_schema(request=None, responses=AllReportedSerializer)
     @action(
-        detail=False, methods=["post"], url_path="all-reported", permission_classes=[DriverOnly],
+        detail=False, methods=["post"], url_path="all-reported", rights={"POST": ["dispatch.drive"]},
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def all_reported(self, request: Request) -> Response:

@@ -113,10 +113,6 @@ class NotificationHistory(AtomicSave):
         db_table = "notification_history"
         verbose_name, verbose_name_plural = _("message"), _("messages")
         ordering = ("-created_at", "-id")
-        permissions = [
-            ("view_full_number", _("Can see the whole telephone number")),
-            ("overrule_wish", _("Can send a message against the customer's wish or a kind switched off")),
-        ]
         indexes = [
             models.Index(fields=["type", "sent_at"]),
             models.Index(fields=["status"]),

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-# What a member of staff needs for it.
-SEND_AGAIN, OVERRULE = "notifications.change_notificationhistory", "notifications.overrule_wish"
+SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
+
+
+def asked(*, overrule: bool) -> list[str]:
+    """The rights that sending again needs."""
+    return [SEND_AGAIN, OVERRULE] if overrule else [SEND_AGAIN]
 
 
 def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Side, check_right, customer_id, driver_id, side_of, sides
+from accounts.roles import Side, check_right, customer_id, driver_id, may, side_of
 from orders.models import Order
 from orders.sides import only_office_says, sides_towards
 from orders.states import OPEN, Status
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 LINK_LIFE = timedelta(hours=24)
 
 
-CHANGE_ORDER, ADD_CUSTOMER = "orders.change_order", "customers.add_customer"
+ADD_ORDER, CHANGE_ORDER, ADD_CUSTOMER = "orders.add_order", "orders.change_order", "customers.add_customer"
+MOVE_ORDER, DELIVER_ORDER = "orders.move_order", "orders.deliver_order"
 
 
 def own_orders(user: Anyone) -> Q:
@@ -71,15 +72,11 @@ CHANGED = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"}
 
 
 def check_placing(user: Anyone, fields: Collection[str]) -> None:
-    """Raises a Refusal unless the user may place an order and say `fields` of it."""
-    held = sides(user)
-    if Side.OFFICE in held:
-        if "new_customer" in fields:
-            check_right(user, ADD_CUSTOMER, "new_customer")
-        return
-    if Side.CUSTOMER not in held:
-        raise Refusal("forbidden", _("Only the office and customers place orders."), status=403)
-    only_office_says(set(fields) - PLACED)
+    """Raises a Refusal unless the user, who may place orders, may say `fields` of them."""
+    if not may(user, ADD_ORDER):
+        only_office_says(set(fields) - PLACED)
+    elif "new_customer" in fields:
+        check_right(user, ADD_CUSTOMER, "new_customer")
 
 
 def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:

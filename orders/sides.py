@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Side, is_office
+from accounts.roles import Side, check_right, is_office, may
+from orders.states import MOVES, Status
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ def sides_towards(user: Anyone | None, order: Order) -> frozenset[Side]:
 
 def _is(person: Driver | Customer, user: Anyone) -> bool:
     return person.is_active and person.user_id is not None and person.user_id == user.pk
+
+
+def may_correct(user: Anyone | None, before: str, to: str) -> bool:
+    """Whether the user has the right that this move needs besides, if it needs one. The system itself has it."""
+    move = MOVES.get((Status(before), Status(to)))
+    return user is None or move is None or not move.right or may(user, move.right)
+
+
+def check_correcting(user: Anyone | None, before: str, to: str) -> None:
+    """Raises a Refusal that says who may."""
+    move = MOVES.get((Status(before), Status(to)))
+    if user is not None and move is not None and move.right:
+        check_right(user, move.right, "status")
 
 
 def check_naming_driver(held: Collection[Side]) -> None:

@@ -32,14 +32,16 @@ ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One row of the table: who may make the move, and whether they must say why."""
+    """One row of the table: who may make the move, whether they must say why, and a right they need besides."""
 
     roles: frozenset[Side]
     needs_reason: bool = False
+    right: str = ""
 
 
 _OFFICE = Move(frozenset({Side.OFFICE}))
 _OFFICE_WITH_REASON = Move(frozenset({Side.OFFICE}), needs_reason=True)
+_CORRECTION = Move(frozenset({Side.OFFICE}), needs_reason=True, right="orders.correct_order")
 _ON_THE_ROAD = Move(frozenset({Side.OFFICE, Side.DRIVER}))
 _GAVE_UP = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
 _CALLED_OFF = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
@@ -62,7 +64,7 @@ MOVES: dict[tuple[Status, Status], Move] = {
     (Status.ARRIVING, Status.CANCELLED): _OFFICE_WITH_REASON,
     (Status.FAILED, Status.CONFIRMED): _OFFICE,  # the next attempt
     (Status.FAILED, Status.CANCELLED): _OFFICE_WITH_REASON,
-    (Status.DELIVERED, Status.CANCELLED): _OFFICE_WITH_REASON,  # a delivery that was none: the stock comes back
+    (Status.DELIVERED, Status.CANCELLED): _CORRECTION,  # a delivery that was none: the stock comes back
 }
 
 

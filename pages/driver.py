@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.roles import Side, driver_id, side_of
+from accounts.roles import NO, Side, driver_id, reach, side_of
 from pages.page_data import page_data
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ BRAND = "#7a2e0a"
 def driver(request: HttpRequest) -> HttpResponse:
     """Drivers only; others go home."""
     user = cast("User", request.user)
-    if side_of(user) is not Side.DRIVER:
+    if side_of(user) is not Side.DRIVER or reach(user, "dispatch.drive") is NO:
         return redirect("home")
     data = page_data(user, Side.DRIVER) | {"driver": driver_id(user)}
     page = render(request, "driver/driver.html", {"data": data})

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.roles import Side, is_office
+from accounts.pages import check_page
+from accounts.roles import Side
 from catalogue.models import Product
 from orders.models import OrderItem, TimeSlot
 from pages.page_data import clock, page_data
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 @login_required
 def new_order(request: HttpRequest) -> HttpResponse:
     """For the office; all it does goes through the API."""
-    if not (is_office(request.user) and request.user.has_perm("orders.add_order")):
-        raise PermissionDenied
+    check_page(request.user, "orders.add_order")
     today = timezone.localdate()
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
     data = page_data(cast("User", request.user), Side.OFFICE) | clock()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.roles import Side
 from orders.models import ConfirmationType, Priority, TimeSlot
+from orders.sides import may_correct
 from orders.states import MOVES, Status
 
 CHOICES: dict[str, type[Choices]] = {
@@ -19,11 +20,11 @@ CHOICES: dict[str, type[Choices]] = {
 
 
 def page_data(user: User, role: Side) -> dict[str, Any]:
-    """`labels` by field and value, in the reader's language; `moves`: what `role` may do next, by status."""
+    """`labels` by field and value, in the reader's language; `moves`: what the user may do next, by status."""
     return {
         "user": user.pk,
         "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
-        "moves": moves_of(role),
+        "moves": moves_of(role, user),
         "map": map_settings(),
         "time_zone": settings.TIME_ZONE,
     }
@@ -38,13 +39,13 @@ def map_settings() -> dict[str, str]:
     return {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION}
 
 
-def moves_of(role: Side) -> dict[str, list[dict[str, Any]]]:
+def moves_of(role: Side, user: User) -> dict[str, list[dict[str, Any]]]:
     """`{"assigned": [{"to": "delivering", "needs_reason": false}, …], …}`."""
     return {
         before: [
             {"to": to, "needs_reason": move.needs_reason}
             for (start, to), move in MOVES.items()
-            if start == before and role in move.roles
+            if start == before and role in move.roles and may_correct(user, start, to)
         ]
         for before in Status.values
     }

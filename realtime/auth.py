@@ -18,11 +18,11 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from accounts.roles import Side
+from accounts.roles import NO, Side, no_role, refused
 from orders import permissions
 from orders.models import Order
 from realtime import origins
-from realtime.channels import Identity
+from realtime.channels import ENDPOINTS, Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
@@ -65,8 +65,10 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
         if refusal.status == ENDED and throttling.wait_for("wrong_secret", address, here=True) is not None:
             raise too_often() from None
         raise
-    if (endpoint == "office" and not identity.is_office) or (endpoint == "driver" and identity.driver_id is None):
-        raise Refusal("forbidden", _("This endpoint is not for your role."), status=FORBIDDEN)
+    if not identity.roles:
+        raise no_role(FORBIDDEN)
+    if endpoint in ENDPOINTS and identity.reach(ENDPOINTS[endpoint]) is NO:
+        raise refused(ENDPOINTS[endpoint], status=FORBIDDEN)
     return identity
 
 
@@ -95,7 +97,7 @@ def of_token(token: str) -> Identity:
         raise Refusal("token_not_valid", _("The token is not valid or has ended."), status=ENDED) from None
     return Identity(
         user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]),
-        password=claims.get("password_mark"), session=claims.get("session"),
+        password=claims.get("password_mark"), session=claims.get("session"), staff=claims.get("staff"),
     )  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def _hash(ticket: str) -> str:
 
 def of_ticket(ticket: str) -> Identity:
     valid = WebSocketTicket.objects.filter(key_hash=_hash(ticket), expires_at__gt=timezone.now())
-    row = valid.select_related("user").first()
+    row = valid.select_related("user__staff_role").first()
     # The one who deletes the row is the one who uses it.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
         raise Refusal("ticket_not_valid", _("The ticket was used or has ended."), status=ENDED)

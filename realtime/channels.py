@@ -8,17 +8,39 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Side, customer_id, driver_id, password_mark, side_of
+from accounts.roles import (
+    ALL,
+    OWN,
+    Reach,
+    Role,
+    Side,
+    customer_id,
+    driver_id,
+    password_mark,
+    reach_of,
+    side_of,
+    staff_role,
+)
 from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
-OFFICE = ("staff", "orders", "drivers", "routes", "customers", "inventory", "notifications")
+# The right that each endpoint and channel needs, to all rows; `driver` is for who has the right to own rows.
+ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
+OFFICE = {
+    "staff": "realtime.open_office", "orders": "orders.view_order", "drivers": "dispatch.view_driver",
+    "routes": "dispatch.view_route", "customers": "customers.view_customer", "inventory": "catalogue.view_product",
+    "notifications": "notifications.view_notificationhistory",
+}  # fmt: skip
+# And those with a number: of others than oneself.
+OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
 NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who reads: taken from a token's claims without a query, or from the user. `expires_at` in seconds since 1970.
+
+    `role` is the side, as clients know it, `staff` which of the office (owner, manager, clerk).
 
     `session` names the sign-in it comes from, `password` the password it was made with; neither lets anybody in.
     """
@@ -31,11 +53,24 @@ class Identity:
     tracked_order_id: int | None = None
     password: str | None = None
     session: str | None = None
+    staff: str | None = None
 
     @classmethod
     def of(cls, user: User, session: str | None = None) -> Identity:
-        mark = password_mark(user)
-        return cls(user.pk, side_of(user), driver_id(user), customer_id(user), password=mark, session=session)
+        mark, staff = password_mark(user), staff_role(user)
+        return cls(
+            user.pk, side_of(user), driver_id(user), customer_id(user), password=mark, session=session, staff=staff
+        )
+
+    @property
+    def roles(self) -> list[Role]:
+        """The widest first. An office that does not say more is a clerk, as staff without a role are."""
+        held = [Role(self.staff or Role.CLERK)] if self.is_office else []
+        held += [Role.DRIVER] if self.driver_id is not None else []
+        return [*held, *([Role.CUSTOMER] if self.customer_id is not None else [])]
+
+    def reach(self, right: str) -> Reach:
+        return reach_of(self.roles, right)
 
     @property
     def owner(self) -> str:
@@ -49,7 +84,8 @@ class Identity:
     @property
     def rights(self) -> str:
         """All that the rights rest on: whose is not the user's present one has rights that have ended."""
-        return f"{self.role or '-'} {self.driver_id or '-'} {self.customer_id or '-'} {self.password}"
+        parts = (self.role, self.staff, self.driver_id, self.customer_id)
+        return f"{' '.join(str(part or '-') for part in parts)} {self.password}"
 
 
 def own(identity: Identity, endpoint: str = "ws") -> list[str]:
@@ -58,7 +94,7 @@ def own(identity: Identity, endpoint: str = "ws") -> list[str]:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
     if endpoint == "office":
-        channels += OFFICE
+        channels += [name for name, right in OFFICE.items() if identity.reach(right) is ALL]
     if endpoint == "driver":
         channels.append(f"driver:{identity.driver_id}")
     if endpoint == "ws" and identity.customer_id is not None:
@@ -70,21 +106,22 @@ def exists(channel: str) -> bool:
     return channel in OFFICE or channel == "system" or NUMBERED.fullmatch(channel) is not None
 
 
-def needs_query(channel: str) -> bool:
-    """Whether only the database can say who may read it."""
-    return channel.startswith("order:")
+def needs_query(identity: Identity, channel: str) -> bool:
+    """Whether only the database can say whether this reader may read it."""
+    return channel.startswith("order:") and identity.reach(OTHERS["order"]) is OWN
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the reader may subscribe to a channel. Asks the database for `order:{id}` only; synchronous."""
+    """Whether the reader may subscribe to a channel. Asks the database where `needs_query`; synchronous."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
     if channel == "system" or channel in _personal(identity):
         return True
     kind, _colon, number = channel.partition(":")
-    if identity.is_office:
-        return channel in OFFICE or kind in {"driver", "route", "order"}
-    return kind == "order" and _concerns(identity, int(number))
+    right = OTHERS.get(kind) if number else OFFICE.get(channel)
+    if right is None or identity.reach(right) is ALL:
+        return right is not None
+    return needs_query(identity, channel) and _concerns(identity, int(number))
 
 
 def _personal(identity: Identity) -> set[str]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
+from accounts.roles import OWN, refused
 from realtime import auth, channels, frames, location_validation
 from realtime.channels import Identity
 from realtime.connection import Connection
@@ -26,6 +27,7 @@ Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
 # Channels one connection may hold; a board needs a dozen.
 MOST_CHANNELS = 100
+DRIVE = channels.ENDPOINTS["driver"]
 
 
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
@@ -107,8 +109,8 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
     """A driver's position; answered with nothing."""
     driver_id = connection.identity.driver_id
-    if driver_id is None:
-        raise Refusal("forbidden", _("Only drivers may do this."))
+    if driver_id is None or connection.identity.reach(DRIVE) is not OWN:
+        raise refused(DRIVE)
     hub.positions.take(location_validation.newest(driver_id, message))
 
 
@@ -143,7 +145,7 @@ def _channel(message: Message) -> str:
 
 
 async def may_read(identity: Identity, channel: str) -> bool:
-    if channels.needs_query(channel) and not identity.is_office:
+    if channels.needs_query(identity, channel):
         return bool(await database_sync_to_async(channels.may_read)(identity, channel))
     return channels.may_read(identity, channel)
 

@@ -11,11 +11,10 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.api.tokens import accounts
-from accounts.roles import Side, check_right
+from accounts.roles import NO, refused
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -66,15 +65,13 @@ def _carry_out(
     identity: Identity, message: Message, work: Callable[[User, Message], OrderStatusChange]
 ) -> dict[str, Any]:
     """In a thread. Nobody waits there for an SMS. Raises Refusal."""
-    if identity.role not in (Side.OFFICE, Side.DRIVER):
-        raise Refusal("forbidden", _("Only drivers and the office may do this."), status=403)
-    found = accounts(identity.session).select_related("driver", "customer")
+    if identity.reach(permissions.DELIVER_ORDER) is NO:
+        raise refused(permissions.DELIVER_ORDER)
+    found = accounts(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
     # The hub closes this socket, but what comes until then is not done.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.have_ended()
-    if identity.role == Side.OFFICE:
-        check_right(user, permissions.CHANGE_ORDER)
     with no_waiting():
         done = work(user, message)
     return {

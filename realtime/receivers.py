@@ -12,6 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.api.tokens import signed_out
+from accounts.models import StaffRole
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
@@ -38,6 +39,8 @@ def connect() -> None:
     for linked in (Driver, Customer):
         post_save.connect(link_saved, sender=linked, dispatch_uid="realtime.link_saved")
     post_save.connect(user_saved, sender=User, dispatch_uid="realtime.user_saved")
+    for signal in (post_save, post_delete):
+        signal.connect(role_changed, sender=StaffRole, dispatch_uid="realtime.role_changed")
     post_delete.connect(user_deleted, sender=User, dispatch_uid="realtime.user_deleted")
     user_logged_out.connect(session_left, dispatch_uid="realtime.session_left")
     signed_out.connect(token_left, dispatch_uid="realtime.token_left")
@@ -170,12 +173,17 @@ def end_rights(*whose: str) -> None:
 
 
 # Of a user, what rights rest on; the rest (`last_login` at each sign-in) ends none.
-ACCOUNT = frozenset({"password", "is_active", "is_staff"})
+ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
 def user_saved(sender: type[User], instance: User, created: bool, update_fields: Any, **kwargs: Any) -> None:
     if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
         end_rights(f"user:{instance.pk}")
+
+
+def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
+    """Another role, the first one, or none any more."""
+    end_rights(f"user:{instance.user_id}")
 
 
 def user_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:

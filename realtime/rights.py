@@ -33,7 +33,7 @@ def present(user_ids: Iterable[int]) -> dict[int, str]:
     """`Identity.rights` of those users who are active, in one query."""
     if not (wanted := set(user_ids)):
         return {}
-    users = User.objects.filter(pk__in=wanted, is_active=True).select_related("driver", "customer")
+    users = User.objects.filter(pk__in=wanted, is_active=True).select_related("staff_role", "driver", "customer")
     return {user.pk: Identity.of(user).rights for user in users}
 
 

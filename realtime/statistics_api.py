@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.permissions import OfficeOnly
 from realtime import statistics
 
 
@@ -47,7 +46,6 @@ class WebSocketStatistics(serializers.Serializer[Any]):
 
 
 class Statistics(APIView):
-    permission_classes = [OfficeOnly]
     rights = {"GET": ["realtime.view_websocketconnection"]}
 
     @extend_schema(operation_id="websocket_stats_retrieve", responses=WebSocketStatistics)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.roles import is_office
+from accounts.pages import check_page
 from orders.models.proof import ConfirmationType
 from orders.states import Status
 from realtime.routing import BASE
@@ -61,6 +60,5 @@ ENDPOINTS = (f"/{BASE}", f"/{BASE}/driver", f"/{BASE}/office", f"/{BASE}/track/"
 @login_required
 def ws_test(request: HttpRequest) -> HttpResponse:
     """Opens a socket and shows every frame, both ways; a ready form for every message a client may send."""
-    if not is_office(request.user):
-        raise PermissionDenied
+    check_page(request.user, "realtime.view_event")
     return render(request, "realtime/ws_test.html", {"endpoints": ENDPOINTS, "messages_to_send": MESSAGES})

@@ -1,4 +1,4 @@
-"""What the pages of drivers and customers share: letting someone sign in, and telling the office how it went."""
+"""What the pages of accounts, drivers and customers share: letting someone sign in, and saying how it went."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
     said = gettext("The account is “%(name)s”, its password “%(password)s”. It is shown only now: please hand it on.")
     model_admin.message_user(request, said % {"name": user.username, "password": password}, messages.WARNING)
+
+
+def renew_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User) -> None:
+    """By the link in an e-mail; whoever has no e-mail gets a new password, which the reader hands on."""
+    if user.email:
+        mail_link(request, model_admin, user)
+    else:
+        password = users.new_password()
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        show_password(request, model_admin, user, password)

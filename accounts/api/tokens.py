@@ -25,7 +25,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from accounts.roles import customer_id, driver_id, password_mark, side_of
+from accounts.roles import customer_id, driver_id, no_role, password_mark, side_of, staff_role
 
 NO_ACCOUNT = _("There is no active account with this name and password.")
 NOT_ACTIVE = _("This account is no longer active.")
@@ -39,9 +39,16 @@ def claims(user: User) -> dict[str, Any]:
     role = side_of(user)
     return {
         "role": role.value if role else None,
+        "staff": staff.value if (staff := staff_role(user)) else None,
         "driver": driver_id(user),
         "customer": customer_id(user),
     }
+
+
+def check_has_role(user: User) -> None:
+    """Raises Refusal."""
+    if side_of(user) is None:
+        raise no_role()
 
 
 class Refresh(RefreshToken):
@@ -60,7 +67,7 @@ class Refresh(RefreshToken):
     @property
     def access_token(self) -> AccessToken:
         access = super().access_token
-        user = User.objects.select_related("driver", "customer").get(pk=self[api_settings.USER_ID_CLAIM])
+        user = User.objects.select_related("staff_role", "driver", "customer").get(pk=self[api_settings.USER_ID_CLAIM])
         access.payload.update(claims(user))
         return access
 
@@ -107,7 +114,7 @@ def _ended(session: str | None) -> QuerySet[BlacklistedToken]:
 
 def accounts(session: str | None) -> QuerySet[Any]:
     """Accounts, each with `signed_out`: whether this sign-in, one of theirs, has ended."""
-    return User.objects.annotate(signed_out=Exists(_ended(session)))
+    return User.objects.select_related("staff_role").annotate(signed_out=Exists(_ended(session)))
 
 
 def end_family(session: str | None) -> None:
@@ -148,10 +155,15 @@ class AuthenticationScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  #
 
 
 class TokenSerializer(TokenObtainPairSerializer):
-    """Name and password for a pair of tokens."""
+    """Name and password for a pair of tokens. Raises Refusal where the account has no role."""
 
     token_class = Refresh
     default_error_messages = {"no_active_account": NO_ACCOUNT}
+
+    @classmethod
+    def get_token(cls, user: Any) -> Any:
+        check_has_role(user)
+        return super().get_token(user)
 
 
 class RefreshSerializer(TokenRefreshSerializer):
@@ -164,6 +176,7 @@ class RefreshSerializer(TokenRefreshSerializer):
         user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM), is_active=True).first()
         if user is None or token.get("password_mark") != password_mark(user):
             raise AuthenticationFailed(NO_ACCOUNT, "no_active_account")
+        check_has_role(user)
         return token.renew()
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts import attempts
 from accounts.api.tokens import Refresh
-from orders.tests.factories import make_office
+from orders.tests.factories import make_office, make_staff
 
 pytestmark = pytest.mark.django_db
 MOST = 5
@@ -147,7 +147,7 @@ def test_a_failure_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_office_may_not_unlock_without_the_right() -> None:
     client = Client()
-    client.force_login(make_office())
+    client.force_login(make_staff("clerk"))
     assert client.get("/admin/axes/accessattempt/").status_code == 403
 
 

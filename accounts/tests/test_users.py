@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from accounts import users
 from customers import accounts
 from customers.models import Customer
-from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from orders.tests.factories import make_customer, make_driver, make_office, make_staff, make_user
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
@@ -61,12 +61,17 @@ def test_name_that_is_taken_is_refused() -> None:
     assert (refused.value.code, refused.value.attr) == ("username_taken", "username")
 
 
-def test_only_superusers_manage_accounts_with_rights() -> None:
-    office, boss, driver = make_office(), make_user(is_superuser=True), make_driver().user
-    managed = {
-        (by, account) for by in (office, boss) for account in (office, boss, driver) if users.may_manage(by, account)
-    }
-    assert managed == {(office, driver), (boss, office), (boss, boss), (boss, driver)}
+def test_managers_manage_all_but_managers_and_owners() -> None:
+    people = {name: make_staff(name) for name in ("owner", "manager", "clerk")} | {"driver": make_driver().user}
+    managed = {(by, name) for by in people for name, account in people.items() if users.may_manage(people[by], account)}
+    below = {("manager", name) for name in ("clerk", "driver")}
+    assert managed == {("owner", name) for name in people} | below
+
+
+def test_superuser_counts_as_owner_also_while_deactivated() -> None:
+    boss = make_staff("clerk", is_superuser=True, is_active=False)
+    assert not users.may_manage(make_staff("manager"), boss)
+    assert users.may_manage(make_staff("owner"), boss)
 
 
 def test_passwords_differ_and_are_long_enough() -> None:

@@ -4,7 +4,6 @@ import threading
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.urls import reverse
 
@@ -50,9 +49,8 @@ def test_correction_needs_a_note(office: Browser) -> None:
 
 
 def test_correction_needs_the_right() -> None:
-    user, product = make_staff(), make_product(stock=100)
-    user.user_permissions.set(Permission.objects.filter(codename="view_product"))
-    assert correct(sign_in(user), product, 5).status_code == 403
+    product = make_product(stock=100)
+    assert correct(sign_in(make_staff("clerk")), product, 5).status_code == 403
     assert Product.objects.get().stock == 100
 
 
@@ -68,7 +66,7 @@ def test_form_does_not_touch_the_stock(office: Browser) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_form_saved_during_a_delivery_waits_and_keeps_its_stock() -> None:
-    browser, product = sign_in(make_office(), group="office"), make_product(stock=100)
+    browser, product = sign_in(make_office()), make_product(stock=100)
     path = change("product", product.pk)
     form = browser.form(path, "product_form")
 

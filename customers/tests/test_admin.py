@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -23,7 +23,7 @@ def account(customer: Customer, step: str) -> str:
 
 
 def press(customer: Customer, step: str) -> Any:
-    browser = sign_in(make_office(), group="office")
+    browser = sign_in(make_office())
     return browser.post(account(customer, step), {})
 
 
@@ -154,9 +154,9 @@ def test_page_offers_what_fits(office: Browser) -> None:
 def test_account_needs_a_post_and_the_right(office: Browser) -> None:
     customer = make_customer(email="wang@example.com")
     office.get(account(customer, "open"), status=405)
-    user = make_staff()
-    user.user_permissions.set(Permission.objects.filter(codename="view_customer"))
-    assert sign_in(user).post(account(customer, "open"), {}).status_code == 403
+    clerk = sign_in(make_staff("clerk"))
+    assert account(customer, "open") not in clerk.get(change("customer", customer.pk))
+    assert clerk.post(account(customer, "open"), {}).status_code == 403
     assert Customer.objects.get().user is None
 
 

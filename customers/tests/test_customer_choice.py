@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from orders.tests.admin.browser import Browser, sign_in
-from orders.tests.factories import make_customer, make_driver, make_staff
+from orders.tests.factories import make_customer, make_driver, make_user
 
 pytestmark = pytest.mark.django_db
 CHOOSE = reverse("admin:customers_customer_choose")
@@ -48,7 +48,7 @@ def test_new_order_for_a_customer_names_it(office: Browser) -> None:
     assert "王小姐 · " in office.get(reverse("admin:orders_order_add"), customer=customer.pk)
 
 
-@pytest.mark.parametrize("maker", [make_staff, lambda: make_driver().user])
+@pytest.mark.parametrize("maker", [make_user, lambda: make_driver().user])
 def test_only_who_may_see_customers_chooses(maker: Any) -> None:
     make_customer(name="王小姐")
     answer = sign_in(maker()).client.get(CHOOSE, FIELD | {"term": "王"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -15,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.pages import check_page
 from notifications.models import GatewayState
 from web.admin.base import Button, HouseList
 
@@ -48,8 +48,7 @@ class GatewayStateAdmin(HouseList):
     def start(self, request: HttpRequest, pk: str) -> HttpResponse:
         """What waited goes out at once."""
         state = get_object_or_404(GatewayState, pk=pk)
-        if not self.has_change_permission(request, state):
-            raise PermissionDenied
+        check_page(request.user, "notifications.change_gatewaystate")
         if state.start():
             said = gettext("%s was started again; what waited is being sent.") % state
             self.log_change(request, state, said)

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.pages import check_page
 from customers import phones
 from customers.search import telephones
 from notifications import resending
@@ -38,6 +38,7 @@ from web.text import visible
 
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
+EXPORT = "notifications.export_notificationhistory"
 STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
 DETAILS = (
     "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
@@ -77,14 +78,16 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
                 "totals": totals(changes.queryset),
                 "switched_off": not flags.on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
-                "export": reverse("admin:notifications_export") + changes.get_query_string(remove=[PAGE_VAR]),
+                "export": self.export_url(changes) if request.user.has_perm(EXPORT) else "",
             }
         return response
 
+    def export_url(self, changes: Any) -> str:
+        return reverse("admin:notifications_export") + str(changes.get_query_string(remove=[PAGE_VAR]))
+
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the list shows with these filters, all its pages, as CSV."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        check_page(request.user, EXPORT)
         try:
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
@@ -145,8 +148,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         ]
 
     def has_resend_permission(self, request: HttpRequest, *, overrule: bool = False) -> bool:
-        rights = [resending.SEND_AGAIN, *([resending.OVERRULE] if overrule else [])]
-        return self.has_view_permission(request) and request.user.has_perms(rights)
+        return self.has_view_permission(request) and request.user.has_perms(resending.asked(overrule=overrule))
 
     @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
@@ -164,8 +166,8 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
         overrule = request.POST.get("overrule") == "yes"
-        if not self.has_resend_permission(request, overrule=overrule):
-            raise PermissionDenied
+        for right in resending.asked(overrule=overrule):
+            check_page(request.user, right)
         row = self.resend(request, row, overrule=overrule)
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 

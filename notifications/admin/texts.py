@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.pages import check_page
 from notifications.models import MessageTemplate
 from notifications.states import Kind
 from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
@@ -85,8 +85,7 @@ class MessageTemplateAdmin(HouseAdmin):
     @method_decorator(require_POST)
     def preview(self, request: HttpRequest) -> HttpResponse:
         """What a text would be at its longest, what it costs, and what is wrong with it. Changes nothing."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
             return JsonResponse({"detail": gettext("Name a kind, a language and a text.")}, status=400)
@@ -102,8 +101,7 @@ class MessageTemplateAdmin(HouseAdmin):
     @method_decorator(transaction.atomic)
     def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = get_object_or_404(MessageTemplate.objects.select_for_update(no_key=True), pk=pk)
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
+        check_page(request.user, "notifications.change_messagetemplate")
         row.body_zh = row.body_en = ""
         row.save()
         said = gettext("The default texts are sent again.")

@@ -92,7 +92,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'messages',
                 'db_table': 'notification_history',
                 'ordering': ('-created_at', '-id'),
-                'permissions': [('view_full_number', 'Can see the whole telephone number'), ('overrule_wish', "Can send a message against the customer's wish or a kind switched off")],
             },
         ),
         migrations.CreateModel(

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +15,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Kind, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_office, make_order
+from orders.tests.factories import make_customer, make_office, make_order, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -47,13 +46,11 @@ def test_the_list_masks_the_number() -> None:
 
 
 def test_one_message_is_masked_too_without_the_permission() -> None:
-    assert make_api("office").get(f"notifications/{message().pk}/").json()["recipient"] == "0912-***-678"
+    assert Api(make_staff("clerk")).get(f"notifications/{message().pk}/").json()["recipient"] == "0912-***-678"
 
 
 def test_one_message_shows_the_whole_number_with_the_permission() -> None:
-    office = make_office()
-    office.user_permissions.add(Permission.objects.get(codename="view_full_number"))
-    assert Api(office).get(f"notifications/{message().pk}/").json()["recipient"] == "+886912345678"
+    assert Api(make_staff("manager")).get(f"notifications/{message().pk}/").json()["recipient"] == "+886912345678"
 
 
 def test_the_list_takes_the_same_queries_for_any_length() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.db.models import Count, Q
@@ -21,7 +20,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link, show_password
+from accounts.admin.sign_in import mail_link, renew_password, show_password
+from accounts.pages import check_page
 from customers import phones
 from dispatch.models import Driver
 from orders.states import OPEN
@@ -107,15 +107,9 @@ class DriverAdmin(Deactivation):
     def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         driver = get_object_or_404(Driver.objects.select_related("user"), pk=pk)
         user = driver.user
-        if not self.has_change_permission(request, driver) or not users.may_manage(user_of(request), user):
-            raise PermissionDenied
-        if user.email:
-            mail_link(request, self, user)
-        else:
-            password = users.new_password()
-            user.set_password(password)
-            user.save(update_fields=["password"])
-            show_password(request, self, user, password)
+        for right in ("dispatch.change_driver", users.right_to_manage(user)):
+            check_page(request.user, right)
+        renew_password(request, self, user)
         return redirect("admin:dispatch_driver_change", pk)
 
     @admin.display(description=_("telephone"))

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.pages import check_page
 from accounts.roles import Side
 from orders.admin.outcomes import DriverForm
 from orders.models import Order
 from orders.models.order import Proof
+from orders.permissions import MOVE_ORDER
+from orders.sides import may_correct
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
 from web.admin.base import Button, HouseAdmin, user_of
@@ -95,7 +97,8 @@ class OrderMoves(HouseAdmin):
         return [path("<int:pk>/move/<slug:to>/", view, name="orders_order_move"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:
-        return [self.button(obj, to) for to in moves_from(obj.status, {Side.OFFICE})]
+        open_to = moves_from(obj.status, {Side.OFFICE})
+        return [self.button(obj, to) for to in open_to if may_correct(request.user, obj.status, to)]
 
     def button(self, order: Order, to: Status) -> Button:
         at_once = form_for(order, to) is Versioned
@@ -105,10 +108,11 @@ class OrderMoves(HouseAdmin):
     def move_view(self, request: HttpRequest, pk: int, to: str) -> HttpResponse:
         """A GET only asks."""
         order = get_object_or_404(self.get_queryset(request), pk=pk)
-        if not self.has_change_permission(request, order):
-            raise PermissionDenied
+        check_page(request.user, MOVE_ORDER)
         if to not in VERBS:
             raise Http404
+        if not may_correct(request.user, order.status, to):
+            check_page(request.user, MOVES[Status(order.status), Status(to)].right)
         status, back = Status(to), reverse("admin:orders_order_change", args=[pk])
         said = request.POST if request.method == "POST" else None
         form = form_for(order, status)(said, initial={"version": order.version, "driver": order.driver_id})

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -15,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.pages import check_page
 from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge
@@ -138,8 +138,8 @@ class RouteAdmin(HouseAdmin):
     def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Gives the route, and its confirmed and assigned orders, to a driver."""
         route = get_object_or_404(Route, pk=pk)
-        if not self.has_change_permission(request, route):
-            raise PermissionDenied
+        check_page(request.user, "dispatch.change_route")
+        check_page(request.user, "orders.change_order")
         title, back = gettext("Assign to a driver"), reverse("admin:dispatch_route_change", args=[pk])
         form = DriverForm(request.POST or None, initial={"driver": route.driver_id})
         if form.is_valid():

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from accounts.pages import check_page
 from orders import statistics
 from orders.states import Status
 from web import charts, csv_export, log_position
@@ -30,6 +30,7 @@ else:
     OrderAdminBase = admin.ModelAdmin
 
 Figures = dict[str, Any]
+EXPORT = "orders.export_statistics"
 
 
 class StatisticsView(OrderAdminBase):
@@ -41,10 +42,11 @@ class StatisticsView(OrderAdminBase):
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
         """A wrong period is said, and the usual one shown."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        check_page(request.user, "orders.view_order")
         days, wrong = asked(request)
         figures = statistics.cached(*days, log_position.position())
+        if request.GET.get("format") == "csv":
+            check_page(request.user, EXPORT)
         if request.GET.get("format") == "csv" and not wrong:
             return csv_export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {

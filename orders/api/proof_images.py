@@ -71,7 +71,7 @@ class ProofImages(View):
     )
     @action(
         detail=True, methods=["post"], url_path="proof-images", parser_classes=[MultiPartParser],
-        rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
+        rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
         """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""
@@ -89,7 +89,7 @@ class ProofImages(View):
     )
     @action(
         detail=True, url_path="proof-images/(?P<image>[0-9]+)", url_name="proof-image",
-        filterset_class=None, pagination_class=None,
+        rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""

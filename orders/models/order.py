@@ -22,7 +22,7 @@ from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
 from orders.models.status_change import OrderStatusChange
 from orders.refusals import VersionConflict, no_such_order
-from orders.sides import check_naming_driver, sides_towards
+from orders.sides import check_correcting, check_naming_driver, sides_towards
 from orders.states import Status
 from web.actors import Actor
 from web.audit import Audit, ItemsThen
@@ -275,6 +275,7 @@ class Order(Tracked):
         roles = sides_towards(command.by, self)
         if not _is_reassignment(self, command, roles):
             states.check(before, command.to, roles, command.reason)
+            check_correcting(command.by, before, command.to)
         if command.driver is not None:
             check_naming_driver(roles)
         happened = _checked_time(command.at, self)

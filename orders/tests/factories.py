@@ -7,11 +7,12 @@ from datetime import date
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.utils import timezone
 from waffle.models import Switch
 
-from accounts import office
+from accounts.models import StaffRole
+from accounts.roles import Role
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
@@ -41,16 +42,17 @@ def make_user(**fields: Any) -> User:
     return User.objects.create(**({"username": f"user{next(_count)}", "password": HASHED_PASSWORD} | fields))
 
 
-def make_staff(**fields: Any) -> User:
-    """Staff without any right."""
-    return make_user(is_staff=True, **fields)
+def make_staff(role: Role | str = Role.CLERK, **fields: Any) -> User:
+    """Somebody of the office: an owner, a manager or a clerk."""
+    user = make_user(is_staff=True, **fields)
+    # As it was before the test: nobody is told of a change.
+    StaffRole.objects.bulk_create([StaffRole(user=user, role=Role(role))])
+    return user
 
 
 def make_office(**fields: Any) -> User:
-    """Staff with the rights of the group “office”."""
-    user = make_staff(**fields)
-    user.groups.add(Group.objects.get(name=office.NAME))
-    return user
+    """Somebody of the office who may do nearly all: a test that is about rights names the role."""
+    return make_staff(Role.MANAGER, **fields)
 
 
 def turn(name: str, active: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 
+from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site, manage
 from orders.models import Order
 from orders.states import Status
@@ -155,7 +157,7 @@ BAD_FRAMES: list[tuple[str | bytes, str]] = [
 
 
 async def test_a_bad_frame_is_answered_and_the_connection_lives(site: Site) -> None:
-    async with open_client(f"{site.ws}?token={await token(await make(make_user)())}") as client:
+    async with open_client(f"{site.ws}?token={await token((await make(make_driver)()).user)}") as client:
         for text, code in BAD_FRAMES:
             await client.socket.send(text)
             answer = await client.receive()
@@ -204,11 +206,8 @@ async def test_a_driver_whose_order_is_reassigned_hears_no_more_of_it(site: Site
 
 
 async def test_a_token_that_ends_closes_the_socket(site: Site) -> None:
-    from datetime import timedelta
-
-    from rest_framework_simplejwt.tokens import AccessToken
-
-    short = AccessToken.for_user(await make(make_user)())
+    office = await make(make_office)()
+    short = await make(lambda: Refresh.for_user(office).access_token)()
     short.set_exp(lifetime=timedelta(seconds=1))
     async with open_client(f"{site.ws}?token={short}") as client:
         assert await client.closed() == 4401

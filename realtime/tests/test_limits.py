@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
-from orders.tests.factories import make_office, make_order, make_user
+from orders.tests.factories import make_office, make_order
 from realtime import limits
 from realtime.audience import Audience
 from realtime.channels import Identity
@@ -81,7 +81,7 @@ async def test_a_sixth_window_closes_the_first_at_once(either_site: Site) -> Non
 @pytest.mark.django_db(transaction=True)
 async def test_across_servers_the_oldest_is_closed_within_five_seconds(transactional_db: None) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
-        jwt = await make(token_for)(await make(make_user)())
+        jwt = await make(token_for)(await make(make_office)())
         async with AsyncExitStack() as stack:
             windows = [
                 await stack.enter_async_context(open_client(f"{site.ws}?token={jwt}"))
@@ -125,7 +125,7 @@ def impatient_site(request: pytest.FixtureRequest, transactional_db: None) -> It
 
 
 async def address(site: Site) -> str:
-    return f"{site.ws}?token={await make(token_for)(await make(make_user)())}"
+    return f"{site.ws}?token={await make(token_for)(await make(make_office)())}"
 
 
 async def flood(client: Client, times: int) -> list[dict[str, Any]]:

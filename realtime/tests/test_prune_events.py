@@ -78,7 +78,7 @@ def test_tickets_that_have_ended_go_too() -> None:
 
 @pytest.mark.django_db
 def test_tokens_that_have_ended_go_too_and_no_others() -> None:
-    api, user = Api(), make_user()
+    api, user = Api(), make_office()
     old, kept = Refresh.for_user(user), Refresh.for_user(user)
     OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
     api.post("auth/logout/", {"refresh": str(kept)})

@@ -212,7 +212,12 @@ def tell_all(order: Order, users: dict[str, User]) -> None:
 
 def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
     """An order, who has to do with it, and where each connects; the driver has a second screen."""
-    driver, customer, clerk, stranger = make_driver(), make_customer(user=make_user()), make_office(), make_user()
+    driver, customer, clerk, stranger = (
+        make_driver(),
+        make_customer(user=make_user()),
+        make_office(),
+        make_driver().user,
+    )
     assert customer.user is not None
     order = make_order(Status.ASSIGNED, driver=driver, customer=customer)
     users = {"clerk": clerk, "driver": driver.user, "customer": customer.user, "stranger": stranger}

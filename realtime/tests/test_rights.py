@@ -14,6 +14,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import StaffRole
+from accounts.roles import Role
 from customers import accounts
 from customers.models import Customer
 from dispatch.models import Driver
@@ -74,8 +76,23 @@ def customer_with_account() -> Customer:
     return make_customer(user=make_user())
 
 
+def become_owner(user: User) -> None:
+    StaffRole.give(user, Role.OWNER)
+
+
+def become_clerk(user: User) -> None:
+    """Without a row, as staff are who were given no role."""
+    StaffRole.objects.get(user=user).delete()
+
+
+def become_superuser(user: User) -> None:
+    user.is_superuser = True
+    user.save(update_fields=["is_superuser"])
+
+
 ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
     (make_office, deactivate), (make_office, new_password), (make_office, lose_staff), (make_office, remove),
+    (make_office, become_owner), (make_office, become_clerk), (make_office, become_superuser),
     (make_driver, deactivate), (make_driver, give_away), (make_user, start_to_drive),
     (customer_with_account, deactivate), (customer_with_account, close_account), (make_user, open_account),
 ]  # fmt: skip

@@ -124,7 +124,7 @@ async def test_a_role_lost_closes_at_once_and_the_old_token_opens_nothing_more(s
         assert await client.closed() == 4401
     new = await make(token_for)(driver.user)
     async with open_client(f"{site.ws}/driver?token={new}") as client:
-        assert (client.welcome["code"], await client.closed()) == ("forbidden", 4403)
+        assert (client.welcome["code"], await client.closed()) == ("no_role", 4403)
     site.kill()
     await asyncio.to_thread(site.start)
     async with open_client(f"{site.ws}/driver?token={old}") as client:

@@ -80,7 +80,7 @@ async def nobody_is_left(hub: Hub) -> None:
 async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    socket = await connect(await make(make_user)())
+    socket = await connect(await make(make_office)())
 
     def away(*args: Any) -> bool:
         raise ConnectionError("the database is away")
@@ -95,7 +95,7 @@ async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
 
 
 async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    socket = await connect(await make(make_user)())
+    socket = await connect(await make(make_office)())
 
     async def hang(*args: Any) -> bool:
         await asyncio.Event().wait()
@@ -124,7 +124,7 @@ async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
 
 
 async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
-    user = await make(make_user)()
+    user = await make(make_office)()
     before = len(asyncio.all_tasks())
     for number in range(50):
         socket = await connect(user)
@@ -148,7 +148,7 @@ async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
 
 
 async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) -> None:
-    socket = await connect(await make(make_user)())
+    socket = await connect(await make(make_office)())
     socket.say('{"type": "nonsense", "ref": "\\ud800"}')
     assert (await socket.until("error"))["code"] == "invalid_json"
     socket.say('{"type": "heartbeat"}')
@@ -260,7 +260,7 @@ async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_s
         return await resumable(self, *args)
 
     monkeypatch.setattr(Hub, "resumable", slow)
-    socket = await connect(await make(make_user)(), "&since=0")
+    socket = await connect(await make(make_office)(), "&since=0")
     await asyncio.sleep(0.05)
     (reader,) = hub.audience.readers
     assert reader.heard_at >= began + 0.2

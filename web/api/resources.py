@@ -35,10 +35,14 @@ class LastEventId(APIView):
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read. An action that writes names the `rights` that staff need for it (`rights_asked`)."""
+    """List and read. An action that writes names the `rights` it needs by method (`accounts.api.permissions`).
+
+    `all_rows`: a right to own rows is not enough.
+    """
 
     lookup_value_regex = "[0-9]+"
     rights: Mapping[str, Collection[str]] = {}
+    all_rows = False
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):

@@ -62,8 +62,8 @@ def write(number: int) -> None:
     product.save()
 
 
-# The account, its rights, and the end of the log.
-KEPT = 3
+# The account with its role, and the end of the log.
+KEPT = 2
 
 
 def queries(work: Any) -> int:

@@ -84,6 +84,6 @@ def test_a_form_without_marks_is_the_same_form() -> None:
 @pytest.mark.django_db
 def test_a_password_is_taken_as_it_was_typed(client: Client) -> None:
     said = {"username": "amy", "password": "love\u2764\ufe0f2026"}
-    get_user_model().objects.create_user(**said)
+    get_user_model().objects.create_user(**said, is_staff=True)
     assert client.post("/api/v1/auth/token/", said, content_type="application/json").status_code == 200
     assert client.post(reverse("login"), said).status_code == 302

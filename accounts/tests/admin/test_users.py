@@ -1,77 +1,191 @@
 from __future__ import annotations
 
+import re
+from smtplib import SMTPServerDisconnected
 from typing import Any
+from unittest import mock
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from orders.tests.admin.browser import Browser
-from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from accounts import users
+from accounts.models import StaffRole
+from accounts.roles import Role, staff_role
+from orders.tests.admin.browser import Browser, errors, sign_in, told
+from orders.tests.factories import make_customer, make_driver, make_staff, make_user
+from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
-LIST = reverse("admin:auth_user_changelist")
+LIST, ADD = reverse("admin:auth_user_changelist"), reverse("admin:auth_user_add")
+MING = {"username": "ming", "first_name": "林小明", "email": "ming@example.com", "role": "clerk"}
+
+
+@pytest.fixture
+def owner() -> Browser:
+    return sign_in(make_staff("owner"))
+
+
+@pytest.fixture
+def manager() -> Browser:
+    return sign_in(make_staff("manager"))
 
 
 def page(user: User) -> str:
     return reverse("admin:auth_user_change", args=[user.pk])
 
 
-def save(office: Browser, user: User, **fields: Any) -> Any:
-    return office.post(page(user), office.form(page(user), "user_form") | fields)
+def save(browser: Browser, user: User, **fields: Any) -> Any:
+    return browser.post(page(user), browser.form(page(user), "user_form") | fields)
 
 
-def test_list_says_who_is_what_in_one_query_for_all(office: Browser, django_assert_max_num_queries: Any) -> None:
+def add(browser: Browser, **fields: Any) -> Any:
+    return browser.post(ADD, browser.form(ADD, "user_form") | MING | fields)
+
+
+def role_of(user: User) -> Role | None:
+    return staff_role(User.objects.get(pk=user.pk))
+
+
+def test_list_says_who_is_what_in_one_query_for_all(manager: Browser, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         make_driver()
+        make_staff("clerk")
         make_customer(user=make_user())
-    office.get(LIST)
+    manager.get(LIST)
     with django_assert_max_num_queries(9):
-        shown = office.get(LIST)
-    assert all(f'<td class="field-role">{role}</td>' in shown for role in ("office", "driver", "customer"))
+        shown = manager.get(LIST)
+    roles = ("manager", "clerk", "driver", "customer")
+    assert all(f'<td class="field-role">{role}</td>' in shown for role in roles)
 
 
-def test_office_changes_the_account_of_a_driver(office: Browser) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
+    answer = add(sign_in(make_staff("manager")))
+    made = User.objects.get(username="ming")
+    assert (made.get_full_name(), made.email, made.is_staff, role_of(made)) == (
+        "林小明", "ming@example.com", True, Role.CLERK,
+    )  # fmt: skip
+    assert ("success", "The account is “ming”. The link to set its password was sent to ming@example.com.") in told(
+        answer
+    )
+    link = re.search(r"https?://\S+?(/accounts/password/set/\S+)", str(mail.outbox[0].body))
+    assert link is not None
+    assert Client().get(link[1], follow=True).context["validlink"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_that_could_not_be_sent_is_told() -> None:
+    with mock.patch("accounts.users.send_mail", side_effect=SMTPServerDisconnected):
+        answer = add(sign_in(make_staff("manager")))
+    assert ("error", "The e-mail to ming@example.com could not be sent. Please try again later.") in told(answer)
+    assert User.objects.filter(username="ming").exists()
+
+
+@pytest.mark.parametrize("missing", ["username", "first_name", "email", "role"])
+def test_new_person_needs_each_of(manager: Browser, missing: str) -> None:
+    assert errors(add(manager, **{missing: ""})) == ["This field is required."]
+    assert not User.objects.filter(email="ming@example.com").exists()
+
+
+def test_pages_show_neither_hash_nor_permissions(owner: Browser) -> None:
+    for path in (ADD, page(make_staff("clerk"))):
+        assert not re.search("pbkdf2|user_permissions|groups|is_superuser|password1", owner.get(path))
+
+
+@pytest.mark.parametrize(
+    ("by", "role", "given"),
+    [("owner", "owner", True), ("owner", "manager", True), ("manager", "clerk", True), ("manager", "manager", False),
+     ("manager", "owner", False)],
+)  # fmt: skip
+def test_only_an_owner_makes_managers_and_owners(by: str, role: str, given: bool) -> None:
+    add(sign_in(make_staff(by)), role=role)
+    assert [staff_role(user) for user in User.objects.filter(username="ming")] == [Role(role)] * given
+
+
+@pytest.mark.parametrize(("by", "changed"), [("owner", True), ("manager", False)])
+def test_only_an_owner_changes_managers(by: str, changed: bool) -> None:
+    browser, user = sign_in(make_staff(by)), make_staff("manager")
+    path = reverse("admin:auth_user_link", args=[user.pk])
+    said = {"username": "mine", "first_name": "x", "email": "me@example.com", "role": "clerk", "is_active": "on"}
+    assert (browser.client.post(page(user), said).status_code == 403) is not changed
+    assert (browser.client.post(path).status_code == 403) is not changed
+    user.refresh_from_db()
+    assert (user.username == "mine") is changed
+    assert role_of(user) == (Role.CLERK if changed else Role.MANAGER)
+
+
+def test_manager_changes_the_account_of_a_driver(manager: Browser) -> None:
     user = make_driver().user
-    save(office, user, email="chen@example.com")
+    save(manager, user, email="chen@example.com", first_name="陳志明", is_superuser="on", is_staff="on")
     user.refresh_from_db()
-    assert user.email == "chen@example.com"
+    assert (user.email, user.is_staff, user.is_superuser, role_of(user)) == ("chen@example.com", False, False, None)
 
 
-def test_office_gives_nobody_rights(office: Browser) -> None:
-    user, group = make_driver().user, Group.objects.get(name="office")
-    save(office, user, is_superuser="on", is_staff="on", groups=group.pk, user_permissions=1, email="x@example.com")
+def test_superuser_whose_role_is_changed_is_none_any_more(owner: Browser) -> None:
+    user = make_staff("clerk", is_superuser=True, first_name="x")
+    assert owner.form(page(user), "user_form")["role"] == "owner"
+    save(owner, user, role="manager")
     user.refresh_from_db()
-    assert (user.is_superuser, user.is_staff, user.email) == (False, False, "x@example.com")
-    assert not user.groups.exists()
-    assert not user.user_permissions.exists()
+    assert (user.is_superuser, role_of(user)) == (False, Role.MANAGER)
 
 
-@pytest.mark.parametrize("rights", [{"is_superuser": True}, {"is_staff": True}])
-def test_office_changes_no_account_that_has_rights(office: Browser, rights: dict[str, bool]) -> None:
-    user = make_user(**rights)
-    said = {"username": "mine", "email": "me@example.com", "password1": "mine all mine", "password2": "mine all mine"}
-    assert office.post(page(user), said).status_code == 403
-    assert office.post(reverse("admin:auth_user_password_change", args=[user.pk]), said).status_code == 403
+def test_role_of_the_office_is_taken_away(owner: Browser) -> None:
+    user = make_staff("clerk", first_name="x")
+    save(owner, user, role="")
+    assert (role_of(user), StaffRole.objects.filter(user=user).exists()) == (None, False)
+
+
+def test_nobody_changes_the_own_role_or_deactivates_themselves() -> None:
+    user = make_staff("owner", first_name="x")
+    make_staff("owner")
+    browser = sign_in(user)
+    save(browser, user, role="clerk", is_active="")
     user.refresh_from_db()
-    assert user.username != "mine"
-    assert user.check_password("correct horse")
+    assert (role_of(user), user.is_active) == (Role.OWNER, True)
 
 
-def test_superuser_gives_rights(admin_client: Client) -> None:
-    user = make_office()
-    browser = Browser(admin_client)
-    save(browser, user, is_superuser="on")
+def test_two_owners_do_not_take_each_others_role() -> None:
+    one, other = make_staff("owner"), make_staff("owner")
+    read_before = User.objects.select_related("staff_role").get(pk=one.pk)
+    users.appoint(other, one, "clerk")
+    with pytest.raises(Refusal) as refused:
+        users.appoint(read_before, other, "clerk")
+    assert (refused.value.code, role_of(other)) == ("last_owner", Role.OWNER)
+
+
+def test_last_owner_is_not_deactivated(owner: Browser) -> None:
+    last = make_staff("owner", first_name="x")
+    with mock.patch("accounts.users.owners", return_value=User.objects.filter(pk=last.pk)):
+        form = owner.form(page(last), "user_form")
+        del form["is_active"]
+        answer = owner.post(page(last), form)
+    assert "This is the only account of an owner" in answer.content.decode()
+    assert User.objects.get(pk=last.pk).is_active
+
+
+def test_new_password_of_who_has_no_e_mail_is_shown_once(owner: Browser) -> None:
+    user = make_staff("clerk", email="")
+    ((level, said),) = told(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
+    password = re.findall("“(.+?)”", said)[1]
     user.refresh_from_db()
-    assert user.is_superuser
+    assert (level, user.check_password(password)) == ("warning", True)
+
+
+def test_pages_lead_to_drivers_and_customers(manager: Browser) -> None:
+    driver = make_driver()
+    assert reverse("admin:dispatch_driver_add") in manager.get(ADD)
+    assert reverse("admin:dispatch_driver_change", args=[driver.pk]) in manager.get(page(driver.user))
 
 
 def test_no_account_is_deleted(admin_client: Client) -> None:
-    user = make_user()
-    path = reverse("admin:auth_user_delete", args=[user.pk])
+    path = reverse("admin:auth_user_delete", args=[make_user().pk])
     assert admin_client.post(path, {"post": "yes"}).status_code == 403
 
 
-def test_admin_shows_no_tokens(admin_client: Client) -> None:
-    assert "token" not in admin_client.get("/admin/").content.decode().replace("csrfmiddlewaretoken", "")
+def test_admin_shows_no_tokens_and_no_groups(admin_client: Client) -> None:
+    shown = admin_client.get("/admin/").content.decode().replace("csrfmiddlewaretoken", "")
+    assert "token" not in shown
+    assert "auth/group" not in shown

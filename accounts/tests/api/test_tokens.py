@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_driver, make_office, make_user
+from orders.tests.factories import make_customer, make_driver, make_office, make_staff, make_user
 from orders.tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db
@@ -26,16 +26,16 @@ def sign_in(user: User | None, password: str = "correct horse") -> Any:
 
 def claims(access: str) -> dict[str, Any]:
     payload: dict[str, Any] = jwt.decode(access, options={"verify_signature": False})
-    return {name: payload[name] for name in ("role", "driver", "customer")}
+    return {name: payload[name] for name in ("role", "staff", "driver", "customer")}
 
 
 def test_a_token_says_who_its_user_is() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     expected = {
-        make_office(): {"role": "office", "driver": None, "customer": None},
-        driver.user: {"role": "driver", "driver": driver.pk, "customer": None},
-        customer.user: {"role": "customer", "driver": None, "customer": customer.pk},
-        make_user(): {"role": None, "driver": None, "customer": None},
+        make_staff("clerk"): {"role": "office", "staff": "clerk", "driver": None, "customer": None},
+        make_staff("owner"): {"role": "office", "staff": "owner", "driver": None, "customer": None},
+        driver.user: {"role": "driver", "staff": None, "driver": driver.pk, "customer": None},
+        customer.user: {"role": "customer", "staff": None, "driver": None, "customer": customer.pk},
     }
     for user, said in expected.items():
         assert claims(sign_in(user).json()["access"]) == said
@@ -78,7 +78,7 @@ def test_refreshing_reads_the_roles_again() -> None:
     user.save()
     driver = make_driver(user=user)
     renewed = Api().post("auth/token/refresh/", {"refresh": refresh}).json()
-    assert claims(renewed["access"]) == {"role": "driver", "driver": driver.pk, "customer": None}
+    assert claims(renewed["access"]) == {"role": "driver", "staff": None, "driver": driver.pk, "customer": None}
 
 
 def test_a_token_from_before_a_new_password_opens_nothing() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -23,10 +22,8 @@ def stopped() -> GatewayState:
 
 
 def reader() -> Client:
-    user = make_staff()
-    user.user_permissions.add(Permission.objects.get(codename="view_gatewaystate"))
     client = Client()
-    client.force_login(user)
+    client.force_login(make_staff("clerk"))
     return client
 
 

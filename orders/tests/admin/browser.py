@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -67,9 +67,7 @@ class Browser:
         return self.client.post(path, data, follow=True)
 
 
-def sign_in(user: User, group: str = "") -> Browser:
-    if group:
-        user.groups.add(Group.objects.get(name=group))
+def sign_in(user: User) -> Browser:
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
     return Browser(client)

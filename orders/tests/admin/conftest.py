@@ -19,5 +19,5 @@ def _two_days_before() -> Iterator[None]:
 
 @pytest.fixture
 def office(db: None) -> Browser:
-    """Staff with the rights of the group “office”, no more; in English."""
-    return sign_in(make_office(), group="office")
+    """A manager; in English."""
+    return sign_in(make_office())

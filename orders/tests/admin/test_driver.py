@@ -22,7 +22,7 @@ def hire(office: Browser, **fields: str) -> Any:
 
 
 def office_that_commits() -> Browser:
-    return sign_in(make_office(), group="office")
+    return sign_in(make_office())
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,13 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from orders.models import Order
 from orders.states import Status
 from orders.tests.admin.browser import Browser, Forms, sign_in, told
-from orders.tests.factories import make_driver, make_office, make_order, make_staff
+from orders.tests.factories import make_driver, make_office, make_order
 from web.admin import base
 
 pytestmark = pytest.mark.django_db
@@ -113,16 +112,8 @@ def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeyp
     assert {status_of(order) for order in orders} == {"pending"}
 
 
-@pytest.mark.parametrize("action", ["confirm", "assign", "cancel", "mark_urgent"])
-def test_who_may_only_look_does_nothing(action: str) -> None:
-    user, order = make_staff(), make_order()
-    user.user_permissions.set(Permission.objects.filter(codename="view_order"))
-    choose(sign_in(user), action, order, answered=1, reason="x", driver=make_driver().pk)
-    assert Order.objects.get(pk=order.pk).version == 1
-
-
 @pytest.mark.django_db(transaction=True)
 def test_outcome_of_the_sms_is_told_too() -> None:
-    browser = sign_in(make_office(), group="office")
+    browser = sign_in(make_office())
     texts = [text for _, text in told(choose(browser, "confirm", make_order(), make_order()))]
     assert any("SMS" in text and "(2)" in text for text in texts)

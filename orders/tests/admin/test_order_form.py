@@ -136,7 +136,7 @@ def test_form_without_a_readable_version_is_refused(office: Browser, version: st
 def test_two_who_save_at_once_and_one_is_told() -> None:
     order = make_order()
     path = change("order", order.pk)
-    browsers = [sign_in(make_office(), group="office") for _ in range(4)]
+    browsers = [sign_in(make_office()) for _ in range(4)]
     forms = [browser.form(path, "order_form") for browser in browsers]
     statuses: list[int] = []
 

@@ -29,10 +29,12 @@ def office(client: Client) -> Client:
     return client
 
 
-def test_it_is_for_who_may_see_orders(client: Client) -> None:
+def test_figures_are_for_the_office_and_the_sheet_for_managers(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
     client.force_login(make_staff())
-    assert client.get(PAGE).status_code == 403
+    shown = client.get(PAGE)
+    assert (shown.status_code, "format=csv" in shown.content.decode()) == (200, False)
+    assert client.get(PAGE, {"format": "csv"}).status_code == 403
 
 
 def test_the_last_thirty_days_with_plots_and_tables(office: Client) -> None:

@@ -115,10 +115,10 @@ def test_deactivate_tells_each(office: Browser, maker: Any, model: Any) -> None:
 
 
 def test_deactivate_needs_the_right() -> None:
-    customer = make_customer()
-    browser = sign_in(make_staff())
-    browser.client.post(rows("customer"), {"action": "deactivate", "_selected_action": [customer.pk]})
-    assert Customer.objects.get().is_active
+    driver = make_driver()
+    browser = sign_in(make_staff("clerk"))
+    browser.client.post(rows("driver"), {"action": "deactivate", "_selected_action": [driver.pk]})
+    assert Driver.objects.get().is_active
 
 
 def test_telephone_is_shown_as_people_write_it_and_stored_as_machines_do(office: Browser) -> None:
