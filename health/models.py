@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+# The right to what is known of how the system runs.
+SEE_HEALTH = "health.view_systemmetric"
+
 
 class Minute(models.Model):
     """One minute of all servers. `figures`: as `health.samples` makes them; null: no server counted in it."""

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from health.api import SEE_HEALTH
+from health.models import SEE_HEALTH
 from web import caching, flags, timings
 from web.api.fields import Strict
 from web.models import ProcessFigures

@@ -21,8 +21,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.pages import check_page
 from health import history, samples
-from health.api import SEE_HEALTH
-from health.models import Minute
+from health.models import SEE_HEALTH, Minute
 from health.parts import PARTS
 from health.plots import PLOTS, head, table
 from health.probes import Health, ask_all

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from accounts.roles import Side
+from accounts.models import StaffRole
+from accounts.roles import STAFF, Role
 from dispatch.models import Driver
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    role: Side
+    role: Role
     username: str
     password: str
     name: str
@@ -24,22 +25,26 @@ class Account:
     plate: str = ""
 
 
-OFFICE = Account(Side.OFFICE, "office", "office-demo", "林會計")
-CUSTOMER = Account(Side.CUSTOMER, "customer", "customer-demo", "")
+OFFICE = Account(Role.OWNER, "office", "office-demo", "林老闆")
+MANAGER = Account(Role.MANAGER, "manager", "manager-demo", "王店長")
+CLERK = Account(Role.CLERK, "clerk", "clerk-demo", "張雅婷")
+CUSTOMER = Account(Role.CUSTOMER, "customer", "customer-demo", "")
 DRIVERS = [
-    Account(Side.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
-    Account(Side.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
-    Account(Side.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
+    Account(Role.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
+    Account(Role.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
+    Account(Role.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
 ]
-ACCOUNTS = [OFFICE, *DRIVERS, CUSTOMER]
+ACCOUNTS = [OFFICE, MANAGER, CLERK, *DRIVERS, CUSTOMER]
 
 
 def make_user(account: Account) -> User:
-    """The office of the demo may do everything, so that a newcomer sees everything."""
-    office = account.role == Side.OFFICE
-    return User.objects.create_user(
-        account.username, password=account.password, first_name=account.name, is_staff=office, is_superuser=office
+    is_staff = account.role in STAFF
+    user = User.objects.create_user(
+        account.username, password=account.password, first_name=account.name, is_staff=is_staff
     )
+    if is_staff:
+        StaffRole.give(user, account.role)
+    return user
 
 
 def make_drivers() -> list[Driver]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.roles import side_of
+from accounts.roles import roles
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import DriverLocation, Route
@@ -43,7 +43,7 @@ def test_printed_accounts_sign_in_to_their_roles(capsys: pytest.CaptureFixture[s
     for account in ACCOUNTS:
         user = authenticate(HttpRequest(), username=account.username, password=account.password)
         assert user is not None
-        assert side_of(user) == account.role
+        assert next(roles(user)) == account.role
         assert f"{account.username} " in printed
         assert account.password in printed
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from importing.report import Report
-from luckygas.demo.accounts import ACCOUNTS, OFFICE, make_drivers, make_user
+from luckygas.demo.accounts import ACCOUNTS, CLERK, MANAGER, OFFICE, make_drivers, make_user
 from luckygas.demo.day import Crew, play
 from luckygas.demo.places import place_customers
 from luckygas.demo.products import make_products
@@ -54,7 +54,8 @@ class Command(BaseCommand):
                 bar.update()
 
             make_products()
-            crew = Crew(make_user(OFFICE), make_drivers())
+            office, *_others = [make_user(account) for account in (OFFICE, MANAGER, CLERK)]
+            crew = Crew(office, make_drivers())
             reports = import_sheets(today, progress)
             place_customers()
             play(crew, today)
