@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-# What `post_migrate` makes: content types, permissions, the group of the office.
+# What `post_migrate` makes: content types and permissions.
 MADE = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 

@@ -136,7 +136,7 @@ def test_import_understands_marks_in_headings_and_cells() -> None:
 
 
 def test_sign_in_by_the_name_that_is_seen(client: Client) -> None:
-    make_user(username="wang@example.com")
+    make_office(username="wang@example.com")
     said = {"username": marked("wang@example.com"), "password": PASSWORD}
     assert client.post(reverse("login"), said).status_code == 302
     assert Api().post("auth/token/", said).status_code == 200
