@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
+
+from accounts.api.tokens import Refresh
+from orders.tests.api.client import Api, codes
+from orders.tests.factories import PASSWORD, make_driver, make_product, make_staff, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(("rights", "served"), [({}, 403), ({"POST": []}, 200), ({"GET": []}, 403)])
+def test_a_call_that_names_no_right_is_for_nobody(rights: dict[str, list[str]], served: int) -> None:
+    class Call(APIView):
+        def post(self, request: Request) -> Response:
+            return Response()
+
+    Call.rights = rights  # type: ignore[attr-defined]
+    request = APIRequestFactory().post("/")
+    force_authenticate(request, make_staff("owner"))
+    assert Call.as_view()(request).status_code == served
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_a_method_that_there_is_not_is_said_to_whoever_has_a_role(method: str) -> None:
+    for user, status in ((make_staff(), 405), (make_driver().user, 405), (make_user(), 403)):
+        client = APIClient(HTTP_AUTHORIZATION=f"Bearer {Refresh.for_user(user).access_token}")
+        assert getattr(client, method)("/api/v1/orders/").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆可以這麼做。")],
+)
+def test_a_refusal_says_who_may(language: str, said: str) -> None:
+    api, product = Api(make_staff("clerk")), make_product(price=800)
+    answer = api.client.patch(
+        f"/api/v1/products/{product.pk}/", {"price": 1}, format="json", headers={"accept-language": language}
+    )
+    assert (answer.status_code, answer.json()["errors"][0]) == (
+        403, {"code": "forbidden", "detail": said, "attr": None},
+    )  # fmt: skip
+    product.refresh_from_db()
+    assert product.price == 800
+
+
+def test_who_has_no_role_gets_no_token_and_is_served_nothing() -> None:
+    user = make_user()
+    refused = Api().post("auth/token/", {"username": user.username, "password": PASSWORD})
+    assert (refused.status_code, codes(refused)) == (403, [("no_role", None)])
+    assert codes(Api(user).get("orders/")) == [("no_role", None)]
+
+
+def test_who_lost_the_role_gets_no_new_token() -> None:
+    driver = make_driver()
+    refresh = Refresh.for_user(driver.user)
+    driver.is_active = False
+    driver.save()
+    assert codes(Api().post("auth/token/refresh/", {"refresh": str(refresh)})) == [("no_role", None)]
+
+
+def test_the_role_of_staff_costs_no_query_of_its_own() -> None:
+    api = Api(make_staff("clerk"))
+    api.get("routes/")  # makes the log's one row
+    with CaptureQueriesContext(connection) as queries:
+        assert api.get("routes/").status_code == 200
+    # The account with its role, how many there are, the rows, and where the log stands.
+    assert len(queries) <= 4, [query["sql"] for query in queries]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import StaffRole
+from accounts.roles import RIGHTS, Role
+from orders.tests.factories import make_driver, make_staff, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_permissions_are_those_of_the_table_and_no_others() -> None:
+    clerk = make_staff("clerk")
+    held = clerk.get_all_permissions()
+    assert {"orders.change_order", "notifications.resend_notificationhistory"} <= held <= set(RIGHTS)
+    assert "catalogue.change_product" not in held
+    assert clerk.has_perms(["orders.view_order", "orders.change_order"])
+    assert not clerk.has_perms(["orders.view_order", "catalogue.change_product"])
+    assert not clerk.has_perm("orders.delete_order")
+
+
+def test_groups_and_permissions_of_one_user_count_for_nothing() -> None:
+    clerk, group = make_staff("clerk"), Group.objects.create(name="g")
+    right = Permission.objects.get(codename="change_product")
+    clerk.user_permissions.add(right)
+    group.permissions.add(right)
+    clerk.groups.add(group)
+    assert not User.objects.get(pk=clerk.pk).has_perm("catalogue.change_product")
+
+
+def test_rights_to_own_rows_are_no_permissions() -> None:
+    driver = make_driver().user
+    assert not driver.has_perm("orders.view_order")
+    assert driver.get_all_permissions() == set()
+    assert not driver.has_module_perms("orders")
+
+
+def test_modules_are_shown_to_who_has_a_right_in_them() -> None:
+    clerk = make_staff("clerk")
+    assert [clerk.has_module_perms(app) for app in ("orders", "waffle", "axes", "auth")] == [True, False, False, False]
+
+
+def test_staff_without_a_row_are_clerks_and_the_inactive_nothing() -> None:
+    plain = make_user(is_staff=True)
+    assert plain.has_perm("orders.change_order")
+    assert not plain.has_perm("catalogue.change_product")
+    assert not make_staff("owner", is_active=False).has_perm("orders.view_order")
+    assert not AnonymousUser().has_perm("orders.view_order")
+
+
+def test_who_has_a_right_is_found() -> None:
+    owner, manager, clerk, plain = (
+        make_staff("owner"),
+        make_staff("manager"),
+        make_staff("clerk"),
+        make_user(is_staff=True),
+    )
+    boss, _driver = make_staff("clerk", is_superuser=True), make_driver()
+    find = "accounts.backends.RolesBackend"
+    assert set(User.objects.with_perm("orders.view_order", backend=find)) == {owner, manager, clerk, plain, boss}
+    assert set(User.objects.with_perm("waffle.change_switch", backend=find)) == {owner, manager, boss}
+    assert set(User.objects.with_perm("orders.delete_order", backend=find, include_superusers=False)) == set()
+
+
+def test_a_page_asks_the_role_with_the_account() -> None:
+    client = Client()
+    client.force_login(make_staff("clerk"))
+    client.get(reverse("new_order"))
+    with CaptureQueriesContext(connection) as queries:
+        client.get(reverse("new_order"))
+    assert [query["sql"] for query in queries if "auth_permission" in query["sql"]] == []
+    assert len([query for query in queries if "accounts_staffrole" in query["sql"]]) == 1
+
+
+def test_a_refused_page_says_who_may() -> None:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(make_staff("clerk"))
+    for path in ("/admin/waffle/switch/", "/admin/catalogue/product/add/", reverse("ws_test")):
+        answer = client.get(path)
+        assert (answer.status_code, "Only a manager or the owner may do this." in answer.content.decode()) == (
+            403,
+            True,
+        )
+
+
+def test_who_has_no_role_can_change_the_password_and_nothing_else() -> None:
+    user, client = make_user(), Client(headers={"accept-language": "en"})
+    signed_in = client.post(reverse("login"), {"username": user.username, "password": "correct horse"}, follow=True)
+    assert "Your account has no role yet" in signed_in.content.decode()
+    assert reverse("password_change") in signed_in.content.decode()
+    assert client.get(reverse("new_order")).status_code == 403
+    said = {"old_password": "correct horse", "new_password1": "battery staple", "new_password2": "battery staple"}
+    assert client.post(reverse("password_change"), said).status_code == 302
+    user.refresh_from_db()
+    assert user.check_password("battery staple")
+
+
+def test_role_given_again_is_saved_once() -> None:
+    user = make_staff("clerk")
+    StaffRole.give(user, Role.MANAGER)
+    assert StaffRole.objects.get(user=user).role == "manager"
+    with CaptureQueriesContext(connection) as queries:
+        StaffRole.give(user, Role.MANAGER)
+    assert len(queries) == 1
