@@ -69,8 +69,10 @@ class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
         read_only_fields = ("id", "created_at")
 
     def validate_user(self, user: User | None) -> User | None:
-        if user is not None and (self.instance is None or self.instance.user_id != user.pk):
-            users.check_may_manage(self.context["request"].user, user)
+        """Both the account that is given and the one that is taken away are somebody's to manage."""
+        before = self.instance.user if self.instance is not None else None
+        for account in filter(None, (before, user) if user != before else ()):
+            users.check_may_manage(self.context["request"].user, account)
         return user
 
 

@@ -34,19 +34,20 @@ class AccountForm(HouseForm):
     """`by`: who fills it in; a manager gives no role above a clerk's."""
 
     by: User
+    without_role: tuple[tuple[str, Any], ...] = (("", _("not of the office")),)
     first_name = forms.CharField(label=_("full name"), max_length=150)
     role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What somebody of the office may do."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "role" in self.fields:
-            none = [("", _("not of the office"))]
             given = [(role.value, role.label) for role in users.roles_to_give(self.by)]
-            self.fields["role"].choices = none + given  # type: ignore[attr-defined]
+            self.fields["role"].choices = [*self.without_role, *given]  # type: ignore[attr-defined]
             self.initial["role"] = appointed(self.instance) or ""
 
 
 class NewAccountForm(AccountForm):
+    without_role = ()
     email = forms.EmailField(label=_("e-mail"), help_text=_("The link to set a password goes there."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

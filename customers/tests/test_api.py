@@ -8,7 +8,7 @@ from customers.api import DRIVER
 from customers.models import Customer
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +100,15 @@ def test_staff_link_an_account_without_rights() -> None:
     customer, user = make_customer(), make_user()
     assert make_api("office").patch(f"customers/{customer.pk}/", {"user": user.pk}).status_code == 200
     assert Customer.objects.get().user == user
+
+
+def test_clerks_neither_link_nor_unlink_accounts() -> None:
+    user = make_user()
+    linked, other, api = make_customer(user=user), make_customer(), Api(make_staff("clerk"))
+    for customer, said in ((linked, None), (other, make_user().pk)):
+        answer = api.patch(f"customers/{customer.pk}/", {"user": said})
+        assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
+    assert Customer.objects.get(pk=linked.pk).user == user
 
 
 def test_an_administrator_makes_a_customer_of_staff() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orders.models import Order, OrderStatusChange, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_driver, make_order, make_user
+from orders.tests.factories import make_customer, make_driver, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -207,6 +207,14 @@ def test_bulk_update_takes_each_order_on_its_own_merit() -> None:
     assert [(row["id"], row["code"]) for row in body["failed"]] == [
         (bad.pk, "invalid_transition"), (10**18, "not_found"),
     ]  # fmt: skip
+
+
+def test_of_many_orders_a_clerk_takes_no_delivery_back() -> None:
+    order = make_order(Status.DELIVERED)
+    said = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
+    refused = Api(make_staff("clerk")).post("orders/bulk-update/", said).json()
+    assert (refused["updated"], [failure["code"] for failure in refused["failed"]]) == ([], ["forbidden"])
+    assert Api(make_staff("manager")).post("orders/bulk-update/", said).json()["updated"] == [order.pk]
 
 
 def test_bulk_update_names_the_version_it_read() -> None:
