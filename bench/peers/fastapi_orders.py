@@ -50,13 +50,13 @@ class Customer(Base):
 
 
 class Driver(Base):
-    __tablename__ = "orders_driver"
+    __tablename__ = "dispatch_driver"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
 
 
 class Product(Base):
-    __tablename__ = "orders_product"
+    __tablename__ = "catalogue_product"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
 
@@ -65,7 +65,7 @@ class Item(Base):
     __tablename__ = "orders_orderitem"
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders_order.id"))
-    product_id: Mapped[int] = mapped_column(ForeignKey("orders_product.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("catalogue_product.id"))
     quantity: Mapped[int]
     unit_price: Mapped[int]
     quantity_delivered: Mapped[int | None]
@@ -96,7 +96,7 @@ class Order(Base):
     delivery_address: Mapped[str]
     area: Mapped[str]
     notes: Mapped[str]
-    driver_id: Mapped[int | None] = mapped_column(ForeignKey("orders_driver.id"))
+    driver_id: Mapped[int | None] = mapped_column(ForeignKey("dispatch_driver.id"))
     route_id: Mapped[int | None]
     stop_sequence: Mapped[int | None]
     amount_due: Mapped[int]
