@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from orders.tests.admin.browser import Forms
 from orders.tests.factories import make_customer
 
 pytestmark = pytest.mark.django_db
@@ -18,10 +19,19 @@ pytestmark = pytest.mark.django_db
 )
 def test_an_old_address_of_the_admin_leads_to_the_new_one(client: Client, old: str, new: str) -> None:
     answer = client.get(old)
-    assert (answer.status_code, answer.headers["location"]) == (301, new)
+    assert (answer.status_code, answer.headers["location"]) == (308, new)
 
 
 def test_a_bookmarked_customer_still_opens(admin_client: Client) -> None:
     answer = admin_client.get(f"/admin/orders/customer/{make_customer().pk}/change/", follow=True)
     assert answer.status_code == 200
-    assert answer.redirect_chain[0][1] == 301
+    assert answer.redirect_chain[0][1] == 308
+
+
+def test_a_form_opened_at_an_old_address_is_saved(admin_client: Client) -> None:
+    customer = make_customer()
+    page = f"/admin/orders/customer/{customer.pk}/change/"
+    form = Forms(admin_client.get(page, follow=True).content.decode()).forms["customer_form"]
+    admin_client.post(page, form | {"name": "林小姐"}, follow=True)
+    customer.refresh_from_db()
+    assert customer.name == "林小姐"
