@@ -54,7 +54,6 @@ class DriverAdmin(Deactivation):
     list_filter = ("is_active",)
     list_select_related = ("user",)
     search_fields = ("name", "vehicle_plate", "user__username")
-    readonly_fields = ("account",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Driver]:
         drivers: QuerySet[Driver] = super().get_queryset(request)
@@ -64,7 +63,13 @@ class DriverAdmin(Deactivation):
         return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewDriverForm} | kwargs))
 
     def get_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
-        return (*FIELDS, "account") if obj else ("username", "email", *FIELDS)
+        if obj is None:
+            return ("username", "email", *FIELDS)
+        return (*FIELDS, *self.get_readonly_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
+        """The e-mail, where links to set a password go, only for who may see accounts."""
+        return ("account", "account_email") if request.user.has_perm("auth.view_user") else ("account",)
 
     def save_model(self, request: HttpRequest, obj: Driver, form: Any, change: bool) -> None:
         if not change:
@@ -122,4 +127,8 @@ class DriverAdmin(Deactivation):
 
     @admin.display(description=_("account"))
     def account(self, driver: Driver) -> str:
-        return f"{driver.user.username} {driver.user.email}".strip()
+        return driver.user.username
+
+    @admin.display(description=_("e-mail"))
+    def account_email(self, driver: Driver) -> str:
+        return driver.user.email or "–"

@@ -126,3 +126,11 @@ def test_password_needs_a_post_and_the_right(office: Browser) -> None:
     driver = make_driver()
     office.get(password(driver), status=405)
     assert sign_in(make_staff()).post(password(driver), {}).status_code == 403
+
+
+def test_clerk_sees_the_name_of_the_account_and_not_its_e_mail(office: Browser) -> None:
+    driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
+    page = change("driver", driver.pk)
+    assert "chen@example.com" in office.get(page)
+    shown = sign_in(make_staff("clerk")).get(page)
+    assert ("chen" in shown, "chen@example.com" in shown) == (True, False)
