@@ -35,4 +35,6 @@ def _of_admin(request: HttpRequest) -> str:
         return ""
     app, _underscore, model_and_page = match.url_name.partition("_")
     model, _underscore, page = model_and_page.rpartition("_")
-    return str(who_may(f"{app}.{ACTIONS[page]}_{model}")) if page in ACTIONS else ""
+    # Who is refused a page may not see it; who is refused what they said may not change it.
+    asked = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
+    return str(who_may(f"{app}.{asked}_{model}")) if asked else ""

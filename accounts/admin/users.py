@@ -86,6 +86,13 @@ class AccountAdmin(HouseAdmin):
         may = super().has_change_permission(request, obj)
         return may and (obj is None or users.may_manage(user_of(request), obj))
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """Whoever may see the account but not change it is told who may."""
+        found: User | None = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            check_page(request.user, users.right_to_manage(found))
+        return found
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Raises Refusal."""
         said = form.cleaned_data

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import StaffRole
 from accounts.roles import RIGHTS, Role
-from orders.tests.factories import make_driver, make_staff, make_user
+from orders.tests.factories import make_driver, make_product, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,18 @@ def test_a_refused_page_says_who_may() -> None:
             403,
             True,
         )
+
+
+def test_form_that_may_only_be_read_says_who_may_change_it() -> None:
+    clerk, manager = make_staff("clerk"), make_staff("manager")
+    for user, page, row, said in (
+        (clerk, "catalogue_product", make_product(), "Only a manager or the owner may do this."),
+        (manager, "auth_user", make_staff("owner"), "Only the owner may do this."),
+    ):
+        client = Client(headers={"accept-language": "en"})
+        client.force_login(user)
+        answer = client.post(reverse(f"admin:{page}_change", args=[row.pk]))
+        assert (answer.status_code, said in answer.content.decode()) == (403, True)
 
 
 def test_who_has_no_role_can_change_the_password_and_nothing_else() -> None:
