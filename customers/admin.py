@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
@@ -58,6 +59,13 @@ class CustomerSelect(AutocompleteSelect):
 
 class CustomerChoices(AutocompleteJsonView):
     """Answers the field as one types: those who are active."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        """Raises PermissionDenied where another field is named, of which the rows are no customers."""
+        asked = super().process_request(request)  # type: ignore[misc]  # not in the stubs
+        if asked[1].model is not Customer:
+            raise PermissionDenied
+        return asked
 
     def get_queryset(self) -> QuerySet[Customer]:
         return super().get_queryset().filter(is_active=True)

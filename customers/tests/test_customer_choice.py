@@ -53,3 +53,11 @@ def test_only_who_may_see_customers_chooses(maker: Any) -> None:
     make_customer(name="王小姐")
     answer = sign_in(maker()).client.get(CHOOSE, FIELD | {"term": "王"})
     assert answer.status_code in (302, 403)
+
+
+@pytest.mark.parametrize("other", ["order.driver", "order.route", "orderitem.product"])
+def test_only_customers_are_chosen(office: Browser, other: str) -> None:
+    make_driver()
+    model, field = other.split(".")
+    asked = {"app_label": "orders", "model_name": model, "field_name": field, "term": ""}
+    assert office.client.get(CHOOSE, asked).status_code == 403
