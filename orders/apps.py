@@ -1,4 +1,4 @@
-"""The business."""
+"""Orders: what was asked for, by whom, and what became of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failed attempts to sign in: read, and deleted, which unlocks. For administrators; others where they get the right."""
+"""Failed attempts to sign in: read, and deleted, which unlocks."""
 
 from __future__ import annotations
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 else:
     FormSet, Inline = BaseInlineFormSet, admin.TabularInline
 
-# As in the API: the years 1 and 9999 are typing errors.
 # Once it is on the road, what is on the lorry is what is delivered.
 ITEMS_OPEN = (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
 

@@ -1,1 +1,1 @@
-"""The REST API of orders, and what the APIs of all apps share: errors, pages, bodies, tokens, the cursor."""
+"""The REST API of orders, and of drivers and routes, whose calls show and change orders."""

@@ -186,7 +186,6 @@ class Order(Tracked):
             self._update(changed)
 
     def area_of_address(self) -> str:
-
         return district(self.delivery_address) or self.customer.area
 
     def _insert(self, *args: Any, **kwargs: Any) -> None:
