@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from accounts.roles import Anyone
 
-LONGEST_USERNAME = 150  # the column of Django's User
+LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
 APPOINT = "accounts.appoint_manager"
 PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once
 

@@ -44,6 +44,7 @@ class NewDriverForm(HouseForm):
     email = forms.EmailField(
         label=_("e-mail"),
         required=False,
+        max_length=users.LONGEST_EMAIL,
         help_text=_("The link to set a password goes there. Without one, a password is shown to you once."),
     )
 

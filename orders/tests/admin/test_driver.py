@@ -52,6 +52,7 @@ def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
         ({"username": "a b"}, "Enter a valid username"),
         ({"username": "a" * 151}, "at most 150"),
         ({"email": "nonsense"}, "valid email"),
+        ({"email": "a" * 243 + "@example.com"}, "at most 254 characters"),
         ({"name": ""}, "required"),
         ({"phone": "123"}, "not a telephone number"),
     ],
