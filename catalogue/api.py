@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from accounts import visibility
-from accounts.api.by_role import ByRole, Filters
+from accounts.api.by_role import FieldsByRole, Filters
 from accounts.roles import Side, check_right
 from catalogue.models import CORRECT_STOCK, Product
 from web.api.fields import StrictModelSerializer
@@ -17,7 +17,7 @@ FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low
 OFFER = frozenset({"id", "code", "name", "cylinder_kg", "price"})
 
 
-class ProductSerializer(ByRole, StrictModelSerializer[Product]):
+class ProductSerializer(FieldsByRole, StrictModelSerializer[Product]):
     """A cylinder of one size. Prices in NT$; orders placed before keep theirs."""
 
     seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: OFFER, Side.CUSTOMER: OFFER}

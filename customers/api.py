@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from accounts import users, visibility
-from accounts.api.by_role import ByRole, Filters
+from accounts.api.by_role import FieldsByRole, Filters
 from accounts.roles import Side
 from customers import phones
 from customers.models import Customer, CustomerQuerySet
@@ -55,7 +55,7 @@ FIELDS = (
 DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
 
 
-class CustomerSerializer(ByRole, StrictModelSerializer[Customer]):
+class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
     """A customer; telephones are taken as people write them and kept in E.164."""
 
     seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.by_role import ByRole
+from accounts.api.by_role import FieldsByRole
 from accounts.roles import Side, side_of
 from customers import phones
 from orders.api.proof_images import ProofImageOutput
@@ -109,7 +109,7 @@ class ReportedLaterField(serializers.DateTimeField):
         return last.at if last is not None and last.sent_later else None
 
 
-class OrderOutput(ByRole, serializers.ModelSerializer[Order]):
+class OrderOutput(FieldsByRole, serializers.ModelSerializer[Order]):
     """A row of a list."""
 
     seen_by = {Side.OFFICE: OFFICE, Side.DRIVER: DRIVER, Side.CUSTOMER: CUSTOMER}
