@@ -10,7 +10,7 @@ import requests
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.office import Office, slowest, soon
-from orders.tests.factories import PASSWORD, make_user
+from orders.tests.factories import PASSWORD, make_staff
 from web.turns import MOST_AT_ONCE
 
 PEOPLE = 58
@@ -21,7 +21,7 @@ PEOPLE = 58
 @pytest.mark.django_db(transaction=True)
 def test_who_signs_in_with_many_others_holds_up_nobody_else() -> None:
     with running(Site("uvicorn")) as site:
-        office, names = Office(site), [make_user().username for _ in range(PEOPLE)]
+        office, names = Office(site), [make_staff().username for _ in range(PEOPLE)]
         asks = (
             lambda: requests.get(f"{site.url}/health/ready", timeout=30),
             lambda: office.call("GET", "orders/"),

@@ -16,7 +16,12 @@ from luckygas.tests.depot import Depot, make_depot
 from orders.tests.factories import make_office, turn
 from web import flags
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.django_db(transaction=True),
+    # What Django says of a day in a query where a moment is meant is no fault.
+    pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime"),
+]
 # Percent-encoded, as they come over the line: NUL, half of UTF-8, half a surrogate pair, controls, ends of lines,
 # numbers that fit no column, dates that are none or have no neighbour, patterns and quotes, and much of it.
 ODD = [
