@@ -214,10 +214,12 @@ def extra(name: str, of: Callable[[House], list[Any]], method: str = "get", **da
     return ask
 
 
-def more_of_the_admin() -> dict[str, Ask]:
-    def product(house: House) -> list[Any]:
-        return [house.row(Product).pk]
+def first(model: type[Model]) -> Callable[[House], list[Any]]:
+    """Names the house's row of this model to `extra`."""
+    return lambda house: [house.row(model).pk]
 
+
+def more_of_the_admin() -> dict[str, Ask]:
     def customer(step: str) -> Callable[[House], list[Any]]:
         return lambda house: [house.row(Customer).pk, step]
 
@@ -230,9 +232,6 @@ def more_of_the_admin() -> dict[str, Ask]:
     def failed(house: House) -> list[Any]:
         return [NotificationHistory.objects.get(status=Sms.FAILED).pk]
 
-    def template(house: House) -> list[Any]:
-        return [house.row(MessageTemplate).pk]
-
     def version(status: Status) -> Callable[[House], int]:
         return lambda house: house.order(status).version
 
@@ -244,10 +243,8 @@ def more_of_the_admin() -> dict[str, Ask]:
         "admin:customers_customer_choose": extra("admin:customers_customer_choose", none, **choice),
         "admin:customers_customer_account": extra("admin:customers_customer_account", customer("link"), "post"),
         "admin:customers_customer_account, open": extra("admin:customers_customer_account", unlinked, "post"),
-        "admin:catalogue_product_stock": extra("admin:catalogue_product_stock", product),
-        "admin:dispatch_driver_password": extra(
-            "admin:dispatch_driver_password", lambda house: [house.row(Driver).pk], "post"
-        ),
+        "admin:catalogue_product_stock": extra("admin:catalogue_product_stock", first(Product)),
+        "admin:dispatch_driver_password": extra("admin:dispatch_driver_password", first(Driver), "post"),
         "admin:auth_user_link": extra("admin:auth_user_link", lambda h: [h.other["clerk"].pk], "post"),
         "admin:auth_user_link, a manager's": extra("admin:auth_user_link", lambda h: [h.other["manager"].pk], "post"),
         "admin:orders_order_statistics": extra("admin:orders_order_statistics", none),
@@ -259,13 +256,13 @@ def more_of_the_admin() -> dict[str, Ask]:
             "admin:orders_order_move", move(Status.DELIVERED, "cancelled"), "post",
             version=version(Status.DELIVERED), reason="it was none",
         ),
-        "admin:dispatch_route_assign": extra("admin:dispatch_route_assign", lambda house: [house.row(Route).pk]),
+        "admin:dispatch_route_assign": extra("admin:dispatch_route_assign", first(Route)),
         "admin:notifications_gateway_start": extra("admin:notifications_gateway_start", lambda _h: ["mitake"], "post"),
         "admin:notifications_resend": extra("admin:notifications_resend", failed, "post"),
         "admin:notifications_resend, overruled": extra("admin:notifications_resend", failed, "post", overrule="yes"),
         "admin:notifications_export": extra("admin:notifications_export", none),
         "admin:notifications_text_preview": extra("admin:notifications_text_preview", none, "post", **preview),
-        "admin:notifications_text_default": extra("admin:notifications_text_default", template, "post"),
+        "admin:notifications_text_default": extra("admin:notifications_text_default", first(MessageTemplate), "post"),
     }  # fmt: skip
 
 
