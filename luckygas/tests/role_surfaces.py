@@ -34,11 +34,12 @@ from notifications.models import GatewayState, MessageTemplate, NotificationHist
 from notifications.states import Status as Sms
 from orders.models import Order
 from orders.states import Status
-from orders.tests.factories import make_customer, make_staff, make_user
+from orders.tests.factories import make_customer, make_staff, make_user, turn
 from orders.tests.test_proof_images import encoded, sent
 from realtime import auth, channels, commands, order_commands
 from realtime.channels import Identity
 from realtime.models import Event, WebSocketConnection
+from web import flags
 from web.refusals import Refusal
 
 STAFF_ROLES = ("owner", "manager", "clerk")
@@ -60,6 +61,8 @@ class House:
         self.depot.users.update(staff | {"none": make_user()})
         self.other = {"manager": make_staff("manager"), "clerk": make_staff("clerk")}
         MessageTemplate.make_missing()
+        for name in flags.MEANINGS:
+            turn(name, True)
         now = timezone.now()
         connection = {"role": "office", "endpoint": "ws", "instance": "a:1", "owner": "user:1"}
         times = {"connected_at": now, "last_ping": now}
