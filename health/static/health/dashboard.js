@@ -95,6 +95,9 @@ const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
 socket.on("*", ({ type }) => SHOWN.test(type) && soon());
-socket.on("connected", () => within(COUNTED_MS)).on("resync", soon).on("unauthenticated", () => location.reload());
+socket
+  .on("connected", () => within(COUNTED_MS))
+  .on("resync", soon)
+  .on("unauthenticated", () => location.reload());
 document.addEventListener("visibilitychange", soon);
 within(LATEST_MS);

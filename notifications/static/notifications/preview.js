@@ -17,7 +17,9 @@
       const csrf = area.form.elements.csrfmiddlewaretoken.value;
       try {
         const answer = await fetch(preview, {
-          method: "POST", signal: asked.signal, headers: { "X-CSRFToken": csrf },
+          method: "POST",
+          signal: asked.signal,
+          headers: { "X-CSRFToken": csrf },
           body: new URLSearchParams({ language, kind, body: area.value }),
         });
         show(await answer.json());
@@ -31,11 +33,13 @@
       shown.dataset.segments = found.segments ?? "";
       text.textContent = found.text ?? "";
       cost.textContent = found.cost ?? found.detail ?? "";
-      problems.replaceChildren(...(found.problems ?? []).map((said) => {
-        const item = document.createElement("li");
-        item.textContent = said;
-        return item;
-      }));
+      problems.replaceChildren(
+        ...(found.problems ?? []).map((said) => {
+          const item = document.createElement("li");
+          item.textContent = said;
+          return item;
+        }),
+      );
     }
 
     area.addEventListener("input", () => {

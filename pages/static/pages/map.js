@@ -28,7 +28,10 @@ export class LiveMap {
     if (latitude == null || longitude == null) return this.remove(kind, id);
     const key = `${kind}:${id}`;
     const pin = this.#pins.get(key) ?? this.#add(key, [latitude, longitude], title, onClick, keyboard);
-    pin.setLatLng([latitude, longitude]).setIcon(icon(`${kind} ${className}`, text)).getElement().title = title;
+    pin
+      .setLatLng([latitude, longitude])
+      .setIcon(icon(`${kind} ${className}`, text))
+      .getElement().title = title;
   }
 
   #add(key, where, title, onClick, keyboard) {

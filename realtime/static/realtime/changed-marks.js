@@ -16,7 +16,9 @@ const list = document.querySelector("#live-list");
 const news = document.querySelector("#live-news");
 
 function row(id) {
-  return document.querySelector(`#result_list input.action-select[value="${CSS.escape(id)}"]`)?.closest("tr") ?? linked(id);
+  return (
+    document.querySelector(`#result_list input.action-select[value="${CSS.escape(id)}"]`)?.closest("tr") ?? linked(id)
+  );
 }
 
 /** Lists without actions have no boxes. */
@@ -27,7 +29,10 @@ function linked(id) {
 function mark(changed) {
   if (changed.classList.contains("changed")) return;
   changed.classList.add("changed");
-  const badge = Object.assign(document.createElement("span"), { className: "badge warn mark", textContent: list.dataset.mark });
+  const badge = Object.assign(document.createElement("span"), {
+    className: "badge warn mark",
+    textContent: list.dataset.mark,
+  });
   (changed.querySelector("th") ?? changed.querySelector("td")).append(badge);
 }
 

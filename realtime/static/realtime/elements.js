@@ -10,7 +10,12 @@ const MOST_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
 const STAYS = ["warning", "error"];
 const TOLD = ["notification", "system.message", "maintenance.alert"];
-const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
 
 function make(name, className, text = "") {
   const element = document.createElement(name);

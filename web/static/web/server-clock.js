@@ -113,4 +113,8 @@ recall();
 hear(Date.parse(told()?.now), Infinity);
 setInterval(look, LOOK_MS);
 look();
-for (const [target, name] of [[window, "pageshow"], [document, "visibilitychange"]]) target.addEventListener(name, look);
+for (const [target, name] of [
+  [window, "pageshow"],
+  [document, "visibilitychange"],
+])
+  target.addEventListener(name, look);

@@ -68,13 +68,20 @@ function draw() {
   const closed = all.filter(({ status }) => !OPEN.includes(status));
   const next = nextOf(open);
   drawCard(next);
-  drawSection(find("#others"), others, open.filter((stop) => stop !== next));
+  drawSection(
+    find("#others"),
+    others,
+    open.filter((stop) => stop !== next),
+  );
   drawSection(find("#done"), done, closed);
   drawSum(closed);
   drawNothing(open.length, all.length);
   drawWaiting(queue.waiting);
   find("#unkept").hidden = store.isKeeping && !queue.isUnkept;
-  drawRefused(queue.entries.filter(({ refused }) => refused), (order) => queue.putAway(order));
+  drawRefused(
+    queue.entries.filter(({ refused }) => refused),
+    (order) => queue.putAway(order),
+  );
   position?.share(open.some(({ status }) => ON_THE_ROAD.includes(status)));
 }
 
@@ -196,7 +203,11 @@ store.on("keeping", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("stranger", leave);
 stops.on("news", ({ type, row }) => {
   const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
-  toasts.show({ title, message: `${row.customer_name} ${row.delivery_address}`, severity: type === "gone" ? "warning" : "info" });
+  toasts.show({
+    title,
+    message: `${row.customer_name} ${row.delivery_address}`,
+    severity: type === "gone" ? "warning" : "info",
+  });
 });
 
 /**
@@ -217,7 +228,10 @@ function listen() {
   socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { ...stops.end, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
   socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
-  socket.on("route.updated", () => stops.load()).on("unauthenticated", askToSignIn).on("forbidden", leave);
+  socket
+    .on("route.updated", () => stops.load())
+    .on("unauthenticated", askToSignIn)
+    .on("forbidden", leave);
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
   follow(socket);
@@ -248,7 +262,8 @@ function showAge() {
 onSignOut({
   queue,
   forget: () => stops.forget(),
-  failed: () => show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
+  failed: () =>
+    show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
 });
 onNewDay(() => stops.load());
 install();

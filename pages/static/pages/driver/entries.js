@@ -77,8 +77,12 @@ export class Entries {
   /** Together if possible; where a large one has no room, the small ones may have. */
   async #settle() {
     if (!this.#owed.size) return;
-    const error = await this.#write().then(() => null, (found) => found);
-    if (error && !isSilent(error) && this.#owed.size > 1) for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
+    const error = await this.#write().then(
+      () => null,
+      (found) => found,
+    );
+    if (error && !isSilent(error) && this.#owed.size > 1)
+      for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
   }
 
   /** What the disk does not have yet, and `more`. The database may turn out to be empty only once it is open again. */

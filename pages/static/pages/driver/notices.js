@@ -24,8 +24,14 @@ export function drawWaiting(entries) {
   const box = find("#waiting");
   box.hidden = !entries.length;
   const count = entries.length;
-  fill(box, { count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]) });
-  const lines = entries.map((entry) => Object.assign(document.createElement("li"), { textContent: `${clock(happenedAt(entry) ?? entry.at)} ${what(entry)}` }));
+  fill(box, {
+    count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]),
+  });
+  const lines = entries.map((entry) =>
+    Object.assign(document.createElement("li"), {
+      textContent: `${clock(happenedAt(entry) ?? entry.at)} ${what(entry)}`,
+    }),
+  );
   find("[data-list]", box).replaceChildren(...lines);
 }
 
@@ -37,7 +43,12 @@ export function drawRefused(entries, putAway) {
   if (box.dataset.shown === shown) return;
   box.dataset.shown = shown;
   const orders = new Set(entries.map(({ order }) => order));
-  const notices = [...orders].map((order) => notice(entries.filter((entry) => entry.order === order), putAway));
+  const notices = [...orders].map((order) =>
+    notice(
+      entries.filter((entry) => entry.order === order),
+      putAway,
+    ),
+  );
   box.replaceChildren(...notices);
 }
 
@@ -59,12 +70,20 @@ function fillProof(line, body) {
   line.hidden = !body;
   if (!body) return;
   const serials = body.cylinder_serials.join(", ") || "–";
-  fill(line, { proof: interpolate(gettext("You wrote down: collected %s, serial numbers %s."), [money(body.amount_collected), serials]) });
+  fill(line, {
+    proof: interpolate(gettext("You wrote down: collected %s, serial numbers %s."), [
+      money(body.amount_collected),
+      serials,
+    ]),
+  });
 }
 
 /** How old the stops are, while they are not kept up to date. */
 export function drawAge(loadedAt, isLive) {
   const box = find("#stale");
   box.hidden = isLive || loadedAt === null;
-  if (!box.hidden) box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [clock(loadedAt)]);
+  if (!box.hidden)
+    box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [
+      clock(loadedAt),
+    ]);
 }

@@ -57,7 +57,10 @@ export class Position {
 
   #begin() {
     if (!navigator.geolocation) return this.#tell(gettext("This browser cannot share your position."));
-    this.#watch = navigator.geolocation.watchPosition(this.#fixed, this.#failed, { enableHighAccuracy: true, maximumAge: 5_000 });
+    this.#watch = navigator.geolocation.watchPosition(this.#fixed, this.#failed, {
+      enableHighAccuracy: true,
+      maximumAge: 5_000,
+    });
     return this.#tell(gettext("Looking for your position…"));
   }
 
@@ -103,7 +106,8 @@ export class Position {
     if (!this.#isKnown) return;
     if (this.#socket.state !== "live") this.#tell(gettext("Your position is not shared: there is no line."));
     else if (this.#isTold) this.#tell(gettext("Your position is shared"), true);
-    else if (this.#isLost()) this.#tell(gettext("Your position is not shared: the office does not get it at the moment."));
+    else if (this.#isLost())
+      this.#tell(gettext("Your position is not shared: the office does not get it at the moment."));
   }
 
   /** Who stands still has nothing new to say. */
@@ -120,7 +124,11 @@ export class Position {
   #failed = ({ code, PERMISSION_DENIED }) => {
     this.#isKnown = false;
     const isForbidden = code !== undefined && code === PERMISSION_DENIED;
-    this.#tell(isForbidden ? gettext("Your position is not shared: allow it in the settings of the browser.") : gettext("Your position is not known at the moment."));
+    this.#tell(
+      isForbidden
+        ? gettext("Your position is not shared: allow it in the settings of the browser.")
+        : gettext("Your position is not known at the moment."),
+    );
   };
 
   /** All that waits in one message, so often at most. */

@@ -31,8 +31,19 @@ let draft = null;
 export function askProof(row, confirmed) {
   const kept = keptProof(row);
   const counted = new Map(kept.counts);
-  const counts = new Map(row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]));
-  draft = { row, confirmed, counts, serials: kept.serials, scanned: new Set(kept.scanned), photo: null, isOwnAmount: "amount" in kept, isSent: false };
+  const counts = new Map(
+    row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]),
+  );
+  draft = {
+    row,
+    confirmed,
+    counts,
+    serials: kept.serials,
+    scanned: new Set(kept.scanned),
+    photo: null,
+    isOwnAmount: "amount" in kept,
+    isSent: false,
+  };
   form.reset();
   amount.value = kept.amount ?? "";
   signature.clear();
@@ -183,7 +194,13 @@ function removePhoto() {
 function proofOf({ row, counts, serials, scanned }, signed, photo) {
   const fewer = row.items.filter(({ product, quantity }) => counts.get(product) < quantity);
   return {
-    confirmation_type: serials.some((serial) => scanned.has(serial)) ? "qr_code" : signed ? "signature" : photo ? "photo" : "manual",
+    confirmation_type: serials.some((serial) => scanned.has(serial))
+      ? "qr_code"
+      : signed
+        ? "signature"
+        : photo
+          ? "photo"
+          : "manual",
     cylinder_serials: serials,
     ...(fewer.length && { quantities: Object.fromEntries(fewer.map(({ product }) => [product, counts.get(product)])) }),
     amount_collected: amount.valueAsNumber,
@@ -192,7 +209,8 @@ function proofOf({ row, counts, serials, scanned }, signed, photo) {
 
 /** What is wrong with the form, or "". */
 function fault() {
-  if (draft.row.items.length && !total(draft)) return gettext("Nothing was taken: please go back and use “Could not deliver”.");
+  if (draft.row.items.length && !total(draft))
+    return gettext("Nothing was taken: please go back and use “Could not deliver”.");
   if (amount.checkValidity()) return "";
   amount.focus();
   return gettext("Please say how much was collected, in whole dollars; 0 for nothing.");
@@ -223,8 +241,14 @@ async function confirmed(confirming) {
   const photo = await chosen?.catch(() => null);
   if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
   if (confirming !== draft || !dialog.open) return null;
-  const images = [{ image: "signature", blob: signed }, { image: "photo", blob: photo }];
-  return confirming.confirmed(proofOf(confirming, signed, photo), images.filter(({ blob }) => blob));
+  const images = [
+    { image: "signature", blob: signed },
+    { image: "photo", blob: photo },
+  ];
+  return confirming.confirmed(
+    proofOf(confirming, signed, photo),
+    images.filter(({ blob }) => blob),
+  );
 }
 
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());

@@ -45,7 +45,9 @@ function formOf(values) {
 function nextOf(waiting, held) {
   const others = waiting.filter(({ kind }) => kind !== "image");
   const isFree = ({ ref, order }) => !held.has(ref) && !others.some((other) => other.order === order);
-  return others.find(({ order }) => !held.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry));
+  return (
+    others.find(({ order }) => !held.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry))
+  );
 }
 
 /**
@@ -189,7 +191,8 @@ export class Queue extends Emitter {
     } catch (error) {
       const means = this.#meaning(error);
       if (means === REFUSED) return this.#refused(entry, error);
-      if (means === SERVER || (means === LINE && isImage && !error.retryMs)) return held.add(isImage ? entry.ref : entry.order);
+      if (means === SERVER || (means === LINE && isImage && !error.retryMs))
+        return held.add(isImage ? entry.ref : entry.order);
       throw error;
     }
     return this.#settle(entry, said);
@@ -232,7 +235,8 @@ export class Queue extends Emitter {
   async #refused(entry, { message, code }) {
     const order = entry.kind === "image" ? null : await this.#present(entry.order);
     // The office was asked by telephone, and was faster.
-    if (code === "invalid_transition" && entry.kind === "status" && order?.status === entry.to) return this.#settle(entry, order);
+    if (code === "invalid_transition" && entry.kind === "status" && order?.status === entry.to)
+      return this.#settle(entry, order);
     const refused = [{ ...entry, refused: { detail: message } }];
     // What follows stands on what was refused; but a picture of what is still ours is worth having whatever became of it.
     const isLost = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);

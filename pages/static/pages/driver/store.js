@@ -74,7 +74,10 @@ export class Store extends Emitter {
   }
 
   close() {
-    this.#connection?.then((db) => db.close(), () => {});
+    this.#connection?.then(
+      (db) => db.close(),
+      () => {},
+    );
     this.#connection = null;
   }
 

@@ -4,7 +4,8 @@ import { isSecondTap } from "./taps.js";
 import { back, mayFail, onward, slotWord, statusWord } from "./moves.js";
 
 /** Telephones of Apple know no `geo:`; their tablets call themselves a Macintosh, which has no fingers on it. */
-const isApple = () => /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
+const isApple = () =>
+  /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
 function show(root, name, isShown) {
   for (const element of findAll(`[data-show="${name}"]`, root)) element.hidden = !isShown;
@@ -34,7 +35,12 @@ function fillStop(root, { row, status, isPending, number }) {
 
 function fillItems(list, items) {
   const texts = items.map(({ name, quantity }) => `${name} × ${quantity}`);
-  if (findAll("li", list).map((li) => li.textContent).join("\n") === texts.join("\n")) return;
+  if (
+    findAll("li", list)
+      .map((li) => li.textContent)
+      .join("\n") === texts.join("\n")
+  )
+    return;
   list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
@@ -91,7 +97,8 @@ export class Rows {
       const element = this.#rows.get(stop.row.id) ?? this.#add(stop.row.id);
       fillStop(find(".stop", element), stop);
       fill(element, { amount: stop.row.amount_collected === null ? "" : money(stop.row.amount_collected) });
-      if (this.#list.children[position] !== element) this.#list.insertBefore(element, this.#list.children[position] ?? null);
+      if (this.#list.children[position] !== element)
+        this.#list.insertBefore(element, this.#list.children[position] ?? null);
     });
   }
 

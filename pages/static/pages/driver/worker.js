@@ -30,7 +30,8 @@ async function install() {
 }
 
 async function activate() {
-  for (const name of await caches.keys()) if (name.startsWith("driver-files-") && name !== FILES) await caches.delete(name);
+  for (const name of await caches.keys())
+    if (name.startsWith("driver-files-") && name !== FILES) await caches.delete(name);
   await self.clients.claim();
 }
 

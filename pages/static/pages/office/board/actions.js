@@ -4,9 +4,11 @@ import { insist } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
 // A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
-const OFFLINE = () => gettext("There is no connection. The board will show whether it was done; if not, please try again.");
+const OFFLINE = () =>
+  gettext("There is no connection. The board will show whether it was done; if not, please try again.");
 const GONE = () => ({
-  driver: gettext("This driver can no longer be chosen."), route: gettext("This route is no longer there."),
+  driver: gettext("This driver can no longer be chosen."),
+  route: gettext("This route is no longer there."),
 });
 const FAILED = () => gettext("The server could not do that. The board shows how it is now.");
 
@@ -50,14 +52,19 @@ export class Actions {
     const isLate = code === "version_conflict";
     const title = isLate ? gettext("Changed by someone else") : gettext("Not possible");
     this.#toasts.show({
-      title: `${title}: ${number}`, message: isLate ? gettext("You see the new state now. Nothing was overwritten.") : detail,
-      severity: "warning", action: { type: "order", order_id: id },
+      title: `${title}: ${number}`,
+      message: isLate ? gettext("You see the new state now. Nothing was overwritten.") : detail,
+      severity: "warning",
+      action: { type: "order", order_id: id },
     });
   }
 
   #broke({ id, number }, error) {
     if (error.status === 401) return signInAgain(error);
-    const gone = error.errors.filter(({ code }) => code === "does_not_exist").map(({ attr }) => GONE()[attr]).join(" ");
+    const gone = error.errors
+      .filter(({ code }) => code === "does_not_exist")
+      .map(({ attr }) => GONE()[attr])
+      .join(" ");
     const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
     if (gone) this.#outdated();

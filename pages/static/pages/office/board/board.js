@@ -28,18 +28,39 @@ const store = new Store(painter.add);
 const filters = new Filters(form);
 const crew = new Crew(root, store, filters);
 const moves = new Moves(table, crew.drivers, crew.routes);
-const columns = new Columns(root, { store, shows: filters.shows, words: { labels, driverName: crew.driverName, isEnd: moves.isEnd } });
+const columns = new Columns(root, {
+  store,
+  shows: filters.shows,
+  words: { labels, driverName: crew.driverName, isEnd: moves.isEnd },
+});
 const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
 const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readCrew() });
-const drawer = new Drawer(find("#drawer"), { labels, isEnd: moves.isEnd, took: store.read.bind(store), failed: unreadable });
-const dialog = new MoveDialog(find("#move"), { names: nameOf, chosen: (order, changes) => actions.change(order, changes) });
+const drawer = new Drawer(find("#drawer"), {
+  labels,
+  isEnd: moves.isEnd,
+  took: store.read.bind(store),
+  failed: unreadable,
+});
+const dialog = new MoveDialog(find("#move"), {
+  names: nameOf,
+  chosen: (order, changes) => actions.change(order, changes),
+});
 const live = new Live({
-  store, crew, filters, news: new News(toasts, store),
+  store,
+  crew,
+  filters,
+  news: new News(toasts, store),
   changed: {
-    crew: () => { settle(false); offerDrivers(); },
+    crew: () => {
+      settle(false);
+      offerDrivers();
+    },
     positions: (ids) => ids.forEach((id) => map.drawDriver(id)),
     order: (id) => drawer.changed(id),
-    all: () => { drawer.refresh(); search.again(form.elements.q.value); },
+    all: () => {
+      drawer.refresh();
+      search.again(form.elements.q.value);
+    },
   },
   wanted: () => [drawer.id, drawer.shown, ...(filters.found ?? [])],
 });
@@ -84,7 +105,11 @@ function openMove(id) {
 /** What was dropped may still want a driver or a reason. */
 function dropped(order, target) {
   if (target.needsReason) dialog.open(order, [target]);
-  else if (target.needsDriver) dialog.open(order, moves.targets(order).filter(({ key }) => key.startsWith("driver:")));
+  else if (target.needsDriver)
+    dialog.open(
+      order,
+      moves.targets(order).filter(({ key }) => key.startsWith("driver:")),
+    );
   else actions.change(order, target.changes);
 }
 
@@ -100,13 +125,19 @@ function offer(name, values) {
 }
 
 function offerDrivers() {
-  offer("driver", [...crew.drivers.values()].map(({ id, name }) => [String(id), name]));
+  offer(
+    "driver",
+    [...crew.drivers.values()].map(({ id, name }) => [String(id), name]),
+  );
 }
 
 function offerAreas() {
   const areas = new Set();
   for (const { area } of store) if (area) areas.add(area);
-  offer("area", [...areas].map((area) => [area, area]));
+  offer(
+    "area",
+    [...areas].map((area) => [area, area]),
+  );
 }
 
 form.addEventListener("change", ({ target }) => {

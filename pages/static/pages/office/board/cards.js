@@ -21,9 +21,15 @@ export function fillCard(card, order, { labels, driverName, isEnd }) {
   card.classList.toggle("overdue", isOpen && order.date < today());
   const stop = order.stop ? ` #${order.stop}` : "";
   fill(card, {
-    priority: order.priority === "urgent" ? labels.priority.urgent : "", number: order.number, customer: order.customer, address: order.address, products: productsText(order.products),
-    when: whenText(order, labels), driver: order.driver ? driverName(order.driver) + stop : "",
-    age: order.createdAt ? age(order.createdAt) : "", late: order.late ?? "",
+    priority: order.priority === "urgent" ? labels.priority.urgent : "",
+    number: order.number,
+    customer: order.customer,
+    address: order.address,
+    products: productsText(order.products),
+    when: whenText(order, labels),
+    driver: order.driver ? driverName(order.driver) + stop : "",
+    age: order.createdAt ? age(order.createdAt) : "",
+    late: order.late ?? "",
     attempt: order.attempt > 1 ? interpolate(gettext("attempt %s"), [order.attempt]) : "",
   });
   find(".late", card).hidden = !order.late;

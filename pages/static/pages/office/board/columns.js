@@ -16,7 +16,8 @@ class Column {
   }
 
   #position(key) {
-    let low = 0, high = this.rows.length;
+    let low = 0,
+      high = this.rows.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (this.rows[middle].key < key) low = middle + 1;

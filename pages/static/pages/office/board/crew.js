@@ -113,7 +113,11 @@ export class Crew {
     const row = this.#row("route", id);
     const { date, name } = this.routes.get(id);
     const stopsText = interpolate(ngettext("%s stop", "%s stops", stops), [stops]);
-    fill(row, { name: `${shortDay(date)} ${name}`, driver: driver ? this.driverName(driver) : gettext("no driver"), stops: stopsText });
+    fill(row, {
+      name: `${shortDay(date)} ${name}`,
+      driver: driver ? this.driverName(driver) : gettext("no driver"),
+      stops: stopsText,
+    });
     place(find(".routes", this.#root), row, position);
   }
 

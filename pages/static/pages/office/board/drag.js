@@ -15,8 +15,11 @@ export class Dragging {
     this.#moves = moves;
     this.#dropped = dropped;
     for (const [name, handler] of Object.entries({
-      dragstart: this.#start, dragover: this.#drag, drop: this.#drop,
-    })) root.addEventListener(name, handler);
+      dragstart: this.#start,
+      dragover: this.#drag,
+      drop: this.#drop,
+    }))
+      root.addEventListener(name, handler);
     this.root = root;
   }
 

@@ -9,9 +9,15 @@ import { dayAndClock, shortDay } from "./times.js";
 
 const GATHER_MS = 200;
 const MESSAGE_STATUS = () => ({
-  pending: gettext("waiting"), sending: gettext("being sent"), sent: gettext("sent"), delivered: gettext("arrived"),
-  failed: gettext("failed"), expired: gettext("expired"), unknown: gettext("unknown whether it arrived"),
-  suppressed: gettext("not sent"), cancelled: gettext("withdrawn"),
+  pending: gettext("waiting"),
+  sending: gettext("being sent"),
+  sent: gettext("sent"),
+  delivered: gettext("arrived"),
+  failed: gettext("failed"),
+  expired: gettext("expired"),
+  unknown: gettext("unknown whether it arrived"),
+  suppressed: gettext("not sent"),
+  cancelled: gettext("withdrawn"),
 });
 
 function rows(list, template, values) {
@@ -95,7 +101,8 @@ export class Drawer {
     try {
       const order = await get(`orders/${this.id}/`);
       const [customer, messages] = await Promise.all([
-        get(`customers/${order.customer}/`), all(`notifications/?order=${order.id}`),
+        get(`customers/${order.customer}/`),
+        all(`notifications/?order=${order.id}`),
       ]);
       if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
       return null;
@@ -109,9 +116,17 @@ export class Drawer {
     this.#took(order);
     this.#fill(order, customer);
     rows(find(".items", this.#element), "item-row", order.items.map(itemValues));
-    rows(find(".history", this.#element), "history-row", order.history.map((row) => this.#historyValues(row)).reverse());
+    rows(
+      find(".history", this.#element),
+      "history-row",
+      order.history.map((row) => this.#historyValues(row)).reverse(),
+    );
     rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
-    rows(find(".proofs", this.#element), "proof-row", order.confirmations.map((row) => this.#proofValues(row)));
+    rows(
+      find(".proofs", this.#element),
+      "proof-row",
+      order.confirmations.map((row) => this.#proofValues(row)),
+    );
     find(".images", this.#element).replaceChildren(...order.proof_images.map((image) => this.#image(image)));
     this.shown = order.id;
     this.#element.hidden = false;
@@ -122,12 +137,19 @@ export class Drawer {
   #fill(order, customer) {
     const labels = this.#labels;
     fill(this.#element, {
-      number: order.order_number, status: labels.status[order.status],
-      priority: order.priority === "urgent" ? labels.priority.urgent : "", customer: order.customer_name,
-      address: order.delivery_address, notes: order.notes, products: productsText(fromRow(order).products),
+      number: order.order_number,
+      status: labels.status[order.status],
+      priority: order.priority === "urgent" ? labels.priority.urgent : "",
+      customer: order.customer_name,
+      address: order.delivery_address,
+      notes: order.notes,
+      products: productsText(fromRow(order).products),
       when: `${shortDay(order.scheduled_date)} ${labels.time_slot[order.time_slot]}`,
-      eta: order.eta ? dayAndClock(order.eta) : "–", driver: order.driver_name ?? "–", due: money(order.amount_due),
-      collected: order.amount_collected === null ? "–" : money(order.amount_collected), attempt: order.attempt,
+      eta: order.eta ? dayAndClock(order.eta) : "–",
+      driver: order.driver_name ?? "–",
+      due: money(order.amount_due),
+      collected: order.amount_collected === null ? "–" : money(order.amount_collected),
+      attempt: order.attempt,
     });
     const phone = find(".phone", this.#element);
     phone.textContent = phoneText(customer.phone || customer.phone2);
@@ -142,8 +164,11 @@ export class Drawer {
   #historyValues({ from_status: from, to_status: to, changed_by: by, at, recorded_at: learned, reason }) {
     const names = this.#labels.status;
     return {
-      move: from ? `${names[from]} → ${names[to]}` : names[to], by: by ?? gettext("the system"), at: dayAndClock(at),
-      reason, late: lateText(at, learned) ?? "",
+      move: from ? `${names[from]} → ${names[to]}` : names[to],
+      by: by ?? gettext("the system"),
+      at: dayAndClock(at),
+      reason,
+      late: lateText(at, learned) ?? "",
     };
   }
 
@@ -153,10 +178,21 @@ export class Drawer {
     return Object.assign(link, { href: url });
   }
 
-  #proofValues({ confirmation_type: type, cylinder_serials: serials, confirmed_at: at, confirmed_by: by, latitude, longitude }) {
+  #proofValues({
+    confirmation_type: type,
+    cylinder_serials: serials,
+    confirmed_at: at,
+    confirmed_by: by,
+    latitude,
+    longitude,
+  }) {
     const place = latitude === null ? "" : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
     return {
-      type: this.#labels.confirmation_type[type], serials: serials.join(", "), at: dayAndClock(at), by: by ?? "", place,
+      type: this.#labels.confirmation_type[type],
+      serials: serials.join(", "),
+      at: dayAndClock(at),
+      by: by ?? "",
+      place,
     };
   }
 }

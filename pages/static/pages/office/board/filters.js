@@ -3,7 +3,11 @@ import { dayOf, today } from "../../../web/server-clock.js";
 
 const CLOSED = new Set(["delivered", "cancelled"]);
 const KEPT = ["day", "date", "slot", "driver", "area"];
-const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
+const plain = (text) =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
 
 export const isClosed = ({ status }) => CLOSED.has(status);
 
@@ -35,7 +39,8 @@ export class Filters {
     this.#form.elements.date.hidden = said.day !== "date";
     const address = new URL(location.href);
     for (const name of KEPT) {
-      if (said[name] && said[name] !== this.#form.elements[name].dataset.usual) address.searchParams.set(name, said[name]);
+      if (said[name] && said[name] !== this.#form.elements[name].dataset.usual)
+        address.searchParams.set(name, said[name]);
       else address.searchParams.delete(name);
     }
     history.replaceState(null, "", address);
@@ -70,7 +75,9 @@ export class Filters {
 
   #matches(order, text) {
     if (this.found?.has(order.id)) return true;
-    return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) => plain(part).includes(text));
+    return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) =>
+      plain(part).includes(text),
+    );
   }
 
   isOnDay(order) {

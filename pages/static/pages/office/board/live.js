@@ -19,7 +19,9 @@ const POSITIONS_MS = 250;
 const ALL = "all";
 const NOT_ARRIVED = new Set(["failed", "unknown", "expired"]);
 const { labels } = told();
-const OPEN = Object.keys(labels.status).filter((status) => status !== "delivered" && status !== "cancelled").join();
+const OPEN = Object.keys(labels.status)
+  .filter((status) => status !== "delivered" && status !== "cancelled")
+  .join();
 
 /** “Reported late”, with the hour at which it happened; null where it was told at once. */
 export function lateText(at, learned) {
@@ -98,7 +100,9 @@ export class Live {
   async start() {
     const { end } = await insist(() => this.#load(), signInAgain);
     const socket = new LuckyGasSocket(SOCKET, {
-      ...end, user: told().user, batch: { type: "driver.location", ms: POSITIONS_MS },
+      ...end,
+      user: told().user,
+      batch: { type: "driver.location", ms: POSITIONS_MS },
     });
     this.#listen(socket);
     return socket;
@@ -246,7 +250,9 @@ export class Live {
 
   #positions = (frames) => {
     const moved = new Set();
-    for (const { data: { driver_id: id, latitude, longitude } } of frames) {
+    for (const {
+      data: { driver_id: id, latitude, longitude },
+    } of frames) {
       const driver = this.#crew.drivers.get(id);
       if (!driver) continue;
       Object.assign(driver, { latitude, longitude });

@@ -57,9 +57,13 @@ export class MapPanel {
 
   #stop({ id, latitude, longitude, stop, priority, number, customer, address }) {
     return {
-      latitude, longitude, text: stop ?? "", keyboard: false,
+      latitude,
+      longitude,
+      text: stop ?? "",
+      keyboard: false,
       className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
-      title: `${number} ${customer} ${address}`, onClick: () => this.#opened(id),
+      title: `${number} ${customer} ${address}`,
+      onClick: () => this.#opened(id),
     };
   }
 
@@ -67,7 +71,13 @@ export class MapPanel {
     const driver = this.#crew.drivers.get(id);
     if (!driver) return this.#remove("driver", id);
     const { name, online, latitude, longitude } = driver;
-    this.#place("driver", id, { latitude, longitude, text: name.slice(0, 1), title: name, className: online ? "" : "away" });
+    this.#place("driver", id, {
+      latitude,
+      longitude,
+      text: name.slice(0, 1),
+      title: name,
+      className: online ? "" : "away",
+    });
   }
 
   /** A pin that would look the same is left alone. */

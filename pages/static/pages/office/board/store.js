@@ -13,22 +13,53 @@ export function rank({ priority, date, slot, id }) {
 export function fromRow(row) {
   const products = row.items.map(({ name, quantity }) => ({ name, quantity }));
   return {
-    id: row.id, number: row.order_number, version: row.version, status: row.status, priority: row.priority,
-    attempt: row.attempt, customerId: row.customer, customer: row.customer_name, products, date: row.scheduled_date,
-    slot: row.time_slot, eta: row.eta, address: row.delivery_address, area: row.area, driver: row.driver,
-    route: row.route, stop: row.stop_sequence, phones: [row.customer_phone, row.customer_phone2],
+    id: row.id,
+    number: row.order_number,
+    version: row.version,
+    status: row.status,
+    priority: row.priority,
+    attempt: row.attempt,
+    customerId: row.customer,
+    customer: row.customer_name,
+    products,
+    date: row.scheduled_date,
+    slot: row.time_slot,
+    eta: row.eta,
+    address: row.delivery_address,
+    area: row.area,
+    driver: row.driver,
+    route: row.route,
+    stop: row.stop_sequence,
+    phones: [row.customer_phone, row.customer_phone2],
     late: row.reported_later && laterText(row.reported_later),
-    latitude: row.latitude, longitude: row.longitude, createdAt: row.created_at, changedAt: row.updated_at,
+    latitude: row.latitude,
+    longitude: row.longitude,
+    createdAt: row.created_at,
+    changedAt: row.updated_at,
   };
 }
 
 /** What the event of an order says of it: all but its telephone, its place on the map and when it was placed. */
 export function fromEvent({ data, timestamp }) {
   return {
-    id: data.order_id, number: data.order_number, version: data.version, status: data.status,
-    priority: data.priority, attempt: data.attempt, customerId: data.customer_id, customer: data.customer_name,
-    products: data.products, date: data.scheduled_date, slot: data.time_slot, eta: data.eta, address: data.address,
-    area: data.area, driver: data.driver_id, route: data.route_id, stop: data.stop_sequence, changedAt: timestamp,
+    id: data.order_id,
+    number: data.order_number,
+    version: data.version,
+    status: data.status,
+    priority: data.priority,
+    attempt: data.attempt,
+    customerId: data.customer_id,
+    customer: data.customer_name,
+    products: data.products,
+    date: data.scheduled_date,
+    slot: data.time_slot,
+    eta: data.eta,
+    address: data.address,
+    area: data.area,
+    driver: data.driver_id,
+    route: data.route_id,
+    stop: data.stop_sequence,
+    changedAt: timestamp,
   };
 }
 

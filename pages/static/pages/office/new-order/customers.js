@@ -37,7 +37,8 @@ export async function ordersOf(customer) {
   return sorted(await newestOf([customer]), customer);
 }
 
-export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
+export const takesSms = ({ phone, phone2, email }) =>
+  Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
 
 export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
@@ -107,14 +108,19 @@ export class Finder {
     const text = this.#box.value.trim();
     const asked = (this.#asked += 1);
     if (text.length < LEAST) return;
-    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch((error) => error);
+    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(
+      (error) => error,
+    );
     // An answer that comes after the next question is none.
     if (asked !== this.#asked) return;
     // Who cannot be looked for is not new.
     if (found instanceof Error) return this.#broke(found);
     const customers = found.results;
     const orders = newestOf(customers).catch(() => null);
-    const known = customers.map((customer) => ({ customer, orders: orders.then((all) => all && sorted(all, customer)) }));
+    const known = customers.map((customer) => ({
+      customer,
+      orders: orders.then((all) => all && sorted(all, customer)),
+    }));
     this.#show([...known, { typed: text }]);
     if (this.#isHurried) this.#choose(0);
   }

@@ -89,8 +89,10 @@ function take(chosen, orders, later) {
 }
 
 function warnOf(chosen, orders) {
-  const unread = !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
-  const silent = !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
+  const unread =
+    !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
+  const silent =
+    !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...more]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
@@ -99,7 +101,11 @@ function warnOf(chosen, orders) {
 /** The number leads to the order; in another tab, for here somebody is on the telephone. */
 function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
   const words = interpolate(gettext("There is an open order already: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
-  const link = Object.assign(document.createElement("a"), { href: `/?order=${id}`, target: "_blank", textContent: number });
+  const link = Object.assign(document.createElement("a"), {
+    href: `/?order=${id}`,
+    target: "_blank",
+    textContent: number,
+  });
   const [before, after] = words.split("\0");
   return [before, link, after];
 }
@@ -133,13 +139,18 @@ function fresh(typed) {
   for (const [name, value] of Object.entries(guess(typed))) form.elements[name].value = value;
   repeat([]);
   lookAtPhone();
-  findAll("#new input").find(({ value }) => !value)?.focus();
+  findAll("#new input")
+    .find(({ value }) => !value)
+    ?.focus();
 }
 
 /** Whoever has this number may be known already; a landline gets no SMS. */
 const alike = new Unread(async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = phone.normalize("NFKC").replace(/\D/g, "").replace(/^(?:00)?8860?/, "0");
+  const digits = phone
+    .normalize("NFKC")
+    .replace(/\D/g, "")
+    .replace(/^(?:00)?8860?/, "0");
   const isLandline = digits.length >= 8 && !digits.startsWith("09");
   const found = digits.length >= 8 && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
@@ -157,7 +168,12 @@ function orderOf() {
     ? { customer: customer.id }
     : { new_customer: { name: name.value, address: address.value, ...(phone.value && { phone: phone.value }) } };
   return {
-    ...who, ref, items: items(), scheduled_date: scheduled_date.value, time_slot: time_slot.value, notes: notes.value,
+    ...who,
+    ref,
+    items: items(),
+    scheduled_date: scheduled_date.value,
+    time_slot: time_slot.value,
+    notes: notes.value,
     priority: urgent.checked ? "urgent" : "normal",
   };
 }
@@ -173,7 +189,10 @@ function startAgain() {
 }
 
 function say(text, order) {
-  const link = Object.assign(document.createElement("a"), { href: `/?order=${order.id}`, textContent: gettext("Open") });
+  const link = Object.assign(document.createElement("a"), {
+    href: `/?order=${order.id}`,
+    textContent: gettext("Open"),
+  });
   find("#done").replaceChildren(interpolate(text, [order.order_number]), " ", link);
   find("#done").hidden = false;
 }
