@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from notifications import sender, sending_rules
 from notifications.models import NotificationHistory
 from notifications.states import NEVER_REACHED_ANYBODY, Kind, Status
 from orders.models import Order
+from web.after_commit import once_after_commit
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,19 +24,6 @@ LATE = timedelta(seconds=10)
 FOLLOWS_WITHIN = timedelta(minutes=1)
 # Of these the next report may say that they are true no longer.
 MAY_BE_FOLLOWED = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY})
-
-
-class HandOver:
-    """Delivers once after the commit with the rows of the transaction: 300 orders make the caller wait once.
-
-    A row that a rolled-back savepoint took away is simply not found by the sender.
-    """
-
-    def __init__(self) -> None:
-        self.ids: list[UUID] = []
-
-    def deliver(self) -> None:
-        sender.deliver(self.ids)
 
 
 def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
@@ -90,11 +78,8 @@ def said_by_hand(order: Order, kind: str) -> bool:
 
 
 def hand_over(row_id: UUID) -> None:
-    """Gives a row to the senders when it is committed. Nothing that goes wrong there fails the caller."""
-    registered = (getattr(call, "__self__", None) for _, call, *_ in connection.run_on_commit)
-    if waiting := next((found for found in registered if isinstance(found, HandOver)), None):
-        waiting.ids.append(row_id)
-        return
-    waiting = HandOver()
-    waiting.ids.append(row_id)
-    transaction.on_commit(waiting.deliver, robust=True)
+    """Gives a row to the senders when it is committed: 300 orders make the caller wait once.
+
+    Nothing that goes wrong there fails the caller. A row that a rolled-back savepoint took away is not found.
+    """
+    once_after_commit(sender.deliver, row_id)

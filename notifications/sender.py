@@ -10,7 +10,7 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -71,7 +71,7 @@ def collecting() -> Iterator[list[Row]]:
         _collected.reset(token)
 
 
-def deliver(ids: Sequence[UUID]) -> None:
+def deliver(*ids: UUID) -> None:
     """Sends these rows; returns when they have their outcome, at the latest after SMS_WAIT_SECONDS.
 
     More than MOST_AT_ONCE are left to `send_pending_sms --loop`, a process that answers nobody.

@@ -26,7 +26,7 @@ def test_many_orders_of_one_transaction_are_handed_over_once() -> None:
         for order in orders:
             order.transition_to(Status.CONFIRMED)
     (call,) = deliver.call_args_list
-    assert set(call.args[0]) == set(NotificationHistory.objects.values_list("pk", flat=True))
+    assert set(call.args) == set(NotificationHistory.objects.values_list("pk", flat=True))
 
 
 def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
