@@ -5,23 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, models, transaction
-from django.db.models.signals import post_save
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from notifications import texts
 from notifications.masking import mask
+from notifications.signals import gateway_changed, message_moved
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders.models import Order
 from web import request_id
-from web.tracked import AtomicSave
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -46,7 +46,7 @@ class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
         return self.filter(resent_as=None)
 
 
-class NotificationHistory(AtomicSave):
+class NotificationHistory(models.Model):
     """One message: to whom, why, what the provider said of it. Its id is the provider's idempotency key.
 
     The text is rendered when the row is claimed for sending, so that it says what is true then. What a person asks to
@@ -191,7 +191,6 @@ class NotificationHistory(AtomicSave):
         if to not in MOVES[before]:
             raise ValueError(f"A message that is {before} does not become {to}.")
         columns["status"] = to
-        # With the receivers of post_save in the one transaction, as in `save()`, but the one UPDATE decides.
         with transaction.atomic():
             still = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
             if not still.update(**columns):
@@ -202,10 +201,7 @@ class NotificationHistory(AtomicSave):
                 status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status, gateway=self.gateway,
                 by=by,
             )  # fmt: skip
-            post_save.send(
-                NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
-                update_fields=frozenset(columns),
-            )  # fmt: skip
+            message_moved.send(NotificationHistory, message=self)
         return True
 
     def wait_until(self, moment: datetime) -> bool:
@@ -283,6 +279,11 @@ class MessageTemplate(models.Model):
 class GatewayState(models.Model):
     """What is known of one provider, one row each: stopped by what it said, its balance, its last receipt."""
 
+    class News(Enum):
+        """What can happen to it; `DOUBTED`: it gave an answer that is not understood."""
+
+        STOPPED, STARTED, DOUBTED = range(3)
+
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=200, blank=True)
@@ -307,12 +308,12 @@ class GatewayState(models.Model):
         """
         known = {} if is_poor else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:200]}
-        return self._turn(models.Q(stopped_at=None), **columns, **known)
+        return self._turn(self.News.STOPPED, models.Q(stopped_at=None), **columns, **known)
 
     def start(self) -> bool:
         """Messages go by it again, those that waited at once. False: it was not stopped."""
         columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
-        return self._turn(models.Q(stopped_at__isnull=False), **columns)
+        return self._turn(self.News.STARTED, models.Q(stopped_at__isnull=False), **columns)
 
     @property
     def is_doubtful(self) -> bool:
@@ -323,20 +324,17 @@ class GatewayState(models.Model):
         """Notes an answer that is not understood. False: that the provider gives such answers was told lately."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:200]}
-        told = self._turn(~was_doubtful | models.Q(doubted_at=None), **columns)
+        told = self._turn(self.News.DOUBTED, ~was_doubtful | models.Q(doubted_at=None), **columns)
         if not told:
             GatewayState.objects.filter(pk=self.pk).update(**columns)
         return told
 
-    def _turn(self, if_: models.Q, **columns: Any) -> bool:
+    def _turn(self, news: News, if_: models.Q, **columns: Any) -> bool:
         """A conditional write, as `NotificationHistory.move`: of several at once one tells the receivers."""
         with transaction.atomic():
             if not GatewayState.objects.filter(if_, pk=self.pk).update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
-            post_save.send(
-                GatewayState, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
-                update_fields=frozenset(columns),
-            )  # fmt: skip
+            gateway_changed.send(GatewayState, state=self, news=news)
         return True

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Gateway, Receipt, Reply
 from notifications.models import GatewayState, NotificationHistory, StatusNote
+from notifications.signals import reply_received
 from notifications.states import MOVES, Status
 from web.refusals import Refusal
 
@@ -97,12 +98,15 @@ def keep_reply(row: Row, heard: Reply) -> None:
     at = credible(row, heard.at)
     note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
     same = StatusNote.objects.filter(message=row, reply=note.reply)
-    keep_once(note, same.filter(at=at) if at else same)
-
-
-def keep_once(note: StatusNote, same: QuerySet[StatusNote]) -> None:
-    """Adds a note unless there is the same; repeats of one receipt may come at once."""
     with transaction.atomic():
-        Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
-        if not same.exists():
-            note.save()
+        if keep_once(note, same.filter(at=at) if at else same):
+            reply_received.send(StatusNote, note=note)
+
+
+@transaction.atomic
+def keep_once(note: StatusNote, same: QuerySet[StatusNote]) -> bool:
+    """Adds a note unless there is the same; repeats of one receipt may come at once."""
+    Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
+    if is_new := not same.exists():
+        note.save()
+    return is_new

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.db.models.signals import post_save
 from django.utils import timezone
 
 from notifications.models import LONGEST_SENDING, MessageTemplate, NotificationHistory
+from notifications.signals import message_moved
 from notifications.states import MOVES, Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
@@ -74,29 +74,13 @@ def test_a_move_goes_with_its_step() -> None:
     def cannot_write(**kwargs: Any) -> None:
         raise ConnectionError
 
-    post_save.connect(cannot_write, sender=NotificationHistory)
+    message_moved.connect(cannot_write)
     try:
         with pytest.raises(ConnectionError):
             row.move(Status.SENDING, Status.SENT)
     finally:
-        post_save.disconnect(cannot_write, sender=NotificationHistory)
+        message_moved.disconnect(cannot_write)
     assert (Rows.get(pk=row.pk).status, row.trail.count()) == (Status.SENDING, 0)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_new_row_goes_with_a_receiver_that_fails() -> None:
-    order = make_quiet_order()
-
-    def cannot_write(**kwargs: Any) -> None:
-        raise ConnectionError
-
-    post_save.connect(cannot_write, sender=NotificationHistory)
-    try:
-        with pytest.raises(ConnectionError):
-            make_message(order=order)
-    finally:
-        post_save.disconnect(cannot_write, sender=NotificationHistory)
-    assert not Rows.exists()
 
 
 def test_due_are_those_that_need_not_wait() -> None:

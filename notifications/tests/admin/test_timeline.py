@@ -16,6 +16,7 @@ from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Change
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
 from web.actors import Actor
@@ -103,9 +104,8 @@ def test_only_a_sending_that_died_has_a_button(admin_client: Client) -> None:
 def test_a_reschedule_is_told_with_who_did_it() -> None:
     order = make_quiet_order()
     MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
-    order.actor = Actor(by=make_office(username="lin"))
     order.scheduled_date += timedelta(days=1)
-    order.save()
+    order.save(change=Change(Actor(by=make_office(username="lin"))))
     row = order.notifications.get()
     assert "The order got another day or time, by lin." in told(row)
     row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
