@@ -22,6 +22,7 @@ from notifications.signals import gateway_changed, message_moved
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders.models import Order
 from web import request_id
+from web.announced import AnnouncedQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -32,7 +33,10 @@ LONGEST_SENDING = timedelta(minutes=5)
 DOUBT_LASTS = timedelta(minutes=15)
 
 
-class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
+class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
+    to_change = to_remove = "notifications.models.NotificationHistory.move"
+    to_add = "notifications.queue.put"
+
     def due(self) -> NotificationQuerySet:
         """Pending, and not to wait any longer."""
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
@@ -110,6 +114,7 @@ class NotificationHistory(models.Model):
     objects = NotificationQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         db_table = "notification_history"
         verbose_name, verbose_name_plural = _("message"), _("messages")
         ordering = ("-created_at", "-id")
@@ -193,7 +198,7 @@ class NotificationHistory(models.Model):
         columns["status"] = to
         with transaction.atomic():
             still = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
-            if not still.update(**columns):
+            if not still.unannounced().update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
@@ -208,7 +213,7 @@ class NotificationHistory(models.Model):
         """Leaves a pending row to a later hour. False: somebody else was faster."""
         still = NotificationHistory.objects.filter(pk=self.pk, status=Status.PENDING, attempts=self.attempts)
         self.send_after = moment
-        return bool(still.update(send_after=moment))
+        return bool(still.unannounced().update(send_after=moment))
 
 
 class StatusNote(models.Model):

@@ -71,7 +71,7 @@ def wait_longer(asked: list[NotificationHistory]) -> None:
     now = timezone.now()
     for row in asked:
         row.ask_after = now + (now - (row.sent_at or row.created_at))
-    NotificationHistory.objects.bulk_update(asked, ["ask_after"])
+    NotificationHistory.objects.unannounced().bulk_update(asked, ["ask_after"])
 
 
 def is_of(gateway: Gateway, receipt: Receipt, row: NotificationHistory) -> bool:

@@ -39,7 +39,7 @@ def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_firs
     )  # fmt: skip
     if may_be_followed(row, order.change.at):
         row.send_after = row.created_at + FOLLOWS_WITHIN
-    NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
+    NotificationHistory.objects.unannounced().bulk_create([row], ignore_conflicts=True)
     if row.send_after is None:
         hand_over(row.pk)
 
@@ -63,7 +63,7 @@ def all_reported(by: User) -> int:
     )  # fmt: skip
     with transaction.atomic():
         ids = list(waiting.order_by("created_at").values_list("pk", flat=True))
-        NotificationHistory.objects.filter(pk__in=ids, status=Status.PENDING).update(send_after=now)
+        NotificationHistory.objects.filter(pk__in=ids, status=Status.PENDING).unannounced().update(send_after=now)
         for pk in ids:
             hand_over(pk)
     return len(ids)

@@ -73,7 +73,7 @@ def count(sandbox: Sandbox) -> int:
 
 def settled(row: NotificationHistory) -> tuple[Status, str]:
     """What the service makes of a row whose process is dead for long."""
-    Rows.filter(pk=row.pk, status=Status.SENDING).update(claimed_at=timezone.now() - timedelta(hours=1))
+    Rows.filter(pk=row.pk, status=Status.SENDING).unannounced().update(claimed_at=timezone.now() - timedelta(hours=1))
     with suppress(SystemExit):  # exit code 1, where it stays unknown
         call_command("send_pending_sms")
     row.refresh_from_db()
@@ -115,7 +115,7 @@ def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
     """By a question, and then better by a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(Status.EXPIRED)
-    Rows.filter(pk=row.pk).update(sent_at=timezone.now() - timedelta(hours=2))
+    Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
     call_command("query_sms_status")
     assert Rows.get(pk=row.pk).status == Status.EXPIRED
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))

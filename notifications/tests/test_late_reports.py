@@ -53,7 +53,7 @@ def statuses(order: Order) -> dict[str, tuple[str, str]]:
 
 
 def wait_a_minute() -> None:
-    NotificationHistory.objects.update(send_after=timezone.now())
+    NotificationHistory.objects.unannounced().update(send_after=timezone.now())
     for row in NotificationHistory.objects.due():
         sender.deliver_one(row.pk)
 

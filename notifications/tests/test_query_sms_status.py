@@ -85,7 +85,7 @@ def test_an_answer_with_an_unknown_code_is_noted_once_and_asked_again_later(run:
     row = accepted(Status.SENT, "1")
     fate(row, None, reason=Reason.UNKNOWN_CODE, raw_status="700")
     assert "unchanged 1" in run()[1]
-    NotificationHistory.objects.update(ask_after=None)
+    NotificationHistory.objects.unannounced().update(ask_after=None)
     run()
     row.refresh_from_db()
     (note,) = row.trail.filter(reason=Reason.UNKNOWN_CODE)

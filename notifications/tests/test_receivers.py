@@ -76,7 +76,7 @@ def test_given_back_and_taken_again_the_driver_is_on_the_way_once() -> None:
 @pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
 def test_a_second_departure_is_told_where_the_first_was_not(status: str, rows: int) -> None:
     order = make_order(Status.DELIVERING)
-    NotificationHistory.objects.filter(order=order, kind=Kind.DRIVER_ON_THE_WAY).update(status=status)
+    NotificationHistory.objects.filter(order=order, kind=Kind.DRIVER_ON_THE_WAY).unannounced().update(status=status)
     order.transition_to(Status.ASSIGNED)
     order.transition_to(Status.DELIVERING)
     assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ON_THE_WAY) == rows
@@ -140,7 +140,7 @@ def test_turned_away_is_not_said_to_who_became_the_customer_meanwhile() -> None:
     make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
     order.customer = make_customer()
     order.save()
-    NotificationHistory.objects.filter(customer=order.customer).delete()
+    NotificationHistory.objects.filter(customer=order.customer).unannounced().delete()
     order.transition_to(Status.DELIVERING)
     assert not NotificationHistory.objects.filter(customer=order.customer).exists()
 

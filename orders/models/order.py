@@ -146,6 +146,7 @@ class Order(Tracked):
     change: Change = Change()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name, verbose_name_plural = _("order"), _("orders")
         ordering = ("-id",)
         indexes = [

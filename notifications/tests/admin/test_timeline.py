@@ -79,7 +79,7 @@ def test_a_message_that_waits_for_its_channel_says_so(admin_client: Client, sett
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
     assert shown(admin_client, row) == ("It waits until the channel is started again.", False)
-    Customer.objects.filter(pk=row.customer_id).update(phone="02-2930-0016", email="a@example.org")
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
     assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_longer_true_has_no_button(admin_client: Client, status: Stat
 
 def test_what_the_customer_no_longer_wants_waits_for_nobody(admin_client: Client) -> None:
     row = make_message()
-    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
     assert shown(admin_client, row) == ("It cannot be sent: the customer wants no such SMS.", False)
 
@@ -131,7 +131,7 @@ def test_the_older_of_two_points_to_the_newer() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_our_rules_kept_back_is_sent_nevertheless_with_who_asked(admin_client: Client, admin_user: object) -> None:
     row = make_message(Status.SENDING, attempts=0)
-    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row.move(Status.SENDING, Status.PENDING)
     row.move(Status.PENDING, Status.SUPPRESSED, status_reason=Reason.OPT_OUT)
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
