@@ -21,7 +21,7 @@ from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status, Type
+from notifications.states import GOOD_NEWS, Status, Type
 from notifications.statistics import oldest_due
 from realtime import log, statistics
 from realtime.hub import Hub
@@ -201,7 +201,7 @@ def _heard_of(gateway: Gateway) -> provider.Health:
 def count_messages(now: datetime) -> dict[str, Any]:
     """One query: what was sent and failed today, what waits, and the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
+    good, bad = Q(status__in=GOOD_NEWS), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
     # Nothing else counts, and each of these has an index: the history grows for years.
     recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=Type.values, sent_at__gte=today)

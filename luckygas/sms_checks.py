@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from luckygas.environment import LOOPBACK
 from notifications import carrier_rules, quiet_hours, texts
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
 SHORT_URL = "https://lg.tw/t/"
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications.gateways.base import Gateway, Receipt, Reply
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.signals import reply_received
-from notifications.states import MOVES, Status
+from notifications.states import GOOD_NEWS, MOVES, Status
 from web.refusals import Refusal
 
 Row = NotificationHistory
@@ -64,7 +64,7 @@ def learn(row: Row, heard: Receipt) -> bool:
     columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:80]}
     if not row.provider_message_id:
         columns["provider_message_id"] = heard.provider_message_id
-    if heard.status in (Status.SENT, Status.DELIVERED):
+    if heard.status in GOOD_NEWS:
         columns |= {"sent_at": row.sent_at or row.claimed_at, "error_message": ""}
     if heard.status == Status.DELIVERED:
         columns["delivered_at"] = credible(row, heard.at) or timezone.now()

@@ -15,19 +15,20 @@ from customers import phones
 from customers.models import Customer
 from notifications import carrier_rules, quiet_hours, texts
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import COMING, Kind, Reason, Status, Type
+from orders.states import PROMISED
 from orders.states import Status as OrderStatus
 
 # While the order is in one of these, the message is true and worth its price.
 TRUE_WHILE = {
-    Kind.ORDER_CONFIRMED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    Kind.ORDER_CONFIRMED: PROMISED | {OrderStatus.DELIVERING},
     Kind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
     Kind.DRIVER_ARRIVING: {OrderStatus.ARRIVING},
     Kind.DRIVER_TURNED_AWAY: {OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
     Kind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
     Kind.DELIVERY_FAILED: {OrderStatus.FAILED},
     Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
-    Kind.ORDER_RESCHEDULED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    Kind.ORDER_RESCHEDULED: PROMISED | {OrderStatus.DELIVERING},
 }
 # How long after it happened it may still be said: a telephone without signal reports late, a fault holds messages up.
 FRESH_FOR = {
@@ -39,8 +40,6 @@ FRESH_FOR = {
 PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
 # What is of use only at once, and comes only to who waits for the driver at that hour.
 ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
-# The driver comes.
-COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
     Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",

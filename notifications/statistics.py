@@ -14,10 +14,9 @@ from django.utils import timezone
 
 from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import GOOD_NEWS, Reason, Status
 
-ARRIVED = frozenset({Status.SENT, Status.DELIVERED})
-TAKEN = ARRIVED | {Status.EXPIRED}
+TAKEN = GOOD_NEWS | {Status.EXPIRED}
 TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
 # Certainly, or possibly, taken by the provider: what the bill may show.
 PAID = TAKEN | {Status.UNKNOWN}

@@ -22,7 +22,7 @@ from orders.models.order import Command
 from orders.models.queries import OrderQuerySet
 from orders.order_lines import Line
 from orders.refusals import VersionConflict, no_such_order
-from orders.states import ON_THE_ROAD, OPEN, Status
+from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
 from web import locks
 from web.actors import Actor
 from web.dates import YEAR
@@ -112,7 +112,7 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     order.save(change=circumstances)
     if "driver" in changes:
         _give(order, changes["driver"], actor)
-    elif (route := changes.get("route")) and route.driver and order.status in (Status.CONFIRMED, Status.ASSIGNED):
+    elif (route := changes.get("route")) and route.driver and order.status in PROMISED:
         _give(order, route.driver, actor)
 
 

@@ -18,8 +18,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.signals import gateway_changed, message_moved, reply_received
-from notifications.states import BAD_NEWS, Reason
-from notifications.states import Status as SmsStatus
+from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders.models import DeliveryConfirmation, Order
 from orders.signals import order_delivered
 from orders.states import Status
@@ -124,9 +123,6 @@ def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, 
         "confirmed_at": confirmation.confirmed_at.isoformat(),
     }  # fmt: skip
     announce("delivery.confirmed", f"order:{confirmation.order_id}", facts)
-
-
-GOOD_NEWS = {SmsStatus.SENT, SmsStatus.DELIVERED}
 
 
 def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: Any) -> None:

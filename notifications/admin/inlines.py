@@ -13,7 +13,8 @@ from customers.admin import CustomerAdmin
 from notifications.admin.columns import MessageColumns
 from notifications.models import NotificationHistory
 from orders.admin.order import OrderAdmin
-from web.admin.base import ReadOnly, is_id
+from web.admin.base import ReadOnly
+from web.ids import is_id
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[NotificationHistory, Any]

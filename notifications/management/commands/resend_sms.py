@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
@@ -16,6 +15,7 @@ from notifications.models import NotificationHistory
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
+from web.ids import is_id
 from web.text import plain
 
 WRONG_USE = 2
@@ -94,7 +94,7 @@ def which(*, failed: bool, unknown: bool, stuck: bool, **others: Any) -> Q:
 
 def order_named(text: str) -> Order:
     found = Q(order_number=numbers.as_typed(text))
-    if re.fullmatch("[0-9]{1,18}", text):
+    if is_id(text):
         found |= Q(pk=int(text))
     order = Order.objects.filter(found).order_by("-order_number").first()
     if order is None:
