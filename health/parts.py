@@ -16,7 +16,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, ask_all, worst
-from notifications import provider_queries, routing, sender
+from notifications import receipts, routing, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
@@ -178,7 +178,7 @@ def _ask_provider(name: str) -> Answer:
         if said.balance is not None:
             # New credit may start it: nobody waits here for what then goes out.
             with sender.no_waiting():
-                state = provider_queries.keep_balance(gateway, said.balance)
+                state = receipts.keep_balance(gateway, said.balance)
     not_understood = state.doubted_because if state.is_doubtful else ""
     doubtful = Health.DEGRADED if not_understood else Health.HEALTHY
     return {

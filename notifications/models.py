@@ -46,6 +46,16 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
         """Being sent for longer than any sending takes: the process that did it has died."""
         return self.filter(status=Status.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
+    def owed(self) -> NotificationQuerySet:
+        """What waits, and what a dead process was sending."""
+        # Two subqueries, so that each goes by its index.
+        rows = NotificationHistory.objects
+        return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
+
+    def oldest_first(self) -> NotificationQuerySet:
+        """With what a sender reads."""
+        return self.select_related("customer", "order").order_by("created_at", "id")
+
     def not_resent(self) -> NotificationQuerySet:
         return self.filter(resent_as=None)
 

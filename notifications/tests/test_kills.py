@@ -16,7 +16,7 @@ from luckygas.testing.sandbox.faults import Fault, Kind
 from luckygas.testing.sandbox.receipts import Habit, Receipt
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
-from notifications import resending, sender
+from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests import child
@@ -100,7 +100,7 @@ def test_killed_at_any_step_the_truth_can_still_be_reached(
         # Without a key nobody but a person may repeat it.
         assert settled(row) == (Status.UNKNOWN, Reason.INTERRUPTED)
         assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
-        row = resending.resend(row)
+        row = queue.resend(row)
         assert (row.status, count(telephones)) == (Status.SENT, reached + 1)
     else:
         assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from customers.models import Customer
-from notifications import resending
+from notifications import queue
 from notifications.admin.timeline import moment, story
 from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
@@ -114,9 +114,10 @@ def test_a_reschedule_is_told_with_who_did_it() -> None:
     assert "by the system." in told(row)
 
 
-def test_who_repeats_an_unknown_one_is_named() -> None:
+def test_who_repeats_an_unknown_one_is_named(settings: Any) -> None:
+    settings.SMS_GATEWAY = "http"
     row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
-    resending.again(row, make_office(username="wang"))
+    queue.prepare(row, make_office(username="wang"))
     assert "Sent again; asked for by wang" in told(row)
     assert str(row.requested_by) == "lin"
 
