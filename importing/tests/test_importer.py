@@ -16,7 +16,7 @@ from customers.models import Customer
 from importing import importer
 from importing.importer import import_orders
 from importing.report import Mode, Report
-from importing.row import name_key
+from importing.row import Draft, name_key
 from importing.sheet import UnreadableSheet
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
 from luckygas.demo.products import make_products
@@ -209,13 +209,16 @@ def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
 
 
 def test_progress_hears_of_every_row_understood(product: Product) -> None:
-    heard: list[tuple[int, int]] = []
+    heard: list[int] = []
+
+    def track(drafts: list[Draft]) -> Iterator[Draft]:
+        for draft in drafts:
+            heard.append(draft.row)
+            yield draft
+
     with mock.patch.object(importer, "BATCH", 2):
-        import_orders(
-            make_sheet(row(1), row(2), row(3), row(4, quantity="0")),
-            progress=lambda done, total: heard.append((done, total)),
-        )
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+        import_orders(make_sheet(row(1), row(2), row(3), row(4, quantity="0")), track=track)
+    assert heard == [2, 3, 4]
 
 
 def test_import_that_was_cut_short_is_finished_by_the_next(product: Product) -> None:
@@ -317,14 +320,6 @@ def test_a_telephone_without_area_code_is_one_of_the_shop(product: Product, sett
     settings.SHOP_AREA_CODE = "02"
     run(row(phone="8792-1234 0912-345-678"))
     assert Customer.objects.values_list("phone", "phone2").get() == ("+886912345678", "+886287921234")
-
-
-@pytest.mark.parametrize("number", ["", "7"])
-def test_a_row_imported_before_addresses_were_compared_anew_is_still_known(product: Product, number: str) -> None:
-    with mock.patch.object(addresses, "comparable", addresses.formerly_comparable):
-        run(row(number))
-    report = run(row(number))
-    assert (report.known, report.problems, Order.objects.count()) == ([2], [], 1)
 
 
 def test_addresses_of_customers_whose_name_no_row_has_are_not_compared(product: Product) -> None:
