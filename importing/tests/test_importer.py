@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from unittest import mock
 
 import pytest
-import time_machine
 from django.db import connection
 
 from catalogue.models import Product
@@ -26,12 +25,6 @@ from orders.tests.factories import make_customer, make_office
 from web.actors import Source
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
-        yield
 
 
 @pytest.fixture
@@ -300,6 +293,32 @@ def test_an_address_written_another_way_makes_no_second_customer_or_order(produc
     report = run(row(phone="", address=one), row(phone="", address=other))
     assert (len(report.created), len(report.known), report.problems) == (1, 1, [])
     assert (Customer.objects.count(), Order.objects.count()) == (1, 1)
+
+
+AWAY = "台北市信義區松仁路1號"
+KNOWN = {
+    "by either telephone": ({"phone": "0912000000", "phone2": "0912345678", "address": AWAY, "name": "別人"}, True),
+    "by name and address together": ({"name": "洪 小姐", "address": "臺北市大安區信義路四段７號"}, True),
+    "another name": ({"name": "洪太太", "address": HOME}, False),
+    "another address": ({"name": "洪小姐", "address": AWAY}, False),
+}
+
+
+@pytest.mark.parametrize(("known", "is_found"), KNOWN.values(), ids=KNOWN)
+def test_a_customer_is_found(product: Product, known: dict[str, str], is_found: bool) -> None:
+    customer = make_customer(**({"phone": ""} | known))
+    run(row())
+    assert (Order.objects.get().customer == customer) is is_found
+
+
+def test_of_several_with_one_telephone_the_likeliest_is_taken(product: Product) -> None:
+    make_customer(name="洪小姐", address=HOME, phone="")
+    make_customer(name="洪小姐", address=HOME, phone="0912345678", is_active=False)
+    make_customer(name="別人", address=AWAY, phone="0912345678")
+    same_place = make_customer(name="別人", address=HOME, phone="0912345678")
+    same_name = make_customer(name="洪小姐", address=AWAY, phone="0912345678")
+    run(row(1), row(2, customer="某某"))
+    assert [order.customer for order in Order.objects.order_by("pk")] == [same_name, same_place]
 
 
 def test_a_customer_of_the_same_name_at_another_address_is_another(product: Product) -> None:
