@@ -13,7 +13,7 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks, lock_waiters, logs, sms_checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, lock_waiters, logs  # noqa: F401  (registers the checks)
         from web import multiprocess
 
         if directory := multiprocess.directory():

@@ -54,7 +54,7 @@ def test_the_snapshot_has_what_is_now_and_the_hour_before() -> None:
     make_minute(THIS, {EVENTS: 99}, {OFFICE: 99})
     make_order("confirmed")
     fields = {"customer": make_customer(), "kind": "order_confirmed"}
-    NotificationHistory.objects.all().delete()
+    NotificationHistory.objects.all().unannounced().delete()
     NotificationHistory.objects.create(**fields, status="sent", sent_at=timezone.now())
     NotificationHistory.objects.create(**fields, status="failed")
     run()
