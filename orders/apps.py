@@ -13,14 +13,8 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from accounts import visibility
         from customers.models import Customer
-        from orders import delivery_parts, order_warnings, permissions
+        from orders import permissions
         from orders.models import Order
-        from orders.payment import PAYMENT
-        from orders.stock import STOCK
 
         visibility.register(Customer, permissions.customers_of_driver)
         visibility.register(Order, permissions.own_orders)
-        delivery_parts.register(PAYMENT)
-        delivery_parts.register(STOCK)
-        order_warnings.register(order_warnings.open_orders)
-        order_warnings.register(order_warnings.no_message)

@@ -18,7 +18,7 @@ from accounts.pages import check_page
 from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge
-from orders.admin.outcomes import DriverForm, tell
+from orders.admin.order_actions import DriverForm, tell
 from orders.models import Order
 from orders.refusals import VersionConflict
 from orders.states import OPEN

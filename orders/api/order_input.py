@@ -81,6 +81,10 @@ class NewOrder(OrderInput):
         return attrs
 
 
+class OfWhom(serializers.Serializer[Any]):
+    customer = related(Customer.objects.active())
+
+
 class OrderChanges(OrderInput):
     """Only what changes is named; `version`, where named, must be the present one."""
 

@@ -92,3 +92,8 @@ class MoveOutput(serializers.Serializer[OrderStatusChange]):
     version = serializers.IntegerField(read_only=True)
     at = serializers.DateTimeField(read_only=True)
     ref = serializers.CharField(read_only=True, allow_null=True)
+
+
+class WarningOutput(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="For people, in the caller's language.")

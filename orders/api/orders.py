@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from accounts import visibility
 from accounts.roles import Side, is_office, side_of
-from orders import permissions, services, statistics
+from orders import order_warnings, permissions, services, statistics
 from orders.api import order_rows
 from orders.api.filters import OrderFilters
 from orders.api.order_input import (
@@ -27,11 +27,11 @@ from orders.api.order_input import (
     BulkOutput,
     ConfirmationInput,
     NewOrder,
+    OfWhom,
     OrderChanges,
     StatusInput,
 )
-from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput, past
-from orders.api.order_warnings import OrderWarnings
+from orders.api.order_output import MoveOutput, OrderOutput, WarningOutput, WholeOrderOutput, past
 from orders.api.proof_images import ProofImages
 from orders.api.statistics import Period, StatisticsOutput
 from orders.models import Order
@@ -51,7 +51,7 @@ LISTS = ("list", "urgent")
 ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 
 
-class Orders(OrderWarnings, ProofImages, Resource[Order]):
+class Orders(ProofImages, Resource[Order]):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
     queryset = Order.objects.all()
@@ -172,6 +172,18 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
         """Urgent, and neither delivered nor cancelled."""
         self.queryset = Order.objects.urgent().open()
         return self.list(request)
+
+    @extend_schema(operation_id="orders_warnings", parameters=[OfWhom], responses=WarningOutput(many=True))
+    @action(
+        detail=False, all_rows=True, rights={"GET": [permissions.ADD_ORDER]}, filterset_class=None,
+        pagination_class=None,
+    )  # fmt: skip
+    def warnings(self, request: Request) -> Response:
+        """An open order, nobody to send a message to, and what else is known."""
+        asked = OfWhom(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = order_warnings.of(asked.validated_data["customer"])
+        return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=[Period], responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
