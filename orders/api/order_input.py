@@ -15,8 +15,9 @@ from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.order import MOST_STOPS, Proof
 from orders.order_lines import MOST_LINES, Line
-from orders.states import Status
+from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.ids import is_id
 
 MOST_IDS = 1000
 MOST_SERIALS = 200
@@ -32,7 +33,7 @@ class ByIdField(serializers.DictField):
 
     def to_internal_value(self, data: Any) -> dict[int, int]:
         said = super().to_internal_value(data)
-        if len(said) > self.most or not all(key.isdecimal() and len(key) < 19 for key in said):
+        if len(said) > self.most or not all(map(is_id, said)):
             raise serializers.ValidationError(_("Use ids as keys: {“12”: 1}."))
         return {int(key): number for key, number in said.items()}
 
@@ -187,7 +188,7 @@ class BulkInput(Reasoned, Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
             raise serializers.ValidationError(_("Say what to change: status, driver, route, priority or date."))
-        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in (Status.CONFIRMED, Status.ASSIGNED):
+        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in PROMISED:
             detail = _("A driver goes with the status “confirmed” or “assigned” only.")
             raise serializers.ValidationError({"driver": [detail]})
         return attrs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -20,8 +21,7 @@ from luckygas.demo.day import Crew, play
 from luckygas.demo.places import place_customers
 from luckygas.demo.products import make_products
 from luckygas.demo.sheets import import_sheets
-
-LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+from luckygas.environment import LOOPBACK
 
 
 class Command(BaseCommand):
@@ -48,15 +48,11 @@ class Command(BaseCommand):
     def fill(self) -> None:
         """All in one transaction: a run that is cut short leaves nothing behind."""
         today = timezone.localdate()
-        with transaction.atomic(), tqdm(leave=False, file=sys.stderr, disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.update()
-
+        with transaction.atomic():
             make_products()
             office, *_others = [make_user(account) for account in (OFFICE, MANAGER, CLERK)]
             crew = Crew(office, make_drivers())
-            reports = import_sheets(today, progress)
+            reports = import_sheets(today, partial(tqdm, leave=False, file=sys.stderr, disable=None))
             place_customers()
             play(crew, today)
         self.show(reports)
@@ -74,4 +70,4 @@ class Command(BaseCommand):
 
 def is_private() -> bool:
     """The embedded default: a database in a file, and a site that only this machine can reach."""
-    return connection.vendor == "sqlite" and set(settings.ALLOWED_HOSTS) <= LOOPBACK
+    return connection.vendor == "sqlite" and {host.strip("[]") for host in settings.ALLOWED_HOSTS} <= LOOPBACK
