@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,9 +13,15 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import visibility
+        from catalogue.models import Product
         from customers.models import Customer
-        from orders import permissions
+        from dispatch.models import Driver
+        from orders import metrics, permissions, statistics
         from orders.models import Order
+        from web.metrics import GAUGES
 
         visibility.register(Customer, permissions.customers_of_driver)
         visibility.register(Order, permissions.own_orders)
+        GAUGES.append(metrics.rows)
+        for sender in (Order, Product, Driver):
+            post_save.connect(statistics.changed, sender=sender, dispatch_uid="orders.statistics")
