@@ -25,11 +25,12 @@ test: check $(VENV)/browser $(VENV)/deployment
 	TEST_ON=servers $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
 	TEST_ON=browser $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
 
-# What takes minutes: a standby that is promoted, sixty clerks who wait for one row. CI runs it after `make test`.
+# What takes long: kills and restarts, a standby, every role and page, odd telephones. CI runs it after `make test`.
 test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment
-	TEST_ON=servers $(BIN)/python -m pytest -m long --timeout 300
+	TEST_ON=servers $(BIN)/python -m pytest -m long --timeout 300 --numprocesses 2 --dist worksteal
+	TEST_ON=browser $(BIN)/python -m pytest -m long --numprocesses 2 --dist worksteal
 
-# Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
+# Everything that may die, dies, in an order and at moments that the seed decides; `make test-long` has one short round.
 faults: $(VENV)/test
 	@echo SEED=$(SEED) ROUNDS=$(ROUNDS)
 	TEST_ON=servers FAULT_SEED=$(SEED) FAULT_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest luckygas/tests/test_faults.py

@@ -52,6 +52,7 @@ def until(site: Site, path: str, status: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.long
 def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes(house: Cluster) -> None:
     (site,) = house.sites
     assert until(site, "ready", "healthy")["database"]["vendor"] == "postgresql"

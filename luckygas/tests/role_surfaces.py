@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from axes.models import AccessAttempt
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -202,7 +203,7 @@ def crud(model: type[Model]) -> dict[str, Ask]:
 
 
 def models() -> dict[str, type[Model]]:
-    return {model._meta.label_lower: model for model in admin.site._registry}
+    return {model._meta.label_lower: model for model in apps.get_models() if admin.site.is_registered(model)}
 
 
 def extra(name: str, of: Callable[[House], list[Any]], method: str = "get", **data: Any) -> Ask:

@@ -110,6 +110,7 @@ def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
     return wrong | set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - known
 
 
+@pytest.mark.long
 async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     await traffic(workers)
     await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= appeared(scrape(workers)))

@@ -26,7 +26,7 @@ from orders.tests.factories import make_office, make_order
 from realtime import log
 from realtime.tests.client import open_client, token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # What `after_restore` writes on purpose.
 CHANGED = {
     "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",

@@ -17,7 +17,7 @@ from orders.tests.factories import make_driver, make_product
 from pages.tests.browser.board import Board
 from pages.tests.browser.phone import Phone, reports, until_true
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段
 A1,王小姐,0912-345-678,台北市大安區信義路四段1號,20kg 瓦斯桶,2,{day},上午
 A2,林先生,0922-333-444,台北市大安區信義路四段9號,20kg 瓦斯桶,1,{day},下午

@@ -124,7 +124,9 @@ def locked_customer(office: Office) -> tuple[str, int, Ask]:
     )
 
 
-@pytest.mark.parametrize("case", [locked_order, locked_product, locked_customer])
+@pytest.mark.parametrize(
+    "case", [locked_order, *(pytest.param(case, marks=pytest.mark.long) for case in (locked_product, locked_customer))]
+)
 def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Callable[[Office], Any]) -> None:
     office = Office(site)
     table, pk, ask = case(office)

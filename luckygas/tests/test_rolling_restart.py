@@ -30,7 +30,7 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 from realtime.models import Event
 from realtime.tests.client import token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 CALLERS = 4
 # Ten of each a second and caller: an office of twenty is quieter.
 PAUSE_SECONDS = 0.03

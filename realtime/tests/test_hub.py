@@ -24,7 +24,7 @@ from realtime.hub import Hub
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 class Reader(Connection):

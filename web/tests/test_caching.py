@@ -201,6 +201,7 @@ with transaction.atomic():
 """
 
 
+@pytest.mark.long
 def test_who_is_killed_right_after_the_commit_leaves_nothing_stale(office: Api) -> None:
     make()
     assert told(office) == 1

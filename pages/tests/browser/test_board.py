@@ -215,6 +215,7 @@ async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(p
     assert page.url == f"{site.url}/?slot=morning"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_board_has_no_serious_fault(page: Page, site: Site, scheme: str) -> None:
     await page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
@@ -246,7 +247,7 @@ async def test_order_that_goes_nowhere_has_no_button_to_move_it(page: Page, site
     assert not await page.locator("#drawer [data-do=move]").is_visible()
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
     driver = await make(make_driver)()
     order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)

@@ -88,6 +88,7 @@ async def test_what_comes_together_is_told_together(page: Page, site: Site) -> N
     assert await page.locator(".toast").count() < 5
 
 
+@pytest.mark.long
 async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Site) -> None:
     """What many events left out is read as one list, and whatever comes while that is on its way is not in it."""
     board = await Board(page, site).open()
@@ -131,7 +132,9 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     await board.has_crew({driver: 2}, [route])
 
 
-@pytest.mark.parametrize("fault", ["busy", "cut", "stalled"])
+@pytest.mark.parametrize(
+    "fault", ["busy", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("cut", "stalled"))]
+)
 async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     page: Page, site: Site, fault: str
 ) -> None:
@@ -160,6 +163,7 @@ async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     await board.target("route", route.pk).get_by_text("新路線").wait_for()
 
 
+@pytest.mark.long
 async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Page, site: Site) -> None:
     links: list[WebSocketRoute] = []
 
@@ -335,6 +339,7 @@ async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_know
     assert await page.locator(".toast").count() == 1
 
 
+@pytest.mark.long
 async def test_a_board_whose_lists_are_of_two_logs_is_read_afresh(page: Page, site: Site) -> None:
     """A standby took over between two of its requests."""
     order = await make(make_order_today)()

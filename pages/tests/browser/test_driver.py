@@ -229,6 +229,7 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
     assert "no line" in await phone.text("#sharing")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> None:
     stops = [

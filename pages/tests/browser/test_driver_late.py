@@ -89,6 +89,7 @@ async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: 
     await until_true(lambda: messages(order) == expected)
 
 
+@pytest.mark.long
 async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_departure(
     phone: Phone, driver: Driver
 ) -> None:

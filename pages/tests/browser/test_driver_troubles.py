@@ -71,6 +71,7 @@ async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phon
     assert abs(second.recorded_at - second.at) < timedelta(seconds=30)
 
 
+@pytest.mark.long
 async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver, "arriving")
     await phone.page.add_init_script(SLOW_PHOTO)
@@ -120,6 +121,7 @@ async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: P
     assert await proof.locator("#proof-amount").input_value() == str(next_one.amount_due)
 
 
+@pytest.mark.long
 async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.page.context.route("**/proof-images/", lambda route: route.abort())
@@ -163,6 +165,7 @@ async def test_of_a_delivery_that_the_office_was_faster_with_nothing_is_lost(pho
     assert await make(ProofImage.objects.filter(order=order).count)() == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trouble", [NO_DISK, FULL_DISK])
 async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, driver: Driver, trouble: str) -> None:
     order = await make(make_stop)(driver)
@@ -178,6 +181,7 @@ async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, dr
     assert (await fresh(order)).status == Status.DELIVERING
 
 
+@pytest.mark.long
 async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(INSECURE)
@@ -186,6 +190,7 @@ async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver
     await phone.server_has(order, "delivered")
 
 
+@pytest.mark.long
 async def test_a_server_that_wants_to_be_left_alone_is_and_nothing_is_lost(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     tries: list[float] = []

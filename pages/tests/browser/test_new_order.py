@@ -64,6 +64,7 @@ async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: 
     await expect(call.locator("#order")).to_be_hidden()
 
 
+@pytest.mark.long
 async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
     await call.add_init_script(INSECURE)
     await call.reload()
@@ -230,7 +231,7 @@ async def test_warning_that_a_number_is_known_outlives_a_request_that_fails(call
     await expect(call.locator("#warnings li")).to_contain_text("王太太")
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> None:
     """On a PC that is a day off, and on one whose clock somebody sets while the page is open."""
     today = timezone.localdate()

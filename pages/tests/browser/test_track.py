@@ -50,7 +50,9 @@ async def test_the_page_follows_the_order_from_the_lorry_to_the_receipt(page: Pa
     assert await serious_faults(page) == []
 
 
-@pytest.mark.parametrize("fault", ["busy", "cut", "stalled", "another network"])
+@pytest.mark.parametrize(
+    "fault", ["busy", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("cut", "stalled", "another network"))]
+)
 async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     page: Page, site: Site, fault: str
 ) -> None:
@@ -93,7 +95,7 @@ async def test_answer_that_is_overtaken_shows_nothing_old(page: Page, site: Site
     await expect(page.locator("#state")).to_have_attribute("data-status", "arriving")
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_driver_is_on_the_map_of_a_telephone_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
     order, jwt = await driven()
     await make(order.transition_to)(Status.DELIVERING)

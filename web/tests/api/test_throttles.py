@@ -149,6 +149,7 @@ def test_the_caches_are_two() -> None:
     assert throttling.own is not caches["default"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("role", "path", "burst"), [("office", "products/", 400), ("driver", "drivers/", 200)])
 def test_what_people_do_at_once_is_within_the_rates(
     rates: Rates, settings: Any, role: str, path: str, burst: int
