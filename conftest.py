@@ -23,6 +23,17 @@ def all_switches_on() -> Iterator[None]:
     flags.forget()
 
 
+@pytest.fixture
+def switch_off(all_switches_on: None) -> Callable[..., None]:
+    """Turns switches off for this process, without a row."""
+
+    def turn_off(*names: str) -> None:
+        flags.forget()
+        flags.remember(flags.Seen(math.inf, frozenset(names)))
+
+    return turn_off
+
+
 @pytest.fixture(autouse=True)
 def _failures_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are written by a thread, outside of the transaction that a test is undone with."""
