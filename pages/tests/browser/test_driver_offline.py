@@ -282,7 +282,8 @@ async def test_another_driver_on_this_telephone_sees_and_sends_nothing_of_the_fi
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.ASSIGNED
     await second.close()
-    # The first signs in again: what waited is theirs and goes out.
+    # The first signs in again: what waited is theirs and goes out. The page that is left no longer notices it.
+    await phone.page.goto("about:blank")
     await sign_in(phone.page, site, driver.user, "/driver/")
     await phone.server_has(order, "delivering")
 
