@@ -18,6 +18,7 @@ from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
 from luckygas.tests.test_docs import settings_read
+from luckygas.tests.test_imports import HOUSE, files
 from notifications.management.commands.send_pending_sms import NICENESS
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
@@ -268,3 +269,12 @@ esac
     assert done.returncode == 1
     told = (tmp_path / "told").read_text().splitlines()[1:]
     assert told == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
+
+
+def test_image_has_all_that_production_imports_and_no_tool_of_tests() -> None:
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    assert "luckygas/testing" in left_out
+    importing = {
+        str(path.relative_to(ROOT)) for app in HOUSE for path in files(app) if "luckygas.testing" in path.read_text()
+    }
+    assert importing - set(left_out) == set()
