@@ -68,6 +68,7 @@ def test_every_page_names_what_it_may_use_and_from_where() -> None:
     assert headers["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_nobody_keeps_what_may_hold_somebodys_data() -> None:
     order, office = make_order(), make_office(is_superuser=True)

@@ -30,7 +30,7 @@ NUMBER = "0912-345-678"
 SERVERS = dict(zip(GATEWAYS, ("uvicorn", "daphne", "uvicorn"), strict=True))
 
 
-@pytest.fixture(params=GATEWAYS)
+@pytest.fixture(params=[GATEWAYS[0], *(pytest.param(name, marks=pytest.mark.long) for name in GATEWAYS[1:])])
 def gateway(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -22,6 +22,7 @@ from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_route
 from pages.tests.browser.board import Board, make_order_today
+from pages.tests.browser.clock import ServerClock
 from realtime.models import LogHead
 from realtime.tests.client import open_client, token_for
 
@@ -132,30 +133,14 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     await board.has_crew({driver: 2}, [route])
 
 
-@pytest.mark.parametrize(
-    "fault", ["busy", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("cut", "stalled"))]
-)
-async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
-    page: Page, site: Site, fault: str
-) -> None:
-    # As if it had stalled for 15 s.
-    await page.add_init_script("{ const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout(ms / 30); }")
-    held: list[Route] = []
-
-    async def fail(route: Route) -> None:
-        if fault == "busy":
-            await route.fulfill(status=503, headers={"Retry-After": "1"}, json={"type": "server_error", "errors": []})
-        elif fault == "cut":
-            await route.abort("connectionreset")
-        else:
-            held.append(route)
-
+async def test_what_an_event_points_at_is_read_however_often_the_server_fails(page: Page, site: Site) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "Service Unavailable"}
     there = await make(make_order_today)()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     await board.stands_in(there, "pending")
     for rows in ("orders", "routes"):
-        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), fail, times=2)
+        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), lambda route: route.fulfill(**busy), times=2)
     # Their events say neither when an order was placed nor what a route is called.
     new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
     route = await make(make_route)(date=timezone.localdate(), name="新路線")
@@ -196,23 +181,15 @@ async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> Non
     driver = await make(make_driver)()
     order, later = await make(make_order_today)(), await make(make_order_today)(scheduled_date=tomorrow)
     routes = [await make(make_route)(driver=driver, date=day) for day in (today, tomorrow)]
+    clock = ServerClock(page)
+    await clock.start()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     await board.is_shown(order)
     await board.has_crew({driver: 0}, routes[:1])
     midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
-
-    async def after_midnight(route: Route) -> None:
-        answer = await route.fetch()
-        headers = answer.headers | {"x-server-time": str(round(midnight.timestamp() * 1000) + 1000)}
-        await route.fulfill(response=answer, headers=headers)
-
-    await page.route("**/api/v1/**", after_midnight)
     async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
-        await page.evaluate(
-            "(at) => import('/static/web/server-clock.js').then((clock) => clock.hear(at, 0))",
-            midnight.timestamp() * 1000 - 500,
-        )
+        await clock.set(midnight - timedelta(seconds=0.5))
     await board.is_shown(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
     await board.has_crew({driver: 0}, routes[1:])
@@ -275,6 +252,7 @@ async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Si
     await page.wait_for_selector("connection-status[data-state=live]")
 
 
+@pytest.mark.long
 async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
     """But for what is looked at: an order of another day in the drawer, and what a search found."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")

@@ -184,6 +184,7 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
     ]
 
 
+@pytest.mark.long
 async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: Driver) -> None:
     other = await make(make_driver)()
     route = await make(make_route)(driver=other)
