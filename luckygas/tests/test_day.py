@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.async_api import Page, expect
 
 from dispatch.models import Driver
+from luckygas.testing.browser import WAIT_MS
 from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
 from orders.models import Order
@@ -48,7 +49,7 @@ async def another(page: Page) -> Page:
     browser = page.context.browser
     assert browser is not None
     context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(WAIT_MS)
     return await context.new_page()
 
 

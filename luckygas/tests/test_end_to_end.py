@@ -244,12 +244,14 @@ async def test_an_imported_sheet_and_the_admin_reach_the_screens(site: Site, tmp
 def confirm_in_the_admin(site: Site, pk: int) -> None:
     boss = make_user(is_staff=True, is_superuser=True)
     browser = requests.Session()
-    page = browser.get(f"{site.url}/admin/login/", timeout=10)
+    page = browser.get(f"{site.url}/admin/login/", timeout=PATIENCE_SECONDS)
     login = {"username": boss.username, "password": PASSWORD, "csrfmiddlewaretoken": token_of(page.text)}
-    page = browser.post(page.url, data=login, headers={"Referer": page.url}, timeout=10)
-    page = browser.get(f"{site.url}/admin/orders/order/", timeout=10)
+    page = browser.post(page.url, data=login, headers={"Referer": page.url}, timeout=PATIENCE_SECONDS)
+    page = browser.get(f"{site.url}/admin/orders/order/", timeout=PATIENCE_SECONDS)
     action = {"action": "confirm", "_selected_action": pk, "csrfmiddlewaretoken": token_of(page.text)}
-    assert browser.post(page.url, data=action, headers={"Referer": page.url}, timeout=10).status_code == 200
+    assert (
+        browser.post(page.url, data=action, headers={"Referer": page.url}, timeout=PATIENCE_SECONDS).status_code == 200
+    )
 
 
 def token_of(page: str) -> str:

@@ -12,6 +12,7 @@ from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import serious_faults, until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models.order import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from pages.tests.browser.board import Board, make_order_today
@@ -173,7 +174,7 @@ async def test_drawer_acts_on_what_it_shows_and_stays_closed_once_it_is_closed(p
     await page.route(f"**/orders/{slow.pk}/", held.put)
     await board.focus(slow)
     await page.keyboard.press("Enter")
-    route = await asyncio.wait_for(held.get(), 8)
+    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     await drawer.get_by_role("button", name="Move…").click()
     assert str(shown) in await page.locator("#move").inner_text()
     await page.keyboard.press("Escape")

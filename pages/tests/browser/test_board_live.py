@@ -16,7 +16,7 @@ from playwright.async_api import Page, Route, WebSocketRoute
 from dispatch.models import Route as DeliveryRoute
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
-from luckygas.testing.waiting import wait_for_async
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for_async
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
@@ -97,7 +97,7 @@ async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Si
     held = asyncio.Queue[Route]()
     await page.route("**/orders/?status=*pending*", held.put)
     orders = [await make(make_order_today)() for _ in range(12)]
-    route = await asyncio.wait_for(held.get(), 8)
+    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     answer = await route.fetch()
     orders.append(await make(make_order_today)())
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
@@ -227,7 +227,7 @@ async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -
         before = await pin.bounding_box()
         await asyncio.sleep(1)  # positions are taken once a second
         await telephone.send(type="location_update", latitude=25.05, longitude=121.56)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await pin.bounding_box() == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 

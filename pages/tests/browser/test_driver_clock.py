@@ -85,7 +85,6 @@ async def said(order: Order) -> list[timedelta]:
     return [row.recorded_at - row.at for row in await reports(order)]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["behind", "ahead"])
 async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
     phone: Phone, driver: Driver, off: int

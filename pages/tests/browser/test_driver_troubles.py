@@ -1,13 +1,12 @@
-"""The driver's page where something is in the way: a wrong clock, a full disk, a slow camera, a hurried finger."""
+"""The driver's page where something is in the way: a full disk, a slow camera, a hurried finger."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from time import monotonic
 
 import pytest
 from asgiref.sync import sync_to_async
-from playwright.async_api import Response, Route
+from playwright.async_api import Route
 
 from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, until
@@ -17,8 +16,6 @@ from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, re
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
-AHEAD = "window.now = Date.now; Date.now = () => window.now() + 600_000;"
-RIGHT = "Date.now = window.now"
 # Decodes a photo when the test lets it.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;
@@ -42,33 +39,6 @@ HURRY = """() => document.querySelector("#proof").addEventListener("close", () =
   document.querySelector("#next .go").click();
   document.querySelector("#others .stop").click();
 })"""
-
-
-async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phone: Phone, driver: Driver) -> None:
-    order = await make(make_stop)(driver)
-    answered: list[int] = []
-
-    def note(answer: Response) -> None:
-        if answer.request.method == "PATCH":
-            answered.append(answer.status)
-
-    phone.page.context.on("response", note)
-    await phone.open()
-    await phone.page.evaluate(AHEAD)
-    await phone.go("delivering")
-    await phone.server_has(order, "delivering")
-    (first,) = await reports(order)
-    assert abs(first.recorded_at - first.at) < timedelta(seconds=30)
-    assert answered == [200]
-    await phone.page.context.set_offline(True)
-    await phone.go("arriving")
-    # The telephone is told the hour, before there is a line again: what was known at the press counts.
-    await phone.page.evaluate(RIGHT)
-    await phone.page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
-    assert answered == [200, 200]
-    second = (await reports(order))[1]
-    assert abs(second.recorded_at - second.at) < timedelta(seconds=30)
 
 
 @pytest.mark.long

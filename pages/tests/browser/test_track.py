@@ -13,6 +13,7 @@ from playwright.async_api import Page, Route, expect
 
 from luckygas.testing.browser import serious_faults
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_order
@@ -74,7 +75,7 @@ async def test_answer_that_is_overtaken_shows_nothing_old(page: Page, site: Site
     held = asyncio.Queue[Route]()
     await page.route("**/t/**", held.put, times=1)
     await make(order.transition_to)(Status.DELIVERING)
-    route = await asyncio.wait_for(held.get(), 8)
+    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     answer = await route.fetch()
     await make(order.transition_to)(Status.ARRIVING)
     await page.evaluate("new Promise((done) => setTimeout(done, 500))")  # the event is here
