@@ -72,7 +72,8 @@ async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site
     await make(there.transition_to)("failed", reason="按鈴無人應門")
     failed = await board.toast("Delivery failed")
     assert "按鈴無人應門" in await failed.inner_text()
-    await make(make_message)(SmsStatus.FAILED, order=new)
+    message = await make(make_message)(SmsStatus.SENDING, order=new)
+    assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
     await board.toast("An SMS did not arrive")
     assert await page.locator(".toast").count() == 4  # and nothing of what was there before
     await page.evaluate("window.same = true")
