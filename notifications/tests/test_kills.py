@@ -94,7 +94,7 @@ def told(row: NotificationHistory) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.servers) for name in GATEWAYS[1:])])
+@pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.long) for name in GATEWAYS[1:])])
 def test_killed_at_any_step_the_truth_can_still_be_reached(
     gateway: str, step: str, telephones: Sandbox, settings: Any
 ) -> None:

@@ -125,7 +125,10 @@ def test_a_process_ends_while_its_provider_hangs(provider: Provider, settings: A
     assert NotificationHistory.objects.get().status == Status.SENDING
 
 
-@pytest.mark.parametrize("status", [Status.FAILED, Status.PENDING, Status.UNKNOWN])
+@pytest.mark.parametrize(
+    "status",
+    [Status.PENDING, *(pytest.param(status, marks=pytest.mark.long) for status in (Status.FAILED, Status.UNKNOWN))],
+)
 def test_two_at_once_never_send_one_row_twice(provider: Provider, status: str) -> None:
     provider.behave(slow(0.05))
     rows = [make_message(status, gateway="http" if n % 2 else "console") for n in range(20)]

@@ -22,7 +22,7 @@ from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 def confirm(**customer: Any) -> NotificationHistory:
