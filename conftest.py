@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from health.failures import failures
-from luckygas.testing.sandbox.receipts import Habit
+from luckygas.testing.sandbox.receipts import ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from web import flags, throttling
 
@@ -45,5 +45,5 @@ def rates(settings: Any) -> Callable[..., None]:
 def sandbox() -> Iterator[Sandbox]:
     """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
     with Sandbox() as running:
-        running.operator.receipts.habit = Habit(outcome=None)
+        running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running

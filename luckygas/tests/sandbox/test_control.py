@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from luckygas.testing.sandbox.faults import Fault, Kind, On
-from luckygas.testing.sandbox.receipts import Habit
+from luckygas.testing.sandbox.receipts import ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from notifications.states import Status
 
@@ -26,9 +26,9 @@ def test_a_fault_is_set_and_cleared(sandbox: Sandbox) -> None:
 
 def test_what_becomes_of_messages_is_set(sandbox: Sandbox) -> None:
     control(sandbox, outcome="expired", delay=0.5, times=2, jumbled=True)
-    assert sandbox.operator.receipts.habit == Habit(Status.EXPIRED, 0.5, 2, jumbled=True)
+    assert sandbox.operator.receipts.policy == ReceiptPolicy(Status.EXPIRED, 0.5, 2, jumbled=True)
     control(sandbox, outcome="")
-    assert sandbox.operator.receipts.habit.outcome is None
+    assert sandbox.operator.receipts.policy.outcome is None
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_what_becomes_of_messages_is_set(sandbox: Sandbox) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_understood_changes_nothing(sandbox: Sandbox, wish: dict[str, Any]) -> None:
-    before = sandbox.operator.receipts.habit
+    before = sandbox.operator.receipts.policy
     # Not `json=`: that refuses NaN.
     headers = {"Content-Type": "application/json"}
     answer = requests.post(f"{sandbox.url}/control", data=json.dumps(wish), headers=headers, timeout=5)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
-    assert (sandbox.operator.faults.now, sandbox.operator.receipts.habit) == (None, before)
+    assert (sandbox.operator.faults.now, sandbox.operator.receipts.policy) == (None, before)
 
 
 def test_a_message_without_what_becomes_of_it_is_refused(sandbox: Sandbox) -> None:

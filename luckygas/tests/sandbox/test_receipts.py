@@ -9,7 +9,7 @@ import requests
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.sandbox.telephones import Sent
 from luckygas.testing.waiting import wait_for
@@ -50,7 +50,7 @@ def acknowledges(request: Request) -> Response:
 )
 def test_mitake_tells_by_itself(sandbox: Sandbox, site: HTTPServer, state: Status, flag: str, word: str) -> None:
     site.expect_request("/m").respond_with_handler(acknowledges)
-    sandbox.operator.receipts.habit = Habit(state, delay=0.01)
+    sandbox.operator.receipts.policy = ReceiptPolicy(state, delay=0.01)
     sent = mitake(sandbox, site)
     (said,) = told(site, 1)
     assert (said["msgid"], said["dstaddr"], said["StatusFlag"]) == (sent.serial, "0912345678", flag)
@@ -61,7 +61,7 @@ def test_mitake_tells_by_itself(sandbox: Sandbox, site: HTTPServer, state: Statu
 
 def test_told_twice_and_out_of_order(sandbox: Sandbox, site: HTTPServer) -> None:
     site.expect_request("/m").respond_with_handler(acknowledges)
-    sandbox.operator.receipts.habit = Habit(delay=0, times=2, jumbled=True)
+    sandbox.operator.receipts.policy = ReceiptPolicy(delay=0, times=2, jumbled=True)
     sent = mitake(sandbox, site)
     assert [said["StatusFlag"] for said in told(site, 3)] == ["4", "4", "1"]
     assert sent.state == Status.DELIVERED
@@ -79,7 +79,7 @@ def test_what_is_not_acknowledged_is_told_again(sandbox: Sandbox, site: HTTPServ
 def test_every8d_tells_the_registered_url(site: HTTPServer) -> None:
     site.expect_request("/e").respond_with_data("")
     with Sandbox(callbacks={"every8d": site.url_for("/e")}) as sandbox:
-        sandbox.operator.receipts.habit = Habit(delay=0)
+        sandbox.operator.receipts.policy = ReceiptPolicy(delay=0)
         sent, _ = sandbox.operator.take("every8d", "0912345678", "瓦斯")
         (said,) = told(site, 1)
         assert (said["BatchID"], said["RM"], said["STATUS"], said["SM"]) == (sent.id, "+886912345678", "100", "")
@@ -88,7 +88,7 @@ def test_every8d_tells_the_registered_url(site: HTTPServer) -> None:
 def test_the_customers_reply_is_told_by_the_page(site: HTTPServer) -> None:
     site.expect_request("/e").respond_with_data("")
     with Sandbox(callbacks={"every8d": site.url_for("/e")}) as sandbox:
-        sandbox.operator.receipts.habit = Habit(outcome=None)
+        sandbox.operator.receipts.policy = ReceiptPolicy(outcome=None)
         sent, _ = sandbox.operator.take("every8d", "0912345678", "瓦斯")
         requests.post(f"{sandbox.url}/control", data={"message": sent.number, "reply": "謝謝"}, timeout=5)
         (said,) = told(site, 1)
