@@ -10,10 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from importing.cells import CellError, plain, whole
+from web.dates import YEAR
 from web.numerals import in_digits
 
-# Orders are for days near today; further away the year is a typing error.
-FURTHEST_DAYS = 366
 ROC_EPOCH = 1911
 # Spreadsheets count days from here (Excel's calendar of 1900, in which 29 February 1900 is one too many).
 SERIAL_EPOCH = date(1899, 12, 30)
@@ -113,7 +112,7 @@ def _full_year(year: str) -> int:
 
 
 def _near(day: date, today: date) -> date:
-    if abs((day - today).days) > FURTHEST_DAYS:
+    if abs(day - today) > YEAR:
         raise CellError(_("This day (%s) is more than a year away.") % day.isoformat())
     return day
 

@@ -14,13 +14,13 @@ from django.utils.module_loading import import_string
 from redis.connection import parse_url
 
 from customers.phones import AREAS
+from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
-from notifications import carrier_rules, quiet_hours, texts
+from notifications import carrier_rules, sending_rules, texts
 
 # What is wrong: the id (E: the site does not start; W: a warning), what the setting is, and what to do.
 Problem = tuple[str, str, str]
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_SECRET = 16
 # What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
 SHORT_URL = "https://lg.tw/t/"
@@ -114,7 +114,7 @@ def site() -> Iterator[Problem]:
 def messages() -> Iterator[Problem]:
     """What goes into an SMS, and when it goes."""
     tracking = settings.TRACKING_URL
-    if is_refused(quiet_hours.hours):
+    if is_refused(sending_rules.quiet_hours):
         hint = "Write 21:00-08:00, or leave it empty."
         yield "E010", f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.", hint
     host = urlsplit(tracking).hostname
