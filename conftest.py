@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from luckygas.testing.sandbox.receipts import Habit
+from luckygas.testing.sandbox.receipts import ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from web import flags, throttling
 
@@ -49,5 +49,5 @@ def rates(settings: Any) -> Callable[..., None]:
 def sandbox() -> Iterator[Sandbox]:
     """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
     with Sandbox() as running:
-        running.operator.receipts.habit = Habit(outcome=None)
+        running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from luckygas.testing.leaks import leaked
 from luckygas.testing.sandbox.faults import Fault, Kind
-from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.sandbox.telephones import Sent
 from luckygas.testing.site import Site
@@ -40,7 +40,7 @@ def provided(gateway: str, transactional_db: None) -> Iterator[tuple[Site, Sandb
     """The site with the most talkative log, and the provider that tells it its receipts."""
     site = Site(SERVERS[gateway])
     with Sandbox(callbacks={"every8d": callback(site.url, "every8d")}) as sandbox:
-        sandbox.operator.receipts.habit = Habit(outcome=None)
+        sandbox.operator.receipts.policy = ReceiptPolicy(outcome=None)
         named = {name: str(value) for name, value in values(sandbox, gateway).items()}
         site.extra = named | {"SMS_CALLBACK_SECRET": SECRET, "SMS_CALLBACK_BASE_URL": site.url, "LOG_LEVEL": "DEBUG"}
         try:

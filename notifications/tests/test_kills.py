@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from luckygas.testing.sandbox.faults import Fault, Kind
-from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
 from notifications import queue, sender
@@ -54,7 +54,7 @@ def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
     """A sandbox that tells its receipts to this site, when asked to."""
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = SECRET, live_server.url
     with Sandbox(callbacks={"every8d": callback(live_server.url, "every8d")}) as running:
-        running.operator.receipts.habit = Habit(outcome=None)
+        running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running
     assert sender.pool().drain(10)
 

@@ -53,9 +53,7 @@ def test_an_access_token_lasts_fifteen_minutes() -> None:
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "", "x y"])
 def test_a_wrong_token_is_401(token: str) -> None:
-    api = Api()
-    api.client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-    answer = api.get("orders/")
+    answer = by_token(token).get("orders/")
     assert (answer.status_code, len(codes(answer))) == (401, 1)
 
 
@@ -83,8 +81,7 @@ def test_refreshing_reads_the_roles_again() -> None:
 
 def test_a_token_from_before_a_new_password_opens_nothing() -> None:
     user = make_office()
-    api = Api()
-    api.client.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user).json()['access']}")
+    api = by_token(sign_in(user).json()["access"])
     assert api.get("orders/").status_code == 200
     user.set_password("another horse")
     user.save()
