@@ -24,7 +24,7 @@ from orders.tests.factories import (
 from orders.tests.threads import in_thread
 from web.refusals import Refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def refusal(order: Order, to: str, **circumstances: Any) -> str:

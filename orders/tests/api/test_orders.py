@@ -223,6 +223,7 @@ NAMES = st.sampled_from(
 BODIES = VALUES | st.dictionaries(NAMES, VALUES, max_size=5)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
 @example(body={"items": [{}]})

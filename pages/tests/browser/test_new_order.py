@@ -101,6 +101,7 @@ async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: 
     await expect(call.locator("#order")).to_be_hidden()
 
 
+@pytest.mark.long
 async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
     await call.add_init_script(INSECURE)
     await call.reload()
@@ -109,6 +110,7 @@ async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
     assert (await newest())["due"] == 1800
 
 
+@pytest.mark.long
 async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -> None:
     product = await make(Product.objects.get)()
     for name, quantity in (("王先生", 1), ("王小弟", 3)):
@@ -185,6 +187,7 @@ async def test_numbers_are_grouped_as_on_the_other_pages(call: Page) -> None:
     assert await call.evaluate(shown, stored) == [phones.display(number) for number in stored]
 
 
+@pytest.mark.long
 async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> None:
     customer = await make(Customer.objects.get)()
     order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
@@ -207,6 +210,7 @@ class Late:
         await route.continue_()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_open", [True, False])
 async def test_a_tick_before_the_orders_are_read_is_none_for_an_open_one_among_them(call: Page, is_open: bool) -> None:
     customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
@@ -236,7 +240,7 @@ async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Pa
         await expect(call.locator("#warnings li", has_text="王太太")).to_have_count(1 if number else 0)
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> None:
     """On a PC that is a day off, and on one whose clock somebody sets while the page is open."""
     today = timezone.localdate()
@@ -253,6 +257,7 @@ async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> N
     assert (await make(Order.objects.latest)("id")).scheduled_date == today
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("given", "after"), [(0, 1), (3, 3)])
 async def test_order_that_is_typed_over_midnight_is_for_the_day_that_was_meant(
     call: Page, given: int, after: int
@@ -427,6 +432,7 @@ async def test_after_a_lost_answer_the_next_caller_gets_an_order_of_their_own(ca
     assert (await newest())["customer"] == "大明早餐店"
 
 
+@pytest.mark.long
 async def test_what_was_changed_after_a_lost_answer_is_not_dropped_silently(call: Page) -> None:
     await lose_once(call, "POST", "**/api/v1/orders/")
     await take(call, "777888", "王太太")
@@ -449,6 +455,7 @@ async def test_enter_before_the_answer_takes_who_was_typed_last(call: Page) -> N
     await expect(call.locator("#customer-name")).to_have_text("大明早餐店")
 
 
+@pytest.mark.long
 async def test_an_order_that_could_not_be_confirmed_is_told_of(call: Page) -> None:
     await call.route("**/status/", lambda route: route.abort())
     await take(call, "777888", "王太太")
