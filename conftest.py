@@ -22,6 +22,12 @@ def all_switches_on() -> Iterator[None]:
     flags.forget()
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """An answer of a test that was rolled back is of rows that never were, and stays for a minute."""
+    cache.clear()
+
+
 @pytest.fixture
 def switch_off(all_switches_on: None) -> Callable[..., None]:
     """Turns switches off for this process, without a row."""
