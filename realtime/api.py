@@ -19,7 +19,9 @@ from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity
 from realtime.publish import LONGEST_TYPE, publish
+from web import flags
 from web.api.errors import ErrorResponse
+from web.api.exceptions import Busy
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
 from web.refusals import Refusal
@@ -27,6 +29,13 @@ from web.refusals import Refusal
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
 MOST_EVENTS = 500
 MOST_ROWS = 5000
+
+
+class SwitchedOff(Busy):
+    """The switch `real_time_notifications` is off; `wait`: how often a page loads its rows until it is on again."""
+
+    wait = 30
+    default_code, default_detail = "switched_off", channels.SWITCHED_OFF
 
 
 class EventQuery(serializers.Serializer[Any]):
@@ -83,13 +92,16 @@ class Events(LastEventId):
     @extend_schema(
         operation_id="events_list",
         parameters=[EventQuery],
-        responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse},
+        responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse, 503: ErrorResponse},
     )
     def get(self, request: Request) -> Response:
         """The events after `since` that the caller may see: of all their channels, or of one.
 
-        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh.
+        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
+        `switched_off`: load it again after Retry-After, until events can be read again.
         """
+        if not flags.on(flags.REAL_TIME):
+            raise SwitchedOff
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         identity = Identity.of(request.user)  # type: ignore[arg-type]  # ByRole lets only users in

@@ -79,7 +79,7 @@ def _no_constant(name: str) -> None:
 
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
-    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.told(connection)}
+    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
     connection.say(frames.encode(frame))
 
 
@@ -134,7 +134,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
-    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.told(connection)}))
+    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
 
 def _channel(message: Message) -> str:

@@ -39,9 +39,6 @@ class Batch:
         """All of them as frames, in one piece."""
         return b"".join(frame(event.text) for event in self.events)
 
-    def after(self, seq: int) -> Batch:
-        return Batch([event for event in self.events if event.seq > seq])
-
 
 class Frames(Protocol):
     """A server's way out for ready-made frames (`realtime.uvicorn_protocol`)."""
@@ -60,8 +57,6 @@ class Connection:
         self.endpoint = endpoint
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
-        # Up to where the client had read when it came; past the hub's cursor where nothing is pushed.
-        self.since = 0
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._expiry: asyncio.TimerHandle | None = None
         self.heard_at = monotonic()

@@ -13,18 +13,16 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames
 from realtime.auth import identify, query
-from realtime.channels import NOT_YOURS, Identity
+from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
-from realtime.limits import ENDED
+from realtime.limits import ENDED, TRY_AGAIN_LATER
 from realtime.log import CursorGone
-from realtime.switches import TRY_AGAIN_LATER
 from web.api.exceptions import Busy
 from web.refusals import Refusal
 
@@ -40,7 +38,6 @@ TOO_BIG = 1009
 NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
-SWITCHED_OFF = _("Lines to the server are switched off at the moment; ask every few seconds instead.")
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
 PRIVATE = 4000
 
@@ -90,7 +87,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         translation.activate(language(self.scope))
         self.hub = await Hub.current()
         try:
-            if not self.hub.switches.serves:
+            if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
             asked = self.hub.cursor
             identity = await self._identity()
@@ -131,11 +128,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
         greeted, channels = hub.epoch, set(wanted)
-        connection.since = since if recovered and since is not None else 0
         await self.send_text(self._connection_frame(connection, wanted, recovered))
         lost = set[str]()
-        if recovered:
-            async for batch in hub.missed(connection.since, connection, channels, lost):
+        if recovered and since is not None:
+            async for batch in hub.missed(since, connection, channels, lost):
                 for event in batch.events:
                     await self.send_text(event.text)
         lost |= {channel for channel in wanted if hub.lost_since(asked, connection, channel)}
@@ -160,8 +156,6 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        if not self.hub.switches.pushes:
-            connection.say(frames.pushing(False))
         self.hub.positions.welcome(connection, channels)
         connection.expire()
 
@@ -169,7 +163,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         return frames.encode({
             "type": "connection", "status": "connected", "connection_id": str(connection.id),
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
-            "last_event_id": self.hub.told(connection), "epoch": self.hub.epoch, "recovered": recovered,
+            "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
             "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip

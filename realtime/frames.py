@@ -60,11 +60,6 @@ def restart() -> str:
     return encode({"type": "restart", "retry_in": round(random.uniform(0, RETRY_SECONDS), 2)})  # noqa: S311
 
 
-def pushing(on: bool) -> str:
-    """Whether events are told now; what was not is told as soon as they are again."""
-    return encode({"type": "pushing", "on": on})
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """An event encoded once, for all its readers."""

@@ -19,16 +19,17 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import epochs, log, outbox, rights, switches
+from realtime import epochs, log, outbox, rights
 from realtime.audience import ENDING, Audience, is_lost
 from realtime.connection import Batch, Connection, batches
 from realtime.frames import Encoded
+from realtime.limits import TRY_AGAIN_LATER
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.statistics import Statistics
-from realtime.switches import Switches
 from realtime.upkeep import Upkeep
+from web import flags
 from web.timings import measured
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,6 @@ class Hub:
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
-        self.switches = Switches(self.audience, partial(self._ask, self._looking))
         self.positions = Positions(self.audience, partial(self._ask, self._noting))
         self._presence = Presence(self.audience, partial(self._ask, self._noting))
         self._upkeep = Upkeep(self.audience, self.statistics, partial(self._ask, self._noting))
@@ -100,7 +100,7 @@ class Hub:
 
     async def _start(self) -> None:
         try:
-            await self.switches.refresh(rung=True)
+            await self._refresh_switches(rung=True)
             self._begin(*await self._ask(self._looking, self._load))
         except BaseException:
             await self.stop()  # the next connection tries again
@@ -120,7 +120,7 @@ class Hub:
     def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
-        self.epoch, self.past, self.floor, self.switches.obeyed = head.epoch, head.past, head.floor, 0
+        self.epoch, self.past, self.floor = head.epoch, head.past, head.floor
         self.cursor = recent[-1].seq if recent else head.seq
         self.audience.ends = rights.Ends()  # those of a log that is lost never happened
         for event in ends:
@@ -184,26 +184,9 @@ class Hub:
         return True
 
     async def _round(self, rung: bool) -> None:
-        await self.switches.refresh(rung=rung)
-        self.switches.close_where_off()
-        if self.switches.pushes:
-            await self._tell(rung or self.switches.paused)
-        else:
-            await self._withhold()
-        if self.switches.tell() and self.switches.pushes:
-            self.positions.welcome_all()
-
-    async def _withhold(self) -> None:
-        """The log goes on, and is told when it is pushed again; but rights that end, end now."""
-        end, ends = await self._ask(self._looking, switches.look_for_ends, self.end, self.epoch)
-        for event in ends:
-            self.audience.obey(event)
-        if end.epoch != self.epoch:
-            await self._begin_anew()
-        self.switches.obeyed = end.seq
-        self.statistics.looked(())
-
-    async def _tell(self, rung: bool) -> None:
+        await self._refresh_switches(rung)
+        if not self.serves:
+            self._close_all(TRY_AGAIN_LATER)
         rung_here, self._rung_here = self._rung_here, False
         last = self._recent[-1] if self._recent else None
         numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch, rung_here, last)
@@ -220,7 +203,7 @@ class Hub:
         if not rung:
             self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked(event.created_at for event in events if not self.switches.paused)  # withheld is not late
+        self.statistics.looked(event.created_at for event in events)
 
     @staticmethod
     @measured("hub.look")
@@ -252,8 +235,26 @@ class Hub:
         """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
         self._begin(*await self._ask(self._looking, self._load))
-        for reader in self.audience.readers:
-            reader.close(SERVICE_RESTART)
+        self._close_all(SERVICE_RESTART)
+
+    def _close_all(self, code: int) -> None:
+        for reader in tuple(self.audience.readers):
+            reader.close(code)
+
+    # --- switches --------------------------------------------------------------------------------------------------
+
+    @property
+    def serves(self) -> bool:
+        """Whether sockets may be open: both switches are on, as far as is known."""
+        return flags.known(flags.WEBSOCKETS) and flags.known(flags.REAL_TIME)
+
+    async def _refresh_switches(self, rung: bool) -> None:
+        """With the timer always, so that a hub at rest knows within a second; else where what is known is old."""
+        older_than = flags.MEMORY_SECONDS if rung else 0
+        if flags.age() > older_than:
+            await self._ask(self._looking, flags.refresh, older_than)
+
+    # --- writing to sockets ----------------------------------------------------------------------------------------
 
     @measured("hub.deliver")
     def _deliver(self, events: Sequence[Encoded]) -> None:
@@ -268,17 +269,15 @@ class Hub:
                 first = place - 1
             if event.type in ENDING:
                 self._write(events[first:place])
-                if event.type != rights.TYPE or event.seq > self.switches.obeyed:
-                    self.audience.obey(event)
+                self.audience.obey(event)
                 first = place
         self._write(events[first:])
 
     def _write(self, events: Sequence[Encoded]) -> None:
         written = 0
         for reader, batch in batches(events, self.audience.by_channel):
-            unread = batch if reader.since < batch.events[0].seq else batch.after(reader.since)
-            reader.deliver(unread)
-            written += len(unread.events)
+            reader.deliver(batch)
+            written += len(batch.events)
         self.statistics.count("deliveries", written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
@@ -286,26 +285,17 @@ class Hub:
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.end and self._knows(epoch):
+            if since <= self.cursor and self._knows(epoch):
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         if not self._remembers(since):
             self.floor = (await self._ask(self._replaying, log.head)).floor
-        kept = log.holds(since, epoch, floor=self.floor, seq=self.end, log_epoch=self.epoch, past=self.past)
+        kept = log.holds(since, epoch, floor=self.floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
         return kept and self.cursor - since <= MOST_MISSED
 
     def _knows(self, epoch: str | None) -> bool:
         return epoch in (None, "", self.epoch) or epoch in dict(self.past)
-
-    @property
-    def end(self) -> int:
-        """How far the log goes that this hub knows of; further than its cursor while nothing is pushed."""
-        return max(self.cursor, self.switches.obeyed)
-
-    def told(self, reader: Connection) -> int:
-        """Up to where this reader was told all that concerns them, here or before they came."""
-        return max(self.cursor, reader.since)
 
     def _remembers(self, since: int) -> bool:
         return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)

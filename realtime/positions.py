@@ -24,7 +24,6 @@ from realtime import frames, outbox
 from realtime.audience import Audience
 from realtime.connection import Batch, Connection, batches
 from realtime.frames import Encoded
-from web import flags
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +129,6 @@ class Positions:
             self._newcomers.append(Newcomer(reader, kinds, dict(self._told)))
             self._filled.set()
 
-    def welcome_all(self) -> None:
-        """Nothing was pushed until now: what came meanwhile nobody was told, and who stands still says nothing new."""
-        for reader in self._audience.readers:
-            self.welcome(reader, reader.channels)
-
     def hear(self, message: dict[str, Any]) -> None:
         """From the channel layer, which brings back our own too."""
         new, now = self._tell([Place(**place) for place in message["places"]]), asyncio.get_running_loop().time()
@@ -174,7 +168,7 @@ class Positions:
         """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
         new = [place for place in places if place.at > self._told.get(place.driver_id, BEGINNING)]
         self._told.update((place.driver_id, place.at) for place in new)
-        events = [event for place in new for event in place.events()] if flags.known(flags.REAL_TIME) else []
+        events = [event for place in new for event in place.events()]
         # Who is not greeted yet is not told this again, and must not miss it for what else waits for them.
         newcomers = {newcomer.reader for newcomer in self._newcomers}
         for reader, batch in batches(events, self._audience.by_channel):

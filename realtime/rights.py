@@ -43,11 +43,6 @@ def recent() -> list[Encoded]:
     return [Encoded.of(event) for event in ends.order_by("seq")]
 
 
-def ended_after(seq: int) -> list[Encoded]:
-    """The ends of the log behind this position."""
-    return [Encoded.of(event) for event in Event.objects.filter(seq__gt=seq, type=TYPE).order_by("seq")]
-
-
 def _kept() -> timedelta:
     """An access token that lives longer than this knows of the end."""
     lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
