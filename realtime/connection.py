@@ -29,7 +29,7 @@ EXTENSION = "luckygas.frames"
 
 
 class Batch:
-    """The events of one round for one audience, made once for all its readers."""
+    """The events of one round for those who read the same of it, made once for all of them."""
 
     def __init__(self, events: Sequence[Encoded]) -> None:
         self.events = events

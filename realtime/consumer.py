@@ -21,7 +21,7 @@ from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
-from realtime.limits import ENDED, TRY_AGAIN_LATER
+from realtime.limits import TRY_AGAIN_LATER
 from realtime.log import CursorGone
 from web.api.exceptions import Busy
 from web.refusals import Refusal
@@ -89,9 +89,8 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         try:
             if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
-            asked = self.hub.cursor
             identity = await self._identity()
-            self.hub.audience.ends.check(identity)
+            self.hub.readers.ends.check(identity)
         except Refusal as refusal:
             self.hub.statistics.count(f"errors.{refusal.code}")
             await self.send_text(frames.error(refusal.code, refusal.detail))
@@ -106,7 +105,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection, asked)
+            await self._welcome(connection)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
             await self.close(SERVICE_RESTART)
 
@@ -118,45 +117,36 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         except TimeoutError:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
-    async def _welcome(self, connection: Connection, asked: int) -> None:
-        """Tells the client where it stands and what it missed, then hands it to the hub.
-
-        `asked`: where the hub was when the client's rights were not yet looked up.
-        """
+    async def _welcome(self, connection: Connection) -> None:
+        """Tells the client where it stands and what it missed, then hands it to the hub."""
         hub, parameters = self.hub, query(self.scope)
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
-        greeted, channels = hub.epoch, set(wanted)
+        greeted = hub.epoch
         await self.send_text(self._connection_frame(connection, wanted, recovered))
-        lost = set[str]()
         if recovered and since is not None:
-            async for batch in hub.missed(since, connection, channels, lost):
+            async for batch in hub.missed(since, connection.identity, wanted):
                 for event in batch.events:
                     await self.send_text(event.text)
-        lost |= {channel for channel in wanted if hub.lost_since(asked, connection, channel)}
         # From here to the end nothing waits: what is next in the log goes to this client too.
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
-        if any(channel.startswith("track:") for channel in lost):
-            connection.close(ENDED)
         for channel in refused:
             hub.statistics.count("errors.forbidden")
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
         hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
-        self._join(connection, channels - lost, channels & lost)
+        self._join(connection, wanted)
 
-    def _join(self, connection: Connection, channels: set[str], lost: set[str]) -> None:
+    def _join(self, connection: Connection, channels: list[str]) -> None:
         self.connection = connection
         connection.heard_at = monotonic()  # nobody listened while it was told what it missed
-        self.hub.audience.join(connection, channels)
-        for channel in lost:
-            self.hub.audience.lose(connection, channel)
+        self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._asked_to_close)
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        self.hub.positions.welcome(connection, channels)
+        self.hub.positions.subscribed(connection, channels)
         connection.expire()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
@@ -186,7 +176,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     async def _leave(self) -> None:
         self.closed = True
         if self.connection is not None:
-            self.hub.audience.leave(self.connection)
+            self.hub.readers.leave(self.connection)
             self.connection.forget_expiry()
             lasted = timezone.now() - self.connection.connected_at
             self.hub.statistics.ended(self.code, lasted.total_seconds())
@@ -197,7 +187,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     def _asked_to_close(self, closing: asyncio.Future[int]) -> None:
         """Nothing more is written; what is left is the server's to do."""
         if self.connection is not None and not closing.cancelled():
-            self.hub.audience.leave(self.connection)
+            self.hub.readers.leave(self.connection)
             for task in self.tasks:
                 task.cancel()
             self.tasks.append(asyncio.create_task(self.close(closing.result())))

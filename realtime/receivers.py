@@ -22,6 +22,7 @@ from notifications.states import Status as SmsStatus
 from orders.models import DeliveryConfirmation, Order
 from orders.states import Status
 from realtime import rights
+from realtime.events import order_channels
 from realtime.outbox import announce
 from realtime.publish import publish
 
@@ -118,6 +119,7 @@ def confirmation_saved(sender: type[Any], instance: DeliveryConfirmation, create
     facts = {
         "confirmation_type": instance.confirmation_type, "cylinder_serials": instance.cylinder_serials,
         "confirmed_at": instance.confirmed_at.isoformat(),
+        "channels": order_channels(instance.order_id, instance.order.customer_id, instance.order.driver_id),
     }  # fmt: skip
     announce("delivery.confirmed", f"order:{instance.order_id}", facts)
 

@@ -1,4 +1,5 @@
-"""Rights that end while sockets are open: by a change of the account, or by signing out (README, “Real time”).
+"""Rights that end while sockets are open: by a change of the account, by signing out, and of a link with the order's
+customer (README, “Real time”).
 
 They end by events of the log, on a channel that nobody can read, so that every hub obeys them in the log's order.
 """
@@ -72,7 +73,7 @@ class Ends:
 
     def concern(self, identity: Identity) -> bool:
         """Whether these are rights that ended."""
-        whose = (f"user:{identity.user_id}", f"session:{identity.session}")
+        whose = (identity.owner, f"session:{identity.session}")
         return any(name in self._ends and self._ends[name].data["rights"] != identity.rights for name in whose)
 
     def check(self, identity: Identity) -> None:

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from realtime import metrics, rights, statistics
-from realtime.audience import Audience
-from realtime.limits import SILENT
+from realtime.limits import ENDED, SILENT
+from realtime.readers import Readers
 from web.models import WRITE_SECONDS, ProcessFigures
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ SILENCE_LOOKS = 15
 class Upkeep:
     """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
 
-    def __init__(self, audience: Audience, counted: statistics.Statistics, ask: Callable[..., Awaitable[Any]]) -> None:
-        self._audience, self._counted, self._ask = audience, counted, ask
+    def __init__(self, readers: Readers, counted: statistics.Statistics, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._readers, self._counted, self._ask = readers, counted, ask
 
     async def run(self) -> None:
         try:
@@ -45,9 +45,11 @@ class Upkeep:
             metrics.add(self._counted.take())  # the last goodbyes
 
     async def _check_rights(self) -> None:
-        readers = tuple(self._audience.readers)
-        users = {reader.identity.user_id for reader in readers} - {None}
-        self._audience.close_changed(readers, await self._ask(rights.present, users))
+        readers = [reader for reader in self._readers.open if reader.identity.user_id is not None]
+        present = await self._ask(rights.present, {reader.identity.user_id for reader in readers})
+        for reader in readers:
+            if present.get(reader.identity.user_id) != reader.identity.rights:
+                reader.close(ENDED)
 
     async def _write_statistics(self) -> None:
         await self._ask(statistics.write, self._counted.figures(), timezone.now())
@@ -60,7 +62,7 @@ class Upkeep:
 
     async def _close_silent(self) -> None:
         since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS
-        for reader in self._audience.readers:
+        for reader in self._readers.open:
             if reader.heard_at < since:
                 reader.close(SILENT)
 
