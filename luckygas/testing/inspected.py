@@ -28,7 +28,6 @@ def inside() -> dict[str, int]:
     return {
         "readers": sum(len(each.open) for each in readers),
         "channels": sum(len(each.by_channel) for each in readers),
-        "newcomers": sum(len(hub.positions._new) for hub in hubs),
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),
         "objects": len(gc.get_objects()),
