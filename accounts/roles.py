@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -168,10 +168,6 @@ def side(role: Role) -> Side:
     return Side.OFFICE if role in STAFF else Side(role.value)
 
 
-def sides(user: Anyone) -> frozenset[Side]:
-    return frozenset(map(side, roles(user)))
-
-
 def side_of(user: Anyone) -> Side | None:
     """The side a token or a connection speaks for, the widest first. For the office it needs no query."""
     if is_office(user):
@@ -232,8 +228,3 @@ def who_may(right: str) -> Promise:
     row = RIGHTS.get(right, NOBODY)
     holders = frozenset(role for role in Role if getattr(row, role.value) is not NO)
     return SENTENCES.get(holders, _("Your account may not do this."))
-
-
-def lacking(user: Anyone, rights: Collection[str], least: Reach = OWN) -> str | None:
-    """The first of these rights that the user has not, or not so far."""
-    return next((right for right in rights if reach(user, right) < least), None)

@@ -15,7 +15,7 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks, lock_waiters, logs, multiprocess, sms_checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, lock_waiters, logs, multiprocess  # noqa: F401  (registers the checks)
 
         if settings.PROMETHEUS_MULTIPROC_DIR:
             multiprocess.share(Path(settings.PROMETHEUS_MULTIPROC_DIR))
