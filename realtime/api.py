@@ -21,7 +21,7 @@ from realtime.frames import with_pairs
 from realtime.publish import LONGEST_TYPE, publish
 from web import flags
 from web.api.errors import ErrorResponse
-from web.api.exceptions import Busy
+from web.api.exceptions import NotDone
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
 from web.ids import MOST_ID
@@ -30,13 +30,8 @@ from web.refusals import Refusal
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
 MOST_EVENTS = 500
 MOST_ROWS = 5000
-
-
-class SwitchedOff(Busy):
-    """The switch `real_time_notifications` is off; `wait`: how often a page loads its rows until it is on again."""
-
-    wait = 30
-    default_code, default_detail = "switched_off", channels.SWITCHED_OFF
+# How often a page loads its rows while no events are told.
+RELOAD_SECONDS = 30
 
 
 class EventQuery(serializers.Serializer[Any]):
@@ -102,7 +97,7 @@ class Events(LastEventId):
         `switched_off`: load it again after Retry-After, until events can be read again.
         """
         if not flags.on(flags.REAL_TIME):
-            raise SwitchedOff
+            raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         identity = Identity.of(request.user)  # type: ignore[arg-type]  # ByRole lets only users in

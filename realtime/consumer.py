@@ -8,8 +8,6 @@ import logging
 from time import monotonic
 from typing import Any
 
-from channels.consumer import AsyncConsumer, get_handler_name
-from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
@@ -42,47 +40,51 @@ INTERNAL_ERROR = 1011
 PRIVATE = 4000
 
 
-class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no types
-    """All endpoints: `ws`, `driver`, `office`, `track`. Without a layer of its own: the hub hears for all sockets."""
+class Gone(Exception):
+    """The client is not there any more."""
 
-    channel_layer_alias = None
-    endpoint = "ws"
+
+class EventConsumer:
+    """One socket of any endpoint: `ws`, `driver`, `office`, `track`.
+
+    A consumer of Channels would make a task of each wait for the client (4 KB a socket), and close old database
+    connections before each message, on the one thread that all sockets share.
+    """
+
     hub: Hub
-    code = NO_CODE
-    connection: Connection | None = None
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+        self.endpoint, self.code, self.closed = endpoint, NO_CODE, False
+        self.connection: Connection | None = None
         self.tasks: list[asyncio.Task[None]] = []
-        self.closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope, self.base_send = scope, send
-        # Channels' own makes a task of each wait for the client: 4 KB a socket.
+        self.scope, self._to_server = scope, send
         try:
-            while True:
-                await self.dispatch(await receive())
-        except StopConsumer:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await self._take(message)
+            if not self.closed:
+                self.code = message.get("code") or NO_CODE
+        except Gone:
             return
         finally:  # however it ends: by a disconnect, an error, or the server's patience
             await self._leave()
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        # Channels' own would close old database connections first, on the one thread that all sockets share.
+    async def _take(self, message: dict[str, Any]) -> None:
         try:
-            await getattr(self, get_handler_name(message))(message)
-        except StopConsumer:
+            await (self._connect() if message["type"] == "websocket.connect" else self._receive(message))
+        except Gone:
             raise
         except Exception:
             if self.closed:
-                raise StopConsumer from None  # the client left while we were busy with it
+                raise Gone from None  # it left while we were busy with it
             logger.exception("A socket is closed by an error of ours.")
             if self.connection is not None:
                 self.connection.close(INTERNAL_ERROR)
             else:
                 await self.close(INTERNAL_ERROR)
 
-    async def websocket_connect(self, message: dict[str, Any]) -> None:
+    async def _connect(self) -> None:
         await self.send({"type": "websocket.accept"})
         translation.activate(language(self.scope))
         self.hub = await Hub.current()
@@ -158,7 +160,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip
 
-    async def websocket_receive(self, message: dict[str, Any]) -> None:
+    async def _receive(self, message: dict[str, Any]) -> None:
         if self.connection is None or self.connection.closing.done():
             return  # refused or on its way out, and not gone yet
         text, binary = message.get("text"), message.get("bytes") or b""
@@ -166,12 +168,6 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             self.connection.close(TOO_BIG)
         else:
             await commands.handle(self.hub, self.connection, text)
-
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        if not self.closed:
-            self.code = message.get("code") or NO_CODE
-        self.closed = True
-        raise StopConsumer
 
     async def _leave(self) -> None:
         self.closed = True
@@ -194,9 +190,9 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
 
     async def send(self, message: dict[str, Any]) -> None:
         try:
-            await super().send(message)
-        except OSError:  # the client is gone (ASGI, “Send after the connection was closed”); nobody is to blame
-            raise StopConsumer from None
+            await self._to_server(message)
+        except OSError:  # ASGI, “Send after the connection was closed”; nobody is to blame
+            raise Gone from None
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
@@ -211,6 +207,11 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
                     raise
                 # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
+
+
+async def serve(endpoint: str, scope: Any, receive: Any, send: Any) -> None:
+    """One socket of this endpoint, as an ASGI application."""
+    await EventConsumer(endpoint)(scope, receive, send)
 
 
 def language(scope: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+from weakref import WeakSet
 
 from django.db import transaction
 from django.utils import timezone
@@ -96,8 +97,8 @@ class Positions:
     def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[Place]]]) -> None:
         self._readers, self._ask = readers, ask
         self._waiting: dict[int, DriverLocation] = {}
-        # Who began to read, and is to be told where the drivers are.
-        self._new = set[Connection]()
+        # Who began to read, and is to be told where the drivers are; who has left meanwhile is held by nobody.
+        self._new = WeakSet[Connection]()
         self._filled = asyncio.Event()
         self._taken: dict[int, float] = {}
         self._told: dict[int, Place] = {}
