@@ -69,7 +69,7 @@ RIGHTS: dict[str, Row] = {
     "realtime.open_office":                      Row(ALL, ALL,    ALL,  NO,    NO),   # the office's socket and news
     "realtime.view_event":                       Row(ALL, ALL,    NO,   NO,    NO),
     "realtime.view_websocketconnection":         Row(ALL, ALL,    NO,   NO,    NO),
-    "health.view_systemmetric":                  Row(ALL, ALL,    ALL,  NO,    NO),
+    "web.view_systemmetric":                     Row(ALL, ALL,    ALL,  NO,    NO),
     "auth.view_user":                            Row(ALL, ALL,    NO,   NO,    NO),
     "axes.view_accessattempt":                   Row(ALL, ALL,    NO,   NO,    NO),
     "waffle.view_switch":                        Row(ALL, ALL,    NO,   NO,    NO),

@@ -14,7 +14,7 @@ from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
-from realtime import commands, frames
+from realtime import commands, frames, metrics
 from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
@@ -94,7 +94,7 @@ class EventConsumer:
             identity = await self._identity()
             self.hub.readers.ends.check(identity)
         except Refusal as refusal:
-            self.hub.statistics.count(f"errors.{refusal.code}")
+            metrics.ERRORS.labels(refusal.code).inc()
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
@@ -135,9 +135,9 @@ class EventConsumer:
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
         for channel in refused:
-            hub.statistics.count("errors.forbidden")
+            metrics.ERRORS.labels("forbidden").inc()
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
-        hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
+        metrics.opened(recovered)
         self._join(connection, wanted)
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
@@ -175,7 +175,7 @@ class EventConsumer:
             self.hub.readers.leave(self.connection)
             self.connection.forget_expiry()
             lasted = timezone.now() - self.connection.connected_at
-            self.hub.statistics.ended(self.code, lasted.total_seconds())
+            metrics.ended(self.code, lasted.total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

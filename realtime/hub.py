@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import channels, epochs, log, outbox, rights
+from realtime import channels, epochs, log, metrics, outbox, rights
 from realtime.channels import Identity
 from realtime.connection import Batch, batches
 from realtime.frames import Encoded
@@ -27,8 +27,8 @@ from realtime.limits import TRY_AGAIN_LATER
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
+from realtime.pulse import Pulse
 from realtime.readers import Readers
-from realtime.statistics import Statistics
 from realtime.upkeep import Upkeep
 from web import flags
 from web.timings import measured
@@ -65,7 +65,7 @@ class Hub:
         self.past: epochs.Past = ()
         self.floor = 0
         self.readers = Readers()
-        self.statistics = Statistics()
+        self.pulse = Pulse()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
@@ -75,7 +75,7 @@ class Hub:
         self._second = ThreadPoolExecutor(1, thread_name_prefix="hub-2")
         self.positions = Positions(self.readers, partial(self._ask, self._second))
         self._presence = Presence(self.readers, partial(self._ask, self._second))
-        self._upkeep = Upkeep(self.readers, self.statistics, partial(self._ask, self._second))
+        self._upkeep = Upkeep(self.readers, partial(self._ask, self._second))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -200,10 +200,8 @@ class Hub:
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
-        if not rung:
-            self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked(event.created_at for event in events)
+        self.pulse.looked((event.created_at for event in events), rung=rung)
 
     @staticmethod
     @measured("hub.look")
@@ -270,7 +268,7 @@ class Hub:
         for reader, batch in batches(events, self.readers.by_channel):
             reader.deliver(batch)
             written += len(batch.events)
-        self.statistics.count("deliveries", written)
+        metrics.DELIVERIES.inc(written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 

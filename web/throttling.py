@@ -13,7 +13,6 @@ from django.core.cache import BaseCache, cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest
 from django.utils.translation import ngettext
-from redis.exceptions import RedisError
 
 from web import client_address, flags
 from web.rates import most_and_seconds
@@ -60,16 +59,17 @@ def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
 
 
 def _counted(where: BaseCache, key: str, seconds: int) -> int:
+    """A key outlives its window: one that ended between Redis' look for it and its count would stay for ever."""
     try:
         return where.incr(key)
     except ValueError:  # there is none yet
-        return 1 if where.add(key, 1, seconds) else where.incr(key)
+        return 1 if where.add(key, 1, 2 * seconds) else where.incr(key)
 
 
 def _counted_by_all(key: str, seconds: int) -> int:
     try:
         return _counted(cache, key, seconds)
-    except (RedisError, OSError, ValueError):  # away; this process has counted too
+    except ValueError:  # away; this process has counted too
         return 0
 
 
