@@ -23,6 +23,17 @@ def all_switches_on() -> Iterator[None]:
 
 
 @pytest.fixture
+def switch_off(all_switches_on: None) -> Callable[..., None]:
+    """Turns switches off for this process, without a row."""
+
+    def turn_off(*names: str) -> None:
+        flags.forget()
+        flags.remember(flags.Seen(math.inf, frozenset(names)))
+
+    return turn_off
+
+
+@pytest.fixture
 def rates(settings: Any) -> Callable[..., None]:
     """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
 

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from accounts.roles import NO
 from realtime import auth, channels, frames, log
 from realtime.channels import Identity
+from realtime.event_schema import AnyEvent
 from realtime.frames import with_pairs
 from realtime.publish import LONGEST_TYPE, publish
 from web import flags
@@ -41,21 +42,8 @@ class EventQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)
 
 
-EventSchema = inline_serializer(
-    "EventEnvelope",
-    {
-        "type": serializers.CharField(),
-        "id": serializers.IntegerField(),
-        "channel": serializers.CharField(),
-        "timestamp": serializers.DateTimeField(),
-        "data": serializers.DictField(),
-    },
-    many=True,
-)
-
-
 class EventPage(serializers.Serializer[Any]):
-    events = EventSchema
+    events = serializers.ListField(child=AnyEvent())
     last_event_id = serializers.IntegerField()
     epoch = serializers.CharField()
     more = serializers.BooleanField()

@@ -17,7 +17,7 @@ from realtime import auth, channels, frames, location_validation, metrics
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
-from realtime.order_commands import delivery_confirmed, order_update
+from realtime.order_commands import order_command
 from web import request_id
 from web.api.exceptions import for_now
 from web.refusals import Refusal
@@ -169,8 +169,8 @@ HANDLERS: dict[str, Handler] = {
     "heartbeat": heartbeat,
     "subscribe": subscribe,
     "unsubscribe": unsubscribe,
-    "order_update": order_update,
-    "delivery.confirmed": delivery_confirmed,
+    "order_update": order_command,
+    "delivery.confirmed": order_command,
     "location_update": location_update,
     "authenticate": authenticate,
 }

@@ -12,7 +12,6 @@ from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts import attempts
@@ -69,10 +68,6 @@ def test_the_doors_count_together() -> None:
     for _ in range(3):
         token(user)
     assert [page(user).status_code for _ in range(2)] == [200, 429]
-
-
-def test_the_admins_door_is_the_same() -> None:
-    assert Client().get("/admin/login/?next=/admin/").headers["Location"] == reverse("login") + "?next=/admin/"
 
 
 def test_a_stranger_elsewhere_locks_nobody_out() -> None:

@@ -16,7 +16,7 @@ from orders.tests.factories import TODAY, make_office, make_order, make_product,
 from realtime.tests.client import open_client
 from web import flags
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 # The hub's look each second, and what two busy cores take on top.
 SOON = 1.6
 

@@ -24,7 +24,7 @@ from orders.tests.factories import TODAY, make_customer, make_office, make_order
 from realtime.tests.client import open_client
 from web import flags
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 READ_BY_HOUR = 3
 
 

@@ -23,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from realtime.tests.test_hub import Reader, change, hub, join, until  # noqa: F401  (a fixture)
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from web.system_metrics import counted, growth
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 BELL_MISSED = "luckygas_bell_missed_total"
 
 

@@ -22,7 +22,7 @@ from orders.tests.factories import make_office
 from realtime.models import WebSocketConnection
 from realtime.tests.client import open_client, token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # Three rounds of each way for each of the two servers: a thousand connections and a few.
 ROUND, AT_ONCE = 335, 10
 # Objects of Python, between the second and the third round.

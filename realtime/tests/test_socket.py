@@ -23,7 +23,7 @@ from realtime.tests.test_hub import change, hub, until
 from web.system_metrics import counted, growth
 
 __all__ = ["hub"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 class Socket:

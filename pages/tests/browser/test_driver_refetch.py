@@ -46,8 +46,9 @@ class Fault:
 
 
 @pytest.mark.parametrize(
-    "answer", [AWAY, OURS, HOTEL, None, "stall"], ids=["503", "500", "hotel", "aborted", "stalled"]
-)
+    "answer", [AWAY, *(pytest.param(answer, marks=pytest.mark.long) for answer in (OURS, HOTEL, None, "stall"))],
+    ids=["503", "500", "hotel", "aborted", "stalled"],
+)  # fmt: skip
 async def test_a_new_stop_appears_although_its_first_requests_fail(
     phone: Phone, driver: Driver, answer: dict[str, Any] | str | None
 ) -> None:
@@ -109,7 +110,7 @@ async def live_again(page: Page) -> None:
     await page.context.set_offline(False)
 
 
-@pytest.mark.parametrize("wake", [seen, live_again])
+@pytest.mark.parametrize("wake", [seen, pytest.param(live_again, marks=pytest.mark.long)])
 async def test_what_is_still_to_be_read_is_asked_for_when_the_page_is_seen_or_live_again(
     phone: Phone, driver: Driver, wake: Any
 ) -> None:

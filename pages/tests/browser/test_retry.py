@@ -11,6 +11,7 @@ from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OPEN = """async () => {
@@ -44,7 +45,7 @@ class Answers:
         await until(self.page, "(values) => got.join() === values.join()", list(values))
 
     async def tries(self, count: int) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.asked < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
