@@ -79,7 +79,7 @@ def _no_constant(name: str) -> None:
 
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
-    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.told(connection)}
+    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
     connection.say(frames.encode(frame))
 
 
@@ -88,21 +88,16 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MOST_CHANNELS:
         raise Refusal("too_many_channels", _("A connection can read at most %d channels.") % MOST_CHANNELS)
-    while True:
-        before = hub.cursor
-        if not await may_read(connection.identity, channel):
-            raise Refusal("forbidden", channels.NOT_YOURS)
-        # The right may have ended while we asked; then we ask again.
-        if not hub.lost_since(before, connection, channel):
-            break
-    hub.audience.subscribe(connection, [channel])
+    if not await may_read(connection.identity, channel):
+        raise Refusal("forbidden", channels.NOT_YOURS)
+    hub.readers.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
-    hub.positions.welcome(connection, [channel])
+    hub.positions.subscribed(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
-    hub.audience.unsubscribe(connection, channel)
+    hub.readers.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
 
 
@@ -120,7 +115,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
     new = auth.of_token(token)
-    hub.audience.ends.check(new)
+    hub.readers.ends.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
             "forbidden", _("This token is not for this connection: it was opened by someone else or without one.")
@@ -134,7 +129,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
-    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.told(connection)}))
+    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
 
 def _channel(message: Message) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from accounts.roles import Side
 from orders import order_fields, status_sentences
 from realtime import rights, subjects
+from realtime.channels import Identity
 from realtime.models import Outbox
 from realtime.subjects import Facts
 
@@ -61,8 +62,8 @@ def _pk(row: Outbox) -> int:
 
 def _order(row: Outbox, facts: Facts) -> list[Draft]:
     if row.type == "delivery.confirmed":
-        channels = ["orders", f"order:{_pk(row)}"]
-        return [Draft("delivery.confirmed", channels, {"order_id": _pk(row)} | row.delta)]
+        proof = {name: value for name, value in row.delta.items() if name != "channels"}
+        return [Draft(row.type, ["orders", *row.delta["channels"]], {"order_id": _pk(row)} | proof)]
     delta, customer = row.delta, row.delta["customer_id"]
     data = {"order_id": _pk(row)} | _carried(delta, Side.CUSTOMER)
     data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
@@ -73,7 +74,8 @@ def _order(row: Outbox, facts: Facts) -> list[Draft]:
         details = type_ == "order.status_changed"
         made.append(Draft(type_, ["orders"], office | (_circumstances(delta) if details else {})))
         previous = {"previous_status": delta["previous_status"]} if details else {}
-        made.append(Draft(type_, _concerned(data, delta), data | previous))
+        concerned = order_channels(_pk(row), customer, delta["driver_id"])
+        made.append(Draft(type_, concerned, data | previous))
     return made + _delivery_update(data, delta, facts.language(customer))
 
 
@@ -98,18 +100,22 @@ def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _concerned(data: dict[str, Any], delta: dict[str, Any]) -> list[str]:
+def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
+    """Of an order and of the people whose it is at this moment."""
     # All readers see the first channel named: it must not tell the customer who the driver is.
-    driver = [f"driver:{delta['driver_id']}"] if delta["driver_id"] else []
-    return [f"order:{data['order_id']}", f"customer:{data['customer_id']}", *driver]
+    return [f"order:{order}", f"customer:{customer}", *([f"driver:{driver}"] if driver else [])]
 
 
 def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
-    """Before all else of the change: the hub ends the former driver's and customer's rights when it reads this."""
+    """Before all else of the change. Another customer has another link: the one before ends."""
     former = {"driver": delta["previous_driver"], "customer": delta["previous_customer"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
     few = {name: data[name] for name in ("order_id", "order_number", "version")}
-    return [Draft("order.unassigned", channels, few)] if channels else []
+    gone = [Draft("order.unassigned", channels, few)] if channels else []
+    if not delta["previous_customer"]:
+        return gone
+    link = Identity.of_link(data["order_id"], data["customer_id"])
+    return [*gone, Draft(rights.TYPE, [rights.CHANNEL], {"whose": link.owner, "rights": link.rights})]
 
 
 def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
@@ -165,7 +171,7 @@ def _rights(row: Outbox, facts: Facts) -> list[Draft]:
 
 
 def _published(row: Outbox, facts: Facts) -> list[Draft]:
-    return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
+    return [Draft(row.type, row.delta.get("channels") or [row.subject.partition(":")[2]], row.delta["data"])]
 
 
 BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {

@@ -24,6 +24,7 @@ from orders.models import DeliveryConfirmation, Order
 from orders.signals import order_delivered
 from orders.states import Status
 from realtime import rights
+from realtime.events import order_channels
 from realtime.outbox import announce
 from realtime.publish import publish
 
@@ -115,6 +116,9 @@ def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, 
     facts = {
         "confirmation_type": confirmation.confirmation_type, "cylinder_serials": confirmation.cylinder_serials,
         "confirmed_at": confirmation.confirmed_at.isoformat(),
+        "channels": order_channels(
+            confirmation.order_id, confirmation.order.customer_id, confirmation.order.driver_id
+        ),
     }  # fmt: skip
     announce("delivery.confirmed", f"order:{confirmation.order_id}", facts)
 

@@ -24,16 +24,18 @@ const BLOCKED_AFTER = 3;
 /** What says that a channel cannot be had, and need not be asked for again. */
 const REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
 const AGAIN_MS = 60_000;
+/** How often a page loads its rows that has no events to go by. */
+const RELOAD_MS = 30_000;
 const RESTART_MS = 5_000;
 
 /**
- * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `closed`. `heardAt`: when the server last said
- * anything, in milliseconds since 1970 (null: never). `paused`: events are switched off, and told when they are on again.
+ * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are switched off, and the page is
+ * told to load afresh every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
+ * (null: never).
  */
 export class LuckyGasSocket extends Emitter {
   state = "connecting";
   heardAt = null;
-  paused = false;
   #url;
   #cursor;
   #token;
@@ -186,8 +188,10 @@ export class LuckyGasSocket extends Emitter {
   }
 
   #doWithout() {
-    if (this.#polls && !this.#poller) this.#poll();
-    else this.#retry(about(AGAIN_MS));
+    if (this.#poller) return this.#retry(about(AGAIN_MS));
+    if (this.#polls) return this.#poll();
+    this.emit("resync", {});
+    return this.#retry(about(RELOAD_MS));
   }
 
   async #comeBack(welcomed) {
@@ -218,7 +222,7 @@ export class LuckyGasSocket extends Emitter {
 
   #lost = () => {
     if (this.#link) this.#link.fall(LOST);
-    else if (!["closed", "polling"].includes(this.state)) this.#become("offline");
+    else if (!["closed", "polling", "reloading"].includes(this.state)) this.#become("offline");
   };
 
   #seen = () => {
@@ -262,7 +266,6 @@ export class LuckyGasSocket extends Emitter {
     if (recovered) this.#cursor.epoch = epoch;
     else this.#cursor.reset(head, epoch);
     this.#blocked = 0;
-    this.paused = false;
     this.#stopPolling();
     this.#become("live");
     this.#deliver(frame);
@@ -297,14 +300,8 @@ export class LuckyGasSocket extends Emitter {
     if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
     if (LATER.has(frame.code)) setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
-    if (frame.type === "pushing") this.#paused(!frame.on);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
-  }
-
-  #paused(paused) {
-    this.paused = paused;
-    this.emit("state", this.state);
   }
 
   #deliver(frame) {
@@ -332,6 +329,11 @@ export class LuckyGasSocket extends Emitter {
         events.forEach((event) => this.#event(event));
       },
       gone: () => this.emit("resync", {}),
+      switchedOff: () => {
+        this.heardAt = Date.now();
+        this.#become("reloading");
+        this.emit("resync", {});
+      },
       denied: () => this.#end("unauthenticated"),
       failed: () => this.#become(this.#without()),
     });

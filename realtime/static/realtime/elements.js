@@ -60,12 +60,11 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    const { state: link = "connecting", heardAt = null, paused = false } = this.#socket ?? {};
-    const state = link === "live" && paused ? "paused" : link;
+    const { state = "connecting", heardAt = null } = this.#socket ?? {};
     const word = this.dataset[state] ?? state;
     this.dataset.state = state;
     if (this.#word.textContent !== word) this.#word.textContent = word;
-    const isOld = heardAt !== null && state !== "live" && state !== "polling";
+    const isOld = heardAt !== null && !["live", "polling", "reloading"].includes(state);
     this.#age.textContent = isOld ? (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - heardAt)) : "";
   };
 }

@@ -5,6 +5,13 @@ const ANSWER_MS = 10_000;
 const PROBE_MS = 5_000;
 const MOST_EVENTS = 500;
 const GONE = Symbol("cursor_gone");
+const SWITCHED_OFF = "switched_off";
+
+/** What our server calls a refusal; null where somebody else answered. */
+async function codeOf(answer) {
+  const body = await answer.json().catch(() => null);
+  return body?.errors?.[0]?.code ?? null;
+}
 
 /** Whether the server answers a plain request at `url`. */
 export async function httpWorks(url) {
@@ -14,7 +21,8 @@ export async function httpWorks(url) {
 
 /**
  * The log over HTTP, where sockets cannot be had. `told(events)`: what is new, in order. `gone()`: what came after the
- * cursor is no longer kept; it goes on at the log's end. `denied()`: the server wants a sign-in. `failed()`: no answer.
+ * cursor is no longer kept; it goes on at the log's end. `switchedOff()`: the log is not told at the moment; said again each
+ * time that it was asked for. `denied()`: the server wants a sign-in. `failed()`: no answer.
  */
 export class Poller {
   #api;
@@ -23,7 +31,7 @@ export class Poller {
   #timer = null;
   #resume = null;
 
-  /** `api`: the root, `…/api/v1/`. `client`: `{cursor, token, channels, told, gone, denied, failed}`. */
+  /** `api`: the root, `…/api/v1/`. `client`: `{cursor, token, channels, told, gone, switchedOff, denied, failed}`. */
   constructor(api, client) {
     this.#api = api;
     this.#client = client;
@@ -58,7 +66,7 @@ export class Poller {
   /** One round; milliseconds until the next. */
   async #turn() {
     const usual = document.hidden ? HIDDEN_MS : SEEN_MS;
-    const { cursor, failed } = this.#client;
+    const { cursor, failed, switchedOff } = this.#client;
     try {
       if (cursor.id === null) cursor.reset(...(await this.#end()));
       const before = cursor.id;
@@ -67,7 +75,8 @@ export class Poller {
     } catch (error) {
       if (this.#stopped) return 0;
       if (!(error instanceof Unanswered)) throw error;
-      failed();
+      if (error.code === SWITCHED_OFF) switchedOff();
+      else failed();
       return Math.max(usual, error.retryMs);
     }
   }
@@ -104,7 +113,7 @@ export class Poller {
     if (answer.status === 410) return GONE;
     // The right to a channel has ended; the others go on.
     if (channel && [403, 404].includes(answer.status)) channels.delete(channel);
-    else throw new Unanswered(answer);
+    else throw new Unanswered(answer, await codeOf(answer));
     return null;
   }
 
@@ -139,8 +148,9 @@ export class Poller {
 
 /** The server is away, or wants to be left alone for `retryMs`; or someone else answers, as in a hotel. */
 class Unanswered extends Error {
-  constructor(answer = null) {
+  constructor(answer = null, code = null) {
     super(answer ? `HTTP ${answer.status}` : "no answer");
+    this.code = code;
     this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
   }
 }

@@ -230,6 +230,7 @@ function listen() {
   socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
   socket
     .on("route.updated", () => stops.load())
+    .on("resync", () => stops.load())
     .on("unauthenticated", askToSignIn)
     .on("forbidden", leave);
   socket.on("connected", welcomed);
@@ -248,7 +249,7 @@ function welcomed({ recovered, channels }) {
 
 function stateChanged(state) {
   position?.lineChanged();
-  if (state === "polling") {
+  if (state === "polling" || state === "reloading") {
     stops.load();
     queue.send();
   }
@@ -256,7 +257,7 @@ function stateChanged(state) {
 }
 
 function showAge() {
-  drawAge(stops.loadedAt, ["live", "polling", "connecting"].includes(socket.state));
+  drawAge(stops.loadedAt, ["live", "polling", "reloading", "connecting"].includes(socket.state));
 }
 
 onSignOut({
