@@ -257,8 +257,8 @@ SHOP_AREA_CODE = env.str("SHOP_AREA_CODE", default="")
 
 # SMS. SMS_GATEWAY is a name of SMS_GATEWAYS, and so is its stand-in.
 SMS_GATEWAYS = {
-    "console": "notifications.gateways.console.Console",
-    "memory": "notifications.gateways.memory.Memory",
+    "console": "notifications.gateways.local.Console",
+    "memory": "notifications.gateways.local.Memory",
     "http": "notifications.gateways.http.Http",
     "mitake": "notifications.gateways.mitake.Mitake",
     "every8d": "notifications.gateways.every8d.Every8d",

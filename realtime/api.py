@@ -18,6 +18,7 @@ from accounts.roles import NO
 from realtime import auth, channels, frames, log
 from realtime.audience import is_own
 from realtime.channels import Identity
+from realtime.event_schema import AnyEvent
 from realtime.publish import LONGEST_TYPE, publish
 from web.api.errors import ErrorResponse
 from web.api.fields import Strict, id_field
@@ -37,21 +38,8 @@ class EventQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)
 
 
-EventSchema = inline_serializer(
-    "EventEnvelope",
-    {
-        "type": serializers.CharField(),
-        "id": serializers.IntegerField(),
-        "channel": serializers.CharField(),
-        "timestamp": serializers.DateTimeField(),
-        "data": serializers.DictField(),
-    },
-    many=True,
-)
-
-
 class EventPage(serializers.Serializer[Any]):
-    events = EventSchema
+    events = serializers.ListField(child=AnyEvent())
     last_event_id = serializers.IntegerField()
     epoch = serializers.CharField()
     more = serializers.BooleanField()

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders import status_sentences
+from accounts.roles import Side
+from orders import order_fields, status_sentences
 from realtime import rights, subjects
 from realtime.models import Outbox
 from realtime.subjects import Facts
@@ -27,12 +28,6 @@ class Draft:
     type: str
     channels: list[str]
     data: dict[str, Any]
-
-
-CORE = (
-    "order_number", "version", "status", "priority", "attempt", "customer_id", "scheduled_date", "time_slot", "eta",
-    "address", "area", "amount_due",
-)  # fmt: skip
 
 
 def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
@@ -69,10 +64,9 @@ def _order(row: Outbox, facts: Facts) -> list[Draft]:
         channels = ["orders", f"order:{_pk(row)}"]
         return [Draft("delivery.confirmed", channels, {"order_id": _pk(row)} | row.delta)]
     delta, customer = row.delta, row.delta["customer_id"]
-    data = {"order_id": _pk(row)} | {name: delta[name] for name in CORE}
+    data = {"order_id": _pk(row)} | _carried(delta, Side.CUSTOMER)
     data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
-    # A row written before there were stops in it has none.
-    office = data | {name: delta.get(name) for name in ("driver_id", "route_id", "stop_sequence")}
+    office = data | _carried(delta, Side.OFFICE)
     types = [row.type, *_also(delta)]
     made = _unassigned(data, delta) + _assigned(data, delta)
     for type_ in types:
@@ -81,6 +75,11 @@ def _order(row: Outbox, facts: Facts) -> list[Draft]:
         previous = {"previous_status": delta["previous_status"]} if details else {}
         made.append(Draft(type_, _concerned(data, delta), data | previous))
     return made + _delivery_update(data, delta, facts.language(customer))
+
+
+def _carried(delta: dict[str, Any], side: Side) -> dict[str, Any]:
+    """A row of another release lacks what is new since, and is told without it."""
+    return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
 
 
 def _also(delta: dict[str, Any]) -> Iterable[str]:

@@ -30,15 +30,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Rows = NotificationHistory.objects
 
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+SEND = "from notifications.gateways.base import Gateway; real = Gateway.send; Gateway.send = lambda *args: "
+MOVE = (
+    "from notifications.models import NotificationHistory as Row; real = Row.move; "
+    "Row.move = lambda row, before, to, **columns: "
+)
 # Step → what the process does there, what its row says then, and how many messages reached the telephone.
 STEPS: dict[str, tuple[str, Status, int]] = {
     "after_the_commit": (f"sender.submit = lambda row: {KILL}", Status.PENDING, 0),
-    "after_the_claim": (f"sender._send = lambda *args: {KILL}", Status.SENDING, 0),
+    "after_the_claim": (SEND + KILL, Status.SENDING, 0),
     # From outside, while the provider has the request and does not answer.
     "on_the_wire": ("", Status.SENDING, 1),
-    "after_the_wire": (f"real = sender._send; sender._send = lambda *args: (real(*args), {KILL})", Status.SENDING, 1),
-    "before_the_outcome": (f"sender._keep = lambda *args: {KILL}", Status.SENDING, 1),
-    "before_the_receipt": (f"real = sender._keep; sender._keep = lambda *args: (real(*args), {KILL})", Status.SENT, 1),
+    "after_the_wire": (SEND + f"(real(*args), {KILL})", Status.SENDING, 1),
+    "before_the_outcome": (
+        MOVE + f"{KILL} if before == 'sending' else real(row, before, to, **columns)", Status.SENDING, 1),
+    "before_the_receipt": (
+        MOVE + f"(real(row, before, to, **columns), before == 'sending' and {KILL})[0]", Status.SENT, 1),
 }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ import { copyOf, debounce, fill, find, money, phoneText } from "../../../web/pag
 import { Unread } from "../../../web/retry.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
-import { fromRow } from "./store.js";
 import { dayAndClock, shortDay } from "./times.js";
 
 const GATHER_MS = 200;
@@ -143,7 +142,7 @@ export class Drawer {
       customer: order.customer_name,
       address: order.delivery_address,
       notes: order.notes,
-      products: productsText(fromRow(order).products),
+      products: productsText(order.items),
       when: `${shortDay(order.scheduled_date)} ${labels.time_slot[order.time_slot]}`,
       eta: order.eta ? dayAndClock(order.eta) : "–",
       driver: order.driver_name ?? "–",
