@@ -51,7 +51,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
         if (problem := for_now(error)) is None:
             raise
         # The client says it again: nothing was done, or the same `ref` gets the answer of what was.
-        _refuse(hub, connection, str(problem.default_code), problem.detail, ref)
+        _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
 
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:

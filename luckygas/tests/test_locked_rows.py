@@ -96,7 +96,7 @@ class Clerks:
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def patient_site() -> Iterator[Site]:
     """Whoever is let wait for a row here keeps a connection for as long as the test takes."""
     with running(Site("uvicorn", DATABASE_LOCK_SECONDS="100")) as server:
         yield server
@@ -127,15 +127,15 @@ def locked_customer(office: Office) -> tuple[str, int, Ask]:
 @pytest.mark.parametrize(
     "case", [locked_order, *(pytest.param(case, marks=pytest.mark.long) for case in (locked_product, locked_customer))]
 )
-def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Callable[[Office], Any]) -> None:
-    office = Office(site)
+def test_who_waits_for_a_locked_row_holds_up_nobody_else(patient_site: Site, case: Callable[[Office], Any]) -> None:
+    office = Office(patient_site)
     table, pk, ask = case(office)
     others = [make_order() for _ in range(10)]
     with forgotten(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
         clerks = Clerks(ask)
         wait_for(sessions_waiting)
         for other in others:
-            answers = [requests.get(f"{site.url}/health/ready", timeout=30), office.call("GET", "orders/")]
+            answers = [requests.get(f"{patient_site.url}/health/ready", timeout=30), office.call("GET", "orders/")]
             assert {answer.status_code for answer in [*answers, office.confirms(other)]} == {200}
         waiting = sessions_waiting()
     answers = clerks.stop()
@@ -147,7 +147,11 @@ def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Calla
 
 
 async def first_of(*answers: Awaitable[Any]) -> Any:
-    return await next(asyncio.as_completed(answers))
+    done, waiting = await asyncio.wait(map(asyncio.ensure_future, answers), return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return done.pop().result()
 
 
 def token_of_office() -> str:
