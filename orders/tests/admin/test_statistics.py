@@ -89,12 +89,12 @@ def test_the_number_of_queries_is_constant(office: Client, django_assert_num_que
     make_order()
     office.get(PAGE)
     cache.clear()
-    with django_assert_num_queries(8):  # session, account, the end of the log; five for the figures
+    with django_assert_num_queries(7):  # session, account; five for the figures
         office.get(PAGE)
     for number in range(4):
         make_order("delivered", scheduled_date=TODAY - timedelta(days=number))
     cache.clear()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         office.get(PAGE)
 
 
