@@ -89,11 +89,10 @@ async def test_what_is_too_much_for_one_portion_does_not_wait_for_the_timer(
             customer_changed(pk)
 
     monkeypatch.setattr(log, "BATCH", 2)
+    monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
     reader, before = join(hub, Reader("customers")), counted()
-    started = asyncio.get_running_loop().time()
     await sync_to_async(transaction.atomic(write))()
     await until(hub, 7)
-    assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
     assert (reader.ids, BELL_MISSED in growth(counted(), before)) == ([1, 2, 3, 4, 5, 6, 7], False)
 
 
