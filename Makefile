@@ -10,7 +10,7 @@ SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 EXAMPLES ?= 100
 
-.PHONY: run serve test test-long fuzz load faults check clean messages screenshots bench bench-quick
+.PHONY: run serve test test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -40,7 +40,7 @@ fuzz: $(VENV)/test
 	TEST_ON=servers FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest luckygas/tests/test_openapi.py \
 	    --timeout 0 --numprocesses 2
 
-check: $(VENV)/test
+check: $(VENV)/test check-scripts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -49,6 +49,21 @@ check: $(VENV)/test
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yml
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
+
+# Node comes with the packages for tests: what is called `npm` or `node` is theirs.
+NODE := PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"
+# The types of the API's rows, from its schema.
+API_TYPES = $(BIN)/python manage.py spectacular | $(NODE) openapi-typescript --output types/api.d.ts
+
+check-scripts: $(VENV)/node
+	$(NODE) biome ci .
+	$(NODE) tsc
+	$(NODE) tsc --project tsconfig.loose.json
+	$(NODE) tsc --project tsconfig.worker.json
+	$(API_TYPES) --check || { echo "types/api.d.ts is stale: run make types"; exit 1; }
+
+types: $(VENV)/node
+	$(API_TYPES)
 
 # Every page, for the README.
 screenshots: $(VENV)/browser $(VENV)/test
@@ -69,6 +84,10 @@ $(VENV)/test: requirements.txt requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $(VENV)/run $@
+
+$(VENV)/node: package-lock.json | $(VENV)/test
+	$(NODE) npm ci --loglevel=error --no-audit --no-fund
+	touch $@
 
 $(VENV)/browser: luckygas/testing/install_browser.sh
 	luckygas/testing/install_browser.sh
@@ -97,4 +116,4 @@ bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt 
 	touch $@
 
 clean:
-	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache
