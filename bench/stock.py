@@ -19,7 +19,7 @@ DAY = date(2099, 11, 23)
 def customers() -> list[Customer]:
     """Each with a mobile number and a door."""
     if not (found := list(Customer.objects.filter(name__startswith="陳").order_by("pk"))):
-        found = Customer.objects.bulk_create(
+        found = Customer.objects.unannounced().bulk_create(
             Customer(
                 name=f"陳先生{number}", phone=f"+886955{number:06d}", address=f"台中市西區民生路{number}號",
                 area="西區", latitude=24.14, longitude=120.67,
@@ -34,7 +34,7 @@ def orders(count: int, status: str = Status.PENDING) -> list[Order]:
     known, product = customers(), Product.objects.get()
     driver = None if status in (Status.PENDING, Status.CONFIRMED) else Driver.objects.order_by("pk")[0]
     first = FIRST_NUMBER + Order.objects.count()
-    made = Order.objects.bulk_create(
+    made = Order.objects.unannounced().bulk_create(
         (
             Order(
                 order_number=f"{number // 10_000:04}-{number % 10_000:04}", customer=customer, status=status,

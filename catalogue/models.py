@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from web.announced import AnnouncedQuerySet
 from web.audit import Audit
 from web.money import MOST_MONEY
 from web.tracked import Tracked
@@ -16,6 +17,10 @@ from web.tracked import Tracked
 MOST_STOCK = 1_000_000
 # The right to set the stock to what was counted.
 CORRECT_STOCK = "catalogue.correct_stock"
+
+
+class ProductQuerySet(AnnouncedQuerySet["Product"]):
+    to_change = to_add = to_remove = "catalogue.models.Product.save"
 
 
 class Product(Tracked):
@@ -39,10 +44,12 @@ class Product(Tracked):
     )
     is_active = models.BooleanField(_("active"), default=True)
 
+    objects = ProductQuerySet.as_manager()
     # Each delivery changes the stock; whoever corrects it is in the admin's log.
     audit = Audit(("stock",))
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name, verbose_name_plural = _("product"), _("products")
         ordering = ("cylinder_kg", "id")
 

@@ -25,7 +25,8 @@ from accounts.admin.sign_in import mail_link
 from accounts.pages import check_page
 from customers import accounts, phones
 from customers.models import Customer
-from web.admin.base import Button, Deactivation, is_id
+from web.admin.base import Button, Deactivation
+from web.ids import is_id
 from web.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from customers import phones
 from customers.addresses import district
 from customers.phone_field import PhoneField
 from customers.search import telephones, written
+from web.announced import AnnouncedQuerySet
 from web.audit import Audit
 from web.coordinates import latitude_field, longitude_field
 from web.text import visible
@@ -21,7 +22,9 @@ from web.tracked import Tracked
 PHONES = ("phone", "phone2")
 
 
-class CustomerQuerySet(models.QuerySet["Customer"]):
+class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
+    to_change = to_add = to_remove = "customers.models.Customer.save"
+
     def active(self) -> CustomerQuerySet:
         return self.filter(is_active=True)
 
@@ -73,6 +76,7 @@ class Customer(Tracked):
     audit = Audit(("created_at",))
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name, verbose_name_plural = _("customer"), _("customers")
         ordering = ("name", "id")
 

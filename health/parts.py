@@ -16,12 +16,12 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, ask_all, worst
-from notifications import provider_queries, routing, sender
+from notifications import receipts, routing, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Status, Type
+from notifications.states import GOOD_NEWS, Status, Type
 from notifications.statistics import oldest_due
 from realtime import log, statistics
 from realtime.hub import Hub
@@ -178,7 +178,7 @@ def _ask_provider(name: str) -> Answer:
         if said.balance is not None:
             # New credit may start it: nobody waits here for what then goes out.
             with sender.no_waiting():
-                state = provider_queries.keep_balance(gateway, said.balance)
+                state = receipts.keep_balance(gateway, said.balance)
     not_understood = state.doubted_because if state.is_doubtful else ""
     doubtful = Health.DEGRADED if not_understood else Health.HEALTHY
     return {
@@ -201,7 +201,7 @@ def _heard_of(gateway: Gateway) -> provider.Health:
 def count_messages(now: datetime) -> dict[str, Any]:
     """One query: what was sent and failed today, what waits, and the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    good, bad = Q(status__in=[Status.SENT, Status.DELIVERED]), Q(status=Status.FAILED)
+    good, bad = Q(status__in=GOOD_NEWS), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
     # Nothing else counts, and each of these has an index: the history grows for years.
     recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=Type.values, sent_at__gte=today)

@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from health.history import Moment
-from notifications.charts import outcomes
+from notifications.statistics import outcomes
 from orders.states import Status
 from web import charts
 from web.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Series, Value

@@ -10,9 +10,8 @@ from django.utils.translation import gettext as _
 
 from importing.cells import CellError, plain
 from importing.numerals import DIGITS, chinese, whole
+from web.dates import YEAR
 
-# Orders are for days near today; further away the year is a typing error.
-FURTHEST_DAYS = 366
 ROC_EPOCH = 1911
 # Spreadsheets count days from here (Excel's calendar of 1900, in which 29 February 1900 is one too many).
 SERIAL_EPOCH = date(1899, 12, 30)
@@ -131,7 +130,7 @@ def _existing(year: int, month: int, day: int) -> date:
 
 
 def _near(day: date, today: date) -> date:
-    if abs((day - today).days) > FURTHEST_DAYS:
+    if abs(day - today) > YEAR:
         raise CellError(_("This day (%s) is more than a year away.") % day.isoformat())
     return day
 

@@ -20,7 +20,7 @@ from importing.report import Created, Mode, Remark, Report
 from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
 from orders import order_lines
-from orders.models import Order, OrderItem
+from orders.models import Change, Order, OrderItem
 from web import locks
 from web.actors import Actor, Source
 from web.timings import measured
@@ -182,8 +182,7 @@ class _Run:
             import_ref=import_ref(draft),
         )  # fmt: skip
         said = {"product": draft.product, "quantity": draft.quantity}
-        order.actor, order.items_said = self.actor, order_lines.in_words([OrderItem(**said)])
-        order.save()
+        order.save(change=Change(self.actor, items=order_lines.in_words([OrderItem(**said)])))
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 

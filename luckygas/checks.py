@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from redis.connection import parse_url
 
 from customers.phones import AREA_LENGTHS
+from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
 
 
@@ -97,7 +98,6 @@ def secrets_are_long() -> list[CheckMessage]:
     ]
 
 
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # What each figure may be, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
     # A sending given up for dead after five minutes must be over by then, with all its tries.

@@ -16,6 +16,8 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from web.text import visible
 
+# This machine, as `urlsplit(…).hostname` says it.
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Reader = Callable[[str], dict[str, Any]]
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from notifications import carrier_rules, quiet_hours, texts
+from luckygas.environment import LOOPBACK
+from notifications import carrier_rules, sending_rules, texts
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
 SHORT_URL = "https://lg.tw/t/"
 
@@ -30,7 +30,7 @@ def messages_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def night() -> Iterator[CheckMessage]:
     try:
-        quiet_hours.hours()
+        sending_rules.quiet_hours()
     except ValueError:
         hint = "Write 21:00-08:00, or leave it empty."
         yield Error(f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.", hint=hint, id="luckygas.E010")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any, cast
 
+import django_filters as filters
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -12,13 +14,16 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications import queue, resending, statistics
-from notifications.filters import NotificationFilters
+from accounts.api.by_role import Filters
+from notifications import queue, statistics
 from notifications.models import NotificationHistory, StatusNote
+from notifications.models import NotificationQuerySet as Rows
 from notifications.sender import no_waiting
-from notifications.states import Reason, Status
+from notifications.states import Kind, Reason, Status
+from notifications.statistics import midnight
 from orders.api.statistics import Period
 from web.api.fields import Strict
+from web.api.filters import ChoicesFilter, IdFilter, ordering
 from web.api.resources import ReadOnlyResource
 
 
@@ -115,6 +120,26 @@ class StatisticsSerializer(FiguresSerializer):
         return {"from": serializers.DateField(), **super().get_fields()}
 
 
+class NotificationFilters(Filters):
+    status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
+    kind = ChoicesFilter(choices=Kind.choices, help_text=_("One or several, with commas."))
+    order = IdFilter()
+    customer = IdFilter()
+    created_at_from = filters.DateFilter(method="made_from", help_text=_("Made on this day or later."))
+    created_at_to = filters.DateFilter(method="made_to", help_text=_("Made on this day or before."))
+    ordering = ordering("created_at", "sent_at")
+
+    class Meta:
+        model = NotificationHistory
+        fields: list[str] = []
+
+    def made_from(self, rows: Rows, name: str, day: date) -> Rows:
+        return rows.filter(created_at__gte=midnight(day))
+
+    def made_to(self, rows: Rows, name: str, day: date) -> Rows:
+        return rows.filter(created_at__lt=midnight(day + timedelta(days=1)))
+
+
 class Notifications(ReadOnlyResource[NotificationHistory]):
     queryset = NotificationHistory.objects.select_related("order", "customer", "resent_as")
     filterset_class = NotificationFilters
@@ -125,14 +150,14 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
 
     @extend_schema(request=ResendSerializer, responses=NotificationDetailSerializer)
     @action(
-        detail=True, methods=["post"], rights={"POST": [resending.SEND_AGAIN]}, filterset_class=None,
+        detail=True, methods=["post"], rights={"POST": [queue.SEND_AGAIN]}, filterset_class=None,
         pagination_class=None,
     )  # fmt: skip
     def resend(self, request: Request, pk: str) -> Response:
         """Sends the message again; answers with the row that stands for it, and its outcome if that came in time."""
         asked = ResendSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        row = resending.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
+        row = queue.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(request=None, responses=AllReportedSerializer)

@@ -16,10 +16,10 @@ class NotificationsConfig(AppConfig):
         from waffle.models import Switch
 
         from notifications import gateways, receivers
-        from notifications.models import GatewayState
+        from notifications.signals import gateway_changed
         from orders.models import Order
 
         post_save.connect(receivers.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
-        post_save.connect(receivers.gateway_saved, sender=GatewayState, dispatch_uid="notifications.gateway_saved")
+        gateway_changed.connect(receivers.on_gateway_changed, dispatch_uid="notifications.gateway_changed")
         post_save.connect(receivers.switch_saved, sender=Switch, dispatch_uid="notifications.switch_saved")
         setting_changed.connect(gateways.forget, dispatch_uid="notifications.gateway")

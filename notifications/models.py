@@ -5,23 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, models, transaction
-from django.db.models.signals import post_save
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from notifications import texts
 from notifications.masking import mask
+from notifications.signals import gateway_changed, message_moved
 from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
 from orders.models import Order
 from web import request_id
-from web.tracked import AtomicSave
+from web.announced import AnnouncedQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -32,7 +33,10 @@ LONGEST_SENDING = timedelta(minutes=5)
 DOUBT_LASTS = timedelta(minutes=15)
 
 
-class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
+class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
+    to_change = to_remove = "notifications.models.NotificationHistory.move"
+    to_add = "notifications.queue.put"
+
     def due(self) -> NotificationQuerySet:
         """Pending, and not to wait any longer."""
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
@@ -42,11 +46,21 @@ class NotificationQuerySet(models.QuerySet["NotificationHistory"]):
         """Being sent for longer than any sending takes: the process that did it has died."""
         return self.filter(status=Status.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
+    def owed(self) -> NotificationQuerySet:
+        """What waits, and what a dead process was sending."""
+        # Two subqueries, so that each goes by its index.
+        rows = NotificationHistory.objects
+        return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
+
+    def oldest_first(self) -> NotificationQuerySet:
+        """With what a sender reads."""
+        return self.select_related("customer", "order").order_by("created_at", "id")
+
     def not_resent(self) -> NotificationQuerySet:
         return self.filter(resent_as=None)
 
 
-class NotificationHistory(AtomicSave):
+class NotificationHistory(models.Model):
     """One message: to whom, why, what the provider said of it. Its id is the provider's idempotency key.
 
     The text is rendered when the row is claimed for sending, so that it says what is true then. What a person asks to
@@ -110,6 +124,7 @@ class NotificationHistory(AtomicSave):
     objects = NotificationQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         db_table = "notification_history"
         verbose_name, verbose_name_plural = _("message"), _("messages")
         ordering = ("-created_at", "-id")
@@ -191,10 +206,9 @@ class NotificationHistory(AtomicSave):
         if to not in MOVES[before]:
             raise ValueError(f"A message that is {before} does not become {to}.")
         columns["status"] = to
-        # With the receivers of post_save in the one transaction, as in `save()`, but the one UPDATE decides.
         with transaction.atomic():
             still = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
-            if not still.update(**columns):
+            if not still.unannounced().update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
@@ -202,17 +216,14 @@ class NotificationHistory(AtomicSave):
                 status=to, reason=columns.get("status_reason", ""), raw_status=self.raw_status, gateway=self.gateway,
                 by=by,
             )  # fmt: skip
-            post_save.send(
-                NotificationHistory, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
-                update_fields=frozenset(columns),
-            )  # fmt: skip
+            message_moved.send(NotificationHistory, message=self)
         return True
 
     def wait_until(self, moment: datetime) -> bool:
         """Leaves a pending row to a later hour. False: somebody else was faster."""
         still = NotificationHistory.objects.filter(pk=self.pk, status=Status.PENDING, attempts=self.attempts)
         self.send_after = moment
-        return bool(still.update(send_after=moment))
+        return bool(still.unannounced().update(send_after=moment))
 
 
 class StatusNote(models.Model):
@@ -283,6 +294,11 @@ class MessageTemplate(models.Model):
 class GatewayState(models.Model):
     """What is known of one provider, one row each: stopped by what it said, its balance, its last receipt."""
 
+    class News(Enum):
+        """What can happen to it; `DOUBTED`: it gave an answer that is not understood."""
+
+        STOPPED, STARTED, DOUBTED = range(3)
+
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=200, blank=True)
@@ -307,12 +323,12 @@ class GatewayState(models.Model):
         """
         known = {} if is_poor else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:200]}
-        return self._turn(models.Q(stopped_at=None), **columns, **known)
+        return self._turn(self.News.STOPPED, models.Q(stopped_at=None), **columns, **known)
 
     def start(self) -> bool:
         """Messages go by it again, those that waited at once. False: it was not stopped."""
         columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
-        return self._turn(models.Q(stopped_at__isnull=False), **columns)
+        return self._turn(self.News.STARTED, models.Q(stopped_at__isnull=False), **columns)
 
     @property
     def is_doubtful(self) -> bool:
@@ -323,20 +339,17 @@ class GatewayState(models.Model):
         """Notes an answer that is not understood. False: that the provider gives such answers was told lately."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:200]}
-        told = self._turn(~was_doubtful | models.Q(doubted_at=None), **columns)
+        told = self._turn(self.News.DOUBTED, ~was_doubtful | models.Q(doubted_at=None), **columns)
         if not told:
             GatewayState.objects.filter(pk=self.pk).update(**columns)
         return told
 
-    def _turn(self, if_: models.Q, **columns: Any) -> bool:
+    def _turn(self, news: News, if_: models.Q, **columns: Any) -> bool:
         """A conditional write, as `NotificationHistory.move`: of several at once one tells the receivers."""
         with transaction.atomic():
             if not GatewayState.objects.filter(if_, pk=self.pk).update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
-            post_save.send(
-                GatewayState, instance=self, created=False, raw=False, using=DEFAULT_DB_ALIAS,
-                update_fields=frozenset(columns),
-            )  # fmt: skip
+            gateway_changed.send(GatewayState, state=self, news=news)
         return True

@@ -1,18 +1,26 @@
-"""From a change of an order to the senders: the row is part of the transaction, the handing over comes after it."""
+"""Messages on their way to the senders: what a change of an order owes its customer, and what a person asks for again.
+
+The row is part of the caller's transaction, the handing over comes after the commit.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from accounts.roles import check_right
 from notifications import sender, sending_rules
 from notifications.models import NotificationHistory
-from notifications.states import NEVER_REACHED_ANYBODY, Kind, Status
+from notifications.routing import repeatable
+from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status
 from orders.models import Order
+from web.after_commit import once_after_commit
+from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,19 +31,8 @@ LATE = timedelta(seconds=10)
 FOLLOWS_WITHIN = timedelta(minutes=1)
 # Of these the next report may say that they are true no longer.
 MAY_BE_FOLLOWED = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY})
-
-
-class HandOver:
-    """Delivers once after the commit with the rows of the transaction: 300 orders make the caller wait once.
-
-    A row that a rolled-back savepoint took away is simply not found by the sender.
-    """
-
-    def __init__(self) -> None:
-        self.ids: list[UUID] = []
-
-    def deliver(self) -> None:
-        sender.deliver(self.ids)
+# The rights to send a message again, and to do so against our own rules.
+SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
 
 
 def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
@@ -51,7 +48,7 @@ def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_firs
     )  # fmt: skip
     if may_be_followed(row, order.change.at):
         row.send_after = row.created_at + FOLLOWS_WITHIN
-    NotificationHistory.objects.bulk_create([row], ignore_conflicts=True)
+    NotificationHistory.objects.unannounced().bulk_create([row], ignore_conflicts=True)
     if row.send_after is None:
         hand_over(row.pk)
 
@@ -63,6 +60,7 @@ def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
     return is_late and row.kind in MAY_BE_FOLLOWED and (until is None or row.created_at < until)
 
 
+@transaction.atomic
 def all_reported(by: User) -> int:
     """This user has nothing more to report: sends what waits for what follows; returns how many messages that are.
 
@@ -73,11 +71,9 @@ def all_reported(by: User) -> int:
         status=Status.PENDING, status_reason="", attempts=0, kind__in=MAY_BE_FOLLOWED, caused_by=by,
         created_at__gt=now - FOLLOWS_WITHIN, send_after__gt=now, send_after__lte=now + FOLLOWS_WITHIN,
     )  # fmt: skip
-    with transaction.atomic():
-        ids = list(waiting.order_by("created_at").values_list("pk", flat=True))
-        NotificationHistory.objects.filter(pk__in=ids, status=Status.PENDING).update(send_after=now)
-        for pk in ids:
-            hand_over(pk)
+    ids = list(waiting.order_by("created_at").values_list("pk", flat=True))
+    NotificationHistory.objects.filter(pk__in=ids, status=Status.PENDING).unannounced().update(send_after=now)
+    hand_over(*ids)
     return len(ids)
 
 
@@ -89,12 +85,98 @@ def said_by_hand(order: Order, kind: str) -> bool:
     return same.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
 
 
-def hand_over(row_id: UUID) -> None:
-    """Gives a row to the senders when it is committed. Nothing that goes wrong there fails the caller."""
-    registered = (getattr(call, "__self__", None) for _, call, *_ in connection.run_on_commit)
-    if waiting := next((found for found in registered if isinstance(found, HandOver)), None):
-        waiting.ids.append(row_id)
-        return
-    waiting = HandOver()
-    waiting.ids.append(row_id)
-    transaction.on_commit(waiting.deliver, robust=True)
+def hand_over(*ids: UUID) -> None:
+    """Gives rows to the senders when they are committed: 300 orders make the caller wait once.
+
+    Nothing that goes wrong there fails the caller. A row that a rolled-back savepoint took away is not found.
+    """
+    once_after_commit(sender.deliver, *ids)
+
+
+# --- sending again: no haste and no double click costs a second SMS ---
+
+
+def asked(*, overrule: bool) -> list[str]:
+    """The rights that sending again needs."""
+    return [SEND_AGAIN, OVERRULE] if overrule else [SEND_AGAIN]
+
+
+def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
+    """Sends a message again and returns the row that stands for it, with its outcome if that came in time.
+
+    `overrule`: also against those of our own rules that a person may break (OVERRULABLE). Raises Refusal, and then
+    sends nothing; also where `by` has not the right.
+    """
+    if by is not None:
+        check_right(by, SEND_AGAIN)
+        if overrule:
+            check_right(by, OVERRULE, "overrule")
+    owed = prepare(row, by, overrule=overrule)
+    hand_over(owed.pk)
+    owed.refresh_from_db()
+    return owed
+
+
+def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
+    """The row to hand to the senders: the same where its id keeps it from being sent twice, else a new one.
+
+    Raises Refusal. A sending that died is then `unknown`, unless it can be repeated safely.
+    """
+    if row.status == Status.PENDING:
+        return row
+    if row.status == Status.SENDING:
+        settle(row)
+    if row.status == Status.SUPPRESSED and overrule and row.status_reason in OVERRULABLE:
+        # It never went out. The senders ask the other rules anew.
+        return same(row, by, overruled=True, requested_by=by, status_reason="", send_after=None)
+    if row.status in (Status.SUPPRESSED, Status.CANCELLED):
+        raise not_sent(row.status_reason)
+    row.overruled = row.overruled or overrule
+    if verdict := sending_rules.blocked_by(row):
+        raise not_sent(verdict.reason)
+    if row.status == Status.UNKNOWN and repeatable(row):
+        return same(row, by, overruled=row.overruled, requested_by=row.requested_by or by)
+    return renewed(row, by)
+
+
+def settle(row: NotificationHistory) -> None:
+    """Ends a sending that died; goes on only where repeating it is safe."""
+    if not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists():
+        raise Refusal("being_sent", _("This message is being sent; wait for its outcome."), status=409)
+    if not row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED):
+        raise taken()
+    if not repeatable(row):
+        detail = _("The sending was interrupted, and the message may have gone out. Send it again if twice is no harm.")
+        raise Refusal("interrupted", detail, status=409)
+
+
+def same(row: NotificationHistory, by: User | None, **columns: Any) -> NotificationHistory:
+    """The row itself, waiting again."""
+    resent = NotificationHistory.objects.filter(resend_of=row).exists()
+    if resent or not row.move(row.status, Status.PENDING, by=by, **columns):
+        raise taken()
+    return row
+
+
+def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
+    """A new row for the same message; the unique link lets only one of two callers make it."""
+    try:
+        with transaction.atomic():
+            return NotificationHistory.objects.create(
+                type=row.type, kind=row.kind, order=row.order, customer=row.customer,
+                delivery_attempt=row.delivery_attempt, happened_at=row.happened_at, resend_of=row, requested_by=by,
+                caused_by=row.caused_by, overruled=row.overruled,
+            )  # fmt: skip
+    except IntegrityError:
+        raise taken() from None
+
+
+def taken() -> Refusal:
+    return Refusal("already_resent", _("This message was sent again already; see the newer one."), status=409)
+
+
+def not_sent(reason: str) -> Refusal:
+    detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
+    if reason in OVERRULABLE:
+        detail = _("%(said)s A person may overrule that.") % {"said": detail}
+    return Refusal(reason or "withdrawn", detail, attr="status", status=409)

@@ -79,9 +79,9 @@ def switch_saved(instance: Switch, **kwargs: Any) -> None:
         hand_over_due()
 
 
-def gateway_saved(instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
+def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
     """What waited for a gateway that was stopped goes out when it is started again."""
-    if update_fields and "stopped_at" in update_fields and instance.stopped_at is None:
+    if news is GatewayState.News.STARTED:
         hand_over_due()
 
 

@@ -10,14 +10,14 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
 from traceback import format_tb
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -47,31 +47,30 @@ BUSY_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=10)
 _one_maker = threading.Lock()
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
-_collected: ContextVar[list[Row] | None] = ContextVar("sms_collected", default=None)
+_collected: ContextVar[Any] = ContextVar("sms_collected", default=None)
+T = TypeVar("T")
 
 
 @contextmanager
-def no_waiting() -> Iterator[None]:
+def _within(variable: ContextVar[T], value: T) -> Iterator[T]:
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
+
+
+def no_waiting() -> AbstractContextManager[object]:
     """Within it nobody waits for an outcome: for commands on sockets, which share one thread."""
-    token = _may_wait.set(False)
-    try:
-        yield
-    finally:
-        _may_wait.reset(token)
+    return _within(_may_wait, False)
 
 
-@contextmanager
-def collecting() -> Iterator[list[Row]]:
+def collecting() -> AbstractContextManager[list[Row]]:
     """Gives the rows whose outcome came while the caller waited, within it."""
-    rows: list[Row] = []
-    token = _collected.set(rows)
-    try:
-        yield rows
-    finally:
-        _collected.reset(token)
+    return _within(_collected, list[Row]())
 
 
-def deliver(ids: Sequence[UUID]) -> None:
+def deliver(*ids: UUID) -> None:
     """Sends these rows; returns when they have their outcome, at the latest after SMS_WAIT_SECONDS.
 
     More than MOST_AT_ONCE are left to `send_pending_sms --loop`, a process that answers nobody.

@@ -7,27 +7,29 @@ Messages about an order are within the purpose the customer's number was given f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from customers import phones
 from customers.models import Customer
-from notifications import carrier_rules, quiet_hours, texts
+from notifications import carrier_rules, texts
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import COMING, Kind, Reason, Status, Type
+from orders.states import PROMISED
 from orders.states import Status as OrderStatus
 
 # While the order is in one of these, the message is true and worth its price.
 TRUE_WHILE = {
-    Kind.ORDER_CONFIRMED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    Kind.ORDER_CONFIRMED: PROMISED | {OrderStatus.DELIVERING},
     Kind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
     Kind.DRIVER_ARRIVING: {OrderStatus.ARRIVING},
     Kind.DRIVER_TURNED_AWAY: {OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
     Kind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
     Kind.DELIVERY_FAILED: {OrderStatus.FAILED},
     Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
-    Kind.ORDER_RESCHEDULED: {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    Kind.ORDER_RESCHEDULED: PROMISED | {OrderStatus.DELIVERING},
 }
 # How long after it happened it may still be said: a telephone without signal reports late, a fault holds messages up.
 FRESH_FOR = {
@@ -39,8 +41,6 @@ FRESH_FOR = {
 PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
 # What is of use only at once, and comes only to who waits for the driver at that hour.
 ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
-# The driver comes.
-COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
     Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",
@@ -123,7 +123,7 @@ def not_before(row: NotificationHistory) -> datetime | None:
     """When the night ends that an SMS of this kind waits for; None: it need not wait."""
     if row.type != Type.SMS or row.kind in ALSO_BY_NIGHT:
         return None
-    return quiet_hours.until(timezone.now())
+    return night_ends(timezone.now())
 
 
 def way_to(customer: Customer) -> tuple[Type, str]:
@@ -136,3 +136,31 @@ def way_to(customer: Customer) -> tuple[Type, str]:
 def mobile_of(customer: Customer) -> str:
     """The first of the customer's numbers that an SMS reaches; empty where there is none."""
     return next((number for number in (customer.phone, customer.phone2) if phones.is_mobile(number)), "")
+
+
+def quiet_hours() -> tuple[time, time] | None:
+    """SMS_QUIET_HOURS, by Taipei's clock: from when to when; None where nothing is set. Raises ValueError."""
+    if not settings.SMS_QUIET_HOURS:
+        return None
+    start, _, end = settings.SMS_QUIET_HOURS.partition("-")
+    night = _clock(start), _clock(end)
+    if night[0] == night[1]:
+        raise ValueError("In this format the night is either no time at all or all of it.")
+    return night
+
+
+def _clock(text: str) -> time:
+    return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007  (a time of day has no zone)
+
+
+def night_ends(moment: datetime) -> datetime | None:
+    """When the night around `moment` ends; None by day."""
+    if (night := quiet_hours()) is None:
+        return None
+    (start, end), local = night, timezone.localtime(moment)
+    clock = local.time()
+    is_night = start <= clock < end if start <= end else clock >= start or clock < end
+    if not is_night:
+        return None
+    day = local.date() + timedelta(days=clock >= end)
+    return timezone.make_aware(datetime.combine(day, end))

@@ -23,6 +23,8 @@ class Status(TextChoices):
     CANCELLED = "cancelled", _("Withdrawn")
 
 
+# The provider took it.
+GOOD_NEWS = frozenset({Status.SENT, Status.DELIVERED})
 # The customer did not get it, or perhaps not.
 BAD_NEWS = frozenset({Status.FAILED, Status.UNKNOWN, Status.EXPIRED, Status.SUPPRESSED})
 NEVER_REACHED_ANYBODY = frozenset({Status.SUPPRESSED, Status.CANCELLED, Status.FAILED})
@@ -66,6 +68,8 @@ class Kind(TextChoices):
     ORDER_RESCHEDULED = "order_rescheduled", _("order rescheduled")
 
 
+# The driver comes.
+COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
 # Until the office switches them on.
 OFF_BY_DEFAULT = frozenset({Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED})
 

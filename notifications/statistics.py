@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from notifications.gateways import get_gateway
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import GOOD_NEWS, Reason, Status
+from web.charts import BLUE, GREEN, ORANGE, RED, Series
 
-ARRIVED = frozenset({Status.SENT, Status.DELIVERED})
-TAKEN = ARRIVED | {Status.EXPIRED}
+TAKEN = GOOD_NEWS | {Status.EXPIRED}
 TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
 # Certainly, or possibly, taken by the provider: what the bill may show.
 PAID = TAKEN | {Status.UNKNOWN}
@@ -27,6 +27,7 @@ OUTCOMES = {
     Status.DELIVERED: {Status.DELIVERED}, Status.SENT: {Status.SENT}, Status.UNKNOWN: {Status.UNKNOWN},
     Status.FAILED: {Status.FAILED, Status.EXPIRED},
 }  # fmt: skip
+COLOURS = {Status.DELIVERED: GREEN, Status.SENT: BLUE, Status.UNKNOWN: ORANGE, Status.FAILED: RED}
 # The share that the house wants to be taken, and to arrive.
 GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
@@ -102,3 +103,16 @@ def midnight(day: date) -> datetime:
 
 def total(rows: Iterable[Row], column: str, statuses: Iterable[Status]) -> int:
     return sum(row[column] for row in rows if row["status"] in statuses)
+
+
+def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
+    """From the ground up; each of `counts` is messages by status at one place of the axis."""
+    columns = list(counts)
+    return tuple(
+        Series(
+            str(outcome.label),
+            tuple(sum(column.get(status, 0) for status in statuses) for column in columns),
+            COLOURS[outcome],
+        )
+        for outcome, statuses in OUTCOMES.items()
+    )

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from notifications import carrier_rules, segments
-from notifications.states import Kind
+from notifications.states import COMING, Kind
 
 # Not in the translators' catalogue: these words are counted, and registered with the carriers as they stand.
 TEXTS = {
@@ -45,7 +45,6 @@ TEXTS = {
 }
 # What a text may name, as `{order_number}`. The hour and the link are of use only once the driver has left.
 ALWAYS = ("order_number", "scheduled_date", "tracking_url")
-ON_THE_ROAD = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 BRACES = re.compile(r"\{[^{}]{0,40}\}?|\}")
 # Letters that staff may type.
@@ -96,7 +95,7 @@ def email(kind: Kind, body: str, language: str, order: OrderFacts | None, items:
 
 def allowed(kind: str) -> tuple[str, ...]:
     """The placeholders that a text of this kind may use."""
-    return (*ALWAYS, "eta") if kind in ON_THE_ROAD else ALWAYS
+    return (*ALWAYS, "eta") if kind in COMING else ALWAYS
 
 
 def fill(body: str, values: Mapping[str, str]) -> str:

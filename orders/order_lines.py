@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Product
-from orders.models import Order, OrderItem
+from orders.models import Change, Order, OrderItem
 from web.refusals import Refusal
 
 MOST_LINES = 20
@@ -28,20 +29,22 @@ def new_items(lines: Sequence[Line]) -> list[OrderItem]:
     return _items(lines, {})
 
 
-def replace(order: Order, lines: Sequence[Line]) -> None:
+def replace(order: Order, lines: Sequence[Line], change: Change) -> Change:
     """Makes `lines` the items of an order that this transaction holds; sets, and does not save, its amount due.
 
-    A product that was ordered before keeps its price. Raises Refusal before it writes.
+    Returns `change`, with the items, for the save that follows. A product that was ordered before keeps its price.
+    Raises Refusal before it writes.
     """
     present = {item.product_id: item for item in order.items.select_related("product")}
     wanted = _items(lines, present)
     order.amount_due = amount(wanted)
-    order.items_before, order.items_said = in_words(present.values()), in_words(wanted)
+    change = dataclasses.replace(change, items=in_words(wanted), items_before=in_words(present.values()))
     named = {item.product_id for item in wanted}
     order.items.exclude(product__in=named).delete()
     for item in wanted:
         item.order = order
         item.save()
+    return change
 
 
 def in_words(items: Collection[OrderItem]) -> str:

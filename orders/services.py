@@ -17,12 +17,12 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import order_lines
-from orders.models import Order, OrderItem
+from orders.models import Change, Order, OrderItem
 from orders.models.order import Command
 from orders.models.queries import OrderQuerySet
 from orders.order_lines import Line
 from orders.refusals import VersionConflict, no_such_order
-from orders.states import ON_THE_ROAD, OPEN, Status
+from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
 from web import locks
 from web.actors import Actor
 from web.dates import YEAR
@@ -67,9 +67,7 @@ def place(
             if new_customer is not None:
                 columns["customer"] = Customer.objects.create(**new_customer)
             order = Order(**columns, amount_due=order_lines.amount(made), import_ref=named)
-            order.actor = actor
-            order.items_said = order_lines.in_words(made)
-            order.save()
+            order.save(change=Change(actor, items=order_lines.in_words(made)))
             for item in made:
                 item.order = order
             OrderItem.objects.bulk_create(made)
@@ -108,13 +106,13 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     for name in COLUMNS & changes.keys():
         setattr(order, name, changes[name])
     _keep_stop_on_route(order)
+    circumstances = Change(actor)
     if "items" in changes:
-        order_lines.replace(order, changes["items"])
-    order.actor = actor
-    order.save(touch="items" in changes)
+        circumstances = order_lines.replace(order, changes["items"], circumstances)
+    order.save(change=circumstances)
     if "driver" in changes:
         _give(order, changes["driver"], actor)
-    elif (route := changes.get("route")) and route.driver and order.status in (Status.CONFIRMED, Status.ASSIGNED):
+    elif (route := changes.get("route")) and route.driver and order.status in PROMISED:
         _give(order, route.driver, actor)
 
 

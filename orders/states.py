@@ -28,6 +28,8 @@ class Status(TextChoices):
 
 OPEN = frozenset(Status) - {Status.DELIVERED, Status.CANCELLED}
 ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
+# Promised to the customer, and not on the road yet: the office may give it to a driver.
+PROMISED = frozenset({Status.CONFIRMED, Status.ASSIGNED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from orders.models import Order, OrderItem, TimeSlot
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web import caching
+from web.dates import YEAR
 from web.log_position import Position
 from web.refusals import Refusal
 from web.timings import measured
 
 DEFAULT_DAYS = 30
-MOST_DAYS = 366
 MINUTE = timedelta(minutes=1)
 # When a slot is over, as its label says; any time means by the end of the day.
 SLOT_ENDS: dict[str, time] = {
@@ -44,8 +44,8 @@ def period(first: date | None, last: date | None) -> tuple[date, date]:
     first = first or last - timedelta(days=DEFAULT_DAYS - 1)
     if first > last:
         raise Refusal("invalid", _("The period ends before it begins."), attr="from")
-    if (last - first).days >= MOST_DAYS:
-        raise Refusal("invalid", _("The period is longer than %d days.") % MOST_DAYS, attr="from")
+    if (last - first).days >= YEAR.days:
+        raise Refusal("invalid", _("The period is longer than %d days.") % YEAR.days, attr="from")
     return first, last
 
 
@@ -175,7 +175,7 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return round(below + (above - below) * rest, 1)
 
 
-@lru_cache(maxsize=2 * MOST_DAYS)
+@lru_cache(maxsize=2 * YEAR.days)
 def deadline(day: date, slot: str) -> datetime:
     """The moment, in Taipei's time, by which an order for this slot was promised."""
     return timezone.make_aware(datetime.combine(day, SLOT_ENDS[slot]))

@@ -22,6 +22,7 @@ from realtime.publish import LONGEST_TYPE, publish
 from web.api.errors import ErrorResponse
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
+from web.ids import MOST_ID
 from web.refusals import Refusal
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
@@ -30,7 +31,7 @@ MOST_ROWS = 5000
 
 
 class EventQuery(serializers.Serializer[Any]):
-    since = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
+    since = serializers.IntegerField(min_value=0, max_value=MOST_ID, default=0)
     epoch = serializers.CharField(max_length=32, default="", allow_blank=True)
     channel = serializers.CharField(max_length=64, default="", allow_blank=True)
     limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)

@@ -26,6 +26,7 @@ from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
 from web.actors import Source
+from web.ids import MOST_ID
 from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
 def _named(message: Message) -> OrderQuerySet:
     """The order named by its id or by its number, or none."""
     named = message.get("order_id")
-    if isinstance(named, int) and not isinstance(named, bool) and 0 < named < 2**63:
+    if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MOST_ID:
         return Order.objects.filter(pk=named)
     if isinstance(named, str) and len(named) <= 9 and "\0" not in named:
         return Order.objects.filter(order_number=named)

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from django.db import connection, transaction
 
 from realtime.models import Outbox
+from web.after_commit import once_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,7 @@ _local: set[Callable[[], None]] = set()
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
     """Leaves what happened to `subject` (`order:17`) for the log, as part of the transaction that is open."""
     Outbox.objects.create(type=type_, subject=subject, delta=delta)
-    # Once a transaction, however many rows; a savepoint that is rolled back takes its own registration along.
-    if not any(function is ring for _, function, *_ in connection.run_on_commit):
-        transaction.on_commit(ring, robust=True)
+    once_after_commit(ring)
 
 
 def register(wake: Callable[[], None]) -> None:

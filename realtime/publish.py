@@ -20,11 +20,11 @@ from realtime.events import Draft
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
 from web.api.parsers import unstorable
+from web.ids import MOST_ID
 from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
 MOST_DEPTH = 20
-MOST_NUMBER = 2**63
 CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
 LONGEST_TYPE = 64
 SEVERITIES = ("info", "success", "warning", "error")
@@ -122,7 +122,7 @@ def _inner(value: Any) -> list[Any]:
     if isinstance(value, str):
         lawful = not unstorable(value)
     else:
-        lawful = value is None or (isinstance(value, (int, float)) and -MOST_NUMBER < value < MOST_NUMBER)
+        lawful = value is None or (isinstance(value, (int, float)) and -MOST_ID <= value <= MOST_ID)
     if not lawful:
         detail = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
         raise Refusal("invalid", detail, attr="data")

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts.api.tokens import signed_out
 from accounts.models import StaffRole
@@ -17,9 +17,10 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
 from notifications.models import GatewayState, NotificationHistory, StatusNote
-from notifications.states import BAD_NEWS, Reason
-from notifications.states import Status as SmsStatus
+from notifications.signals import gateway_changed, message_moved, reply_received
+from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders.models import DeliveryConfirmation, Order
+from orders.signals import order_delivered
 from orders.states import Status
 from realtime import rights
 from realtime.outbox import announce
@@ -30,12 +31,14 @@ def connect() -> None:
     """Called once, when the app is ready."""
     senders: dict[type[Any], Any] = {
         Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
-        DeliveryConfirmation: confirmation_saved, NotificationHistory: notification_saved,
-        StatusNote: note_saved,
-        GatewayState: gateway_saved, Driver: driver_saved,
+        Driver: driver_saved,
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
+    order_delivered.connect(on_order_delivered, dispatch_uid="realtime.order_delivered")
+    message_moved.connect(on_message_moved, dispatch_uid="realtime.message_moved")
+    reply_received.connect(on_reply_received, dispatch_uid="realtime.reply_received")
+    gateway_changed.connect(on_gateway_changed, dispatch_uid="realtime.gateway_changed")
     for linked in (Driver, Customer):
         post_save.connect(link_saved, sender=linked, dispatch_uid="realtime.link_saved")
     post_save.connect(user_saved, sender=User, dispatch_uid="realtime.user_saved")
@@ -114,23 +117,20 @@ def product_delta(product: Product, created: bool) -> dict[str, Any]:
     return {"name": product.name, "stock": stock, "threshold": threshold, "now_low": now_low}
 
 
-def confirmation_saved(sender: type[Any], instance: DeliveryConfirmation, created: bool, **kwargs: Any) -> None:
+def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, **kwargs: Any) -> None:
     facts = {
-        "confirmation_type": instance.confirmation_type, "cylinder_serials": instance.cylinder_serials,
-        "confirmed_at": instance.confirmed_at.isoformat(),
+        "confirmation_type": confirmation.confirmation_type, "cylinder_serials": confirmation.cylinder_serials,
+        "confirmed_at": confirmation.confirmed_at.isoformat(),
     }  # fmt: skip
-    announce("delivery.confirmed", f"order:{instance.order_id}", facts)
+    announce("delivery.confirmed", f"order:{confirmation.order_id}", facts)
 
 
-GOOD_NEWS = {SmsStatus.SENT, SmsStatus.DELIVERED}
-
-
-def notification_saved(sender: type[Any], instance: NotificationHistory, update_fields: Any, **kwargs: Any) -> None:
-    if instance.status_reason == Reason.SWITCHED_OFF:
+def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: Any) -> None:
+    if message.status_reason == Reason.SWITCHED_OFF:
         return  # for all, by the office itself: no news to it
-    if instance.status in GOOD_NEWS | BAD_NEWS and (update_fields is None or "status" in update_fields):
-        type_ = "notification.sent" if instance.status in GOOD_NEWS else "notification.failed"
-        announce(type_, f"notification:{instance.pk}", notification_delta(instance))
+    if message.status in GOOD_NEWS | BAD_NEWS:
+        type_ = "notification.sent" if message.status in GOOD_NEWS else "notification.failed"
+        announce(type_, f"notification:{message.pk}", notification_delta(message))
 
 
 def notification_delta(message: NotificationHistory) -> dict[str, Any]:
@@ -139,31 +139,30 @@ def notification_delta(message: NotificationHistory) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def note_saved(sender: type[Any], instance: StatusNote, created: bool, **kwargs: Any) -> None:
-    if created and instance.reply:
-        message = instance.message
-        # For every screen of the office, whichever language the provider asks for.
-        with translation.override(settings.LANGUAGE_CODE):
-            title = _("A customer answered an SMS")
-        said = {"title": title, "message": f"{message.customer.name}: {instance.reply}"}
-        action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
-        publish("notification", said | {"action": action}, channel="staff")
+def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> None:
+    message = note.message
+    # For every screen of the office, whichever language the provider asks for.
+    with translation.override(settings.LANGUAGE_CODE):
+        title = str(_("A customer answered an SMS"))
+    said = {"title": title, "message": f"{message.customer.name}: {note.reply}"}
+    action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
+    publish("notification", said | {"action": action}, channel="staff")
 
 
-def gateway_saved(sender: type[Any], instance: GatewayState, update_fields: Any, **kwargs: Any) -> None:
-    if not update_fields or update_fields.isdisjoint({"stopped_at", "doubted_at"}):
-        return
-    said = {"gateway": instance.gateway, "because": instance.stopped_because or instance.doubted_because}
+GATEWAY_NEWS = {
+    GatewayState.News.STOPPED: _("SMS by %(gateway)s are stopped: %(because)s"),
+    GatewayState.News.STARTED: _("SMS by %(gateway)s go out again."),
+    GatewayState.News.DOUBTED: _("SMS by %(gateway)s wait, because its answer is not understood: %(because)s"),
+}
+
+
+def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayState.News, **kwargs: Any) -> None:
+    said = {"gateway": state.gateway, "because": state.stopped_because or state.doubted_because}
     # For every screen of the office, whoever caused it and in whichever language they read.
     with translation.override(settings.LANGUAGE_CODE):
-        if "doubted_at" in update_fields:
-            text = _("SMS by %(gateway)s wait, because its answer is not understood: %(because)s")
-            alert = {"message": text % said, "severity": "error"}
-        elif instance.stopped_at:
-            alert = {"message": _("SMS by %(gateway)s are stopped: %(because)s") % said, "severity": "error"}
-        else:
-            alert = {"message": _("SMS by %(gateway)s go out again.") % said, "severity": "success"}
-    publish("maintenance.alert", alert, channel="staff")
+        text = str(GATEWAY_NEWS[news] % said)
+    severity = "success" if news is GatewayState.News.STARTED else "error"
+    publish("maintenance.alert", {"message": text, "severity": severity}, channel="staff")
 
 
 def end_rights(*whose: str) -> None:

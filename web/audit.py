@@ -27,7 +27,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
 
     def post_save(self, instance: Tracked, created: bool, using: str | None = None, **kwargs: Any) -> None:
         columns = {field.attname for field in self.fields_included(instance)}
-        has_items = bool(getattr(instance, "items_said", None))
+        has_items = bool(getattr(getattr(instance, "change", None), "items", ""))
         if created or has_items or not columns.isdisjoint(instance.before):
             super().post_save(instance, created, using, **kwargs)
 
@@ -71,11 +71,12 @@ class ItemsThen(Before):
 
 
 def note(instance: Tracked, history_instance: Any, **kwargs: Any) -> None:
-    """Receiver of `pre_create_historical_record`. Items are said once."""
+    """Receiver of `pre_create_historical_record`."""
     columns = {column.attname for column in history_instance.tracked_fields}
     changed = instance.before if history_instance.history_type == "~" else {}
     history_instance.before = {name: value for name, value in changed.items() if name in columns}
     if isinstance(history_instance, ItemsThen):
-        history_instance.items = instance.__dict__.pop("items_said", "")
-        if before := instance.__dict__.pop("items_before", ""):
-            history_instance.before["items"] = before
+        circumstances: Any = instance.change  # type: ignore[attr-defined]  # of an order
+        history_instance.items = circumstances.items
+        if circumstances.items_before:
+            history_instance.before["items"] = circumstances.items_before

@@ -16,16 +16,11 @@ AT_ONCE = 500
 MARK = "\ufeff"
 # What a spreadsheet would run as a formula.
 FORMULA = ("=", "+", "-", "@")
-CONTENT_TYPE = "text/csv; charset=utf-8"
-
-
-def headers(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def answer(lines: Iterable[list[Any]], name: str) -> HttpResponse:
-    """A short sheet, whole."""
-    return HttpResponse("".join(written(iter(lines))), content_type=CONTENT_TYPE, headers=headers(name))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse("".join(written(iter(lines))), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def written(lines: Iterator[list[Any]]) -> Iterator[str]:

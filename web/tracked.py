@@ -8,23 +8,11 @@ from typing import Any, Self
 from django.db import models, transaction
 
 
-class AtomicSave(models.Model):
-    """What the receivers of `post_save` write is part of the change: if they cannot write it, nothing was saved.
-
-    Django by itself sends `post_save` after its own commit where no transaction is open.
-    """
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        # No savepoint within another transaction: a failure takes back that one whole, as Django's own save does.
-        with transaction.atomic(savepoint=False):
-            super().save(*args, **kwargs)
-
-
-class Tracked(AtomicSave):
+class Tracked(models.Model):
     """During `post_save`, `before` holds the columns this save wrote anew with the values read; empty for a new row.
+
+    What the receivers of `post_save` write is part of the change: if they cannot write it, nothing was saved. (Django
+    by itself sends `post_save` after its own commit where no transaction is open.)
 
     The object remembers what it read and what it wrote. After a rollback that is not what the row holds: read the
     object again (`refresh_from_db`) before saving it once more.
@@ -40,7 +28,9 @@ class Tracked(AtomicSave):
         named = None if update_fields is None else frozenset(update_fields)
         changed = {} if self._state.adding else self.unsaved()
         self.before = {name: changed[name] for name in changed.keys() & self._columns(named)}
-        super().save(*args, update_fields=named, **kwargs)
+        # No savepoint within another transaction: a failure takes back that one whole, as Django's own save does.
+        with transaction.atomic(savepoint=False):
+            super().save(*args, update_fields=named, **kwargs)
         self._remember(named)
 
     @classmethod

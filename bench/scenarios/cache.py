@@ -45,7 +45,7 @@ def past(orders: int) -> None:
     """So many delivered orders of the last 30 days."""
     customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
     today, now = timezone.localdate(), timezone.now()
-    rows = Order.objects.bulk_create(
+    rows = Order.objects.unannounced().bulk_create(
         Order(
             customer=customer, driver=driver, status=Status.DELIVERED, order_number=f"9{number:08}",
             scheduled_date=today - timedelta(days=number % 30), delivery_address="臺中市西區民生路 1 號",

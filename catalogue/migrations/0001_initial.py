@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'product',
+                'base_manager_name': 'objects',
                 'verbose_name_plural': 'products',
                 'ordering': ('cylinder_kg', 'id'),
             },

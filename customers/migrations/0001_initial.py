@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'customer',
+                'base_manager_name': 'objects',
                 'verbose_name_plural': 'customers',
                 'ordering': ('name', 'id'),
             },

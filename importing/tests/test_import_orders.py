@@ -68,7 +68,7 @@ def test_one_cause_is_said_once(file: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_without_products_one_sentence_says_so(file: Path) -> None:
-    Product.objects.all().delete()
+    Product.objects.all().unannounced().delete()
     with translation.override("en"), pytest.raises(CommandError, match="There are no products yet") as refused:
         call_command("import_orders", file)
     assert refused.value.returncode == 2

@@ -24,4 +24,4 @@ def place_customers() -> None:
         middle = DISTRICTS[customer.area]
         customer.latitude, customer.longitude = (place + chance.uniform(-SPREAD, SPREAD) for place in middle)
     # No screen is open yet that would have to be told.
-    Customer.objects.bulk_update(customers, ["latitude", "longitude"])
+    Customer.objects.unannounced().bulk_update(customers, ["latitude", "longitude"])

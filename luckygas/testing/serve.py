@@ -17,11 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox.process import with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
-LOOPBACK = {"127.0.0.1", "localhost"}
 # How long a worker that stops waits for requests under way; sockets are told to come back and closed at once.
 GRACE_SECONDS = 5
 

@@ -29,7 +29,7 @@ from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.office import Ask, Office, slowest, soon
 from orders import services
-from orders.models import Order
+from orders.models import Change, Order
 from orders.tests.factories import (
     make_customer,
     make_driver,
@@ -318,7 +318,7 @@ def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
             frozen.set()
             time.sleep(0.5)
-            order.save(touch=True)
+            order.save(change=Change(items="瓦斯"))
         assert isinstance(for_now(raised.value), Busy)
 
     forgetting = in_thread(freeze)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from notifications.admin import gateways, history, inlines, texts
+from notifications.admin import gateways, history, texts
 
-__all__ = ["gateways", "history", "inlines", "texts"]
+__all__ = ["gateways", "history", "texts"]

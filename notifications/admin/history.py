@@ -1,43 +1,68 @@
-"""Every message to a customer, for the office: to be read and sent again, never written."""
+"""Messages to customers, for the office: to be read, exported and sent again, never written."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts.pages import check_page
 from customers import phones
+from customers.admin import CustomerAdmin
 from customers.search import telephones
-from notifications import resending
-from notifications.admin.columns import MessageColumns
-from notifications.admin.export import answer
-from notifications.admin.timeline import next_step, reason_in_words, story
-from notifications.admin.totals import totals
+from notifications import queue, statistics
+from notifications.admin.timeline import next_step, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
+from notifications.states import Kind, Reason, Status, Type
+from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, total
 from orders import numbers
-from web import flags
+from orders.admin.order import OrderAdmin
+from web import charts, csv_export, flags
 from web.admin.base import Button, HouseList, ReadOnly, user_of
+from web.ids import is_id
 from web.refusals import Refusal
 from web.text import visible
 
+if TYPE_CHECKING:
+    Inline = admin.TabularInline[NotificationHistory, Any]
+else:
+    Inline = admin.TabularInline
+
+# Class of `web/static/web/admin.css`.
+COLOUR = {
+    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
+    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
+    Status.CANCELLED: "over",
+}  # fmt: skip
+# On a customer's page.
+NEWEST = 50
 # An SMS costs money: more at once is a matter for `resend_sms`.
 MOST_AT_ONCE = 100
+MOST_ROWS = 100_000
+# Above the list.
+DAYS = 14
 EXPORT = "notifications.export_notificationhistory"
 STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
 DETAILS = (
@@ -46,9 +71,34 @@ DETAILS = (
     "delivered_at", "request_id",
 )  # fmt: skip
 
+SHEET = (
+    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
+    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
+)  # fmt: skip
+
 
 def is_uuid(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
+class MessageColumns:
+    """What the lists of messages share."""
+
+    @admin.display(description=_("status"), ordering="status")
+    def badge(self, row: NotificationHistory) -> str:
+        known = Status(row.status)
+        return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+
+    @admin.display(description=_("recipient"))
+    def masked(self, row: NotificationHistory) -> str:
+        return row.masked_recipient
+
+    @admin.display(description=_("cost"))
+    def cost(self, row: NotificationHistory) -> str:
+        """What the provider charged; where it did not say, what it is likely to."""
+        if row.points is not None:
+            return gettext("%s points") % f"{row.points.normalize():f}"
+        return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"
 
 
 @admin.register(NotificationHistory)
@@ -85,14 +135,14 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def export_url(self, changes: Any) -> str:
         return reverse("admin:notifications_export") + str(changes.get_query_string(remove=[PAGE_VAR]))
 
-    def export(self, request: HttpRequest) -> HttpResponseBase:
+    def export(self, request: HttpRequest) -> HttpResponse:
         """What the list shows with these filters, all its pages, as CSV."""
         check_page(request.user, EXPORT)
         try:
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect("admin:notifications_notificationhistory_changelist")
-        return answer(request, changes.queryset)
+        return csv_export.answer(sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
@@ -132,7 +182,9 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
     @admin.display(description=_("reason"))
     def why(self, row: NotificationHistory) -> str:
-        return reason_in_words(row) or "–"
+        """With what the provider said of it."""
+        reason = row.get_status_reason_display() if row.status_reason else ""
+        return ": ".join(filter(None, [reason, row.error_message])) or "–"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         whole = request.user.has_perm("notifications.view_full_number")
@@ -148,7 +200,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         ]
 
     def has_resend_permission(self, request: HttpRequest, *, overrule: bool = False) -> bool:
-        return self.has_view_permission(request) and request.user.has_perms(resending.asked(overrule=overrule))
+        return self.has_view_permission(request) and request.user.has_perms(queue.asked(overrule=overrule))
 
     @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
@@ -166,7 +218,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
         overrule = request.POST.get("overrule") == "yes"
-        for right in resending.asked(overrule=overrule):
+        for right in queue.asked(overrule=overrule):
             check_page(request.user, right)
         row = self.resend(request, row, overrule=overrule)
         return redirect("admin:notifications_notificationhistory_change", row.pk)
@@ -174,7 +226,113 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:
         """Sends one again, or says why not; the outcome itself is told by the middleware."""
         try:
-            return resending.resend(row, by=user_of(request), overrule=overrule)
+            return queue.resend(row, by=user_of(request), overrule=overrule)
         except Refusal as refusal:
             self.message_user(request, f"{row.order or ''} {row}: {refusal}", messages.WARNING)
             return row
+
+
+def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
+    """The lines of a sheet of at most MOST_ROWS, numbers masked; the last line says so where that cut some off."""
+    yield [label_for_field(name, NotificationHistory) for name in SHEET]
+    words = {str(value): label for values in (Type, Kind, Status, Reason) for value, label in values.choices}
+    # One more than fits tells that some are left.
+    found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
+    yield from (cells(row, words) for row in islice(found, MOST_ROWS))
+    cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
+    yield from ([cut] for left in found)
+
+
+def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:
+    values = {name: getattr(row, name) for name in SHEET if name != "recipient"} | {"recipient": row.masked_recipient}
+    for name in ("type", "kind", "status", "status_reason"):
+        values[name] = words.get(values[name], values[name])
+    for name in ("created_at", "sent_at", "delivered_at"):
+        values[name] = values[name] and f"{timezone.localtime(values[name]):%Y-%m-%d %H:%M:%S}"
+    return list(map(values.get, SHEET))
+
+
+# --- how they ended, above the list ---
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date | None
+    counts: dict[str, int]
+    points: Decimal
+
+
+def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
+    """Of the newest days among `messages`; None where there are none. Two queries, however many."""
+    messages = messages.order_by()
+    newest = messages.aggregate(at=Max("created_at"))["at"]
+    if newest is None:
+        return None
+    first = timezone.localtime(newest).date() - timedelta(days=DAYS - 1)
+    rows = list(statistics.by_day(messages.filter(created_at__gte=midnight(first))))
+    days = [counted(day, list(group)) for day, group in groupby(rows, lambda row: row["day"])]
+    return {
+        "days": days, "image": drawn(days, first), "sum": counted(None, rows), "first": first, "last": days[-1].day,
+        "goal": percent(GOAL), **shares(statistics.figures(rows)),
+    }  # fmt: skip
+
+
+def shares(figures: Row) -> dict[str, Any]:
+    """In words, and whether each misses the goal."""
+    taken, delivered = figures["taken_share"], figures["delivered_share"]
+    return {
+        "taken": percent(taken), "taken_low": taken is not None and taken < GOAL,
+        "delivered": percent(delivered), "delivered_low": delivered is not None and delivered < GOAL,
+    }  # fmt: skip
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.4g} %"
+
+
+def counted(day: date | None, rows: list[Row]) -> Day:
+    counts: dict[str, int] = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
+    return Day(day, counts, sum((row["points"] for row in rows), Decimal()))
+
+
+def drawn(days: list[Day], first: date) -> str:
+    """The chart, as the address of an image; days without a message have their place in it."""
+    known = {day.day: day.counts for day in days}
+    dates = [first + timedelta(days=number) for number in range(DAYS)]
+    names = [date_format(day, "n/j") for day in dates]
+    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
+
+
+# --- on the pages of what they are about ---
+
+
+class Messages(ReadOnly, MessageColumns, Inline):
+    model = NotificationHistory
+    show_change_link = True
+    extra = 0
+    verbose_name_plural = _("messages to the customer")
+
+
+class MessageInline(Messages):
+    """What the customer of an order was told, on the order's page."""
+
+    fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "cost")
+
+
+class CustomerMessages(Messages):
+    """The newest of a customer, with a link to all."""
+
+    fields = readonly_fields = ("created_at", "kind", "order", "masked", "badge", "status_reason", "cost")
+    template = "admin/notifications/customer_messages.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationHistory]:
+        rows = super().get_queryset(request).select_related("order")
+        customer = (request.resolver_match.kwargs if request.resolver_match else {}).get("object_id", "")
+        if not is_id(customer):
+            return rows.none()
+        return rows.filter(pk__in=rows.filter(customer=customer).order_by("-created_at", "-id").values("pk")[:NEWEST])
+
+
+# These pages belong to an app on the left; what they show of messages is added from here.
+OrderAdmin.inlines = [*OrderAdmin.inlines, MessageInline]
+CustomerAdmin.inlines = [*CustomerAdmin.inlines, CustomerMessages]

@@ -98,10 +98,11 @@ class Next(NamedTuple):
 
 
 def next_step(row: NotificationHistory) -> Next:
-    if newer := newer_one(row):
+    if newer := NotificationHistory.objects.filter(resend_of=row).first():
         page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
         return Next(format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message.")))
-    if row.status == Status.CANCELLED or (row.status == Status.SENDING and not is_dead(row)):
+    is_alive = row.status == Status.SENDING and not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
+    if row.status == Status.CANCELLED or is_alive:
         return Next(words(row))
     if reason := obstacle(row):
         return Next(_("It cannot be sent: %s.") % reason.label)
@@ -123,10 +124,6 @@ def words(row: NotificationHistory) -> str:
         Status.SUPPRESSED: _("It was not sent. A person may send it nevertheless."),
         Status.CANCELLED: _("It is no longer true and is not sent any more."),
     }[Status(row.status)]
-
-
-def is_dead(row: NotificationHistory) -> bool:
-    return NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
 
 
 def obstacle(row: NotificationHistory) -> Reason | None:
@@ -151,13 +148,3 @@ def why_it_waits(row: NotificationHistory) -> str:
     if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
         return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""
     return ""
-
-
-def newer_one(row: NotificationHistory) -> NotificationHistory | None:
-    return NotificationHistory.objects.filter(resend_of=row).first()
-
-
-def reason_in_words(row: NotificationHistory) -> str:
-    """Why, with what the provider said of it."""
-    reason = row.get_status_reason_display() if row.status_reason else ""
-    return ": ".join(filter(None, [reason, row.error_message]))

@@ -44,12 +44,20 @@ class Email(Gateway):
         # A line's end in a header is refused by Django; the id lets the mail server's own log be asked.
         name = f"<{message.id}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2] or 'localhost'}>"
         mail = EmailMessage(subject, body, to=[message.phone], headers={"Message-ID": name})
-        connection = opened()
+        connection: BaseEmailBackend = get_connection()
         try:
-            hand_over(mail, connection)
+            connected = False
+            connection.open()
+            connected = True
+            connection.send_messages([mail])
+        except OSError as error:
+            # A line cut in the middle leaves open whether the server has the mail.
+            raise fault(error, Reason.NO_ANSWER if connected else Reason.UNREACHABLE) from error
+        except ValueError as error:  # an address or a header that no mail can have
+            raise GatewayError(said(error), reason=Reason.REFUSED, permanent=True) from error
         finally:
             # The server has said what it does with the mail; how it takes leave changes nothing.
-            with suppress(OSError, SMTPException):
+            with suppress(OSError):
                 connection.close()
         return Accepted(name)
 
@@ -57,33 +65,10 @@ class Email(Gateway):
         return super().clean(text.replace(phone, mask(phone)) if phone else text, "")
 
 
-def opened() -> BaseEmailBackend:
-    """A connection to the mail server. Raises GatewayError: nothing was sent."""
-    connection: BaseEmailBackend = get_connection()
-    try:
-        connection.open()
-    except OSError as error:
-        with suppress(OSError):
-            connection.close()  # a refused sign-in leaves it half open
-        if isinstance(error, SMTPException) and not isinstance(error, SMTPServerDisconnected):
-            raise refused(error) from error
-        raise GatewayError(said(error), reason=Reason.UNREACHABLE) from error
-    return connection
-
-
-def hand_over(mail: EmailMessage, connection: BaseEmailBackend) -> None:
-    """Raises GatewayError; a line cut in the middle leaves open whether the server has the mail."""
-    try:
-        connection.send_messages([mail])
-    except (OSError, SMTPServerDisconnected) as error:
-        if isinstance(error, SMTPException) and not isinstance(error, SMTPServerDisconnected):
-            raise refused(error) from error
-        raise GatewayError(said(error), reason=Reason.NO_ANSWER) from error
-    except ValueError as error:  # an address or a header that no mail can have
-        raise GatewayError(said(error), reason=Reason.REFUSED, permanent=True) from error
-
-
-def refused(error: SMTPException) -> GatewayError:
+def fault(error: OSError, unanswered: Reason) -> GatewayError:
+    """What the server said; `unanswered`: the reason where it said nothing."""
+    if not isinstance(error, SMTPException) or isinstance(error, SMTPServerDisconnected):
+        return GatewayError(said(error), reason=unanswered)
     code, words = reply(error)
     return GatewayError(said(error), reason=reason(error, code, words), permanent=True, raw_status=str(code or ""))
 

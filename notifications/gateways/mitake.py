@@ -12,9 +12,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.gateways.base import Accepted, GatewayError, Message, Receipt, ReceiptError, Reply
-from notifications.gateways.fields import amount, by_name, code, international, local, price
-from notifications.gateways.form_gateway import FormGateway, fate, refusal, unclear
-from notifications.gateways.http_exchange import HEALTH_SECONDS
+from notifications.gateways.form_gateway import (
+    FormGateway,
+    amount,
+    by_name,
+    code,
+    fate,
+    international,
+    local,
+    price,
+    refusal,
+    unclear,
+)
+from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
 # What became of a message that was accepted. 1 and 2 say that it is with the carrier, not that it arrived.

@@ -89,6 +89,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'message',
+                'base_manager_name': 'objects',
                 'verbose_name_plural': 'messages',
                 'db_table': 'notification_history',
                 'ordering': ('-created_at', '-id'),

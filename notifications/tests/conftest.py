@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.utils import translation
 
 from notifications import sender
 from notifications.gateways.memory import Memory
@@ -15,6 +17,23 @@ from notifications.tests.told import Told
 @pytest.fixture(autouse=True)
 def empty_outbox() -> None:
     Memory.outbox.clear()
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Runs a command, in English; returns its exit code and what it said."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = 0
+        try:
+            with translation.override("en"):
+                call_command(*arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, (said.out + said.err).strip()
+
+    return run
 
 
 @pytest.fixture

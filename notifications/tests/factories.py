@@ -17,7 +17,7 @@ def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Orde
     """An order that came to `status` without a message."""
     with transaction.atomic():
         order = make_order(status, **fields)
-        NotificationHistory.objects.filter(order=order).delete()
+        NotificationHistory.objects.filter(order=order).unannounced().delete()
     return order
 
 

@@ -25,32 +25,11 @@ def message(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
     return make_message(status, **({"order": order} | fields))
 
 
-@pytest.mark.parametrize("role", ["driver", "customer", "none"])
-@pytest.mark.parametrize("path", ["", "{id}/", "statistics/"])
-def test_only_the_office_may_read(role: str, path: str) -> None:
-    found = make_api(role).get("notifications/" + path.format(id=message().pk))
-    assert found.status_code == 403
-
-
-@pytest.mark.parametrize("role", ["driver", "customer", "none", "anonymous"])
-def test_only_the_office_may_send_again(role: str) -> None:
-    row = message(Status.FAILED)
-    assert make_api(role).post(f"notifications/{row.pk}/resend/").status_code in (401, 403)
-    assert not NotificationHistory.objects.filter(resend_of=row).exists()
-
-
-def test_the_list_masks_the_number() -> None:
-    message()
-    (row,) = make_api("office").get("notifications/").json()["results"]
-    assert row["recipient"] == "0912-***-678"
-
-
-def test_one_message_is_masked_too_without_the_permission() -> None:
-    assert Api(make_staff("clerk")).get(f"notifications/{message().pk}/").json()["recipient"] == "0912-***-678"
-
-
-def test_one_message_shows_the_whole_number_with_the_permission() -> None:
-    assert Api(make_staff("manager")).get(f"notifications/{message().pk}/").json()["recipient"] == "+886912345678"
+@pytest.mark.parametrize(("role", "shown"), [("clerk", "0912-***-678"), ("manager", "+886912345678")])
+def test_the_whole_number_is_for_who_may_see_it_and_for_one_message(role: str, shown: str) -> None:
+    row, api = message(), Api(make_staff(role))
+    assert api.get("notifications/").json()["results"][0]["recipient"] == "0912-***-678"
+    assert api.get(f"notifications/{row.pk}/").json()["recipient"] == shown
 
 
 def test_the_list_takes_the_same_queries_for_any_length() -> None:
@@ -79,28 +58,24 @@ def test_the_list_takes_the_same_queries_for_any_length() -> None:
 def test_the_list_can_be_filtered(query: dict[str, str], expected: int) -> None:
     message(Status.FAILED)
     message(created_at=timezone.make_aware(datetime(2026, 11, 23, 23, 59)))  # noqa: DTZ001  (made aware here)
-    NotificationHistory.objects.filter(status=Status.FAILED).update(created_at="2026-11-24T00:00+08:00")
+    NotificationHistory.objects.filter(status=Status.FAILED).unannounced().update(created_at="2026-11-24T00:00+08:00")
     assert make_api("office").get("notifications/", **query).json()["count"] == expected
 
 
 def test_the_list_can_be_filtered_by_order_and_customer() -> None:
     row, _ = message(), message()
-    api = make_api("office")
-    assert api.get("notifications/", order=row.order_id).json()["count"] == 1
-    assert api.get("notifications/", customer=row.customer_id).json()["count"] == 1
+    for query in ({"order": row.order_id}, {"customer": row.customer_id}):
+        assert make_api("office").get("notifications/", **query).json()["count"] == 1
 
 
 @pytest.mark.parametrize(
     "query",
-    [{"status": "lost"}, {"kind": "x"}, {"order": "x"}, {"order": 2**64}, {"created_at_from": "2026-02-30"}],
-)
-def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, Any]) -> None:
-    assert make_api("office").get("notifications/", **query).status_code == 400
-
-
-@pytest.mark.parametrize("query", [{"created_at_from": "0001-01-01"}, {"created_at_to": "9999-12-31"}])
-def test_a_day_at_the_end_of_time_is_no_500(query: dict[str, Any]) -> None:
-    assert make_api("office").get("notifications/", **query).status_code in (200, 400)
+    [{"status": "lost"}, {"kind": "x"}, {"order": "x"}, {"order": 2**64}, {"created_at_from": "2026-02-30"},
+     {"created_at_from": "0001-01-01"}, {"created_at_to": "9999-12-31"}],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_no_500(query: dict[str, Any]) -> None:
+    odd = {"0001-01-01", "9999-12-31"}.isdisjoint(query.values())
+    assert make_api("office").get("notifications/", **query).status_code in ({400} if odd else {200, 400})
 
 
 @pytest.mark.parametrize("pk", [uuid.uuid4(), "1", "x", "0" * 36, "-" * 36])
@@ -123,15 +98,6 @@ def test_resend_answers_with_the_outcome() -> None:
     assert answer["Sms-Outcome"] == "order_confirmed=sent"
     assert NotificationHistory.objects.get(pk=body["id"]).requested_by == api.user
     assert api.get(f"notifications/{row.pk}/").json()["resent_as"] == body["id"]
-    assert len(Memory.outbox) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_second_resend_is_a_409() -> None:
-    row, api = message(Status.FAILED), make_api("office")
-    api.post(f"notifications/{row.pk}/resend/")
-    answer = api.post(f"notifications/{row.pk}/resend/")
-    assert (answer.status_code, codes(answer)) == (409, [("already_resent", None)])
     assert len(Memory.outbox) == 1
 
 

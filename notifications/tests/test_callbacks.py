@@ -16,7 +16,6 @@ from notifications.gateways.base import Receipt
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
-from notifications.tests.told import Told
 from orders.tests.factories import make_customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told")]
@@ -251,10 +250,6 @@ def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
     steps = [note.status for note in row.trail.all()]
     assert row.status == steps[-1] == Status.DELIVERED
     assert len(steps) == len(set(steps))
-
-
-def test_the_gateway_of_the_tests_is_the_one_in_use() -> None:
-    assert isinstance(get_gateway(), Told)
 
 
 def test_who_guesses_the_secret_is_stopped_and_the_provider_is_not(rates: Callable[..., None]) -> None:

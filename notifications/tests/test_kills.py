@@ -16,7 +16,7 @@ from luckygas.testing.sandbox.faults import Fault, Kind
 from luckygas.testing.sandbox.receipts import Habit, Receipt
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
-from notifications import resending, sender
+from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests import child
@@ -73,7 +73,7 @@ def count(sandbox: Sandbox) -> int:
 
 def settled(row: NotificationHistory) -> tuple[Status, str]:
     """What the service makes of a row whose process is dead for long."""
-    Rows.filter(pk=row.pk, status=Status.SENDING).update(claimed_at=timezone.now() - timedelta(hours=1))
+    Rows.filter(pk=row.pk, status=Status.SENDING).unannounced().update(claimed_at=timezone.now() - timedelta(hours=1))
     with suppress(SystemExit):  # exit code 1, where it stays unknown
         call_command("send_pending_sms")
     row.refresh_from_db()
@@ -100,7 +100,7 @@ def test_killed_at_any_step_the_truth_can_still_be_reached(
         # Without a key nobody but a person may repeat it.
         assert settled(row) == (Status.UNKNOWN, Reason.INTERRUPTED)
         assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
-        row = resending.resend(row)
+        row = queue.resend(row)
         assert (row.status, count(telephones)) == (Status.SENT, reached + 1)
     else:
         assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)
@@ -115,7 +115,7 @@ def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
     """By a question, and then better by a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(Status.EXPIRED)
-    Rows.filter(pk=row.pk).update(sent_at=timezone.now() - timedelta(hours=2))
+    Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
     call_command("query_sms_status")
     assert Rows.get(pk=row.pk).status == Status.EXPIRED
     sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))

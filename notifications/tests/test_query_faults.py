@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from luckygas.testing.sandbox.faults import Fault, Kind, On
 from luckygas.testing.sandbox.server import Sandbox
-from notifications import provider_queries
+from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError
 from notifications.models import GatewayState, NotificationHistory
@@ -45,7 +45,7 @@ def fault(gateway: str, kind: Kind) -> Fault:
 def asked_of(gateway: str, row: NotificationHistory) -> list[bool]:
     """For each row that the provider spoke of, whether that was new."""
     with suppress(GatewayError):
-        return [new for _, new in provider_queries.ask(get_gateway(gateway), [row])]
+        return [new for _, new in receipts.ask(get_gateway(gateway), [row])]
     return []
 
 

@@ -20,15 +20,6 @@ from orders.tests.factories import make_order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_many_orders_of_one_transaction_are_handed_over_once() -> None:
-    orders = [make_order() for _ in range(3)]
-    with mock.patch.object(sender, "deliver") as deliver, transaction.atomic():
-        for order in orders:
-            order.transition_to(Status.CONFIRMED)
-    (call,) = deliver.call_args_list
-    assert set(call.args[0]) == set(NotificationHistory.objects.values_list("pk", flat=True))
-
-
 def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
@@ -40,13 +31,6 @@ def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: 
     call_command("send_pending_sms")
     assert not NotificationHistory.objects.exclude(status="sent").exists()
     assert len(Memory.outbox) == 3
-
-
-def test_a_first_confirmation_asks_for_no_message_of_before() -> None:
-    order = make_order()
-    with mock.patch.object(queue, "said_by_hand") as asked:
-        order.transition_to(Status.CONFIRMED)
-    assert not asked.called
 
 
 def test_a_rolled_back_change_tells_nobody() -> None:
@@ -67,17 +51,6 @@ def test_a_rolled_back_savepoint_tells_nobody_and_the_rest_goes_on() -> None:
         last.transition_to(Status.CONFIRMED)
     assert {row.order_id for row in NotificationHistory.objects.filter(status="sent")} == {first.pk, last.pk}
     assert len(Memory.outbox) == 2
-
-
-def test_a_savepoint_that_registered_first_takes_only_its_own_away() -> None:
-    undone, kept = make_order(), make_order()
-    with transaction.atomic():
-        with pytest.raises(RuntimeError), transaction.atomic():
-            undone.transition_to(Status.CONFIRMED)
-            raise RuntimeError
-        kept.transition_to(Status.CONFIRMED)
-    assert [row.order_id for row in NotificationHistory.objects.all()] == [kept.pk]
-    assert len(Memory.outbox) == 1
 
 
 def test_the_same_message_twice_in_an_attempt_is_one() -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from notifications import quiet_hours, sender
+from notifications import sender, sending_rules
 from notifications.gateways.memory import Memory
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
@@ -37,14 +37,14 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 )
 def test_the_night_ends(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
     settings.SMS_QUIET_HOURS = hours
-    assert quiet_hours.until(moment) == ends
+    assert sending_rules.night_ends(moment) == ends
 
 
 @pytest.mark.parametrize("hours", ["21:00", "night", "25:00-08:00", "21:00-08:00-09:00", "08:00-08:00"])
 def test_nonsense_is_refused(settings: Any, hours: str) -> None:
     settings.SMS_QUIET_HOURS = hours
     with pytest.raises(ValueError, match="format|unconverted"):
-        quiet_hours.hours()
+        sending_rules.quiet_hours()
 
 
 @pytest.mark.django_db(transaction=True)

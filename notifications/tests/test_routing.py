@@ -69,16 +69,25 @@ def test_the_stand_in_asks_the_rules_anew(monkeypatch: pytest.MonkeyPatch) -> No
     assert not [message for message in Memory.outbox if message.id == row.pk]
 
 
-@pytest.mark.parametrize("reason", [Reason.BUSY, Reason.UNREACHABLE])
-def test_what_the_provider_does_not_take_at_the_moment_waits_a_minute(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
+@pytest.mark.parametrize(
+    ("reason", "waited", "pause"),
+    [
+        (Reason.BUSY, 0, 1), (Reason.UNREACHABLE, 600, 1),
+        # One with unknown codes is asked ever less often.
+        (Reason.UNKNOWN_CODE, 0, 1), (Reason.UNKNOWN_CODE, 0.5, 1), (Reason.UNKNOWN_CODE, 4, 4),
+        (Reason.UNKNOWN_CODE, 600, 10),
+    ],
+)  # fmt: skip
+def test_what_the_provider_does_not_take_at_the_moment_waits_some_minutes(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason, waited: float, pause: float
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, reason)
-    row = sent(make_message())
+    row = sent(make_message(created_at=timezone.now() - timedelta(minutes=waited)))
     assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, reason, "k", 0)
-    assert row.send_after and 50 < (row.send_after - timezone.now()).total_seconds() <= 60  # noqa: PT018  (the types)
-    assert not GatewayState.objects.exists()
+    assert row.send_after
+    assert abs(row.send_after - timezone.now() - timedelta(minutes=pause)) < timedelta(seconds=10)
+    assert GatewayState.objects.exists() == (reason == Reason.UNKNOWN_CODE)
 
 
 def test_an_unknown_code_lets_no_message_fail_and_the_office_is_told_once(
@@ -105,19 +114,8 @@ def test_what_waits_is_sent_as_soon_as_the_provider_takes_it(
     fails(monkeypatch, reason)
     row = sent(make_message())
     monkeypatch.setattr(Mitake, "transmit", lambda self, message: Accepted("1", "1"))
-    NotificationHistory.objects.filter(pk=row.pk).update(send_after=timezone.now())
+    NotificationHistory.objects.filter(pk=row.pk).unannounced().update(send_after=timezone.now())
     assert sent(row).status == Status.SENT
-
-
-@pytest.mark.parametrize(("waited", "pause"), [(0, 1), (0.5, 1), (4, 4), (600, 10)])
-def test_a_provider_with_unknown_codes_is_asked_ever_less_often(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, waited: float, pause: float
-) -> None:
-    settings.SMS_FALLBACK_GATEWAY = ""
-    fails(monkeypatch, Reason.UNKNOWN_CODE)
-    row = sent(make_message(created_at=timezone.now() - timedelta(minutes=waited)))
-    assert row.send_after
-    assert abs(row.send_after - timezone.now() - timedelta(minutes=pause)) < timedelta(seconds=10)
 
 
 def test_doubt_ends_by_itself_and_is_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +157,7 @@ def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
         sent(row)
         assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, second, 0)
         assert row.send_after
-        NotificationHistory.objects.filter(pk=row.pk).update(send_after=None)
+        NotificationHistory.objects.filter(pk=row.pk).unannounced().update(send_after=None)
 
 
 def test_what_the_stand_in_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,16 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for
-from notifications import batch
 from notifications.gateways.memory import Memory
+from notifications.management import batch
 from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
@@ -31,17 +31,8 @@ SENT_ONE = "sent 1, failed 0, unknown 0"
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command once; returns its exit code and what it said."""
-
-    def run(*arguments: str) -> tuple[int, str]:
-        try:
-            call_command("send_pending_sms", *arguments)
-        except SystemExit as ended:
-            return int(ended.code or 0), capsys.readouterr().out.strip()
-        return 0, capsys.readouterr().out.strip()
-
-    return run
+def run(command: Any) -> Any:
+    return partial(command, "send_pending_sms")
 
 
 @pytest.fixture

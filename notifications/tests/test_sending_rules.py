@@ -42,39 +42,50 @@ def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
     assert {status for status in OrderStatus if sending_rules.blocked_by(message(kind, status)) is None} == true
 
 
-def test_what_is_no_longer_true_is_cancelled() -> None:
-    verdict = sending_rules.blocked_by(message(Kind.DRIVER_ARRIVING, OrderStatus.DELIVERED))
-    assert verdict == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+def suppressed(reason: Reason) -> sending_rules.Verdict:
+    return sending_rules.Verdict(Status.SUPPRESSED, reason)
 
 
-def test_a_message_to_who_is_not_the_customer_any_more_is_overtaken() -> None:
-    row = message()
-    row.order.customer_id = 2  # type: ignore[union-attr]
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+OVERTAKEN = sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+DELIVERED = (Kind.ORDER_DELIVERED, OrderStatus.DELIVERED)
 
 
-def test_a_message_of_an_earlier_attempt_is_overtaken() -> None:
-    row = message()
-    row.order.attempt = 2  # type: ignore[union-attr]
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-
-
-@pytest.mark.parametrize("switch", [{"sms_opt_out": True}, {"sms_confirmed": False}])
-def test_an_opt_out_suppresses(switch: dict[str, Any]) -> None:
-    assert sending_rules.blocked_by(message(**switch)) == sending_rules.Verdict(Status.SUPPRESSED, Reason.OPT_OUT)
-
-
-def test_the_switch_of_another_kind_does_not() -> None:
-    assert sending_rules.blocked_by(message(sms_delivered=False, sms_arriving=False)) is None
-
-
-@pytest.mark.parametrize("phone", ["", LANDLINE, "+886229300016;ext=29", "+8613800138000"])
-def test_without_a_mobile_it_is_suppressed(phone: str) -> None:
-    assert sending_rules.blocked_by(message(phone=phone)) == sending_rules.Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
-
-
-def test_the_mobile_may_be_the_second_number() -> None:
-    assert sending_rules.mobile_of(Customer(phone=LANDLINE, phone2=MOBILE)) == MOBILE
+@pytest.mark.parametrize(
+    ("row", "changes", "verdict", "overruled"),
+    [
+        (message(), {}, None, None),
+        (message(Kind.DRIVER_ARRIVING, OrderStatus.DELIVERED), {}, OVERTAKEN, OVERTAKEN),
+        (message(), {"order.customer_id": 2}, OVERTAKEN, OVERTAKEN),
+        (message(), {"order.attempt": 2}, OVERTAKEN, OVERTAKEN),
+        (message(*DELIVERED), {"happened_at": timezone.now() - timedelta(hours=9)}, None, None),
+        (message(sms_opt_out=True), {}, suppressed(Reason.OPT_OUT), None),
+        (message(sms_confirmed=False), {}, suppressed(Reason.OPT_OUT), None),
+        (message(sms_delivered=False, sms_arriving=False), {}, None, None),
+        (message(), {"template.is_on": False}, suppressed(Reason.SWITCHED_OFF), None),
+        *(
+            (message(phone=phone), {}, suppressed(Reason.NO_MOBILE), suppressed(Reason.NO_MOBILE))
+            for phone in ("", LANDLINE, "+886229300016;ext=29", "+8613800138000")
+        ),
+        (message(phone=LANDLINE, phone2=MOBILE), {}, None, None),
+        *(
+            (message(), {"template.body_zh": body}, suppressed(reason), suppressed(reason))
+            for body, reason in (
+                ("請看 https://bit.ly/x", Reason.NOT_REGISTERED),
+                ("電話 ０９１２－３４５－６７８", Reason.NOT_REGISTERED),
+                ("瓦" * 197, Reason.TOO_LONG),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_message_from_being_sent_and_whether_a_person_may_overrule_it(
+    row: NotificationHistory, changes: dict[str, Any], verdict: object, overruled: object
+) -> None:
+    for name, value in changes.items():
+        *of, column = name.split(".")
+        setattr(getattr(row, of[0]) if of else row, column, value)
+    assert sending_rules.blocked_by(row) == verdict
+    row.overruled = True
+    assert sending_rules.blocked_by(row) == overruled
 
 
 def test_of_two_mobiles_the_first_is_taken() -> None:
@@ -95,7 +106,7 @@ def test_a_day_that_is_over_is_no_promise(kind: Kind, monkeypatch: pytest.Monkey
     row.order.scheduled_date = timezone.localdate()
     assert sending_rules.blocked_by(row) is None
     row.order.scheduled_date -= timedelta(days=1)
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+    assert sending_rules.blocked_by(row) == OVERTAKEN
 
 
 @pytest.mark.parametrize(
@@ -108,57 +119,13 @@ def test_what_happened_too_long_ago_is_overtaken(kind: Kind, minutes: int) -> No
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)
     assert sending_rules.blocked_by(row) is None
     row.happened_at -= timedelta(seconds=10)
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-
-
-def test_a_delivery_is_told_however_late() -> None:
-    row = message(Kind.ORDER_DELIVERED, OrderStatus.DELIVERED)
-    row.happened_at = timezone.now() - timedelta(hours=9)
-    assert sending_rules.blocked_by(row) is None
-
-
-def test_a_kind_that_is_switched_off_is_suppressed() -> None:
-    row = message()
-    row.template.is_on = False
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.SUPPRESSED, Reason.SWITCHED_OFF)
-
-
-@pytest.mark.parametrize("switch", [{"sms_opt_out": True}, {"sms_confirmed": False}])
-def test_a_person_may_overrule_our_own_rules(switch: dict[str, Any]) -> None:
-    row = message(**switch)
-    row.template.is_on = False
-    row.overruled = True
-    assert sending_rules.blocked_by(row) is None
-
-
-def test_nobody_overrules_what_is_no_longer_true_or_has_no_way() -> None:
-    row = message(status=OrderStatus.DELIVERED, phone=LANDLINE)
-    row.overruled = True
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-    row = message(phone=LANDLINE)
-    row.overruled = True
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("請看 https://bit.ly/x", Reason.NOT_REGISTERED),
-        ("電話 ０９１２－３４５－６７８", Reason.NOT_REGISTERED),
-        ("瓦" * 197, Reason.TOO_LONG),
-    ],
-)
-def test_words_that_carriers_block_are_suppressed(body: str, reason: Reason) -> None:
-    row = message()
-    row.template.body_zh = body
-    row.overruled = True
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.SUPPRESSED, reason)
+    assert sending_rules.blocked_by(row) == OVERTAKEN
 
 
 def test_a_link_whose_host_is_not_registered_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     row = message(Kind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
-    assert sending_rules.blocked_by(row) == sending_rules.Verdict(Status.SUPPRESSED, Reason.NOT_REGISTERED)
+    assert sending_rules.blocked_by(row) == suppressed(Reason.NOT_REGISTERED)
 
 
 def test_without_a_mobile_an_address_will_do() -> None:
@@ -189,7 +156,7 @@ def test_what_failed_is_not_said_again_once_a_later_one_says_it() -> None:
     failed.template = MessageTemplate(kind=failed.kind)
     assert sending_rules.blocked_by(failed) is None
     make_message(order=failed.order)
-    assert sending_rules.blocked_by(failed) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+    assert sending_rules.blocked_by(failed) == OVERTAKEN
 
 
 @pytest.mark.django_db
@@ -197,5 +164,5 @@ def test_of_two_new_dates_the_last_is_told() -> None:
     first = make_message(order=make_quiet_order(), kind=Kind.ORDER_RESCHEDULED)
     last = make_message(order=first.order, kind=Kind.ORDER_RESCHEDULED)
     first.template = last.template = MessageTemplate(kind=Kind.ORDER_RESCHEDULED)
-    assert sending_rules.blocked_by(first) == sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+    assert sending_rules.blocked_by(first) == OVERTAKEN
     assert sending_rules.blocked_by(last) is None

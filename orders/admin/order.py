@@ -22,7 +22,7 @@ from orders.admin.order_history import ConfirmationInline, HistoryInline, ProofI
 from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import Order, OrderItem
-from orders.states import OPEN, Status
+from orders.states import OPEN, PROMISED
 from web.admin.base import actor
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves, OrderActions):
         if obj.status not in OPEN:
             return (*COMPUTED, "customer", *WHO, *(name for name in WHAT if name != "notes"))
         # Before it is confirmed nobody can have it, and on the road it is taken back by a button first.
-        given = obj.status in (Status.CONFIRMED, Status.ASSIGNED)
-        return COMPUTED if given else (*COMPUTED, "driver")
+        return COMPUTED if obj.status in PROMISED else (*COMPUTED, "driver")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "notes":

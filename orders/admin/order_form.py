@@ -21,7 +21,7 @@ from dispatch.models import Driver, Route
 from orders.models import Order, OrderItem
 from orders.order_lines import MOST_LINES, Line
 from orders.services import COLUMNS
-from orders.states import Status
+from orders.states import PROMISED, Status
 from web.admin.base import HouseForm
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ else:
     FormSet, Inline = BaseInlineFormSet, admin.TabularInline
 
 # Once it is on the road, what is on the lorry is what is delivered.
-ITEMS_OPEN = (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
+ITEMS_OPEN = PROMISED | {Status.PENDING}
 
 
 class OrderForm(HouseForm):

@@ -16,7 +16,7 @@ from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.order import MOST_STOPS, Proof
 from orders.order_lines import MOST_LINES, Line
-from orders.states import Status
+from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 
 MOST_IDS = 1000
@@ -186,7 +186,7 @@ class BulkInput(Reasoned, Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
             raise serializers.ValidationError(_("Say what to change: status, driver, route, priority or date."))
-        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in (Status.CONFIRMED, Status.ASSIGNED):
+        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in PROMISED:
             detail = _("A driver goes with the status “confirmed” or “assigned” only.")
             raise serializers.ValidationError({"driver": [detail]})
         return attrs

@@ -24,6 +24,7 @@ from orders.models.queries import OrderQuerySet
 from orders.sides import sides_towards
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
+from web.ids import is_id
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 else:
     View = object
 
-LONGEST_ID = 18  # digits; more do not fit the column
 MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
 
@@ -95,7 +95,7 @@ class ProofImages(View):
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
         order = visibility.visible(request.user, named(pk)).first()
         held = sides_towards(cast("User", request.user), order) if order else frozenset()
-        if order is None or not held & MAY_SEE or len(image) > LONGEST_ID:
+        if order is None or not held & MAY_SEE or not is_id(image):
             raise NotFound
         shown = order.proof_images.filter(pk=image)
         if Side.OFFICE not in held:
@@ -105,7 +105,7 @@ class ProofImages(View):
 
 def named(pk: str) -> OrderQuerySet:
     """The order with this id, if ids can be so long."""
-    return Order.objects.filter(pk=pk) if len(pk) <= LONGEST_ID else Order.objects.none()
+    return Order.objects.filter(pk=pk) if is_id(pk) else Order.objects.none()
 
 
 def _shown(image: ProofImage | None) -> HttpResponse:

@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'order',
+                'base_manager_name': 'objects',
                 'verbose_name_plural': 'orders',
                 'ordering': ('-id',),
             },

@@ -23,6 +23,7 @@ from orders.models.queries import OrderQuerySet
 from orders.models.status_change import OrderStatusChange
 from orders.refusals import VersionConflict, no_such_order
 from orders.sides import check_correcting, check_naming_driver, sides_towards
+from orders.signals import order_delivered
 from orders.states import Status
 from web.actors import Actor
 from web.audit import Audit, ItemsThen
@@ -55,6 +56,9 @@ class Change:
     actor: Actor = field(default_factory=Actor)
     at: datetime = field(default_factory=timezone.now)
     reason: str = ""
+    # The new items in words, where this save goes with them; and those they replace.
+    items: str = ""
+    items_before: str = ""
 
 
 # A telephone's clock may be ahead of ours by this much.
@@ -138,14 +142,11 @@ class Order(Tracked):
         bases=(ItemsThen,),
     )
 
-    # Set before a save by whoever knows; read by the receivers of post_save. Not columns.
+    # Of the last save, for the receivers of post_save. Not a column.
     change: Change = Change()
-    actor: Actor = Actor()
-    # The new items in words, where this save goes with them; and those they replace.
-    items_said: str = ""
-    items_before: str = ""
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name, verbose_name_plural = _("order"), _("orders")
         ordering = ("-id",)
         indexes = [
@@ -162,12 +163,11 @@ class Order(Tracked):
         self,
         *args: Any,
         update_fields: Iterable[str] | None = None,
-        touch: bool = False,
         change: Change | None = None,
         **kwargs: Any,
     ) -> None:
-        """Saves what changed and raises the version. `touch`: also when no column did (its items changed)."""
-        self.change = change or Change(self.actor)
+        """Saves what changed, perhaps only its items, and raises the version."""
+        self.change = change or Change()
         if not self.delivery_address:
             self.delivery_address = self.customer.address
         if self._state.adding or "delivery_address" in self.unsaved() or not self.area:
@@ -182,7 +182,7 @@ class Order(Tracked):
             # The link that the former customer was sent shows this one nothing of the other's.
             self.tracking_token = numbers.new_tracking_token()
             changed.add("tracking_token")
-        if changed or touch:
+        if changed or self.change.items:
             self._update(changed)
 
     def area_of_address(self) -> str:
@@ -380,10 +380,11 @@ def _set_columns(order: Order, command: Command) -> None:
 def _deliver(order: Order, command: Command, delivered: dict[int, int], at: datetime) -> None:
     """Writes the proof and what was delivered of each item; then each part of the delivery writes its own."""
     proof = command.proof or Proof()
-    order.confirmations.create(
+    confirmation = order.confirmations.create(
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,
         confirmed_at=at, by=command.by, latitude=proof.latitude, longitude=proof.longitude,
     )  # fmt: skip
+    order_delivered.send(Order, confirmation=confirmation)
     for item in order.items.order_by("product_id"):
         item.quantity_delivered = delivered[item.product_id]
         item.save(update_fields=["quantity_delivered"])

@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.models.order import Order
 from web.coordinates import latitude_field, longitude_field
-from web.tracked import AtomicSave
 
 
 class ConfirmationType(models.TextChoices):
@@ -18,7 +17,7 @@ class ConfirmationType(models.TextChoices):
     MANUAL = "manual", _("manual")
 
 
-class DeliveryConfirmation(AtomicSave):
+class DeliveryConfirmation(models.Model):
     """How we know that one attempt was delivered, written in the transaction of the move to delivered."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="confirmations", verbose_name=_("order"))

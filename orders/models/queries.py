@@ -6,7 +6,6 @@ from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from django.db import models
 from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -14,13 +13,18 @@ from django.utils import timezone
 from customers.search import telephones, written
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, Status
+from web.announced import AnnouncedQuerySet
 from web.text import visible
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
+class OrderQuerySet(AnnouncedQuerySet["Order"]):
+    to_change = "orders.services.bulk_update"
+    to_add = "orders.services.place"
+    to_remove = "orders.models.Order.transition_to"  # cancelled
+
     def open(self) -> OrderQuerySet:
         """Neither delivered nor cancelled."""
         return self.filter(status__in=OPEN)

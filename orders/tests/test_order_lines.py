@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orders import order_lines
+from orders.models import Change
 from orders.order_lines import Line
 from orders.tests.factories import make_order, make_product
 from web.refusals import Refusal
@@ -29,12 +30,12 @@ def test_what_was_ordered_may_stay_when_it_is_no_longer_sold() -> None:
     order = make_order(product=product)
     product.is_active = False
     product.save()
-    order_lines.replace(order, [Line(product.pk, 3)])
+    order_lines.replace(order, [Line(product.pk, 3)], Change())
     assert (order.items.get().quantity, order.amount_due) == (3, 2400)
 
 
 def test_replace_writes_nothing_when_refused() -> None:
     order = make_order()
     with pytest.raises(Refusal):
-        order_lines.replace(order, [Line(999_999, 1)])
+        order_lines.replace(order, [Line(999_999, 1)], Change())
     assert order.items.count() == 1

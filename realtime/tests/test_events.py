@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notifications.models import NotificationHistory
-from orders.models import Order
+from orders.models import Change, Order
 from orders.models.order import Proof
 from orders.states import Status
 from orders.tests.factories import (
@@ -72,9 +72,8 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
         move(to)
     move("delivered", proof=Proof("qr_code", ["CYL789"]))
     make_order(customer=order.customer).transition_to("cancelled", by=clerk, reason=REASON)
-    order.actor = Actor(clerk, Source.ADMIN)
     order.customer = other
-    order.save()
+    order.save(change=Change(Actor(clerk, Source.ADMIN)))
     for attempt, status in ((8, "sent"), (9, "failed")):
         message = NotificationHistory(order=order, customer=other, kind="order_confirmed", delivery_attempt=attempt)
         message.save()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_order
@@ -61,11 +61,3 @@ def test_the_screens_are_told_before_the_sms_is_sent() -> None:
     order.transition_to("confirmed")
     outbox.unregister(wake)
     assert at_the_bell[0] == ["pending"]
-
-
-def test_a_transaction_has_one_bell_and_one_hand_over_however_many_changes() -> None:
-    orders = [make_order() for _ in range(3)]
-    with transaction.atomic():
-        for order in orders:
-            order.transition_to("confirmed")
-        assert len(connection.run_on_commit) == 2

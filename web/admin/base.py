@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from web import locks, log_position
 from web.actors import Actor, Source
 from web.admin.history import story
+from web.ids import is_id
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ MOST_AT_ONCE = 500
 OVERTAKEN = _(
     "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
 )
-LONGEST_ID = 18  # digits; more do not fit the column
 
 
 def user_of(request: HttpRequest) -> User:
@@ -50,10 +50,6 @@ def user_of(request: HttpRequest) -> User:
 
 def actor(request: HttpRequest) -> Actor:
     return Actor(by=user_of(request), source=Source.ADMIN)
-
-
-def is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
 
 
 def column_of(options: Any, lookup: str) -> str:

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from web.dates import validate_moment
-
-MOST_ID = 2**63 - 1
+from web.ids import MOST_ID
 
 Row = TypeVar("Row", bound=models.Model)
 

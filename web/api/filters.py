@@ -11,7 +11,7 @@ from django.db.models import F, OrderBy, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import BaseCSVField
 
-from web.api.fields import MOST_ID
+from web.ids import MOST_ID
 
 # Of one filter that takes several, with commas.
 MOST_VALUES = 50

@@ -20,8 +20,7 @@ from luckygas.demo.day import Crew, play
 from luckygas.demo.places import place_customers
 from luckygas.demo.products import make_products
 from luckygas.demo.sheets import import_sheets
-
-LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+from luckygas.environment import LOOPBACK
 
 
 class Command(BaseCommand):
@@ -74,4 +73,4 @@ class Command(BaseCommand):
 
 def is_private() -> bool:
     """The embedded default: a database in a file, and a site that only this machine can reach."""
-    return connection.vendor == "sqlite" and set(settings.ALLOWED_HOSTS) <= LOOPBACK
+    return connection.vendor == "sqlite" and {host.strip("[]") for host in settings.ALLOWED_HOSTS} <= LOOPBACK

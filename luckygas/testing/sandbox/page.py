@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox.faults import Kind
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.receipts import LOOPBACK
 from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.carrier_rules import registered_hosts
 from notifications.states import Status

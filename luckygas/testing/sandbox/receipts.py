@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import requests
 
+from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox.telephones import Sent
 from notifications.states import Status
 
 log = logging.getLogger(__name__)
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CALL_SECONDS = 5.0
 # EVERY8D repeats ten times; the pause doubles from one second up to half a minute.
 MOST_TRIES = 10

@@ -14,10 +14,10 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox import control, every8d, generic, mitake, page
 from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.receipts import LOOPBACK
 from luckygas.testing.sandbox.telephones import BALANCE, Account
 from luckygas.testing.sandbox.wire import Answer, Asked
 

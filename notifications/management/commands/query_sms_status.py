@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from notifications import batch, provider_queries
+from notifications import receipts
 from notifications.gateways.base import Gateway, GatewayError
-from notifications.management.arguments import moment, positive
+from notifications.management import batch
+from notifications.management.batch import moment, positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
 
@@ -42,30 +43,29 @@ class Command(BaseCommand):
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - USUALLY_SINCE
         well = True
-        for gateway in provider_queries.askable():
-            rows = list(provider_queries.unsettled(gateway, since)[:limit])
+        for gateway in receipts.askable():
+            rows = list(receipts.unsettled(gateway, since)[:limit])
             if dry_run:
                 self.list_rows(gateway.name, rows)
-            else:
-                well &= self.ask(gateway, rows)
-        rows = list(islice(provider_queries.unanswered(since), limit))
+                continue
+            # Neither keeps the other from being asked.
+            for question in (partial(self.ask_status, rows), self.ask_balance):
+                well &= self.is_answered(gateway, question)
+        rows = list(islice(receipts.unanswered(since), limit))
         if dry_run:
             self.list_rows("unanswered", rows)
         else:
             well &= self.repeat(rows)
-        self.tell_the_rest(since)
+        unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
+        if count := unknown.count():
+            said = _("%d stay unknown; resend_sms --unknown sends them again, and some may arrive twice.")
+            self.stdout.write(said % count)
         if not well:
             sys.exit(1)
 
     def list_rows(self, of: str, rows: list[NotificationHistory]) -> None:
         for row in rows:
             self.stdout.write(f"{of}  {row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}")
-
-    def ask(self, gateway: Gateway, rows: list[NotificationHistory]) -> bool:
-        """Whether both were answered; neither keeps the other from being asked."""
-        questions = (partial(self.ask_status, rows), self.ask_balance)
-        answered = [self.is_answered(gateway, question) for question in questions]
-        return all(answered)
 
     def is_answered(self, gateway: Gateway, ask: Callable[[Gateway], None]) -> bool:
         try:
@@ -79,7 +79,7 @@ class Command(BaseCommand):
     def ask_status(self, rows: list[NotificationHistory], gateway: Gateway) -> None:
         found: Counter[str] = Counter()
         try:
-            bar = tqdm(provider_queries.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            bar = tqdm(receipts.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
             for row, is_new in bar:
                 found[row.status if is_new else "unchanged"] += 1
         finally:
@@ -87,7 +87,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{gateway.name}: {told}")
 
     def ask_balance(self, gateway: Gateway) -> None:
-        said = {"gateway": gateway.name, "points": provider_queries.ask_balance(gateway)}
+        said = {"gateway": gateway.name, "points": receipts.ask_balance(gateway)}
         self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
 
     def repeat(self, rows: list[NotificationHistory]) -> bool:
@@ -97,9 +97,3 @@ class Command(BaseCommand):
         if outcomes:
             self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))
         return batch.all_well(outcomes)
-
-    def tell_the_rest(self, since: datetime) -> None:
-        unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
-        if count := unknown.count():
-            said = _("%d stay unknown; resend_sms --unknown sends them again, and some may arrive twice.")
-            self.stdout.write(said % count)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from notifications import batch, segments, sending_rules
-from notifications.management.arguments import moment, positive
-from notifications.models import NotificationHistory
+from notifications import segments, sending_rules
+from notifications.management import batch
+from notifications.management.batch import moment, positive
+from notifications.models import NotificationHistory, NotificationQuerySet
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
+from web.ids import is_id
 from web.text import plain
 
 WRONG_USE = 2
@@ -66,35 +68,28 @@ class Command(BaseCommand):
         self.stdout.write(_("%(rows)d messages, %(segments)d segments, %(segments)d points") % sums)
 
 
-def chosen(**options: Any) -> QuerySet[NotificationHistory]:
+def chosen(*, since: datetime | None, kind: str, order: str, limit: int | None, **options: Any) -> NotificationQuerySet:
     """The rows the options name, the oldest first. Raises CommandError."""
     rows = NotificationHistory.objects.filter(which(**options)).not_resent()
-    if options["since"]:
-        rows = rows.filter(created_at__gte=options["since"])
-    if options["kind"]:
-        rows = rows.filter(kind=options["kind"])
-    if options["order"]:
-        rows = rows.filter(order=order_named(options["order"]))
-    return rows.select_related("customer", "order").order_by("created_at", "id")[: options["limit"]]
+    if since:
+        rows = rows.filter(created_at__gte=since)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if order:
+        rows = rows.filter(order=order_named(order))
+    return rows.oldest_first()[:limit]
 
 
 def which(*, failed: bool, unknown: bool, stuck: bool, **others: Any) -> Q:
     if not (failed or unknown or stuck):
         raise CommandError(_("Say which: --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
-    found = Q(pk__in=[])
-    if failed:
-        found |= Q(status=Status.FAILED)
-    if unknown:
-        found |= Q(status=Status.UNKNOWN)
-    if stuck:
-        rows = NotificationHistory.objects
-        found |= Q(pk__in=rows.due().values("pk")) | Q(pk__in=rows.interrupted().values("pk"))
-    return found
+    found = Q(status__in=[*[Status.FAILED] * failed, *[Status.UNKNOWN] * unknown])
+    return found | Q(pk__in=NotificationHistory.objects.owed().values("pk")) if stuck else found
 
 
 def order_named(text: str) -> Order:
     found = Q(order_number=numbers.as_typed(text))
-    if re.fullmatch("[0-9]{1,18}", text):
+    if is_id(text):
         found |= Q(pk=int(text))
     order = Order.objects.filter(found).order_by("-order_number").first()
     if order is None:

@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from customers.models import Customer
-from notifications import resending
+from notifications import queue
 from notifications.admin.timeline import moment, story
 from notifications.gateways.memory import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
+from orders.models import Change
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order
 from web.actors import Actor
@@ -78,7 +79,7 @@ def test_a_message_that_waits_for_its_channel_says_so(admin_client: Client, sett
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
     assert shown(admin_client, row) == ("It waits until the channel is started again.", False)
-    Customer.objects.filter(pk=row.customer_id).update(phone="02-2930-0016", email="a@example.org")
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
     assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
 
@@ -90,7 +91,7 @@ def test_what_is_no_longer_true_has_no_button(admin_client: Client, status: Stat
 
 def test_what_the_customer_no_longer_wants_waits_for_nobody(admin_client: Client) -> None:
     row = make_message()
-    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
     assert shown(admin_client, row) == ("It cannot be sent: the customer wants no such SMS.", False)
 
@@ -103,9 +104,8 @@ def test_only_a_sending_that_died_has_a_button(admin_client: Client) -> None:
 def test_a_reschedule_is_told_with_who_did_it() -> None:
     order = make_quiet_order()
     MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
-    order.actor = Actor(by=make_office(username="lin"))
     order.scheduled_date += timedelta(days=1)
-    order.save()
+    order.save(change=Change(Actor(by=make_office(username="lin"))))
     row = order.notifications.get()
     assert "The order got another day or time, by lin." in told(row)
     row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
@@ -114,9 +114,10 @@ def test_a_reschedule_is_told_with_who_did_it() -> None:
     assert "by the system." in told(row)
 
 
-def test_who_repeats_an_unknown_one_is_named() -> None:
+def test_who_repeats_an_unknown_one_is_named(settings: Any) -> None:
+    settings.SMS_GATEWAY = "http"
     row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
-    resending.again(row, make_office(username="wang"))
+    queue.prepare(row, make_office(username="wang"))
     assert "Sent again; asked for by wang" in told(row)
     assert str(row.requested_by) == "lin"
 
@@ -131,7 +132,7 @@ def test_the_older_of_two_points_to_the_newer() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_our_rules_kept_back_is_sent_nevertheless_with_who_asked(admin_client: Client, admin_user: object) -> None:
     row = make_message(Status.SENDING, attempts=0)
-    Customer.objects.filter(pk=row.customer_id).update(sms_opt_out=True)
+    Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row.move(Status.SENDING, Status.PENDING)
     row.move(Status.PENDING, Status.SUPPRESSED, status_reason=Reason.OPT_OUT)
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()

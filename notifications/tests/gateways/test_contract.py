@@ -100,10 +100,6 @@ def test_it_logs_neither_number_nor_text(
     assert "top-secret" not in seen
 
 
-def test_it_has_the_name_of_the_setting(gateway: Gateway, settings: Any) -> None:
-    assert gateway.name == settings.SMS_GATEWAY
-
-
 def test_memory_keeps_it(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_GATEWAY = "memory"
     get_gateway().send(MESSAGE)

@@ -217,9 +217,9 @@ def test_mail_waits_while_the_mail_server_refuses_our_account(server: MailServer
 
 @pytest.mark.django_db(transaction=True)
 def test_an_email_that_failed_can_be_sent_again() -> None:
-    from notifications import resending
+    from notifications import queue
 
     order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
     row = make_message(Status.FAILED, order=order, type=Type.EMAIL, kind=Kind.ORDER_CONFIRMED, gateway="email")
-    again = resending.resend(row)
+    again = queue.resend(row)
     assert (again.resend_of, again.type, again.status, len(django_mail.outbox)) == (row, Type.EMAIL, Status.SENT, 1)

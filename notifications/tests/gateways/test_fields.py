@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from notifications.gateways import fields
+from notifications.gateways import form_gateway as fields
 
 AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 

@@ -90,17 +90,6 @@ def test_only_a_status_about_the_message_refuses_the_message(
         assert len(provider.asked) == requests
 
 
-def test_a_status_without_words_is_named(provider: Provider) -> None:
-    provider.behave(says(404))
-    assert str(error(get_gateway(), MESSAGE)) == "HTTP 404"
-
-
-def test_no_answer_is_repeated_once_under_the_same_key(provider: Provider) -> None:
-    provider.behave(doing.hangs_up, doing.ACCEPTS)
-    assert get_gateway().send(MESSAGE).provider_message_id == "m-1"
-    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(MESSAGE.id)] * 2
-
-
 @pytest.mark.parametrize("behaviour", [doing.hangs, doing.hangs_up, doing.drips_status])
 def test_no_answer_twice_is_unknown_within_the_time_limit(provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
@@ -132,19 +121,6 @@ def test_a_flood_is_not_read_until_the_time_is_up(provider: Provider, settings: 
     begun = time.monotonic()
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
     assert time.monotonic() - begun < 4
-
-
-def test_a_refused_connection_is_certainly_not_sent(provider: Provider) -> None:
-    provider.stop()
-    assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
-
-
-def test_a_connection_is_tried_three_times(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    provider.stop()
-    pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
-    error(get_gateway(), MESSAGE)
-    assert len(pauses) == 2
 
 
 def test_a_name_that_does_not_exist_is_certainly_not_sent(settings: Any) -> None:
@@ -189,11 +165,6 @@ def test_a_key_beyond_latin_1_is_sent_as_utf_8(provider: Provider, settings: Any
 def test_health_asks_the_documented_path(provider: Provider) -> None:
     assert get_gateway().health() == base.Health(reachable=True, detail="HTTP 200")
     assert (provider.asked[0].method, provider.asked[0].path) == ("GET", "/sms/health")
-
-
-def test_health_of_a_broken_provider(provider: Provider) -> None:
-    provider.behave(says(503))
-    assert get_gateway().health() == base.Health(reachable=False, detail="HTTP 503")
 
 
 def test_health_of_a_hanging_provider_takes_two_seconds(provider: Provider) -> None:

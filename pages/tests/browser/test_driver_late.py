@@ -39,9 +39,9 @@ HEARD_FAST = """() => import("/static/web/server-clock.js").then(({ hear }) => {
 def make_old_stop(driver: Driver) -> Order:
     order = make_stop(driver)
     earlier = order.created_at - timedelta(hours=1)
-    Order.objects.filter(pk=order.pk).update(created_at=earlier)
+    Order.objects.filter(pk=order.pk).unannounced().update(created_at=earlier)
     order.history.update(at=earlier)
-    NotificationHistory.objects.filter(order=order).delete()
+    NotificationHistory.objects.filter(order=order).unannounced().delete()
     return order
 
 

@@ -1,19 +1,26 @@
-"""Sending many: the senders are kept busy, and what became of each message is told as it becomes known."""
+"""What the commands share: their arguments, read strictly, and sending many messages, told as it becomes known."""
 
 from __future__ import annotations
 
+import re
 import sys
+from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from datetime import date, datetime, time, timedelta
 from queue import SimpleQueue
 
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from notifications import resending, sender
+from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from web.refusals import Refusal
+from web.text import plain
 
 # Enough rows to keep the senders busy, few enough to hold in memory.
 MOST_UNDER_WAY = 100
@@ -22,6 +29,7 @@ ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
 LEFT, BROKEN = "left", "broken"
 Outcome = tuple[NotificationHistory, str]
 Sending = Future[NotificationHistory | None]
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
@@ -33,7 +41,7 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
         if stopped():
             break
         try:
-            sending = sender.submit(resending.prepare(row).pk)
+            sending = sender.submit(queue.prepare(row).pk)
         except Refusal as refusal:
             yield row, Status.UNKNOWN if refusal.code == Reason.INTERRUPTED else refusal.code
             continue
@@ -75,3 +83,26 @@ def summary(outcomes: Counter[str]) -> str:
 
 def all_well(outcomes: Counter[str]) -> bool:
     return not any(outcomes[word] for word in (Status.FAILED, Status.UNKNOWN, BROKEN))
+
+
+def moment(text: str) -> datetime:
+    """A point in time: ISO 8601 (Taipei's where it names no zone), or how long ago."""
+    text = plain(text)
+    try:
+        if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):
+            return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        found: datetime | date | None = parse_date(text) or parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None or found.year < 2000:
+        raise ArgumentTypeError(_("“%s” is no time: write 2026-11-23T08:00, or 2h.") % text[:40])
+    if not isinstance(found, datetime):
+        found = datetime.combine(found, time.min)
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
+
+
+def positive(text: str) -> int:
+    text = plain(text)
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise ArgumentTypeError(_("“%s” is no number of messages.") % text[:40])
+    return int(text)

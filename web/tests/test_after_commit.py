@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import transaction
+
+from web.after_commit import once_after_commit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Undone(Exception):
+    pass
+
+
+@pytest.fixture
+def calls() -> list[tuple[int, ...]]:
+    return []
+
+
+@pytest.fixture
+def ask(calls: list[tuple[int, ...]]) -> Callable[[int], None]:
+    def work(*numbers: int) -> None:
+        calls.append(numbers)
+
+    return lambda number: once_after_commit(work, number)
+
+
+def undo(ask: Callable[[int], None], number: int) -> None:
+    with pytest.raises(Undone), transaction.atomic():
+        ask(number)
+        raise Undone
+
+
+def test_work_asked_for_twice_is_done_once_after_the_commit(
+    ask: Callable[[int], None], calls: list[tuple[int, ...]]
+) -> None:
+    for _ in range(2):
+        with transaction.atomic():
+            ask(1)
+            with transaction.atomic():
+                ask(2)
+            assert calls in ([], [(1, 2)])
+    assert calls == [(1, 2), (1, 2)]
+
+
+def test_a_rollback_takes_back_what_it_asked_for(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+    undo(ask, 1)
+    with transaction.atomic():
+        undo(ask, 2)
+        ask(3)
+    assert calls == [(3,)]
+
+
+def test_what_a_savepoint_does_not_undo_is_done(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+    with transaction.atomic():
+        ask(1)
+        undo(ask, 2)
+    assert [numbers[0] for numbers in calls] == [1]
+
+
+def test_without_a_transaction_work_is_done_at_once(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+    ask(1)
+    ask(2)
+    assert calls == [(1,), (2,)]
+
+
+def test_work_that_fails_fails_nobody(calls: list[tuple[int, ...]]) -> None:
+    def fail() -> None:
+        raise Undone
+
+    with transaction.atomic():
+        once_after_commit(fail)
+        once_after_commit(calls.append, (1,))
+    assert calls == [(1,)]
