@@ -21,8 +21,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.roles import NO, Side, driver_id, reach, side_of
+from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import Status
 from pages.page_data import page_data
+from realtime.location_validation import MOTION
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -62,12 +64,13 @@ def driver(request: HttpRequest) -> HttpResponse:
 
 
 def told(user: User) -> dict[str, Any]:
-    """The page data, and on each move of `moves` what its button says: "" where it has none."""
+    """The page data, on each move of `moves` what its button says ("" where it has none), and what the server takes."""
     data = page_data(user, Side.DRIVER)
     for before, moves in data["moves"].items():
         for move in moves:
             move["word"] = str(MOVE_WORDS.get((before, move["to"]), ""))
-    return data | {"driver": driver_id(user)}
+    limits = {"serials": MOST_SERIALS, "serial_length": LONGEST_SERIAL, "motion": MOTION}
+    return data | {"driver": driver_id(user), "limits": limits}
 
 
 @require_safe

@@ -32,6 +32,8 @@ export interface PageData {
   statuses: Record<"open" | "closed" | "with_driver" | "on_the_road" | "done_by_driver", OrderStatus[]>;
   slots: TimeSlot[];
   moves: Record<OrderStatus, Move[]>;
+  /** What the server takes from a driver. */
+  limits: { serials: number; serial_length: number; motion: Record<string, [number, number]> };
   time_zone?: string;
   map?: MapSettings;
   /** When it was written, where no browser keeps the page. */

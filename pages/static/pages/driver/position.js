@@ -1,7 +1,7 @@
 /** Says where the driver is, while an own order is on the road and never else, and shows that it does. */
 /** @import { DriverLocation, Envelope } from "types/events" */
 /** @import { LuckyGasSocket } from "../../realtime/client.js" */
-import { find } from "../../web/page.js";
+import { find, told } from "../../web/page.js";
 import { correction, now } from "../../web/server-clock.js";
 
 const EVERY_MS = 2_000;
@@ -11,8 +11,7 @@ const OLDEST_MS = 60_000;
 const TOLD_MS = 10_000;
 const MS_TO_KMH = 3.6;
 /** What the server takes (km/h, degrees from north, metres): sensors also give -1, NaN or figures from another world. */
-/** @type {Record<string, [number, number]>} */
-const LIMITS = { speed: [0, 300], heading: [0, 360], accuracy: [0, 100_000] };
+const LIMITS = told().limits.motion;
 
 /**
  * @param {number | null} value

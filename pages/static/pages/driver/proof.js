@@ -1,15 +1,14 @@
 /** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
 /** @import { ProofBody, ProofImage } from "types/driver" */
 /** @import { OrderItem, OrderRow } from "types/rows" */
-import { closest, copyOf, fill, find } from "../../web/page.js";
+import { closest, copyOf, fill, find, told } from "../../web/page.js";
 import { forgetProof, keepProof, keptProof } from "./kept-proof.js";
 import { small } from "./photo.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
 import { isSecondTap, tapped } from "./taps.js";
 
-const LONGEST_SERIAL = 40;
-const MOST_SERIALS = 200;
+const { limits } = told();
 
 /** @type {HTMLDialogElement} */
 const dialog = find("#proof");
@@ -138,8 +137,8 @@ function keepTyped() {
  * @param {string} text
  */
 function addSerial(text, isScanned = false) {
-  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, LONGEST_SERIAL);
-  if (!serial || draft.serials.includes(serial) || draft.serials.length >= MOST_SERIALS) return false;
+  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, limits.serial_length);
+  if (!serial || draft.serials.includes(serial) || draft.serials.length >= limits.serials) return false;
   draft.serials.push(serial);
   if (isScanned) draft.scanned.add(serial);
   drawSerials();
