@@ -72,8 +72,8 @@ screenshots: $(VENV)/browser $(VENV)/test
 
 # The catalogue of words; needs GNU gettext. The compiled one is committed, so that nothing else does.
 messages:
-	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore staticfiles
-	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore staticfiles --domain djangojs
+	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore node_modules --ignore staticfiles
+	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore node_modules --ignore staticfiles --domain djangojs
 	$(BIN)/python manage.py compilemessages --locale zh_Hant --ignore .venv
 
 $(VENV)/run: requirements.txt
