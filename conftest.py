@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from health.failures import failures
 from luckygas.testing.sandbox.receipts import Habit
 from luckygas.testing.sandbox.server import Sandbox
 from web import flags, throttling
@@ -21,12 +20,6 @@ def all_switches_on() -> Iterator[None]:
     flags.remember(flags.Seen(math.inf))
     yield
     flags.forget()
-
-
-@pytest.fixture(autouse=True)
-def _failures_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are written by a thread, outside of the transaction that a test is undone with."""
-    monkeypatch.setattr(failures, "count", lambda: None)
 
 
 @pytest.fixture

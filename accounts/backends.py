@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
-from django.db.models import Q
 
-from accounts.roles import ALL, RIGHTS, STAFF, Role, may
+from accounts.roles import RIGHTS, may
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
     from accounts.roles import Anyone
 
 
@@ -33,27 +30,9 @@ class RolesBackend(ModelBackend):
     def get_group_permissions(self, user_obj: Anyone, obj: Any = None) -> set[str]:
         return set()
 
-    def get_all_permissions(self, user_obj: Anyone, obj: Any = None) -> set[str]:
-        return self.get_user_permissions(user_obj, obj)
-
     def has_perm(self, user_obj: Anyone, perm: str, obj: Any = None) -> bool:
         """A right to single rows is not asked here: `accounts.visibility` says which rows somebody sees."""
         return obj is None and may(user_obj, perm)
 
     def has_module_perms(self, user_obj: Anyone, app_label: str) -> bool:
         return any(right.startswith(f"{app_label}.") and may(user_obj, right) for right in RIGHTS)
-
-    def with_perm(
-        self, perm: Any, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None
-    ) -> QuerySet[User]:
-        """The staff who have this right, by its name; of nobody else `has_perm` is true."""
-        if obj is not None or not isinstance(perm, str):
-            return User.objects.none()
-        of_role = {role.value for role in STAFF if perm in RIGHTS and getattr(RIGHTS[perm], role.value) is ALL}
-        holders = Q(is_staff=True, staff_role__role__in=of_role)
-        if Role.CLERK.value in of_role:
-            holders |= Q(is_staff=True, staff_role=None)
-        if include_superusers:
-            holders |= Q(is_superuser=True)
-        found = User.objects.filter(holders)
-        return found if is_active is None else found.filter(is_active=is_active)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils.translation import gettext_lazy as _
 
-from web.turns import Turns
+from web.one_at_a_time import OneAtATime
 
-turns = Turns(_("Many people are signing in at the moment. Please try again in a few seconds."))
+hashing = OneAtATime(_("Many people are signing in at the moment. Please try again in a few seconds."))
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
     """Django's own, in its turn. Every check of a password ends here too, also of a name that nobody has."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        """Raises Crowded. The few who make accounts in the admin, within a transaction, do not wait."""
-        with turns.taken():
+        """Raises Overloaded. The few who make accounts in the admin, within a transaction, do not wait."""
+        with hashing.turn():
             return super().encode(password, salt, iterations)

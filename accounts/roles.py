@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -69,7 +69,7 @@ RIGHTS: dict[str, Row] = {
     "realtime.open_office":                      Row(ALL, ALL,    ALL,  NO,    NO),   # the office's socket and news
     "realtime.view_event":                       Row(ALL, ALL,    NO,   NO,    NO),
     "realtime.view_websocketconnection":         Row(ALL, ALL,    NO,   NO,    NO),
-    "health.view_systemmetric":                  Row(ALL, ALL,    ALL,  NO,    NO),
+    "web.view_systemmetric":                     Row(ALL, ALL,    ALL,  NO,    NO),
     "auth.view_user":                            Row(ALL, ALL,    NO,   NO,    NO),
     "axes.view_accessattempt":                   Row(ALL, ALL,    NO,   NO,    NO),
     "waffle.view_switch":                        Row(ALL, ALL,    NO,   NO,    NO),
@@ -168,10 +168,6 @@ def side(role: Role) -> Side:
     return Side.OFFICE if role in STAFF else Side(role.value)
 
 
-def sides(user: Anyone) -> frozenset[Side]:
-    return frozenset(map(side, roles(user)))
-
-
 def side_of(user: Anyone) -> Side | None:
     """The side a token or a connection speaks for, the widest first. For the office it needs no query."""
     if is_office(user):
@@ -232,8 +228,3 @@ def who_may(right: str) -> Promise:
     row = RIGHTS.get(right, NOBODY)
     holders = frozenset(role for role in Role if getattr(row, role.value) is not NO)
     return SENTENCES.get(holders, _("Your account may not do this."))
-
-
-def lacking(user: Anyone, rights: Collection[str], least: Reach = OWN) -> str | None:
-    """The first of these rights that the user has not, or not so far."""
-    return next((right for right in rights if reach(user, right) < least), None)

@@ -18,7 +18,7 @@ from django.views import csrf, generic
 
 from accounts import attempts
 from web import client_address, throttling
-from web.turns import CROWD_SECONDS, Crowded
+from web.one_at_a_time import RETRY_SECONDS, Overloaded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -44,8 +44,8 @@ class Limited(FormView):
             return self.not_now(request, 429, throttling.please_wait(wait), wait)
         try:
             return super().post(request, *args, **kwargs)
-        except Crowded as crowded:
-            return self.not_now(request, 503, str(crowded.detail), CROWD_SECONDS)
+        except Overloaded as error:
+            return self.not_now(request, 503, str(error.detail), RETRY_SECONDS)
 
     def not_now(self, request: HttpRequest, status: int, detail: str, wait: int) -> HttpResponse:
         """The form again, empty, with what is wrong. `wait`: seconds until it may be sent again."""

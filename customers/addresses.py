@@ -109,12 +109,6 @@ def comparable(address: str) -> str:
     return f"{'' if is_known else postcode}{place.county}{place.district}{rest}".upper()
 
 
-def formerly_comparable(address: str) -> str:
-    """What `comparable` was until November 2026: rows imported before are known by it."""
-    half_width = unicodedata.normalize("NFKC", address).replace("臺", "台")
-    return re.sub(r"(?<=\d)[Ff](?![a-z])", "樓", re.sub(r"[\s,，]", "", half_width))
-
-
 def _split(address: str) -> tuple[str, Place, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with digits."""
     text = COUNTING.sub(_counted, plain(address).translate(SAME_LETTER))

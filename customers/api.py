@@ -29,10 +29,7 @@ class PhoneNumberField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        try:
-            return phones.normalise(text) if text else text
-        except phones.InvalidPhone as error:
-            raise serializers.ValidationError(str(error), code="invalid_phone") from error
+        return phones.normalise(text) if text else text
 
 
 class MaskedPhoneField(serializers.CharField):

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db import models
 
 from customers import phones
@@ -38,12 +37,7 @@ class PhoneField(TextField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
-        if not text:
-            return text
-        try:
-            return phones.normalise(text)
-        except phones.InvalidPhone as error:
-            raise ValidationError(str(error), code="invalid_phone") from error
+        return phones.normalise(text) if text else text
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
         # The form must let through what people write, longer than what is stored.

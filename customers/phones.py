@@ -10,6 +10,7 @@ import re
 
 import phonenumbers
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from web.text import plain
@@ -51,8 +52,11 @@ PART = re.compile(
 SHOWN_AT_END = 3
 
 
-class InvalidPhone(ValueError):
-    """The text is no telephone number; the message says why, in the reader's language."""
+class InvalidPhone(ValidationError):
+    """The text is no telephone number; `message` says why, in the reader's language."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="invalid_phone")
 
 
 def split_cell(text: str) -> list[str]:

@@ -6,19 +6,25 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from health.models import SystemMetric
 from web.admin.base import HouseList, ReadOnly
+from web.models import SystemMetric
 
 
 @admin.register(SystemMetric)
 class SystemMetricAdmin(ReadOnly, HouseList):
-    list_display = ("hour", "connections", "events", "latency", "sent", "failed", "created_at")
-    date_hierarchy = "hour"
-    fields = ("hour", "created_at", "all_figures")
+    list_display = ("at", "connections", "events", "latency", "sent", "failed", "created_at")
+    date_hierarchy = "at"
+    fields = ("at", "created_at", "all_figures")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SystemMetric]:
+        """The minutes are the dashboard's."""
+        return super().get_queryset(request).filter(span=SystemMetric.Span.HOUR)
 
     @admin.display(description=_("connections"))
     def connections(self, row: SystemMetric) -> Any:

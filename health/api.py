@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 
 from accounts.api.permissions import ByRole
 from health import parts
-from health.models import SEE_HEALTH
 from health.probes import Answer, Health
+from health.rights import SEE_HEALTH
 
 
 class Monitor(AnonymousUser):

@@ -11,6 +11,7 @@ class HealthConfig(AppConfig):
     verbose_name = _("Health")
 
     def ready(self) -> None:
-        from health import receivers
+        from health import snapshots
+        from web.system_metrics import new_minute
 
-        receivers.connect()
+        new_minute.connect(snapshots.keep, dispatch_uid="health.keep")

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count
 from django.db.models.functions import TruncHour, TruncMinute
 from django.utils import timezone
 
-from health import samples, snapshots
-from health.models import Minute, SystemMetric
-from health.samples import MINUTE
-from health.snapshots import HOUR
+from health import snapshots
+from health.snapshots import Figures
 from notifications.models import NotificationHistory
+from web.models import SystemMetric
+from web.system_metrics import HOUR, MINUTE, minute_of, minutes
 
-Figures = dict[str, Any]
 MINUTES, HOURS = 60, 24
 NONE: Figures = snapshots.summed([])
 
@@ -38,15 +36,15 @@ class Moment:
 
 def last_hour(now: datetime) -> list[Moment]:
     """The minutes that are over, the oldest first."""
-    end = samples.minute_of(now)
+    end = minute_of(now)
     starts = [end - MINUTE * back for back in range(MINUTES, 0, -1)]
-    known = {minute.at: minute for minute in Minute.objects.filter(at__gte=starts[0], at__lt=end)}
+    known = {row.at: row for row in minutes(starts[0], end)}
     messages = _messages(TruncMinute("created_at"), starts[0])
     return [
         Moment(
             at,
             snapshots.summed([known[at]]) if at in known else NONE,
-            (known[at].figures or {}).get("orders") if at in known else None,
+            snapshots.open_orders_then(known[at]) if at in known else None,
             messages.get(at, {}),
         )
         for at in starts
@@ -57,10 +55,10 @@ def last_day(now: datetime) -> list[Moment]:
     """The hours, the oldest first; the last one is the present hour as far as it has come."""
     this = snapshots.hour_of(now)
     starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
-    rows = SystemMetric.objects.filter(hour__gt=starts[0], hour__lte=this)
+    rows = SystemMetric.objects.filter(span=SystemMetric.Span.HOUR, at__gte=starts[0], at__lt=this)
     # A row of another version may lack what this one draws.
-    known = {row.hour - HOUR: NONE | row.metrics_json for row in rows}
-    known[this] = snapshots.summed(list(Minute.objects.filter(at__gte=this))) | {"orders": samples.open_orders()}
+    known = {row.at: NONE | row.metrics_json for row in rows}
+    known[this] = snapshots.summed(list(minutes(this))) | {"orders": snapshots.open_orders()}
     messages = _messages(TruncHour("created_at"), starts[0])
     return [Moment(at, known.get(at, NONE), known.get(at, {}).get("orders"), messages.get(at, {})) for at in starts]
 

@@ -11,23 +11,18 @@ from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpResponse
-from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-import notifications.metrics
-import orders.metrics
-import realtime.metrics
 from health import parts
 from health.api import HealthView
 from health.probes import Answer, Health, Probe
-
-ROWS = (orders.metrics.rows, notifications.metrics.rows, realtime.metrics.rows)
+from web.metrics import GAUGES
+from web.multiprocess import counted
 
 
 class Everything(Collector):
@@ -36,17 +31,8 @@ class Everything(Collector):
         yield from state()
 
 
-def counted() -> Collector:
-    """Of this process, or of all processes that share the directory."""
-    if not settings.PROMETHEUS_MULTIPROC_DIR:
-        return REGISTRY
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return registry
-
-
 def ask() -> Answer:
-    families = [family for rows in ROWS for family in rows()]
+    families = [family for rows in GAUGES for family in rows()]
     return {"status": Health.HEALTHY, "families": [*families, disk(), *last_backup()]}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -41,8 +40,6 @@ LONGEST_WAIT_SECONDS = 5.0
 # In which a numberer that works has numbered some hundred changes, and how often it is looked whether it has.
 LOOK_AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
-# So many events of the last minute that no bell announced are no chance, where they are most of them.
-MANY_MISSED = 5
 # How long it is believed what a provider said of itself.
 HEARD_SECONDS = 10.0
 _heard: dict[str, tuple[provider.Health, float]] = {}
@@ -89,15 +86,15 @@ def ask_redis() -> Answer:
 
 
 def ask_websocket() -> Answer:
-    """The figures are of all processes; whether the hub still looks, of this one.
+    """The figures are of all processes; whether the hub still looks and hears the bell, of this one.
 
     A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
     """
     link, figures = ask_redis(), statistics.summary()
-    # Without a hub nobody need be told, and the next one to begin numbers what waits.
+    # Without a socket nobody need be told, and the next hub to begin numbers what waits.
     waited = unnumbered_seconds() if figures["servers"] else 0.0
-    is_stuck = any(hub.statistics.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    deaf = bool(settings.REDIS_URL) and any(is_deaf(hub["lately"]) for hub in statistics.living())
+    is_stuck = any(hub.pulse.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
+    deaf = bool(settings.REDIS_URL) and any(hub.pulse.is_deaf for hub in Hub.running())
     heard = Health.DEGRADED if deaf else Health(link["status"])
     return {
         "status": Health.UNHEALTHY if is_stuck or waited else heard,
@@ -124,12 +121,6 @@ def unnumbered_seconds() -> float:
 
 def _age(moment: datetime) -> float:
     return (timezone.now() - moment).total_seconds()
-
-
-def is_deaf(lately: Mapping[str, int]) -> bool:
-    """Whether most events of a hub's last minute came with the timer and not with a bell."""
-    missed = lately.get("bell_missed", 0)
-    return missed >= MANY_MISSED and missed * 2 > lately.get("events", 0)
 
 
 def ask_notifications() -> Answer:

@@ -1,4 +1,4 @@
-"""`timings/`: how long things take, and what the cache is good for; for the office."""
+"""`performance/`: how long things take, and what the cache is good for; for the office."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from health.models import SEE_HEALTH
-from web import caching, flags, timings
+from health.rights import SEE_HEALTH
+from web import caching, flags
 from web.api.fields import Strict
-from web.models import ProcessFigures
+from web.metrics import percentile
 from web.refusals import Refusal
+from web.system_metrics import HOUR, Counts, buckets, by_label, lately
+
+OPERATIONS = "luckygas_operation_seconds"
 
 
 class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Right to a fifth."))
-    p95_ms = serializers.FloatField(help_text=_("Right to a fifth."))
+    p50_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
+    p95_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
 
 
 class PerformanceOutput(serializers.Serializer[Any]):
-    """Of the processes that live, each since its start."""
+    """Of the last hour and all servers."""
 
     measuring = serializers.BooleanField(help_text=_("Whether the switch performance_monitoring is on."))
-    processes = serializers.IntegerField()
+    processes = serializers.IntegerField(help_text=_("That count: servers, workers, senders."))
     operations = OperationOutput(many=True)
 
 
@@ -43,11 +46,11 @@ class CacheOutput(serializers.Serializer[Any]):
 
 
 class CacheStatsOutput(serializers.Serializer[Any]):
-    """Hits and misses are of the processes that live, each since its start."""
+    """Hits and misses are of the last hour and all servers."""
 
     shared = serializers.BooleanField(help_text=_("Whether there is a cache; without Redis nothing is kept."))
     switched_on = serializers.BooleanField(help_text=_("Whether the switch caching_layer is on."))
-    processes = serializers.IntegerField()
+    processes = serializers.IntegerField(help_text=_("That count: servers, workers, senders."))
     caches = CacheOutput(many=True)
 
 
@@ -68,12 +71,28 @@ class Performance(APIView):
 
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
-        """How often each named operation was done and how long it took, over all processes that write it down."""
-        figures = ProcessFigures.everywhere()
+        """How often each named operation was done in the last hour, and how long it took."""
+        hour = lately(HOUR)
         return Response({
-            "measuring": flags.on(flags.PERFORMANCE), "processes": len(figures),
-            "operations": timings.operations(figures),
+            "measuring": flags.on(flags.PERFORMANCE), "processes": hour.processes,
+            "operations": operations(hour.counts),
         })  # fmt: skip
+
+
+def operations(counts: Counts) -> list[dict[str, Any]]:
+    """The one that took longest in all first."""
+    sums = by_label(counts, f"{OPERATIONS}_sum")
+    found = sorted(buckets(counts, OPERATIONS).items(), key=lambda item: -sums[item[0]])
+    return [_operation(name, sums[name] * 1000, bounds) for name, bounds in found]
+
+
+def _operation(name: str, total_ms: float, bounds: dict[float, float]) -> dict[str, Any]:
+    count = int(max(bounds.values()))
+    p50, p95 = (round((percentile(bounds, share) or 0) * 1000, 3) for share in (0.5, 0.95))
+    return {
+        "operation": name, "count": count, "mean_ms": round(total_ms / count, 3), "p50_ms": p50, "p95_ms": p95,
+        "total_ms": round(total_ms, 1),
+    }  # fmt: skip
 
 
 class CacheStats(APIView):
@@ -82,19 +101,18 @@ class CacheStats(APIView):
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
         """Hits, misses and size of each cache."""
-        figures = ProcessFigures.everywhere()
-        seen = timings.lookups(figures)
+        hour = lately(HOUR)
         return Response({
             "shared": caching.shared_cache() is not None, "switched_on": flags.on(flags.CACHING),
-            "processes": len(figures), "caches": [_of(name, seen[name]) for name in caching.KEPT],
+            "processes": hour.processes, "caches": [_of(kind, hour.counts) for kind in caching.KINDS],
         })  # fmt: skip
 
 
-def _of(name: str, seen: Any) -> dict[str, Any]:
-    asked = seen.total()
+def _of(kind: str, counts: Counts) -> dict[str, Any]:
+    hits, misses = (int(counts.get(f"luckygas_cache_{seen}_total {kind}", 0)) for seen in ("hits", "misses"))
     return {
-        "cache": name, "seconds": caching.KEPT[name].seconds, "hits": seen["hits"], "misses": seen["misses"],
-        "hit_rate": round(seen["hits"] / asked, 4) if asked else None, "size": caching.size(name),
+        "cache": kind, "seconds": caching.SECONDS, "hits": hits, "misses": misses,
+        "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None, "size": caching.size(kind),
     }  # fmt: skip
 
 

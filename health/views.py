@@ -10,7 +10,6 @@ from typing import Any
 from csp.constants import NONE, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib.auth.decorators import login_required
-from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -20,13 +19,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.pages import check_page
-from health import history, samples
-from health.models import SEE_HEALTH, Minute
+from health import history, snapshots
 from health.parts import PARTS
 from health.plots import PLOTS, head, table
 from health.probes import Health, ask_all
+from health.rights import SEE_HEALTH
 from health.tiles import tiles
 from health.verdict import database_down, faults
+from web.system_metrics import lately
 
 # What has no address of its own.
 WHERE = {"migrations": "health_ready"}
@@ -67,8 +67,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "now": now,
         "data": {"user": request.user.pk, "ready": reverse("health_ready")},
         "database_down": database_down(),
-        "faults": faults(answers, _failed_lately(now)),
-        "tiles": tiles(answers, samples.open_orders()),
+        "faults": faults(answers, snapshots.failed_requests(lately(LATELY).counts)),
+        "tiles": tiles(answers, snapshots.open_orders()),
         "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],
         "periods": [
             _period("hour", _("The last hour"), _("Table of the last hour"), now),
@@ -77,11 +77,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "head": head(),
     }
     return render(request, "health/dashboard.html", told)
-
-
-def _failed_lately(now: datetime) -> int:
-    minutes = Minute.objects.filter(at__gt=now - LATELY)
-    return int(minutes.aggregate(failed=Sum("failed_requests", default=0))["failed"])
 
 
 def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any]:

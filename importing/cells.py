@@ -62,7 +62,7 @@ def telephones(text: str) -> tuple[str, ...]:
     try:
         found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(text)))
     except phones.InvalidPhone as error:
-        raise CellError(str(error)) from error
+        raise CellError(error.message) from error
     if len(found) > 2:
         raise CellError(_("More than two telephone numbers."))
     return tuple(sorted(found, key=lambda phone: not phones.is_mobile(phone)))

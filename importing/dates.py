@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
@@ -15,16 +16,23 @@ from web.dates import YEAR
 ROC_EPOCH = 1911
 # Spreadsheets count days from here (Excel's calendar of 1900, in which 29 February 1900 is one too many).
 SERIAL_EPOCH = date(1899, 12, 30)
-# Year, month, day: `2026-11-23`, `115/11/23`, `民國115年11月23日(一)`, `2026/11/23 00:00`.
-FULL = re.compile(r"(\d{3,4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
-COMPACT = re.compile(r"((?:19|20)\d\d|\d{3})(\d{2})(\d{2})")
-SHORT = re.compile(r"(\d{1,2})[-/.月](\d{1,2})日?")
-SERIAL = re.compile(r"\d{5}")
+# How a day is written, with the order of its parts known.
+CLEAR = [
+    re.compile(form)
+    for form in (
+        r"(?P<serial>\d{5})",
+        r"(?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?",
+        # `2026-11-23`, `115/11/23`, `民國115年11月23日(一)`, `2026/11/23 00:00`.
+        r"(?P<y>\d{3,4})[-/.年](?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?",
+        r"(?P<y>(?:19|20)\d\d|\d{3})(?P<m>\d{2})(?P<d>\d{2})",
+        # `1-Dec-26` and `1-十二月-26`, their month in digits by then.
+        r"(?P<d>\d{1,2})-(?P<m>\d{1,2})月\.?(?:[-, ]*(?P<y>\d{4}|\d{2}))?",
+    )
+]
 # What is left of 12.10, 12.20 and 12.30 where a spreadsheet took them for numbers: 12.1, 12.2 and 12.3.
 ZERO_DROPPED = re.compile(r"\d{1,2}\.[123]")
-# `1-Dec-26`, and `1-十二月-26` in digits.
-NAMED = re.compile(r"(\d{1,2})[- ]?([a-z]{3,9}|(?<=-)\d{1,2}月)\.?(?:[-, ]*(\d{4}|\d{2}))?", re.IGNORECASE)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH = re.compile(rf"(?<=\d)[- ]?({'|'.join(MONTHS)})[a-z]{{0,6}}", re.IGNORECASE)
 # An instant as programs write it. Its day is the one in Taipei.
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)", re.IGNORECASE)
 # A republican year is said, a weekday and the midnight of a spreadsheet add nothing.
@@ -38,7 +46,7 @@ MIDNIGHT = re.compile(
 TIME_OF_DAY = re.compile(r"\d(?::\d\d){1,2}|[上下]午|\d{5}\.\d+")
 NUMERALS = re.compile("[〇○零一二三四五六七八九十百]+(?=[年月日])")
 # What texts without a clear order of year, month and day may mean: `12/01/2026`, `26/12/1`, `1201`, `261201`.
-READINGS = [
+UNCLEAR = [
     re.compile(form.replace("/", "[-/.]"))
     for form in (
         r"(?P<m>\d\d?)(?P<d>\d\d)", r"(?P<m>\d\d)(?P<d>\d)", r"(?P<d>\d\d?)(?P<m>\d\d)", r"(?P<d>\d\d)(?P<m>\d)",
@@ -55,32 +63,16 @@ def parse_date(text: str, today: date) -> date:
     typed = plain(text).removeprefix("'")
     if INSTANT.fullmatch(typed):
         return _near(_in_taipei(typed), today)
-    if ZERO_DROPPED.fullmatch(typed):  # and not `12.2(三)`, which no spreadsheet takes for a number
-        return _of_number(typed, today)
+    # And not `12.2(三)`, which no spreadsheet takes for a number.
+    if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
+        raise CellError(_unclear(days))
     typed = whole(_bare(typed))
     if not typed:
         raise CellError(_("The date is missing."))
-    day = _written(typed, today)
-    if day is None:
+    found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)
+    if found is None:
         raise CellError(_why_none(typed, today))
-    return _near(day, today)
-
-
-def _written(typed: str, today: date) -> date | None:
-    """None: it is written in no known way. Raises CellError."""
-    if SERIAL.fullmatch(typed):
-        return SERIAL_EPOCH + timedelta(days=int(typed))
-    if short := SHORT.fullmatch(typed):
-        return _nearest(int(short[1]), int(short[2]), today)
-    if full := FULL.fullmatch(typed) or COMPACT.fullmatch(typed):
-        return _existing(*map(int, full.groups()))
-    if (named := NAMED.fullmatch(typed)) and (month := _month(named[2])):
-        return (
-            _existing(int(named[3]) % 2000 + 2000, month, int(named[1]))
-            if named[3]
-            else _nearest(month, int(named[1]), today)
-        )
-    return None
+    return _near(_day(found, today), today)
 
 
 def _in_taipei(instant: str) -> date:
@@ -91,8 +83,10 @@ def _in_taipei(instant: str) -> date:
 
 
 def _bare(text: str) -> str:
+    """Without what adds nothing to the day; numerals and the names of months in digits."""
     typed = re.sub(r"\s*([-/.年月日()])\s*", r"\1", MIDNIGHT.sub("", text))
-    return AROUND.sub("", NUMERALS.sub(lambda found: _in_digits(found[0]), typed)).strip()
+    typed = AROUND.sub("", NUMERALS.sub(lambda found: _in_digits(found[0]), typed)).strip()
+    return MONTH.sub(lambda found: f"-{MONTHS.index(found[1].lower()) + 1}月", typed)
 
 
 def _in_digits(numeral: str) -> str:
@@ -104,29 +98,26 @@ def _in_digits(numeral: str) -> str:
     return str(number) if number is not None else "".join(str(DIGITS.get(digit, digit)) for digit in numeral)
 
 
-def _month(name: str) -> int:
-    """1 to 12; 0: there is no such month."""
-    short = name[:3].lower()
-    return MONTHS.index(short) + 1 if short in MONTHS else int(name.removesuffix("月")) if name.endswith("月") else 0
+def _day(found: re.Match[str], today: date) -> date:
+    """The day that a form has found; without a year the nearest. Raises CellError where there is no such day."""
+    parts = found.groupdict()
+    if serial := parts.get("serial"):
+        return SERIAL_EPOCH + timedelta(days=int(serial))
+    years = [_full_year(parts["y"])] if parts.get("y") else range(today.year - 1, today.year + 2)
+    days = []
+    for year in years:
+        with suppress(ValueError):
+            days.append(date(year, int(parts["m"]), int(parts["d"])))
+    if not days:
+        raise CellError(_("This day does not exist."))
+    return min(days, key=lambda day: abs(day - today))
 
 
-def _of_number(typed: str, today: date) -> date:
-    """`12.2`, which was 12.2 or 12.20. Raises CellError where both are days."""
-    month, day = map(int, typed.split("."))
-    found = _nearest(month, day, today)
-    try:
-        other = _nearest(month, day * 10, today)
-    except CellError:
-        return found
-    raise CellError(_unclear([found, other]))
-
-
-def _existing(year: int, month: int, day: int) -> date:
-    """Raises CellError. A year below 1000 is republican."""
-    try:
-        return date(year + ROC_EPOCH if year < 1000 else year, month, day)
-    except ValueError:
-        raise CellError(_("This day does not exist.")) from None
+def _full_year(year: str) -> int:
+    """Of two digits in this century, else below 1000 a republican one."""
+    if len(year) == 2:
+        return int(year) + 2000
+    return int(year) + (ROC_EPOCH if int(year) < 1000 else 0)
 
 
 def _near(day: date, today: date) -> date:
@@ -135,22 +126,10 @@ def _near(day: date, today: date) -> date:
     return day
 
 
-def _nearest(month: int, day: int, today: date) -> date:
-    found = []
-    for year in (today.year - 1, today.year, today.year + 1):
-        try:
-            found.append(date(year, month, day))
-        except ValueError:
-            continue
-    if not found:
-        raise CellError(_("This day does not exist."))
-    return min(found, key=lambda candidate: abs(candidate - today))
-
-
 def _why_none(typed: str, today: date) -> str:
     if TIME_OF_DAY.search(typed):
         return _("There is a time of day beside the date; it belongs into the column of the time slot.")
-    if readings := _readings(typed, today):
+    if readings := _readings(UNCLEAR, [typed], today):
         return _unclear(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
 
@@ -161,17 +140,10 @@ def _unclear(days: list[date]) -> str:
     return _("This may be %(days)s. Write it as one of these.") % {"days": _(" or ").join(map(date.isoformat, days))}
 
 
-def _readings(typed: str, today: date) -> list[date]:
-    """The days within a year that a text may mean, the nearest first."""
+def _readings(forms: list[re.Pattern[str]], texts: list[str], today: date) -> list[date]:
+    """The days within a year that these texts may mean, the nearest first."""
     found = set()
-    for match in filter(None, (form.fullmatch(typed) for form in READINGS)):
-        year, month, day = match.groupdict().get("y"), int(match["m"]), int(match["d"])
-        try:
-            found.add(_near(_existing(_full_year(year), month, day) if year else _nearest(month, day, today), today))
-        except CellError:
-            continue
-    return sorted(found, key=lambda candidate: abs(candidate - today))
-
-
-def _full_year(year: str) -> int:
-    return int(year) + 2000 if len(year) == 2 else int(year)
+    for match in filter(None, (form.fullmatch(text) for form in forms for text in texts)):
+        with suppress(CellError):
+            found.add(_near(_day(match, today), today))
+    return sorted(found, key=lambda day: abs(day - today))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -33,7 +33,8 @@ BATCH = 200
 # An arbitrary name for the lock, the same in every process.
 ADVISORY_LOCK = 0x4C47_494D
 
-Progress = Callable[[int, int], None]
+# Shows how far an import is: draws from what it is given, one a row done, as `tqdm` does.
+Track = Callable[[list[Draft]], Iterable[Draft]]
 
 
 class NoProducts(sheets.UnreadableSheet):
@@ -48,23 +49,22 @@ def import_orders(
     by: User | None = None,
     encoding: str = "",
     max_rows: int = sheets.MAX_ROWS,
-    progress: Progress = lambda done, total: None,
+    track: Track = iter,
 ) -> Report:
     """Makes an order, pending, of every row that can be understood, and says what became of each row.
 
     Raises UnreadableSheet where the file as a whole cannot be read, NoProducts where nothing is sold yet. Rows are
     committed in batches, so a run that was cut short is finished by running it again: rows imported before are known.
-    `progress` hears of rows done and total.
     """
     sheet = sheets.read(data, encoding, max_rows)
     layout = locate(sheet.heading)
     report = Report(mode, sheet.encoding, notes=list(sheet.notes))
     drafts = _drafts(sheet, layout, report)
     run = _Run(report, layout, Register(draft.date for draft in drafts), by)
-    count = itertools.count(1)
+    done = iter(track(drafts))
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
-        run.batch(drafts[start : start + step], lambda: progress(next(count), len(drafts)))
+        run.batch(drafts[start : start + step], done)
     return report.by_row()
 
 
@@ -118,21 +118,14 @@ class _Run:
         self.report, self.layout, self.register = report, layout, register
         self.actor = Actor(by, Source.IMPORT)
 
-    def batch(self, drafts: list[Draft], tick: Callable[[], None]) -> None:
-        """Decides about every draft before it writes the first; `tick` is called once a draft."""
-        if self.report.mode is Mode.CHECK:
+    def batch(self, drafts: list[Draft], done: Iterable[Draft]) -> None:
+        """Decides about every draft before it writes the first; draws one of `done` for each."""
+        with nullcontext() if self.report.mode is Mode.CHECK else locks.long_work(_lock_imports):
             self.register.refresh()
-            for draft in drafts:
-                if self.customer_for(draft):
-                    self.report.created.append(Created(draft.row))
-                tick()
-            return
-        with locks.long_work(_lock_imports):
-            self.register.refresh()
-            for draft, customer in [(draft, self.customer_for(draft)) for draft in drafts]:
+            decided = [(draft, self.customer_for(draft)) for draft in drafts]
+            for (draft, customer), _draft in zip(decided, done, strict=False):
                 if customer and not self.report.withheld:
                     self.write(draft, customer)
-                tick()
 
     def customer_for(self, draft: Draft) -> Customer | None:
         """Whose order this row is, perhaps one not saved yet; None: it makes no order, and the report says why."""
@@ -142,8 +135,7 @@ class _Run:
         found = self.register.find(draft)
         customer = found or _new_customer(draft)
         if trouble := self.trouble(draft, customer):
-            column, reason, text = trouble
-            self.report.problems.append(Remark(draft.row, self.layout.title(column), reason, text))
+            self.report.problems.append(trouble)
             return None
         if not found:
             self.register.add(customer)
@@ -151,29 +143,37 @@ class _Run:
         self.register.remember(draft)
         return customer
 
-    def trouble(self, draft: Draft, customer: Customer) -> tuple[Column, str, str] | None:
-        """What only the other rows and the database tell: column, reason and what stands there."""
+    def trouble(self, draft: Draft, customer: Customer) -> Remark | None:
+        """What only the other rows and the database tell."""
         if other := self.register.other_with_number(draft):
             reason = _("This number was used on that day for another order (%s).") % other
-            return Column.NUMBER, reason, draft.number
+            return self.remark(draft, Column.NUMBER, reason, draft.number)
         if not customer.is_active:
-            return Column.CUSTOMER, _("This customer is deactivated; activate the record first."), customer.name
+            reason = _("This customer is deactivated; activate the record first.")
+            return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            return Column.CUSTOMER, _("The name is missing, and nobody with this telephone is known."), ""
+            return self.remark(
+                draft, Column.CUSTOMER, _("The name is missing, and nobody with this telephone is known.")
+            )
         if not (draft.address or customer.address):
-            return Column.ADDRESS, _("The address is missing, and nobody with this telephone is known."), ""
+            reason = _("The address is missing, and nobody with this telephone is known.")
+            return self.remark(draft, Column.ADDRESS, reason)
         return None
 
     def compare(self, draft: Draft, customer: Customer) -> None:
         """Says where a customer we know and the row differ. The record stays as it is: a sheet may be wrong."""
         if draft.customer and name_key(customer.name) != draft.name_key:
             reason = _("The customer with this telephone is “%s”; the record was left as it is.") % customer.name
-            self.note(draft, Column.CUSTOMER, reason, draft.customer)
+            self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
         if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
             reason = _("Known by name and address, with another telephone; the record was left as it is.")
-            self.note(draft, Column.PHONE, reason, ", ".join(map(phones.display, draft.phone)))
+            written = ", ".join(map(phones.display, draft.phone))
+            self.report.notes.append(self.remark(draft, Column.PHONE, reason, written))
 
     def write(self, draft: Draft, customer: Customer) -> None:
+        if self.report.mode is Mode.CHECK:
+            self.report.created.append(Created(draft.row))
+            return
         if customer._state.adding:
             customer.save()
         order = Order(
@@ -186,5 +186,5 @@ class _Run:
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 
-    def note(self, draft: Draft, column: Column, reason: str, text: str) -> None:
-        self.report.notes.append(Remark(draft.row, self.layout.title(column), reason, text))
+    def remark(self, draft: Draft, column: Column, reason: str, text: str = "") -> Remark:
+        return Remark(draft.row, self.layout.title(column), reason, text)

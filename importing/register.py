@@ -61,7 +61,7 @@ class Register:
         return max(found, key=likeness, default=None)
 
     def is_known(self, draft: Draft) -> bool:
-        return not draft.digests().isdisjoint(self._imported[draft.key])
+        return draft.digest() in self._imported[draft.key]
 
     def other_with_number(self, draft: Draft) -> str:
         """Which order of that day has this row's number and another content; empty: none."""

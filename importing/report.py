@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,26 +64,21 @@ class Finding:
 
 def findings(remarks: list[Remark], rows: int) -> list[Finding]:
     """Remarks with what many of `rows` rows have in common said once, in the order of the first row of each."""
-    alike: dict[tuple[str, str], list[Remark]] = defaultdict(list)
-    for remark in remarks:
-        alike[remark.column, _general(remark)].append(remark)
-    found = []
-    for group in alike.values():
-        if len(group) >= max(MANY, rows / 2):
-            found.append(_finding(group))
-        else:
-            found += _by_text(group)
+    found: list[Finding] = []
+    for alike in _grouped(remarks, lambda remark: (remark.column, _general(remark))):
+        if len(alike) >= max(MANY, rows / 2):
+            found.append(_finding(alike))
+            continue
+        for same in _grouped(alike, lambda remark: remark.shown):
+            found += [_finding(same)] if len(same) >= ALIKE else [_finding([remark]) for remark in same]
     return sorted(found, key=lambda finding: finding.rows[0])
 
 
-def _by_text(remarks: list[Remark]) -> list[Finding]:
-    by_text: dict[str, list[Remark]] = defaultdict(list)
+def _grouped(remarks: list[Remark], key: Callable[[Remark], object]) -> Iterable[list[Remark]]:
+    groups: dict[object, list[Remark]] = defaultdict(list)
     for remark in remarks:
-        by_text[remark.shown].append(remark)
-    found = []
-    for group in by_text.values():
-        found += [_finding(group)] if len(group) >= ALIKE else [_finding([remark]) for remark in group]
-    return found
+        groups[key(remark)].append(remark)
+    return groups.values()
 
 
 def _finding(remarks: list[Remark]) -> Finding:

@@ -54,14 +54,8 @@ class Draft:
 
         Without a number, priority and notes are left out: an order is no other one because somebody added a note.
         """
-        return self._digest(addresses.comparable(self.address))
-
-    def digests(self) -> set[str]:
-        """The present digest, and the one of rows that were imported when addresses were compared in another way."""
-        return {self.digest(), self._digest(addresses.formerly_comparable(self.address))}
-
-    def _digest(self, where: str) -> str:
         who = self.phone[0] if self.phone else self.name_key
+        where = addresses.comparable(self.address)
         content = [who, where, str(self.product.pk), str(self.quantity), self.slot.value]
         if self.number:
             content += [self.priority.value, cells.plain(self.notes)]

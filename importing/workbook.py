@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -31,30 +30,18 @@ def rows(data: bytes, most: int) -> tuple[list[tuple[int, list[str]]], str, list
 
     Raises UnreadableSheet.
     """
-    answers = _answers(data, most)
-    error = next((answer["error"] for answer in answers if isinstance(answer, dict) and "error" in answer), "")
-    if error or not answers:
-        raise UnreadableSheet(_reason(error))
-    first, *found = answers
-    return [(number, cells) for number, cells in found], first["sheet"], first["others"]
-
-
-def _answers(data: bytes, most: int) -> list[Any]:
-    """What the process wrote. Raises UnreadableSheet where it ended before its end."""
     command = [sys.executable, "-I", str(PROGRAM), str(most)]
     try:
         with _one_at_a_time:
             done = subprocess.run(  # noqa: S603
-                command,
-                input=data,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=TIMEOUT_SECONDS,
-                check=True,
+                command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
             )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UnreadableSheet(_reason("large")) from error
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    found = json.loads(done.stdout)
+    if "error" in found:
+        raise UnreadableSheet(_reason(found["error"]))
+    return found["rows"], found["sheet"], found["others"]
 
 
 def _reason(error: str) -> str:

@@ -3,8 +3,8 @@
 A hostile or broken workbook can end this process (the library aborts where memory is short) and nothing else.
 Run by `importing.workbook`; it imports neither Django nor this project.
 
-Output, one JSON a line: `{"sheet": name, "others": [names]}`, then `[row number, [cells]]` for each filled row; or
-`{"error": "broken" | "large" | "empty"}`, perhaps after some rows.
+Output, JSON: `{"sheet": name, "others": [names], "rows": [[row number, [cells]], …]}`, of the rows that are filled; or
+`{"error": "broken" | "large" | "empty"}`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import json
 import resource
 import sys
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -41,36 +41,29 @@ def main(most_rows: int) -> None:
         with suppress(ValueError):  # macOS cannot limit RLIMIT_AS
             resource.setrlimit(limit, (most, most))
     try:
-        write_sheet(sys.stdin.buffer.read(), most_rows)
+        output = json.dumps(first_sheet(sys.stdin.buffer.read(), most_rows))
+        if len(output) > OUTPUT_CHARACTERS:
+            raise TooLarge
     except (TooLarge, MemoryError):
-        write({"error": "large"})
+        output = '{"error": "large"}'
     except BaseException:  # the library's panics are no Exception
-        write({"error": "broken"})
+        output = '{"error": "broken"}'
+    sys.stdout.write(output)
 
 
-def write_sheet(data: bytes, most_rows: int) -> None:
-    workbook = CalamineWorkbook.from_object(io.BytesIO(prepared(data)))
+def first_sheet(data: bytes, most_rows: int) -> dict[str, Any]:
+    """What is written out, with one row more than allowed at most: the reader says so. Raises TooLarge."""
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(prepared(data)))
     visible = [
         sheet.name
         for sheet in workbook.sheets_metadata
         if sheet.typ is SheetTypeEnum.WorkSheet and sheet.visible is SheetVisibleEnum.Visible
     ]
     if not visible:
-        write({"error": "empty"})
-        return
-    write({"sheet": visible[0], "others": visible[1:]})
-    written = 0
-    for count, row in enumerate(filled(workbook.get_sheet_by_name(visible[0]))):
-        written += write(row)
-        if written > OUTPUT_CHARACTERS:
-            raise TooLarge
-        if count >= most_rows:  # one more than allowed: the reader says so
-            return
-
-
-def write(found: Any) -> int:
-    """How many characters it took."""
-    return sys.stdout.write(json.dumps(found, ensure_ascii=True) + "\n")
+        return {"error": "empty"}
+    rows = enumerate(map(trimmed, rows_of(workbook.get_sheet_by_name(visible[0]))), 1)
+    filled = (row for row in rows if row[1])
+    return {"sheet": visible[0], "others": visible[1:], "rows": list(islice(filled, most_rows + 1))}
 
 
 def prepared(data: bytes) -> bytes:
@@ -95,34 +88,23 @@ def prepared(data: bytes) -> bytes:
     return changed.getvalue()
 
 
-def filled(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
-    """Each row that holds anything, with its number. A cell merged downwards is shown in each of its rows."""
-    left = sheet.start[1] if sheet.start else 0  # rows begin at the first filled column
-    merged = merged_downwards(sheet, left)
-    carried: dict[int, tuple[str, int]] = {}  # column: text, and the last row it is for
-    for index, values in enumerate(sheet.iter_rows()):
-        cells = [shown(value) for value in values[:MOST_COLUMNS]]
-        for column, (text, last) in list(carried.items()):
-            if index > last:
-                del carried[column]
-            elif column < len(cells) and not cells[column]:
-                cells[column] = text
-        for column, last in merged.get(index, ()):
-            if column < len(cells):
-                carried[column] = (cells[column], last)
-        while cells and not cells[-1].strip():  # so that the headings are as wide as the table
-            cells.pop()
-        if cells:
-            yield index + 1, cells
-
-
-def merged_downwards(sheet: CalamineSheet, left: int) -> dict[int, list[tuple[int, int]]]:
-    """First row: column and last row, counted from 0; columns from `left` on, as the rows have them."""
-    found: dict[int, list[tuple[int, int]]] = {}
+def rows_of(sheet: CalamineSheet) -> list[list[str]]:
+    """All rows, from the first filled column on. A cell merged downwards is shown in each of its rows."""
+    rows = [[shown(value) for value in values[:MOST_COLUMNS]] for values in sheet.iter_rows()]
+    left = sheet.start[1] if sheet.start else 0
     for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MOST_MERGED]:
-        if last > first and column >= left:
-            found.setdefault(first, []).append((column - left, last))
-    return found
+        place = column - left
+        for cells in rows[first + 1 : last + 1]:
+            if 0 <= place < len(cells) and not cells[place]:
+                cells[place] = rows[first][place]
+    return rows
+
+
+def trimmed(cells: list[str]) -> list[str]:
+    """Without the empty cells at its end, so that the headings are as wide as the table."""
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
 
 
 def shown(value: object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
 from django.conf import settings
@@ -15,10 +13,11 @@ class LuckyGasConfig(AppConfig):
     name = "luckygas"
 
     def ready(self) -> None:
-        from luckygas import checks, lock_waiters, logs, multiprocess, sms_checks  # noqa: F401  (registers the checks)
+        from luckygas import checks, lock_waiters, logs  # noqa: F401  (registers the checks)
+        from web import multiprocess
 
-        if settings.PROMETHEUS_MULTIPROC_DIR:
-            multiprocess.share(Path(settings.PROMETHEUS_MULTIPROC_DIR))
+        if directory := multiprocess.directory():
+            multiprocess.share(directory)
         logs.configure_structlog(settings.LOG_FORMAT)
         lock_waiters.connect()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,91 +16,14 @@ from redis.connection import parse_url
 from customers.phones import AREA_LENGTHS
 from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
+from notifications import carrier_rules, sending_rules, texts
 
-
-@register()
-def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W001 any host; W004 mails that nobody gets; E017 an unknown form of the log; E018 a REDIS_URL that is none;
-
-    E019 an area code that Taiwan does not have; E021 a SITE_URL that is none; and what is said below.
-    """
-    found = gateways_are_sound()
-    found += figures_are_sound()
-    found += secrets_are_long()
-    if settings.LOG_FORMAT not in FORMATS:
-        hint = f"Use one of: {', '.join(FORMATS)}."
-        found.append(Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint=hint, id="luckygas.E017"))
-    found += redis_is_named()
-    if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREA_LENGTHS:
-        hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
-        found.append(Error(f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint=hint, id="luckygas.E019"))
-    site = urlsplit(settings.SITE_URL)
-    if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
-        hint = "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it."
-        found.append(Error(f"SITE_URL is {settings.SITE_URL!r}.", hint=hint, id="luckygas.E021"))
-    if "*" in settings.ALLOWED_HOSTS:
-        hint = "With * the site takes any name for its own, also that of whoever made one for it: name the hosts."
-        found.append(Warning("ALLOWED_HOSTS contains *.", hint=hint, id="luckygas.W001"))
-    if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
-        hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."
-        found.append(Warning("E-mail is written to the log.", hint=hint, id="luckygas.W004"))
-    return found
-
-
-def redis_is_named() -> list[CheckMessage]:
-    try:
-        parse_url(settings.REDIS_URL or "redis://")  # type: ignore[no-untyped-call]
-    except ValueError:  # which repeats part of a password
-        hint = "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket."
-        return [Error("REDIS_URL is no address of a Redis.", hint=hint, id="luckygas.E018")]
-    return []
-
-
-def gateways_are_sound() -> list[CheckMessage]:
-    """E001 an unknown gateway; E002 a setting it needs; E004 a stand-in for itself; E005 a password in the clear."""
-    found: list[CheckMessage] = []
-    used = {"SMS_GATEWAY": settings.SMS_GATEWAY, "SMS_FALLBACK_GATEWAY": settings.SMS_FALLBACK_GATEWAY}
-    for setting, name in used.items():
-        if name in settings.SMS_GATEWAYS:
-            found += gateway_is_sound(name)
-        elif name or setting == "SMS_GATEWAY":
-            known = ", ".join(settings.SMS_GATEWAYS)
-            found.append(Error(f"{setting} is {name!r}.", hint=f"Use one of: {known}.", id="luckygas.E001"))
-    if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
-        hint = "Name another gateway, or none."
-        found.append(Error("SMS_FALLBACK_GATEWAY is SMS_GATEWAY itself.", hint=hint, id="luckygas.E004"))
-    return found
-
-
-def gateway_is_sound(name: str) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
-    for setting in import_string(settings.SMS_GATEWAYS[name]).needs:
-        value = getattr(settings, setting)
-        url = urlsplit(value) if setting.endswith("_URL") else None
-        if not value:
-            found.append(Error(f"{setting} is empty.", hint=f"The {name} gateway needs it.", id="luckygas.E002"))
-        elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
-            hint = "Use https: password and telephone numbers would be sent in the clear."
-            found.append(Error(f"{setting} is no https URL.", hint=hint, id="luckygas.E005"))
-    return found
-
+# What is wrong: the id (E: the site does not start; W: a warning), what the setting is, and what to do.
+Problem = tuple[str, str, str]
 
 SHORTEST_SECRET = 16
-
-
-def secrets_are_long() -> list[CheckMessage]:
-    """W003 a secret in a URL or a header that can be guessed."""
-    return [
-        Warning(
-            f"{name} is short.",
-            hint="Take at least 16 random characters: `openssl rand -hex 24`.",
-            id="luckygas.W003",
-        )
-        for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET")
-        if 0 < len(getattr(settings, name)) < SHORTEST_SECRET
-    ]
-
-
+# What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
+SHORT_URL = "https://lg.tw/t/"
 # What each figure may be, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
     # A sending given up for dead after five minutes must be over by then, with all its tries.
@@ -121,10 +47,109 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-def figures_are_sound() -> list[CheckMessage]:
-    """E003 a time or a number that cannot work."""
+@register()
+def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
-        Error(f"{name} is {getattr(settings, name)}.", hint=f"Use {least} to {most}.", id="luckygas.E003")
-        for name, (least, most) in LIMITS.items()
-        if not least <= getattr(settings, name) <= most
+        (Warning if id_.startswith("W") else Error)(wrong, hint=hint, id=f"luckygas.{id_}")
+        for id_, wrong, hint in (*gateways(), *figures(), *secrets(), *site(), *messages(), *receipts())
     ]
+
+
+def gateways() -> Iterator[Problem]:
+    for setting in ("SMS_GATEWAY", "SMS_FALLBACK_GATEWAY"):
+        name = getattr(settings, setting)
+        if name in settings.SMS_GATEWAYS:
+            yield from gateway(name)
+        elif name or setting == "SMS_GATEWAY":
+            yield "E001", f"{setting} is {name!r}.", f"Use one of: {', '.join(settings.SMS_GATEWAYS)}."
+    if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
+        yield "E004", "SMS_FALLBACK_GATEWAY is SMS_GATEWAY itself.", "Name another gateway, or none."
+
+
+def gateway(name: str) -> Iterator[Problem]:
+    for setting in import_string(settings.SMS_GATEWAYS[name]).needs:
+        value = getattr(settings, setting)
+        url = urlsplit(value) if setting.endswith("_URL") else None
+        if not value:
+            yield "E002", f"{setting} is empty.", f"The {name} gateway needs it."
+        elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
+            hint = "Use https: password and telephone numbers would be sent in the clear."
+            yield "E005", f"{setting} is no https URL.", hint
+
+
+def figures() -> Iterator[Problem]:
+    for name, (least, most) in LIMITS.items():
+        if not least <= getattr(settings, name) <= most:
+            yield "E003", f"{name} is {getattr(settings, name)}.", f"Use {least} to {most}."
+
+
+def secrets() -> Iterator[Problem]:
+    """What stands in a URL or a header can be guessed where it is short."""
+    for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET"):
+        if 0 < len(getattr(settings, name)) < SHORTEST_SECRET:
+            yield "W003", f"{name} is short.", "Take at least 16 random characters: `openssl rand -hex 24`."
+
+
+def site() -> Iterator[Problem]:
+    if settings.LOG_FORMAT not in FORMATS:
+        yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
+    if is_refused(parse_url, settings.REDIS_URL or "redis://"):  # the reason repeats part of a password
+        hint = "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket."
+        yield "E018", "REDIS_URL is no address of a Redis.", hint
+    if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREA_LENGTHS:
+        hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
+        yield "E019", f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint
+    url = urlsplit(settings.SITE_URL)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+        hint = "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it."
+        yield "E021", f"SITE_URL is {settings.SITE_URL!r}.", hint
+    if "*" in settings.ALLOWED_HOSTS:
+        hint = "With * the site takes any name for its own, also that of whoever made one for it: name the hosts."
+        yield "W001", "ALLOWED_HOSTS contains *.", hint
+    if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
+        hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."
+        yield "W004", "E-mail is written to the log.", hint
+
+
+def messages() -> Iterator[Problem]:
+    """What goes into an SMS, and when it goes."""
+    tracking = settings.TRACKING_URL
+    if is_refused(sending_rules.quiet_hours):
+        hint = "Write 21:00-08:00, or leave it empty."
+        yield "E010", f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.", hint
+    host = urlsplit(tracking).hostname
+    if not host or carrier_rules.foreign_links(tracking):
+        hint = "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent."
+        yield "E011", f"TRACKING_URL is {tracking!r}.", hint
+    if texts.segments_at_worst(SHORT_URL if host in LOOPBACK else tracking) > 1:
+        wrong = f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}."
+        yield "W002", wrong, "Each message costs two segments: shorten name or link."
+    if not settings.SMS_SENDER.strip():
+        hint = "Name the sender that is registered: the carriers block what does not carry it."
+        yield "E015", "SMS_SENDER is empty.", hint
+    key = settings.SMS_API_KEY
+    if not key.isprintable() or key != key.strip():  # with the end of a line in it, say, no request can be made
+        hint = "Write it without spaces around it, and without the end of a line."
+        yield "E016", "SMS_API_KEY cannot stand in a header.", hint
+
+
+def receipts() -> Iterator[Problem]:
+    """Who may say what became of an SMS."""
+    for network in settings.SMS_CALLBACK_ADDRESSES:
+        if is_refused(ip_network, network, strict=False):  # every receipt would be refused
+            hint = "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24."
+            yield "E012", f"SMS_CALLBACK_ADDRESSES has {network!r}.", hint
+    if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
+        yield "E013", "SMS_CALLBACK_SECRET cannot stand in a path.", "Use letters, digits, - and _ only."
+    url = settings.SMS_CALLBACK_BASE_URL
+    if url and not re.match(r"https?://[A-Za-z0-9]", url):
+        yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Write it whole: https://gas.example.tw."
+
+
+def is_refused(read: Callable[..., object], *said: Any, **options: Any) -> bool:
+    """Whether what a setting says cannot be read."""
+    try:
+        read(*said, **options)
+    except ValueError:
+        return True
+    return False

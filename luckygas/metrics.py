@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-REQUESTS = Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"])
+from web.metrics import kept
+
+REQUESTS = kept(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
 SECONDS = Histogram(
     "luckygas_http_request_seconds",
     "From the request to the answer.",

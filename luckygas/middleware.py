@@ -16,7 +16,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from structlog.contextvars import bound_contextvars
 
-from health import failures
 from luckygas.metrics import REQUESTS, SECONDS
 from web import request_id
 from web.api.fallback import bad_request
@@ -103,7 +102,6 @@ def account(request: HttpRequest, status: int, seconds: float) -> None:
     said = {"method": method, "route": where, "status": status, "ms": round(seconds * 1000, 1)}
     if where == UNMATCHED:
         said["path"] = request.path[:MOST_LETTERS]
-    failures.answered(request.path_info, status)
     log.info("request", extra=said | {"user_id": user_id(request)})
 
 

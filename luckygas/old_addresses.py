@@ -6,13 +6,16 @@ from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.urls import re_path
 from django.utils.http import escape_leading_slashes
 
-APPS = {"customer": "customers", "product": "catalogue", "driver": "dispatch", "route": "dispatch"}
+APPS = {
+    "orders/customer": "customers", "orders/product": "catalogue", "orders/driver": "dispatch",
+    "orders/route": "dispatch", "health/systemmetric": "web",
+}  # fmt: skip
 
 
-def moved(request: HttpRequest, model: str, rest: str) -> HttpResponsePermanentRedirect:
+def moved(request: HttpRequest, place: str, rest: str) -> HttpResponsePermanentRedirect:
     """With the query as it was, and with a form that was open and is sent now."""
-    path = request.get_full_path().replace(f"/orders/{model}/", f"/{APPS[model]}/{model}/", 1)
+    path = request.get_full_path().replace(f"/{place}/", f"/{APPS[place]}/{place.partition('/')[2]}/", 1)
     return HttpResponsePermanentRedirect(escape_leading_slashes(path), preserve_request=True)
 
 
-urlpatterns = [re_path(rf"^admin/orders/(?P<model>{'|'.join(APPS)})/(?P<rest>.*)$", moved)]
+urlpatterns = [re_path(rf"^admin/(?P<place>{'|'.join(APPS)})/(?P<rest>.*)$", moved)]

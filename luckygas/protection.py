@@ -69,8 +69,3 @@ def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> C
         return response
 
     return middleware
-
-
-def add_static_headers(headers: Any, path: str, url: str) -> None:
-    """Of static files, which no middleware sees."""
-    headers["X-Content-Type-Options"] = "nosniff"

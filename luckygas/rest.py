@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from web.rates import Rate
+from web.rates import most_and_seconds
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -27,7 +27,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# By role, a user; and by what is asked, a user or a stranger's address (web.api.throttles). An empty one: no limit.
+# By role, a user; and by what is asked, a user or a stranger's address (accounts.api.throttles). Empty: no limit.
 THROTTLE_RATES = {
     "anonymous": "120/min",
     "customer": "120/min",
@@ -66,7 +66,7 @@ def throttle_rates(said: list[str]) -> dict[str, str]:
             raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
         try:
             if rate:
-                Rate.of(rate)
+                most_and_seconds(rate)
         except ValueError as error:
             raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: {error}") from error
         rates[name] = rate

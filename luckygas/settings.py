@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "pages",
     "health",
 ]
-# Synchronous, all of it (luckygas.handler).
+# Static files are answered before it (luckygas.static).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
     "luckygas.protection.no_store",
@@ -194,11 +194,6 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Files are served where they lie, without `collectstatic`. Browsers ask each time whether theirs is still the present
-# one (304): after a deployment no page mixes old modules with new ones.
-SERVESTATIC_USE_FINDERS = True
-SERVESTATIC_MAX_AGE = 0
-SERVESTATIC_ADD_HEADERS_FUNCTION = protection.add_static_headers
 
 # What people send: signatures and photos of deliveries. The same directory on every server.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))

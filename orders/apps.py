@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,11 +13,14 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import visibility
+        from catalogue.models import Product
         from customers.models import Customer
-        from orders import delivery_parts, order_warnings, permissions
+        from dispatch.models import Driver
+        from orders import delivery_parts, metrics, order_warnings, permissions, statistics
         from orders.models import Order
         from orders.payment import PAYMENT
         from orders.stock import STOCK
+        from web.metrics import GAUGES
 
         visibility.register(Customer, permissions.customers_of_driver)
         visibility.register(Order, permissions.own_orders)
@@ -24,3 +28,6 @@ class OrdersConfig(AppConfig):
         delivery_parts.register(STOCK)
         order_warnings.register(order_warnings.open_orders)
         order_warnings.register(order_warnings.no_message)
+        GAUGES.append(metrics.rows)
+        for sender in (Order, Product, Driver):
+            post_save.connect(statistics.changed, sender=sender, dispatch_uid="orders.statistics")

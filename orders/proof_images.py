@@ -18,8 +18,8 @@ from orders.models import Order, ProofImage
 from orders.models.order import ref_reused
 from orders.refusals import no_such_order
 from orders.sides import sides_towards
+from web.one_at_a_time import OneAtATime, Overloaded
 from web.refusals import Refusal
-from web.turns import Crowded, Turns
 
 MOST_BYTES = 2 * 1024 * 1024
 # 4,000 × 4,000: 64 MB while a PNG is decoded.
@@ -30,7 +30,7 @@ MOST_AN_ORDER = 20
 QUALITY = 85
 # What can be made smaller as it is; of other kinds (a palette, one bit) lines would be lost.
 SMOOTH = {"L", "RGB", "RGBA"}
-turns = Turns(_("Many images arrive at the moment. Please try again in a few seconds."))
+decoding = OneAtATime(_("Many images arrive at the moment. Please try again in a few seconds."))
 # Where one is read; the file itself lies outside of what the site serves.
 URL_NAME = "order-proof-image"
 
@@ -38,7 +38,7 @@ URL_NAME = "order-proof-image"
 def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
     """Keeps an image of the one order of `named`; one with the `ref` of a kept one is that one.
 
-    Raises Refusal; Crowded where too many images are being decoded.
+    Raises Refusal; Overloaded where too many images are being decoded.
     """
     kept = ProofImage.objects.filter(by=by, ref=ref).first() if ref else None
     if kept is not None:
@@ -78,7 +78,7 @@ def _check_room(order: Order) -> None:
 def jpeg(sent: UploadedFile) -> bytes:
     """The picture alone, upright, as a JPEG: nothing hidden beside it, nor where it was taken.
 
-    Raises Refusal, Crowded.
+    Raises Refusal, Overloaded.
     """
     if (sent.size or 0) > MOST_BYTES:
         raise Refusal("image_too_large", _("The image is larger than 2 MB."), attr="image", status=413)
@@ -87,9 +87,9 @@ def jpeg(sent: UploadedFile) -> bytes:
             if opened.width * opened.height > MOST_PIXELS:
                 detail = _("The image has more than 16 million pixels.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
-            with turns.taken():
+            with decoding.turn():
                 return _encoded(opened)
-    except (Refusal, Crowded):
+    except (Refusal, Overloaded):
         raise
     except Exception as error:  # decoders raise whatever the bytes lead them into
         raise _no_image() from error

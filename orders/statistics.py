@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Model, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +17,6 @@ from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web import caching
 from web.dates import YEAR
-from web.log_position import Position
 from web.refusals import Refusal
 from web.timings import measured
 
@@ -49,10 +48,15 @@ def period(first: date | None, last: date | None) -> tuple[date, date]:
     return first, last
 
 
-def cached(first: date, last: date, position: Position | None) -> dict[str, Any]:
-    """`statistics_of` as JSON, from the cache while nothing changed; `position` was read before (web.log_position)."""
-    answer: dict[str, Any] = caching.answer("statistics", position, (first, last), partial(_made, first, last))
+def cached(first: date, last: date) -> dict[str, Any]:
+    """`statistics_of` as JSON, from the cache while nothing changed."""
+    answer: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_made, first, last))
     return answer
+
+
+def changed(sender: type[Model], **kwargs: Any) -> None:
+    """Receiver of `post_save` of what the figures tell of; items and moves are saved with their order."""
+    caching.changed(caching.STATISTICS)
 
 
 @measured("statistics")

@@ -12,9 +12,11 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         from dispatch import presence as orders_presence
-        from realtime import log, presence, receivers
+        from realtime import log, presence, receivers, statistics
         from web import log_position
+        from web.metrics import GAUGES
 
         receivers.connect()
         log_position.provide(log.position)
         orders_presence.provide(presence.online_driver_ids)
+        GAUGES.append(statistics.rows)

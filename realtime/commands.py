@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from structlog.contextvars import bound_contextvars
 
 from accounts.roles import OWN, refused
-from realtime import auth, channels, frames, location_validation
+from realtime import auth, channels, frames, location_validation, metrics
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
@@ -34,7 +34,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     """Carries one message out, or answers with the error."""
     ref: Any = None
     allowed = connection.hear()
-    hub.statistics.count("messages")
+    metrics.MESSAGES.inc()
     try:
         message = parse(text)
         ref = message.get("ref") if isinstance(message.get("ref"), str) else None
@@ -55,7 +55,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
 
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
-    hub.statistics.count(f"errors.{code}")
+    metrics.ERRORS.labels(code).inc()
     connection.say(frames.error(code, detail, ref))
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
-from realtime import commands, frames
+from realtime import commands, frames, metrics
 from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
@@ -96,7 +96,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             identity = await self._identity()
             self.hub.audience.ends.check(identity)
         except Refusal as refusal:
-            self.hub.statistics.count(f"errors.{refusal.code}")
+            metrics.ERRORS.labels(refusal.code).inc()
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
@@ -145,9 +145,9 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         if any(channel.startswith("track:") for channel in lost):
             connection.close(ENDED)
         for channel in refused:
-            hub.statistics.count("errors.forbidden")
+            metrics.ERRORS.labels("forbidden").inc()
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
-        hub.statistics.opened(resumes=since is not None, afresh=recovered is False)
+        metrics.opened(recovered)
         self._join(connection, channels - lost, channels & lost)
 
     def _join(self, connection: Connection, channels: set[str], lost: set[str]) -> None:
@@ -195,7 +195,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
             self.hub.audience.leave(self.connection)
             self.connection.forget_expiry()
             lasted = timezone.now() - self.connection.connected_at
-            self.hub.statistics.ended(self.code, lasted.total_seconds())
+            metrics.ended(self.code, lasted.total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

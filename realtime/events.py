@@ -165,11 +165,6 @@ def _rights(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(rights.TYPE, [rights.CHANNEL], {"whose": row.subject, "rights": present})]
 
 
-def _crew(row: Outbox, facts: Facts) -> list[Draft]:
-    """A driver's name or telephone: no screen is told, but what was kept of it is not true any more."""
-    return []
-
-
 def _published(row: Outbox, facts: Facts) -> list[Draft]:
     return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
 
@@ -181,7 +176,6 @@ BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {
     "product": _product,
     "notification": _notification,
     "driver": _driver,
-    "crew": _crew,
     "user": _rights,
     "session": _rights,
     "published": _published,

@@ -19,14 +19,14 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import epochs, log, outbox, rights, switches
+from realtime import epochs, log, metrics, outbox, rights, switches
 from realtime.audience import ENDING, Audience, is_lost
 from realtime.connection import Batch, Connection, batches
 from realtime.frames import Encoded
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
-from realtime.statistics import Statistics
+from realtime.pulse import Pulse
 from realtime.switches import Switches
 from realtime.upkeep import Upkeep
 from web.timings import measured
@@ -63,7 +63,7 @@ class Hub:
         self.past: epochs.Past = ()
         self.floor = 0
         self.audience = Audience()
-        self.statistics = Statistics()
+        self.pulse = Pulse()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
@@ -75,7 +75,7 @@ class Hub:
         self.switches = Switches(self.audience, partial(self._ask, self._looking))
         self.positions = Positions(self.audience, partial(self._ask, self._noting))
         self._presence = Presence(self.audience, partial(self._ask, self._noting))
-        self._upkeep = Upkeep(self.audience, self.statistics, partial(self._ask, self._noting))
+        self._upkeep = Upkeep(self.audience, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -201,7 +201,7 @@ class Hub:
         if end.epoch != self.epoch:
             await self._begin_anew()
         self.switches.obeyed = end.seq
-        self.statistics.looked(())
+        self.pulse.looked()
 
     async def _tell(self, rung: bool) -> None:
         rung_here, self._rung_here = self._rung_here, False
@@ -217,10 +217,9 @@ class Hub:
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
-        if not rung:
-            self.statistics.count("bell_missed", len(events))
         self._deliver(events)
-        self.statistics.looked(event.created_at for event in events if not self.switches.paused)  # withheld is not late
+        # What was withheld is not late.
+        self.pulse.looked((event.created_at for event in events if not self.switches.paused), rung=rung)
 
     @staticmethod
     @measured("hub.look")
@@ -279,7 +278,7 @@ class Hub:
             unread = batch if reader.since < batch.events[0].seq else batch.after(reader.since)
             reader.deliver(unread)
             written += len(unread.events)
-        self.statistics.count("deliveries", written)
+        metrics.DELIVERIES.inc(written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 

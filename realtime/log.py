@@ -7,7 +7,6 @@ committed, and `number()` moves them into the log under one lock.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,8 +16,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, Expression, Min, QuerySet, TextField
 from django.utils import timezone
 
-from realtime import epochs
-from realtime.events import BUILDERS, Draft, drafts
+from realtime import epochs, metrics
+from realtime.events import Draft, drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 from web.log_position import Position
 from web.timings import measured
@@ -84,9 +83,9 @@ def glance() -> tuple[LogHead, bool]:
 
 
 def position() -> Position:
-    """Where the log ends. While something waits, of what kinds is not known: the two are read in one query or never."""
-    end, waiting = glance()
-    return Position(end.seq, end.epoch, end.changes if end.counted and not waiting else None)
+    """Where the log ends."""
+    end, _waiting = glance()
+    return Position(end.seq, end.epoch)
 
 
 def oldest_waiting() -> datetime | None:
@@ -128,6 +127,7 @@ def number_batch() -> Numbered | None:
     with transaction.atomic():
         done = _number_batch(epochs.seen())
     if done is not None and done.events:
+        metrics.NUMBERED.inc(len(done.events))
         epochs.remember(done.head.epoch, done.events[-1].seq, done.stamp)
     return done
 
@@ -146,11 +146,8 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
     events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    changes = Counter(log.changes) + Counter(row.subject.partition(":")[0] for row in rows)
-    if not log.counted:  # of any kind something may have changed
-        changes += Counter(BUILDERS.keys())
-    end, stamp = log.seq + len(events), new_epoch() if events else log.stamp
-    _save(log, seq=end, changes={**changes, "seq": end}, stamp=stamp)
+    stamp = new_epoch() if events else log.stamp
+    _save(log, seq=log.seq + len(events), stamp=stamp)
     return Numbered(log, events, full=len(rows) == BATCH, stamp=stamp)
 
 

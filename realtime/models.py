@@ -65,15 +65,12 @@ class LogHead(models.Model):
 
     `epoch` changes when the log begins anew (another database; `realtime.epochs`), and `past` are the epochs of before
     whose cursors are still good, with the last that is: `[["…", 920]]`. `origin` is the database in which it was
-    numbered last, `stamp` differs with each numbering. `floor` is the last position no longer kept. `changes`
-    counts the rows of the outbox that were numbered, by kind of subject (`order`), events or not; under `seq`, up to
-    where: a hub of the release before, beside ours during an upgrade, numbers and does not count.
+    numbered last, `stamp` differs with each numbering. `floor` is the last position no longer kept.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
     seq = models.BigIntegerField(default=0)
     floor = models.BigIntegerField(default=0)
-    changes = models.JSONField(default=dict, db_default={})
     past = models.JSONField(default=list, db_default=[])
     origin = models.CharField(max_length=200, default="", db_default="")
     stamp = models.CharField(max_length=32, default="", db_default="")
@@ -85,11 +82,6 @@ class LogHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"
-
-    @property
-    def counted(self) -> bool:
-        """Whether `changes` is of all that was numbered."""
-        return bool(self.changes.get("seq", 0) == self.seq)
 
 
 class WebSocketConnection(models.Model):
@@ -134,20 +126,6 @@ class OnlineDriver(models.Model):
 
     def __str__(self) -> str:
         return str(self.driver_id)
-
-
-class HubStatistics(models.Model):
-    """What the hub of one server counted, as it last wrote it down; rows no longer refreshed are dead and age out."""
-
-    instance = models.CharField(max_length=80, primary_key=True)
-    written_at = models.DateTimeField()
-    figures = models.JSONField(help_text="As `realtime.statistics` makes and reads them.")
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("hub's figures"), _("hubs' figures")
-
-    def __str__(self) -> str:
-        return self.instance
 
 
 class WebSocketTicket(models.Model):

@@ -31,7 +31,6 @@ def connect() -> None:
     """Called once, when the app is ready."""
     senders: dict[type[Any], Any] = {
         Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
-        Driver: driver_saved,
     }  # fmt: skip
     for sender, receiver in senders.items():
         post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
@@ -187,11 +186,6 @@ def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) ->
 
 def user_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
     end_rights(f"user:{instance.pk}")
-
-
-def driver_saved(sender: type[Driver], instance: Driver, created: bool, **kwargs: Any) -> None:
-    if created or instance.before:
-        announce("crew.changed", f"crew:{instance.pk}", {})
 
 
 def link_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:

@@ -1,163 +1,100 @@
-"""What the hubs count: each for itself, written down every few seconds, summed over all servers by whoever asks.
-
-Counters are names with numbers, so that summing and comparing them is all the arithmetic there is: `events`,
-`deliveries`, `messages`, `connects`, `reconnects`, `resyncs`, `bell_missed`, `closed`, `closed_ms`, and by kind
-`errors.<code>`, `closes.<code>`, `lag.<milliseconds at most>`; `lag_ms` is the sum of these.
-"""
+"""What the sockets of all servers do, for the office and for Prometheus."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import pairwise
-from time import monotonic
-from typing import Any, TypeVar
+import math
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise, product
+from typing import Any
 
 from django.db.models import Count
-from django.dispatch import Signal
-from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 
-from realtime import presence
-from realtime.models import HubStatistics
-from web.timings import instance
+from accounts.roles import Side
+from realtime import log, presence
+from realtime.metrics import LAGS
+from web.metrics import percentile
+from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, lately
 
 Figures = dict[str, Any]
-Number = TypeVar("Number", int, float)
-# Upper ends in milliseconds, from the change to the write on sockets; what took longer is `more`.
-LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-LAG_NAMES = (*map(str, LAGS), "more")
-LAG_COUNTERS = tuple(f"lag.{name}" for name in LAG_NAMES)
-# Rates are of the last minute.
-LATELY_SECONDS = 60.0
-# A rate of less time than this would be chance.
-LEAST_SECONDS = 5.0
-# Close codes counted by name: the standard's and ours. A client may send any other, and would fill the row.
-KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
-
-# Some hub of this process has written its figures down, on a thread that may use the database.
-written = Signal()
-
-
-class Statistics:
-    """Of one hub, since its start. Used on its event loop only; counting is an addition."""
-
-    def __init__(self) -> None:
-        self.totals: Counter[str] = Counter()
-        self._looked = monotonic()
-        self._past: deque[tuple[float, Counter[str]]] = deque([(self._looked, Counter())])
-        self._taken: Counter[str] = Counter()
-
-    def count(self, name: str, number: int = 1) -> None:
-        self.totals[name] += number
-
-    def looked(self, changed_at: Iterable[datetime]) -> None:
-        """A round is done: the log was read and what was new, changed at these times, was written."""
-        self._looked = monotonic()
-        now, lags = timezone.now(), 0.0
-        for moment in changed_at:
-            lag = (now - moment).total_seconds() * 1000
-            lags += lag
-            self.totals["events"] += 1
-            self.totals[LAG_COUNTERS[bisect_left(LAGS, lag)]] += 1
-        self.totals["lag_ms"] += max(round(lags), 0)
-
-    @property
-    def seconds_since_look(self) -> float:
-        return round(monotonic() - self._looked, 1)
-
-    def opened(self, *, resumes: bool, afresh: bool) -> None:
-        """A connection; it came with a cursor, which may have been gone."""
-        self.totals["connects"] += 1
-        self.totals["reconnects"] += resumes
-        self.totals["resyncs"] += afresh
-
-    def ended(self, code: int, seconds: float) -> None:
-        self.totals[f"closes.{code if code in KNOWN_CODES else 'other'}"] += 1
-        self.totals["closed"] += 1
-        self.totals["closed_ms"] += round(seconds * 1000)
-
-    def take(self) -> Counter[str]:
-        """What was counted since this was last asked."""
-        new, self._taken = self.totals - self._taken, self.totals.copy()
-        return new
-
-    def figures(self) -> Figures:
-        """Everything since the start, and what of it is of the last minute."""
-        now = monotonic()
-        self._past.append((now, self.totals.copy()))
-        while len(self._past) > 2 and self._past[1][0] <= now - LATELY_SECONDS:
-            self._past.popleft()
-        then, before = self._past[0]
-        return {"totals": dict(self.totals), "lately": dict(self.totals - before), "seconds": now - then}
-
-
-def write(figures: Figures, now: datetime) -> None:
-    """Makes `figures` those of this process, and forgets those of the dead."""
-    row = HubStatistics(instance=instance(), figures=figures, written_at=now)
-    HubStatistics.objects.bulk_create(
-        [row], update_conflicts=True, unique_fields=["instance"], update_fields=["figures", "written_at"]
-    )
-    HubStatistics.objects.filter(written_at__lt=now - presence.DEAD).delete()
-    written.send(sender=HubStatistics)
-
-
-def living() -> list[Figures]:
-    """What each server that lives last wrote down."""
-    alive = HubStatistics.objects.filter(written_at__gte=timezone.now() - presence.DEAD)
-    return list(alive.values_list("figures", flat=True))
-
-
-def lately(hubs: Iterable[Figures] | None = None) -> Counter[str]:
-    """Everything that was counted in the last minute, of all servers (or of these)."""
-    found = Counter[str]()
-    for hub in living() if hubs is None else hubs:
-        found.update(hub["lately"])
-    return found
+LAG = "luckygas_hub_lag_seconds"
+ERRORS = "luckygas_websocket_errors_total"
+RECONNECTS = "luckygas_websocket_reconnects_total"
+OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 
 def summary() -> Figures:
-    """Of all servers that live. Rates a second, of the last minute; times in milliseconds, durations in seconds."""
-    hubs = living()
-    totals, rates = Counter[str](), defaultdict[str, float](float)
-    for hub in hubs:
-        totals.update(hub["totals"])
-        for name, count in hub["lately"].items():
-            rates[name] += count / max(hub["seconds"], LEAST_SECONDS)
-    lags = kinds(lately(hubs), "lag.")
+    """Of all servers: sockets now, rates a second and delays (ms) of the last minute, the rest of the last hour."""
+    hour, minute = lately(HOUR), lately(MINUTE)
+    counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
+    rates = {name: round(count / minute.seconds, 3) for name, count in _sums(minute.counts).items()}
+    closed = counts.get(f"{OPEN_SECONDS}_count", 0)
     return {
-        **connections(), "servers": len(hubs),
-        "events_per_second": round(rates["events"], 3), "deliveries_per_second": round(rates["deliveries"], 3),
-        "reconnects": totals["reconnects"], "reconnect_rate": round(rates["reconnects"], 3),
-        "resyncs": totals["resyncs"], "disconnects": kinds(totals, "closes."),
-        "errors": kinds(totals, "errors."), "error_rate": round(sum(kinds(rates, "errors.").values()), 3),
-        "average_duration": round(totals["closed_ms"] / totals["closed"] / 1000, 1) if totals["closed"] else None,
-        "bell_missed": totals["bell_missed"],
-        "hub_lag_ms": percentile(lags, 0.5), "hub_lag_p99_ms": percentile(lags, 0.99),
-        "hub_lag_histogram": {name: totals[f"lag.{name}"] for name in LAG_NAMES},
+        **connections(), **rates,
+        "reconnects": int(sum(reconnects.values())), "resyncs": int(reconnects.get("false", 0)),
+        "disconnects": _whole(by_label(counts, "luckygas_websocket_disconnects_total")),
+        "errors": _whole(by_label(counts, ERRORS)),
+        "average_duration": round(counts[f"{OPEN_SECONDS}_sum"] / closed, 1) if closed else None,
+        "bell_missed": int(counts.get("luckygas_bell_missed_total", 0)),
+        "hub_lag_ms": lag_ms(minute.counts, 0.5), "hub_lag_p99_ms": lag_ms(minute.counts, 0.99),
+        "hub_lag_histogram": _lag_histogram(counts),
     }  # fmt: skip
 
 
+def _sums(counts: Counts) -> Counts:
+    return {
+        "events_per_second": counts.get("luckygas_events_numbered_total", 0),
+        "deliveries_per_second": counts.get("luckygas_event_deliveries_total", 0),
+        "reconnect_rate": sum(by_label(counts, RECONNECTS).values()),
+        "error_rate": errors(counts),
+    }
+
+
+def errors(counts: Counts) -> float:
+    """Refusals told to clients."""
+    return sum(by_label(counts, ERRORS).values())
+
+
+def lag_ms(counts: Counts, share: float) -> float | None:
+    """In how many milliseconds this share of the events was on the sockets; None: there was none."""
+    seconds = percentile(buckets(counts, LAG).get("", {}), share)
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _lag_histogram(counts: Counts) -> dict[str, int]:
+    """How many took at most so many milliseconds, and more than the bound before."""
+    found = buckets(counts, LAG).get("", {})
+    up_to = [0, *(int(found.get(bound / 1000, 0)) for bound in LAGS), int(found.get(math.inf, 0))]
+    return dict(zip([*map(str, LAGS), "more"], (after - before for before, after in pairwise(up_to)), strict=True))
+
+
+def _whole(counts: Counts) -> dict[str, int]:
+    return {name: int(count) for name, count in counts.items()}
+
+
 def connections() -> Figures:
-    """The sockets that are open now, by role and by endpoint."""
-    role, endpoint = Counter[str](), Counter[str]()
-    for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):
+    """The sockets that are open now, by role and by endpoint; and how many servers hold them."""
+    role, endpoint, servers = Counter[str](), Counter[str](), set[str]()
+    for row in presence.live().order_by().values("role", "endpoint", "instance").annotate(count=Count("pk")):
         role[row["role"]] += row["count"]
         endpoint[row["endpoint"]] += row["count"]
-    return {"connections": role.total(), "by_role": dict(role), "by_endpoint": dict(endpoint)}
+        servers.add(row["instance"])
+    told = {"connections": role.total(), "by_role": dict(role), "by_endpoint": dict(endpoint)}
+    return told | {"servers": len(servers)}
 
 
-def kinds(counts: Mapping[str, Number], prefix: str) -> dict[str, Number]:
-    return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
-
-
-def percentile(lags: Mapping[str, int], share: float) -> float | None:
-    """Within its bucket by linear interpolation; at most the last bound. None without an event."""
-    rank, below = sum(lags.values()) * share, 0
-    for (lower, upper), name in zip(pairwise((0, *LAGS, LAGS[-1])), LAG_NAMES, strict=True):
-        inside = lags.get(name, 0)
-        if inside and below + inside >= rank:
-            return round(lower + (upper - lower) * (rank - below) / inside, 1)
-        below += inside
-    return None
+def rows() -> Iterator[Metric]:
+    """As the database has it now: of all servers."""
+    yield GaugeMetricFamily(
+        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", log.longest_wait()
+    )
+    counts: dict[tuple[str, str], int] = dict.fromkeys(product(map(str, Side), ["ws"]), 0)
+    for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):
+        counts[row["role"], row["endpoint"]] = row["count"]
+    told = "Sockets that are open now."
+    sockets = GaugeMetricFamily("luckygas_websocket_connections", told, labels=["role", "endpoint"])
+    for labels, count in counts.items():
+        sockets.add_metric(labels, count)
+    yield sockets

@@ -1,4 +1,4 @@
-"""What the sockets do, for the office: connections now, and what the hubs of all servers counted."""
+"""What the sockets do, for the office: connections now, and what was counted of late."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ def _counts(text: Any) -> serializers.DictField:
 
 
 def _rate() -> serializers.FloatField:
-    return serializers.FloatField(help_text=_("A second, over the last minute."))
+    return serializers.FloatField(help_text=_("A second, over the last one to two minutes."))
 
 
 def _lag() -> serializers.FloatField:
-    return serializers.FloatField(allow_null=True, help_text=_("From the change to the socket, over the last minute."))
+    return serializers.FloatField(
+        allow_null=True, help_text=_("From the change to the socket, over the last one to two minutes.")
+    )
 
 
 class WebSocketStatistics(serializers.Serializer[Any]):
-    """Of all servers. Counts are since each server's start."""
+    """Of all servers. Counts are of the last hour."""
 
     connections = serializers.IntegerField()
     by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
-    servers = serializers.IntegerField()
+    servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
     reconnects = serializers.IntegerField(help_text=_("Connections that came with a cursor."))
     reconnect_rate = _rate()

@@ -9,19 +9,16 @@ from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
-from realtime import metrics, rights, statistics
+from realtime import rights
 from realtime.audience import Audience
 from realtime.limits import SILENT
-from web.models import WRITE_SECONDS, ProcessFigures
+from web import system_metrics
 
 logger = logging.getLogger(__name__)
 
 # How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
 RIGHTS_SECONDS = 45.0
-STATISTICS_SECONDS = 5.0
-METRICS_SECONDS = 1.0
 # How often, within the silence that is allowed, it is looked who keeps it.
 SILENCE_LOOKS = 15
 
@@ -29,34 +26,23 @@ SILENCE_LOOKS = 15
 class Upkeep:
     """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
 
-    def __init__(self, audience: Audience, counted: statistics.Statistics, ask: Callable[..., Awaitable[Any]]) -> None:
-        self._audience, self._counted, self._ask = audience, counted, ask
+    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._audience, self._ask = audience, ask
 
     async def run(self) -> None:
-        try:
-            await asyncio.gather(
-                _every(RIGHTS_SECONDS, self._check_rights),
-                _every(STATISTICS_SECONDS, self._write_statistics),
-                _every(METRICS_SECONDS, self._add_metrics),
-                _every(WRITE_SECONDS, self._write_performance),
-                _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
-            )
-        finally:
-            metrics.add(self._counted.take())  # the last goodbyes
+        await asyncio.gather(
+            _every(RIGHTS_SECONDS, self._check_rights),
+            _every(system_metrics.WRITE_SECONDS, self._write_metrics),
+            _every(settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS, self._close_silent),
+        )
 
     async def _check_rights(self) -> None:
         readers = tuple(self._audience.readers)
         users = {reader.identity.user_id for reader in readers} - {None}
         self._audience.close_changed(readers, await self._ask(rights.present, users))
 
-    async def _write_statistics(self) -> None:
-        await self._ask(statistics.write, self._counted.figures(), timezone.now())
-
-    async def _write_performance(self) -> None:
-        await self._ask(ProcessFigures.write)
-
-    async def _add_metrics(self) -> None:
-        metrics.add(self._counted.take())
+    async def _write_metrics(self) -> None:
+        await self._ask(system_metrics.write)
 
     async def _close_silent(self) -> None:
         since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS

@@ -461,7 +461,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How often each named operation was done and how long it took, over all processes that write it down. */
+        /** @description How often each named operation was done in the last hour, and how long it took. */
         get: operations["performance_retrieve"];
         put?: never;
         post?: never;
@@ -682,12 +682,13 @@ export interface components {
             /** @description 目前保留的回應數；null：快取沒有回應。 */
             size: number | null;
         };
-        /** @description Hits and misses are of the processes that live, each since its start. */
+        /** @description Hits and misses are of the last hour and all servers. */
         CacheStatsOutput: {
             /** @description 是否有快取；沒有 Redis 就不保留。 */
             shared: boolean;
             /** @description 開關 caching_layer 是否開啟。 */
             switched_on: boolean;
+            /** @description That count: servers, workers, senders. */
             processes: number;
             caches: components["schemas"]["CacheOutput"][];
         };
@@ -1322,12 +1323,12 @@ export interface components {
             total_ms: number;
             /**
              * Format: double
-             * @description 誤差在五分之一以內。
+             * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
              */
             p50_ms: number;
             /**
              * Format: double
-             * @description 誤差在五分之一以內。
+             * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
              */
             p95_ms: number;
         };
@@ -1637,10 +1638,11 @@ export interface components {
             /** @description 用於「已指派」，當路線沒有司機時。 */
             driver?: number;
         };
-        /** @description Of the processes that live, each since its start. */
+        /** @description Of the last hour and all servers. */
         PerformanceOutput: {
             /** @description 開關 performance_monitoring 是否開啟。 */
             measuring: boolean;
+            /** @description That count: servers, workers, senders. */
             processes: number;
             operations: components["schemas"]["OperationOutput"][];
         };
@@ -1859,7 +1861,7 @@ export interface components {
             /** @description For people, in the caller's language. */
             detail: string;
         };
-        /** @description Of all servers. Counts are since each server's start. */
+        /** @description Of all servers. Counts are of the last hour. */
         WebSocketStatistics: {
             connections: number;
             /** @description 目前的連線數。 */
@@ -1870,22 +1872,23 @@ export interface components {
             by_endpoint: {
                 [key: string]: number;
             };
+            /** @description Processes with open connections. */
             servers: number;
             /**
              * Format: double
-             * @description 每秒，最近一分鐘。
+             * @description A second, over the last one to two minutes.
              */
             events_per_second: number;
             /**
              * Format: double
-             * @description 每秒，最近一分鐘。
+             * @description A second, over the last one to two minutes.
              */
             deliveries_per_second: number;
             /** @description 帶著游標的連線。 */
             reconnects: number;
             /**
              * Format: double
-             * @description 每秒，最近一分鐘。
+             * @description A second, over the last one to two minutes.
              */
             reconnect_rate: number;
             /** @description 游標已失效者。 */
@@ -1900,7 +1903,7 @@ export interface components {
             };
             /**
              * Format: double
-             * @description 每秒，最近一分鐘。
+             * @description A second, over the last one to two minutes.
              */
             error_rate: number;
             /**
@@ -1912,12 +1915,12 @@ export interface components {
             bell_missed: number;
             /**
              * Format: double
-             * @description 從變更到送出，最近一分鐘。
+             * @description From the change to the socket, over the last one to two minutes.
              */
             hub_lag_ms: number | null;
             /**
              * Format: double
-             * @description 從變更到送出，最近一分鐘。
+             * @description From the change to the socket, over the last one to two minutes.
              */
             hub_lag_p99_ms: number | null;
             /** @description 依毫秒上限的事件數。 */

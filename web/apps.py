@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_save
+from django.utils.translation import gettext_lazy as _
 
 
 class WebConfig(AppConfig):
     name = "web"
+    verbose_name = _("How it runs")
 
     def ready(self) -> None:
         from simple_history.signals import pre_create_historical_record

@@ -1,60 +1,62 @@
-"""Answers kept in Django's cache for as long as nothing they tell of has changed (README, “Caching”).
+"""Answers kept in Django's cache for a minute, until something they tell of changes (README, “Caching”).
 
-A key holds how many changes of each kind were committed when it was made, as the log of events counts them. That is
-read before the answer's own queries: so the answer is at least as new as its key, and a reader that writes late writes
-where nobody looks any more. Nothing is raised or deleted when something changes: nothing can be forgotten either,
-whoever dies between a commit and what would follow it.
+Whoever changes something calls `changed`, which gives the kind of answer a new version after the commit. Answers stand
+under the version that was read before their queries: a slow reader writes where nobody looks any more. Who dies between
+the commit and the new version, or does not reach Redis, leaves answers that are at most SECONDS old.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex
 from typing import Any
 
 from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from django.utils.translation import get_language
+from redis import RedisError
 
-from web import flags, timings
-from web.log_position import Position
+from web import flags, metrics
+from web.after_commit import once_after_commit
 from web.redis_cache import ForgivingRedis
 
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """`kinds`: the subjects of the log whose changes make the answer another. `seconds`: how long it is of use."""
-
-    kinds: tuple[str, ...]
-    seconds: int
-
-
-KEPT = {
-    "statistics": Kept(("order", "crew", "product"), 300),
-}
-# Before the keys of answers: others count requests in the same cache.
-PREFIX = "answer:"
+STATISTICS = "statistics"
+KINDS = (STATISTICS,)
+SECONDS = 60
+# Others count requests in the same cache.
+ANSWER, VERSION = "answer:", "version:"
 # What `size` and `clear` look through at most.
 MOST_KEYS = 10_000
 
 
-def answer(name: str, position: Position | None, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
+def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
     """What `make` returned when it was last asked for the same `parts`, unless something changed since; JSON.
 
-    `parts` are all that the answer depends on besides the rows: the role, the period, the address. `position` was read
-    before; None, or one that cannot tell yet, asks `make`.
+    `parts` are all that the answer depends on besides the rows: the role, the period, the address.
     """
     shared = shared_cache()
-    if shared is None or position is None or position.changes is None or not flags.on(flags.CACHING):
+    if shared is None or not flags.on(flags.CACHING):
         return make()
-    key = _key(name, position, parts)
-    kept = shared.get(key)
-    timings.looked_up(name, found=kept is not None)
-    if kept is not None:
-        return kept
-    made = make()
-    shared.set(key, made, KEPT[name].seconds)
-    return made
+    version = shared.get_or_set(VERSION + kind, partial(token_hex, 8), None)
+    told = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
+    kept = shared.get(key := f"{ANSWER}{kind}:{version}:{told}")
+    (metrics.MISSES if kept is None else metrics.HITS).labels(kind).inc()
+    if kept is None:
+        kept = make()
+        shared.set(key, kept, SECONDS)
+    return kept
+
+
+def changed(kind: str) -> None:
+    """Answers of this kind are no longer true once the transaction is committed."""
+    once_after_commit(_renew, kind)
+
+
+def _renew(*kinds: str) -> None:
+    if (shared := shared_cache()) is not None:
+        for kind in set(kinds):
+            shared.set(VERSION + kind, token_hex(8), None)
 
 
 def shared_cache() -> ForgivingRedis | None:
@@ -63,20 +65,19 @@ def shared_cache() -> ForgivingRedis | None:
     return backend if isinstance(backend, ForgivingRedis) else None
 
 
-def _key(name: str, position: Position, parts: tuple[object, ...]) -> str:
-    changes = position.changes or {}
-    generation = ".".join(str(changes.get(kind, 0)) for kind in KEPT[name].kinds)
-    told = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
-    return f"{PREFIX}{name}:{position.epoch}:{generation}:{told}"
-
-
-def size(name: str) -> int | None:
+def size(kind: str) -> int | None:
     """How many answers are kept, MOST_KEYS at most; None: the cache does not answer."""
-    shared = shared_cache()
-    return shared.count(f"{PREFIX}{name}:*", MOST_KEYS) if shared else 0
+    return _of_keys(f"{kind}:*", len)
 
 
 def clear(pattern: str) -> int | None:
     """Forgets the answers whose keys match (`statistics:*`), MOST_KEYS at most; how many. None: no answer."""
+    return _of_keys(pattern, shared.remove if (shared := shared_cache()) else len)
+
+
+def _of_keys(pattern: str, work: Callable[[list[bytes]], int]) -> int | None:
     shared = shared_cache()
-    return shared.remove(PREFIX + pattern, MOST_KEYS) if shared else 0
+    try:
+        return work(shared.matching(ANSWER + pattern, MOST_KEYS)) if shared else 0
+    except RedisError:
+        return None

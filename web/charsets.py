@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
 from django.utils.http import parse_header_parameters
 
+CHARSET = re.compile(r";\s*charset\*?\s*=[^;]*", re.IGNORECASE)
 
-class Request(ASGIRequest):
-    """Django's, but text counts as UTF-8 where `charset` is a codec that is no charset, as `hex`."""
 
-    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        content_type, parameters = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        if not is_charset(parameters.get("charset", "utf-8")):
-            meta = meta | {"CONTENT_TYPE": content_type}
-        super()._set_content_type_params(meta)  # type: ignore[misc]  # not in the stubs
+def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """ASGI: text counts as UTF-8 where `charset` is a codec that is no charset, as `hex`."""
+
+    async def with_known_charset(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = [(name, known(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+        await application(scope | {"headers": headers}, receive, send)
+
+    return with_known_charset
+
+
+def known(content_type: bytes) -> bytes:
+    text = content_type.decode("latin-1")
+    named = parse_header_parameters(text)[1].get("charset", "utf-8")
+    return content_type if is_charset(named) else CHARSET.sub("", text).encode("latin-1")
 
 
 def is_charset(name: str) -> bool:

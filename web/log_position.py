@@ -6,7 +6,7 @@ further to the right, which provides the function that reads its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 ID, EPOCH = "Last-Event-Id", "Last-Event-Epoch"
@@ -14,14 +14,10 @@ ID, EPOCH = "Last-Event-Id", "Last-Event-Epoch"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of the log: how many events, and how many changes of each kind of subject (`order`) were committed.
-
-    `changes` is None while something that is committed is not counted yet.
-    """
+    """The end of the log: the number of its last event, and the epoch of the numbers."""
 
     seq: int
     epoch: str = ""
-    changes: Mapping[str, int] | None = None
 
 
 _provider: Callable[[], Position | None] | None = None

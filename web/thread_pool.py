@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Generic, TypeVar, cast
+from functools import partial
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ThreadPool(Generic[Job, Result]):
-    """Does `work` on each submitted job; a thread that finds no further job calls `at_rest`.
+    """Does `work` on each submitted job; a thread that finds no further job calls `at_rest` before it answers.
 
     The threads are called `name`-1, `name`-2, …
 
@@ -24,7 +25,7 @@ class ThreadPool(Generic[Job, Result]):
 
     def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int, name: str) -> None:
         self._work, self._at_rest, self._size, self._name = work, at_rest, size, name
-        self._waiting: queue.SimpleQueue[tuple[Job, Future[Result]]] = queue.SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Job, Future[Result]]] = SimpleQueue()
         self._unfinished: set[Future[Result]] = set()
         self._threads = 0
         self._lock = threading.Lock()
@@ -47,32 +48,21 @@ class ThreadPool(Generic[Job, Result]):
         return not wait(unfinished, seconds).not_done
 
     def _run(self) -> None:
-        job, future = self._waiting.get()
         while True:
-            done = self._do(job) if future.set_running_or_notify_cancel() else None
-            try:
-                following = self._waiting.get_nowait()
-            except queue.Empty:
+            job, future = self._waiting.get()
+            answer = self._do(job, future)
+            if self._waiting.empty():
                 self._at_rest()
-                self._finish(future, done)
-                following = self._waiting.get()
-            else:
-                self._finish(future, done)
-            job, future = following
+            with self._lock:
+                self._unfinished.discard(future)
+            answer()
 
-    def _do(self, job: Job) -> Result | Exception:
+    def _do(self, job: Job, future: Future[Result]) -> Callable[[], None]:
+        """Does the job, unless it was taken back; gives what tells its caller."""
+        if not future.set_running_or_notify_cancel():
+            return lambda: None
         try:
-            return self._work(job)
+            return partial(future.set_result, self._work(job))
         except Exception as error:
             log.exception("The work on %s failed.", job)
-            return error
-
-    def _finish(self, future: Future[Result], done: Result | Exception | None) -> None:
-        with self._lock:
-            self._unfinished.discard(future)
-        if future.cancelled():
-            return
-        if isinstance(done, Exception):
-            future.set_exception(done)
-        else:
-            future.set_result(cast("Result", done))
+            return partial(future.set_exception, error)

@@ -13,10 +13,9 @@ from django.core.cache import BaseCache, cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest
 from django.utils.translation import ngettext
-from redis.exceptions import RedisError
 
 from web import client_address, flags
-from web.rates import Rate
+from web.rates import most_and_seconds
 
 # Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
 MOST_CALLERS = 10_000
@@ -29,42 +28,48 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
 
     `here`: in the memory of this process alone, for an event loop.
     """
-    text = settings.THROTTLE_RATES[scope]
-    if not text or not (flags.known if here else flags.on)(flags.THROTTLING):
+    rate = settings.THROTTLE_RATES[scope]
+    if not rate or not (flags.known if here else flags.on)(flags.THROTTLING):
         return None
-    rate = Rate.of(text)
-    window, since = divmod(int(time()), rate.seconds)
-    key = f"throttle:{scope}:{who}:{window}"
-    counted = _counted(own, key, rate.seconds)
+    most, seconds = most_and_seconds(rate)
+    key, left = _window(scope, who, seconds)
+    counted = _counted(own, key, seconds)
     if not here:
-        counted = max(counted, _counted_by_all(key, rate.seconds))
-    if counted <= rate.most:
+        counted = max(counted, _counted_by_all(key, seconds))
+    if counted <= most:
         return None
-    own.set(key, counted, rate.seconds)  # for `wait_left`
-    return rate.seconds - since
+    own.set(key, counted, seconds)  # for `wait_left`
+    return left
 
 
 def wait_left(scope: str, who: str | int | None) -> int | None:
     """As `wait_for` answered last where `who` asked too often. Counts nothing, and asks memory alone."""
-    text = settings.THROTTLE_RATES[scope]
-    if not text or not flags.known(flags.THROTTLING):
+    rate = settings.THROTTLE_RATES[scope]
+    if not rate or not flags.known(flags.THROTTLING):
         return None
-    rate = Rate.of(text)
-    window, since = divmod(int(time()), rate.seconds)
-    return rate.seconds - since if own.get(f"throttle:{scope}:{who}:{window}", 0) > rate.most else None
+    most, seconds = most_and_seconds(rate)
+    key, left = _window(scope, who, seconds)
+    return left if own.get(key, 0) > most else None
+
+
+def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
+    """The name of the present window, and the seconds left of it."""
+    window, since = divmod(int(time()), seconds)
+    return f"throttle:{scope}:{who}:{window}", seconds - since
 
 
 def _counted(where: BaseCache, key: str, seconds: int) -> int:
+    """A key outlives its window: one that ended between Redis' look for it and its count would stay for ever."""
     try:
         return where.incr(key)
     except ValueError:  # there is none yet
-        return 1 if where.add(key, 1, seconds) else where.incr(key)
+        return 1 if where.add(key, 1, 2 * seconds) else where.incr(key)
 
 
 def _counted_by_all(key: str, seconds: int) -> int:
     try:
         return _counted(cache, key, seconds)
-    except (RedisError, OSError, ValueError):  # away; this process has counted too
+    except ValueError:  # away; this process has counted too
         return 0
 
 
@@ -75,9 +80,12 @@ def wait_of(scope: str, request: HttpRequest) -> int | None:
 
 def please_wait(seconds: float) -> str:
     """The sentence for who asked too often."""
-    said = ngettext(
-        "Too many requests. Please try again in %d second.",
-        "Too many requests. Please try again in %d seconds.",
-        max(1, round(seconds)),
+    whole = max(1, round(seconds))
+    return (
+        ngettext(
+            "Too many requests. Please try again in %d second.",
+            "Too many requests. Please try again in %d seconds.",
+            whole,
+        )
+        % whole
     )
-    return said % max(1, round(seconds))

@@ -53,20 +53,6 @@ def test_staff_without_a_row_are_clerks_and_the_inactive_nothing() -> None:
     assert not AnonymousUser().has_perm("orders.view_order")
 
 
-def test_who_has_a_right_is_found() -> None:
-    owner, manager, clerk, plain = (
-        make_staff("owner"),
-        make_staff("manager"),
-        make_staff("clerk"),
-        make_user(is_staff=True),
-    )
-    boss, _driver = make_staff("clerk", is_superuser=True), make_driver()
-    find = "accounts.backends.RolesBackend"
-    assert set(User.objects.with_perm("orders.view_order", backend=find)) == {owner, manager, clerk, plain, boss}
-    assert set(User.objects.with_perm("waffle.change_switch", backend=find)) == {owner, manager, boss}
-    assert set(User.objects.with_perm("orders.delete_order", backend=find, include_superusers=False)) == set()
-
-
 def test_a_page_asks_the_role_with_the_account() -> None:
     client = Client()
     client.force_login(make_staff("clerk"))

@@ -26,7 +26,7 @@ SIGN_IN = "/accounts/login/"
 @contextmanager
 def crowd() -> Iterator[None]:
     """As many as may wait do."""
-    with mock.patch.object(hashing.turns, "_places", threading.BoundedSemaphore(1)) as places:
+    with mock.patch.object(hashing.hashing, "places", threading.BoundedSemaphore(1)) as places:
         places.acquire()
         yield
 

@@ -25,7 +25,9 @@ from notifications.models import GatewayState, NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_user
 from realtime import log
 from realtime.hub import Hub
-from realtime.models import HubStatistics, Outbox
+from realtime.models import Outbox
+from realtime.pulse import Pulse
+from realtime.tests.test_presence import open_elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PARTS = ("database", "redis", "websocket", "notifications")
@@ -120,24 +122,23 @@ def test_websocket_figures(office: Client) -> None:
 
 
 def test_a_hub_that_no_longer_looks_is_noticed(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = SimpleNamespace(statistics=SimpleNamespace(seconds_since_look=6.0))
+    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, is_deaf=False))
     monkeypatch.setattr(Hub, "running", lambda: [hub])
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
 
 
 @pytest.mark.parametrize(
-    ("lately", "status"),
-    [({"events": 10, "bell_missed": 9}, "degraded"), ({"events": 40, "bell_missed": 9}, "healthy"), ({}, "healthy")],
+    ("rung", "missed", "status"), [(1, 9, "degraded"), (31, 9, "healthy"), (0, 4, "healthy"), (0, 0, "healthy")]
 )
 @pytest.mark.servers
 def test_bells_that_do_not_come_though_redis_answers_are_noticed(
-    office: Client, lately: dict[str, int], status: str
+    office: Client, monkeypatch: pytest.MonkeyPatch, rung: int, missed: int, status: str
 ) -> None:
-    others = {"events": 10}  # where it works
-    for instance, counted in (("a", lately), ("b", others)):
-        figures = {"totals": {}, "lately": counted, "seconds": 60}
-        HubStatistics.objects.create(instance=instance, written_at=timezone.now(), figures=figures)
+    pulse, now = Pulse(), timezone.now()
+    pulse.looked([now] * rung)
+    pulse.looked([now] * missed, rung=False)
+    monkeypatch.setattr(Hub, "running", lambda: [SimpleNamespace(pulse=pulse)])
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
 
@@ -150,8 +151,7 @@ def test_a_change_that_nobody_numbers_is_noticed_where_somebody_should(
     Outbox.objects.all().delete()
     Outbox.objects.create(type="custom.x", subject="custom", created_at=timezone.now() - timedelta(seconds=seconds))
     for _ in range(servers):
-        figures = {"totals": {}, "lately": {}, "seconds": 60}
-        HubStatistics.objects.create(instance="a", written_at=timezone.now(), figures=figures)
+        open_elsewhere(make_office(), timezone.now())
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["waiting_seconds"] // 10 * 10) == (503 if waits else 200, waits)
 

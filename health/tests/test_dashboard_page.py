@@ -13,13 +13,14 @@ from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
-from health import samples
-from health.models import Minute
 from luckygas.testing import cluster
 from luckygas.testing.browser import WAIT_MS, serious_faults, sign_in, until
 from luckygas.testing.cluster import Cluster
 from luckygas.testing.site import Site, manage
 from orders.tests.factories import PASSWORD, make_office, make_order
+from web.models import SystemMetric
+from web.system_metrics import minute_of
+from web.tests.metrics_rows import lags, make_minute
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/health/dashboard/"
@@ -41,9 +42,10 @@ def said(page: Page) -> list[str]:
 
 @make
 def minute_ago(connections: int) -> None:
-    figures = {"connections": connections, "events": 6, "errors": 0, "lags": {"5": 6}, "orders": {"pending": 2}}
-    at = samples.minute_of(timezone.now()) - timedelta(minutes=1)
-    Minute.objects.update_or_create(at=at, defaults={"figures": figures})
+    gauges = {"luckygas_websocket_connections office ws": connections, "luckygas_orders pending": 2}
+    at = timezone.now() - timedelta(minutes=1)
+    SystemMetric.objects.filter(span="minute", at=minute_of(at)).delete()
+    make_minute(at, {"luckygas_events_numbered_total": 6} | lags(ms_5=6), gauges)
 
 
 def tile(page: Page, label: str) -> Locator:
@@ -133,10 +135,10 @@ async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Pa
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
     await until(page, DRAWN)
     await expect(down).to_be_hidden()
-    execute(house, "ALTER TABLE system_minutes RENAME TO elsewhere")
+    execute(house, "ALTER TABLE system_metrics RENAME TO elsewhere")
     await later(page, failing)
     assert [await wrong.is_visible() for wrong in (down, away, verdict)] == [False, False, False]
-    execute(house, "ALTER TABLE elsewhere RENAME TO system_minutes")
+    execute(house, "ALTER TABLE elsewhere RENAME TO system_metrics")
     await later(page, verdict)
     await expect(failing).to_be_hidden()
     house.postgres.kill(signal.SIGQUIT)

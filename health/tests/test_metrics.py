@@ -87,7 +87,7 @@ def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch
     def broken() -> Iterator[Metric]:
         raise RuntimeError
 
-    monkeypatch.setattr(metrics, "ROWS", (broken,))
+    monkeypatch.setattr(metrics, "GAUGES", [broken])
     client.force_login(make_office())
     found = told(client.get("/health/metrics").text)
     assert (found["luckygas_part_healthy", "figures"], found["luckygas_ready",]) == (0, 1)

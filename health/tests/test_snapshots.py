@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import Any
 
 import pytest
 import time_machine
@@ -11,28 +10,26 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone, translation
 
-from health import receivers, snapshots
-from health.models import Minute, SystemMetric
-from health.samples import Sampler
+from health import snapshots
+from health.snapshots import failed_requests
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_customer, make_order, make_user
-from realtime import statistics
+from web.models import SystemMetric
+from web.system_metrics import HOUR, MINUTE, write
+from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 4, 10, 3, tzinfo=UTC)
-HOUR = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-QUIET: dict[str, Any] = {"connections": 0, "events": 0, "errors": 0, "lags": {}}
+THIS = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+EVENTS, ERRORS = "luckygas_events_numbered_total", "luckygas_websocket_errors_total forbidden"
+OFFICE, DRIVERS = "luckygas_websocket_connections office ws", "luckygas_websocket_connections driver driver"
+FAILED = "luckygas_http_requests_total GET / 500"
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
         yield travelled
-
-
-def make_minute(minutes_before: int, failed: int = 0, **figures: Any) -> None:
-    at = HOUR - timedelta(minutes=minutes_before)
-    Minute.objects.create(at=at, figures=QUIET | figures if figures else None, failed_requests=failed)
 
 
 def run() -> str:
@@ -42,20 +39,27 @@ def run() -> str:
     return out.getvalue()
 
 
+def make_hour(at: datetime) -> None:
+    SystemMetric.objects.create(span="hour", at=at)
+
+
+def hours() -> list[datetime]:
+    return list(SystemMetric.objects.filter(span="hour").values_list("at", flat=True))
+
+
 def test_the_snapshot_has_what_is_now_and_the_hour_before() -> None:
-    make_minute(60, connections=10, events=60, errors=1, lags={"5": 95, "500": 5})
-    make_minute(59, connections=20, events=180, errors=0, lags={"5": 100})
-    make_minute(1, failed=3)
-    make_minute(61, connections=99)
-    make_minute(0, connections=99)
+    make_minute(THIS - 60 * MINUTE, {EVENTS: 60, ERRORS: 1} | lags(ms_5=95, ms_500=5), {OFFICE: 7, DRIVERS: 3})
+    make_minute(THIS - 59 * MINUTE, {EVENTS: 180, FAILED: 3} | lags(ms_5=100), {OFFICE: 20})
+    make_minute(THIS - 61 * MINUTE, {EVENTS: 99}, {OFFICE: 99})
+    make_minute(THIS, {EVENTS: 99}, {OFFICE: 99})
     make_order("confirmed")
     fields = {"customer": make_customer(), "kind": "order_confirmed"}
     NotificationHistory.objects.all().unannounced().delete()
     NotificationHistory.objects.create(**fields, status="sent", sent_at=timezone.now())
     NotificationHistory.objects.create(**fields, status="failed")
     run()
-    made = SystemMetric.objects.get()
-    assert (made.hour, made.created_at) == (HOUR, NOW)
+    made = SystemMetric.objects.get(span="hour")
+    assert (made.at, made.created_at) == (THIS - HOUR, NOW)
     assert made.metrics_json == {
         "websocket_connections": 0, "notifications_sent_today": 1, "notifications_failed_today": 1, "pending": 0,
         "unknown": 0, "orders": {"confirmed": 1}, "minutes": 2, "connections": 15.0, "connections_most": 20,
@@ -70,7 +74,7 @@ def test_a_second_run_within_the_hour_changes_nothing(clock: time_machine.Travel
     assert SystemMetric.objects.get().created_at == NOW
     clock.shift(timedelta(minutes=5))
     assert "taken." in run()
-    assert SystemMetric.objects.count() == 2
+    assert len(hours()) == 2
 
 
 def test_an_hour_without_any_server_says_so() -> None:
@@ -79,34 +83,54 @@ def test_an_hour_without_any_server_says_so() -> None:
     assert (figures["minutes"], figures["connections"], figures["latency_p99_ms"]) == (0, None, None)
 
 
-def test_old_snapshots_go() -> None:
-    for age in (snapshots.KEPT + timedelta(hours=1), snapshots.KEPT - timedelta(hours=1)):
-        SystemMetric.objects.create(hour=HOUR - age, metrics_json={}, created_at=NOW)
+def test_old_rows_go() -> None:
+    for age in (snapshots.KEPT_HOURS + HOUR, snapshots.KEPT_HOURS - 2 * HOUR):
+        make_hour(THIS - age)
+    for age in (snapshots.KEPT_MINUTES + MINUTE, snapshots.KEPT_MINUTES - MINUTE):
+        make_minute(NOW - age)
     run()
-    assert SystemMetric.objects.count() == 2
+    assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (2, 1)
 
 
 def test_a_clock_that_is_ahead_for_an_hour_takes_no_history(clock: time_machine.Traveller) -> None:
-    for hours in range(1, 31):
-        SystemMetric.objects.create(hour=HOUR - timedelta(hours=hours), metrics_json={}, created_at=NOW)
-    Minute.objects.bulk_create(Minute(at=NOW - timedelta(minutes=minutes)) for minutes in range(1, 301))
+    for number in range(1, 31):
+        make_hour(THIS - number * HOUR)
+    for number in range(1, 301):
+        make_minute(NOW - number * MINUTE)
     clock.shift(timedelta(days=500))
     run()
-    assert (SystemMetric.objects.count(), Minute.objects.count()) == (29, 180)
+    assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (29, 180)
 
 
-def test_the_hubs_need_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "sampler", Sampler())
-    statistics.write({"totals": {}, "lately": {"lag.5": 1}, "seconds": 60}, timezone.now())
-    assert Minute.objects.values_list("figures__lags", flat=True).get() == {"5": 1}
-    assert SystemMetric.objects.get().hour == HOUR
+def test_the_first_minute_of_an_hour_takes_the_snapshot() -> None:
+    nothing_unwritten()
+    write(every=0)
+    write(every=0)
+    assert hours() == [THIS - HOUR]
 
 
-def test_the_admin_shows_them_to_be_read(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("counts", "failed"),
+    [
+        ({"GET / 500": 1, "PATCH /api/v1/orders/<pk>/ 503": 2}, 3),
+        ({"GET / 200": 1, "GET / 404": 1, "GET /health/ready 503": 1}, 0),
+    ],
+)
+def test_what_the_server_could_not_do_failed_and_what_the_client_did_wrong_did_not(
+    counts: Mapping[str, int], failed: int
+) -> None:
+    assert (
+        failed_requests({f"luckygas_http_requests_total {labels}": count for labels, count in counts.items()}) == failed
+    )
+
+
+def test_the_admin_shows_the_hours_to_be_read(client: Client) -> None:
     run()
+    make_minute(NOW)
     client.force_login(make_user(is_staff=True, is_superuser=True))
-    row = SystemMetric.objects.get()
-    assert client.get("/admin/health/systemmetric/").status_code == 200
-    page = client.get(f"/admin/health/systemmetric/{row.pk}/change/")
+    row = SystemMetric.objects.get(span="hour")
+    page = client.get("/admin/web/systemmetric/")
+    assert (page.status_code, page.context["cl"].result_count) == (200, 1)
+    page = client.get(f"/admin/web/systemmetric/{row.pk}/change/")
     assert "notifications_sent_today" in page.content.decode()
-    assert client.get("/admin/health/systemmetric/add/").status_code == 403
+    assert client.get("/admin/web/systemmetric/add/").status_code == 403

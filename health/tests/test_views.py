@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from health import samples
-from health.models import Minute
 from luckygas.testing.servers import free_port
 from orders.tests.factories import make_driver, make_office, make_order
+from pages import home
+from web.tests.metrics_rows import make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/health/dashboard/"
@@ -38,12 +38,17 @@ def test_it_is_for_staff(client: Client) -> None:
 
 def test_it_says_what_is_wrong_and_shows_the_figures(office: Client, settings: Any) -> None:
     make_order()
+    nothing_unwritten()
     headers = {"Accept-Language": "en"}
     page = office.get(PAGE, headers=headers).content.decode()
     assert "Everything works." in page
     assert len(plots(page)) == 12
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
-    samples.count_failed(samples.minute_of(timezone.now()), 3)
+    make_minute(timezone.now(), {"luckygas_http_requests_total GET / 500": 2})
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(home, "board", None)
+        office.raise_request_exception = False
+        assert office.get("/").status_code == 500
     page = office.get(PAGE, headers=headers).content.decode()
     assert "Redis does not answer." in page
     assert "3 requests failed in the last ten minutes." in page
@@ -54,10 +59,8 @@ def test_a_picture_has_another_address_once_it_is_another(office: Client) -> Non
     with mock.patch.object(timezone, "now", return_value=timezone.now()):
         before = plots(office.get(PAGE).content.decode())
         assert plots(office.get(PAGE).content.decode()) == before
-    lags: dict[str, int] = {}
-    figures = {"connections": 4, "events": 60, "errors": 0, "lags": lags, "orders": {}}
-    last = samples.minute_of(timezone.now()) - timedelta(minutes=1)
-    Minute.objects.create(at=last, figures=figures)
+    gauges = {"luckygas_websocket_connections office ws": 4}
+    make_minute(timezone.now() - timedelta(minutes=1), {"luckygas_events_numbered_total": 60}, gauges)
     after = plots(office.get(PAGE).content.decode())
     changed = {url.split("?")[0] for url in set(after) - set(before)}
     assert {"/health/dashboard/hour/connections.svg", "/health/dashboard/hour/events.svg"} <= changed

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,12 +24,6 @@ from orders.tests.factories import make_office, make_staff
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/orders/order/import/"
-
-
-@pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
-        yield
 
 
 @pytest.fixture

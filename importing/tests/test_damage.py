@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
-import time_machine
 from django.utils import translation
 
 from importing.damage import fault_of
@@ -17,8 +15,8 @@ from orders.models import Order
 
 
 @pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)), translation.override("en"):
+def _english() -> Iterator[None]:
+    with translation.override("en"):
         yield
 
 

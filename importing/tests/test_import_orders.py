@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
@@ -15,12 +12,6 @@ from importing.tests.workbooks import make_xlsx
 from orders.models import Order
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
-        yield
 
 
 @pytest.fixture

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-
 import pytest
-import time_machine
 
 from importing.importer import import_orders
 from importing.report import Report
@@ -18,10 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
-        make_20kg()
-        yield
+def _product() -> None:
+    make_20kg()
 
 
 def outcome(*lines: str) -> tuple[list[int], list[int], list[int]]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from typing import Any
 
 import openpyxl
 import pytest
-import time_machine
 from django.utils import translation
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
@@ -21,12 +19,6 @@ from importing.tests.workbooks import MAKERS, Rows, make_raw_xlsx, make_xlsx, ma
 from orders.models import Order
 
 TITLES = HEADING.split(",")
-
-
-@pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
-    with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
-        yield
 
 
 def as_csv(rows: Rows) -> bytes:

@@ -27,7 +27,6 @@ from accounts.api.tokens import Refresh
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from health.models import SystemMetric
 from luckygas.tests.depot import SECRET, Depot, make_depot
 from luckygas.tests.good_requests import V1, good_request
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
@@ -40,6 +39,7 @@ from realtime import auth, channels, commands, order_commands
 from realtime.channels import Identity
 from realtime.models import Event, WebSocketConnection
 from web import flags
+from web.models import SystemMetric
 from web.refusals import Refusal
 
 STAFF_ROLES = ("owner", "manager", "clerk")
@@ -70,7 +70,7 @@ class House:
             User: self.depot.users["driver"],
             AccessAttempt: AccessAttempt.objects.create(username="x", failures_since_start=1),
             GatewayState: GatewayState.objects.create(gateway="mitake", stopped_at=now),
-            SystemMetric: SystemMetric.objects.create(hour=now, created_at=now, metrics_json={}),
+            SystemMetric: SystemMetric.objects.create(span="hour", at=now),
             WebSocketConnection: WebSocketConnection.objects.create(connection_id=uuid4(), **connection, **times),
         }
         self.browsers = {who: Client(headers={"accept-language": "en"}) for who in PEOPLE}

@@ -16,7 +16,7 @@ NOT_THEIRS = "/health/dashboard/"
 CUSTOMERS = ("/", "/accounts/password/change/")
 OFFICE = (
     "/admin/", "/admin/orders/order/", "/admin/orders/order/import/", "/admin/orders/order/statistics/",
-    "/admin/health/systemmetric/", "/admin/notifications/notificationhistory/",
+    "/admin/web/systemmetric/", "/admin/notifications/notificationhistory/",
     "/api/v1/websocket/ws/test",
 )  # fmt: skip
 

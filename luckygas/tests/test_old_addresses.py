@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
         ("/admin/orders/customer/?q=1&area=%E5%A4%A7", "/admin/customers/customer/?q=1&area=%E5%A4%A7"),
         ("/admin/orders/product/3/change/", "/admin/catalogue/product/3/change/"),
         ("/admin/orders/driver/add/", "/admin/dispatch/driver/add/"),
+        ("/admin/health/systemmetric/1/change/", "/admin/web/systemmetric/1/change/"),
     ],
 )
 def test_an_old_address_of_the_admin_leads_to_the_new_one(client: Client, old: str, new: str) -> None:

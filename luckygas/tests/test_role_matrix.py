@@ -40,7 +40,7 @@ notifications.view_gatewaystate           A A A - -
 realtime.open_office                      A A A - -
 realtime.view_event                       A A - - -
 realtime.view_websocketconnection         A A - - -
-health.view_systemmetric                  A A A - -
+web.view_systemmetric                     A A A - -
 auth.view_user                            A A - - -
 axes.view_accessattempt                   A A - - -
 waffle.view_switch                        A A - - -
@@ -122,7 +122,7 @@ MODELS = {
     "notifications.gatewaystate": (OFFICE, NOBODY, BOSSES, NOBODY),
     "notifications.notificationhistory": (OFFICE, NOBODY, NOBODY, NOBODY),
     "notifications.messagetemplate": (OFFICE, NOBODY, BOSSES, NOBODY),
-    "health.systemmetric": (OFFICE, NOBODY, NOBODY, NOBODY),
+    "web.systemmetric": (OFFICE, NOBODY, NOBODY, NOBODY),
 }
 ADMIN = {
     "admin:index": OFFICE, "admin:customers_customer_choose": OFFICE, "admin:customers_customer_account": BOSSES,

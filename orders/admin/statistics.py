@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.pages import check_page
 from orders import statistics
 from orders.states import Status
-from web import charts, csv_export, log_position
+from web import charts, csv_export
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
 from web.refusals import Refusal
 
@@ -44,7 +44,7 @@ class StatisticsView(OrderAdminBase):
         """A wrong period is said, and the usual one shown."""
         check_page(request.user, "orders.view_order")
         days, wrong = asked(request)
-        figures = statistics.cached(*days, log_position.position())
+        figures = statistics.cached(*days)
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
         if request.GET.get("format") == "csv" and not wrong:

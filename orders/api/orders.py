@@ -168,4 +168,4 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
         """By delivery date, the last 30 days unless asked, 366 days at most."""
         period = Period(data=request.query_params)
         period.is_valid(raise_exception=True)
-        return Response(statistics.cached(*period.days(), self.position))
+        return Response(statistics.cached(*period.days()))

@@ -13,14 +13,15 @@ from orders.tests.factories import make_order
 pytestmark = pytest.mark.django_db
 
 
-def test_orders_by_status_of_late_and_to_come_in_one_query(django_assert_num_queries: Any) -> None:
+def test_open_orders_and_those_of_late_and_to_come_by_status_in_one_query(django_assert_num_queries: Any) -> None:
     today = timezone.localdate()
     make_order()
     make_order(scheduled_date=today - timedelta(days=7))
-    make_order(scheduled_date=today - timedelta(days=8))
+    make_order(Status.CONFIRMED, scheduled_date=today - timedelta(days=99))
     make_order(Status.DELIVERED)
+    make_order(Status.DELIVERED, scheduled_date=today - timedelta(days=8))
     with django_assert_num_queries(1):
         (family,) = metrics.rows()
     found = {sample.labels["status"]: sample.value for sample in family.samples}
     assert found.keys() == set(Status)
-    assert {name: count for name, count in found.items() if count} == {"pending": 2, "delivered": 1}
+    assert {name: count for name, count in found.items() if count} == {"pending": 2, "confirmed": 1, "delivered": 1}

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from accounts import visibility
-from accounts.roles import Anyone, Side, side_of, sides
+from accounts.roles import Anyone, Role, Side, roles, side_of
 from orders.models import Order
 from orders.sides import sides_towards
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -32,13 +32,13 @@ def test_the_deactivated_have_no_role() -> None:
     customer.user, customer.is_active = make_user(), False
     customer.save()
     for user in (office, driver.user, customer.user):
-        assert sides(user) == frozenset()
+        assert list(roles(user)) == []
         assert visible(user) == set()
 
 
 def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
     driver = make_driver(user=make_office())
-    assert sides(driver.user) == {Side.OFFICE, Side.DRIVER}
+    assert list(roles(driver.user)) == [Role.MANAGER, Role.DRIVER]
     assert side_of(driver.user) == Side.OFFICE
     assert side_of(make_user()) is None
 

@@ -37,25 +37,12 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HubStatistics',
-            fields=[
-                ('instance', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('written_at', models.DateTimeField()),
-                ('figures', models.JSONField(help_text='As `realtime.statistics` makes and reads them.')),
-            ],
-            options={
-                'verbose_name': "hub's figures",
-                'verbose_name_plural': "hubs' figures",
-            },
-        ),
-        migrations.CreateModel(
             name='LogHead',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('epoch', models.CharField(default=realtime.models.new_epoch, max_length=32)),
                 ('seq', models.BigIntegerField(default=0)),
                 ('floor', models.BigIntegerField(default=0)),
-                ('changes', models.JSONField(db_default={}, default=dict)),
                 ('past', models.JSONField(db_default=[], default=list)),
                 ('origin', models.CharField(db_default='', default='', max_length=200)),
                 ('stamp', models.CharField(db_default='', default='', max_length=32)),

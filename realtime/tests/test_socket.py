@@ -21,6 +21,7 @@ from realtime.hub import Hub
 from realtime.log import CursorGone
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
+from web.system_metrics import counted, growth
 
 __all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -272,6 +273,7 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
     await until(hub, 1)
+    before = counted()
     for query, code in (("", 1000), ("&since=0", 4999), ("&since=99", None)):
         socket = await connect(office, query)
         socket.say("{")
@@ -282,11 +284,11 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
     await refused.until("error")
     refused.leave()
     await refused.task
-    counted = {name: count for name, count in hub.statistics.totals.items() if count}
-    assert counted.pop("closed_ms") < 60_000
-    counted.pop("lag_ms", None)
-    assert {name: count for name, count in counted.items() if not name.startswith("lag.")} == {
-        "events": 1, "messages": 3, "connects": 3, "reconnects": 2, "resyncs": 1, "closed": 3,
-        "closes.1000": 1, "closes.other": 1, "closes.1005": 1,
-        "errors.invalid_json": 3, "errors.token_not_valid": 1,
+    found = growth(counted(), before)
+    assert 0 < found.pop("luckygas_websocket_open_seconds_sum") < 60
+    begins = "luckygas_websocket_"
+    assert {name.removeprefix(begins): count for name, count in found.items() if name.startswith(begins)} == {
+        "messages_total": 3, "connects_total": 3, "reconnects_total true": 1, "reconnects_total false": 1,
+        "open_seconds_count": 3, "disconnects_total 1000": 1, "disconnects_total other": 1, "disconnects_total 1005": 1,
+        "errors_total invalid_json": 3, "errors_total token_not_valid": 1,
     }  # fmt: skip

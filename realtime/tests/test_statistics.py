@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import time_machine
 from asgiref.sync import sync_to_async
 from django.test import Client
 from django.urls import reverse
@@ -13,105 +16,90 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from orders.states import Status
 from orders.tests.factories import make_driver, make_office, make_order
-from realtime import statistics
-from realtime.models import HubStatistics, WebSocketConnection
-from realtime.statistics import Statistics, percentile, summary
+from realtime import presence, pulse, statistics
+from realtime.models import Outbox
+from realtime.pulse import Pulse
+from realtime.statistics import summary
 from realtime.tests.client import open_client, token_for
+from realtime.tests.test_presence import open_elsewhere
+from web.system_metrics import MINUTE, counted, growth
+from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
 
 PATH = "/api/v1/websocket/stats/"
+NOW = datetime(2026, 11, 23, 4, 10, 0, tzinfo=UTC)
+SOCKETS = "luckygas_websocket"
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds, to be put forward."""
-    now = [1000.0]
-    monkeypatch.setattr(statistics, "monotonic", lambda: now[0])
-    return now
-
-
-def test_lately_is_the_last_minute(clock: list[float]) -> None:
-    hub = Statistics()
-    hub.count("events", 100)
-    for _ in range(20):
-        clock[0] += 5
-        hub.figures()
-    hub.count("events", 6)
-    figures = hub.figures()
-    assert (figures["totals"]["events"], figures["lately"], figures["seconds"]) == (106, {"events": 6}, 60)
-
-
-def test_before_a_minute_is_over_lately_is_since_the_start(clock: list[float]) -> None:
-    hub = Statistics()
-    hub.count("events", 6)
-    clock[0] += 10
-    assert (hub.figures()["lately"], hub.figures()["seconds"]) == ({"events": 6}, 10)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW, tick=False) as travelled:
+        nothing_unwritten()
+        yield travelled
 
 
 def test_lag_is_counted_by_its_bucket() -> None:
-    hub, now = Statistics(), timezone.now()
+    before, now = counted(), timezone.now()
     # The last is of a machine whose clock is ahead of ours.
-    hub.looked(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
-    assert {name: hub.totals[f"lag.{name}"] for name in ("200", "2000", "more", "1")} == {
-        "200": 2, "2000": 1, "more": 1, "1": 1,
-    }  # fmt: skip
+    Pulse().looked(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
+    found = growth(counted(), before)
+    at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
+    assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
 
 
-@pytest.mark.parametrize(
-    ("lags", "share", "milliseconds"),
-    [
-        ({}, 0.5, None),
-        ({"10": 10}, 0.5, 7.5),
-        ({"10": 99, "500": 1}, 0.99, 10.0),
-        ({"10": 90, "500": 10}, 0.99, 470.0),
-        ({"more": 1}, 0.5, 5000.0),
-    ],
-)
-def test_percentile(lags: dict[str, int], share: float, milliseconds: float | None) -> None:
-    assert percentile(lags, share) == milliseconds
-
-
-def write_row(instance: str, counts: dict[str, int], seconds: float = 60.0, age: float = 0) -> None:
-    """`age`: seconds since it was written."""
-    figures = {"totals": counts, "lately": counts, "seconds": seconds}
-    at = timezone.now() - timedelta(seconds=age)
-    HubStatistics.objects.create(instance=instance, written_at=at, figures=figures)
+def test_a_hub_that_hears_the_bell_again_is_deaf_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(pulse, "monotonic", lambda: now[0])
+    hub = Pulse()
+    hub.looked([timezone.now()] * 5, rung=False)
+    assert hub.is_deaf
+    now[0] += pulse.LATELY_SECONDS + 1
+    assert not hub.is_deaf
 
 
 @pytest.mark.django_db
-def test_the_summary_is_of_all_servers_that_live() -> None:
-    one = {"events": 60, "deliveries": 120, "reconnects": 3, "closed": 1, "closed_ms": 4000}
-    other = {"events": 30, "closed": 1, "closed_ms": 8000, "errors.x": 1, "errors.y": 2, "closes.1001": 2}
-    write_row("a", one | {"errors.x": 6, "lag.10": 60})
-    write_row("b", other, seconds=30)
-    write_row("dead", {"events": 1000}, age=31)
+def test_the_summary_is_of_all_servers(clock: time_machine.Traveller) -> None:
+    make_minute(NOW - 30 * MINUTE, {
+        f"{SOCKETS}_errors_total x": 1, f"{SOCKETS}_open_seconds_count": 2, f"{SOCKETS}_open_seconds_sum": 12.0,
+        f"{SOCKETS}_reconnects_total false": 1, f"{SOCKETS}_disconnects_total 1001": 2, "luckygas_bell_missed_total": 4,
+    })  # fmt: skip
+    make_minute(NOW - MINUTE, {
+        "luckygas_events_numbered_total": 120, "luckygas_event_deliveries_total": 180, f"{SOCKETS}_errors_total x": 6,
+        f"{SOCKETS}_errors_total y": 6, f"{SOCKETS}_reconnects_total true": 3, **lags(ms_10=60, more=1),
+    })  # fmt: skip
+    make_minute(NOW - 62 * MINUTE, {f"{SOCKETS}_errors_total x": 1000})
     figures = summary()
-    assert (figures["servers"], figures["events_per_second"], figures["deliveries_per_second"]) == (2, 2.0, 2.0)
-    assert (figures["errors"], figures["error_rate"]) == ({"x": 7, "y": 2}, 0.2)
-    assert (figures["reconnects"], figures["reconnect_rate"], figures["average_duration"]) == (3, 0.05, 6.0)
-    assert (figures["disconnects"], figures["hub_lag_ms"]) == ({"1001": 2}, 7.5)
-    assert figures["hub_lag_histogram"]["10"] == 60
+    assert (figures["events_per_second"], figures["deliveries_per_second"]) == (2.0, 3.0)
+    assert (figures["errors"], figures["error_rate"]) == ({"x": 7, "y": 6}, 0.2)
+    assert (figures["reconnects"], figures["resyncs"], figures["reconnect_rate"]) == (4, 1, 0.05)
+    assert (figures["disconnects"], figures["average_duration"], figures["bell_missed"]) == ({"1001": 2}, 6.0, 4)
+    assert (figures["hub_lag_ms"], figures["hub_lag_p99_ms"]) == (7.5, 5000)
+    assert {name: count for name, count in figures["hub_lag_histogram"].items() if count} == {"10": 60, "more": 1}
 
 
 @pytest.mark.django_db
-def test_a_server_has_one_row_and_the_dead_lose_theirs() -> None:
-    write_row("dead", {}, age=31)
-    write_row("other", {}, age=20)
-    for count in (1, 2):
-        statistics.write({"totals": {"events": count}, "lately": {}, "seconds": 5.0}, timezone.now())
-    assert HubStatistics.objects.count() == 2
-    assert summary()["servers"] == 2
-
-
-@pytest.mark.django_db
-def test_connections_are_counted_by_role_and_endpoint() -> None:
-    now = timezone.now()
-    for number, (role, endpoint) in enumerate((("office", "office"), ("office", "ws"), ("driver", "driver"))):
-        WebSocketConnection.objects.create(
-            connection_id=f"{number:032x}", role=role, endpoint=endpoint, instance="a", connected_at=now, last_ping=now
-        )
+def test_sockets_are_counted_by_role_and_endpoint() -> None:
+    office, driver, now = make_office(), make_driver().user, timezone.now()
+    assert driver is not None
+    for role, endpoint in (("office", "office"), ("office", "ws"), ("driver", "driver")):
+        open_elsewhere(office, now, role=role, endpoint=endpoint)
+    open_elsewhere(driver, now - presence.DEAD)
     figures = summary()
-    assert (figures["connections"], figures["by_role"]) == (3, {"office": 2, "driver": 1})
+    assert (figures["connections"], figures["servers"], figures["by_role"]) == (3, 1, {"office": 2, "driver": 1})
     assert figures["by_endpoint"] == {"office": 1, "ws": 1, "driver": 1}
+    found = {
+        (sample.name, *sample.labels.values()): sample.value for row in statistics.rows() for sample in row.samples
+    }
+    sockets = {key[1:]: count for key, count in found.items() if key[0] == "luckygas_websocket_connections"}
+    opened = {("office", "office"): 1, ("office", "ws"): 1, ("driver", "driver"): 1}
+    assert sockets == {("driver", "ws"): 0, ("customer", "ws"): 0} | opened
+
+
+@pytest.mark.django_db
+def test_prometheus_is_told_how_long_a_change_waits() -> None:
+    waiting = timezone.now() - timedelta(minutes=1)
+    Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"}, created_at=waiting)
+    (oldest,) = (row for row in statistics.rows() if row.name == "luckygas_outbox_oldest_seconds")
+    assert 59 < oldest.samples[0].value < 90
 
 
 @pytest.mark.django_db
@@ -125,20 +113,20 @@ def test_the_figures_are_for_the_office(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_the_figures_stand_above_the_list_of_connections(client: Client) -> None:
-    write_row("a", {"events": 60})
+def test_the_figures_stand_above_the_list_of_connections(client: Client, clock: time_machine.Traveller) -> None:
+    make_minute(NOW - MINUTE, {"luckygas_events_numbered_total": 60})
     client.force_login(make_office(is_superuser=True))
     page = client.get(reverse("admin:realtime_websocketconnection_changelist"))
     assert page.context["figures"]["events_per_second"] == 1.0
     assert "<td>1.0</td>" in page.content.decode()
 
 
-async def written() -> statistics.Figures:
+async def written() -> Any:
     """The figures, once a server has written down a connection, an error and an event."""
     async with asyncio.timeout(15):
         while True:
             figures = await sync_to_async(summary)()
-            if figures["connections"] and figures["errors"] and figures["events_per_second"]:
+            if figures["connections"] and figures["errors"] and figures["hub_lag_ms"]:
                 return figures
             await asyncio.sleep(0.1)
 
@@ -146,6 +134,7 @@ async def written() -> statistics.Figures:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_any_process_knows_what_the_sockets_of_another_do(transactional_db: None) -> None:
+    await sync_to_async(nothing_unwritten)()
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)
     with running(Site("uvicorn")) as site:

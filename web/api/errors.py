@@ -16,7 +16,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 from web import throttling
-from web.api.exceptions import Broken, Conflict, Impossible, InCrowd, Refused, RowLocked, TooLarge, TooMany, for_now
+from web.api.exceptions import Broken, Conflict, Impossible, NotDone, Refused, TooLarge, TooMany, for_now
 from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Handler(ExceptionHandler):
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """The log is for us: Django escapes there what the caller was told in Chinese, so it has the code."""
-        if isinstance(exc, (RowLocked, InCrowd)):
+        if isinstance(exc, NotDone):
             return  # no fault of ours, and perhaps sixty a second; its line in the log of requests has the 503
         exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # nobody else reads it any more
         super().report_exception(exc, response)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
 from web import locks
 from web.database import is_away
+from web.one_at_a_time import RETRY_SECONDS, Overloaded
 from web.refusals import Refusal
 from web.throttling import please_wait
-from web.turns import CROWD_SECONDS, Crowded
 
 
 class Refused(APIException):
@@ -40,26 +41,20 @@ class Busy(APIException):
     default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
 
 
-class RowLocked(Busy):
-    """Only what is locked has to wait, so the client may go on with the rest."""
+class NotDone(Busy):
+    """Nothing was done, and only this call has to wait: the client may go on with the rest."""
 
-    wait = 2
-    default_code, default_detail = "row_locked", locks.ROW_LOCKED
-
-
-class InCrowd(Busy):
-    wait = CROWD_SECONDS
-
-    def __init__(self, crowded: Crowded) -> None:
-        super().__init__(str(crowded.detail))
+    def __init__(self, detail: str | Promise, code: str, wait: int) -> None:
+        super().__init__(str(detail), code)
+        self.wait = wait
 
 
 def for_now(error: BaseException | None) -> Busy | None:
     """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
     if locks.is_row_locked(error):
-        return RowLocked()
-    if isinstance(error, Crowded):
-        return InCrowd(error)
+        return NotDone(locks.ROW_LOCKED, "row_locked", 2)
+    if isinstance(error, Overloaded):
+        return NotDone(error.detail, "busy", RETRY_SECONDS)
     return Busy() if is_away(error) else None
 
 

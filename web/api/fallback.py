@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from web import request_id
 from web.api.errors import Formatter
-from web.api.exceptions import Broken, Busy, InCrowd, RowLocked, for_now
+from web.api.exceptions import Broken, Busy, NotDone, for_now
 
 API = "/api/"
 
@@ -61,7 +61,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return answer(problem)
     if isinstance(problem, Busy):
         # What was not done at all needs no second look.
-        undone = problem.detail if isinstance(problem, (RowLocked, InCrowd)) else ""
+        undone = problem.detail if isinstance(problem, NotDone) else ""
         page = render_to_string("503.html", {"undone": undone})
         return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})
     return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

@@ -62,9 +62,7 @@ class StableOrdering(filters.OrderingFilter):
     """`?ordering=-scheduled_date,id`; the id last, so that no row is on two pages. What is unknown comes last."""
 
     def limit_to(self, columns: Collection[str]) -> None:
-        self.extra["choices"] = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]
-        # The form's field that was made before this, as for the schema, and came along with all choices.
-        self.__dict__.pop("_field", None)
+        self.field.choices = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]
 
     def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
         columns = [self.get_ordering_value(name) for name in value or () if name]

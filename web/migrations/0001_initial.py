@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -27,15 +28,20 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunPython(make_switches, migrations.RunPython.noop),
         migrations.CreateModel(
-            name='ProcessFigures',
+            name='SystemMetric',
             fields=[
-                ('instance', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('written_at', models.DateTimeField()),
-                ('figures', models.JSONField(help_text='As `web.timings` makes and reads them.')),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('span', models.CharField(choices=[('minute', 'minute'), ('hour', 'hour')], max_length=6)),
+                ('at', models.DateTimeField(verbose_name='begins at')),
+                ('metrics_json', models.JSONField(default=dict, verbose_name='figures')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='taken at')),
             ],
             options={
-                'verbose_name': "process's figures",
-                'verbose_name_plural': "processes' figures",
+                'verbose_name': 'hourly snapshot',
+                'verbose_name_plural': 'hourly snapshots',
+                'db_table': 'system_metrics',
+                'ordering': ('-at',),
+                'constraints': [models.UniqueConstraint(fields=('span', 'at'), name='one_row_a_span')],
             },
         ),
     ]

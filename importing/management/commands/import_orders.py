@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from importing.importer import import_orders
 from importing.report import Finding, Mode, Report
-from importing.sheet import MAX_BYTES, UnreadableSheet
+from importing.table import MAX_BYTES, UnreadableSheet
 from web.text import plain
 
 
@@ -39,22 +40,14 @@ class Command(BaseCommand):
     ) -> None:
         mode = Mode.CHECK if dry_run else Mode.ALL if all_or_nothing else Mode.GOOD
         try:
-            report = self.imported(read(file), mode, encoding)
+            # `disable=None`: no bar where nobody watches.
+            track = partial(tqdm, unit=_("rows"), leave=False, file=sys.stderr, disable=None)
+            report = import_orders(read(file), mode=mode, encoding=encoding, track=track)
         except UnreadableSheet as error:
             raise CommandError(f"{file}: {error}", returncode=2) from error
         self.show(report)
         if report.problems:
             sys.exit(1)
-
-    def imported(self, data: bytes, mode: Mode, encoding: str) -> Report:
-        # `disable=None`: no bar where nobody watches.
-        with tqdm(unit=_("rows"), leave=False, file=sys.stderr, disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            return import_orders(data, mode=mode, encoding=encoding, progress=progress)
 
     def show(self, report: Report) -> None:
         for finding in report.found_notes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -47,15 +48,11 @@ class Command(BaseCommand):
     def fill(self) -> None:
         """All in one transaction: a run that is cut short leaves nothing behind."""
         today = timezone.localdate()
-        with transaction.atomic(), tqdm(leave=False, file=sys.stderr, disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.update()
-
+        with transaction.atomic():
             make_products()
             office, *_others = [make_user(account) for account in (OFFICE, MANAGER, CLERK)]
             crew = Crew(office, make_drivers())
-            reports = import_sheets(today, progress)
+            reports = import_sheets(today, partial(tqdm, leave=False, file=sys.stderr, disable=None))
             place_customers()
             play(crew, today)
         self.show(reports)

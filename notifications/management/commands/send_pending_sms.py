@@ -26,9 +26,8 @@ from notifications.management import batch
 from notifications.management.batch import positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
-from web import flags
+from web import flags, system_metrics
 from web.database import is_away
-from web.models import ProcessFigures
 
 log = logging.getLogger(__name__)
 # Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
@@ -91,7 +90,7 @@ class Service:
     def round(self) -> int:
         """Sends what is owed now; how many rows that were."""
         close_old_connections()
-        ProcessFigures.write()
+        system_metrics.write()
         if not flags.on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), routing.stopped(routing.in_use())

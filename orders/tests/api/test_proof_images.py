@@ -130,8 +130,8 @@ def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
 def test_who_sends_an_image_in_a_crowd_is_told_to_come_back(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof_images.turns, "_places", threading.BoundedSemaphore(1))
-    with proof_images.turns.taken():
+    monkeypatch.setattr(proof_images.decoding, "places", threading.BoundedSemaphore(1))
+    with proof_images.decoding.turn():
         answer = send(Api(driver.user), order)
     assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
 

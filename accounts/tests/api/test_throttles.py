@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
-from redis.exceptions import ConnectionError as NoRedis
 
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_product
-from web import flags, throttling
-from web.redis_cache import Breaker
+from web import flags, redis_cache, throttling
 
 pytestmark = pytest.mark.django_db
 Rates = Callable[..., None]
@@ -106,13 +104,6 @@ def test_switched_off_nothing_is_counted(rates: Rates, monkeypatch: pytest.Monke
     assert statuses(3, lambda: api.get("products/")) == [200, 200, 200]
 
 
-class Away:
-    """A cache that raises, as Redis does where nobody answers."""
-
-    def incr(self, *_: object) -> int:
-        raise NoRedis("nobody there")
-
-
 class Forgetful:
     """A cache that is away and says nothing of it; or none at all (Django's dummy)."""
 
@@ -126,7 +117,7 @@ class Forgetful:
         self.taken = taken
 
 
-@pytest.mark.parametrize("shared", [Away(), Forgetful(True), Forgetful(False)])
+@pytest.mark.parametrize("shared", [Forgetful(True), Forgetful(False)])
 def test_without_the_shared_cache_the_process_counts(
     rates: Rates, monkeypatch: pytest.MonkeyPatch, shared: object
 ) -> None:
@@ -138,7 +129,7 @@ def test_without_the_shared_cache_the_process_counts(
 
 def test_what_other_processes_counted_counts(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     # However slow this machine is just now.
-    monkeypatch.setattr(Breaker, "lets", lambda breaker: True)
+    monkeypatch.setattr(redis_cache, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
     throttling.own.clear()  # as another process has it

@@ -10,12 +10,12 @@ from django.db import connection
 from django.utils.functional import Promise
 
 # When who was turned away may come back.
-CROWD_SECONDS = 5
+RETRY_SECONDS = 5
 # Who works and who waits for it.
 MOST_AT_ONCE = 16
 
 
-class Crowded(Exception):
+class Overloaded(Exception):
     """Too many wait for the same work; nothing was done. `detail` is for people."""
 
     def __init__(self, detail: str | Promise) -> None:
@@ -23,24 +23,24 @@ class Crowded(Exception):
         self.detail = detail
 
 
-class Turns:
-    """Of one kind of work. `crowded`: what is said to whom does not even wait."""
+class OneAtATime:
+    """Of one kind of work. `overloaded`: what is said to whom does not even wait."""
 
-    def __init__(self, crowded: str | Promise, most: int = MOST_AT_ONCE) -> None:
-        self._crowded = crowded
-        self._places, self._turn = BoundedSemaphore(most), Lock()
+    def __init__(self, overloaded: str | Promise) -> None:
+        self.overloaded = overloaded
+        self.places, self.lock = BoundedSemaphore(MOST_AT_ONCE), Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Gives the connection back and waits. A transaction cannot do so: it does not wait. Raises Crowded."""
+    def turn(self) -> Iterator[None]:
+        """Gives the connection back and waits. A transaction cannot do so: it does not wait. Raises Overloaded."""
         if connection.in_atomic_block:
             yield
             return
-        if not self._places.acquire(blocking=False):
-            raise Crowded(self._crowded)
+        if not self.places.acquire(blocking=False):
+            raise Overloaded(self.overloaded)
         try:
             connection.close()
-            with self._turn:
+            with self.lock:
                 yield
         finally:
-            self._places.release()
+            self.places.release()

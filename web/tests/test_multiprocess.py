@@ -12,7 +12,7 @@ from luckygas.testing.site import ROOT
 PROGRAM = """
 import sys
 from pathlib import Path
-from luckygas.multiprocess import share
+from web.multiprocess import share
 share(Path(sys.argv[1]))
 from prometheus_client import Counter
 Counter("seen", "x").inc(int(sys.argv[2]))

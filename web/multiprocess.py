@@ -13,7 +13,10 @@ from io import TextIOWrapper
 from itertools import count
 from pathlib import Path
 
-from prometheus_client import values
+from django.conf import settings
+from prometheus_client import REGISTRY, CollectorRegistry, values
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 
 class Place:
@@ -42,6 +45,26 @@ class Place:
 
 
 def share(directory: Path) -> None:
-    """To be called before any metric is made."""
+    """To be called before any metric is made, but for those with labels."""
     directory.mkdir(parents=True, exist_ok=True)
     values.ValueClass = values.MultiProcessValue(Place(directory))  # type: ignore[no-untyped-call]
+
+
+def directory() -> Path | None:
+    """Which processes of this machine share; None: each counts alone."""
+    return Path(settings.PROMETHEUS_MULTIPROC_DIR) if settings.PROMETHEUS_MULTIPROC_DIR else None
+
+
+def counted() -> Collector:
+    """Of this process, or of all processes that share the directory."""
+    if directory() is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def processes() -> int:
+    """How many processes are in `counted`: the most that ever shared the directory at once."""
+    shared = directory()
+    return len(list(shared.glob("*.lock"))) if shared else 1

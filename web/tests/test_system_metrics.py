@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import OperationalError, transaction
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+
+from web import metrics, multiprocess, system_metrics
+from web.metrics import kept, percentile
+from web.models import SystemMetric
+from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
+from web.tests.metrics_rows import make_minute, nothing_unwritten
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
+SEEN = kept(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
+TOOK = kept(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
+ASIDE = Counter("luckygas_tests_aside", "Of Prometheus alone.")
+A, B = "luckygas_tests_seen_total 5 a", "luckygas_tests_seen_total 5 b"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW, tick=False) as travelled:
+        nothing_unwritten()
+        yield travelled
+
+
+def counts() -> dict[str, float]:
+    """Of these tests' own metrics, in the newest row."""
+    found = SystemMetric.objects.filter(span="minute").latest("at").metrics_json["counts"]
+    return {name: count for name, count in found.items() if name.startswith("luckygas_tests")}
+
+
+def test_each_write_adds_what_is_new_and_only_that(clock: time_machine.Traveller) -> None:
+    SEEN.labels("a", "5").inc(2)
+    SEEN.labels("b", "5").inc(0)
+    ASIDE.inc()
+    write(every=0)
+    assert counts() == {A: 2}
+    SEEN.labels("a", "5").inc()
+    write(every=0)
+    write(every=0)
+    assert counts() == {A: 3}
+    clock.shift(MINUTE)
+    SEEN.labels("b", "5").inc()
+    write(every=0)
+    assert counts() == {B: 1}
+
+
+def written_at(moment: datetime) -> None:
+    """Files have the machine's own time."""
+    os.utime(system_metrics.directory() / system_metrics.NOTE, (moment.timestamp(), moment.timestamp()))
+
+
+def test_nothing_is_written_a_moment_after_a_write() -> None:
+    written_at(NOW)
+    SEEN.labels("a", "5").inc()
+    write()
+    assert SystemMetric.objects.count() == 0
+
+
+def test_what_the_database_does_not_take_is_added_with_the_next_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError
+
+    SEEN.labels("a", "5").inc()
+    with monkeypatch.context() as meanwhile, pytest.raises(OperationalError), transaction.atomic():
+        meanwhile.setattr(SystemMetric, "save", away)
+        write(every=0)
+    assert not SystemMetric.objects.filter(span="minute").exists()
+    SEEN.labels("a", "5").inc()
+    write(every=0)
+    assert counts() == {A: 2}
+
+
+def test_the_first_of_a_minute_adds_the_gauges_and_says_that_one_is_over(
+    monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller
+) -> None:
+    family, said = GaugeMetricFamily("luckygas_tests_now", "", labels=["kind"]), list[object]()
+    family.add_metric(["x"], 7)
+    monkeypatch.setattr(metrics, "GAUGES", [lambda: [family]])
+    monkeypatch.setattr(new_minute, "send", lambda **kwargs: said.append(kwargs["sender"]))
+    for _ in range(2):
+        write(every=0)
+        family.samples.clear()
+    assert SystemMetric.objects.get().metrics_json["gauges"] == {"luckygas_tests_now x": 7}
+    assert said == [SystemMetric]
+    clock.shift(MINUTE)
+    write(every=0)
+    assert len(said) == 2
+
+
+def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> None:
+    make_minute(NOW - 3 * MINUTE, {A: 1000})
+    make_minute(NOW - MINUTE, {A: 5})
+    make_minute(NOW, {A: 1, B: 2})
+    SEEN.labels("a", "5").inc()
+    assert {name: lately(MINUTE).counts[name] for name in (A, B)} == {A: 7, B: 2}
+    assert (lately(MINUTE).seconds, lately(HOUR).counts[A]) == (90, 1007)
+
+
+def test_of_processes_those_count_that_wrote_of_late() -> None:
+    row = make_minute(NOW)
+    now = NOW.timestamp()
+    row.metrics_json["processes"] = {"other": [now - 30, 4], "ended": [now - 61, 2]}
+    row.save()
+    assert lately(HOUR).processes == 5
+
+
+def test_who_shares_a_directory_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.lock").touch()
+    monkeypatch.setattr(multiprocess, "directory", lambda: tmp_path)
+    assert multiprocess.processes() == 3
+
+
+def test_the_buckets_of_a_histogram_by_its_labels() -> None:
+    for seconds in (0.5, 3, 4, 99):
+        TOOK.labels("a").observe(seconds)
+    write(every=0)
+    assert buckets(counts(), "luckygas_tests_took") == {"a": {1: 1, 5: 3, float("inf"): 4}}
+
+
+def test_a_number_that_fell_began_anew() -> None:
+    assert growth({"a": 3, "b": 5, "c": 1}, {"a": 7, "b": 5}) == {"a": 3, "c": 1}
+
+
+@pytest.mark.parametrize(
+    ("found", "share", "value"),
+    [
+        ({}, 0.5, None),
+        ({10: 0, 20: 0}, 0.5, None),
+        ({5: 0, 10: 10, 20: 10}, 0.5, 7.5),
+        ({5: 10, 10: 10}, 0.5, 2.5),
+        ({10: 90, 200: 90, 500: 100}, 0.99, 470.0),
+        ({10: 0, float("inf"): 1}, 0.5, 10.0),
+    ],
+)
+def test_percentile(found: dict[float, float], share: float, value: float | None) -> None:
+    assert percentile(found, share) == value
