@@ -53,7 +53,7 @@ check: $(VENV)/test check-scripts
 # Node comes with the packages for tests: what is called `npm` or `node` is theirs.
 NODE := PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"
 # The types of the API's rows, from its schema.
-API_TYPES = $(BIN)/python manage.py spectacular | $(NODE) openapi-typescript --output types/api.d.ts
+API_TYPES = $(BIN)/python manage.py spectacular --lang en | $(NODE) openapi-typescript --output types/api.d.ts
 
 check-scripts: $(VENV)/node
 	$(NODE) biome ci .

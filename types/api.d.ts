@@ -633,7 +633,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AllReported: {
-            /** @description 先前等候後續回報、現在不再等候的則數。 */
+            /** @description Those that waited for a later report and wait no longer. */
             messages: number;
         };
         /** @description Who is to drive the route. */
@@ -653,7 +653,7 @@ export interface components {
         BulkInput: {
             reason?: string;
             ids: number[];
-            /** @description 以編號對應：版本已不同的訂單不會變更。 */
+            /** @description By id: an order that has another version by now is not changed. */
             versions?: {
                 [key: string]: number;
             };
@@ -670,23 +670,23 @@ export interface components {
         };
         CacheOutput: {
             cache: string;
-            /** @description 回應最多保留多久。 */
+            /** @description How long an answer is kept at most. */
             seconds: number;
             hits: number;
             misses: number;
             /**
              * Format: double
-             * @description 占查詢的比例，0 到 1。
+             * @description Of the questions, 0 to 1.
              */
             hit_rate: number | null;
-            /** @description 目前保留的回應數；null：快取沒有回應。 */
+            /** @description Answers kept now; null: the cache does not answer. */
             size: number | null;
         };
         /** @description Hits and misses are of the last hour and all servers. */
         CacheStatsOutput: {
-            /** @description 是否有快取；沒有 Redis 就不保留。 */
+            /** @description Whether there is a cache; without Redis nothing is kept. */
             shared: boolean;
-            /** @description 開關 caching_layer 是否開啟。 */
+            /** @description Whether the switch caching_layer is on. */
             switched_on: boolean;
             /** @description That count: servers, workers, senders. */
             processes: number;
@@ -695,7 +695,7 @@ export interface components {
         /** @description Refuses fields it does not know: a misspelt name must not look like success. */
         ClearInput: {
             /**
-             * @description 依鍵指定哪些回應，例如 `statistics:*`；未指定則全部。
+             * @description Which answers, by their key: `statistics:*`; all unless said.
              * @default *
              */
             pattern: string;
@@ -709,7 +709,7 @@ export interface components {
             ref?: string;
             confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
             cylinder_serials?: string[];
-            /** @description 送達的桶數，依商品 id。 */
+            /** @description Cylinders delivered, by the id of the product. */
             quantities?: {
                 [key: string]: number;
             };
@@ -722,16 +722,11 @@ export interface components {
             amount_collected?: number;
         };
         ConfirmationOutput: {
-            /** 配送次數 */
             readonly attempt: number;
-            /** 簽收方式 */
+            /** Proof */
             readonly confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
-            /** 鋼瓶序號 */
             readonly cylinder_serials: unknown;
-            /**
-             * 簽收時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly confirmed_at: string;
             readonly confirmed_by: string | null;
             /** Format: double */
@@ -740,51 +735,44 @@ export interface components {
             readonly longitude: number | null;
         };
         /**
-         * @description * `qr_code` - QR 碼
-         *     * `signature` - 簽名
-         *     * `photo` - 照片
-         *     * `manual` - 手動
+         * @description * `qr_code` - QR code
+         *     * `signature` - signature
+         *     * `photo` - photo
+         *     * `manual` - manual
          * @enum {string}
          */
         ConfirmationTypeEnum: "qr_code" | "signature" | "photo" | "manual";
         /** @description A customer; telephones are taken as people write them and kept in E.164. */
         Customer: {
             readonly id: number;
-            /** 名稱 */
             name: string;
             phone?: string;
             phone2?: string;
-            /** 電子郵件 */
+            /** E-mail */
             email?: string;
-            /** 地址 */
             address: string;
-            /**
-             * 地區
-             * @description 留空則由地址取得。
-             */
+            /** @description Taken from the address where left empty. */
             area?: string;
             /** Format: double */
             latitude?: number | null;
             /** Format: double */
             longitude?: number | null;
-            /** 備註 */
             notes?: string;
-            /** 語言 */
             language?: components["schemas"]["LanguageEnum"];
-            /** 完全不收簡訊 */
+            /** No SMS at all */
             sms_opt_out?: boolean;
-            /** 簡訊：訂單確認 */
+            /** SMS: order confirmed */
             sms_confirmed?: boolean;
-            /** 簡訊：司機已出發 */
+            /** SMS: driver on the way */
             sms_on_the_way?: boolean;
-            /** 簡訊：司機即將抵達 */
+            /** SMS: driver arriving */
             sms_arriving?: boolean;
-            /** 簡訊：訂單送達 */
+            /** SMS: order delivered */
             sms_delivered?: boolean;
-            /** 簡訊：未送達、取消或改期 */
+            /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
             user?: number | null;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
             /** Format: date-time */
             readonly created_at?: string;
@@ -792,41 +780,34 @@ export interface components {
         /** @description In a list, the telephones are masked. */
         CustomerRow: {
             readonly id: number;
-            /** 名稱 */
             name: string;
             readonly phone: string;
             readonly phone2: string;
-            /** 電子郵件 */
+            /** E-mail */
             email?: string;
-            /** 地址 */
             address: string;
-            /**
-             * 地區
-             * @description 留空則由地址取得。
-             */
+            /** @description Taken from the address where left empty. */
             area?: string;
             /** Format: double */
             latitude?: number | null;
             /** Format: double */
             longitude?: number | null;
-            /** 備註 */
             notes?: string;
-            /** 語言 */
             language?: components["schemas"]["LanguageEnum"];
-            /** 完全不收簡訊 */
+            /** No SMS at all */
             sms_opt_out?: boolean;
-            /** 簡訊：訂單確認 */
+            /** SMS: order confirmed */
             sms_confirmed?: boolean;
-            /** 簡訊：司機已出發 */
+            /** SMS: driver on the way */
             sms_on_the_way?: boolean;
-            /** 簡訊：司機即將抵達 */
+            /** SMS: driver arriving */
             sms_arriving?: boolean;
-            /** 簡訊：訂單送達 */
+            /** SMS: order delivered */
             sms_delivered?: boolean;
-            /** 簡訊：未送達、取消或改期 */
+            /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
             user?: number | null;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
             /** Format: date-time */
             readonly created_at?: string;
@@ -840,7 +821,7 @@ export interface components {
             segments: number;
             /**
              * Format: double
-             * @description 簡訊商回報的收費點數。
+             * @description What the provider said that it charged.
              */
             points: number;
         };
@@ -848,17 +829,17 @@ export interface components {
         DayOutput: {
             /**
              * Format: double
-             * @description 占已送達者的比例，0 到 1。
+             * @description Of the delivered, 0 to 1.
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description 從確認到送達。
+             * @description From confirmed to delivered.
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 九成不超過此時間。
+             * @description Nine of ten took no longer.
              */
             p90_minutes: number | null;
             /** Format: date */
@@ -869,19 +850,16 @@ export interface components {
         /** @description Who delivers, and the account of that person. */
         Driver: {
             readonly id: number;
-            /** 名稱 */
             name: string;
             phone?: string;
-            /** 車牌 */
             vehicle_plate?: string;
             user: number;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
         };
         /** @description The latest position (WGS 84; km/h; degrees from north; metres), null where none was ever sent. */
         DriverPlace: {
             readonly driver: number;
-            /** 名稱 */
             name: string;
             readonly online: boolean;
             /** Format: double */
@@ -901,17 +879,17 @@ export interface components {
         DriverSumOutput: {
             /**
              * Format: double
-             * @description 占已送達者的比例，0 到 1。
+             * @description Of the delivered, 0 to 1.
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description 從確認到送達。
+             * @description From confirmed to delivered.
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 九成不超過此時間。
+             * @description Nine of ten took no longer.
              */
             p90_minutes: number | null;
             driver: number;
@@ -962,23 +940,23 @@ export interface components {
         };
         GatewayDay: {
             messages: number;
-            /** @description 曾請簡訊商發送者。 */
+            /** @description Those that a provider was asked to send. */
             tried: number;
-            /** @description 供應商可能計費的訊息。 */
+            /** @description Of the messages that the provider may put on the bill. */
             segments: number;
             /**
              * Format: double
-             * @description 簡訊商回報的收費點數。
+             * @description What the provider said that it charged.
              */
             points: number;
             /**
              * Format: double
-             * @description 嘗試發送者中，簡訊商接受的比例，0 至 1。
+             * @description Of those that were tried, how many the provider took, 0 to 1.
              */
             taken_share: number | null;
             /**
              * Format: double
-             * @description 簡訊商已回報結果者中，送達的比例，0 至 1。
+             * @description Of those whose end the provider told, how many arrived, 0 to 1.
              */
             delivered_share: number | null;
             /** Format: date */
@@ -987,40 +965,30 @@ export interface components {
         };
         HistoryOutput: {
             /**
-             * @description 下單那一筆為空白。
+             * @description Empty where the order was placed.
              *
-             *     * `pending` - 待確認
-             *     * `confirmed` - 已確認
-             *     * `assigned` - 已指派
-             *     * `delivering` - 配送中
-             *     * `arriving` - 即將抵達
-             *     * `delivered` - 已送達
-             *     * `failed` - 失敗
-             *     * `cancelled` - 已取消
+             *     * `pending` - Pending
+             *     * `confirmed` - Confirmed
+             *     * `assigned` - Assigned
+             *     * `delivering` - Out for delivery
+             *     * `arriving` - Arriving
+             *     * `delivered` - Delivered
+             *     * `failed` - Failed
+             *     * `cancelled` - Cancelled
              */
             readonly from_status: components["schemas"]["OrderStatusEnum"] | components["schemas"]["BlankEnum"];
-            /** 到 */
+            /** To */
             readonly to_status: components["schemas"]["OrderStatusEnum"];
             readonly changed_by: string | null;
-            /** 來源 */
             readonly source: components["schemas"]["SourceEnum"];
-            /** 原因 */
             readonly reason: string;
-            /**
-             * 時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly at: string;
-            /**
-             * 記錄時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly recorded_at: string;
-            /** @description 離線時完成、稍後補傳；`at` 為實際發生的時間。 */
+            /** @description Done without a line and reported later; `at` is when it happened. */
             readonly sent_later: boolean;
-            /** 詳情 */
             readonly details: unknown;
-            /** 版本 */
             readonly version: number;
         };
         /** @description So many cylinders of one product. */
@@ -1030,31 +998,29 @@ export interface components {
             quantity: number;
         };
         ItemOutput: {
-            /** 商品 */
             readonly product: number;
             readonly name: string;
-            /** 數量 */
             readonly quantity: number;
-            /** 單價（元） */
+            /** Unit price, NT$ */
             readonly unit_price: number;
-            /** 送達數 */
+            /** Delivered */
             readonly quantity_delivered: number | null;
         };
         /**
-         * @description * `order_confirmed` - 訂單確認
-         *     * `driver_on_the_way` - 司機已出發
-         *     * `driver_arriving` - 司機即將抵達
-         *     * `driver_turned_away` - 司機先離開
-         *     * `order_delivered` - 訂單送達
-         *     * `delivery_failed` - 未能送達
-         *     * `order_cancelled` - 訂單取消
-         *     * `order_rescheduled` - 訂單改期
+         * @description * `order_confirmed` - order confirmed
+         *     * `driver_on_the_way` - driver on the way
+         *     * `driver_arriving` - driver arriving
+         *     * `driver_turned_away` - driver turned away
+         *     * `order_delivered` - order delivered
+         *     * `delivery_failed` - delivery failed
+         *     * `order_cancelled` - order cancelled
+         *     * `order_rescheduled` - order rescheduled
          * @enum {string}
          */
         KindEnum: "order_confirmed" | "driver_on_the_way" | "driver_arriving" | "driver_turned_away" | "order_delivered" | "delivery_failed" | "order_cancelled" | "order_rescheduled";
         /**
-         * @description * `zh-hant` - 繁體中文
-         *     * `en` - 英文
+         * @description * `zh-hant` - Traditional Chinese
+         *     * `en` - English
          * @enum {string}
          */
         LanguageEnum: "zh-hant" | "en";
@@ -1063,41 +1029,41 @@ export interface components {
             refresh: string;
         };
         /**
-         * @description * `no_mobile` - 沒有手機號碼
-         *     * `opt_out` - 客戶不想收這類簡訊
-         *     * `switched_off` - 此類已停用
-         *     * `not_registered` - 未登記的連結或電話號碼
-         *     * `too_long` - 超過三段
-         *     * `overtaken` - 已不符現況
-         *     * `refused` - 供應商拒絕
-         *     * `no_credit` - 帳號點數不足
-         *     * `channel_stopped` - 通道已停止
-         *     * `busy` - 簡訊商目前不收訊息
-         *     * `unreachable` - 無法連上供應商
-         *     * `no_answer` - 供應商沒有回應
-         *     * `interrupted` - 發送程序中斷
-         *     * `unknown_code` - 業者回覆了不明代碼
-         *     * `no_such_number` - 沒有這個號碼
-         *     * `not_reached` - 手機關機或收不到訊號
+         * @description * `no_mobile` - no mobile number
+         *     * `opt_out` - the customer wants no such SMS
+         *     * `switched_off` - messages of this kind are switched off
+         *     * `not_registered` - a link or telephone number that is not registered
+         *     * `too_long` - longer than three segments
+         *     * `overtaken` - no longer true when its turn came
+         *     * `refused` - refused by the provider
+         *     * `no_credit` - the account has no credit left
+         *     * `channel_stopped` - the channel is stopped
+         *     * `busy` - the provider takes no messages at the moment
+         *     * `unreachable` - the provider could not be reached
+         *     * `no_answer` - the provider did not answer
+         *     * `interrupted` - the sending process died
+         *     * `unknown_code` - the provider answered with a code that is not known
+         *     * `no_such_number` - there is no such number
+         *     * `not_reached` - the telephone was off or out of reach
          * @enum {string}
          */
         MessageReasonEnum: "no_mobile" | "opt_out" | "switched_off" | "not_registered" | "too_long" | "overtaken" | "refused" | "no_credit" | "channel_stopped" | "busy" | "unreachable" | "no_answer" | "interrupted" | "unknown_code" | "no_such_number" | "not_reached";
         /**
-         * @description * `pending` - 等待中
-         *     * `sending` - 發送中
-         *     * `sent` - 已發送
-         *     * `delivered` - 已送達
-         *     * `failed` - 失敗
-         *     * `expired` - 逾時
-         *     * `unknown` - 結果不明
-         *     * `suppressed` - 未發送
-         *     * `cancelled` - 已撤回
+         * @description * `pending` - Waiting
+         *     * `sending` - Being sent
+         *     * `sent` - Sent
+         *     * `delivered` - Delivered
+         *     * `failed` - Failed
+         *     * `expired` - Expired
+         *     * `unknown` - Unknown
+         *     * `suppressed` - Not sent
+         *     * `cancelled` - Withdrawn
          * @enum {string}
          */
         MessageStatusEnum: "pending" | "sending" | "sent" | "delivered" | "failed" | "expired" | "unknown" | "suppressed" | "cancelled";
         /**
-         * @description * `sms` - 簡訊
-         *     * `email` - 電子郵件
+         * @description * `sms` - SMS
+         *     * `email` - e-mail
          * @enum {string}
          */
         MessageTypeEnum: "sms" | "email";
@@ -1113,15 +1079,13 @@ export interface components {
         };
         /** @description Somebody who orders for the first time; the rest can be said later. */
         NewCustomer: {
-            /** 名稱 */
             name: string;
             phone?: string;
-            /** 地址 */
             address: string;
         };
         /** @description A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named. */
         NewEvent: {
-            /** @description system.message、maintenance.alert、notification 或 custom.… */
+            /** @description system.message, maintenance.alert, notification, or custom.… */
             type: string;
             channel?: string | null;
             /** Format: int64 */
@@ -1139,9 +1103,9 @@ export interface components {
             delivery_address?: string;
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
-            /** @description 辦公室必填；客戶為自己訂購。 */
+            /** @description Required of the office; a customer orders for itself. */
             customer?: number;
-            /** @description 限辦公室使用，代替 `customer`。 */
+            /** @description Of the office, instead of `customer`. */
             new_customer?: components["schemas"]["NewCustomer"];
             ref?: string;
         };
@@ -1149,168 +1113,116 @@ export interface components {
         Notification: {
             /** Format: uuid */
             readonly id: string;
-            /** 類型 */
             readonly type: components["schemas"]["MessageTypeEnum"];
-            /** 種類 */
             readonly kind: components["schemas"]["KindEnum"];
-            /** 訂單 */
             readonly order: number | null;
             readonly order_number: string;
-            /** 客戶 */
             readonly customer: number;
             readonly customer_name: string;
             readonly recipient: string;
-            /** 內文 */
+            /** Text */
             readonly content: string;
-            /**
-             * 狀態
-             * @default pending
-             */
+            /** @default pending */
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly status_reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** 錯誤 */
+            /** Error */
             readonly error_message: string;
-            /** 簡訊閘道 */
             readonly gateway: string;
-            /** 供應商編號 */
+            /** Provider's id */
             readonly provider_message_id: string;
-            /** 供應商狀態 */
+            /** Provider's status */
             readonly raw_status: string;
-            /** 計費則數 */
             readonly segments: number;
             /**
              * Format: double
-             * @description 簡訊商收取的點數。
+             * @description What the provider charged.
              */
             readonly points: number | null;
-            /** 發送次數 */
+            /** Times sent */
             readonly attempts: number;
-            /**
-             * 配送次數
-             * @default 1
-             */
+            /** @default 1 */
             readonly delivery_attempt: number;
-            /** 由誰引發 */
             readonly caused_by: number | null;
-            /** 要求者 */
             readonly requested_by: number | null;
-            /** 不受規則限制發送 */
+            /** Sent against our own rules */
             readonly overruled: boolean;
             /**
-             * 最早發送時間
+             * Not before
              * Format: date-time
              */
             readonly send_after: string | null;
             /**
-             * 重發自
+             * Repeats
              * Format: uuid
              */
             readonly resend_of: string | null;
             /** Format: uuid */
             readonly resent_as: string | null;
-            /**
-             * 發生時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly happened_at: string;
-            /**
-             * 建立時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly created_at: string;
-            /**
-             * 發送時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly sent_at: string | null;
-            /**
-             * 送達時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly delivered_at: string | null;
         };
         /** @description One message with its trail; the whole number for those who may see it. */
         NotificationDetail: {
             /** Format: uuid */
             readonly id: string;
-            /** 類型 */
             readonly type: components["schemas"]["MessageTypeEnum"];
-            /** 種類 */
             readonly kind: components["schemas"]["KindEnum"];
-            /** 訂單 */
             readonly order: number | null;
             readonly order_number: string;
-            /** 客戶 */
             readonly customer: number;
             readonly customer_name: string;
             readonly recipient: string;
-            /** 內文 */
+            /** Text */
             readonly content: string;
-            /**
-             * 狀態
-             * @default pending
-             */
+            /** @default pending */
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly status_reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** 錯誤 */
+            /** Error */
             readonly error_message: string;
-            /** 簡訊閘道 */
             readonly gateway: string;
-            /** 供應商編號 */
+            /** Provider's id */
             readonly provider_message_id: string;
-            /** 供應商狀態 */
+            /** Provider's status */
             readonly raw_status: string;
-            /** 計費則數 */
             readonly segments: number;
             /**
              * Format: double
-             * @description 簡訊商收取的點數。
+             * @description What the provider charged.
              */
             readonly points: number | null;
-            /** 發送次數 */
+            /** Times sent */
             readonly attempts: number;
-            /**
-             * 配送次數
-             * @default 1
-             */
+            /** @default 1 */
             readonly delivery_attempt: number;
-            /** 由誰引發 */
             readonly caused_by: number | null;
-            /** 要求者 */
             readonly requested_by: number | null;
-            /** 不受規則限制發送 */
+            /** Sent against our own rules */
             readonly overruled: boolean;
             /**
-             * 最早發送時間
+             * Not before
              * Format: date-time
              */
             readonly send_after: string | null;
             /**
-             * 重發自
+             * Repeats
              * Format: uuid
              */
             readonly resend_of: string | null;
             /** Format: uuid */
             readonly resent_as: string | null;
-            /**
-             * 發生時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly happened_at: string;
-            /**
-             * 建立時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly created_at: string;
-            /**
-             * 發送時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly sent_at: string | null;
-            /**
-             * 送達時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly delivered_at: string | null;
             readonly trail: components["schemas"]["Step"][];
         };
@@ -1335,80 +1247,65 @@ export interface components {
         /** @description A row of a list. */
         OrderOutput: {
             readonly id: number;
-            /** 訂單編號 */
             readonly order_number: string;
-            /** 版本 */
             readonly version: number;
-            /** 狀態 */
             readonly status: components["schemas"]["OrderStatusEnum"];
-            /** 優先 */
             readonly priority: components["schemas"]["PriorityEnum"];
-            /** 配送次數 */
             readonly attempt: number;
-            /** 客戶 */
             readonly customer: number;
             readonly customer_name: string;
             readonly customer_phone?: string;
             readonly customer_phone2?: string;
             readonly items: components["schemas"]["ItemOutput"][];
             /**
-             * 配送日期
+             * Delivery date
              * Format: date
              */
             readonly scheduled_date: string;
-            /** 時段 */
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
-             * 預計抵達
+             * Expected at
              * Format: date-time
              */
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description 最後一次狀態變更發生的時間，若當時沒有連線、之後才回報；否則為 null。
+             * @description When the last move happened, if it was done without a line and reported later; else null.
              */
             readonly reported_later?: string | null;
-            /** 送貨地址 */
             readonly delivery_address: string;
-            /** 地區 */
             readonly area: string;
             /** Format: double */
             readonly latitude?: number | null;
             /** Format: double */
             readonly longitude?: number | null;
-            /** 備註 */
             readonly notes: string;
-            /** 司機 */
             readonly driver?: number | null;
             readonly driver_name?: string | null;
-            /** 路線 */
             readonly route?: number | null;
-            /** 站次 */
+            /** Stop */
             readonly stop_sequence?: number | null;
-            /** 應收金額（元） */
+            /** Amount due, NT$ */
             readonly amount_due: number;
-            /** 實收金額（元） */
+            /** Amount collected, NT$ */
             readonly amount_collected: number | null;
-            /**
-             * 建立時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly created_at: string;
             /**
-             * 變更時間
+             * Changed at
              * Format: date-time
              */
             readonly updated_at: string;
         };
         /**
-         * @description * `pending` - 待確認
-         *     * `confirmed` - 已確認
-         *     * `assigned` - 已指派
-         *     * `delivering` - 配送中
-         *     * `arriving` - 即將抵達
-         *     * `delivered` - 已送達
-         *     * `failed` - 失敗
-         *     * `cancelled` - 已取消
+         * @description * `pending` - Pending
+         *     * `confirmed` - Confirmed
+         *     * `assigned` - Assigned
+         *     * `delivering` - Out for delivery
+         *     * `arriving` - Arriving
+         *     * `delivered` - Delivered
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
          * @enum {string}
          */
         OrderStatusEnum: "pending" | "confirmed" | "assigned" | "delivering" | "arriving" | "delivered" | "failed" | "cancelled";
@@ -1520,41 +1417,34 @@ export interface components {
         /** @description A customer; telephones are taken as people write them and kept in E.164. */
         PatchedCustomer: {
             readonly id?: number;
-            /** 名稱 */
             name?: string;
             phone?: string;
             phone2?: string;
-            /** 電子郵件 */
+            /** E-mail */
             email?: string;
-            /** 地址 */
             address?: string;
-            /**
-             * 地區
-             * @description 留空則由地址取得。
-             */
+            /** @description Taken from the address where left empty. */
             area?: string;
             /** Format: double */
             latitude?: number | null;
             /** Format: double */
             longitude?: number | null;
-            /** 備註 */
             notes?: string;
-            /** 語言 */
             language?: components["schemas"]["LanguageEnum"];
-            /** 完全不收簡訊 */
+            /** No SMS at all */
             sms_opt_out?: boolean;
-            /** 簡訊：訂單確認 */
+            /** SMS: order confirmed */
             sms_confirmed?: boolean;
-            /** 簡訊：司機已出發 */
+            /** SMS: driver on the way */
             sms_on_the_way?: boolean;
-            /** 簡訊：司機即將抵達 */
+            /** SMS: driver arriving */
             sms_arriving?: boolean;
-            /** 簡訊：訂單送達 */
+            /** SMS: order delivered */
             sms_delivered?: boolean;
-            /** 簡訊：未送達、取消或改期 */
+            /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
             user?: number | null;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
             /** Format: date-time */
             readonly created_at?: string;
@@ -1562,13 +1452,11 @@ export interface components {
         /** @description Who delivers, and the account of that person. */
         PatchedDriver: {
             readonly id?: number;
-            /** 名稱 */
             name?: string;
             phone?: string;
-            /** 車牌 */
             vehicle_plate?: string;
             user?: number;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
         };
         /** @description Only what changes is named; `version`, where named, must be the present one. */
@@ -1591,40 +1479,29 @@ export interface components {
         /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
         PatchedProduct: {
             readonly id?: number;
-            /** 代碼 */
             code?: string;
-            /** 名稱 */
             name?: string;
-            /** 鋼瓶（公斤） */
+            /** Cylinder, kg */
             cylinder_kg?: number;
-            /** 價格（元） */
+            /** Price, NT$ */
             price?: number;
-            /**
-             * 別名
-             * @description 訂單表上的其他名稱，一行一個。
-             */
+            /** @description Other names for it in order sheets, one a line. */
             aliases?: string;
-            /** 庫存 */
             stock?: number;
-            /** 低庫存門檻 */
+            /** Low stock below */
             low_stock_threshold?: number;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
         };
         /** @description One driver's stops of one day. */
         PatchedRoute: {
             readonly id?: number;
-            /**
-             * 日期
-             * Format: date
-             */
+            /** Format: date */
             date?: string;
-            /** 名稱 */
             name?: string;
             driver?: number | null;
-            /** 狀態 */
             status?: components["schemas"]["RouteStatusEnum"];
-            /** @description 不含已取消的。 */
+            /** @description Without cancelled ones. */
             readonly total_stops?: number;
         };
         /** @description The status to move to, and why. `at`: when it happened. */
@@ -1635,44 +1512,38 @@ export interface components {
             status?: components["schemas"]["OrderStatusEnum"];
             /** Format: date-time */
             at?: string;
-            /** @description 用於「已指派」，當路線沒有司機時。 */
+            /** @description For “assigned”, where the route has none. */
             driver?: number;
         };
         /** @description Of the last hour and all servers. */
         PerformanceOutput: {
-            /** @description 開關 performance_monitoring 是否開啟。 */
+            /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
             /** @description That count: servers, workers, senders. */
             processes: number;
             operations: components["schemas"]["OperationOutput"][];
         };
         /**
-         * @description * `normal` - 一般
-         *     * `urgent` - 急件
+         * @description * `normal` - Normal
+         *     * `urgent` - Urgent
          * @enum {string}
          */
         PriorityEnum: "normal" | "urgent";
         /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
         Product: {
             readonly id: number;
-            /** 代碼 */
             code: string;
-            /** 名稱 */
             name: string;
-            /** 鋼瓶（公斤） */
+            /** Cylinder, kg */
             cylinder_kg: number;
-            /** 價格（元） */
+            /** Price, NT$ */
             price: number;
-            /**
-             * 別名
-             * @description 訂單表上的其他名稱，一行一個。
-             */
+            /** @description Other names for it in order sheets, one a line. */
             aliases?: string;
-            /** 庫存 */
             stock?: number;
-            /** 低庫存門檻 */
+            /** Low stock below */
             low_stock_threshold?: number;
-            /** 啟用 */
+            /** Active */
             is_active?: boolean;
         };
         /** @description Cylinders, without cancelled orders. */
@@ -1690,19 +1561,17 @@ export interface components {
             ref?: string;
         };
         /**
-         * @description * `signature` - 簽名
-         *     * `photo` - 照片
+         * @description * `signature` - signature
+         *     * `photo` - photo
          * @enum {string}
          */
         ProofImageKindEnum: "signature" | "photo";
         ProofImageOutput: {
             readonly id: number;
-            /** 配送次數 */
             readonly attempt: number;
-            /** 種類 */
             readonly kind: components["schemas"]["ProofImageKindEnum"];
             /**
-             * 收到時間
+             * Received at
              * Format: date-time
              */
             readonly uploaded_at: string;
@@ -1723,7 +1592,7 @@ export interface components {
         /** @description Refuses fields it does not know: a misspelt name must not look like success. */
         Resend: {
             /**
-             * @description 即使客戶不願收到或此種類已停用，仍然發送。
+             * @description Send it also against the customer's wish, or where its kind is switched off.
              * @default false
              */
             overrule: boolean;
@@ -1731,34 +1600,29 @@ export interface components {
         /** @description One driver's stops of one day. */
         Route: {
             readonly id: number;
-            /**
-             * 日期
-             * Format: date
-             */
+            /** Format: date */
             date: string;
-            /** 名稱 */
             name: string;
             driver?: number | null;
-            /** 狀態 */
             status?: components["schemas"]["RouteStatusEnum"];
-            /** @description 不含已取消的。 */
+            /** @description Without cancelled ones. */
             readonly total_stops: number;
         };
         /**
-         * @description * `planned` - 已規劃
-         *     * `active` - 配送中
-         *     * `completed` - 已完成
-         *     * `cancelled` - 已取消
+         * @description * `planned` - Planned
+         *     * `active` - On the road
+         *     * `completed` - Completed
+         *     * `cancelled` - Cancelled
          * @enum {string}
          */
         RouteStatusEnum: "planned" | "active" | "completed" | "cancelled";
         /**
-         * @description * `admin` - 管理後台
+         * @description * `admin` - admin
          *     * `rest` - API
-         *     * `socket` - 即時連線
-         *     * `page` - 頁面
-         *     * `command` - 指令
-         *     * `import` - 匯入
+         *     * `socket` - socket
+         *     * `page` - page
+         *     * `command` - command
+         *     * `import` - import
          * @enum {string}
          */
         SourceEnum: "admin" | "rest" | "socket" | "page" | "command" | "import";
@@ -1766,23 +1630,23 @@ export interface components {
             /** Format: date */
             from: string;
             messages: number;
-            /** @description 曾請簡訊商發送者。 */
+            /** @description Those that a provider was asked to send. */
             tried: number;
-            /** @description 供應商可能計費的訊息。 */
+            /** @description Of the messages that the provider may put on the bill. */
             segments: number;
             /**
              * Format: double
-             * @description 簡訊商回報的收費點數。
+             * @description What the provider said that it charged.
              */
             points: number;
             /**
              * Format: double
-             * @description 嘗試發送者中，簡訊商接受的比例，0 至 1。
+             * @description Of those that were tried, how many the provider took, 0 to 1.
              */
             taken_share: number | null;
             /**
              * Format: double
-             * @description 簡訊商已回報結果者中，送達的比例，0 至 1。
+             * @description Of those whose end the provider told, how many arrived, 0 to 1.
              */
             delivered_share: number | null;
             /** Format: date */
@@ -1795,17 +1659,17 @@ export interface components {
             from: string;
             /**
              * Format: double
-             * @description 占已送達者的比例，0 到 1。
+             * @description Of the delivered, 0 to 1.
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description 從確認到送達。
+             * @description From confirmed to delivered.
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 九成不超過此時間。
+             * @description Nine of ten took no longer.
              */
             p90_minutes: number | null;
             /** Format: date */
@@ -1820,28 +1684,22 @@ export interface components {
             delivered: number;
         };
         Step: {
-            /**
-             * 時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly at: string;
-            /** 狀態 */
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** 供應商狀態 */
+            /** Provider's status */
             readonly raw_status: string;
-            /** 簡訊閘道 */
             readonly gateway: string;
-            /** 客戶回覆 */
+            /** The customer's answer */
             readonly reply: string;
-            /** 操作者 */
             readonly by: number | null;
         };
         /**
-         * @description * `anytime` - 隨時
-         *     * `morning` - 上午 08–12
-         *     * `afternoon` - 下午 13–17
-         *     * `evening` - 晚上 18–21
+         * @description * `anytime` - any time
+         *     * `morning` - morning, 08–12
+         *     * `afternoon` - afternoon, 13–17
+         *     * `evening` - evening, 18–21
          * @enum {string}
          */
         TimeSlotEnum: "anytime" | "morning" | "afternoon" | "evening";
@@ -1864,11 +1722,11 @@ export interface components {
         /** @description Of all servers. Counts are of the last hour. */
         WebSocketStatistics: {
             connections: number;
-            /** @description 目前的連線數。 */
+            /** @description Connections now. */
             by_role: {
                 [key: string]: number;
             };
-            /** @description 目前的連線數。 */
+            /** @description Connections now. */
             by_endpoint: {
                 [key: string]: number;
             };
@@ -1884,20 +1742,20 @@ export interface components {
              * @description A second, over the last one to two minutes.
              */
             deliveries_per_second: number;
-            /** @description 帶著游標的連線。 */
+            /** @description Connections that came with a cursor. */
             reconnects: number;
             /**
              * Format: double
              * @description A second, over the last one to two minutes.
              */
             reconnect_rate: number;
-            /** @description 游標已失效者。 */
+            /** @description Those whose cursor was gone. */
             resyncs: number;
-            /** @description 依關閉碼。 */
+            /** @description By close code. */
             disconnects: {
                 [key: string]: number;
             };
-            /** @description 依代碼。 */
+            /** @description By code. */
             errors: {
                 [key: string]: number;
             };
@@ -1908,10 +1766,10 @@ export interface components {
             error_rate: number;
             /**
              * Format: double
-             * @description 秒，已結束的連線。
+             * @description Seconds, of connections that have ended.
              */
             average_duration: number | null;
-            /** @description 由計時器而非鈴聲得知的事件。 */
+            /** @description Events that came with the timer and not with the bell. */
             bell_missed: number;
             /**
              * Format: double
@@ -1923,7 +1781,7 @@ export interface components {
              * @description From the change to the socket, over the last one to two minutes.
              */
             hub_lag_p99_ms: number | null;
-            /** @description 依毫秒上限的事件數。 */
+            /** @description Events by milliseconds, at most. */
             hub_lag_histogram: {
                 [key: string]: number;
             };
@@ -1935,67 +1793,52 @@ export interface components {
         /** @description One order, for the office with its history and proofs of delivery. */
         WholeOrderOutput: {
             readonly id: number;
-            /** 訂單編號 */
             readonly order_number: string;
-            /** 版本 */
             readonly version: number;
-            /** 狀態 */
             readonly status: components["schemas"]["OrderStatusEnum"];
-            /** 優先 */
             readonly priority: components["schemas"]["PriorityEnum"];
-            /** 配送次數 */
             readonly attempt: number;
-            /** 客戶 */
             readonly customer: number;
             readonly customer_name: string;
             readonly customer_phone?: string;
             readonly customer_phone2?: string;
             readonly items: components["schemas"]["ItemOutput"][];
             /**
-             * 配送日期
+             * Delivery date
              * Format: date
              */
             readonly scheduled_date: string;
-            /** 時段 */
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
-             * 預計抵達
+             * Expected at
              * Format: date-time
              */
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description 最後一次狀態變更發生的時間，若當時沒有連線、之後才回報；否則為 null。
+             * @description When the last move happened, if it was done without a line and reported later; else null.
              */
             readonly reported_later?: string | null;
-            /** 送貨地址 */
             readonly delivery_address: string;
-            /** 地區 */
             readonly area: string;
             /** Format: double */
             readonly latitude?: number | null;
             /** Format: double */
             readonly longitude?: number | null;
-            /** 備註 */
             readonly notes: string;
-            /** 司機 */
             readonly driver?: number | null;
             readonly driver_name?: string | null;
-            /** 路線 */
             readonly route?: number | null;
-            /** 站次 */
+            /** Stop */
             readonly stop_sequence?: number | null;
-            /** 應收金額（元） */
+            /** Amount due, NT$ */
             readonly amount_due: number;
-            /** 實收金額（元） */
+            /** Amount collected, NT$ */
             readonly amount_collected: number | null;
-            /**
-             * 建立時間
-             * Format: date-time
-             */
+            /** Format: date-time */
             readonly created_at: string;
             /**
-             * 變更時間
+             * Changed at
              * Format: date-time
              */
             readonly updated_at: string;
@@ -2350,9 +2193,9 @@ export interface operations {
                 area?: string;
                 is_active?: boolean;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
-                 *     * `name` - 名稱
+                 *     * `name` - Name
                  *     * `-name` - 名稱 (descending)
                  *     * `id` - Id
                  *     * `-id` - Id (descending)
@@ -2364,7 +2207,7 @@ export interface operations {
                 page?: number;
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                /** @description 姓名、地址或電話的一部分。 */
+                /** @description Part of the name, address, or telephone. */
                 q?: string;
             };
             header?: never;
@@ -2375,9 +2218,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -2599,9 +2442,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -2821,9 +2664,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3045,9 +2888,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3266,9 +3109,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3374,9 +3217,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3588,27 +3431,27 @@ export interface operations {
     notifications_list: {
         parameters: {
             query?: {
-                /** @description 於此日或之後建立。 */
+                /** @description Made on this day or later. */
                 created_at_from?: string;
-                /** @description 於此日或之前建立。 */
+                /** @description Made on this day or before. */
                 created_at_to?: string;
                 customer?: number;
                 /**
-                 * @description 一個或多個，以逗號分隔。
+                 * @description One or several, with commas.
                  *
-                 *     * `order_confirmed` - 訂單確認
-                 *     * `driver_on_the_way` - 司機已出發
-                 *     * `driver_arriving` - 司機即將抵達
-                 *     * `driver_turned_away` - 司機先離開
-                 *     * `order_delivered` - 訂單送達
-                 *     * `delivery_failed` - 未能送達
-                 *     * `order_cancelled` - 訂單取消
-                 *     * `order_rescheduled` - 訂單改期
+                 *     * `order_confirmed` - order confirmed
+                 *     * `driver_on_the_way` - driver on the way
+                 *     * `driver_arriving` - driver arriving
+                 *     * `driver_turned_away` - driver turned away
+                 *     * `order_delivered` - order delivered
+                 *     * `delivery_failed` - delivery failed
+                 *     * `order_cancelled` - order cancelled
+                 *     * `order_rescheduled` - order rescheduled
                  */
                 kind?: ("delivery_failed" | "driver_arriving" | "driver_on_the_way" | "driver_turned_away" | "order_cancelled" | "order_confirmed" | "order_delivered" | "order_rescheduled")[];
                 order?: number;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
                  *     * `created_at` - Created at
                  *     * `-created_at` - Created at (descending)
@@ -3621,17 +3464,17 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /**
-                 * @description 一個或多個，以逗號分隔。
+                 * @description One or several, with commas.
                  *
-                 *     * `pending` - 等待中
-                 *     * `sending` - 發送中
-                 *     * `sent` - 已發送
-                 *     * `delivered` - 已送達
-                 *     * `failed` - 失敗
-                 *     * `expired` - 逾時
-                 *     * `unknown` - 結果不明
-                 *     * `suppressed` - 未發送
-                 *     * `cancelled` - 已撤回
+                 *     * `pending` - Waiting
+                 *     * `sending` - Being sent
+                 *     * `sent` - Sent
+                 *     * `delivered` - Delivered
+                 *     * `failed` - Failed
+                 *     * `expired` - Expired
+                 *     * `unknown` - Unknown
+                 *     * `suppressed` - Not sent
+                 *     * `cancelled` - Withdrawn
                  */
                 status?: ("cancelled" | "delivered" | "expired" | "failed" | "pending" | "sending" | "sent" | "suppressed" | "unknown")[];
             };
@@ -3643,9 +3486,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3748,9 +3591,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4064,7 +3907,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description 簡訊商等待的回應。 */
+            /** @description What the provider waits for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4149,7 +3992,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description 簡訊商等待的回應。 */
+            /** @description What the provider waits for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4246,9 +4089,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4334,15 +4177,15 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
-                /** @description 一個或多個，以逗號分隔。 */
+                /** @description One or several, with commas. */
                 customer?: number[];
-                /** @description 預定於此日，或最後於此日變更。 */
+                /** @description Scheduled for this day, or last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description 與 `customer` 併用：每位客戶最新的幾筆。 */
+                /** @description With `customer`: of each of them the newest so many. */
                 latest?: number;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
                  *     * `scheduled_date` - Scheduled date
                  *     * `-scheduled_date` - Scheduled date (descending)
@@ -4361,27 +4204,27 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /**
-                 * @description * `normal` - 一般
-                 *     * `urgent` - 急件
+                 * @description * `normal` - Normal
+                 *     * `urgent` - Urgent
                  */
                 priority?: "normal" | "urgent";
-                /** @description 編號、姓名、地址或電話的一部分。 */
+                /** @description Part of the number, name, address, or telephone. */
                 q?: string;
                 route?: number;
                 scheduled_date?: string;
                 scheduled_date_from?: string;
                 scheduled_date_to?: string;
                 /**
-                 * @description 一個或多個，以逗號分隔。
+                 * @description One or several, with commas.
                  *
-                 *     * `pending` - 待確認
-                 *     * `confirmed` - 已確認
-                 *     * `assigned` - 已指派
-                 *     * `delivering` - 配送中
-                 *     * `arriving` - 即將抵達
-                 *     * `delivered` - 已送達
-                 *     * `failed` - 失敗
-                 *     * `cancelled` - 已取消
+                 *     * `pending` - Pending
+                 *     * `confirmed` - Confirmed
+                 *     * `assigned` - Assigned
+                 *     * `delivering` - Out for delivery
+                 *     * `arriving` - Arriving
+                 *     * `delivered` - Delivered
+                 *     * `failed` - Failed
+                 *     * `cancelled` - Cancelled
                  */
                 status?: ("arriving" | "assigned" | "cancelled" | "confirmed" | "delivered" | "delivering" | "failed" | "pending")[];
             };
@@ -4393,9 +4236,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4500,7 +4343,7 @@ export interface operations {
         responses: {
             201: {
                 headers: {
-                    /** @description 訂單的版本。 */
+                    /** @description The order's version. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4619,11 +4462,11 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
-                    /** @description 訂單的版本。 */
+                    /** @description The order's version. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4722,7 +4565,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 訂單的版本。 */
+                    /** @description The order's version. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4845,7 +4688,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 訂單的版本。 */
+                    /** @description The order's version. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5086,9 +4929,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -5187,7 +5030,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 訂單的版本。 */
+                    /** @description The order's version. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5418,9 +5261,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -5506,15 +5349,15 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
-                /** @description 一個或多個，以逗號分隔。 */
+                /** @description One or several, with commas. */
                 customer?: number[];
-                /** @description 預定於此日，或最後於此日變更。 */
+                /** @description Scheduled for this day, or last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description 與 `customer` 併用：每位客戶最新的幾筆。 */
+                /** @description With `customer`: of each of them the newest so many. */
                 latest?: number;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
                  *     * `scheduled_date` - Scheduled date
                  *     * `-scheduled_date` - Scheduled date (descending)
@@ -5533,27 +5376,27 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /**
-                 * @description * `normal` - 一般
-                 *     * `urgent` - 急件
+                 * @description * `normal` - Normal
+                 *     * `urgent` - Urgent
                  */
                 priority?: "normal" | "urgent";
-                /** @description 編號、姓名、地址或電話的一部分。 */
+                /** @description Part of the number, name, address, or telephone. */
                 q?: string;
                 route?: number;
                 scheduled_date?: string;
                 scheduled_date_from?: string;
                 scheduled_date_to?: string;
                 /**
-                 * @description 一個或多個，以逗號分隔。
+                 * @description One or several, with commas.
                  *
-                 *     * `pending` - 待確認
-                 *     * `confirmed` - 已確認
-                 *     * `assigned` - 已指派
-                 *     * `delivering` - 配送中
-                 *     * `arriving` - 即將抵達
-                 *     * `delivered` - 已送達
-                 *     * `failed` - 失敗
-                 *     * `cancelled` - 已取消
+                 *     * `pending` - Pending
+                 *     * `confirmed` - Confirmed
+                 *     * `assigned` - Assigned
+                 *     * `delivering` - Out for delivery
+                 *     * `arriving` - Arriving
+                 *     * `delivered` - Delivered
+                 *     * `failed` - Failed
+                 *     * `cancelled` - Cancelled
                  */
                 status?: ("arriving" | "assigned" | "cancelled" | "confirmed" | "delivered" | "delivering" | "failed" | "pending")[];
             };
@@ -5565,9 +5408,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -5670,9 +5513,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -6036,13 +5879,13 @@ export interface operations {
             query?: {
                 is_active?: boolean;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
                  *     * `cylinder_kg` - Cylinder kg
                  *     * `-cylinder_kg` - Cylinder kg (descending)
-                 *     * `name` - 名稱
+                 *     * `name` - Name
                  *     * `-name` - 名稱 (descending)
-                 *     * `price` - 單價
+                 *     * `price` - Price
                  *     * `-price` - 單價 (descending)
                  *     * `stock` - Stock
                  *     * `-stock` - Stock (descending)
@@ -6063,9 +5906,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -6287,9 +6130,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -6500,11 +6343,11 @@ export interface operations {
                 date_to?: string;
                 driver?: number;
                 /**
-                 * @description 排序
+                 * @description Ordering
                  *
                  *     * `date` - Date
                  *     * `-date` - Date (descending)
-                 *     * `name` - 名稱
+                 *     * `name` - Name
                  *     * `-name` - 名稱 (descending)
                  *     * `id` - Id
                  *     * `-id` - Id (descending)
@@ -6517,10 +6360,10 @@ export interface operations {
                 /**
                  * @description Multiple values may be separated by commas.
                  *
-                 *     * `planned` - 已規劃
-                 *     * `active` - 配送中
-                 *     * `completed` - 已完成
-                 *     * `cancelled` - 已取消
+                 *     * `planned` - Planned
+                 *     * `active` - On the road
+                 *     * `completed` - Completed
+                 *     * `cancelled` - Cancelled
                  */
                 status?: ("active" | "cancelled" | "completed" | "planned")[];
             };
@@ -6532,9 +6375,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -6756,9 +6599,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description 讀取各列之前的事件紀錄最新編號。 */
+                    /** @description The head of the event log, read before the rows. */
                     "Last-Event-Id"?: number;
-                    /** @description 該編號所屬的事件紀錄世代（epoch）。 */
+                    /** @description The epoch of the event log that it is of. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
