@@ -1,4 +1,6 @@
 # `make run` (the site with demo data), `make serve` (as in production) and `make test` (everything).
+# Two things at once: types are checked while the browser is fetched and the first tests run.
+MAKEFLAGS += --jobs=2
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 EXAMPLES ?= 100
 
-.PHONY: run serve test test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
+.PHONY: run serve test test-sqlite test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -20,16 +22,19 @@ run: $(VENV)/run
 serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-test: check $(VENV)/browser $(VENV)/deployment
-	TEST_ON=sqlite $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
+test: check test-sqlite
 	TEST_ON=servers $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
 	TEST_ON=browser $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
 
-# What takes minutes: a standby that is promoted, sixty clerks who wait for one row. CI runs it after `make test`.
-test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment
-	TEST_ON=servers $(BIN)/python -m pytest -m long --timeout 300
+test-sqlite: $(VENV)/test $(VENV)/browser $(VENV)/deployment
+	TEST_ON=sqlite $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
 
-# Everything that may die, dies, in an order and at moments that the seed decides; `make test` has one short round.
+# What takes long: kills and restarts, a standby, every role and page, odd telephones. CI runs it after `make test`.
+test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment
+	TEST_ON=servers $(BIN)/python -m pytest -m long --timeout 300 --numprocesses 2 --dist worksteal
+	TEST_ON=browser $(BIN)/python -m pytest -m long --numprocesses 2 --dist worksteal
+
+# Everything that may die, dies, in an order and at moments that the seed decides; `make test-long` has one short round.
 faults: $(VENV)/test
 	@echo SEED=$(SEED) ROUNDS=$(ROUNDS)
 	TEST_ON=servers FAULT_SEED=$(SEED) FAULT_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest luckygas/tests/test_faults.py

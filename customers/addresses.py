@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 from customers.districts import DISTRICTS, FORMERLY, Place, spellings
+from web.numerals import DIGITS, LETTERS, chinese
 from web.text import plain
 
 # Letters of which one stands for the other in the names of places.
@@ -32,12 +33,9 @@ COUNTRY = re.compile(r"^(?:中華民國)?(?:台灣省?(?!大道)|福建省)?")
 BETWEEN_NUMBERS = re.compile(r"(?<=\d)[\s,，、.。;；]+(?=\d)")
 BLANK = re.compile(r"[\s,，、.。;；]+")
 
-DIGITS = dict(zip("零〇○一二兩三四五六七八九壹貳參叁肆伍陸柒捌玖ㄧ", "000122345678912334567891", strict=True))
-TENS = {"十": "十", "拾": "十", "百": "百", "佰": "百", "廿": "2十", "卅": "3十"}
-NUMERAL = f"[{''.join(DIGITS)}{''.join(TENS)}]+"
+NUMERAL = f"[{''.join(LETTERS)}]+"
 # Numerals count in front of a unit and behind 之; those inside the name of a street are letters (三民路).
 COUNTING = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
-COUNT = re.compile(r"(?:([1-9])百)?(0?)(?:([1-9]?)(十))?([1-9]?)")
 # One of the few sections of a road, or of the roads of a name (光明六路).
 SECTION_NUMERALS = "一二三四五六七八九"
 SECTION = re.compile(rf"(?<!\d)[1-9{SECTION_NUMERALS}](?=[段路街])")
@@ -136,16 +134,7 @@ def _counted(found: re.Match[str]) -> str:
     """The digits of a numeral, apart from digits beside it; what is no number stays."""
     numeral = found[1] or found[2]
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
-    value = _number("".join((DIGITS | TENS)[letter] for letter in numeral))
-    return f"{'|' * before.isdigit()}{value or numeral}{'|' * behind.isdigit()}"
-
-
-def _number(numeral: str) -> str:
-    """`12` of `1` and `2`, of `十2` and of `1十2`; empty where it is none, or more than one: 百2 is 102 or 120."""
-    if numeral.isdigit():
-        return numeral
-    count = COUNT.fullmatch(numeral)
-    if count is None or (count[1] and count[5] and not (count[2] or count[4])):
-        return ""
-    tens = int(count[3] or 1) if count[4] else 0
-    return str(int(count[1] or 0) * 100 + tens * 10 + int(count[5] or 0))
+    # As they stand, zeros in front too, where each is one digit.
+    digits = "".join(DIGITS.get(letter, letter) for letter in numeral)
+    value = digits if digits.isdigit() else chinese(numeral)
+    return f"{'|' * before.isdigit()}{numeral if value is None else value}{'|' * behind.isdigit()}"

@@ -18,16 +18,16 @@ from web.text import plain
 REGION = "TW"
 COUNTRY_CODE = 886
 LONGEST = 64
-# Area code → digits behind it. Longer codes first: 037 is Miaoli, not 03 with a number that begins with 7.
-AREA_LENGTHS: dict[str, frozenset[int]] = {
-    "0826": frozenset({5}), "0836": frozenset({5}),
-    "037": frozenset({6}), "049": frozenset({7}), "082": frozenset({6}), "089": frozenset({6}),
-    "02": frozenset({8}), "04": frozenset({7, 8}),
-    "03": frozenset({7}), "05": frozenset({7}), "06": frozenset({7}), "07": frozenset({7}), "08": frozenset({7}),
-}  # fmt: skip
 # Behind 04 Changhua (7…, 8…) has seven digits, as have the numbers of all Taiwan (412…), and Taichung eight.
-SEVEN_BEHIND_04 = ("7", "8", "405", "406", "412", "449")
+SEVEN_BEHIND_04 = "7|8|405|406|412|449"
+# Area code → what stands behind it. Longer codes first: 037 is Miaoli, not 03 with a number that begins with 7.
+AREAS = {
+    "0826": r"\d{5}", "0836": r"\d{5}", "037": r"\d{6}", "049": r"\d{7}", "082": r"\d{6}", "089": r"\d{6}",
+    "02": r"\d{8}", "04": rf"(?={SEVEN_BEHIND_04})\d{{7}}|(?!{SEVEN_BEHIND_04})\d{{8}}",
+    "03": r"\d{7}", "05": r"\d{7}", "06": r"\d{7}", "07": r"\d{7}", "08": r"\d{7}",
+}  # fmt: skip
 MOBILE = re.compile(r"09[0-8]\d{7}")
+FIXED = re.compile("|".join(f"{area}(?:{behind})" for area, behind in AREAS.items()))
 OTHER = re.compile(r"0800\d{6}|0809\d{6}|070\d{8}|020\d{7,8}|099\d{7}")
 EXTENSION = re.compile(
     r"\s*[(\[]?\s*(?:(?:;ext=|分機|分机|內線|轉|转|ext(?:ension)?\.?|x|#)\s*)+[:.]?\s*(\d{1,6})\s*[)\]]?\s*$",
@@ -182,7 +182,7 @@ def _is_likely(local: str) -> bool:
 
 def _zero_is_lost(groups: list[str], local: str) -> bool:
     """Whether this is `8-792-1234`, which needs no setting: no number without area code begins with such a group."""
-    return len(groups) > 1 and f"0{groups[0]}" in AREA_LENGTHS and _exists(local)
+    return len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(local)
 
 
 def _is_whole(text: str) -> bool:
@@ -198,15 +198,7 @@ def _is_whole(text: str) -> bool:
 
 def _exists(local: str) -> bool:
     """Whether Taiwan has such a number, as dialled there."""
-    if MOBILE.fullmatch(local) or OTHER.fullmatch(local):
-        return True
-    code = _area_code(local)
-    if code is None:
-        return False
-    behind = local[len(code) :]
-    if code == "04":
-        return len(behind) == (7 if behind.startswith(SEVEN_BEHIND_04) else 8)
-    return len(behind) in AREA_LENGTHS[code]
+    return any(form.fullmatch(local) for form in (MOBILE, OTHER, FIXED))
 
 
 def _local(stored: str) -> str:
@@ -215,7 +207,7 @@ def _local(stored: str) -> str:
 
 
 def _area_code(local: str) -> str | None:
-    return next((code for code in AREA_LENGTHS if local.startswith(code)), None)
+    return next((code for code in AREAS if local.startswith(code)), None)
 
 
 def _group(local: str) -> str:

@@ -16,6 +16,16 @@ from web.admin.base import HouseList, ReadOnly
 from web.models import SystemMetric
 
 
+def figure(name: str, label: Any) -> Any:
+    """A column of the list."""
+
+    @admin.display(description=label)
+    def column(self: Any, row: SystemMetric) -> Any:
+        return row.metrics_json.get(name)
+
+    return column
+
+
 @admin.register(SystemMetric)
 class SystemMetricAdmin(ReadOnly, HouseList):
     list_display = ("at", "connections", "events", "latency", "sent", "failed", "created_at")
@@ -26,25 +36,11 @@ class SystemMetricAdmin(ReadOnly, HouseList):
         """The minutes are the dashboard's."""
         return super().get_queryset(request).filter(span=SystemMetric.Span.HOUR)
 
-    @admin.display(description=_("connections"))
-    def connections(self, row: SystemMetric) -> Any:
-        return row.metrics_json.get("websocket_connections")
-
-    @admin.display(description=_("events a second"))
-    def events(self, row: SystemMetric) -> Any:
-        return row.metrics_json.get("events_per_second")
-
-    @admin.display(description=_("latency p99, ms"))
-    def latency(self, row: SystemMetric) -> Any:
-        return row.metrics_json.get("latency_p99_ms")
-
-    @admin.display(description=_("SMS sent today"))
-    def sent(self, row: SystemMetric) -> Any:
-        return row.metrics_json.get("notifications_sent_today")
-
-    @admin.display(description=_("SMS failed today"))
-    def failed(self, row: SystemMetric) -> Any:
-        return row.metrics_json.get("notifications_failed_today")
+    connections = figure("websocket_connections", _("connections"))
+    events = figure("events_per_second", _("events a second"))
+    latency = figure("latency_p99_ms", _("latency p99, ms"))
+    sent = figure("notifications_sent_today", _("SMS sent today"))
+    failed = figure("notifications_failed_today", _("SMS failed today"))
 
     @admin.display(description=_("figures"))
     def all_figures(self, row: SystemMetric) -> SafeString:

@@ -26,7 +26,7 @@ def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[
     """Dashes where a part did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
     yield Tile(_("Live connections"), figure(sockets.get("connections")), _roles(sockets.get("by_role", {})))
-    yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last minute"))
+    yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
     slow = _("half of them; 99 of 100: %s") % milliseconds(sockets.get("hub_lag_p99_ms"))
     yield Tile(_("From change to screen"), milliseconds(sockets.get("hub_lag_ms")), slow)
     yield Tile(_("Open orders"), figure(sum(orders.values())), _statuses(orders))

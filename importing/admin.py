@@ -19,14 +19,13 @@ from accounts.pages import check_page
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet
 from importing.report import Mode, Report
-from importing.table import MAX_BYTES, UnreadableSheet
+from importing.table import UnreadableSheet
 from orders.models import Order
 from web import throttling
 from web.throttling import please_wait
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from django.core.files.uploadedfile import UploadedFile
     from django.http import HttpRequest, HttpResponse
 
 
@@ -65,12 +64,6 @@ class ImportForm(forms.Form):
     )  # fmt: skip
 
     kept: CheckedSheet | None = None
-
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
-        if (file.size or 0) > MAX_BYTES:
-            raise ValidationError(gettext("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
-        return file
 
     def imported(self, user: User) -> Report | None:
         """The report; None where the file cannot be read, and the form says why. What was checked is kept."""

@@ -9,12 +9,14 @@ from django.utils.translation import gettext as _
 
 from customers import phones
 from importing import slots
-from importing.numerals import chinese, whole
 from orders.models import OrderItem, Priority, TimeSlot
+from web.numerals import chinese
 from web.text import visible
 
 MAX_CELL = 500
 MAX_NUMBER = 40
+# `912000136.0`; and what a narrow column makes of it, as far as no digit is lost: `9.12000136E+08`.
+FLOAT = re.compile(r"(\d+)\.0+|(\d)\.(\d+)e\+?0*(\d+)", re.IGNORECASE)
 COUNTED = re.compile(r"[桶支瓶個]裝?$")
 SLOTS = {
     "": TimeSlot.ANYTIME, "隨時": TimeSlot.ANYTIME, "不限": TimeSlot.ANYTIME, "皆可": TimeSlot.ANYTIME,
@@ -32,35 +34,43 @@ class CellError(ValueError):
     """A cell that cannot be understood; the message says why, in the reader's language."""
 
 
+def short(text: str, most: int = MAX_CELL) -> str:
+    """Raises CellError past `most` characters."""
+    if len(text) > most:
+        raise CellError(_("Longer than %d characters.") % most)
+    return text
+
+
 def plain(text: str) -> str:
     """Full width made half, every run of white space one space. Raises CellError where the cell is far too long."""
-    if len(text) > MAX_CELL:
-        raise CellError(_("Longer than %d characters.") % MAX_CELL)
-    return " ".join(unicodedata.normalize("NFKC", visible(text)).split())
+    return " ".join(unicodedata.normalize("NFKC", visible(short(text))).split())
 
 
 def words(text: str, most: int = MAX_CELL) -> str:
     """Text as it was typed (`，` stays), white space tidied. Raises CellError past `most` characters."""
-    tidy = " ".join(visible(text).split())
-    if len(tidy) > most:
-        raise CellError(_("Longer than %d characters.") % most)
-    return tidy
+    return short(" ".join(visible(text).split()), most)
+
+
+def whole(text: str) -> str:
+    """A whole number without the decimals that a spreadsheet added; any other text as it is."""
+    match = FLOAT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if not match:
+        return text
+    if match[1]:
+        return match[1]
+    return match[2] + match[3] if len(match[3]) == int(match[4][:3]) else text
 
 
 def number(text: str) -> str:
     """The row's own number; a spreadsheet drops leading zeros when it likes, so they do not count."""
-    typed = whole(plain(text))
-    if len(typed) > MAX_NUMBER:
-        raise CellError(_("Longer than %d characters.") % MAX_NUMBER)
+    typed = short(whole(plain(text)), MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
 
 
 def telephones(text: str) -> tuple[str, ...]:
     """At most two normalised numbers, a mobile first: an SMS goes to the first. Raises CellError."""
-    if len(text) > MAX_CELL:
-        raise CellError(_("Longer than %d characters.") % MAX_CELL)
     try:
-        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(text)))
+        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(short(text))))
     except phones.InvalidPhone as error:
         raise CellError(error.message) from error
     if len(found) > 2:
@@ -83,7 +93,7 @@ def quantity(text: str) -> int:
 
 def slot(text: str) -> TimeSlot:
     """A time slot by its name, its hours or a time within it; empty is any time. Raises CellError."""
-    typed = re.sub(r"[~–—至到]", "-", slots.without_first_day(plain(text)).replace(" ", "").casefold())
+    typed = re.sub(r"[~–—至到]", "-", slots.FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or slots.slot_of(typed)
     if found is None:
         raise CellError(_("Not a time slot. Known are: %s.") % "、".join(name for name in SLOTS if name))

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from importing.cells import CellError, plain
-from importing.numerals import DIGITS, chinese, whole
+from importing.cells import CellError, plain, whole
 from web.dates import YEAR
+from web.numerals import in_digits
 
 ROC_EPOCH = 1911
 # Spreadsheets count days from here (Excel's calendar of 1900, in which 29 February 1900 is one too many).
@@ -85,17 +85,8 @@ def _in_taipei(instant: str) -> date:
 def _bare(text: str) -> str:
     """Without what adds nothing to the day; numerals and the names of months in digits."""
     typed = re.sub(r"\s*([-/.年月日()])\s*", r"\1", MIDNIGHT.sub("", text))
-    typed = AROUND.sub("", NUMERALS.sub(lambda found: _in_digits(found[0]), typed)).strip()
+    typed = AROUND.sub("", NUMERALS.sub(lambda found: in_digits(found[0]), typed)).strip()
     return MONTH.sub(lambda found: f"-{MONTHS.index(found[1].lower()) + 1}月", typed)
-
-
-def _in_digits(numeral: str) -> str:
-    """`十二`, `二〇二六` and `一百一十五`."""
-    hundreds, hundred, rest = numeral.rpartition("百")
-    if hundred and hundreds in DIGITS:
-        return str(DIGITS[hundreds] * 100 + (chinese(rest.lstrip("零〇○")) or 0))
-    number = chinese(numeral)
-    return str(number) if number is not None else "".join(str(DIGITS.get(digit, digit)) for digit in numeral)
 
 
 def _day(found: re.Match[str], today: date) -> date:

@@ -106,11 +106,6 @@ def _lock_imports() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
-def _new_customer(draft: Draft) -> Customer:
-    phone, phone2 = (*draft.phone, "", "")[:2]
-    return Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
-
-
 class _Run:
     """One import: what it knows, and what it reports."""
 
@@ -133,7 +128,8 @@ class _Run:
             self.report.known.append(draft.row)
             return None
         found = self.register.find(draft)
-        customer = found or _new_customer(draft)
+        phone, phone2 = (*draft.phone, "", "")[:2]
+        customer = found or Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
         if trouble := self.trouble(draft, customer):
             self.report.problems.append(trouble)
             return None

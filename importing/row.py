@@ -14,10 +14,9 @@ from django.utils.translation import gettext as _
 from catalogue.models import Product, product_name_key
 from customers import addresses
 from importing import cells
-from importing.cells import CellError
+from importing.cells import CellError, whole
 from importing.columns import Column, Layout
 from importing.dates import parse_date
-from importing.numerals import whole
 from importing.report import Remark
 from importing.table import WHOLE_ROW, Line
 from orders.models import Priority, TimeSlot

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from importing import delimited, workbook
 from importing.columns import find_heading
-from importing.damage import LOST, inspected
-from importing.decoding import decode
+from importing.decoding import LOST, decode, inspected
 from importing.report import Remark
 from importing.table import MAX_BYTES, MAX_ROWS, Line, UnreadableSheet
 

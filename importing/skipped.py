@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
@@ -41,7 +40,7 @@ def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[Line, Layout]], 
     """
     found: list[tuple[Line, Layout]] = []
     remarks: list[Remark] = []
-    for line, following in _with_next(sheet.lines):
+    for line, following in zip(sheet.lines, [*sheet.lines[1:], None], strict=True):
         if is_heading(line):
             layout, reason = _below(line, layout)
         else:
@@ -60,10 +59,6 @@ def is_heading(line: Line) -> bool:
     filled = sum(bool(cell.strip()) for cell in line.cells)
     known = len(set(known_headings(line.cells).values()))
     return known >= HEADINGS_AGAIN and 2 * known >= filled
-
-
-def _with_next(lines: list[Line]) -> Iterator[tuple[Line, Line | None]]:
-    return zip(lines, [*lines[1:], None], strict=True)
 
 
 def _below(heading: Line, layout: Layout) -> tuple[Layout, str]:

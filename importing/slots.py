@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from importing.numerals import chinese
 from orders.models import TimeSlot
+from web.numerals import chinese
 
 # First and last minute of each slot, as its label says.
 MINUTES = {
@@ -42,10 +42,6 @@ def slot_of(text: str) -> TimeSlot | None:
     if end_minute is not None and end_minute < start:  # 下午1:00-5:00
         end_minute += DAY_MINUTES // 2
     return next((slot for slot, hours in MINUTES.items() if hours == (start, end_minute)), None)
-
-
-def without_first_day(text: str) -> str:
-    return FIRST_DAY.sub("", text)
 
 
 def _minute(text: str) -> int | None:

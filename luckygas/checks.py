@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 from redis.connection import parse_url
 
-from customers.phones import AREA_LENGTHS
+from customers.phones import AREAS
 from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
 from notifications import carrier_rules, sending_rules, texts
@@ -96,8 +96,8 @@ def site() -> Iterator[Problem]:
     if is_refused(parse_url, settings.REDIS_URL or "redis://"):  # the reason repeats part of a password
         hint = "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket."
         yield "E018", "REDIS_URL is no address of a Redis.", hint
-    if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREA_LENGTHS:
-        hint = f"Use one of {', '.join(sorted(AREA_LENGTHS))}, or leave it empty."
+    if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREAS:
+        hint = f"Use one of {', '.join(sorted(AREAS))}, or leave it empty."
         yield "E019", f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint
     url = urlsplit(settings.SITE_URL)
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:

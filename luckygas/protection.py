@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-# Rows of web.audit are found by what they are of, not by their time.
-SIMPLE_HISTORY_DATE_INDEX = False
-# The first hashes; the others are Django's, for passwords from elsewhere.
-PASSWORD_HASHERS = ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
-# django-axes counts wrong passwords in the database (accounts.attempts): a name is locked from one address.
-AXES: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
+    # The first hashes; the others are Django's, for passwords from elsewhere.
+    "PASSWORD_HASHERS": ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]],
+    # Rows of web.audit are found by what they are of, not by their time.
+    "SIMPLE_HISTORY_DATE_INDEX": False,
+    # django-axes counts wrong passwords in the database (accounts.attempts): a name is locked from one address.
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
     # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
@@ -32,9 +32,15 @@ AXES: dict[str, Any] = {
     "AXES_VERBOSE": False,
     "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "accounts.backends.RolesBackend"],
 }
-# What a page may use of the device, also by a script that should not be there: the driver's page where it is and the
-# camera (W3C Permissions Policy).
-PERMISSIONS_POLICY = "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()"
+# Of every answer that says nothing else itself.
+HEADERS = {
+    # Neither browser nor proxy keeps it (RFC 9111, 5.2.2): pages and answers hold people's data. What the driver's page
+    # needs without a line, its service worker keeps itself.
+    "Cache-Control": "private, no-store",
+    # What a page may use of the device, also by a script that should not be there: the driver's page where it is and
+    # the camera (W3C Permissions Policy).
+    "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()",
+}
 
 
 def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
@@ -46,26 +52,13 @@ def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> st
     return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"
 
 
-def no_store(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: neither browser nor proxy keeps an answer, unless it says that they may (RFC 9111, 5.2.2).
-
-    Pages and answers hold people's data. What the driver's page needs without a line, its service worker keeps itself.
-    """
+def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: HEADERS."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
-
-    return middleware
-
-
-def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: the header of the same name, which Django does not know."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return middleware

@@ -86,7 +86,7 @@ INSTALLED_APPS = [
 # Static files are answered before it (luckygas.static).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
-    "luckygas.protection.no_store",
+    "luckygas.protection.default_headers",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -99,7 +99,6 @@ MIDDLEWARE = [
     "notifications.middleware.outcomes",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "luckygas.protection.permissions_policy",
     "luckygas.middleware.RefuseImpossible",
     "axes.middleware.AxesMiddleware",
 ]
@@ -226,15 +225,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-PASSWORD_HASHERS = protection.PASSWORD_HASHERS
-vars().update(protection.AXES)
-SIMPLE_HISTORY_DATE_INDEX = protection.SIMPLE_HISTORY_DATE_INDEX
+vars().update(protection.SETTINGS)
 # So many wrong passwords for one name from one address, and for so long the name is locked from there.
 AXES_FAILURE_LIMIT = SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_COOLOFF_MINUTES = env.int("SIGN_IN_COOLOFF_MINUTES", default=15)
 AXES_COOLOFF_TIME = timedelta(minutes=SIGN_IN_COOLOFF_MINUTES)
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
-vars().update(EMAIL_CONFIG)
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="lucky-gas@localhost")
 
@@ -257,8 +253,8 @@ SHOP_AREA_CODE = env.str("SHOP_AREA_CODE", default="")
 
 # SMS. SMS_GATEWAY is a name of SMS_GATEWAYS, and so is its stand-in.
 SMS_GATEWAYS = {
-    "console": "notifications.gateways.console.Console",
-    "memory": "notifications.gateways.memory.Memory",
+    "console": "notifications.gateways.local.Console",
+    "memory": "notifications.gateways.local.Memory",
     "http": "notifications.gateways.http.Http",
     "mitake": "notifications.gateways.mitake.Mitake",
     "every8d": "notifications.gateways.every8d.Every8d",

@@ -55,7 +55,7 @@ class Callback(APIView):
         found = provider(request, gateway, secret)
         heard = None
         try:
-            heard = read(found, {**request.query_params.dict(), **form_of(request)})
+            heard = read(found, request.query_params.dict() | dict(request.data.items()))
             receipts.take(found, heard, message)
         except Refusal as refusal:
             number = phones.mask(heard.phone) if heard else "-"
@@ -95,10 +95,6 @@ def from_known_address(address: str) -> bool:
         return not known or any(peer in ip_network(network, strict=False) for network in known)
     except ValueError:  # a socket in the file system has no address
         return False
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(request.data.items()) if request.method == "POST" else {}
 
 
 def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:

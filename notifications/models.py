@@ -19,7 +19,19 @@ from customers.models import Customer
 from notifications import texts
 from notifications.masking import mask
 from notifications.signals import gateway_changed, message_moved
-from notifications.states import MOVES, NEVER_REACHED_ANYBODY, OFF_BY_DEFAULT, Kind, Reason, Status, Type
+from notifications.states import (
+    LONGEST_CAUSE,
+    LONGEST_CODE,
+    LONGEST_ERROR,
+    LONGEST_REPLY,
+    MOVES,
+    NEVER_REACHED_ANYBODY,
+    OFF_BY_DEFAULT,
+    Kind,
+    Reason,
+    Status,
+    Type,
+)
 from orders.models import Order
 from web import request_id
 from web.announced import AnnouncedQuerySet
@@ -79,10 +91,10 @@ class NotificationHistory(models.Model):
     content = models.TextField(_("text"), blank=True)
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.PENDING)
     status_reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
-    error_message = models.CharField(_("error"), max_length=500, blank=True)
+    error_message = models.CharField(_("error"), max_length=LONGEST_ERROR, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
-    provider_message_id = models.CharField(_("provider's id"), max_length=80, blank=True, db_index=True)
-    raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
+    provider_message_id = models.CharField(_("provider's id"), max_length=LONGEST_CODE, blank=True, db_index=True)
+    raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     segments = models.PositiveSmallIntegerField(_("segments"), default=0)
     points = models.DecimalField(
         _("points"), max_digits=7, decimal_places=2, null=True, blank=True, help_text=_("What the provider charged.")
@@ -232,9 +244,9 @@ class StatusNote(models.Model):
     message = models.ForeignKey(NotificationHistory, models.CASCADE, related_name="trail", verbose_name=_("message"))
     status = models.CharField(_("status"), max_length=12, choices=Status)
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
-    raw_status = models.CharField(_("provider's status"), max_length=80, blank=True)
+    raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
-    reply = models.CharField(_("the customer's answer"), max_length=500, blank=True)
+    reply = models.CharField(_("the customer's answer"), max_length=LONGEST_REPLY, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
@@ -301,10 +313,10 @@ class GatewayState(models.Model):
 
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
-    stopped_because = models.CharField(_("stopped because"), max_length=200, blank=True)
+    stopped_because = models.CharField(_("stopped because"), max_length=LONGEST_CAUSE, blank=True)
     # The last answer with a code that nobody knows: the messages wait, and a person should ask the provider.
     doubted_at = models.DateTimeField(_("not understood at"), null=True, blank=True)
-    doubted_because = models.CharField(_("not understood"), max_length=200, blank=True)
+    doubted_because = models.CharField(_("not understood"), max_length=LONGEST_CAUSE, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
     balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
     last_receipt_at = models.DateTimeField(_("last receipt at"), null=True, blank=True)
@@ -316,13 +328,17 @@ class GatewayState(models.Model):
     def __str__(self) -> str:
         return self.gateway
 
+    @classmethod
+    def of(cls, gateway: str) -> GatewayState:
+        return cls.objects.get_or_create(gateway=gateway)[0]
+
     def stop(self, because: str, *, is_poor: bool) -> bool:
         """No message goes by it any more. False: it was stopped already, and the first reason stays.
 
         `is_poor`: for want of credit; otherwise any credit that the provider names says that it takes our account.
         """
         known = {} if is_poor else {"balance": None}
-        columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:200]}
+        columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:LONGEST_CAUSE]}
         return self._turn(self.News.STOPPED, models.Q(stopped_at=None), **columns, **known)
 
     def start(self) -> bool:
@@ -338,7 +354,7 @@ class GatewayState(models.Model):
     def doubt(self, because: str) -> bool:
         """Notes an answer that is not understood. False: that the provider gives such answers was told lately."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
-        columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:200]}
+        columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:LONGEST_CAUSE]}
         told = self._turn(self.News.DOUBTED, ~was_doubtful | models.Q(doubted_at=None), **columns)
         if not told:
             GatewayState.objects.filter(pk=self.pk).update(**columns)

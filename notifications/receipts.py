@@ -23,7 +23,7 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt, Reply
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet, StatusNote
 from notifications.signals import reply_received
-from notifications.states import GOOD_NEWS, MOVES, Status
+from notifications.states import GOOD_NEWS, LONGEST_CODE, LONGEST_REPLY, MOVES, Status
 from web.refusals import Refusal
 
 Row = NotificationHistory
@@ -43,9 +43,8 @@ def take(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) ->
         keep_reply(row, heard)
     else:
         learn(row, heard)
-    now = timezone.now()
-    if not GatewayState.objects.filter(gateway=gateway.name).update(last_receipt_at=now):
-        GatewayState.objects.update_or_create(gateway=gateway.name, defaults={"last_receipt_at": now})
+    GatewayState.of(gateway.name)
+    GatewayState.objects.filter(gateway=gateway.name).update(last_receipt_at=timezone.now())
 
 
 def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> Row:
@@ -70,7 +69,7 @@ def learn(row: Row, heard: Receipt) -> bool:
     if heard.status is None:
         keep_code(row, heard)
         return False
-    columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:80]}
+    columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:LONGEST_CODE]}
     if not row.provider_message_id:
         columns["provider_message_id"] = heard.provider_message_id
     if heard.status in GOOD_NEWS:
@@ -96,14 +95,18 @@ def credible(row: Row, at: datetime | None) -> datetime | None:
 def keep_code(row: Row, heard: Receipt) -> None:
     """Adds a code that nobody knows to the message's trail; what is known of the message stays."""
     note = StatusNote(
-        message=row, status=row.status, reason=heard.reason, raw_status=heard.raw_status[:80], gateway=row.gateway
+        message=row,
+        status=row.status,
+        reason=heard.reason,
+        raw_status=heard.raw_status[:LONGEST_CODE],
+        gateway=row.gateway,
     )
     keep_once(note, StatusNote.objects.filter(message=row, reason=note.reason, raw_status=note.raw_status))
 
 
 def keep_reply(row: Row, heard: Reply) -> None:
     """Adds what the customer answered to the message's trail."""
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:500]
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:LONGEST_REPLY]
     at = credible(row, heard.at)
     note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
     same = StatusNote.objects.filter(message=row, reply=note.reply)
@@ -197,7 +200,7 @@ def ask_balance(gateway: Gateway) -> Decimal | None:
 
 def keep_balance(gateway: Gateway, points: Decimal) -> GatewayState:
     """A stopped channel is started by points that are not those it was stopped with: these did not suffice."""
-    state, _created = GatewayState.objects.get_or_create(gateway=gateway.name)
+    state = GatewayState.of(gateway.name)
     new = points > 0 and points != state.balance
     state.balance, state.balance_at = points, timezone.now()
     state.save(update_fields=["balance", "balance_at"])

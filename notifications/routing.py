@@ -51,14 +51,11 @@ def note(gateway: Gateway, reason: str, said: str) -> None:
     """What the outcome of one message says of the channel: it may have to stop, or somebody may have to look at it."""
     if reason in STOPPING:
         stop(gateway, said, reason)
-    elif reason == Reason.UNKNOWN_CODE:
-        state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
-        if state.doubt(said):
-            log.error("The gateway %s answers what is not understood; its messages wait: %s", gateway.name, said)
+    elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).doubt(said):
+        log.error("The gateway %s answers what is not understood; its messages wait: %s", gateway.name, said)
 
 
 def stop(gateway: Gateway, because: str, reason: str = Reason.CHANNEL_STOPPED) -> None:
     """No further message goes by it until it is started again."""
-    state, _ = GatewayState.objects.get_or_create(gateway=gateway.name)
-    if state.stop(because, is_poor=reason == Reason.NO_CREDIT):
+    if GatewayState.of(gateway.name).stop(because, is_poor=reason == Reason.NO_CREDIT):
         log.error("The gateway %s is stopped: %s", gateway.name, because)

@@ -107,16 +107,13 @@ def true_until(row: NotificationHistory) -> datetime | None:
 def unwanted(row: NotificationHistory) -> Reason | None:
     if not row.template.is_on and not takes_back_a_promise(row):
         return Reason.SWITCHED_OFF
-    return None if wanted(row.customer, row.kind) else Reason.OPT_OUT
+    is_wanted = not row.customer.sms_opt_out and getattr(row.customer, SWITCH[Kind(row.kind)])
+    return None if is_wanted else Reason.OPT_OUT
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
     """A failure, told to who was or may have been told that the driver comes: they wait at home for nothing."""
     return row.kind == Kind.DELIVERY_FAILED and row.was_told(COMING)
-
-
-def wanted(customer: Customer, kind: str) -> bool:
-    return not customer.sms_opt_out and bool(getattr(customer, SWITCH[Kind(kind)]))
 
 
 def not_before(row: NotificationHistory) -> datetime | None:

@@ -95,5 +95,7 @@ class Reason(TextChoices):
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 
 
+# Characters that are kept of a provider's words, of its codes and ids, of why a gateway is stopped, and of an answer.
+LONGEST_ERROR, LONGEST_CODE, LONGEST_CAUSE, LONGEST_REPLY = 500, 80, 200, 500
 # Of what we did not send, what a person may send nevertheless.
 OVERRULABLE = frozenset({Reason.OPT_OUT, Reason.SWITCHED_OFF})

@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from notifications import carrier_rules, segments
 from notifications.states import COMING, Kind
+from orders.numbers import TOKEN_LENGTH
 
 # Not in the translators' catalogue: these words are counted, and registered with the carriers as they stand.
 TEXTS = {
@@ -49,8 +50,6 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 BRACES = re.compile(r"\{[^{}]{0,40}\}?|\}")
 # Letters that staff may type.
 LONGEST_BODY = 500
-# Characters of an order's tracking token.
-TOKEN_LENGTH = 12
 # By `TimeSlot`. An order at any time has none.
 SLOTS = {
     "zh-hant": {"morning": "上午", "afternoon": "下午", "evening": "晚上"},

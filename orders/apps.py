@@ -16,18 +16,12 @@ class OrdersConfig(AppConfig):
         from catalogue.models import Product
         from customers.models import Customer
         from dispatch.models import Driver
-        from orders import delivery_parts, metrics, order_warnings, permissions, statistics
+        from orders import metrics, permissions, statistics
         from orders.models import Order
-        from orders.payment import PAYMENT
-        from orders.stock import STOCK
         from web.metrics import GAUGES
 
         visibility.register(Customer, permissions.customers_of_driver)
         visibility.register(Order, permissions.own_orders)
-        delivery_parts.register(PAYMENT)
-        delivery_parts.register(STOCK)
-        order_warnings.register(order_warnings.open_orders)
-        order_warnings.register(order_warnings.no_message)
         GAUGES.append(metrics.rows)
         for sender in (Order, Product, Driver):
             post_save.connect(statistics.changed, sender=sender, dispatch_uid="orders.statistics")

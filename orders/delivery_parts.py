@@ -5,23 +5,26 @@ The API, sockets and the schema read the fields of all parts; the move checks an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rest_framework import serializers
+
+from catalogue.models import Product
+from web.money import MOST_MONEY
+
 if TYPE_CHECKING:
     from rest_framework.serializers import Field
 
-    from orders.models import Order
+    from orders.models import Order, OrderItem
 
     Fields = Mapping[str, Field[Any, Any, Any, Any]]
+    # The items of the order by their products' ids, with what was delivered of each.
+    Items = Sequence[OrderItem]
 # What was said of the delivery: values of the parts' fields, by name.
 Said = Mapping[str, Any]
-
-
-def no_fields() -> Fields:
-    return {}
 
 
 def nothing(*args: object) -> None:
@@ -38,24 +41,46 @@ class DeliveryPart:
     """
 
     name: str
-    fields: Callable[[], Fields] = no_fields
+    fields: Callable[[], Fields] = dict
     check: Callable[[Order, Said], None] = nothing
-    deliver: Callable[[Order, Said, datetime], None] = nothing
-    take_back: Callable[[Order], None] = nothing
+    deliver: Callable[[Order, Items, Said, datetime], None] = nothing
+    take_back: Callable[[Order, Items], None] = nothing
 
 
-_parts: dict[str, DeliveryPart] = {}
+# By name; they work in this order.
+PARTS: dict[str, DeliveryPart] = {}
 
 
 def register(part: DeliveryPart) -> None:
-    """Call it in `AppConfig.ready()`; parts work in the order of their registration."""
-    _parts[part.name] = part
-
-
-def registered() -> Iterator[DeliveryPart]:
-    return iter(_parts.values())
+    """Call it in `AppConfig.ready()`."""
+    PARTS[part.name] = part
 
 
 def fields() -> Fields:
     """The fields of all parts, made anew."""
-    return {name: field for part in registered() for name, field in part.fields().items()}
+    return {name: field for part in PARTS.values() for name, field in part.fields().items()}
+
+
+def _amount_field() -> Fields:
+    return {"amount_collected": serializers.IntegerField(min_value=0, max_value=MOST_MONEY, required=False)}
+
+
+def _note_amount(order: Order, said: Said) -> None:
+    """NT$; what is not said stays as it was."""
+    if said.get("amount_collected") is not None:
+        order.amount_collected = said["amount_collected"]
+
+
+def _take_from_stock(order: Order, items: Items, *_said: object) -> None:
+    """Products are locked in one order, so that two deliveries do not wait for each other."""
+    for item in items:
+        Product.add_stock(item.product_id, -(item.quantity_delivered or 0))
+
+
+def _bring_back(order: Order, items: Items) -> None:
+    for item in items:
+        Product.add_stock(item.product_id, item.quantity_delivered or 0)
+
+
+register(DeliveryPart(name="payment", fields=_amount_field, check=_note_amount))
+register(DeliveryPart(name="stock", deliver=_take_from_stock, take_back=_bring_back))

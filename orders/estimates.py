@@ -38,12 +38,14 @@ def to_the_door(order: Order, location: DriverLocation | None, now: datetime) ->
     return Minutes(least, most)
 
 
-def door_of(order: Order) -> tuple[float, float] | None:
+def door_at(address: str, home: str, latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
     """Latitude and longitude, known where the order goes to the customer's own address."""
-    customer = order.customer
-    if order.delivery_address != customer.address or customer.latitude is None or customer.longitude is None:
-        return None
-    return customer.latitude, customer.longitude
+    return None if address != home or latitude is None or longitude is None else (latitude, longitude)
+
+
+def door_of(order: Order) -> tuple[float, float] | None:
+    home = order.customer
+    return door_at(order.delivery_address, home.address, home.latitude, home.longitude)
 
 
 def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:

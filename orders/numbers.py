@@ -32,6 +32,9 @@ def as_typed(text: str) -> str:
     return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else typed
 
 
+# Characters of a tracking token: 72 random bits, as it goes into an SMS and must not be guessed.
+TOKEN_LENGTH = 12
+
+
 def new_tracking_token() -> str:
-    """72 random bits in 12 characters: it goes into an SMS and must not be guessed."""
-    return secrets.token_urlsafe(9)
+    return secrets.token_urlsafe(TOKEN_LENGTH * 3 // 4)

@@ -21,21 +21,22 @@ class OrderWarning:
 
 
 Check = Callable[[Customer], Iterable[OrderWarning]]
-_checks: list[Check] = []
+CHECKS: list[Check] = []
 # Of one customer's open orders, the first ones are named.
 MOST_NAMED = 5
 
 
-def register(check: Check) -> None:
-    """Call it in `AppConfig.ready()`."""
-    if check not in _checks:
-        _checks.append(check)
+def register(check: Check) -> Check:
+    """Also as a decorator. Another app calls it in `AppConfig.ready()`."""
+    CHECKS.append(check)
+    return check
 
 
 def of(customer: Customer) -> list[OrderWarning]:
-    return [warning for check in _checks for warning in check(customer)]
+    return [warning for check in CHECKS for warning in check(customer)]
 
 
+@register
 def open_orders(customer: Customer) -> Iterator[OrderWarning]:
     """An order that is not done yet: this call may be about that one."""
     for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MOST_NAMED]:
@@ -43,6 +44,7 @@ def open_orders(customer: Customer) -> Iterator[OrderWarning]:
         yield OrderWarning("open_order", said % {"number": order.order_number, "day": order.scheduled_date})
 
 
+@register
 def no_message(customer: Customer) -> Iterator[OrderWarning]:
     """Nobody tells this customer when the driver comes."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):

@@ -16,6 +16,7 @@ from accounts import visibility
 from accounts.roles import Side
 from orders.models import Order, ProofImage
 from orders.models.order import ref_reused
+from orders.models.queries import OrderQuerySet
 from orders.refusals import no_such_order
 from orders.sides import sides_towards
 from web.one_at_a_time import OneAtATime, Overloaded
@@ -35,7 +36,7 @@ decoding = OneAtATime(_("Many images arrive at the moment. Please try again in a
 URL_NAME = "order-proof-image"
 
 
-def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
+def keep(named: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
     """Keeps an image of the one order of `named`; one with the `ref` of a kept one is that one.
 
     Raises Refusal; Overloaded where too many images are being decoded.
@@ -49,7 +50,7 @@ def keep(named: QuerySet[Order], kind: str, sent: UploadedFile, *, by: User, ref
     _check_room(_allowed(visibility.visible(by, named), by))
     content = jpeg(sent)
     with transaction.atomic():
-        order = _allowed(visibility.visible(by, named).select_for_update(of=("self",), no_key=True), by)
+        order = _allowed(visibility.visible(by, named.held()), by)
         # Two of the same ref at once: who waited for the row finds the other's.
         if ref and (kept := order.proof_images.filter(by=by, ref=ref).first()):
             return kept

@@ -16,10 +16,13 @@ from rest_framework.views import APIView
 
 from accounts.roles import NO
 from realtime import auth, channels, frames, log
-from realtime.audience import is_own
 from realtime.channels import Identity
+from realtime.event_schema import AnyEvent
+from realtime.frames import with_pairs
 from realtime.publish import LONGEST_TYPE, publish
+from web import flags
 from web.api.errors import ErrorResponse
+from web.api.exceptions import NotDone
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
 from web.ids import MOST_ID
@@ -28,6 +31,8 @@ from web.refusals import Refusal
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
 MOST_EVENTS = 500
 MOST_ROWS = 5000
+# How often a page loads its rows while no events are told.
+RELOAD_SECONDS = 30
 
 
 class EventQuery(serializers.Serializer[Any]):
@@ -37,21 +42,8 @@ class EventQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)
 
 
-EventSchema = inline_serializer(
-    "EventEnvelope",
-    {
-        "type": serializers.CharField(),
-        "id": serializers.IntegerField(),
-        "channel": serializers.CharField(),
-        "timestamp": serializers.DateTimeField(),
-        "data": serializers.DictField(),
-    },
-    many=True,
-)
-
-
 class EventPage(serializers.Serializer[Any]):
-    events = EventSchema
+    events = serializers.ListField(child=AnyEvent())
     last_event_id = serializers.IntegerField()
     epoch = serializers.CharField()
     more = serializers.BooleanField()
@@ -84,19 +76,22 @@ class Events(LastEventId):
     @extend_schema(
         operation_id="events_list",
         parameters=[EventQuery],
-        responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse},
+        responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse, 503: ErrorResponse},
     )
     def get(self, request: Request) -> Response:
         """The events after `since` that the caller may see: of all their channels, or of one.
 
-        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh.
+        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
+        `switched_off`: load it again after Retry-After, until events can be read again.
         """
+        if not flags.on(flags.REAL_TIME):
+            raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         identity = Identity.of(request.user)  # type: ignore[arg-type]  # ByRole lets only users in
         wanted = _channels(identity, query.validated_data["channel"])
         log.number()
-        return Response(_page(identity, wanted, **query.validated_data))
+        return Response(_page(wanted, **query.validated_data))
 
     @extend_schema(operation_id="events_publish", request=NewEvent, responses={201: PublishedEvent})
     def post(self, request: Request) -> Response:
@@ -109,6 +104,7 @@ class Events(LastEventId):
 
 
 def _channels(identity: Identity, channel: str) -> set[str]:
+    """By which channels of events the caller reads the one, or all of their own."""
     if not channel:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
         return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
@@ -116,17 +112,16 @@ def _channels(identity: Identity, channel: str) -> set[str]:
         raise Refusal("unknown_channel", _("There is no such channel."), attr="channel", status=404)
     if not channels.may_read(identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS, attr="channel", status=403)
-    return {channel}
+    return set(channels.read_as(identity, channel))
 
 
-def _page(identity: Identity, wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
+def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
     if not log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past):
         detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)
     rows = log.read(since, MOST_ROWS)
-    mine = (row for row in rows if not wanted.isdisjoint(row.channels))
-    seen = list(islice((row for row in mine if is_own(identity, row)), limit))
+    seen = list(islice((row for row in rows if not wanted.isdisjoint(with_pairs(row.channels))), limit))
     whole = len(seen) < limit
     last = (rows[-1].seq if rows else since) if whole else seen[-1].seq
     events = [frames.envelope(row) for row in seen]

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from accounts.roles import NO, Side, no_role, refused
+from accounts.roles import NO, no_role, refused
 from orders import permissions
 from orders.models import Order
 from realtime import origins
@@ -157,4 +157,4 @@ def of_link(token: str, address: str | None) -> Identity:
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
         raise Refusal("link_not_valid", _("This link has ended."), status=ENDED)
-    return Identity(role=Side.CUSTOMER, customer_id=order["customer_id"], tracked_order_id=order["pk"])
+    return Identity.of_link(order["pk"], order["customer_id"])

@@ -1,4 +1,4 @@
-"""Channels: one audience each. What a reader is subscribed to at once, and what it may ask for."""
+"""Channels: what a reader is subscribed to at once, and what it may ask for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import (
@@ -24,6 +25,7 @@ from accounts.roles import (
 from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
+SWITCHED_OFF = _("Live updates are turned off at the moment. Please load what is shown again from time to time.")
 # The right that each endpoint and channel needs, to all rows; `driver` is for who has the right to own rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
 OFFICE = {
@@ -61,6 +63,17 @@ class Identity:
         return cls(
             user.pk, side_of(user), driver_id(user), customer_id(user), password=mark, session=session, staff=staff
         )
+
+    @classmethod
+    def of_link(cls, order_id: int, customer_id: int) -> Identity:
+        """Whoever holds the link to an order of this customer."""
+        return cls(role=Side.CUSTOMER, customer_id=customer_id, tracked_order_id=order_id)
+
+    @property
+    def people(self) -> dict[str, int]:
+        """The driver and the customer that this is, by kind."""
+        ids = {"driver": self.driver_id, "customer": self.customer_id}
+        return {kind: pk for kind, pk in ids.items() if pk is not None}
 
     @property
     def roles(self) -> list[Role]:
@@ -111,11 +124,22 @@ def needs_query(identity: Identity, channel: str) -> bool:
     return channel.startswith("order:") and identity.reach(OTHERS["order"]) is OWN
 
 
+def read_as(identity: Identity, channel: str) -> list[str]:
+    """By which channels of events (`frames.with_pairs`) this reader reads a channel that it subscribed to.
+
+    Of an order, who has no right to all reads what names them. So nobody has a right to it that could end.
+    """
+    if identity.tracked_order_id is not None or needs_query(identity, channel):
+        return [f"{kind}:{pk}/{channel}" for kind, pk in identity.people.items()]
+    return [channel]
+
+
 def may_read(identity: Identity, channel: str) -> bool:
     """Whether the reader may subscribe to a channel. Asks the database where `needs_query`; synchronous."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
-    if channel == "system" or channel in _personal(identity):
+    mine = identity.people | {"user": identity.user_id}
+    if channel == "system" or channel in {f"{kind}:{pk}" for kind, pk in mine.items()}:
         return True
     kind, _colon, number = channel.partition(":")
     right = OTHERS.get(kind) if number else OFFICE.get(channel)
@@ -124,14 +148,5 @@ def may_read(identity: Identity, channel: str) -> bool:
     return needs_query(identity, channel) and _concerns(identity, int(number))
 
 
-def _personal(identity: Identity) -> set[str]:
-    ids = {"user": identity.user_id, "driver": identity.driver_id, "customer": identity.customer_id}
-    return {f"{kind}:{pk}" for kind, pk in ids.items() if pk is not None}
-
-
 def _concerns(identity: Identity, order_id: int) -> bool:
-    order = Order.objects.filter(pk=order_id).values("driver_id", "customer_id").first()
-    return order is not None and (
-        (identity.driver_id is not None and order["driver_id"] == identity.driver_id)
-        or (identity.customer_id is not None and order["customer_id"] == identity.customer_id)
-    )
+    return Order.objects.filter(Q(**identity.people, _connector=Q.OR), pk=order_id).exists()

@@ -17,7 +17,7 @@ from realtime import auth, channels, frames, location_validation, metrics
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
-from realtime.order_commands import delivery_confirmed, order_update
+from realtime.order_commands import order_command
 from web import request_id
 from web.api.exceptions import for_now
 from web.refusals import Refusal
@@ -51,7 +51,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
         if (problem := for_now(error)) is None:
             raise
         # The client says it again: nothing was done, or the same `ref` gets the answer of what was.
-        _refuse(hub, connection, str(problem.default_code), problem.detail, ref)
+        _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
 
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
@@ -79,7 +79,7 @@ def _no_constant(name: str) -> None:
 
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
-    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.told(connection)}
+    frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
     connection.say(frames.encode(frame))
 
 
@@ -88,21 +88,16 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MOST_CHANNELS:
         raise Refusal("too_many_channels", _("A connection can read at most %d channels.") % MOST_CHANNELS)
-    while True:
-        before = hub.cursor
-        if not await may_read(connection.identity, channel):
-            raise Refusal("forbidden", channels.NOT_YOURS)
-        # The right may have ended while we asked; then we ask again.
-        if not hub.lost_since(before, connection, channel):
-            break
-    hub.audience.subscribe(connection, [channel])
+    if not await may_read(connection.identity, channel):
+        raise Refusal("forbidden", channels.NOT_YOURS)
+    hub.readers.subscribe(connection, [channel])
     _say(hub, connection, "subscribed", channel)
-    hub.positions.welcome(connection, [channel])
+    hub.positions.subscribed(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
-    hub.audience.unsubscribe(connection, channel)
+    hub.readers.unsubscribe(connection, channel)
     _say(hub, connection, "unsubscribed", channel)
 
 
@@ -120,7 +115,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
     new = auth.of_token(token)
-    hub.audience.ends.check(new)
+    hub.readers.ends.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
             "forbidden", _("This token is not for this connection: it was opened by someone else or without one.")
@@ -134,7 +129,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
 
 
 def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
-    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.told(connection)}))
+    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
 
 def _channel(message: Message) -> str:
@@ -174,8 +169,8 @@ HANDLERS: dict[str, Handler] = {
     "heartbeat": heartbeat,
     "subscribe": subscribe,
     "unsubscribe": unsubscribe,
-    "order_update": order_update,
-    "delivery.confirmed": delivery_confirmed,
+    "order_update": order_command,
+    "delivery.confirmed": order_command,
     "location_update": location_update,
     "authenticate": authenticate,
 }

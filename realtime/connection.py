@@ -29,7 +29,7 @@ EXTENSION = "luckygas.frames"
 
 
 class Batch:
-    """The events of one round for one audience, made once for all its readers."""
+    """The events of one round for those who read the same of it, made once for all of them."""
 
     def __init__(self, events: Sequence[Encoded]) -> None:
         self.events = events
@@ -38,9 +38,6 @@ class Batch:
     def frames(self) -> bytes:
         """All of them as frames, in one piece."""
         return b"".join(frame(event.text) for event in self.events)
-
-    def after(self, seq: int) -> Batch:
-        return Batch([event for event in self.events if event.seq > seq])
 
 
 class Frames(Protocol):
@@ -60,8 +57,6 @@ class Connection:
         self.endpoint = endpoint
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
-        # Up to where the client had read when it came; past the hub's cursor where nothing is pushed.
-        self.since = 0
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._expiry: asyncio.TimerHandle | None = None
         self.heard_at = monotonic()

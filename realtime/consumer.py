@@ -8,23 +8,19 @@ import logging
 from time import monotonic
 from typing import Any
 
-from channels.consumer import AsyncConsumer, get_handler_name
-from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames, metrics
 from realtime.auth import identify, query
-from realtime.channels import NOT_YOURS, Identity
+from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
 from realtime.hub import SERVICE_RESTART, Hub
-from realtime.limits import ENDED
+from realtime.limits import TRY_AGAIN_LATER
 from realtime.log import CursorGone
-from realtime.switches import TRY_AGAIN_LATER
 from web.api.exceptions import Busy
 from web.refusals import Refusal
 
@@ -40,61 +36,63 @@ TOO_BIG = 1009
 NO_CODE = 1005
 # Something broke on our side; the client reconnects and is told afresh.
 INTERNAL_ERROR = 1011
-SWITCHED_OFF = _("Lines to the server are switched off at the moment; ask every few seconds instead.")
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
 PRIVATE = 4000
 
 
-class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no types
-    """All endpoints: `ws`, `driver`, `office`, `track`. Without a layer of its own: the hub hears for all sockets."""
+class Gone(Exception):
+    """The client is not there any more."""
 
-    channel_layer_alias = None
-    endpoint = "ws"
+
+class EventConsumer:
+    """One socket of any endpoint: `ws`, `driver`, `office`, `track`.
+
+    A consumer of Channels would make a task of each wait for the client (4 KB a socket), and close old database
+    connections before each message, on the one thread that all sockets share.
+    """
+
     hub: Hub
-    code = NO_CODE
-    connection: Connection | None = None
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+        self.endpoint, self.code, self.closed = endpoint, NO_CODE, False
+        self.connection: Connection | None = None
         self.tasks: list[asyncio.Task[None]] = []
-        self.closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope, self.base_send = scope, send
-        # Channels' own makes a task of each wait for the client: 4 KB a socket.
+        self.scope, self._to_server = scope, send
         try:
-            while True:
-                await self.dispatch(await receive())
-        except StopConsumer:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await self._take(message)
+            if not self.closed:
+                self.code = message.get("code") or NO_CODE
+        except Gone:
             return
         finally:  # however it ends: by a disconnect, an error, or the server's patience
             await self._leave()
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        # Channels' own would close old database connections first, on the one thread that all sockets share.
+    async def _take(self, message: dict[str, Any]) -> None:
         try:
-            await getattr(self, get_handler_name(message))(message)
-        except StopConsumer:
+            await (self._connect() if message["type"] == "websocket.connect" else self._receive(message))
+        except Gone:
             raise
         except Exception:
             if self.closed:
-                raise StopConsumer from None  # the client left while we were busy with it
+                raise Gone from None  # it left while we were busy with it
             logger.exception("A socket is closed by an error of ours.")
             if self.connection is not None:
                 self.connection.close(INTERNAL_ERROR)
             else:
                 await self.close(INTERNAL_ERROR)
 
-    async def websocket_connect(self, message: dict[str, Any]) -> None:
+    async def _connect(self) -> None:
         await self.send({"type": "websocket.accept"})
         translation.activate(language(self.scope))
         self.hub = await Hub.current()
         try:
-            if not self.hub.switches.serves:
+            if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
-            asked = self.hub.cursor
             identity = await self._identity()
-            self.hub.audience.ends.check(identity)
+            self.hub.readers.ends.check(identity)
         except Refusal as refusal:
             metrics.ERRORS.labels(refusal.code).inc()
             await self.send_text(frames.error(refusal.code, refusal.detail))
@@ -109,7 +107,7 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection, asked)
+            await self._welcome(connection)
         except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
             await self.close(SERVICE_RESTART)
 
@@ -121,60 +119,48 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         except TimeoutError:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
-    async def _welcome(self, connection: Connection, asked: int) -> None:
-        """Tells the client where it stands and what it missed, then hands it to the hub.
-
-        `asked`: where the hub was when the client's rights were not yet looked up.
-        """
+    async def _welcome(self, connection: Connection) -> None:
+        """Tells the client where it stands and what it missed, then hands it to the hub."""
         hub, parameters = self.hub, query(self.scope)
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
-        greeted, channels = hub.epoch, set(wanted)
-        connection.since = since if recovered and since is not None else 0
+        greeted = hub.epoch
         await self.send_text(self._connection_frame(connection, wanted, recovered))
-        lost = set[str]()
-        if recovered:
-            async for batch in hub.missed(connection.since, connection, channels, lost):
+        if recovered and since is not None:
+            async for batch in hub.missed(since, connection.identity, wanted):
                 for event in batch.events:
                     await self.send_text(event.text)
-        lost |= {channel for channel in wanted if hub.lost_since(asked, connection, channel)}
         # From here to the end nothing waits: what is next in the log goes to this client too.
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)
-        if any(channel.startswith("track:") for channel in lost):
-            connection.close(ENDED)
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
         metrics.opened(recovered)
-        self._join(connection, channels - lost, channels & lost)
+        self._join(connection, wanted)
 
-    def _join(self, connection: Connection, channels: set[str], lost: set[str]) -> None:
+    def _join(self, connection: Connection, channels: list[str]) -> None:
         self.connection = connection
         connection.heard_at = monotonic()  # nobody listened while it was told what it missed
-        self.hub.audience.join(connection, channels)
-        for channel in lost:
-            self.hub.audience.lose(connection, channel)
+        self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._asked_to_close)
         if isinstance(connection, QueueConnection):
             self.tasks.append(asyncio.create_task(connection.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        if not self.hub.switches.pushes:
-            connection.say(frames.pushing(False))
-        self.hub.positions.welcome(connection, channels)
+        self.hub.positions.subscribed(connection, channels)
         connection.expire()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
         return frames.encode({
             "type": "connection", "status": "connected", "connection_id": str(connection.id),
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
-            "last_event_id": self.hub.told(connection), "epoch": self.hub.epoch, "recovered": recovered,
+            "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
             "expires_at": frames.moment(connection.identity.expires_at),
         })  # fmt: skip
 
-    async def websocket_receive(self, message: dict[str, Any]) -> None:
+    async def _receive(self, message: dict[str, Any]) -> None:
         if self.connection is None or self.connection.closing.done():
             return  # refused or on its way out, and not gone yet
         text, binary = message.get("text"), message.get("bytes") or b""
@@ -183,16 +169,10 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         else:
             await commands.handle(self.hub, self.connection, text)
 
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        if not self.closed:
-            self.code = message.get("code") or NO_CODE
-        self.closed = True
-        raise StopConsumer
-
     async def _leave(self) -> None:
         self.closed = True
         if self.connection is not None:
-            self.hub.audience.leave(self.connection)
+            self.hub.readers.leave(self.connection)
             self.connection.forget_expiry()
             lasted = timezone.now() - self.connection.connected_at
             metrics.ended(self.code, lasted.total_seconds())
@@ -203,16 +183,16 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
     def _asked_to_close(self, closing: asyncio.Future[int]) -> None:
         """Nothing more is written; what is left is the server's to do."""
         if self.connection is not None and not closing.cancelled():
-            self.hub.audience.leave(self.connection)
+            self.hub.readers.leave(self.connection)
             for task in self.tasks:
                 task.cancel()
             self.tasks.append(asyncio.create_task(self.close(closing.result())))
 
     async def send(self, message: dict[str, Any]) -> None:
         try:
-            await super().send(message)
-        except OSError:  # the client is gone (ASGI, “Send after the connection was closed”); nobody is to blame
-            raise StopConsumer from None
+            await self._to_server(message)
+        except OSError:  # ASGI, “Send after the connection was closed”; nobody is to blame
+            raise Gone from None
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
@@ -227,6 +207,11 @@ class EventConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
                     raise
                 # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
+
+
+async def serve(endpoint: str, scope: Any, receive: Any, send: Any) -> None:
+    """One socket of this endpoint, as an ASGI application."""
+    await EventConsumer(endpoint)(scope, receive, send)
 
 
 def language(scope: dict[str, Any]) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders import status_sentences
+from accounts.roles import Side
+from orders import order_fields, status_sentences
 from realtime import rights, subjects
+from realtime.channels import Identity
 from realtime.models import Outbox
 from realtime.subjects import Facts
 
@@ -27,12 +29,6 @@ class Draft:
     type: str
     channels: list[str]
     data: dict[str, Any]
-
-
-CORE = (
-    "order_number", "version", "status", "priority", "attempt", "customer_id", "scheduled_date", "time_slot", "eta",
-    "address", "area", "amount_due",
-)  # fmt: skip
 
 
 def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
@@ -66,21 +62,26 @@ def _pk(row: Outbox) -> int:
 
 def _order(row: Outbox, facts: Facts) -> list[Draft]:
     if row.type == "delivery.confirmed":
-        channels = ["orders", f"order:{_pk(row)}"]
-        return [Draft("delivery.confirmed", channels, {"order_id": _pk(row)} | row.delta)]
+        proof = {name: value for name, value in row.delta.items() if name != "channels"}
+        return [Draft(row.type, ["orders", *row.delta["channels"]], {"order_id": _pk(row)} | proof)]
     delta, customer = row.delta, row.delta["customer_id"]
-    data = {"order_id": _pk(row)} | {name: delta[name] for name in CORE}
+    data = {"order_id": _pk(row)} | _carried(delta, Side.CUSTOMER)
     data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
-    # A row written before there were stops in it has none.
-    office = data | {name: delta.get(name) for name in ("driver_id", "route_id", "stop_sequence")}
+    office = data | _carried(delta, Side.OFFICE)
     types = [row.type, *_also(delta)]
     made = _unassigned(data, delta) + _assigned(data, delta)
     for type_ in types:
         details = type_ == "order.status_changed"
         made.append(Draft(type_, ["orders"], office | (_circumstances(delta) if details else {})))
         previous = {"previous_status": delta["previous_status"]} if details else {}
-        made.append(Draft(type_, _concerned(data, delta), data | previous))
+        concerned = order_channels(_pk(row), customer, delta["driver_id"])
+        made.append(Draft(type_, concerned, data | previous))
     return made + _delivery_update(data, delta, facts.language(customer))
+
+
+def _carried(delta: dict[str, Any], side: Side) -> dict[str, Any]:
+    """A row of another release lacks what is new since, and is told without it."""
+    return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
 
 
 def _also(delta: dict[str, Any]) -> Iterable[str]:
@@ -99,18 +100,22 @@ def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _concerned(data: dict[str, Any], delta: dict[str, Any]) -> list[str]:
+def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
+    """Of an order and of the people whose it is at this moment."""
     # All readers see the first channel named: it must not tell the customer who the driver is.
-    driver = [f"driver:{delta['driver_id']}"] if delta["driver_id"] else []
-    return [f"order:{data['order_id']}", f"customer:{data['customer_id']}", *driver]
+    return [f"order:{order}", f"customer:{customer}", *([f"driver:{driver}"] if driver else [])]
 
 
 def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
-    """Before all else of the change: the hub ends the former driver's and customer's rights when it reads this."""
+    """Before all else of the change. Another customer has another link: the one before ends."""
     former = {"driver": delta["previous_driver"], "customer": delta["previous_customer"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
     few = {name: data[name] for name in ("order_id", "order_number", "version")}
-    return [Draft("order.unassigned", channels, few)] if channels else []
+    gone = [Draft("order.unassigned", channels, few)] if channels else []
+    if not delta["previous_customer"]:
+        return gone
+    link = Identity.of_link(data["order_id"], data["customer_id"])
+    return [*gone, Draft(rights.TYPE, [rights.CHANNEL], {"whose": link.owner, "rights": link.rights})]
 
 
 def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
@@ -166,7 +171,7 @@ def _rights(row: Outbox, facts: Facts) -> list[Draft]:
 
 
 def _published(row: Outbox, facts: Facts) -> list[Draft]:
-    return [Draft(row.type, [row.subject.partition(":")[2]], row.delta["data"])]
+    return [Draft(row.type, row.delta.get("channels") or [row.subject.partition(":")[2]], row.delta["data"])]
 
 
 BUILDERS: dict[str, Callable[[Outbox, Facts], list[Draft]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -60,14 +60,19 @@ def restart() -> str:
     return encode({"type": "restart", "retry_in": round(random.uniform(0, RETRY_SECONDS), 2)})  # noqa: S311
 
 
-def pushing(on: bool) -> str:
-    """Whether events are told now; what was not is told as soon as they are again."""
-    return encode({"type": "pushing", "on": on})
+def with_pairs(channels: Iterable[str]) -> frozenset[str]:
+    """The channels of an event; of one about an order also its people's names for it: `customer:5/order:17`.
+
+    Drivers and customers read an order, or its link, by these alone: what is not told to them by name is not theirs.
+    """
+    orders = [name for name in channels if name.startswith(("order:", "track:"))]
+    people = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
+    return frozenset([*channels, *(f"{who}/{order}" for who in people for order in orders)])
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An event encoded once, for all its readers."""
+    """An event encoded once, for all its readers. `channels`: `with_pairs`."""
 
     seq: int
     type: str
@@ -79,13 +84,13 @@ class Encoded:
     @classmethod
     def of(cls, event: Event) -> Encoded:
         text = encode(envelope(event))
-        return cls(event.seq, event.type, frozenset(event.channels), event.data, text, event.created_at)
+        return cls(event.seq, event.type, with_pairs(event.channels), event.data, text, event.created_at)
 
     @classmethod
-    def ephemeral(cls, type_: str, channels: Sequence[str], data: dict[str, Any]) -> Encoded:
-        """An event that is in no log and has no id: told now or never."""
+    def ephemeral(cls, type_: str, channel: str, channels: Iterable[str], data: dict[str, Any]) -> Encoded:
+        """An event that is in no log and has no id, told now or never. Its readers see `channel` named."""
         now = timezone.now()
-        text = encode({"type": type_, "channel": channels[0], "timestamp": iso(now), "data": data})
+        text = encode({"type": type_, "channel": channel, "timestamp": iso(now), "data": data})
         return cls(0, type_, frozenset(channels), data, text, now)
 
 

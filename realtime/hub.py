@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -19,16 +19,18 @@ from typing import Any, ClassVar, TypeVar
 from channels.layers import get_channel_layer
 from django.db import connections
 
-from realtime import epochs, log, metrics, outbox, rights, switches
-from realtime.audience import ENDING, Audience, is_lost
-from realtime.connection import Batch, Connection, batches
+from realtime import channels, epochs, log, metrics, outbox, rights
+from realtime.channels import Identity
+from realtime.connection import Batch, batches
 from realtime.frames import Encoded
+from realtime.limits import TRY_AGAIN_LATER
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.pulse import Pulse
-from realtime.switches import Switches
+from realtime.readers import Readers
 from realtime.upkeep import Upkeep
+from web import flags
 from web.timings import measured
 
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ SERVICE_RESTART = 1012
 
 
 class Hub:
-    """Use `await Hub.current()`; who the readers are is `audience`."""
+    """Use `await Hub.current()`."""
 
     _hubs: ClassVar[dict[asyncio.AbstractEventLoop, Hub]] = {}
 
@@ -62,20 +64,18 @@ class Hub:
         self.epoch = ""
         self.past: epochs.Past = ()
         self.floor = 0
-        self.audience = Audience()
+        self.readers = Readers()
         self.pulse = Pulse()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
-        # One thread looks for new events; another reads what clients missed, however long that takes; the third notes
-        # who is there, and where.
+        # One thread looks for new events; the other reads what clients missed and notes who is there, and where,
+        # however long that takes.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
-        self._replaying = ThreadPoolExecutor(1, thread_name_prefix="hub-replay")
-        self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
-        self.switches = Switches(self.audience, partial(self._ask, self._looking))
-        self.positions = Positions(self.audience, partial(self._ask, self._noting))
-        self._presence = Presence(self.audience, partial(self._ask, self._noting))
-        self._upkeep = Upkeep(self.audience, partial(self._ask, self._noting))
+        self._second = ThreadPoolExecutor(1, thread_name_prefix="hub-2")
+        self.positions = Positions(self.readers, partial(self._ask, self._second))
+        self._presence = Presence(self.readers, partial(self._ask, self._second))
+        self._upkeep = Upkeep(self.readers, partial(self._ask, self._second))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -100,7 +100,7 @@ class Hub:
 
     async def _start(self) -> None:
         try:
-            await self.switches.refresh(rung=True)
+            await self._refresh_switches(rung=True)
             self._begin(*await self._ask(self._looking, self._load))
         except BaseException:
             await self.stop()  # the next connection tries again
@@ -120,11 +120,11 @@ class Hub:
     def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
-        self.epoch, self.past, self.floor, self.switches.obeyed = head.epoch, head.past, head.floor, 0
+        self.epoch, self.past, self.floor = head.epoch, head.past, head.floor
         self.cursor = recent[-1].seq if recent else head.seq
-        self.audience.ends = rights.Ends()  # those of a log that is lost never happened
+        self.readers.ends = rights.Ends()  # those of a log that is lost never happened
         for event in ends:
-            self.audience.obey(event)
+            self.readers.end(event)
 
     async def stop(self) -> None:
         """Ends the hub's tasks and gives its database connections back."""
@@ -133,7 +133,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for thread in (self._looking, self._replaying, self._noting):
+        for thread in (self._looking, self._second):
             await self.loop.run_in_executor(thread, connections.close_all)
             thread.shutdown(wait=False)
 
@@ -184,26 +184,9 @@ class Hub:
         return True
 
     async def _round(self, rung: bool) -> None:
-        await self.switches.refresh(rung=rung)
-        self.switches.close_where_off()
-        if self.switches.pushes:
-            await self._tell(rung or self.switches.paused)
-        else:
-            await self._withhold()
-        if self.switches.tell() and self.switches.pushes:
-            self.positions.welcome_all()
-
-    async def _withhold(self) -> None:
-        """The log goes on, and is told when it is pushed again; but rights that end, end now."""
-        end, ends = await self._ask(self._looking, switches.look_for_ends, self.end, self.epoch)
-        for event in ends:
-            self.audience.obey(event)
-        if end.epoch != self.epoch:
-            await self._begin_anew()
-        self.switches.obeyed = end.seq
-        self.pulse.looked()
-
-    async def _tell(self, rung: bool) -> None:
+        await self._refresh_switches(rung)
+        if not self.serves:
+            self.readers.close_all(TRY_AGAIN_LATER)
         rung_here, self._rung_here = self._rung_here, False
         last = self._recent[-1] if self._recent else None
         numbered, events = await self._ask(self._looking, self._look, self.cursor, self.epoch, rung_here, last)
@@ -218,8 +201,7 @@ class Hub:
         if events and (numbered.events or rung_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self._deliver(events)
-        # What was withheld is not late.
-        self.pulse.looked((event.created_at for event in events if not self.switches.paused), rung=rung)
+        self.pulse.looked((event.created_at for event in events), rung=rung)
 
     @staticmethod
     @measured("hub.look")
@@ -251,33 +233,41 @@ class Hub:
         """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
         self._begin(*await self._ask(self._looking, self._load))
-        for reader in self.audience.readers:
-            reader.close(SERVICE_RESTART)
+        self.readers.close_all(SERVICE_RESTART)
+
+    # --- switches --------------------------------------------------------------------------------------------------
+
+    @property
+    def serves(self) -> bool:
+        """Whether sockets may be open: both switches are on, as far as is known."""
+        return flags.known(flags.WEBSOCKETS) and flags.known(flags.REAL_TIME)
+
+    async def _refresh_switches(self, rung: bool) -> None:
+        """With the timer always, so that a hub at rest knows within a second; else where what is known is old."""
+        older_than = flags.MEMORY_SECONDS if rung else 0
+        if flags.age() > older_than:
+            await self._ask(self._looking, flags.refresh, older_than)
+
+    # --- writing to sockets ----------------------------------------------------------------------------------------
 
     @measured("hub.deliver")
     def _deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes a round. Where a right ends or comes back, what stands before it is written first."""
+        """Writes a round. What stands before the end of somebody's rights is written before they are closed."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
             self.cursor = event.seq
-            if returning := self.audience.regaining(event):
-                self._write(events[first : place - 1])
-                self.audience.regain(returning, event)
-                first = place - 1
-            if event.type in ENDING:
+            if event.type == rights.TYPE:
                 self._write(events[first:place])
-                if event.type != rights.TYPE or event.seq > self.switches.obeyed:
-                    self.audience.obey(event)
+                self.readers.end(event)
                 first = place
         self._write(events[first:])
 
     def _write(self, events: Sequence[Encoded]) -> None:
         written = 0
-        for reader, batch in batches(events, self.audience.by_channel):
-            unread = batch if reader.since < batch.events[0].seq else batch.after(reader.since)
-            reader.deliver(unread)
-            written += len(unread.events)
+        for reader, batch in batches(events, self.readers.by_channel):
+            reader.deliver(batch)
+            written += len(batch.events)
         metrics.DELIVERIES.inc(written)
 
     # --- clients that come back ------------------------------------------------------------------------------------
@@ -285,55 +275,42 @@ class Hub:
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.end and self._knows(epoch):
+            if since <= self.cursor and self._knows(epoch):
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         if not self._remembers(since):
-            self.floor = (await self._ask(self._replaying, log.head)).floor
-        kept = log.holds(since, epoch, floor=self.floor, seq=self.end, log_epoch=self.epoch, past=self.past)
+            self.floor = (await self._ask(self._second, log.head)).floor
+        kept = log.holds(since, epoch, floor=self.floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
         return kept and self.cursor - since <= MOST_MISSED
 
     def _knows(self, epoch: str | None) -> bool:
         return epoch in (None, "", self.epoch) or epoch in dict(self.past)
 
-    @property
-    def end(self) -> int:
-        """How far the log goes that this hub knows of; further than its cursor while nothing is pushed."""
-        return max(self.cursor, self.switches.obeyed)
-
-    def told(self, reader: Connection) -> int:
-        """Up to where this reader was told all that concerns them, here or before they came."""
-        return max(self.cursor, reader.since)
-
     def _remembers(self, since: int) -> bool:
         return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)
 
-    async def missed(self, since: int, reader: Connection, channels: set[str], lost: set[str]) -> AsyncIterator[Batch]:
+    async def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> AsyncIterator[Batch]:
         """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
 
-        Leaves out what was not the reader's at the time; `lost` holds the channels that are not in the end. Stops for
-        one whose account changed. The caller must subscribe without waiting in between. Raises CursorGone when the log
-        was pruned under our hands.
+        Stops for one whose rights ended. The caller must subscribe without waiting in between. Raises CursorGone when
+        the log was pruned under our hands.
         """
+        names = {name for channel in subscribed for name in channels.read_as(identity, channel)}
         while since < self.cursor:
             remembered = self._remembers(since)
-            events = list(self._recent) if remembered else await self._ask(self._replaying, self._read, since)
+            events = list(self._recent) if remembered else await self._ask(self._second, self._read, since)
             portion = [event for event in events if since < event.seq <= self.cursor]
             if not portion or portion[0].seq != since + 1:
                 raise log.CursorGone
-            if self.audience.ends.concern(reader.identity):
+            if self.readers.ends.concern(identity):
                 return
             since = portion[-1].seq
-            yield Batch([event for event in portion if self.audience.sees(reader, channels, lost, event)])
+            yield Batch([event for event in portion if not names.isdisjoint(event.channels)])
 
     @staticmethod
     def _read(since: int) -> list[Encoded]:
         return [Encoded.of(event) for event in log.read(since, ROUND)]
-
-    def lost_since(self, cursor: int, reader: Connection, channel: str) -> bool:
-        """Whether a right to this order's channel has ended after `cursor`."""
-        return is_lost(reader.identity, channel, (event for event in self._recent if event.seq > cursor))
 
     # --- other processes -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from time import monotonic
 
 from django.conf import settings
 
+# Close code: sockets are not to be had, come back later (IANA's registry of RFC 6455).
+TRY_AGAIN_LATER = 1013
 # Close code: sign in again, or come with a new token.
 ENDED = 4401
 # Close code of the oldest when there is one too many.

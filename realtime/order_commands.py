@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
@@ -38,20 +38,12 @@ THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_pr
 SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
 
 
-async def order_update(hub: Hub, connection: Connection, message: Message) -> None:
-    await _answer(connection, message, _update)
-
-
-async def delivery_confirmed(hub: Hub, connection: Connection, message: Message) -> None:
-    await _answer(connection, message, _confirm)
-
-
-async def _answer(connection: Connection, message: Message, work: Callable[[User, Message], OrderStatusChange]) -> None:
+async def order_command(hub: Hub, connection: Connection, message: Message) -> None:
     """Carries the command out on a thread and says what became of it."""
-    run = database_sync_to_async(_carry_out, thread_sensitive=False, executor=THREADS)
+    run = database_sync_to_async(carry_out, thread_sensitive=False, executor=THREADS)
     started, outcome = perf_counter(), "broken"
     try:
-        answer = await run(connection.identity, message, work)
+        answer = await run(connection.identity, message)
         outcome = answer["type"]
     except Refusal as refusal:
         outcome = refusal.code
@@ -62,9 +54,7 @@ async def _answer(connection: Connection, message: Message, work: Callable[[User
     connection.say(frames.encode(answer))
 
 
-def _carry_out(
-    identity: Identity, message: Message, work: Callable[[User, Message], OrderStatusChange]
-) -> dict[str, Any]:
+def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
     """In a thread. Nobody waits there for an SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
         raise refused(permissions.DELIVER_ORDER)
@@ -74,7 +64,7 @@ def _carry_out(
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.have_ended()
     with no_waiting():
-        done = work(user, message)
+        done = WORK[message["type"]](user, message)
     return {
         "type": "ack", "ref": done.ref, "order_id": done.order_id, "status": done.to_status, "version": done.version,
     }  # fmt: skip
@@ -107,6 +97,9 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     return Order.move_named(
         _named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
     )
+
+
+WORK = {"order_update": _update, "delivery.confirmed": _confirm}
 
 
 def _named(message: Message) -> OrderQuerySet:

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from weakref import WeakSet
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,30 +22,27 @@ from django.utils import timezone
 from dispatch.models import RECENT, Driver, DriverLocation
 from orders.models import Order
 from realtime import frames, outbox
-from realtime.audience import Audience
-from realtime.connection import Batch, Connection, batches
+from realtime.connection import Connection, batches
 from realtime.frames import Encoded
-from web import flags
+from realtime.readers import Readers
 
 logger = logging.getLogger(__name__)
 
 # Of each driver one position in so many seconds is taken; the others are dropped.
 EVERY_SECONDS = 1.0
-# Positions that come within this are written together.
+# Positions that come within this are written together, and clients that come within it are told them together.
 PAUSE_SECONDS = 0.1
-# Of a storm of arrivals, those of a second are told together where the drivers are.
-GREET_SECONDS = 1.0
 # After an error, usually a database that is away.
 RETRY_SECONDS = 1.0
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a driver is, and the order they are on the way to. `timestamp`: of the fix, ISO 8601."""
+    """Where a driver is, and the order they are on the way to, with its customer. `timestamp`: of the fix, ISO 8601."""
 
     driver_id: int
     order_id: int | None
+    customer_id: int | None
     latitude: float
     longitude: float
     speed: float | None
@@ -52,10 +50,10 @@ class Place:
     timestamp: str
 
     @classmethod
-    def of(cls, location: DriverLocation, order_id: int | None) -> Place:
+    def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> Place:
         at = frames.iso(location.recorded_at)
         speed, heading = location.speed, location.heading
-        return cls(location.driver_id, order_id, location.latitude, location.longitude, speed, heading, at)
+        return cls(location.driver_id, order_id, customer_id, location.latitude, location.longitude, speed, heading, at)
 
     @property
     def at(self) -> datetime:
@@ -64,11 +62,12 @@ class Place:
     def events(self) -> list[Encoded]:
         """For the office and the driver; and, without who drives, for whoever waits for them."""
         data = asdict(self)
-        order, driver = data.pop("order_id"), self.driver_id
-        told = [Encoded.ephemeral("driver.location", ["drivers", f"driver:{driver}"], dict(data))]
+        order, customer, driver = data.pop("order_id"), data.pop("customer_id"), self.driver_id
+        told = [Encoded.ephemeral("driver.location", "drivers", ["drivers", f"driver:{driver}"], dict(data))]
         if order is not None:
             del data["driver_id"]
-            told.append(Encoded.ephemeral("driver.location", [f"track:{order}"], data))
+            track = f"track:{order}"
+            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{customer}/{track}"], data))
         return told
 
 
@@ -88,29 +87,21 @@ def latest() -> list[Place]:
 
 def _places(rows: Collection[DriverLocation]) -> list[Place]:
     stops = Order.objects.next_stops([row.driver_id for row in rows])
-    return [Place.of(row, stops.get(row.driver_id)) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """Who began to read `channels` when `told` was what this hub had told, by driver."""
-
-    reader: Connection
-    channels: frozenset[str]
-    told: dict[int, datetime]
+    customers = dict(Order.objects.filter(pk__in=stops.values()).values_list("pk", "customer_id"))
+    return [Place.of(row, order := stops.get(row.driver_id), customers.get(order or 0)) for row in rows]
 
 
 class Positions:
     """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
 
-    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[list[Place]]]) -> None:
-        self._audience, self._ask = audience, ask
+    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[Place]]]) -> None:
+        self._readers, self._ask = readers, ask
         self._waiting: dict[int, DriverLocation] = {}
-        self._newcomers: list[Newcomer] = []
+        # Who began to read, and is to be told where the drivers are; who has left meanwhile is held by nobody.
+        self._new = WeakSet[Connection]()
         self._filled = asyncio.Event()
         self._taken: dict[int, float] = {}
-        self._told: dict[int, datetime] = {}
-        self._greeted = -math.inf
+        self._told: dict[int, Place] = {}
 
     def take(self, location: DriverLocation) -> None:
         """From a driver's socket. Dropped: the second one within a second, and what is only history by now."""
@@ -121,19 +112,11 @@ class Positions:
         self._waiting[driver] = location
         self._filled.set()
 
-    def welcome(self, reader: Connection, channels: Iterable[str]) -> None:
+    def subscribed(self, reader: Connection, channels: Iterable[str]) -> None:
         """Has the latest positions told to who begins to read these channels."""
-        kinds = frozenset(
-            channel for channel in channels if channel.partition(":")[0] in ("drivers", "driver", "track")
-        )
-        if kinds:
-            self._newcomers.append(Newcomer(reader, kinds, dict(self._told)))
+        if any(channel.partition(":")[0] in ("drivers", "driver", "track") for channel in channels):
+            self._new.add(reader)
             self._filled.set()
-
-    def welcome_all(self) -> None:
-        """Nothing was pushed until now: what came meanwhile nobody was told, and who stands still says nothing new."""
-        for reader in self._audience.readers:
-            self.welcome(reader, reader.channels)
 
     def hear(self, message: dict[str, Any]) -> None:
         """From the channel layer, which brings back our own too."""
@@ -142,9 +125,7 @@ class Positions:
 
     async def run(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._greeted + GREET_SECONDS if self._newcomers else None):
-                    await self._filled.wait()
+            await self._filled.wait()
             self._filled.clear()
             try:
                 await self._turn()
@@ -155,37 +136,36 @@ class Positions:
                 self._filled.set()
 
     async def _turn(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._greeted + GREET_SECONDS and (newcomers := list(self._newcomers)):
-            self._greeted = now
+        if new := set(self._new):
             places = await self._ask(latest)
             self._tell(places)  # what the channel layer did not bring
-            self._greet(newcomers, places)
-            del self._newcomers[: len(newcomers)]
+            # Of two that are equally old, the one just read knows where the driver is on the way to.
+            self._write([max(place, self._told[place.driver_id], key=attrgetter("at")) for place in places], to=new)
+            self._new -= new
         if waiting := self._waiting:
             self._waiting = {}
             places = await self._ask(keep, waiting.values())
             self._tell(places)
             if places:
-                said = [asdict(place) for place in places]
-                await outbox.broadcast({"type": "positions", "places": said})
+                await outbox.broadcast({"type": "positions", "places": [asdict(place) for place in places]})
 
     def _tell(self, places: Iterable[Place]) -> list[Place]:
         """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
-        new = [place for place in places if place.at > self._told.get(place.driver_id, BEGINNING)]
-        self._told.update((place.driver_id, place.at) for place in new)
-        events = [event for place in new for event in place.events()] if flags.known(flags.REAL_TIME) else []
-        # Who is not greeted yet is not told this again, and must not miss it for what else waits for them.
-        newcomers = {newcomer.reader for newcomer in self._newcomers}
-        for reader, batch in batches(events, self._audience.by_channel):
-            (reader.deliver if reader in newcomers else reader.offer)(batch)
+        new = [place for place in places if self._is_new(place)]
+        self._told.update((place.driver_id, place) for place in new)
+        events = [event for place in new for event in place.events()]
+        for reader, batch in batches(events, self._readers.by_channel):
+            if reader not in self._new:  # they are told the latest of all drivers together
+                reader.offer(batch)
         return new
 
-    def _greet(self, newcomers: Iterable[Newcomer], places: Iterable[Place]) -> None:
-        """Tells each what this hub had told before they came; what it told since, they heard themselves."""
-        events = [(place.driver_id, event) for place in places for event in place.events()]
-        for newcomer in newcomers:
-            present = newcomer.channels & newcomer.reader.channels
-            before = [event for driver, event in events if self._told[driver] == newcomer.told.get(driver)]
-            if theirs := [event for event in before if not present.isdisjoint(event.channels)]:
-                newcomer.reader.deliver(Batch(theirs))
+    def _is_new(self, place: Place) -> bool:
+        told = self._told.get(place.driver_id)
+        return told is None or place.at > told.at
+
+    def _write(self, places: Iterable[Place], to: set[Connection]) -> None:
+        events = [event for place in places for event in place.events()]
+        heard = frozenset[str]().union(*(event.channels for event in events))
+        by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in heard}
+        for reader, batch in batches(events, by_channel):
+            reader.deliver(batch)

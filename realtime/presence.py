@@ -18,11 +18,11 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from realtime.audience import Audience
 from realtime.connection import Connection
 from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.outbox import announce
+from realtime.readers import Readers
 from web.timings import instance
 
 logger = logging.getLogger(__name__)
@@ -128,15 +128,15 @@ def online_driver_ids() -> set[int]:
 class Presence:
     """Keeps the rows of one hub's connections. `ask` calls a function on a thread; all else is on the event loop."""
 
-    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
-        self._audience, self._ask = audience, ask
+    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
+        self._readers, self._ask = readers, ask
         self._written: dict[UUID, Connection] = {}
         self._refreshed = -math.inf
 
     async def run(self) -> None:
         """Soon after somebody came or went, and every few seconds for all."""
         while True:
-            self._audience.stirred.clear()
+            self._readers.changed.clear()
             try:
                 await self._turn()
             except Exception:  # tried again with the next turn
@@ -145,10 +145,10 @@ class Presence:
             await asyncio.sleep(PAUSE_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
-                    await self._audience.stirred.wait()
+                    await self._readers.changed.wait()
 
     async def _turn(self) -> None:
-        now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._audience.readers}
+        now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._readers.open}
         # A turn that ends in the pause before is it: the next would come too late.
         due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
         fresh = [reader for key, reader in readers.items() if key not in self._written]

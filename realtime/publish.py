@@ -16,7 +16,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.models import Order
 from realtime import channels
-from realtime.events import Draft
+from realtime.events import Draft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
 from web.api.parsers import unstorable
@@ -70,14 +70,15 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
     if type_ not in FORMS and (len(type_) > LONGEST_TYPE or not CUSTOM.fullmatch(type_)):
         detail = _("A type is system.message, maintenance.alert, notification, or custom. and a name of yours.")
         raise Refusal("unknown_type", detail, attr="type")
-    target = _target(type_, channel, user)
+    told_on = _target(type_, channel, user)
     _check(data)
     said = _formed(FORMS[type_], data) if type_ in FORMS else dict(data)
-    announce(type_, f"published:{target}", {"data": said})
-    return Draft(type_, [target], said)
+    announce(type_, f"published:{told_on[0]}", {"data": said, "channels": told_on})
+    return Draft(type_, told_on, said)
 
 
-def _target(type_: str, channel: str | None, user: int | None) -> str:
+def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
+    """The channels to tell it on, first the one that was named."""
     if channel and user is not None:
         raise Refusal("two_targets", _("Name a channel or a user, not both."), attr="user")
     if user is not None:
@@ -86,17 +87,21 @@ def _target(type_: str, channel: str | None, user: int | None) -> str:
         if type_ not in ("system.message", "maintenance.alert"):
             raise Refusal("required", _("Name the channel or the user it is for."), attr="channel")
         channel = "system"
-    if not _is_there(channel):
+    if not (told_on := _channels(channel)):
         attr = "channel" if user is None else "user"
         raise Refusal("unknown_channel", _("There is no channel “%s” to publish to.") % channel, attr=attr)
-    return channel
+    return told_on
 
 
-def _is_there(channel: str) -> bool:
+def _channels(channel: str) -> list[str]:
+    """Of an order also its people's, who read of it there. None where there is no such channel."""
     kind, _colon, number = channel.partition(":")
     if not channels.exists(channel) or not number:
-        return channels.exists(channel)
-    return kind in ROWS and ROWS[kind].filter(pk=int(number)).exists()
+        return [channel] if channels.exists(channel) else []
+    row = ROWS[kind].filter(pk=int(number)).first() if kind in ROWS else None
+    if isinstance(row, Order):
+        return order_channels(row.pk, row.customer_id, row.driver_id)
+    return [channel] if row else []
 
 
 def _check(data: Any) -> None:

@@ -19,10 +19,12 @@ from dispatch.models import Driver, Route
 from notifications.models import GatewayState, NotificationHistory, StatusNote
 from notifications.signals import gateway_changed, message_moved, reply_received
 from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
+from orders import order_fields
 from orders.models import DeliveryConfirmation, Order
 from orders.signals import order_delivered
 from orders.states import Status
 from realtime import rights
+from realtime.events import order_channels
 from realtime.outbox import announce
 from realtime.publish import publish
 
@@ -58,13 +60,7 @@ def order_delta(order: Order, created: bool) -> dict[str, Any]:
     """Every fact of the change itself: what is read later may have changed again by then."""
     actor, before = order.change.actor, order.before
     by = (actor.by.get_full_name() or actor.by.get_username()) if actor.by else ""
-    return {
-        "order_number": order.order_number, "version": order.version, "status": order.status,
-        "priority": order.priority, "attempt": order.attempt, "customer_id": order.customer_id,
-        "scheduled_date": str(order.scheduled_date), "time_slot": order.time_slot,
-        "eta": order.eta and order.eta.isoformat(), "address": order.delivery_address, "area": order.area,
-        "driver_id": order.driver_id, "route_id": order.route_id,
-        "stop_sequence": order.stop_sequence, "amount_due": order.amount_due,
+    return order_fields.event_data(order) | {
         "at": order.change.at.isoformat(), "by": by, "source": order.change.actor.source, "reason": order.change.reason,
         "previous_status": before.get("status"), "previous_driver": before.get("driver_id"),
         "previous_customer": before.get("customer_id"),
@@ -120,6 +116,9 @@ def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, 
     facts = {
         "confirmation_type": confirmation.confirmation_type, "cylinder_serials": confirmation.cylinder_serials,
         "confirmed_at": confirmation.confirmed_at.isoformat(),
+        "channels": order_channels(
+            confirmation.order_id, confirmation.order.customer_id, confirmation.order.driver_id
+        ),
     }  # fmt: skip
     announce("delivery.confirmed", f"order:{confirmation.order_id}", facts)
 

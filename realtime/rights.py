@@ -1,4 +1,5 @@
-"""Rights that end while sockets are open: by a change of the account, or by signing out (README, “Real time”).
+"""Rights that end while sockets are open: by a change of the account, by signing out, and of a link with the order's
+customer (README, “Real time”).
 
 They end by events of the log, on a channel that nobody can read, so that every hub obeys them in the log's order.
 """
@@ -43,11 +44,6 @@ def recent() -> list[Encoded]:
     return [Encoded.of(event) for event in ends.order_by("seq")]
 
 
-def ended_after(seq: int) -> list[Encoded]:
-    """The ends of the log behind this position."""
-    return [Encoded.of(event) for event in Event.objects.filter(seq__gt=seq, type=TYPE).order_by("seq")]
-
-
 def _kept() -> timedelta:
     """An access token that lives longer than this knows of the end."""
     lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
@@ -77,7 +73,7 @@ class Ends:
 
     def concern(self, identity: Identity) -> bool:
         """Whether these are rights that ended."""
-        whose = (f"user:{identity.user_id}", f"session:{identity.session}")
+        whose = (identity.owner, f"session:{identity.session}")
         return any(name in self._ends and self._ends[name].data["rights"] != identity.rights for name in whose)
 
     def check(self, identity: Identity) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from channels.routing import URLRouter
 from channels.sessions import SessionMiddlewareStack
 from django.urls import path, re_path
 
-from realtime.consumer import EventConsumer
+from realtime.consumer import serve
 
 BASE = "api/v1/websocket/ws"
+
+
+def socket(endpoint: str) -> Any:
+    """What `path` takes: Django's types know views of HTTP alone."""
+    return partial(serve, endpoint)
+
 
 websocket = SessionMiddlewareStack(
     URLRouter(
         [
-            path(BASE, EventConsumer.as_asgi(endpoint="ws")),
-            path(f"{BASE}/driver", EventConsumer.as_asgi(endpoint="driver")),
-            path(f"{BASE}/office", EventConsumer.as_asgi(endpoint="office")),
-            path(f"{BASE}/track/<str:token>", EventConsumer.as_asgi(endpoint="track")),
-            re_path("", EventConsumer.as_asgi(endpoint="nowhere")),
+            path(BASE, socket("ws")),
+            path(f"{BASE}/driver", socket("driver")),
+            path(f"{BASE}/office", socket("office")),
+            path(f"{BASE}/track/<str:token>", socket("track")),
+            re_path("", socket("nowhere")),
         ]
     )
 )

@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 
 from realtime import rights
-from realtime.audience import Audience
-from realtime.limits import SILENT
+from realtime.limits import ENDED, SILENT
+from realtime.readers import Readers
 from web import system_metrics
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ SILENCE_LOOKS = 15
 class Upkeep:
     """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
 
-    def __init__(self, audience: Audience, ask: Callable[..., Awaitable[Any]]) -> None:
-        self._audience, self._ask = audience, ask
+    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._readers, self._ask = readers, ask
 
     async def run(self) -> None:
         await asyncio.gather(
@@ -37,16 +37,18 @@ class Upkeep:
         )
 
     async def _check_rights(self) -> None:
-        readers = tuple(self._audience.readers)
-        users = {reader.identity.user_id for reader in readers} - {None}
-        self._audience.close_changed(readers, await self._ask(rights.present, users))
+        readers = [reader for reader in self._readers.open if reader.identity.user_id is not None]
+        present = await self._ask(rights.present, {reader.identity.user_id for reader in readers})
+        for reader in readers:
+            if present.get(reader.identity.user_id) != reader.identity.rights:
+                reader.close(ENDED)
 
     async def _write_metrics(self) -> None:
         await self._ask(system_metrics.write)
 
     async def _close_silent(self) -> None:
         since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS
-        for reader in self._audience.readers:
+        for reader in self._readers.open:
             if reader.heard_at < since:
                 reader.close(SILENT)
 

@@ -154,7 +154,8 @@ export interface paths {
         /**
          * @description The events after `since` that the caller may see: of all their channels, or of one.
          *
-         *     `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh.
+         *     `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
+         *     `switched_off`: load it again after Retry-After, until events can be read again.
          */
         get: operations["events_list"];
         put?: never;
@@ -742,6 +743,13 @@ export interface components {
          * @enum {string}
          */
         ConfirmationTypeEnum: "qr_code" | "signature" | "photo" | "manual";
+        ConfirmedData: {
+            order_id: number;
+            confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
+            cylinder_serials: string[];
+            /** Format: date-time */
+            confirmed_at: string;
+        };
         /** @description A customer; telephones are taken as people write them and kept in E.164. */
         Customer: {
             readonly id: number;
@@ -847,6 +855,41 @@ export interface components {
             orders: number;
             delivered: number;
         };
+        DeliveryConfirmed: {
+            type: components["schemas"]["DeliveryConfirmedTypeEnum"];
+            data: components["schemas"]["ConfirmedData"];
+            id: number;
+            channel: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * @description * `delivery.confirmed` - delivery.confirmed
+         * @enum {string}
+         */
+        DeliveryConfirmedTypeEnum: "delivery.confirmed";
+        DeliveryUpdate: {
+            type: components["schemas"]["DeliveryUpdateTypeEnum"];
+            data: components["schemas"]["DeliveryUpdateData"];
+            id: number;
+            channel: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /** @description `message` in the customer's language. */
+        DeliveryUpdateData: {
+            order_id: number;
+            order_number: string;
+            status: components["schemas"]["OrderStatusEnum"];
+            /** Format: date-time */
+            eta: string | null;
+            message: string;
+        };
+        /**
+         * @description * `delivery.update` - delivery.update
+         * @enum {string}
+         */
+        DeliveryUpdateTypeEnum: "delivery.update";
         /** @description Who delivers, and the account of that person. */
         Driver: {
             readonly id: number;
@@ -919,16 +962,16 @@ export interface components {
         ErrorTypeEnum: "client_error" | "validation_error" | "server_error";
         EventEnvelope: {
             type: string;
+            data: {
+                [key: string]: unknown;
+            };
             id: number;
             channel: string;
             /** Format: date-time */
             timestamp: string;
-            data: {
-                [key: string]: unknown;
-            };
         };
         EventPage: {
-            events: components["schemas"]["EventEnvelope"][];
+            events: (components["schemas"]["OfficeOrderEvent"] | components["schemas"]["OrderEvent"] | components["schemas"]["OrderUnassigned"] | components["schemas"]["DeliveryUpdate"] | components["schemas"]["DeliveryConfirmed"] | components["schemas"]["EventEnvelope"])[];
             last_event_id: number;
             epoch: string;
             more: boolean;
@@ -1226,6 +1269,61 @@ export interface components {
             readonly delivered_at: string | null;
             readonly trail: components["schemas"]["Step"][];
         };
+        OfficeOrderEvent: {
+            type: components["schemas"]["OfficeOrderEventTypeEnum"];
+            data: components["schemas"]["OfficeOrderEventData"];
+            id: number;
+            channel: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /** @description What the office reads. `changed_by`, `source`, `reason` and `at`: of `order.status_changed`. */
+        OfficeOrderEventData: {
+            /** ID */
+            readonly order_id: number;
+            readonly order_number: string;
+            readonly version: number;
+            readonly status: components["schemas"]["OrderStatusEnum"];
+            readonly priority: components["schemas"]["PriorityEnum"];
+            readonly attempt: number;
+            readonly customer_id: number;
+            /**
+             * Delivery date
+             * Format: date
+             */
+            readonly scheduled_date: string;
+            readonly time_slot: components["schemas"]["TimeSlotEnum"];
+            /**
+             * Expected at
+             * Format: date-time
+             */
+            readonly eta: string | null;
+            readonly address: string;
+            readonly area: string;
+            readonly driver_id: number | null;
+            readonly route_id: number | null;
+            /** Stop */
+            readonly stop_sequence: number | null;
+            /** Amount due, NT$ */
+            readonly amount_due: number;
+            customer_name: string;
+            products: components["schemas"]["ProductCount"][];
+            previous_status?: components["schemas"]["OrderStatusEnum"];
+            changed_by?: string;
+            source?: components["schemas"]["SourceEnum"];
+            reason?: string;
+            /** Format: date-time */
+            at?: string;
+        };
+        /**
+         * @description * `order.created` - order.created
+         *     * `order.updated` - order.updated
+         *     * `order.status_changed` - order.status_changed
+         *     * `order.urgent` - order.urgent
+         *     * `order.cancelled` - order.cancelled
+         * @enum {string}
+         */
+        OfficeOrderEventTypeEnum: "order.created" | "order.updated" | "order.status_changed" | "order.urgent" | "order.cancelled";
         OperationOutput: {
             operation: string;
             count: number;
@@ -1244,6 +1342,53 @@ export interface components {
              */
             p95_ms: number;
         };
+        OrderEvent: {
+            type: components["schemas"]["OrderEventTypeEnum"];
+            data: components["schemas"]["OrderEventData"];
+            id: number;
+            channel: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /** @description What the driver and the customer of an order read. `previous_status`: of `order.status_changed`. */
+        OrderEventData: {
+            /** ID */
+            readonly order_id: number;
+            readonly order_number: string;
+            readonly version: number;
+            readonly status: components["schemas"]["OrderStatusEnum"];
+            readonly priority: components["schemas"]["PriorityEnum"];
+            readonly attempt: number;
+            readonly customer_id: number;
+            /**
+             * Delivery date
+             * Format: date
+             */
+            readonly scheduled_date: string;
+            readonly time_slot: components["schemas"]["TimeSlotEnum"];
+            /**
+             * Expected at
+             * Format: date-time
+             */
+            readonly eta: string | null;
+            readonly address: string;
+            readonly area: string;
+            /** Amount due, NT$ */
+            readonly amount_due: number;
+            customer_name: string;
+            products: components["schemas"]["ProductCount"][];
+            previous_status?: components["schemas"]["OrderStatusEnum"];
+        };
+        /**
+         * @description * `order.created` - order.created
+         *     * `order.updated` - order.updated
+         *     * `order.status_changed` - order.status_changed
+         *     * `order.urgent` - order.urgent
+         *     * `order.cancelled` - order.cancelled
+         *     * `order.assigned` - order.assigned
+         * @enum {string}
+         */
+        OrderEventTypeEnum: "order.created" | "order.updated" | "order.status_changed" | "order.urgent" | "order.cancelled" | "order.assigned";
         /** @description A row of a list. */
         OrderOutput: {
             readonly id: number;
@@ -1309,6 +1454,19 @@ export interface components {
          * @enum {string}
          */
         OrderStatusEnum: "pending" | "confirmed" | "assigned" | "delivering" | "arriving" | "delivered" | "failed" | "cancelled";
+        OrderUnassigned: {
+            type: components["schemas"]["OrderUnassignedTypeEnum"];
+            data: components["schemas"]["UnassignedData"];
+            id: number;
+            channel: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * @description * `order.unassigned` - order.unassigned
+         * @enum {string}
+         */
+        OrderUnassignedTypeEnum: "order.unassigned";
         PaginatedCustomerRowList: {
             /** @example 123 */
             count: number;
@@ -1546,6 +1704,10 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
+        ProductCount: {
+            name: string;
+            quantity: number;
+        };
         /** @description Cylinders, without cancelled orders. */
         ProductSumOutput: {
             product: number;
@@ -1712,6 +1874,11 @@ export interface components {
         TokenPair: {
             readonly access: string;
             readonly refresh: string;
+        };
+        UnassignedData: {
+            order_id: number;
+            order_number: string;
+            version: number;
         };
         WarningOutput: {
             /** @description Stable, for programs. */

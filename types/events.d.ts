@@ -1,35 +1,9 @@
 /** What comes over the WebSocket. */
-import type { OrderStatus, TimeSlot } from "./rows";
+import type { components } from "./api";
+import type { OrderStatus } from "./rows";
 
-export interface OrderData {
-  order_id: number;
-  order_number: string;
-  version: number;
-  status: OrderStatus;
-  priority: "normal" | "urgent";
-  attempt: number;
-  customer_id: number;
-  customer_name: string;
-  products: { name: string; quantity: number }[];
-  scheduled_date: string;
-  time_slot: TimeSlot;
-  eta: string | null;
-  address: string;
-  area: string;
-  driver_id: number | null;
-  route_id: number | null;
-  stop_sequence: number | null;
-  amount_due: number;
-}
-
-export interface StatusChange extends OrderData {
-  previous_status: OrderStatus;
-  /** These four for the office alone. */
-  changed_by?: string;
-  source?: string;
-  reason?: string;
-  at?: string;
-}
+type Schemas = components["schemas"];
+export type OrderData = Schemas["OrderEventData"] | Schemas["OfficeOrderEventData"];
 
 export interface DriverLocation {
   driver_id: number;
@@ -52,10 +26,10 @@ export interface EventData {
   "order.updated": OrderData;
   "order.urgent": OrderData;
   "order.cancelled": OrderData;
-  "order.status_changed": StatusChange;
+  "order.status_changed": OrderData;
   "order.assigned": OrderData;
-  "order.unassigned": Pick<OrderData, "order_id" | "order_number" | "version">;
-  "delivery.update": Pick<OrderData, "order_id" | "order_number" | "status" | "eta"> & { message: string };
+  "order.unassigned": Schemas["UnassignedData"];
+  "delivery.update": Schemas["DeliveryUpdateData"];
   "delivery.confirmed": {
     order_id: number;
     confirmation_type: string;
@@ -118,7 +92,6 @@ export type FlatFrame =
   | { type: "unsubscribed"; channel: string }
   | { type: "ack"; ref: string; order_id: number; status: OrderStatus; version: number }
   | { type: "authenticated"; timestamp: string; expires_at: string | null }
-  | { type: "pushing"; on: boolean }
   | { type: "restart"; retry_in: number };
 
 export type Frame = EventFrame | FlatFrame;
@@ -130,7 +103,7 @@ export interface Message {
   [field: string]: unknown;
 }
 
-export type SocketState = "connecting" | "live" | "reconnecting" | "offline" | "polling" | "closed";
+export type SocketState = "connecting" | "live" | "reconnecting" | "offline" | "polling" | "reloading" | "closed";
 
 /** What handlers of a `LuckyGasSocket` get, by name. */
 export type SocketEvents = { [Type in Frame["type"]]: Extract<Frame, { type: Type }> } & {

@@ -25,11 +25,11 @@ CACHING = "caching_layer"
 WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
-    REAL_TIME: _("Screens are told of changes. Off: they are told when it is on again, and miss nothing."),
+    REAL_TIME: _("Screens are told of changes at once. Off: pages load their rows every 30 seconds."),
     SMS: _("Messages to customers go out. Off: they wait, and go out when it is on again if they are still true."),
     PERFORMANCE: _("What the system does is timed, for “performance” in the API."),
     CACHING: _("Statistics are answered from the cache while nothing they tell of has changed."),
-    WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask every few seconds instead."),
+    WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask for changes every few seconds."),
     THROTTLING: _("Who asks too often is asked to wait."),
 }
 # How old what is known may be: with the hub's own look each second, a change is in force everywhere within one.

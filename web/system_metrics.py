@@ -85,7 +85,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
         whole.write_text(json.dumps(counts))
         whole.replace(note)
     if is_new:
-        new_minute.send(sender=SystemMetric)
+        new_minute.send_robust(sender=SystemMetric)
 
 
 @transaction.atomic

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
 
 from accounts import attempts
 from accounts.api.tokens import LogoutSerializer, RefreshSerializer, TokenPair, TokenSerializer
-
-
-class Locked(APIException):
-    """Too many wrong passwords."""
-
-    status_code = 429
-    default_code = "locked"
-
-    def __init__(self) -> None:
-        self.wait = attempts.cooloff_seconds()
-        super().__init__(attempts.locked_words())
+from web.refusals import Refusal
 
 
 class Token(views.TokenObtainPairView):
@@ -33,7 +23,8 @@ class Token(views.TokenObtainPairView):
             answer = super().post(request, *args, **kwargs)
         except AuthenticationFailed:
             if attempts.is_locked(request):
-                raise Locked from None
+                wait = attempts.cooloff_seconds()
+                raise Refusal("locked", attempts.locked_words(), status=429, wait=wait) from None
             raise
         attempts.forget(request._request, request.data["username"])
         return answer

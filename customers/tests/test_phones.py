@@ -171,7 +171,7 @@ def test_no_number_is_made_of_what_was_not_said(typed: str) -> None:
 
 @given(
     st.sampled_from([f"{code}{number}" for code, number in AREAS] + ["0912345678"]),
-    st.sampled_from("-~/ ."), st.integers(0, 9999), st.sampled_from(["", *phones.AREA_LENGTHS]),
+    st.sampled_from("-~/ ."), st.integers(0, 9999), st.sampled_from(["", *phones.AREAS]),
 )  # fmt: skip
 def test_digits_behind_a_whole_number_never_make_another(local: str, between: str, more: int, own: str) -> None:
     with override_settings(SHOP_AREA_CODE=own), pytest.raises(phones.InvalidPhone):

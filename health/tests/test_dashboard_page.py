@@ -123,6 +123,7 @@ def execute(house: Cluster, sql: str) -> None:
         connection.execute(sql)
 
 
+@pytest.mark.long
 async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Page, house: Cluster) -> None:
     (site,) = house.sites
     await page.clock.install()
@@ -156,6 +157,7 @@ async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Pa
     assert (await away.is_visible(), await down.is_visible()) == (False, False)
 
 
+@pytest.mark.long
 async def test_it_is_for_everybody(page: Page, site: Site) -> None:
     await minute_ago(3)
     await sign_in(page, site, await make(make_office)(), PAGE)

@@ -52,6 +52,7 @@ def until(site: Site, path: str, status: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.long
 def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes(house: Cluster) -> None:
     (site,) = house.sites
     assert until(site, "ready", "healthy")["database"]["vendor"] == "postgresql"
@@ -69,6 +70,7 @@ def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes
     assert set(until(site, "", "healthy")) == {"status", "migrations", *PARTS}
 
 
+@pytest.mark.long
 def test_a_half_open_link_to_redis_degrades_and_no_more(house: Cluster) -> None:
     (site,) = house.sites
     until(site, "redis", "healthy")

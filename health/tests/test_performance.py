@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,6 @@ from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_order
 from web import flags, metrics
 from web.caching import shared_cache
-from web.flags import Seen
 from web.tests.metrics_rows import make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db
@@ -52,14 +52,14 @@ def test_operations_of_all_processes_are_summed() -> None:
     assert found["b"]["count"] == 1
 
 
-def test_queries_are_timed_and_not_while_it_is_switched_off() -> None:
+def test_queries_are_timed_and_not_while_it_is_switched_off(switch_off: Callable[..., None]) -> None:
     api = make_api("office")
     nothing_unwritten()
-    flags._seen = Seen(at=float("inf"), off=frozenset({flags.PERFORMANCE}))
+    switch_off(flags.PERFORMANCE)
     nothing_unwritten()
     body = api.get("performance/").json()
     assert (body["measuring"], [row["operation"] for row in body["operations"]]) == (False, [])
-    flags._seen = Seen(at=float("inf"))
+    switch_off()
     (sql,) = api.get("performance/").json()["operations"]
     assert (sql["operation"], sql["count"] > 0) == ("sql", True)
 

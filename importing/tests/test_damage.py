@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from importing.damage import fault_of
+from importing.decoding import fault_of
 from importing.importer import import_orders
 from importing.sheet import read
 from importing.tests.sheets import make_20kg, make_sheet, row

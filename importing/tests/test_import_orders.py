@@ -11,7 +11,7 @@ from importing.tests.sheets import make_20kg, make_sheet, row
 from importing.tests.workbooks import make_xlsx
 from orders.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture

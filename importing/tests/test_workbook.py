@@ -27,6 +27,7 @@ def as_csv(rows: Rows) -> bytes:
     return text.getvalue().encode()
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_a_sheet_of_400_rows_is_imported_like_its_csv_twin() -> None:
     make_20kg()

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,19 +61,24 @@ class Chromium(Server):
         where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
         return [found, *FLAGS, *where, "about:blank"]
 
+    def send(self, number: signal.Signals) -> None:
+        """To all of the browser: Debian's command is a script that waits for it."""
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
     def restart(self) -> None:
         self.kill()
         self.start()
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
-        """As on a machine whose lid is closed: nothing of the browser runs (one process group); the world goes on."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        """As on a machine whose lid is closed: nothing of the browser runs; the world goes on."""
+        self.send(signal.SIGSTOP)
         try:
             yield
         finally:
-            os.killpg(self.process.pid, signal.SIGCONT)
+            self.send(signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")

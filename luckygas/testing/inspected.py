@@ -24,11 +24,10 @@ def inside() -> dict[str, int]:
     """What a connection that has ended must not leave behind."""
     gc.collect()  # cycles that wait for the collector are no leak
     hubs = Hub.running()
-    audiences = [hub.audience for hub in hubs]
+    readers = [hub.readers for hub in hubs]
     return {
-        "readers": sum(len(audience.readers) for audience in audiences),
-        "channels": sum(len(audience.by_channel) for audience in audiences),
-        "newcomers": sum(len(hub.positions._newcomers) for hub in hubs),
+        "readers": sum(len(each.open) for each in readers),
+        "channels": sum(len(each.by_channel) for each in readers),
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),
         "objects": len(gc.get_objects()),

@@ -4,7 +4,7 @@ With TEST_ON=servers it starts PostgreSQL and Redis for the run and names them i
 on SQLite and the in-memory layer. Where a server cannot be had the run fails: nothing is skipped.
 
 What touches a database runs on the servers, as production does. SQLite is for the demo and for development: there runs
-what needs no database, and again what depends on which one it is (ON_SQLITE_TOO).
+what needs no database, and again what is marked `sqlite`: it shows that the product works on SQLite too.
 """
 
 from __future__ import annotations
@@ -39,15 +39,6 @@ OWN["DATABASE_IDLE_SECONDS"] = "120"
 OWN["DATABASE_LOCK_SECONDS"] = "50"
 # Nor on how much the tests before have asked: those of limits set their own (`rates`).
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
-# The models and their moves, the demo, the log of events and who reads it, the sender, and all of it together.
-ON_SQLITE_TOO = re.compile(
-    r"/((web|accounts|customers|catalogue|dispatch|orders|importing)/tests/test_|realtime/tests/test_(log|epochs|hub|prune_events|bell|state_property|socket)\.py"
-    r"|notifications/tests/test_sender\.py|luckygas/tests/test_(admin|emptied|end_to_end|switches)\.py)"
-)
-# Begun first, by one worker, from which the others take the rest: none of them is what all wait for in the end.
-LONG = re.compile(
-    r"/test_(faults|openapi|rolling_restart|state_property|sender_outlives|who_sees_drivers|accessibility|day)\.py"
-)
 # Who asks for one of these touches the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -110,26 +101,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what the other of the two runs has: tests for real servers, or those without a database.
-
-    The order stays random, but for those that take long.
-    """
-    left_out = [item for item in items if belongs_to_the_other_run(item)]
+    """Leaves out what belongs to the other runs."""
+    run = os.environ.get("TEST_ON", "sqlite")
+    left_out = [item for item in items if run not in runs(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not belongs_to_the_other_run(item)]
-    items.sort(key=lambda item: LONG.search(str(item.path)) is None)
+    items[:] = [item for item in items if run in runs(item)]
     for item in items:
         if in_browser(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-def belongs_to_the_other_run(item: pytest.Item) -> bool:
-    if in_browser(item) or os.environ.get("TEST_ON") == "browser":
-        return in_browser(item) != (os.environ.get("TEST_ON") == "browser")
-    needs_servers, database = marked(item, "servers"), touches_database(item)
-    if on_servers():
-        return not needs_servers and not database
-    return needs_servers or (database and ON_SQLITE_TOO.search(str(item.path)) is None)
+def runs(item: pytest.Item) -> set[str]:
+    """The values of TEST_ON with which it runs. What is long needs no second look at a machine without servers."""
+    if in_browser(item):
+        return {"browser"}
+    if marked(item, "servers") or marked(item, "long"):
+        return {"servers"}
+    if touches_database(item):
+        return {"servers", "sqlite"} if marked(item, "sqlite") else {"servers"}
+    return {"sqlite"}
 
 
 def in_browser(item: pytest.Item) -> bool:
@@ -147,13 +137,13 @@ def marked(item: pytest.Item, name: str) -> bool:
 
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
-    """The running site on the test's database, as `runserver` starts it; stopped after the test."""
-    with running(Site("daphne")) as server:
+    """The running site on the test's database, on the server of production; stopped after the test."""
+    with running(Site("uvicorn")) as server:
         yield server
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
 def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
-    """As `site`, on each of the two servers: what a client sees is the same."""
+    """As `site`, on each of the two servers (`runserver` is daphne): what a client sees is the same."""
     with running(Site(request.param)) as server:
         yield server

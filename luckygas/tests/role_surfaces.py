@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from axes.models import AccessAttempt
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -202,7 +203,7 @@ def crud(model: type[Model]) -> dict[str, Ask]:
 
 
 def models() -> dict[str, type[Model]]:
-    return {model._meta.label_lower: model for model in admin.site._registry}
+    return {model._meta.label_lower: model for model in apps.get_models() if admin.site.is_registered(model)}
 
 
 def extra(name: str, of: Callable[[House], list[Any]], method: str = "get", **data: Any) -> Ask:
@@ -322,12 +323,12 @@ def channel(name: str | Callable[[House], str]) -> Ask:
     return ask
 
 
-def command(type_: str, before: Status, work: Any, **said: Any) -> Ask:
+def command(type_: str, before: Status, **said: Any) -> Ask:
     def ask(house: House, who: str) -> Outcome:
         if who == "nobody":
             return REFUSED
         message = {"type": type_, "order_id": house.order(before).pk, **said}
-        return refusing(lambda: order_commands._carry_out(identity(house, who), message, work))
+        return refusing(lambda: order_commands.carry_out(identity(house, who), message))
 
     return ask
 
@@ -351,9 +352,9 @@ SOCKETS: dict[str, Ask] = {
     "order:{another's}": channel("order:999999"),
     "customer:{the customer}": channel(lambda house: f"customer:{house.row(Customer).pk}"),
     "user:{another}": channel("user:999999"),
-    "order_update": command("order_update", Status.ASSIGNED, order_commands._update, status="delivering"),
+    "order_update": command("order_update", Status.ASSIGNED, status="delivering"),
     "delivery.confirmed": command(
-        "delivery.confirmed", Status.ARRIVING, order_commands._confirm, confirmation_type="manual"
+        "delivery.confirmed", Status.ARRIVING, confirmation_type="manual"
     ),
     "location_update": position,
 }  # fmt: skip

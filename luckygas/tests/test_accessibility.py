@@ -10,7 +10,7 @@ from luckygas.testing.browser import serious_faults, sign_in
 from luckygas.testing.site import Site
 from orders.tests.factories import make_customer, make_order, make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 STRANGERS = ("/accounts/login/", "/accounts/password/reset/", "/t/no-such-link/", "/no-such-page/")
 NOT_THEIRS = "/health/dashboard/"
 CUSTOMERS = ("/", "/accounts/password/change/")

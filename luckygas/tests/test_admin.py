@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from luckygas.tests.test_imports import HOUSE
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 OURS = [app for app in HOUSE if app != "luckygas"]
 FOUND = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 MODELS: list[type[Model]] = [User, *(model for model in FOUND if admin.site.is_registered(model))]

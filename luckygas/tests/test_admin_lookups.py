@@ -86,6 +86,7 @@ def test_a_list_that_is_asked_for_hidden_columns_answers_400(model: str, query: 
     superuser.get(reverse(f"admin:{model}_changelist") + "?" + query, status=400)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [model for model, _ in LISTS], ids=NAMES)
 def test_every_filter_that_a_list_offers_is_taken(model: type[Model], superuser: Browser) -> None:
     driver = make_driver(user=make_office())
@@ -108,6 +109,7 @@ def test_links_of_our_pages_are_taken(superuser: Browser) -> None:
         assert wanted in superuser.get(reverse(f"admin:{page}_changelist") + "?" + query)
 
 
+@pytest.mark.long
 def test_who_sees_masked_numbers_finds_messages_by_what_they_see() -> None:
     row = make_message("sent", recipient="+886912345678")
     clerk, manager = make_staff("clerk"), make_staff("manager")

@@ -20,7 +20,7 @@ from promql_parser import AggregateExpr, Expr, VectorSelector
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT, Site
-from luckygas.testing.waiting import wait_for
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.test_docs import README
 from notifications.models import GatewayState
 from orders.tests.factories import make_office, make_order
@@ -56,7 +56,9 @@ def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
 
 
 def scrape(site: Site) -> dict[str, list[tuple[dict[str, str], float]]]:
-    answer = requests.get(f"{site.url}/health/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+    answer = requests.get(
+        f"{site.url}/health/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_SECONDS
+    )
     assert answer.headers["Content-Type"].startswith("text/plain")
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in text_string_to_metric_families(answer.text):
@@ -71,12 +73,12 @@ async def traffic(site: Site) -> None:
     token = await sync_to_async(token_for)(office)
     await GatewayState.objects.acreate(gateway="memory", balance=500, last_receipt_at=timezone.now())
     for _ in range(REQUESTS):
-        await asyncio.to_thread(requests.get, f"{site.url}/health/live", timeout=5)
+        await asyncio.to_thread(requests.get, f"{site.url}/health/live", timeout=PATIENCE_SECONDS)
     where = f"{site.ws}/office?token={token}"
     async with open_client(where) as client:
         answer = await asyncio.to_thread(
             requests.patch, f"{site.url}/api/v1/orders/{order.pk}/status/", json={"status": "confirmed"},
-            headers={"Authorization": f"Bearer {token}"}, timeout=10,
+            headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
         assert answer.headers["Sms-Outcome"] == "order_confirmed=sent"
         event = (await client.orders(1))[0]
@@ -110,6 +112,7 @@ def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
     return wrong | set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - known
 
 
+@pytest.mark.long
 async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     await traffic(workers)
     await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= appeared(scrape(workers)))

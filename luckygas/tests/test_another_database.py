@@ -21,7 +21,7 @@ from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, Site, environment, manage
-from luckygas.testing.waiting import wait_for
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.faults import WRITER
 from realtime.tests.client import open_client
 
@@ -76,7 +76,9 @@ class Office:
     def _told(self, number: int) -> bool:
         body = {"type": "custom.told", "channel": "staff", "data": {"number": number}}
         right = {"Authorization": f"Bearer {self.token}"}
-        answer = requests.post(f"{self.sites[0].url}/api/v1/events/", json=body, headers=right, timeout=10)
+        answer = requests.post(
+            f"{self.sites[0].url}/api/v1/events/", json=body, headers=right, timeout=PATIENCE_SECONDS
+        )
         assert answer.status_code in (201, 503), answer.text
         return answer.status_code == 201
 
@@ -86,7 +88,9 @@ class Office:
         user = self.postgres.user()
 
         def done() -> bool:
-            ran = subprocess.run(command, capture_output=True, text=True, check=False, user=user, cwd="/", timeout=60)
+            ran = subprocess.run(
+                command, capture_output=True, text=True, check=False, user=user, cwd="/", timeout=PATIENCE_SECONDS
+            )
             assert ran.returncode == 0 or "deadlock" in ran.stderr, ran.stderr
             return ran.returncode == 0
 
@@ -257,7 +261,7 @@ async def test_who_would_miss_an_event_loads_afresh(
                 assert missed == (before + survived + told if resumes else [])
         asked = {"since": event["id"], "epoch": first["epoch"], "channel": "staff"}
         right = {"Authorization": f"Bearer {office.token}"}
-        answer = requests.get(f"{office.sites[1].url}/api/v1/events/", asked, headers=right, timeout=10)  # noqa: ASYNC210
+        answer = requests.get(f"{office.sites[1].url}/api/v1/events/", asked, headers=right, timeout=PATIENCE_SECONDS)  # noqa: ASYNC210
         assert answer.status_code == (200 if resumes else 410)
 
 

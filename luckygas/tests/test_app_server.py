@@ -57,6 +57,7 @@ def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
         assert server.process.wait(WAIT_SECONDS) == 0
 
 
+@pytest.mark.long
 def test_a_server_whose_uvicorn_died_ends_too(tmp_path: Path) -> None:
     with launched(tmp_path) as server:
         server.wait()

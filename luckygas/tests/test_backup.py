@@ -18,6 +18,7 @@ from psycopg import sql
 
 from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import ROOT, Site, database_url
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications.models import NotificationHistory
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
@@ -26,7 +27,7 @@ from orders.tests.factories import make_office, make_order
 from realtime import log
 from realtime.tests.client import open_client, token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # What `after_restore` writes on purpose.
 CHANGED = {
     "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",
@@ -50,7 +51,9 @@ class Keeper:
     def run(self, script: str, argument: Path, url: str, media: Path | None = None) -> subprocess.CompletedProcess[str]:
         here = {"PATH": self.path, "DATABASE_URL": url, "MEDIA_ROOT": str(media or self.media), "PYTHONPATH": str(ROOT)}
         command = [str(self.home / "release/deploy" / script), str(argument)]
-        return subprocess.run(command, env=os.environ | here, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, env=os.environ | here, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
 
     def backup(self) -> Path:
         done = self.run("backup", self.backups, database_url())
@@ -149,7 +152,7 @@ def test_a_backup_that_may_not_be_read_is_said(tmp_path: Path, closed: str) -> N
     bound = ["setpriv", f"--bounding-set={MAY_NOT}", f"--inh-caps={MAY_NOT}"] if os.geteuid() == 0 else []
     command = [*bound, str(ROOT / "deploy/restore"), str(tmp_path / "backup")]
     here = os.environ | {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}
-    done = subprocess.run(command, env=here, capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(command, env=here, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     (tmp_path / "backup").chmod(0o700)
     assert done.returncode == 2
     assert done.stderr.endswith(f" may not read {tmp_path}/backup{closed}.\n")

@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.async_api import Page, expect
 
 from dispatch.models import Driver
+from luckygas.testing.browser import WAIT_MS
 from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
 from orders.models import Order
@@ -17,7 +18,7 @@ from orders.tests.factories import make_driver, make_product
 from pages.tests.browser.board import Board
 from pages.tests.browser.phone import Phone, reports, until_true
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段
 A1,王小姐,0912-345-678,台北市大安區信義路四段1號,20kg 瓦斯桶,2,{day},上午
 A2,林先生,0922-333-444,台北市大安區信義路四段9號,20kg 瓦斯桶,1,{day},下午
@@ -48,7 +49,7 @@ async def another(page: Page) -> Page:
     browser = page.context.browser
     assert browser is not None
     context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(WAIT_MS)
     return await context.new_page()
 
 

@@ -22,7 +22,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +32,27 @@ def _on_this_machine(settings: Any) -> None:
 
 
 def demo() -> date:
-    """Runs it, wherever the tests' database is, and gives its day."""
-    call_command("demo", "--force")
+    """Runs it as on SQLite, where it needs no `--force`, and gives its day."""
+    with mock.patch.object(command, "connection", vendor="sqlite"):
+        call_command("demo")
     return timezone.localdate()
 
 
-def test_printed_accounts_sign_in_to_their_roles(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_a_day_of_orders_with_its_routes_and_a_delivery_to_watch() -> None:
+    today = demo()
+    assert Order.objects.filter(scheduled_date=today).count() == 149
+    assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
+    assert set(Order.objects.values_list("status", flat=True)) == set(Status)
+    for route in Route.objects.all():
+        stops = route.orders.order_by("stop_sequence")
+        assert route.date == today
+        assert {stop.driver_id for stop in stops.exclude(status=Status.FAILED)} == {route.driver_id}
+        assert [stop.stop_sequence for stop in stops] == list(range(1, route.total_stops + 1))
+    assert (Route.objects.count(), DriverLocation.objects.count()) == (2, 3)
+    assert Customer.objects.get(user__username="customer").orders.filter(status=Status.ARRIVING).exists()
+
+
+def test_printed_accounts_sign_in_and_a_second_run_prints_them_again(capsys: pytest.CaptureFixture[str]) -> None:
     demo()
     printed = capsys.readouterr().out
     for account in ACCOUNTS:
@@ -46,36 +61,8 @@ def test_printed_accounts_sign_in_to_their_roles(capsys: pytest.CaptureFixture[s
         assert next(roles(user)) == account.role
         assert f"{account.username} " in printed
         assert account.password in printed
-
-
-def test_orders_are_of_today_and_tomorrow_in_every_status() -> None:
-    today = demo()
-    assert Order.objects.filter(scheduled_date=today).count() == 149
-    assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
-    assert set(Order.objects.values_list("status", flat=True)) == set(Status)
-
-
-def test_drivers_are_on_their_routes() -> None:
-    today = demo()
-    for route in Route.objects.all():
-        stops = route.orders.order_by("stop_sequence")
-        assert route.date == today
-        assert {stop.driver_id for stop in stops.exclude(status=Status.FAILED)} == {route.driver_id}
-        assert [stop.stop_sequence for stop in stops] == list(range(1, route.total_stops + 1))
-    assert Route.objects.count() == 2
-    assert DriverLocation.objects.count() == 3
-
-
-def test_customer_has_a_delivery_to_watch() -> None:
-    demo()
-    assert Customer.objects.get(user__username="customer").orders.filter(status=Status.ARRIVING).exists()
-
-
-def test_second_run_changes_nothing_and_prints_the_accounts_again(capsys: pytest.CaptureFixture[str]) -> None:
-    demo()
-    before = (Order.objects.count(), Product.objects.count())
-    capsys.readouterr()
     # Whether the accounts are there, and nothing else: it is quick.
+    before = (Order.objects.count(), Product.objects.count())
     with CaptureQueriesContext(connection) as queries:
         demo()
     assert len(queries) == 1
@@ -98,9 +85,3 @@ def test_accounts_of_others_are_left_alone() -> None:
     with pytest.raises(CommandError, match="office"):
         demo()
     assert not Product.objects.exists()
-
-
-def test_database_in_a_file_on_this_machine_needs_no_force() -> None:
-    with mock.patch.object(command, "connection", vendor="sqlite"):
-        call_command("demo")
-    assert Product.objects.exists()

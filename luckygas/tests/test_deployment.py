@@ -17,7 +17,9 @@ from django.core.management import get_commands
 from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from luckygas.tests.test_docs import settings_read
+from luckygas.tests.test_imports import HOUSE, files
 from notifications.management.commands.send_pending_sms import NICENESS
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
@@ -54,7 +56,9 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
         (tmp_path / name).write_text(token_hex(32))
     said["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
-    checked = subprocess.run(command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=50, check=False)
+    checked = subprocess.run(
+        command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert checked.returncode == 0, checked.stderr
 
 
@@ -186,7 +190,9 @@ def analyze(tmp_path: Path) -> list[str]:
 def test_systemd_understands_the_units(analyze: list[str]) -> None:
     names = [name.replace("@.", "@1.") for name in UNITS]
     if analyze:
-        said = subprocess.run([*analyze, "verify", *names], capture_output=True, text=True, timeout=30, check=False)
+        said = subprocess.run(
+            [*analyze, "verify", *names], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
         # Of units that are Debian's own and not in this root.
         lines = [line for line in said.stderr.splitlines() if "not found" not in line]
         assert lines == []
@@ -198,7 +204,7 @@ def test_a_service_may_do_little(service: str, analyze: list[str]) -> None:
     if analyze:
         name = service.replace("@.", "@1.")
         judge = [*analyze, "security", "--offline=true", "--threshold=20", name]
-        said = subprocess.run(judge, capture_output=True, text=True, timeout=30, check=False)
+        said = subprocess.run(judge, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         assert said.returncode == 0, said.stdout[-300:]
 
 
@@ -206,7 +212,9 @@ def test_a_service_may_do_little(service: str, analyze: list[str]) -> None:
 def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
     server = Nginx(tmp_path)
     try:
-        said = subprocess.run([*server.command(), "-t"], capture_output=True, text=True, timeout=10, check=False)
+        said = subprocess.run(
+            [*server.command(), "-t"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
     finally:
         server.stop()
     assert (said.returncode, "warn" in said.stderr) == (0, False), said.stderr
@@ -220,7 +228,7 @@ def test_nginx_closes_on_whoever_asks_for_another_site(tmp_path: Path) -> None:
         session.trust_env, session.verify = False, str(server.certificate)
 
         def ask(root: str, host: str) -> requests.Response:
-            return session.get(f"{root}/x?y=1", headers={"Host": host}, allow_redirects=False, timeout=5)
+            return session.get(f"{root}/x?y=1", headers={"Host": host}, allow_redirects=False, timeout=PATIENCE_SECONDS)
 
         plain = f"http://127.0.0.1:{server.plain}"
         for root in (plain, server.root):
@@ -240,10 +248,13 @@ def test_nginx_slows_an_address_down_that_says_many_passwords(tmp_path: Path) ->
         client = requests.Session()
         client.verify, client.trust_env = str(server.certificate), False
         token, page = f"{server.root}/api/v1/auth/token/", f"{server.root}/accounts/login/"
-        said = [client.post(token, json={}, timeout=10).status_code for _ in range(20)]
-        said += [client.post(page, timeout=10).status_code for _ in range(11)]
-        in_shape, in_words = client.post(token, json={}, timeout=10), client.post(page, timeout=10)
-        looked = [client.get(page, timeout=10).status_code for _ in range(40)]
+        said = [client.post(token, json={}, timeout=PATIENCE_SECONDS).status_code for _ in range(20)]
+        said += [client.post(page, timeout=PATIENCE_SECONDS).status_code for _ in range(11)]
+        in_shape, in_words = (
+            client.post(token, json={}, timeout=PATIENCE_SECONDS),
+            client.post(page, timeout=PATIENCE_SECONDS),
+        )
+        looked = [client.get(page, timeout=PATIENCE_SECONDS).status_code for _ in range(40)]
     assert set(said) == {502}
     assert (in_shape.status_code, in_shape.headers["Retry-After"]) == (429, "10")
     assert in_shape.json()["errors"][0]["code"] == "throttled"
@@ -268,3 +279,12 @@ esac
     assert done.returncode == 1
     told = (tmp_path / "told").read_text().splitlines()[1:]
     assert told == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
+
+
+def test_image_has_all_that_production_imports_and_no_tool_of_tests() -> None:
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    assert "luckygas/testing" in left_out
+    importing = {
+        str(path.relative_to(ROOT)) for app in HOUSE for path in files(app) if "luckygas.testing" in path.read_text()
+    }
+    assert importing - set(left_out) == set()

@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.core.management import get_commands
 
-from luckygas.tests.test_imports import HOUSE
+from luckygas.tests.test_imports import HOUSE, files
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -53,8 +53,12 @@ def test_every_dependency_has_its_reason(name: str) -> None:
 
 
 def test_settings_alone_read_the_environment() -> None:
-    files = [path for app in OURS for path in (ROOT / app).rglob("*.py") if not {"tests", "testing"} & set(path.parts)]
-    readers = {path.name for path in files if re.search(r"os\.environ(?!\.setdefault)|getenv", path.read_text())}
+    readers = {
+        path.name
+        for app in HOUSE
+        for path in files(app)
+        if re.search(r"os\.environ(?!\.setdefault)|getenv", path.read_text())
+    }
     assert readers == set()
 
 

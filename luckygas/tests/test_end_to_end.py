@@ -6,10 +6,9 @@ import asyncio
 import json
 import re
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,16 +21,28 @@ from werkzeug import Request, Response
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_customer, make_office, make_order, make_product, make_user
 from orders.tests.threads import in_thread
 from realtime.tests.client import Client, on_orders, open_client
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 PASSWORD = "correct horse"
-# How long the site gives its provider here; longer than any screen may wait.
-PROVIDER_SECONDS = 1.5
+
+
+class Hanging:
+    """A provider that takes messages and answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.answered = 0
+
+    def __call__(self, request: Request) -> Response:
+        self.let_go.wait(PATIENCE_SECONDS)
+        self.answered += 1
+        return Response("too late")
 
 
 @pytest.fixture
@@ -43,16 +54,21 @@ def httpserver() -> Iterator[HTTPServer]:
 
 @pytest.fixture
 def site(transactional_db: None, httpserver: HTTPServer) -> Iterator[Site]:
-    """The site with a provider that accepts everything."""
+    """The site with a provider that accepts everything; it waits for it, and for a locked row, as long as it must."""
     httpserver.expect_request("/send").respond_with_json({"message_id": "m1"})
-    server = Site(
-        SMS_GATEWAY="http",
-        SMS_PROVIDER_URL=httpserver.url_for("/send"),
-        SMS_API_KEY="key",
-        SMS_TIMEOUT_SECONDS=str(PROVIDER_SECONDS),
-    )
-    with running(server):
+    provider = {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": httpserver.url_for("/send"), "SMS_API_KEY": "key"}
+    patience = dict.fromkeys(("SMS_TIMEOUT_SECONDS", "DATABASE_LOCK_SECONDS"), str(PATIENCE_SECONDS))
+    with running(Site(**provider, **patience)) as server:
         yield server
+
+
+@pytest.fixture
+def hanging(site: Site, httpserver: HTTPServer) -> Iterator[Hanging]:
+    provider = Hanging()
+    httpserver.clear()
+    httpserver.expect_request("/send").respond_with_handler(provider)
+    yield provider
+    provider.let_go.set()
 
 
 class Rest:
@@ -66,7 +82,7 @@ class Rest:
         self.session.headers["Authorization"] = f"Bearer {self.token}"
 
     def call(self, method: str, path: str, **body: Any) -> requests.Response:
-        return self.session.request(method, self.root + path, json=body or None, timeout=10)
+        return self.session.request(method, self.root + path, json=body or None, timeout=PATIENCE_SECONDS)
 
 
 @asynccontextmanager
@@ -78,7 +94,7 @@ async def signed_in(site: Site) -> AsyncIterator[tuple[Rest, Client]]:
         yield rest, client
 
 
-async def test_an_order_placed_and_confirmed_by_rest_is_on_screens_within_100_ms(site: Site) -> None:
+async def test_an_order_placed_and_confirmed_by_rest_is_on_screens(site: Site) -> None:
     customer, product = await sync_to_async(make_customer)(), await sync_to_async(make_product)()
     async with signed_in(site) as (rest, client):
         created = await asyncio.to_thread(
@@ -94,29 +110,14 @@ async def test_an_order_placed_and_confirmed_by_rest_is_on_screens_within_100_ms
         (event,) = await client.orders(1)
         assert (event["type"], event["data"]["order_id"]) == ("order.created", order["id"])
         assert event["data"]["products"] == [{"name": product.name, "quantity": 2}]
-        delays = [await confirm_and_wait(rest, client, order["id"])]
-        for _ in range(5):
-            other = await sync_to_async(make_order)()
-            await client.orders(1)
-            delays.append(await confirm_and_wait(rest, client, other.pk))
-    # The best of several: what the path takes, not what else this machine is doing.
-    assert min(delays) < 0.1
+        answer = await confirm(rest, order["id"])
+        assert answer.status_code == 200, answer.text
+        (event,) = await client.orders(1)
+        assert (event["type"], event["data"]["status"]) == ("order.status_changed", "confirmed")
 
 
 def future() -> str:
     return str(timezone.localdate() + timedelta(days=1))
-
-
-async def confirm_and_wait(rest: Rest, client: Client, pk: int) -> float:
-    """Seconds from the change's own time to its arrival on the screen."""
-    call = asyncio.to_thread(rest.call, "PATCH", f"orders/{pk}/status/", status="confirmed")
-    task = asyncio.create_task(call)
-    (event,) = await client.orders(1)
-    arrived = time.time()
-    assert (event["type"], event["data"]["status"]) == ("order.status_changed", "confirmed")
-    answer = await task
-    assert answer.status_code == 200, answer.text
-    return arrived - datetime.fromisoformat(event["timestamp"]).timestamp()
 
 
 async def test_confirming_sends_the_sms_and_the_history_and_the_screens_say_so(
@@ -124,8 +125,7 @@ async def test_confirming_sends_the_sms_and_the_history_and_the_screens_say_so(
 ) -> None:
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, client):
-        answer = await asyncio.to_thread(rest.call, "PATCH", f"orders/{order.pk}/status/", status="confirmed")
-        assert answer.status_code == 200
+        assert (await confirm(rest, order.pk)).status_code == 200
         frames: list[dict[str, Any]] = []
         while not frames or frames[-1]["type"] != "notification.sent":
             frames.append(await client.receive())
@@ -138,31 +138,27 @@ async def test_confirming_sends_the_sms_and_the_history_and_the_screens_say_so(
     assert order.order_number in sent["message"]
 
 
-async def test_a_provider_that_hangs_delays_no_screen_and_fails_no_order(site: Site, httpserver: HTTPServer) -> None:
-    httpserver.clear()
-    httpserver.expect_request("/send").respond_with_handler(hang)
+async def test_a_provider_that_hangs_delays_no_screen_and_fails_no_order(site: Site, hanging: Hanging) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(3)]
     async with signed_in(site) as (rest, client):
-        started = time.monotonic()
-        calls = [asyncio.create_task(confirm(rest, order)) for order in orders]
+        calls = [asyncio.create_task(confirm(rest, order.pk)) for order in orders]
         events = await client.orders(3)
-        assert time.monotonic() - started < PROVIDER_SECONDS, "the screens waited for the provider"
+        assert hanging.answered == 0, "the screens waited for the provider"
         assert {event["data"]["order_id"] for event in events} == {order.pk for order in orders}
+        hanging.let_go.set()
         assert [answer.status_code for answer in await asyncio.gather(*calls)] == [200] * 3
 
 
-async def test_a_provider_that_hangs_holds_up_no_socket_that_set_it_off(site: Site, httpserver: HTTPServer) -> None:
-    httpserver.clear()
-    httpserver.expect_request("/send").respond_with_handler(hang)
+async def test_a_provider_that_hangs_holds_up_no_socket_that_set_it_off(site: Site, hanging: Hanging) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(6)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
-        started = time.monotonic()
         for order in orders:
             await client.send(type="order_update", order_id=order.pk, status="confirmed")
         acknowledged = [(await client.until("ack"))["status"] for _ in orders]
         assert len(await board.orders(6)) == 6
         assert (await client.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
-        assert time.monotonic() - started < PROVIDER_SECONDS, "somebody waited for the provider"
+        assert hanging.answered == 0, "somebody waited for the provider"
+        hanging.let_go.set()
     assert acknowledged == ["confirmed"] * 6
 
 
@@ -172,14 +168,10 @@ async def test_a_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
         async with locked(slow):
             await client.send(type="order_update", order_id=slow.pk, status="confirmed", ref="slow")
-            await asyncio.sleep(0.2)
-            started = time.monotonic()
             assert (await board.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
-            assert (await board.answer("ack", type="order_update", order_id=quick.pk, status="confirmed"))[
-                "ref"
-            ] is None
+            done = await board.answer("ack", type="order_update", order_id=quick.pk, status="confirmed")
+            assert done["ref"] is None
             assert (await client.orders(1))[0]["data"]["order_id"] == quick.pk
-            assert time.monotonic() - started < 1
         assert (await client.until("ack"))["ref"] == "slow"
 
 
@@ -188,15 +180,14 @@ async def test_telephones_that_wait_for_a_locked_order_keep_nobody_from_reading(
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, _client), locked(order):
         answers: list[requests.Response] = []
-        telephones = [in_thread(lambda: answers.append(confirmed(rest, order))) for _ in range(12)]
-        await asyncio.sleep(0.5)
-        begun = time.monotonic()
-        ready = await asyncio.to_thread(requests.get, f"{site.url}/health/ready", timeout=10)
+        telephones = [in_thread(lambda: answers.append(confirmed(rest, order.pk))) for _ in range(12)]
+        await asyncio.sleep(0.5)  # they are there
+        ready = await asyncio.to_thread(requests.get, f"{site.url}/health/ready", timeout=PATIENCE_SECONDS)
         read = await asyncio.to_thread(rest.call, "GET", "orders/")
         async with open_client(f"{site.ws}/office?token={rest.token}") as board:
             assert board.welcome["status"] == "connected"
-        took = time.monotonic() - begun
-    assert (ready.status_code, read.status_code, took < 1) == (200, 200, True)
+        assert (ready.status_code, read.status_code) == (200, 200)
+        assert 200 not in [answer.status_code for answer in answers]
     for telephone in telephones:
         await asyncio.to_thread(telephone.join)
     assert [answer.status_code for answer in answers].count(200) == 1
@@ -213,12 +204,12 @@ async def locked(order: Order) -> AsyncIterator[None]:
             with transaction.atomic():
                 Order.objects.select_for_update().get(pk=order.pk)
                 begun.set()
-                done.wait(10)
+                done.wait(PATIENCE_SECONDS)
         finally:
             connection.close()
 
     holding = asyncio.create_task(asyncio.to_thread(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     try:
         yield
     finally:
@@ -226,17 +217,12 @@ async def locked(order: Order) -> AsyncIterator[None]:
         await holding
 
 
-def hang(request: Request) -> Response:
-    time.sleep(PROVIDER_SECONDS * 3)
-    return Response("too late")
+async def confirm(rest: Rest, pk: int) -> requests.Response:
+    return await asyncio.to_thread(confirmed, rest, pk)
 
 
-async def confirm(rest: Rest, order: Order) -> requests.Response:
-    return await asyncio.to_thread(confirmed, rest, order)
-
-
-def confirmed(rest: Rest, order: Order) -> requests.Response:
-    return rest.call("PATCH", f"orders/{order.pk}/status/", status="confirmed")
+def confirmed(rest: Rest, pk: int) -> requests.Response:
+    return rest.call("PATCH", f"orders/{pk}/status/", status="confirmed")
 
 
 async def test_an_imported_sheet_and_the_admin_reach_the_screens(site: Site, tmp_path: Any) -> None:
@@ -258,12 +244,14 @@ async def test_an_imported_sheet_and_the_admin_reach_the_screens(site: Site, tmp
 def confirm_in_the_admin(site: Site, pk: int) -> None:
     boss = make_user(is_staff=True, is_superuser=True)
     browser = requests.Session()
-    page = browser.get(f"{site.url}/admin/login/", timeout=10)
+    page = browser.get(f"{site.url}/admin/login/", timeout=PATIENCE_SECONDS)
     login = {"username": boss.username, "password": PASSWORD, "csrfmiddlewaretoken": token_of(page.text)}
-    page = browser.post(page.url, data=login, headers={"Referer": page.url}, timeout=10)
-    page = browser.get(f"{site.url}/admin/orders/order/", timeout=10)
+    page = browser.post(page.url, data=login, headers={"Referer": page.url}, timeout=PATIENCE_SECONDS)
+    page = browser.get(f"{site.url}/admin/orders/order/", timeout=PATIENCE_SECONDS)
     action = {"action": "confirm", "_selected_action": pk, "csrfmiddlewaretoken": token_of(page.text)}
-    assert browser.post(page.url, data=action, headers={"Referer": page.url}, timeout=10).status_code == 200
+    assert (
+        browser.post(page.url, data=action, headers={"Referer": page.url}, timeout=PATIENCE_SECONDS).status_code == 200
+    )
 
 
 def token_of(page: str) -> str:
@@ -276,7 +264,7 @@ async def test_last_event_id_leaves_no_gap_between_the_page_and_the_socket(site:
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, _):
         state = await asyncio.to_thread(rest.call, "GET", "orders/")
-        await asyncio.to_thread(rest.call, "PATCH", f"orders/{order.pk}/status/", status="confirmed")
+        await confirm(rest, order.pk)
         since = state.headers["Last-Event-Id"]
         async with open_client(f"{site.ws}/office?token={rest.token}&since={since}") as page:
             assert page.welcome["recovered"] is True

@@ -25,7 +25,7 @@ from luckygas.testing.waiting import wait_for
 from luckygas.tests.faults import FAULTS, WRITER, Scene, until_all_say
 from luckygas.tests.follower import Follower
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.long, pytest.mark.servers]
 SEED, ROUNDS = int(os.environ.get("FAULT_SEED", "1")), int(os.environ.get("FAULT_ROUNDS", "1"))
 KINDS = ["uvicorn", "uvicorn", "daphne"]
 # From the commit to the client; for a client that was cut off, from its return.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -56,9 +56,6 @@ SOCKET: dict[str, dict[str, set[str]]] = {
 }  # fmt: skip
 # Of whoever holds the socket, and of no order.
 OWN = {"heartbeat", "subscribe", "unsubscribe", "location_update", "authenticate"}
-WORK: dict[str, Callable[..., Any]] = {
-    "order_update": order_commands._update, "delivery.confirmed": order_commands._confirm,
-}  # fmt: skip
 
 
 def bodies() -> Iterator[tuple[str, set[str]]]:
@@ -167,15 +164,15 @@ def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Side) -> No
         for name in fields:
             value = {"status": "delivering", "version": order.version}.get(name, said.get(name))
             with transaction.atomic():
-                answer = outcome(identity, message(command, name, value, order), WORK[command])
+                answer = outcome(identity, message(command, name, value, order))
                 driver = Order.objects.get(pk=order.pk).driver_id
                 transaction.set_rollback(True)
             assert answer == ("ack" if role == Side.DRIVER else "forbidden"), (command, name)
             assert driver == order.driver_id
 
 
-def outcome(identity: Identity, said: dict[str, Any], work: Callable[..., Any]) -> str:
+def outcome(identity: Identity, said: dict[str, Any]) -> str:
     try:
-        return str(order_commands._carry_out(identity, said, work)["type"])
+        return str(order_commands.carry_out(identity, said)["type"])
     except Refusal as refusal:
         return refusal.code

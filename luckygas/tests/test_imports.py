@@ -25,7 +25,8 @@ JS_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
 def files(app: str, suffix: str = ".py") -> list[Path]:
     skipped = {"tests", "migrations", "testing"}
-    return [path for path in (ROOT / app).rglob(f"*{suffix}") if not skipped.intersection(path.parts)]
+    found = (ROOT / app).rglob(f"*{suffix}")
+    return [path for path in found if not skipped.intersection(path.relative_to(ROOT).parts)]
 
 
 def named(node: ast.AST) -> Iterator[str]:
@@ -78,15 +79,6 @@ def test_imports_point_left(app: str) -> None:
     assert {path: apps for path, apps in found.items() if apps} == {}
 
 
-def test_imports_to_the_right_are_seen() -> None:
-    names = {"driver": "pages"}
-    assert imported("def f():\n    from realtime.hub import Hub\n") == {"realtime"}
-    assert imported("import luckygas.urls, orders.models") == {"luckygas", "orders"}
-    assert imported('x = models.ForeignKey("orders.Order", models.CASCADE)') == {"orders"}
-    assert imported('reverse("admin:orders_order_change", args=[1])') == {"orders"}
-    assert imported('reverse("driver")', names) == {"pages"}
-
-
 def static_imports(path: Path, source: str) -> set[str]:
     """The apps whose scripts a script imports: `static/<app>/…`, by relative path."""
     parts = path.relative_to(ROOT).parts
@@ -109,13 +101,6 @@ def test_scripts_import_to_the_left(app: str) -> None:
     right = to_the_right(app)
     found = {str(path.relative_to(ROOT)): static_imports(path, path.read_text()) & right for path in files(app, ".js")}
     assert {path: apps for path, apps in found.items() if apps} == {}
-
-
-def test_imports_of_scripts_are_seen() -> None:
-    path = ROOT / "pages/static/pages/driver/stops.js"
-    assert static_imports(path, 'import { a } from "../../realtime/client.js";') == {"realtime"}
-    assert static_imports(path, 'const { b } = await import("/static/health/x.js");') == {"health"}
-    assert static_imports(path, 'import "./cards.js";') == {"pages"}
 
 
 def module_of(path: Path) -> str:

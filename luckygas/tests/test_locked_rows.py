@@ -27,7 +27,7 @@ from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, database_url
 from luckygas.testing.waiting import wait_for
-from luckygas.tests.office import Ask, Office, slowest, soon
+from luckygas.tests.office import Ask, Office
 from orders import services
 from orders.models import Change, Order
 from orders.tests.factories import (
@@ -96,9 +96,9 @@ class Clerks:
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    """On production's server."""
-    with running(Site("uvicorn")) as server:
+def patient_site() -> Iterator[Site]:
+    """Whoever is let wait for a row here keeps a connection for as long as the test takes."""
+    with running(Site("uvicorn", DATABASE_LOCK_SECONDS="100")) as server:
         yield server
 
 
@@ -124,26 +124,22 @@ def locked_customer(office: Office) -> tuple[str, int, Ask]:
     )
 
 
-@pytest.mark.parametrize("case", [locked_order, locked_product, locked_customer])
-def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Callable[[Office], Any]) -> None:
-    office = Office(site)
+@pytest.mark.parametrize(
+    "case", [locked_order, *(pytest.param(case, marks=pytest.mark.long) for case in (locked_product, locked_customer))]
+)
+def test_who_waits_for_a_locked_row_holds_up_nobody_else(patient_site: Site, case: Callable[[Office], Any]) -> None:
+    office = Office(patient_site)
     table, pk, ask = case(office)
-    others = iter([make_order() for _ in range(200)])
-    asks = (
-        lambda: requests.get(f"{site.url}/health/ready", timeout=30),
-        lambda: office.call("GET", "orders/"),
-        lambda: office.confirms(next(others)),
-    )
-    slowest(*asks, seconds=0)  # the first request of a server takes longer
-    usual = slowest(*asks, seconds=0.3)
+    others = [make_order() for _ in range(10)]
     with forgotten(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
         clerks = Clerks(ask)
         wait_for(sessions_waiting)
-        took = slowest(*asks)
+        for other in others:
+            answers = [requests.get(f"{patient_site.url}/health/ready", timeout=30), office.call("GET", "orders/")]
+            assert {answer.status_code for answer in [*answers, office.confirms(other)]} == {200}
         waiting = sessions_waiting()
     answers = clerks.stop()
     refused = [answer for answer in answers if answer.status_code == 503]
-    assert took <= soon(usual)
     assert waiting <= settings.DATABASE_POOL // 4 + 1  # one that came just now
     assert len(refused) >= CLERKS - settings.DATABASE_POOL // 4
     assert {answer.json()["errors"][0]["code"] for answer in refused} == {"row_locked"}
@@ -151,7 +147,11 @@ def test_who_waits_for_a_locked_row_holds_up_nobody_else(site: Site, case: Calla
 
 
 async def first_of(*answers: Awaitable[Any]) -> Any:
-    return await next(asyncio.as_completed(answers))
+    done, waiting = await asyncio.wait(map(asyncio.ensure_future, answers), return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return done.pop().result()
 
 
 def token_of_office() -> str:
@@ -167,11 +167,8 @@ async def test_commands_by_socket_on_other_orders_go_on(site: Site) -> None:
         for client in clients[1:]:
             await client.send(type="order_update", order_id=locked.pk, status="confirmed", ref="mine")
         await make(wait_for)(sessions_waiting)
-        begun = time.monotonic()
         await clients[0].answer("ack", type="order_update", order_id=free.pk, status="confirmed")
-        took = time.monotonic() - begun
         refused = await first_of(*(client.until("error") for client in clients[1:]))
-    assert took <= 1.0
     assert (refused["code"], refused["ref"]) == ("row_locked", "mine")
 
 

@@ -23,12 +23,6 @@ def test_an_old_address_of_the_admin_leads_to_the_new_one(client: Client, old: s
     assert (answer.status_code, answer.headers["location"]) == (308, new)
 
 
-def test_a_bookmarked_customer_still_opens(admin_client: Client) -> None:
-    answer = admin_client.get(f"/admin/orders/customer/{make_customer().pk}/change/", follow=True)
-    assert answer.status_code == 200
-    assert answer.redirect_chain[0][1] == 308
-
-
 def test_a_form_opened_at_an_old_address_is_saved(admin_client: Client) -> None:
     customer = make_customer()
     page = f"/admin/orders/customer/{customer.pk}/change/"

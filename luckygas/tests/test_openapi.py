@@ -159,6 +159,7 @@ def wrong(checked: Callable[[], object]) -> Iterator[Undescribed]:
 Way = Callable[[APIOperation, Caller], Iterator[Undescribed]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("way", "role"),
     [(by_rule, "office"), (by_chance, "office"), (by_chance, "driver"), (by_chance, "customer"),

@@ -13,6 +13,7 @@ from django.test import Client
 
 from luckygas.protection import site_url
 from luckygas.testing.site import ROOT
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.tests.factories import make_office, make_order
 
 PRODUCTION = {
@@ -31,7 +32,9 @@ SHOW = f"from django.conf import settings as s; import json; print(json.dumps([g
 def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"]} | PRODUCTION | extra
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 @pytest.fixture
@@ -68,6 +71,7 @@ def test_every_page_names_what_it_may_use_and_from_where() -> None:
     assert headers["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_nobody_keeps_what_may_hold_somebodys_data() -> None:
     order, office = make_order(), make_office(is_superuser=True)

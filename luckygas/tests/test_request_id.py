@@ -19,7 +19,7 @@ from django.utils import timezone
 from importing.tests.sheets import make_20kg, make_sheet, row
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site, manage
-from luckygas.testing.waiting import wait_for
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.states import Status
@@ -50,7 +50,7 @@ def loggers(site: Site, request_id: str) -> set[str]:
 def confirm(site: Site, order: Order, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": CLICK}
     url = f"{site.url}/api/v1/orders/{order.pk}/status/"
-    answer = requests.patch(url, json={"status": "confirmed"}, headers=headers, timeout=10)
+    answer = requests.patch(url, json={"status": "confirmed"}, headers=headers, timeout=PATIENCE_SECONDS)
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (200, CLICK)
 
 

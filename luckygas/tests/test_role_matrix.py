@@ -219,6 +219,7 @@ def cells() -> Iterator[tuple[str, str, Reach]]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_any_other_cell_is_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     unseen, wanted = [], doors_expected()
     for right, role, value in cells():
@@ -259,6 +260,7 @@ def tried(surfaces: dict[str, Ask], house: House, monkeypatch: pytest.MonkeyPatc
     return outcomes, {key: [name for _many, name in sorted(found)] for key, found in asking.items()}
 
 
+@pytest.mark.long
 def test_every_surface_serves_the_roles_of_the_specification(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     surfaces, wanted = asked.surfaces(), expected()
     outcomes, asking = tried(surfaces, house, monkeypatch)
@@ -300,7 +302,8 @@ def test_every_page_of_the_admin_is_in_the_table() -> None:
 
 def names_in_admin() -> set[str]:
     crud = ("_changelist", "_add", "_change", "_delete", "_history")
-    named = {pattern.name for model in admin.site._registry.values() for pattern in model.get_urls()}
+    ours = map(admin.site.get_model_admin, asked.models().values())
+    named = {pattern.name for one in ours for pattern in one.get_urls()}
     named |= {getattr(pattern, "name", None) for pattern in admin.site.urls[0]}
     return {name for name in named if name and not name.endswith(crud) and name != "password_change"}
 

@@ -18,7 +18,7 @@ import requests
 from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.deployed import AppServer, Deployed, Nginx, running_deployed
-from luckygas.testing.waiting import wait_for
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.follower import Follower
 from luckygas.tests.test_faults import check_log, for_reader
 from notifications.models import NotificationHistory
@@ -30,7 +30,7 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 from realtime.models import Event
 from realtime.tests.client import token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 CALLERS = 4
 # Ten of each a second and caller: an office of twenty is quieter.
 PAUSE_SECONDS = 0.03
@@ -79,7 +79,9 @@ class Caller:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         started = time.monotonic()
         try:
-            code: int | str = self._session.request(method, self._root + path, json=body, timeout=20).status_code
+            code: int | str = self._session.request(
+                method, self._root + path, json=body, timeout=PATIENCE_SECONDS
+            ).status_code
         except requests.RequestException as error:
             code = repr(error)
         self.answers.append(Answer(code, time.monotonic() - started))
@@ -189,22 +191,28 @@ def check_the_doors(deployed: Deployed) -> None:
     nginx, row = deployed.nginx, make_message(SmsStatus.SENT, gateway="mitake", provider_message_id="m-1")
     session = requests.Session()
     session.trust_env, session.verify = False, str(nginx.certificate)
-    plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=5)
+    plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=PATIENCE_SECONDS)
     assert (plain.status_code, plain.headers["Location"]) == (308, "https://127.0.0.1/orders/new/")
-    assert session.get(f"{nginx.root}/health/metrics", timeout=5).status_code == 404
+    assert session.get(f"{nginx.root}/health/metrics", timeout=PATIENCE_SECONDS).status_code == 404
     figures = f"http://127.0.0.1:{nginx.metrics}"
     paths = ("/health/metrics", "/1/health/metrics", "/2/health/metrics", "/3/health/metrics", "/")
     # Those who answer want to know who asks; there is no third server.
-    assert [session.get(figures + path, timeout=5).status_code for path in paths] == [401, 401, 401, 502, 404]
-    given = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": "click-0001"}, timeout=5)
-    made = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": 'no "id"'}, timeout=5)
+    assert [session.get(figures + path, timeout=PATIENCE_SECONDS).status_code for path in paths] == [
+        401,
+        401,
+        401,
+        502,
+        404,
+    ]
+    given = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": "click-0001"}, timeout=PATIENCE_SECONDS)
+    made = session.get(f"{nginx.root}/health/live", headers={"X-Request-ID": 'no "id"'}, timeout=PATIENCE_SECONDS)
     assert given.headers["X-Request-ID"] == "click-0001"
     for request in ("click-0001", made.headers["X-Request-ID"]):
         until_logged(nginx, f'"request":"{request}"')
-    assert "nginx" not in session.get(f"{nginx.root}/orders/new/", timeout=5).text
+    assert "nginx" not in session.get(f"{nginx.root}/orders/new/", timeout=PATIENCE_SECONDS).text
     path = f"{nginx.root}/api/v1/notifications/callbacks/mitake/{CALLBACK_SECRET}/"
     said = {"msgid": "m-1", "dstaddr": row.recipient, "statuscode": "1", "StatusFlag": "4"}
-    told = session.get(path, params=said, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=5)
+    told = session.get(path, params=said, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=PATIENCE_SECONDS)
     assert told.status_code == 200
     assert NotificationHistory.objects.get(pk=row.pk).status == SmsStatus.DELIVERED
 

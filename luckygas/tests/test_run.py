@@ -14,7 +14,7 @@ import requests
 
 from luckygas.testing.servers import Server, running
 from luckygas.testing.site import ROOT
-from luckygas.testing.waiting import wait_for
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 
 PHONES = "The customers' telephones: "
 
@@ -43,7 +43,7 @@ def run() -> Iterator[Run]:
 def signed_in(run: Run) -> requests.Session:
     session = requests.Session()
     who = {"username": "office", "password": "office-demo"}
-    answer = session.post(f"http://127.0.0.1:{run.port}/api/v1/auth/token/", json=who, timeout=10)
+    answer = session.post(f"http://127.0.0.1:{run.port}/api/v1/auth/token/", json=who, timeout=PATIENCE_SECONDS)
     session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
     return session
 
@@ -53,12 +53,14 @@ def test_a_confirmed_order_rings_a_telephone_and_its_receipt_comes_back(run: Run
     with signed_in(run) as office:
 
         def get(path: str, **query: Any) -> Any:
-            return office.get(f"{api}/{path}/", params=query, timeout=10).json()
+            return office.get(f"{api}/{path}/", params=query, timeout=PATIENCE_SECONDS).json()
 
         order = get("orders", status="pending")["results"][0]
-        office.patch(f"{api}/orders/{order['id']}/status/", json={"status": "confirmed"}, timeout=10)
+        office.patch(f"{api}/orders/{order['id']}/status/", json={"status": "confirmed"}, timeout=PATIENCE_SECONDS)
         (message,) = wait_for(lambda: get("notifications", order=order["id"], status="delivered,suppressed")["results"])
-        texts = {m["text"]: m for m in requests.get(f"{run.sandbox}/control", timeout=5).json()["messages"]}
+        texts = {
+            m["text"]: m for m in requests.get(f"{run.sandbox}/control", timeout=PATIENCE_SECONDS).json()["messages"]
+        }
         # The day that the demo plays went there as well.
         assert len(texts) > 1
         assert texts[message["content"]]["state"] == "delivered"

@@ -20,7 +20,7 @@ from luckygas.testing.site import ROOT, environment, manage
 from luckygas.testing.waiting import wait_for
 from notifications.tests.on_sandbox import values
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.long, pytest.mark.servers]
 # One message that is due, and one that waits.
 OWE = """
 from datetime import timedelta

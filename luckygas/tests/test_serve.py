@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from orders.states import Status
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import Client, open_client, token_for
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 SOCKETS = 12
 
 
@@ -90,10 +89,8 @@ async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: S
     victim = min(before)
     async with sockets(served, 4):
         os.kill(victim, signal.SIGKILL)
-        started = time.monotonic()
         after = await until_workers(served, 2, other_than=victim)
         assert len(after - before) == 1
-        assert time.monotonic() - started < 10
     order = await make(make_order)()
     async with sockets(served, SOCKETS) as clients:
         await make(order.transition_to)(Status.CONFIRMED)

@@ -9,6 +9,7 @@ import pytest
 
 from luckygas.testing.sandbox.faults import Fault, Kind
 from luckygas.testing.sandbox.server import Sandbox
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications import sender
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
@@ -28,7 +29,7 @@ def gateway(request: pytest.FixtureRequest, sandbox: Sandbox, settings: Any) -> 
     use(settings, sandbox, request.param)
     yield request.param
     sandbox.stop()
-    assert sender.pool().drain(10)
+    assert sender.pool().drain(PATIENCE_SECONDS)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import pytest
 
 from luckygas.testing.sandbox.faults import Fault, Kind
 from luckygas.testing.sandbox.server import Sandbox
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from luckygas.tests.test_sms_faults import confirm, telephones, told
 from notifications import sender
 from notifications.models import GatewayState, NotificationHistory
@@ -45,7 +46,7 @@ def nothing_outlives_the_test(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("notifications.gateways.base.PAUSE_SECONDS", 0)
     yield
     sandbox.stop()
-    assert sender.pool().drain(10)
+    assert sender.pool().drain(PATIENCE_SECONDS)
 
 
 def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:

@@ -37,7 +37,7 @@ def texts(domain: str) -> Iterator[tuple[Path, str]]:
     """Code as it is, and templates as Django's own makemessages reads them."""
     for app in HOUSE:
         for path in (ROOT / app).rglob("*.js" if domain == "djangojs" else "*.py"):
-            if "tests" not in path.parts:
+            if "tests" not in path.relative_to(ROOT).parts:
                 yield path, path.read_text()
     if domain == "djangojs":
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,28 +17,24 @@ from django.views.decorators.http import require_POST
 
 from accounts.pages import check_page
 from notifications.models import GatewayState
-from web.admin.base import Button, HouseList
+from web.admin.base import Button, HouseAdmin
 
 
 @admin.register(GatewayState)
-class GatewayStateAdmin(HouseList):
+class GatewayStateAdmin(HouseAdmin):
     list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
     fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
-    change_form_template = "admin/house_change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A provider gets its row when there is something to know of it."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
+        url = reverse("admin:notifications_gateway_start", args=[obj.pk])
+        return [Button(_("Start again"), url)] if obj.stopped_at else []
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        state = context["original"]
-        may = state.stopped_at and self.has_change_permission(request, state)
-        url = reverse("admin:notifications_gateway_start", args=[state.pk])
-        context |= {"buttons": [Button(_("Start again"), url)] if may else [], "show_save": False}
-        context |= {"show_save_and_continue": False}
+        context |= {"show_save": False, "show_save_and_continue": False}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:

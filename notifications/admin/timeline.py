@@ -42,8 +42,7 @@ def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
     elif row.kind == Kind.ORDER_RESCHEDULED:
-        who = name(row.caused_by) if row.caused_by else _("the system")
-        yield row.happened_at, _("The order got another day or time, by %s.") % who
+        yield row.happened_at, _("The order got another day or time, by %s.") % name(row.caused_by)
     if row.resend_of_id and row.requested_by:
         said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
         yield row.created_at, said % name(row.requested_by)
@@ -55,14 +54,14 @@ def caused(change: OrderStatusChange) -> str:
     said = {
         "before": change.get_from_status_display() or "–",
         "after": change.get_to_status_display(),
-        "who": name(change.by) if change.by else _("the system"),
+        "who": name(change.by),
         "source": change.get_source_display(),
     }
     return _("The order: %(before)s → %(after)s, by %(who)s (%(source)s)") % said
 
 
-def name(user: User) -> str:
-    return user.get_full_name() or user.get_username()
+def name(user: User | None) -> str:
+    return (user.get_full_name() or user.get_username()) if user else _("the system")
 
 
 def steps(row: NotificationHistory) -> Iterator[Line]:

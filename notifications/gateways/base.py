@@ -13,12 +13,11 @@ from uuid import UUID
 from django.utils import timezone
 
 from customers import phones
-from notifications.states import Reason, Status
+from notifications.states import LONGEST_ERROR, Reason, Status
 
 # A connection that was never made is tried again at once: the provider cannot have seen the message.
 CONNECTIONS = 3
 PAUSE_SECONDS = 0.2
-ERROR_LENGTH = 500
 ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3}[\s-]?([0-9]{3})(?![0-9])")
 
 
@@ -190,4 +189,4 @@ class Gateway:
             number = r"(?:\+?886[\s-]*|0)?" + r"[\s().-]*".join(map(re.escape, national))
             text = re.sub(number, phones.mask(phone), text)
         text = ANY_MOBILE.sub(r"0\1-***-\2", text)
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:ERROR_LENGTH]
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST_ERROR]

@@ -45,8 +45,8 @@ class Email(Gateway):
         name = f"<{message.id}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2] or 'localhost'}>"
         mail = EmailMessage(subject, body, to=[message.phone], headers={"Message-ID": name})
         connection: BaseEmailBackend = get_connection()
+        connected = False
         try:
-            connected = False
             connection.open()
             connected = True
             connection.send_messages([mail])

@@ -26,7 +26,7 @@ from notifications.gateways.form_gateway import (
     unclear,
 )
 from notifications.gateways.http import HEALTH_SECONDS
-from notifications.states import Reason, Status
+from notifications.states import LONGEST_CODE, Reason, Status
 
 REPLY = "999"
 # What became of a message that was accepted.
@@ -113,8 +113,8 @@ class Every8d(FormGateway):
         if not batch or not code(status):
             raise ReceiptError("BatchID or STATUS is missing.")
         if code(status) == REPLY:
-            return Reply(batch[:80], international(phone), reply, moment(at))
-        return told(batch[:80], phone, status, at)
+            return Reply(batch[:LONGEST_CODE], international(phone), reply, moment(at))
+        return told(batch[:LONGEST_CODE], phone, status, at)
 
 
 def told(batch: str, phone: str, status: str, at: str) -> Receipt:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import translation
 
 from notifications import sender
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.tests.provider import Provider
 from notifications.tests.told import Told
 

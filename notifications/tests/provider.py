@@ -41,8 +41,8 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: Any) -> None:
         pass
 
-    def pause(self, seconds: float = 30) -> None:
-        """Waits, until the test is over."""
+    def pause(self, seconds: float | None = None) -> None:
+        """Waits so long, at most until the test is over."""
         self.server.provider.over.wait(seconds)
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Kind, Status
 from notifications.tests.factories import make_message, make_quiet_order

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from luckygas.testing.sandbox.faults import Fault, Kind
-from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
 from notifications import queue, sender
@@ -30,15 +30,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Rows = NotificationHistory.objects
 
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+SEND = "from notifications.gateways.base import Gateway; real = Gateway.send; Gateway.send = lambda *args: "
+MOVE = (
+    "from notifications.models import NotificationHistory as Row; real = Row.move; "
+    "Row.move = lambda row, before, to, **columns: "
+)
 # Step → what the process does there, what its row says then, and how many messages reached the telephone.
 STEPS: dict[str, tuple[str, Status, int]] = {
     "after_the_commit": (f"sender.submit = lambda row: {KILL}", Status.PENDING, 0),
-    "after_the_claim": (f"sender._send = lambda *args: {KILL}", Status.SENDING, 0),
+    "after_the_claim": (SEND + KILL, Status.SENDING, 0),
     # From outside, while the provider has the request and does not answer.
     "on_the_wire": ("", Status.SENDING, 1),
-    "after_the_wire": (f"real = sender._send; sender._send = lambda *args: (real(*args), {KILL})", Status.SENDING, 1),
-    "before_the_outcome": (f"sender._keep = lambda *args: {KILL}", Status.SENDING, 1),
-    "before_the_receipt": (f"real = sender._keep; sender._keep = lambda *args: (real(*args), {KILL})", Status.SENT, 1),
+    "after_the_wire": (SEND + f"(real(*args), {KILL})", Status.SENDING, 1),
+    "before_the_outcome": (
+        MOVE + f"{KILL} if before == 'sending' else real(row, before, to, **columns)", Status.SENDING, 1),
+    "before_the_receipt": (
+        MOVE + f"(real(row, before, to, **columns), before == 'sending' and {KILL})[0]", Status.SENT, 1),
 }  # fmt: skip
 
 
@@ -47,7 +54,7 @@ def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
     """A sandbox that tells its receipts to this site, when asked to."""
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = SECRET, live_server.url
     with Sandbox(callbacks={"every8d": callback(live_server.url, "every8d")}) as running:
-        running.operator.receipts.habit = Habit(outcome=None)
+        running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running
     assert sender.pool().drain(10)
 
@@ -87,7 +94,7 @@ def told(row: NotificationHistory) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.servers) for name in GATEWAYS[1:])])
+@pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.long) for name in GATEWAYS[1:])])
 def test_killed_at_any_step_the_truth_can_still_be_reached(
     gateway: str, step: str, telephones: Sandbox, settings: Any
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from notifications import queue, sender
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason
 from notifications.states import Status as SmsStatus

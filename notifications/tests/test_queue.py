@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from notifications import queue, sender
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Kind
 from notifications.tests.factories import make_message, make_quiet_order

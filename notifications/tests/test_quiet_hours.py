@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from notifications import sender, sending_rules
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
 from orders.states import Status

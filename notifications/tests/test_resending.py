@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from notifications import queue, sender
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order

@@ -11,7 +11,7 @@ from django.utils import timezone
 from notifications import routing, sender
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import WAITING, Accepted, Gateway, GatewayError, Message
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.gateways.mitake import Mitake
 from notifications.models import DOUBT_LASTS, GatewayState, NotificationHistory
 from notifications.states import Kind, Reason, Status

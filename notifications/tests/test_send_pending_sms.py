@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.management import batch
 from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
 from notifications.models import GatewayState, NotificationHistory

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from notifications.admin.timeline import next_step
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.management.commands.send_pending_sms import Service
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status

@@ -84,6 +84,7 @@ def test_two_at_once_share_the_work_and_send_nothing_twice(
         assert f"sent {shares(provider)[f'Bearer key-{number}']}, failed 0, unknown 0" in said
 
 
+@pytest.mark.long
 def test_sigterm_to_two_at_work_loses_nothing_and_begins_nothing(
     provider: Provider, gate: threading.Event, start_two: Start, settings: Any
 ) -> None:
@@ -123,6 +124,7 @@ class Busy:
         self.answer(handler)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("first", "stand_in"), [("mitake", ""), ("every8d", "mitake")])
 def test_no_more_connections_are_open_than_the_provider_allows(
     provider: Provider, settings: Any, first: str, stand_in: str

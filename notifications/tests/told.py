@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from notifications.gateways.base import GatewayError, Receipt, ReceiptError, Reply
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.states import Reason, Status
 
 

@@ -130,7 +130,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves, OrderActions):
 
     def changed(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
         """The form has overwritten its own order with what was said; the change needs the one that was there."""
-        order = self.get_queryset(request).select_for_update(of=("self",), no_key=True).get(pk=form.instance.pk)
+        order = Order.objects.held().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():
             changes["items"] = items.lines()

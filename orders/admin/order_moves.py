@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.pages import check_page
 from accounts.roles import Side
-from orders.admin.outcomes import DriverForm
+from orders.admin.order_actions import DriverForm
 from orders.models import Order
 from orders.models.order import Proof
 from orders.permissions import MOVE_ORDER

@@ -18,7 +18,7 @@ from accounts.pages import check_page
 from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge
-from orders.admin.outcomes import DriverForm, tell
+from orders.admin.order_actions import DriverForm, tell
 from orders.models import Order
 from orders.refusals import VersionConflict
 from orders.states import OPEN
@@ -123,7 +123,7 @@ class RouteAdmin(HouseAdmin):
 
     def resequence(self, request: HttpRequest, pk: int, said: dict[str, Any]) -> None:
         """The route, which this transaction holds, and the place must still be those the form showed."""
-        order = Order.objects.select_for_update(no_key=True).get(pk=pk)
+        order = Order.objects.held().get(pk=pk)
         if order.stop_sequence != said["seen"]:
             raise VersionConflict(order.version)
         services.change(order, {"stop_sequence": said["stop_sequence"]}, actor(request))

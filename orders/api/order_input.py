@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -19,13 +18,24 @@ from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.order_lines import MOST_LINES, Line
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.ids import is_id
 
 MOST_IDS = 1000
 MOST_REASON = 500  # letters
 
 
-def _all_ids(keys: Iterable[str]) -> bool:
-    return all(key.isdecimal() and len(key) < 19 for key in keys)
+class ByIdField(serializers.DictField):
+    """Numbers by id, at most `most`."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> dict[int, int]:
+        said = super().to_internal_value(data)
+        if len(said) > self.most or not all(map(is_id, said)):
+            raise serializers.ValidationError(_("Use ids as keys: {“12”: 1}."))
+        return {int(key): number for key, number in said.items()}
 
 
 class ItemInput(Strict):
@@ -81,6 +91,10 @@ class NewOrder(OrderInput):
         return attrs
 
 
+class OfWhom(serializers.Serializer[Any]):
+    customer = related(Customer.objects.active())
+
+
 class OrderChanges(OrderInput):
     """Only what changes is named; `version`, where named, must be the present one."""
 
@@ -129,11 +143,10 @@ class ConfirmationInput(CommandInput):
     cylinder_serials = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MOST_SERIALS, required=False
     )
-    quantities = serializers.DictField(
-        child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
-        required=False,
+    quantities = ByIdField(
+        most=MOST_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
         help_text=_("Cylinders delivered, by the id of the product."),
-    )
+    )  # fmt: skip
     confirmed_at = serializers.DateTimeField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
@@ -146,11 +159,6 @@ class ConfirmationInput(CommandInput):
         """As they are stamped: an input method writes `ＣＹＬ1`, and no two cylinders have the same."""
         return list(dict.fromkeys(unicodedata.normalize("NFKC", serial).strip().upper() for serial in serials))
 
-    def validate_quantities(self, quantities: Mapping[str, int]) -> dict[int, int]:
-        if len(quantities) > MOST_LINES or not _all_ids(quantities):
-            raise serializers.ValidationError(_("Name products by their ids: {“12”: 1}."))
-        return {int(key): quantity for key, quantity in quantities.items()}
-
     def proof(self) -> Proof:
         said = self.validated_data
         names = ("confirmation_type", "cylinder_serials", "quantities", "latitude", "longitude")
@@ -162,11 +170,10 @@ class BulkInput(Reasoned, Strict):
     """What to change of which orders."""
 
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
-    versions = serializers.DictField(
-        child=serializers.IntegerField(min_value=1),
-        required=False,
+    versions = ByIdField(
+        most=MOST_IDS, child=serializers.IntegerField(min_value=1),
         help_text=_("By id: an order that has another version by now is not changed."),
-    )
+    )  # fmt: skip
     status = serializers.ChoiceField(Status.choices, required=False)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
     route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
@@ -177,11 +184,6 @@ class BulkInput(Reasoned, Strict):
         if len(set(ids)) < len(ids):
             raise serializers.ValidationError(_("An order is named twice."), code="unique")
         return ids
-
-    def validate_versions(self, versions: Mapping[str, int]) -> dict[int, int]:
-        if len(versions) > MOST_IDS or not _all_ids(versions):
-            raise serializers.ValidationError(_("Name versions by the ids of the orders: {“17”: 4}."))
-        return {int(key): version for key, version in versions.items()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:

@@ -1,39 +1,21 @@
-"""An order as each role sees it: the one place that decides which fields go to whom."""
+"""What answers say of an order, beside the fields of `orders.order_fields`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
+from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.by_role import FieldsByRole
-from accounts.roles import Side, side_of
-from customers import phones
+from accounts.roles import Side
+from orders import order_fields
 from orders.api.proof_images import ProofImageOutput
-from orders.estimates import door_of
-from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange
-from orders.states import OPEN, Status
-
-CUSTOMER = frozenset(
-    {"id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
-     "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
-     "created_at", "updated_at"}
-)  # fmt: skip
-DRIVER = CUSTOMER | {
-    "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
-}  # fmt: skip
-OFFICE = DRIVER | {"driver_name", "reported_later", "history", "confirmations", "proof_images"}
-
-
-class ItemOutput(serializers.ModelSerializer[OrderItem]):
-    name = serializers.CharField(source="product.name", read_only=True)
-
-    class Meta:
-        model = OrderItem
-        fields = read_only_fields = ("product", "name", "quantity", "unit_price", "quantity_delivered")
+from orders.models import DeliveryConfirmation, OrderStatusChange, ProofImage
+from orders.order_fields import OrderFieldsSerializer
+from orders.states import Status
 
 
 class ByField(serializers.CharField):
@@ -73,64 +55,12 @@ class ConfirmationOutput(serializers.ModelSerializer[DeliveryConfirmation]):
         )  # fmt: skip
 
 
-@extend_schema_field(str)
-class CallingNumberField(serializers.Field[str, Any, str, Order]):
-    """The customer's telephone: in full for the driver while there is something to deliver, else masked."""
-
-    def get_attribute(self, instance: Order) -> str:
-        number: str = getattr(instance.customer, self.field_name.removeprefix("customer_"))  # type: ignore[union-attr]
-        calling = side_of(self.context["request"].user) is Side.DRIVER and instance.status in OPEN
-        return number if calling else phones.mask(number)
-
-    def to_representation(self, value: str) -> str:
-        return value
-
-
-class DoorField(serializers.FloatField):
-    """A coordinate of the door, known where the order goes to the customer's own address (WGS 84)."""
-
-    def __init__(self) -> None:
-        super().__init__(read_only=True, allow_null=True)
-
-    def get_attribute(self, instance: Any) -> float | None:
-        door = door_of(instance)
-        return door[self.field_name == "longitude"] if door else None
-
-
-class ReportedLaterField(serializers.DateTimeField):
-    """When the last move happened, where that was told later."""
-
-    def __init__(self) -> None:
-        help_text = _("When the last move happened, if it was done without a line and reported later; else null.")
-        super().__init__(read_only=True, allow_null=True, help_text=help_text)
-
-    def get_attribute(self, instance: Order) -> datetime | None:
-        last = max(instance.history.all(), key=lambda change: change.version, default=None)
-        return last.at if last is not None and last.sent_later else None
-
-
-class OrderOutput(FieldsByRole, serializers.ModelSerializer[Order]):
+class OrderOutput(FieldsByRole, OrderFieldsSerializer):
     """A row of a list."""
 
-    seen_by = {Side.OFFICE: OFFICE, Side.DRIVER: DRIVER, Side.CUSTOMER: CUSTOMER}
-    customer_name = serializers.CharField(source="customer.name", read_only=True)
-    customer_phone = CallingNumberField(read_only=True)
-    customer_phone2 = CallingNumberField(read_only=True)
-    driver_name = serializers.CharField(source="driver.name", read_only=True, allow_null=True, default=None)
-    items = ItemOutput(many=True, read_only=True)
-    latitude = DoorField()
-    longitude = DoorField()
-    reported_later = ReportedLaterField()
-
-    class Meta:
-        model = Order
-        fields: tuple[str, ...] = (
-            "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name",
-            "customer_phone", "customer_phone2", "items", "scheduled_date", "time_slot", "eta", "reported_later",
-            "delivery_address", "area", "latitude", "longitude", "notes", "driver", "driver_name", "route",
-            "stop_sequence", "amount_due", "amount_collected", "created_at", "updated_at",
-        )  # fmt: skip
-        read_only_fields = fields
+    @classproperty
+    def seen_by(cls) -> Mapping[Side, frozenset[str]]:  # noqa: N805
+        return {side: frozenset(field.name for field in order_fields.seen_by(side)) for side in Side}
 
 
 class WholeOrderOutput(OrderOutput):
@@ -140,8 +70,16 @@ class WholeOrderOutput(OrderOutput):
     confirmations = ConfirmationOutput(many=True, read_only=True)
     proof_images = ProofImageOutput(many=True, read_only=True)
 
-    class Meta(OrderOutput.Meta):
-        fields = read_only_fields = (*OrderOutput.Meta.fields, "history", "confirmations", "proof_images")
+
+def past(order: int) -> dict[str, Any]:
+    """What the office reads of one order besides the row."""
+    moves = OrderStatusChange.objects.filter(order=order).select_related("by")
+    proofs = DeliveryConfirmation.objects.filter(order=order).select_related("by")
+    return {
+        "history": HistoryOutput(moves, many=True).data,
+        "confirmations": ConfirmationOutput(proofs, many=True).data,
+        "proof_images": ProofImageOutput(ProofImage.objects.filter(order=order), many=True).data,
+    }
 
 
 class MoveOutput(serializers.Serializer[OrderStatusChange]):
@@ -154,3 +92,8 @@ class MoveOutput(serializers.Serializer[OrderStatusChange]):
     version = serializers.IntegerField(read_only=True)
     at = serializers.DateTimeField(read_only=True)
     ref = serializers.CharField(read_only=True, allow_null=True)
+
+
+class WarningOutput(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="For people, in the caller's language.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -17,7 +19,7 @@ from rest_framework.response import Response
 
 from accounts import visibility
 from accounts.roles import Side, is_office, side_of
-from orders import permissions, services, statistics
+from orders import order_warnings, permissions, services, statistics
 from orders.api import order_rows
 from orders.api.filters import OrderFilters
 from orders.api.order_input import (
@@ -25,14 +27,14 @@ from orders.api.order_input import (
     BulkOutput,
     ConfirmationInput,
     NewOrder,
+    OfWhom,
     OrderChanges,
     StatusInput,
 )
-from orders.api.order_output import MoveOutput, OrderOutput, WholeOrderOutput
-from orders.api.order_warnings import OrderWarnings
-from orders.api.proof_images import ProofImages, named
+from orders.api.order_output import MoveOutput, OrderOutput, WarningOutput, WholeOrderOutput, past
+from orders.api.proof_images import ProofImages
 from orders.api.statistics import Period, StatisticsOutput
-from orders.models import Order, OrderItem
+from orders.models import Order
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web.actors import Actor, Source
@@ -40,16 +42,19 @@ from web.api.errors import etag
 from web.api.resources import Resource
 from web.api.schema import header
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from orders.api.order_rows import Row
+
 LISTS = ("list", "urgent")
-ITEMS = Prefetch("items", OrderItem.objects.select_related("product"))
 ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
-WHOLE = ("history__by", "confirmations__by", "proof_images")
 
 
-class Orders(OrderWarnings, ProofImages, Resource[Order]):
+class Orders(ProofImages, Resource[Order]):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
-    queryset = Order.objects.select_related("customer", "driver")
+    queryset = Order.objects.all()
     filterset_class = OrderFilters
 
     @property
@@ -76,18 +81,24 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
         return Actor(by=self.request.user, source=self._source())  # type: ignore[arg-type]  # ByRole lets only users in
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        role = cast("Side", side_of(request.user))
         orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
         page = self.paginate_queryset(order_rows.columns(orders))
-        return self.get_paginated_response(order_rows.shown(page or (), role))
+        return self.get_paginated_response(self._shown(page or ()))
+
+    def _shown(self, rows: Iterable[Row]) -> Sequence[Row]:
+        return order_rows.shown(rows, cast("Side", side_of(self.request.user)))
 
     @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._whole(self.get_object())
+        return self._whole(self.get_queryset(), self.kwargs["pk"])
 
-    def _whole(self, order: Order, status: int = 200) -> Response:
-        prefetch_related_objects([order], ITEMS, *(WHOLE if self._is_office() else ()))
-        return Response(self.get_serializer(order).data, status, headers={"ETag": etag(order.version)})
+    def _whole(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
+        """One of `orders`, as it is now."""
+        found = get_object_or_404(order_rows.columns(cast("OrderQuerySet", orders)), pk=pk)
+        (row,) = self._shown([found])
+        if self._is_office():
+            row |= past(row["id"])
+        return Response(row, status, headers={"ETag": etag(row["version"])})
 
     def _said(self, form: type[serializers.Serializer[Any]], **kwargs: Any) -> Any:
         serializer = form(data=self.request.data, context=self.get_serializer_context(), **kwargs)
@@ -103,7 +114,7 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
             said["customer"] = request.user.customer  # type: ignore[union-attr]
         elif not {"customer", "new_customer"} & said.keys():
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
-        return self._whole(services.place(actor=self._actor(), **said), 201)
+        return self._whole(Order.objects.all(), services.place(actor=self._actor(), **said).pk, 201)
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -113,7 +124,7 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
             order = self.get_object()
             permissions.check_change(request.user, order, said.keys())
             services.change(order, said, self._actor())
-        return self._whole(order)
+        return self._whole(Order.objects.all(), order.pk)
 
     @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
     @action(
@@ -140,8 +151,8 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
         return self._moved(Status.DELIVERED, circumstances | {"at": said.get("confirmed_at"), "proof": form.proof()})
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
-        source = self._source()
-        done = Order.move_named(named(self.kwargs["pk"]), to, by=self.request.user, source=source, **circumstances)  # type: ignore[arg-type]
+        user, named = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
+        done = Order.move_named(named, to, by=user, source=self._source(), **circumstances)
         return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)
@@ -159,8 +170,20 @@ class Orders(OrderWarnings, ProofImages, Resource[Order]):
     @action(detail=False, all_rows=True)
     def urgent(self, request: Request) -> Response:
         """Urgent, and neither delivered nor cancelled."""
-        self.queryset = Order.objects.urgent().open().select_related("customer", "driver")
+        self.queryset = Order.objects.urgent().open()
         return self.list(request)
+
+    @extend_schema(operation_id="orders_warnings", parameters=[OfWhom], responses=WarningOutput(many=True))
+    @action(
+        detail=False, all_rows=True, rights={"GET": [permissions.ADD_ORDER]}, filterset_class=None,
+        pagination_class=None,
+    )  # fmt: skip
+    def warnings(self, request: Request) -> Response:
+        """An open order, nobody to send a message to, and what else is known."""
+        asked = OfWhom(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = order_warnings.of(asked.validated_data["customer"])
+        return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=[Period], responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)

@@ -20,11 +20,10 @@ from accounts import visibility
 from accounts.roles import Side
 from orders import permissions, proof_images
 from orders.models import Order, ProofImage, ProofImageKind
-from orders.models.queries import OrderQuerySet
 from orders.sides import sides_towards
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
-from web.ids import is_id
+from web.api.resources import Resource
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -79,7 +78,7 @@ class ProofImages(View):
         form.is_valid(raise_exception=True)
         said = form.validated_data
         user = cast("User", request.user)
-        kept = proof_images.keep(named(pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
+        kept = proof_images.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
         return Response(ProofImageOutput(kept).data, 201)
 
     @extend_schema(
@@ -88,24 +87,19 @@ class ProofImages(View):
         responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
     )
     @action(
-        detail=True, url_path="proof-images/(?P<image>[0-9]+)", url_name="proof-image",
+        detail=True, url_path=f"proof-images/(?P<image>{Resource.lookup_value_regex})", url_name="proof-image",
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
         """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
-        order = visibility.visible(request.user, named(pk)).first()
+        order = visibility.visible(request.user, Order.objects.filter(pk=pk)).first()
         held = sides_towards(cast("User", request.user), order) if order else frozenset()
-        if order is None or not held & MAY_SEE or not is_id(image):
+        if order is None or not held & MAY_SEE:
             raise NotFound
         shown = order.proof_images.filter(pk=image)
         if Side.OFFICE not in held:
             shown = shown.filter(Q(attempt=order.attempt) | Q(by=request.user))
         return _shown(shown.first())
-
-
-def named(pk: str) -> OrderQuerySet:
-    """The order with this id, if ids can be so long."""
-    return Order.objects.filter(pk=pk) if is_id(pk) else Order.objects.none()
 
 
 def _shown(image: ProofImage | None) -> HttpResponse:

@@ -6,7 +6,7 @@ import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import orders.models.proof_image
+import orders.models.proof
 import orders.numbers
 import simple_history.models
 import web.dates
@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('attempt', models.PositiveSmallIntegerField(verbose_name='attempt')),
                 ('kind', models.CharField(choices=[('signature', 'signature'), ('photo', 'photo')], max_length=12, verbose_name='kind')),
-                ('image', models.FileField(upload_to=orders.models.proof_image.file_name, verbose_name='image')),
+                ('image', models.FileField(upload_to=orders.models.proof.file_name, verbose_name='image')),
                 ('ref', models.CharField(blank=True, editable=False, max_length=64, null=True)),
                 ('uploaded_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='received at')),
                 ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from orders.models.item import OrderItem
 from orders.models.order import Change, Order, Priority, TimeSlot
-from orders.models.proof import ConfirmationType, DeliveryConfirmation
-from orders.models.proof_image import ProofImage, ProofImageKind
+from orders.models.proof import ConfirmationType, DeliveryConfirmation, ProofImage, ProofImageKind
 from orders.models.status_change import OrderStatusChange
 
 __all__ = [

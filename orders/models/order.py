@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -32,6 +32,9 @@ from web.money import MOST_MONEY
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
+
+if TYPE_CHECKING:
+    from orders.models.item import OrderItem
 
 # On one route.
 MOST_STOPS = 999
@@ -278,14 +281,18 @@ class Order(Tracked):
         if command.driver is not None:
             check_naming_driver(roles)
         happened = _checked_time(command.at, self)
-        items = _checked_quantities(self, command) if command.to == Status.DELIVERED else {}
+        # Those of a delivery, or of one that was none.
+        items = list(self.items.order_by("product_id")) if Status.DELIVERED in (before, command.to) else []
+        if command.to == Status.DELIVERED:
+            _set_quantities(items, command.proof.quantities if command.proof else {})
         _set_columns(self, command)
         self.save(change=Change(Actor(command.by, command.source), happened, command.reason))
         row = _write_down(self, command, before, happened)
         if command.to == Status.DELIVERED:
             _deliver(self, command, items, happened)
         elif before == Status.DELIVERED:
-            _take_back(self)
+            for part in delivery_parts.PARTS.values():
+                part.take_back(self, items)
         return row
 
     def assign(self, driver: Driver | None, **circumstances: Any) -> OrderStatusChange:
@@ -342,19 +349,17 @@ def _checked_time(at: datetime | None, order: Order) -> datetime:
     return min(at, now)
 
 
-def _checked_quantities(order: Order, command: Command) -> dict[int, int]:
-    """Cylinders delivered, by product id: what was ordered, or the smaller number the proof names."""
-    ordered = {item.product_id: item.quantity for item in order.items.all()}
-    named = command.proof.quantities if command.proof else {}
-    for product, quantity in named.items():
-        if product not in ordered or not 0 <= quantity <= ordered[product]:
-            detail = _("Delivered can only be what was ordered, and no more than that.")
-            raise Refusal("invalid_quantity", detail, attr="quantities")
-    delivered = ordered | dict(named)
-    if named and not any(delivered.values()):
+def _set_quantities(items: Sequence[OrderItem], named: Mapping[int, int]) -> None:
+    """What was delivered of each item: what was ordered, or the smaller number that is named by product id."""
+    ordered = {item.product_id: item.quantity for item in items}
+    if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in named.items()):
+        detail = _("Delivered can only be what was ordered, and no more than that.")
+        raise Refusal("invalid_quantity", detail, attr="quantities")
+    if named and not any((ordered | dict(named)).values()):
         detail = _("Nothing was delivered: report that it could not be delivered, with the reason.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
-    return delivered
+    for item in items:
+        item.quantity_delivered = named.get(item.product_id, item.quantity)
 
 
 def _set_columns(order: Order, command: Command) -> None:
@@ -372,12 +377,12 @@ def _set_columns(order: Order, command: Command) -> None:
     if command.eta is not None:
         order.eta = command.eta
     if command.to == Status.DELIVERED:
-        for part in delivery_parts.registered():
+        for part in delivery_parts.PARTS.values():
             part.check(order, command.proof.parts if command.proof else {})
     order.status = command.to
 
 
-def _deliver(order: Order, command: Command, delivered: dict[int, int], at: datetime) -> None:
+def _deliver(order: Order, command: Command, items: Sequence[OrderItem], at: datetime) -> None:
     """Writes the proof and what was delivered of each item; then each part of the delivery writes its own."""
     proof = command.proof or Proof()
     confirmation = order.confirmations.create(
@@ -385,14 +390,6 @@ def _deliver(order: Order, command: Command, delivered: dict[int, int], at: date
         confirmed_at=at, by=command.by, latitude=proof.latitude, longitude=proof.longitude,
     )  # fmt: skip
     order_delivered.send(Order, confirmation=confirmation)
-    for item in order.items.order_by("product_id"):
-        item.quantity_delivered = delivered[item.product_id]
-        item.save(update_fields=["quantity_delivered"])
-    for part in delivery_parts.registered():
-        part.deliver(order, proof.parts, at)
-
-
-def _take_back(order: Order) -> None:
-    """A delivery that was none."""
-    for part in delivery_parts.registered():
-        part.take_back(order)
+    order.items.bulk_update(items, ["quantity_delivered"])
+    for part in delivery_parts.PARTS.values():
+        part.deliver(order, items, proof.parts, at)

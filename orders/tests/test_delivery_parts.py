@@ -27,16 +27,16 @@ class Empties:
         if said.get("empties", 0) > 9:
             raise Refusal("too_many_empties", "Too many.", attr="empties")
 
-    def deliver(self, order: Order, said: Said, at: Any) -> None:
+    def deliver(self, order: Order, items: Any, said: Said, at: Any) -> None:
         self.written.append((order.status, said.get("empties")))
 
-    def take_back(self, order: Order) -> None:
+    def take_back(self, order: Order, items: Any) -> None:
         self.written.append((order.status, None))
 
 
 @pytest.fixture
 def empties(monkeypatch: pytest.MonkeyPatch) -> Empties:
-    monkeypatch.setattr(delivery_parts, "_parts", dict(delivery_parts._parts))
+    monkeypatch.setattr(delivery_parts, "PARTS", dict(delivery_parts.PARTS))
     part = Empties()
     delivery_parts.register(
         DeliveryPart(

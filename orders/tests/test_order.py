@@ -13,7 +13,7 @@ from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
 from web.refusals import Refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_save_writes_changed_columns_only() -> None:

@@ -8,7 +8,7 @@ from orders.order_lines import Line
 from orders.tests.factories import make_order, make_product
 from web.refusals import Refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_new_items_take_the_price_of_today(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]

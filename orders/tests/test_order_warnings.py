@@ -38,7 +38,7 @@ def test_a_customer_whom_no_message_reaches(reached_by: dict[str, str], found: l
 
 
 def test_another_app_adds_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_warnings, "_checks", [*order_warnings._checks])
+    monkeypatch.setattr(order_warnings, "CHECKS", [*order_warnings.CHECKS])
     order_warnings.register(lambda customer: [OrderWarning("owes", "Owes two cylinders.")])
     answer = make_api("office").get(f"orders/warnings/?customer={make_customer().pk}")
     assert answer.json() == [{"code": "owes", "detail": "Owes two cylinders."}]

@@ -54,9 +54,7 @@ def test_other_items_of_the_same_amount_are_a_new_version() -> None:
 def test_bulk_update_assigns_many_with_few_queries() -> None:
     driver, actor = make_driver(), make_actor()
     ids = [make_order(Status.CONFIRMED).pk for _ in range(20)]
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         outcome = services.bulk_update(ids, {"driver": driver}, actor)
     assert (outcome.updated, outcome.failed) == (ids, [])
     assert len(queries) <= 6 * len(ids)
@@ -130,57 +128,36 @@ def test_bulk_update_with_several_keys_is_all_or_nothing_an_order() -> None:
     assert Order.objects.get(pk=bad.pk).priority == Priority.NORMAL
 
 
-def test_bulk_update_confirms_and_assigns_in_one_go() -> None:
-    order, driver = make_order(), make_driver()
-    outcome = services.bulk_update([order.pk], {"status": Status.CONFIRMED, "driver": driver}, make_actor())
+TOMORROW = timezone.localdate() + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "refused", "after"),
+    [
+        (Status.PENDING, {"status": Status.CONFIRMED, "driver": True}, [], {"status": Status.ASSIGNED, "driver": True}),
+        (Status.CONFIRMED, {"driver": False}, ["driver_required"], {"status": Status.CONFIRMED, "driver": None}),
+        (Status.CONFIRMED, {"route": True}, [], {"status": Status.ASSIGNED, "route": True, "driver": True}),
+        (Status.FAILED, {"status": Status.CONFIRMED, "scheduled_date": TOMORROW}, [],
+         {"status": Status.CONFIRMED, "attempt": 2, "scheduled_date": TOMORROW, "driver": None}),
+        (Status.PENDING, {"status": Status.CANCELLED}, ["reason_required"], {"status": Status.PENDING}),
+        (Status.PENDING, {"status": Status.CANCELLED, "reason": "颱風"}, [], {"status": Status.CANCELLED}),
+        (Status.PENDING, {"scheduled_date": date(2020, 1, 1)}, ["date_passed"], {"version": 1}),
+    ],
+)  # fmt: skip
+def test_bulk_update_of_an_order(
+    before: Status, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
+) -> None:
+    """True is an active driver and the route of that driver; False a driver who went away."""
+    driver = make_driver(is_active=changes.get("driver", True))
+    rows = {"driver": driver, "route": make_route(driver=driver)}
+    said = {name: rows.get(name, value) for name, value in changes.items()}
+    order = make_order(before)
+    outcome = services.bulk_update([order.pk], said, make_actor())
     order.refresh_from_db()
-    assert (outcome.updated, order.status, order.driver) == ([order.pk], Status.ASSIGNED, driver)
-
-
-def test_bulk_update_of_an_order_that_someone_else_changed_changes_nothing() -> None:
-    seen, changed = make_order(), make_order()
-    read = {seen.pk: seen.version, changed.pk: changed.version}
-    changed.transition_to(Status.CANCELLED, reason="颱風")
-    changes = {"status": Status.CONFIRMED, "driver": make_driver()}
-    outcome = services.bulk_update([seen.pk, changed.pk], changes, make_actor(), versions=read)
-    assert (outcome.updated, outcome.failed[0]["code"]) == ([seen.pk], "version_conflict")
-    assert Order.objects.get(pk=changed.pk).status == Status.CANCELLED
-
-
-def test_bulk_update_makes_the_next_attempt_on_another_day_in_one_go() -> None:
-    order, tomorrow = make_order(Status.FAILED), timezone.localdate() + timedelta(days=1)
-    outcome = services.bulk_update([order.pk], {"status": Status.CONFIRMED, "scheduled_date": tomorrow}, make_actor())
-    order.refresh_from_db()
-    assert (outcome.failed, order.status, order.attempt) == ([], Status.CONFIRMED, 2)
-    assert (order.scheduled_date, order.driver) == (tomorrow, None)
-
-
-def test_bulk_update_cancels_with_a_reason() -> None:
-    order, actor = make_order(), make_actor()
-    assert services.bulk_update([order.pk], {"status": Status.CANCELLED}, actor).failed[0]["code"] == "reason_required"
-    assert services.bulk_update([order.pk], {"status": Status.CANCELLED, "reason": "颱風"}, actor).failed == []
-    assert order.history.filter(reason="颱風").exists()
-
-
-def test_bulk_update_puts_orders_on_a_route_and_gives_them_its_driver() -> None:
-    driver = make_driver()
-    route, order = make_route(driver=driver), make_order(Status.CONFIRMED)
-    services.bulk_update([order.pk], {"route": route}, make_actor())
-    order.refresh_from_db()
-    assert (order.route, order.driver, order.status) == (route, driver, Status.ASSIGNED)
-
-
-def test_bulk_update_of_a_past_date_is_refused_for_each() -> None:
-    order = make_order()
-    outcome = services.bulk_update([order.pk], {"scheduled_date": date(2020, 1, 1)}, make_actor())
-    assert outcome.failed[0]["code"] == "date_passed"
-
-
-def test_a_driver_who_went_away_changes_nothing() -> None:
-    order, driver = make_order(Status.CONFIRMED), make_driver(is_active=False)
-    outcome = services.bulk_update([order.pk], {"driver": driver}, make_actor())
-    order.refresh_from_db()
-    assert (outcome.failed[0]["code"], order.status, order.driver) == ("driver_required", Status.CONFIRMED, None)
+    assert [row["code"] for row in outcome.failed] == refused
+    assert {name: getattr(order, name) for name in after} == {
+        name: rows[name] if value is True else value for name, value in after.items()
+    }
 
 
 def test_assign_route_takes_nothing_off_the_road() -> None:

@@ -12,7 +12,7 @@ from orders.states import Status
 from orders.statistics import deadline, statistics_of
 from orders.tests.factories import TODAY, make_driver, make_order, make_product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 TAIPEI = ZoneInfo("Asia/Taipei")
 
 

@@ -73,11 +73,11 @@ class Screen(Connection):
     # --- following ---
 
     async def connect(self, hub: Hub) -> None:
-        """As the consumer does: what was missed, then the audience."""
+        """As the consumer does: what was missed, then what is new."""
         wanted = set(channels.own(self.identity, self.endpoint))
-        async for batch in hub.missed(self.since, self, wanted, set()):
+        async for batch in hub.missed(self.since, self.identity, wanted):
             self.deliver(batch)
-        hub.audience.join(self, wanted)
+        hub.readers.join(self, wanted)
         self.connected = True
 
     def deliver(self, batch: Batch) -> None:
@@ -119,7 +119,7 @@ class LinkScreen(Screen):
     """Whoever holds the link from the SMS: status and hour of one order."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__(Api(), Identity(role="customer", tracked_order_id=order.pk), "track")
+        super().__init__(Api(), Identity.of_link(order.pk, order.customer_id), "track")
         self.token = order.tracking_token
 
     def fresh(self) -> tuple[dict[str, dict[int, Any]], int]:

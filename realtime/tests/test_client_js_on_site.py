@@ -116,6 +116,7 @@ async def test_a_network_cut_and_back_loses_and_doubles_nothing(board: Screen) -
     assert await in_order_and_once(board)
 
 
+@pytest.mark.long
 async def test_a_tab_that_slept_hears_what_it_missed(board: Screen, site: Site, chromium: Chromium) -> None:
     asleep, after = [await make(make_order)() for _ in range(2)]
     await board.open()

@@ -80,13 +80,13 @@ async def test_the_link_of_a_former_customer_ends_also_where_it_is_just_being_op
         return identity
 
     monkeypatch.setattr(consumer, "identify", corrected_meanwhile)
-    socket = Socket("track", order.tracking_token)
+    socket = Socket("track", link=order.tracking_token)
     async with asyncio.timeout(5):
         while socket.closed_with != [4401]:
             await asyncio.sleep(0.01)
     await make(order.transition_to)(Status.DELIVERING)
     await until(hub, await end_of_log())
-    assert [frame["type"] for frame in socket.frames] == ["connection"]
+    assert [frame["code"] for frame in socket.frames] == ["rights_ended"]
 
 
 async def test_whoever_comes_back_reads_of_no_driver_in_between(hub: Hub) -> None:

@@ -23,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from realtime.tests.test_hub import Reader, change, hub, join, until  # noqa: F401  (a fixture)
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: 
 async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -> None:  # noqa: F811
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
-    hub.audience.obey(Encoded.of(end))
-    assert hub.audience.ends.concern(Identity(user_id=9))
+    hub.readers.end(Encoded.of(end))
+    assert hub.readers.ends.concern(Identity(user_id=9))
     await make(LogHead.objects.update)(epoch="restored")
     async with asyncio.timeout(5):
         while hub.epoch != "restored":
             await asyncio.sleep(0.02)
-    assert not hub.audience.ends.concern(Identity(user_id=9))
+    assert not hub.readers.ends.concern(Identity(user_id=9))
 
 
 async def test_a_client_from_a_hub_that_knows_the_new_epoch_already_is_waited_for(hub: Hub) -> None:  # noqa: F811

@@ -91,6 +91,7 @@ def url(either_site: Site) -> Iterator[str]:
     assert not re.search(" ERROR (?!uvicorn)|File .*/(realtime|orders)/", said), said
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_no_message_ends_a_connection(url: str) -> None:
     talker, order = Talker(url), Order.objects.get()

@@ -7,14 +7,12 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from accounts.roles import Side
 from luckygas.testing.waiting import wait_for_async
 from realtime import hub as module
 from realtime import log, outbox
@@ -25,7 +23,7 @@ from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from web.system_metrics import counted, growth
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 BELL_MISSED = "luckygas_bell_missed_total"
 
 
@@ -53,7 +51,7 @@ async def hub(transactional_db: None) -> AsyncIterator[Hub]:
 
 
 def join(hub: Hub, reader: Reader) -> Reader:
-    hub.audience.join(reader, reader.wanted)
+    hub.readers.join(reader, reader.wanted)
     return reader
 
 
@@ -120,48 +118,9 @@ async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -
     assert reader.ids == [1]
 
 
-def moves(order: int, *to: str) -> None:
-    """Given from one driver to the next, and a word about it after each: in one transaction, so in one round."""
-    with transaction.atomic():
-        for former, present in pairwise(to):
-            announce("order.unassigned", f"published:driver:{former}", {"data": {"order_id": order}})
-            announce("order.assigned", f"published:driver:{present}", {"data": {"order_id": order}})
-            announce("delivery.confirmed", f"published:order:{order}", {"data": {"order_id": order, "of": present}})
-
-
-async def test_an_order_that_came_back_is_followed_from_where_it_did(hub: Hub) -> None:
-    first, gone, left = (
-        join(hub, Reader("order:1", identity=Identity(role=Side.DRIVER, user_id=number, driver_id=7)))
-        for number in (1, 2, 3)
-    )
-    other = join(hub, Reader("order:1", identity=Identity(role=Side.DRIVER, user_id=4, driver_id=9)))
-    await sync_to_async(moves)(1, "7", "8")
-    await until(hub, 3)
-    hub.audience.leave(gone)
-    hub.audience.unsubscribe(left, "order:1")
-    # What a program says to the driver gives no right to what it names.
-    await sync_to_async(announce)("custom.hint", "published:driver:7", {"data": {"order_id": 1}})
-    await until(hub, 4)
-    assert first.channels == set()
-    await sync_to_async(moves)(1, "8", "7", "8", "7")
-    await until(hub, 13)
-    told = [[frame["data"]["of"] for frame in reader.frames] for reader in (first, gone, left)]
-    assert told == [["7", "7"], [], []]
-    assert len(other.frames) == 4
-    assert (first.channels, gone.channels, left.channels) == ({"order:1"}, set(), set())
-
-
 async def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
-    reader = Reader(identity=identity)
-    return [event.seq async for batch in hub.missed(since, reader, set(channels), set()) for event in batch.events]
-
-
-async def test_of_the_past_a_driver_is_told_what_was_of_their_orders_at_the_time(hub: Hub) -> None:
-    first, second = (Identity(role=Side.DRIVER, user_id=number, driver_id=number) for number in (7, 8))
-    await sync_to_async(moves)(1, "7", "8", "7")
-    await until(hub, 6)
-    assert [await missed(hub, 0, "order:1", identity=each) for each in (first, second)] == [[6], [3]]
-    assert [hub.lost_since(0, Reader(identity=each), "order:1") for each in (first, second)] == [False, True]
+    found = hub.missed(since, identity or Identity(user_id=1), channels)
+    return [event.seq async for batch in found for event in batch.events]
 
 
 @pytest.mark.parametrize("remembered", [0, 3, 5000])
@@ -208,10 +167,10 @@ async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(
 
 async def test_who_leaves_is_forgotten(hub: Hub) -> None:
     reader = join(hub, Reader("customers", "system"))
-    hub.audience.leave(reader)
+    hub.readers.leave(reader)
     await change(1)
     await until(hub, 1)
-    assert (reader.frames, reader.channels, hub.audience.readers) == ([], set(), set())
+    assert (reader.frames, reader.channels, hub.readers.open) == ([], set(), set())
 
 
 async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

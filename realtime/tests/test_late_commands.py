@@ -10,7 +10,7 @@ from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
 from orders.tests.factories import make_driver
 from realtime.channels import Identity
-from realtime.order_commands import _carry_out, _confirm, _update
+from realtime.order_commands import carry_out
 
 
 @pytest.mark.django_db(transaction=True)
@@ -21,10 +21,10 @@ def test_late_reports_on_a_socket_wait_for_what_follows_them() -> None:
     for status, minutes in (("delivering", 2), ("driver_arrived", 1)):
         at = (now - timedelta(minutes=minutes)).isoformat()
         said = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
-        assert _carry_out(identity, said, _update)["type"] == "ack"
+        assert carry_out(identity, said)["type"] == "ack"
     rows = NotificationHistory.objects.filter(order=order)
     assert {(row.status, row.send_after is None) for row in rows} == {("pending", False)}
     said = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
-    assert _carry_out(identity, said, _confirm)["type"] == "ack"
+    assert carry_out(identity, said)["type"] == "ack"
     assert sender.pool().drain(10)
     assert rows.get(kind="order_delivered").status == "sent"

@@ -15,18 +15,18 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order
 from realtime import limits
-from realtime.audience import Audience
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.limits import Allowance
+from realtime.readers import Readers
 from realtime.tests.client import Client, open_client, token_for
 
 MOST_BYTES = 64 * 1024
 
 
-def join(audience: Audience, identity: Identity) -> Connection:
+def join(readers: Readers, identity: Identity) -> Connection:
     connection = Connection(identity, "ws")
-    audience.join(connection, [])
+    readers.join(connection, [])
     return connection
 
 
@@ -36,31 +36,31 @@ def codes(connections: list[Connection]) -> list[int | None]:
 
 async def test_with_one_too_many_the_oldest_is_closed(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
-    audience = Audience()
-    mine = [join(audience, Identity(1)) for _ in range(2)]
-    other = join(audience, Identity(2))
+    readers = Readers()
+    mine = [join(readers, Identity(1)) for _ in range(2)]
+    other = join(readers, Identity(2))
     assert codes([*mine, other]) == [None, None, None]
-    mine += [join(audience, Identity(1)) for _ in range(2)]
+    mine += [join(readers, Identity(1)) for _ in range(2)]
     assert codes([*mine, other]) == [4409, 4409, None, None, None]
 
 
 async def test_who_leaves_or_is_being_closed_makes_room(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
-    audience = Audience()
-    stays, leaves = [join(audience, Identity(1)) for _ in range(2)]
-    audience.leave(leaves)
-    closes = join(audience, Identity(1))
+    readers = Readers()
+    stays, leaves = [join(readers, Identity(1)) for _ in range(2)]
+    readers.leave(leaves)
+    closes = join(readers, Identity(1))
     closes.close(4401)
-    assert codes([stays, join(audience, Identity(1))]) == [None, None]
+    assert codes([stays, join(readers, Identity(1))]) == [None, None]
 
 
 async def test_the_holders_of_one_link_are_counted_together(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
-    audience = Audience()
-    holders = [join(audience, Identity(tracked_order_id=7)) for _ in range(limits.PER_LINK)]
-    other = join(audience, Identity(tracked_order_id=8))
+    readers = Readers()
+    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.PER_LINK)]
+    other = join(readers, Identity(tracked_order_id=8))
     assert set(codes([*holders, other])) == {None}
-    join(audience, Identity(tracked_order_id=7))
+    join(readers, Identity(tracked_order_id=7))
     assert codes(holders)[:2] == [4409, None]
 
 

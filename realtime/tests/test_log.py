@@ -16,7 +16,7 @@ from realtime import log
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def announce_customer(pk: int) -> None:

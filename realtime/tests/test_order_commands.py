@@ -29,7 +29,7 @@ def say(user: Any, order: Order, **fields: Any) -> str:
 def say_as(identity: Identity, order: Order, **fields: Any) -> str:
     message = {"type": "order_update", "order_id": order.pk, "status": "arriving"} | fields
     try:
-        return str(order_commands._carry_out(identity, message, order_commands._update)["type"])
+        return str(order_commands.carry_out(identity, message)["type"])
     except Refusal as refusal:
         return refusal.code
 

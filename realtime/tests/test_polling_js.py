@@ -244,19 +244,29 @@ async def test_where_sockets_are_switched_off_it_polls_at_once_and_looks_again_a
     await server.state("live")
 
 
-async def test_where_nothing_is_pushed_the_page_says_so(server: PlayedServer) -> None:
+OFF = {"status": 503, "headers": {"Retry-After": "30"}, "json": {"errors": [{"code": "switched_off"}]}}
+
+
+async def test_where_events_are_switched_off_too_the_page_loads_its_rows_each_30_seconds(server: PlayedServer) -> None:
+    server.answers[EVENTS] = OFF
     await server.live()
     await server.page.evaluate(SHOW)
-    for on, word in ((False, "Nothing new is shown"), (True, "Live")):
-        await server.tell({"type": "pushing", "on": on})
-        await until(server.page, "(word) => document.querySelector('.word').textContent === word", word)
-    assert await server.page.evaluate("socket.state") == "live"
+    await server.hang_up(1013)
+    await server.state("reloading")
+    await until(server.page, "document.querySelector('.word').textContent === 'Every 30 seconds'")
+    for times in (1, 2, 3):
+        await until(server.page, "(times) => heard.filter(([name]) => name === 'resync').length === times", times)
+        await server.page.clock.fast_forward(30_000)
+    server.answers[EVENTS] = log(11, last=11)
+    await server.page.clock.fast_forward(30_000)
+    assert await server.ids(1) == [11]
+    await server.state("polling")
 
 
 SHOW = """async () => {
   await import("/static/realtime/elements.js");
   const shown = document.createElement("connection-status");
-  Object.assign(shown.dataset, { live: "Live", paused: "Nothing new is shown" });
+  Object.assign(shown.dataset, { live: "Live", reloading: "Every 30 seconds" });
   shown.socket = socket;
   document.body.append(shown);
 }"""

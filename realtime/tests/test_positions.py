@@ -18,6 +18,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
 from realtime import outbox, positions
+from realtime.channels import Identity
 from realtime.connection import Batch
 from realtime.hub import Hub
 from realtime.tests.test_hub import Reader, hub, join
@@ -41,10 +42,15 @@ class Tracker(Reader):
         return [frame["data"]["latitude"] for frame in self.frames]
 
 
-def track(hub: Hub, *channels: str) -> Tracker:
-    reader = Tracker(*channels)
+def track(hub: Hub, *channels: str, identity: Identity | None = None) -> Tracker:
+    reader = Tracker(*channels, identity=identity)
     join(hub, reader)
     return reader
+
+
+def follow(hub: Hub, order: int, customer: int) -> Tracker:
+    """Whoever holds the link to an order of this customer."""
+    return track(hub, f"track:{order}", identity=Identity.of_link(order, customer))
 
 
 def fix(driver: int, latitude: float = 25.0, ago: float = 0, **fields: Any) -> DriverLocation:
@@ -53,7 +59,7 @@ def fix(driver: int, latitude: float = 25.0, ago: float = 0, **fields: Any) -> D
 
 
 def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, Any]:
-    place = asdict(positions.Place.of(fix(driver, latitude, ago), 7))
+    place = asdict(positions.Place.of(fix(driver, latitude, ago), 7, 5))
     return {"type": "positions", "places": [place]}
 
 
@@ -71,12 +77,12 @@ async def on_the_way() -> tuple[Driver, Order]:
 async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub) -> None:
     driver, order = await on_the_way()
     office = track(hub, "drivers", f"driver:{driver.pk}")
-    own, customer = track(hub, f"driver:{driver.pk}"), track(hub, f"track:{order.pk}")
-    other = track(hub, "driver:999", "track:999", "orders")
+    own, customer = track(hub, f"driver:{driver.pk}"), follow(hub, order.pk, order.customer_id)
+    other, former = track(hub, "driver:999", "track:999", "orders"), follow(hub, order.pk, 10**9)
     hub.positions.take(fix(driver.pk, speed=30, heading=90))
     await wait_for_async(lambda: customer.frames)
     await asyncio.sleep(0.2)
-    assert [len(reader.frames) for reader in (office, own, customer, other)] == [1, 1, 1, 0]
+    assert [len(reader.frames) for reader in (office, own, customer, other, former)] == [1, 1, 1, 0, 0]
     (frame,) = office.frames
     assert (frame["type"], frame["channel"], "id" in frame) == ("driver.location", "drivers", False)
     assert set(frame["data"]) == {"driver_id", "latitude", "longitude", "speed", "heading", "timestamp"}
@@ -169,11 +175,10 @@ async def test_a_database_that_is_away_costs_positions_and_no_more(
     assert office.latitudes == [2]
 
 
-async def greeted(hub: Hub, *channels: str) -> Tracker:
+async def greeted(hub: Hub, reader: Tracker) -> Tracker:
     """A reader who begins now, and what it is told at once."""
-    reader = track(hub, *channels)
-    hub.positions.welcome(reader, channels)
-    await wait_for_async(lambda: not hub.positions._newcomers)
+    hub.positions.subscribed(reader, reader.channels)
+    await asyncio.sleep(0.3)
     return reader
 
 
@@ -182,55 +187,53 @@ async def test_who_begins_to_read_is_told_the_latest(hub: Hub) -> None:
     idle, old = await make(make_driver)(), await make(make_driver)()
     for row in (fix(driver.pk, 1), fix(idle.pk, 2), fix(old.pk, 3, ago=13 * 3600)):
         await make(row.save)()
-    office, own = await greeted(hub, "orders", "drivers"), await greeted(hub, f"driver:{idle.pk}")
-    customer, stranger = await greeted(hub, f"track:{order.pk}"), await greeted(hub, "track:999", "orders")
-    assert sorted(office.latitudes) == [1, 2]
-    assert (own.latitudes, customer.latitudes, stranger.latitudes) == ([2], [1], [])
+    office = await greeted(hub, track(hub, "orders", "drivers"))
+    own = await greeted(hub, track(hub, f"driver:{idle.pk}"))
+    customer = await greeted(hub, follow(hub, order.pk, order.customer_id))
+    stranger = await greeted(hub, follow(hub, 999, order.customer_id))
+    readers = (office, own, customer, stranger)
+    assert [sorted(reader.latitudes) for reader in readers] == [[1, 2], [2], [1], []]
     assert "driver_id" not in customer.frames[0]["data"]
 
 
-async def test_who_begins_to_read_while_a_position_comes_is_told_once(hub: Hub) -> None:
-    driver = await make(make_driver)()
-    ask, early, late = hub.positions._ask, track(hub, "drivers"), Tracker("drivers")
+async def test_nobody_who_begins_to_read_sees_a_driver_go_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, latest = await make(make_driver)(), positions.latest
+    early, late = track(hub, "drivers"), track(hub, "drivers")
+    elsewhere = from_elsewhere(driver.pk, 2, ago=10)
 
-    async def overtaken(function: Callable[..., Any], *args: Any) -> Any:
-        found = await ask(function, *args)
-        hub.positions.hear(elsewhere)
+    def overtaken() -> list[positions.Place]:
+        found = latest()
+        hub.loop.call_soon_threadsafe(hub.positions.hear, elsewhere)
         return found
 
     await make(fix(driver.pk, 1, ago=20).save)()
-    await greeted(hub, "orders", "drivers")
-    elsewhere = from_elsewhere(driver.pk, 2, ago=10)
-    hub.positions._ask = overtaken
-    join(hub, late)
-    hub.positions.welcome(late, ["drivers"])
-    await wait_for_async(lambda: not hub.positions._newcomers)
+    monkeypatch.setattr(positions, "latest", overtaken)
+    await greeted(hub, late)
     hub.positions.hear(elsewhere)
-    assert (early.latitudes, late.latitudes) == ([1, 2], [2])
+    assert (early.latitudes, late.latitudes) == ([2], [2])
 
 
 async def test_what_no_channel_layer_brought_is_told_when_somebody_looks(hub: Hub) -> None:
     driver = await make(make_driver)()
     early = track(hub, "drivers")
     await make(fix(driver.pk, 1).save)()
-    late = await greeted(hub, "drivers")
-    await greeted(hub, "drivers")
+    late = await greeted(hub, track(hub, "drivers"))
+    await greeted(hub, track(hub, "drivers"))
     assert (early.latitudes, late.latitudes) == ([1], [1])
 
 
 async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk).save)()
-    await greeted(hub, "drivers")
     reader = track(hub, "drivers")
-    hub.positions.welcome(reader, ["drivers"])
-    hub.audience.leave(reader)
-    await wait_for_async(lambda: not hub.positions._newcomers)
+    hub.positions.subscribed(reader, ["drivers"])
+    hub.readers.leave(reader)
+    await asyncio.sleep(0.3)
     assert reader.frames == []
 
 
 async def test_what_another_server_heard_is_told_and_never_backwards(hub: Hub) -> None:
-    office, customer = track(hub, "drivers"), track(hub, "track:7")
+    office, customer = track(hub, "drivers"), follow(hub, 7, 5)
     hub.positions.hear(from_elsewhere(1, latitude=5))
     hub.positions.hear(from_elsewhere(1, latitude=4, ago=10))
     assert (office.latitudes, customer.latitudes) == ([5], [5])
@@ -261,9 +264,7 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     assert len(office.frames) == 1
 
 
-async def test_who_comes_within_a_second_is_told_together_where_the_drivers_are(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_storm_of_arrivals_is_few_looks(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
     await make(lambda: fix(driver.pk, latitude=24).save())()
     looks, latest = list[int](), positions.latest
@@ -273,14 +274,13 @@ async def test_who_comes_within_a_second_is_told_together_where_the_drivers_are(
         return latest()
 
     monkeypatch.setattr(positions, "latest", counting)
-    readers = []
-    for _ in range(5):
-        readers.append(track(hub, "drivers"))
-        hub.positions.welcome(readers[-1], ["drivers"])
-        await asyncio.sleep(2 * positions.PAUSE_SECONDS)
+    readers = [track(hub, "drivers") for _ in range(50)]
+    for reader in readers:
+        hub.positions.subscribed(reader, ["drivers"])
+        await asyncio.sleep(0)
     await wait_for_async(lambda: all(reader.frames for reader in readers))
-    assert [reader.latitudes for reader in readers] == [[24]] * 5
-    assert len(looks) == 2
+    assert [reader.latitudes for reader in readers] == [[24]] * 50
+    assert len(looks) <= 2
 
 
 class Busy(Tracker):
@@ -290,14 +290,13 @@ class Busy(Tracker):
         pass
 
 
-async def test_who_waits_to_be_greeted_misses_no_position_meanwhile(hub: Hub) -> None:
+async def test_who_begins_to_read_is_told_whatever_else_waits_for_them(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk, 1, ago=20).save)()
-    await greeted(hub, "orders", "drivers")
     busy = Busy("drivers")
     join(hub, busy)
-    hub.positions.welcome(busy, ["drivers"])
+    hub.positions.subscribed(busy, ["drivers"])
     hub.positions.hear(from_elsewhere(driver.pk, 2))
-    await wait_for_async(lambda: not hub.positions._newcomers)
+    await wait_for_async(lambda: busy.frames)
     hub.positions.hear(from_elsewhere(driver.pk, 3))
     assert busy.latitudes == [2]

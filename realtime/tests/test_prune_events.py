@@ -93,6 +93,7 @@ def test_nonsense_is_said_in_words() -> None:
         call_command("prune_events", "--older-than", "soon")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 async def test_a_client_from_before_is_told_and_a_present_one_notices_nothing(site: Site) -> None:
     make = sync_to_async

@@ -92,7 +92,7 @@ def test_every_channel_but_a_link_can_be_told() -> None:
     order, route = make_order(Status.ASSIGNED), make_route()
     numbered = {"order": order.pk, "driver": order.driver_id, "customer": order.customer_id, "route": route.pk}
     for channel in ("staff", "orders", "system", *(f"{kind}:{pk}" for kind, pk in numbered.items())):
-        assert publish("custom.x", {}, channel=channel).channels == [channel]
+        assert publish("custom.x", {}, channel=channel).channels[0] == channel
 
 
 def nested(depth: int) -> dict[str, Any]:

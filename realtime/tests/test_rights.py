@@ -168,7 +168,7 @@ async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(trans
         return [Encoded.of(event) for event in log.read(0, 10)]
 
     alone = Hub()  # nobody rings for it
-    alone.audience.join(reader, ["customers"])
+    alone.readers.join(reader, ["customers"])
     alone._deliver(await make(three_in_one_round)())
     await alone.stop()
     assert await reader.closing == 4401
@@ -182,9 +182,9 @@ async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None
     await until(hub, 1)
     newer = auth.of_token(await make(token_for)(user))
     with pytest.raises(Refusal) as caught:
-        hub.audience.ends.check(older)
+        hub.readers.ends.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
-    hub.audience.ends.check(newer)
+    hub.readers.ends.check(newer)
     # Who was on the way in meanwhile, and whoever asks for what was missed.
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
@@ -198,7 +198,7 @@ async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) 
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     later = await Hub.current()
-    assert later.audience.ends.concern(older)
+    assert later.readers.ends.concern(older)
     await later.stop()
 
 
@@ -214,7 +214,7 @@ async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
 
     await make(away_and_back)()
     await until(hub, 2)
-    hub.audience.ends.check(token)
+    hub.readers.ends.check(token)
 
 
 async def test_what_no_signal_told_is_noticed_within_a_minute(
@@ -261,7 +261,7 @@ def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
     log.number()
-    for event in rights.ended_after(0):
+    for event in rights.recent():
         ends.hear(event)
     assert list(ends._ends) == [f"user:{user.pk}" for user in users]
 

@@ -35,7 +35,7 @@ from web.actors import Actor
 from web.refusals import Refusal
 
 # Once is enough: it does not depend on the database.
-pytestmark = [pytest.mark.servers, pytest.mark.django_db]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db]
 MOST_STEPS = 14
 
 

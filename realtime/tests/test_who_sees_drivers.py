@@ -24,7 +24,7 @@ from realtime.models import WebSocketConnection
 from realtime.presence import DEAD
 from realtime.tests.client import Client, open_client, token_for
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 HERE = {"latitude": 25.0330, "longitude": 121.5654, "speed": 30, "heading": 45, "accuracy": 10}
 

@@ -18,7 +18,8 @@ class Refused(APIException):
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal.detail), refusal.code)
-        self.status_code, self.attr, self.version = refusal.status, refusal.attr, refusal.version
+        self.status_code, self.attr = refusal.status, refusal.attr
+        self.version, self.wait = refusal.version, refusal.wait
 
 
 class TooLarge(APIException):

@@ -40,7 +40,7 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
     `all_rows`: a right to own rows is not enough.
     """
 
-    lookup_value_regex = "[0-9]+"
+    lookup_value_regex = "[0-9]{1,18}"  # a longer one fits no column
     rights: Mapping[str, Collection[str]] = {}
     all_rows = False
 

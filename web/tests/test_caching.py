@@ -31,7 +31,6 @@ from orders.tests.factories import TODAY, make_customer, make_driver, make_offic
 from orders.tests.threads import in_thread
 from realtime import log
 from web import caching, flags
-from web.flags import Seen
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 PERIOD = {"from": str(TODAY), "to": str(TODAY)}
@@ -181,6 +180,7 @@ with transaction.atomic():
 """
 
 
+@pytest.mark.long
 def test_who_is_killed_right_after_the_commit_leaves_an_answer_that_ends_within_a_minute(office: Api) -> None:
     make()
     assert told(office) == 1
@@ -207,10 +207,10 @@ def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:
     assert queries(lambda: statistics(office)) == MOST_KEPT
 
 
-def test_switched_off_nothing_is_kept(office: Api) -> None:
+def test_switched_off_nothing_is_kept(office: Api, switch_off: Callable[..., None]) -> None:
     make()
     statistics(office)
-    flags._seen = Seen(at=float("inf"), off=frozenset({flags.CACHING}))
+    switch_off(flags.CACHING)
     assert queries(lambda: statistics(office)) > MOST_KEPT
 
 

@@ -87,7 +87,7 @@ def test_the_first_of_a_minute_adds_the_gauges_and_says_that_one_is_over(
     family, said = GaugeMetricFamily("luckygas_tests_now", "", labels=["kind"]), list[object]()
     family.add_metric(["x"], 7)
     monkeypatch.setattr(metrics, "GAUGES", [lambda: [family]])
-    monkeypatch.setattr(new_minute, "send", lambda **kwargs: said.append(kwargs["sender"]))
+    monkeypatch.setattr(new_minute, "send_robust", lambda **kwargs: said.append(kwargs["sender"]))
     for _ in range(2):
         write(every=0)
         family.samples.clear()

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind, On
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.receipts import Habit, Receipt
+from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
 from luckygas.testing.sandbox.telephones import Sent
-from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
 JSON = "application/json"
@@ -20,11 +20,11 @@ MOST_TIMES = 1000
 LONGEST_REPLY = 200
 
 
-def show(asked: Asked, operator: Operator) -> Answer:
+def show(request: Request, operator: Operator) -> Response:
     """`GET /control`: the messages, the oldest first, and what the sandbox is told to do."""
     return said(
         200, messages=[as_json(sent) for sent in operator.telephones.all()], balance=operator.telephones.balance,
-        fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.habit),
+        fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.policy),
     )  # fmt: skip
 
 
@@ -35,17 +35,17 @@ def as_json(sent: Sent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def change(asked: Asked, operator: Operator) -> Answer:
+def change(request: Request, operator: Operator) -> Response:
     """`POST /control`, as in the README."""
-    by_form = not asked.headers.get("Content-Type", "").startswith(JSON)
+    by_form = not request.headers.get("Content-Type", "").startswith(JSON)
     try:
-        wish = asked.form() if by_form else asked.json()
+        wish = request.form() if by_form else request.json()
         obey(wish, operator)
     except (ValueError, TypeError, OverflowError) as error:
         return said(400, error=str(error)[:200])
     if by_form:
-        return Answer(b"", 303, location="/?" + urlencode({"lang": wish.get("lang", "")}))
-    return show(asked, operator)
+        return Response(b"", 303, location="/?" + urlencode({"lang": wish.get("lang", "")}))
+    return show(request, operator)
 
 
 def obey(wish: dict[str, Any], operator: Operator) -> None:
@@ -55,7 +55,7 @@ def obey(wish: dict[str, Any], operator: Operator) -> None:
     elif "fault" in wish:
         operator.faults.set(fault_of(wish))
     elif "outcome" in wish:
-        operator.receipts.habit = habit_of(wish)
+        operator.receipts.policy = policy_of(wish)
     else:
         raise ValueError("Name a fault, an outcome, or a message.")
 
@@ -83,9 +83,9 @@ def fault_of(wish: dict[str, Any]) -> Fault | None:
     )
 
 
-def habit_of(wish: dict[str, Any]) -> Habit:
-    usual = Habit()
-    return Habit(
+def policy_of(wish: dict[str, Any]) -> ReceiptPolicy:
+    usual = ReceiptPolicy()
+    return ReceiptPolicy(
         outcome=outcome_of(wish["outcome"]) if wish["outcome"] else None,
         delay=within(wish.get("delay", usual.delay)),
         times=whole(wish.get("times") or 1),
@@ -111,8 +111,8 @@ def within(text: Any) -> float:
     return seconds
 
 
-def said(status: int, **body: Any) -> Answer:
-    return Answer(json.dumps(body, ensure_ascii=False).encode(), status, JSON)
+def said(status: int, **body: Any) -> Response:
+    return Response(json.dumps(body, ensure_ascii=False).encode(), status, JSON)
 
 
 ROUTES = {("GET", "/control"): show, ("POST", "/control"): change}

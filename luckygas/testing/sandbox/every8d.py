@@ -8,9 +8,9 @@ from uuid import uuid4
 from django.utils import timezone
 
 from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
-from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
 NAME = "every8d"
@@ -24,35 +24,35 @@ REPLY = "999"
 FILTERED_FOR = timedelta(hours=24)
 
 
-def send(asked: Asked, operator: Operator) -> Answer:
-    form = asked.form()
+def send(request: Request, operator: Operator) -> Response:
+    form = request.form()
     if not is_known(form, operator):
-        return refusal("-2", asked)
+        return refusal("-2", request)
     if not form.get("MSG"):
-        return refusal("-1", asked)
+        return refusal("-1", request)
     try:
         sent, _ = operator.take(NAME, form.get("DEST", ""), form["MSG"])
     except NoNumber:
-        return refusal("-3", asked)
+        return refusal("-3", request)
     except NoCredit:
         return said(f"{operator.telephones.balance}.00,0,0,1,{uuid4()}")
     return said(f"{operator.telephones.balance}.00,1,{sent.segments},0,{sent.id}")
 
 
-def send_once(asked: Asked, operator: Operator) -> Answer:
+def send_once(request: Request, operator: Operator) -> Response:
     """Refuses the same text to the same number for a day."""
-    form, since = asked.form(), timezone.now() - FILTERED_FOR
+    form, since = request.form(), timezone.now() - FILTERED_FOR
     for sent in operator.telephones.all():
         same = sent.text == form.get("MSG") and sent.phone == number_of(form.get("DEST", ""))
         if same and sent.provider == NAME and sent.at > since:
             return said(f"-98,{form['DEST']}")
-    return send(asked, operator)
+    return send(request, operator)
 
 
-def status(asked: Asked, operator: Operator) -> Answer:
-    form = asked.form()
+def status(request: Request, operator: Operator) -> Response:
+    form = request.form()
     if not is_known(form, operator):
-        return refusal("-2", asked)
+        return refusal("-2", request)
     named = [sent for sent in operator.telephones.all() if sent.provider == NAME and sent.id == form.get("BID")]
     return said("".join(f"{line}\r\n" for line in (len(named), *map(line_of, named))))
 
@@ -62,17 +62,17 @@ def line_of(sent: Sent) -> str:
     return "\t".join(["", sent.phone, moment(sent.at), f"{sent.segments}.00", CODES[sent.state], received])
 
 
-def credit(asked: Asked, operator: Operator) -> Answer:
-    return said(f"{operator.telephones.balance}.00") if is_known(asked.form(), operator) else refusal("-2", asked)
+def credit(request: Request, operator: Operator) -> Response:
+    return said(f"{operator.telephones.balance}.00") if is_known(request.form(), operator) else refusal("-2", request)
 
 
-def refusal(code: str, asked: Asked) -> Answer:
+def refusal(code: str, request: Request) -> Response:
     code = code or "-99"
     return said(f"{code}, {ERRORS.get(code, '錯誤')}")
 
 
-def said(text: str) -> Answer:
-    return Answer(text.encode())
+def said(text: str) -> Response:
+    return Response(text.encode())
 
 
 def is_known(form: dict[str, str], operator: Operator) -> bool:

@@ -6,20 +6,20 @@ import json
 from typing import Any
 
 from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import NoCredit, NoNumber
-from luckygas.testing.sandbox.wire import Answer, Asked
 
 NAME = "http"
 
 
-def send(asked: Asked, operator: Operator) -> Answer:
-    if not is_known(asked, operator):
+def send(request: Request, operator: Operator) -> Response:
+    if not is_known(request, operator):
         return said(401, error="The key is wrong.")
     try:
-        body = asked.json()
+        body = request.json()
         phone, text = str(body["phone"]), str(body["message"])
-        sent, repeated = operator.take(NAME, phone, text, key=asked.headers.get("Idempotency-Key", ""))
+        sent, repeated = operator.take(NAME, phone, text, key=request.headers.get("Idempotency-Key", ""))
     except (ValueError, KeyError):
         return said(400, error="Send JSON: phone, message, sender.")
     except NoNumber:
@@ -29,20 +29,20 @@ def send(asked: Asked, operator: Operator) -> Answer:
     return said(200, message_id=sent.id, duplicate=repeated)
 
 
-def health(asked: Asked, operator: Operator) -> Answer:
-    return said(200, well=True) if is_known(asked, operator) else said(401, error="The key is wrong.")
+def health(request: Request, operator: Operator) -> Response:
+    return said(200, well=True) if is_known(request, operator) else said(401, error="The key is wrong.")
 
 
-def refusal(code: str, asked: Asked) -> Answer:
+def refusal(code: str, request: Request) -> Response:
     return said(int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="Refused.")
 
 
-def is_known(asked: Asked, operator: Operator) -> bool:
-    return operator.account.has_key(asked.headers.get("Authorization", "").removeprefix("Bearer "))
+def is_known(request: Request, operator: Operator) -> bool:
+    return operator.account.has_key(request.headers.get("Authorization", "").removeprefix("Bearer "))
 
 
-def said(status: int, **body: Any) -> Answer:
-    return Answer(json.dumps(body).encode(), status, "application/json")
+def said(status: int, **body: Any) -> Response:
+    return Response(json.dumps(body).encode(), status, "application/json")
 
 
 ROUTES = {"/sms": (On.SEND, send), "/sms/health": (On.ASK, health)}

@@ -8,9 +8,9 @@ from datetime import datetime
 from django.utils import timezone
 
 from luckygas.testing.sandbox.faults import On
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent
-from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.states import Status
 
 NAME = "mitake"
@@ -26,36 +26,36 @@ MOST_KEY = 36
 MOMENT = re.compile(r"(20[0-9]{12})?")
 
 
-def send(asked: Asked, operator: Operator) -> Answer:
-    encoding = "utf-8" if "CharsetURL=UTF8" in asked.query else "big5"
-    form = asked.form(encoding)
+def send(request: Request, operator: Operator) -> Response:
+    encoding = "utf-8" if "CharsetURL=UTF8" in request.query else "big5"
+    form = request.form(encoding)
     key, text = form.get("clientid", ""), form.get("smbody", "").replace("\x06", "\n")
     if not is_known(form, operator):
-        return refusal("e", asked)
+        return refusal("e", request)
     if not text or len(key) > MOST_KEY or not MOMENT.fullmatch(form.get("vldtime", "")):
-        return refusal("y" if text else "u", asked)
+        return refusal("y" if text else "u", request)
     try:
         sent, repeated = operator.take(
             NAME, form.get("dstaddr", ""), text, key=key, callback=form.get("response", "")
         )  # fmt: skip
     except NoNumber:
-        return refusal("v", asked)
+        return refusal("v", request)
     except NoCredit:
-        return refusal("s", asked)
+        return refusal("s", request)
     lines = [f"[{key or 1}]", f"msgid={name_of(sent)}", f"statuscode={FLAGS[Status.SENT]}"]
     lines += [f"smsPoint={sent.segments}"] if form.get("smsPointFlag") == "1" else []
     lines += ["Duplicate=Y"] if repeated else []
     return said(*lines, f"AccountPoint={operator.telephones.balance}")
 
 
-def query(asked: Asked, operator: Operator) -> Answer:
+def query(request: Request, operator: Operator) -> Response:
     """The state of messages; without any named, the balance."""
-    form = asked.form()
+    form = request.form()
     if not is_known(form, operator):
-        return refusal("e", asked)
+        return refusal("e", request)
     wanted = [part.strip().lstrip("#") for part in form.get("msgid", "").split(",") if part.strip()]
     if len(wanted) > MOST_ASKED:
-        return refusal("w", asked)
+        return refusal("w", request)
     if not wanted:
         return said(f"AccountPoint={operator.telephones.balance}")
     known = {sent.serial: sent for sent in operator.telephones.all() if sent.provider == NAME}
@@ -63,14 +63,14 @@ def query(asked: Asked, operator: Operator) -> Answer:
     return said(*(f"{name_of(s)}\t{FLAGS[s.state]}\t{moment(s.settled_at or s.at)}" for s in found))
 
 
-def refusal(code: str, asked: Asked) -> Answer:
+def refusal(code: str, request: Request) -> Response:
     """In Big5, as the provider says it."""
     code = code or "*"
-    return said(f"[{asked.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}")
+    return said(f"[{request.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}")
 
 
-def said(*lines: str) -> Answer:
-    return Answer("".join(f"{line}\r\n" for line in lines).encode("big5", "replace"), content_type="text/plain")
+def said(*lines: str) -> Response:
+    return Response("".join(f"{line}\r\n" for line in lines).encode("big5", "replace"), content_type="text/plain")
 
 
 def is_known(form: dict[str, str], operator: Operator) -> bool:

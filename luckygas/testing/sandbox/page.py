@@ -16,8 +16,8 @@ from django.utils.translation import override
 
 from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox.faults import Kind
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.wire import Answer, Asked
 from notifications.carrier_rules import registered_hosts
 from notifications.states import Status
 
@@ -59,31 +59,31 @@ def is_ours(url: str) -> bool:
         return False
 
 
-def whole(asked: Asked, operator: Operator) -> Answer:
-    return render("page.html", asked, operator)
+def whole(request: Request, operator: Operator) -> Response:
+    return render("page.html", request, operator)
 
 
-def bubbles(asked: Asked, operator: Operator) -> Answer:
+def bubbles(request: Request, operator: Operator) -> Response:
     """The part that changes."""
-    return render("bubbles.html", asked, operator)
+    return render("bubbles.html", request, operator)
 
 
-def render(template: str, asked: Asked, operator: Operator) -> Answer:
-    language = language_of(asked)
+def render(template: str, request: Request, operator: Operator) -> Response:
+    language = language_of(request)
     newest: list[Any] = operator.telephones.all()[: -SHOWN - 1 : -1]
     context = {
         "messages": [(sent, with_links(sent.text)) for sent in newest],
         "balance": operator.telephones.balance, "fault": operator.faults.now,
         "fault_label": FAULTS[operator.faults.now.kind] if operator.faults.now else "", "faults": FAULTS.items(),
-        "habit": operator.receipts.habit, "outcomes": OUTCOMES, "lang": language,
+        "policy": operator.receipts.policy, "outcomes": OUTCOMES, "lang": language,
     }  # fmt: skip
     with override(language):
-        return Answer(TEMPLATES.get_template(template).render(context).encode(), content_type=HTML)
+        return Response(TEMPLATES.get_template(template).render(context).encode(), content_type=HTML)
 
 
-def language_of(asked: Asked) -> str:
+def language_of(request: Request) -> str:
     """`?lang=`, else the browser's first."""
-    first = asked.form().get("lang") or str(asked.headers.get("Accept-Language", ""))
+    first = request.form().get("lang") or str(request.headers.get("Accept-Language", ""))
     return "en" if first.lower().startswith("en") else "zh-hant"
 
 

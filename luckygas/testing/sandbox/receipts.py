@@ -34,7 +34,7 @@ class ReceiptSender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class ReceiptPolicy:
     """What becomes of a message by itself: `outcome` (None: nothing) after `delay` seconds, told `times` times.
 
     `jumbled`: that the carrier has it comes after the outcome.
@@ -58,7 +58,7 @@ class Receipts:
     """One thread that tells them in the order of their time."""
 
     def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
-        self.habit = Habit()
+        self.policy = ReceiptPolicy()
         self._providers, self._callbacks = providers, callbacks
         self._waiting: list[tuple[float, int, Receipt]] = []
         self._count = itertools.count()
@@ -81,14 +81,14 @@ class Receipts:
         self._session.close()
 
     def expect(self, sent: Sent) -> None:
-        """What the habit says follows."""
-        habit = self.habit
-        if habit.outcome is None:
+        """What the policy says follows."""
+        policy = self.policy
+        if policy.outcome is None:
             return
-        for _ in range(habit.times):
-            self.tell(Receipt(sent, habit.outcome), habit.delay)
-        if habit.jumbled:
-            self.tell(Receipt(sent, Status.SENT), habit.delay)
+        for _ in range(policy.times):
+            self.tell(Receipt(sent, policy.outcome), policy.delay)
+        if policy.jumbled:
+            self.tell(Receipt(sent, Status.SENT), policy.delay)
 
     def tell(self, receipt: Receipt, delay: float = 0.0) -> None:
         with self._changed:

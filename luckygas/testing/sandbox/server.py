@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox import control, every8d, generic, mitake, page
 from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind
+from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import BALANCE, Account
-from luckygas.testing.sandbox.wire import Answer, Asked
 
 log = logging.getLogger(__name__)
 BODY_BYTES = 65_536
@@ -30,7 +30,7 @@ GARBAGE = bytes(range(256)) * 4
 HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 CLOSE_AT_ONCE = struct.pack("ii", 1, 0)
 PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, mitake, every8d)}
-Work = Callable[[Asked, Operator], Answer]
+Work = Callable[[Request, Operator], Response]
 OWN: dict[tuple[str, str], Work] = {**page.ROUTES, **control.ROUTES}
 
 
@@ -50,18 +50,18 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         try:
             if not self.is_from_here():
-                self.write(Answer(b"This answers to this machine only.\n", 403))
+                self.write(Response(b"This answers to this machine only.\n", 403))
             elif (found := provider_of(path)) is not None:
                 on, work = PROVIDERS[found].ROUTES[path]
                 self.provide(found, work, self.server.operator.faults.next(on))
             elif (own := OWN.get((self.command, path))) is not None:
                 self.write(own(self.read(), self.server.operator))
             else:
-                self.write(Answer(b"There is nothing here.\n", 404))
+                self.write(Response(b"There is nothing here.\n", 404))
         except Unreadable as error:
-            self.write(Answer(b"Send at most 64 KiB, with Content-Length.\n", error.status))
+            self.write(Response(b"Send at most 64 KiB, with Content-Length.\n", error.status))
         except ValueError:
-            self.write(Answer(b"That is no form.\n", 400))
+            self.write(Response(b"That is no form.\n", 400))
 
     do_POST = do_GET
 
@@ -71,14 +71,14 @@ class Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         return urlsplit(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
 
-    def read(self) -> Asked:
+    def read(self) -> Request:
         """The request with its body. Raises Unreadable."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             raise Unreadable(411)
         if len(length) > 9 or int(length) > BODY_BYTES:
             raise Unreadable(413)
-        return Asked(urlsplit(self.path).query, self.headers, self.rfile.read(int(length)))
+        return Request(urlsplit(self.path).query, self.headers, self.rfile.read(int(length)))
 
     def provide(self, name: str, work: Work, fault: Fault | None) -> None:
         """What a provider answers, or what it does instead."""
@@ -90,21 +90,21 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == Kind.DROP_BEFORE:
             self.drop()
             return
-        asked = self.read()
+        request = self.read()
         if fault.kind == Kind.REFUSE:
-            self.write(PROVIDERS[name].refusal(fault.code, asked))
+            self.write(PROVIDERS[name].refusal(fault.code, request))
             return
-        answer = work(asked, operator) if fault.taken else PROVIDERS[name].refusal("", asked)
+        answer = work(request, operator) if fault.taken else PROVIDERS[name].refusal("", request)
         self.misbehave(fault, answer)
 
-    def misbehave(self, fault: Fault, answer: Answer) -> None:
+    def misbehave(self, fault: Fault, answer: Response) -> None:
         status = int(fault.code) if fault.code.isdecimal() and 200 <= int(fault.code) <= 599 else 200
         if fault.kind == Kind.HTML:
-            self.write(Answer(HTML.encode(), status, "text/html"))
+            self.write(Response(HTML.encode(), status, "text/html"))
         elif fault.kind == Kind.GARBAGE:
-            self.write(Answer(GARBAGE, status, "application/octet-stream"))
+            self.write(Response(GARBAGE, status, "application/octet-stream"))
         elif fault.kind == Kind.HUGE:
-            self.write(Answer(b"x" * HUGE_BYTES, status))
+            self.write(Response(b"x" * HUGE_BYTES, status))
         elif fault.kind == Kind.TWICE:
             self.write(answer)
             self.write(answer)
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile, self.rfile = open(os.devnull, "wb"), open(os.devnull, "rb")  # noqa: SIM115
         self.close_connection = True
 
-    def write(self, answer: Answer) -> None:
+    def write(self, answer: Response) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

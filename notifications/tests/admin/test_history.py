@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from notifications.admin.history import COLOUR
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order

@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from customers.models import Customer
 from notifications import queue
 from notifications.admin.timeline import moment, story
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order

@@ -86,7 +86,7 @@ def test_clean_takes_secrets_out_and_cuts() -> None:
 
 def test_settings_name_the_gateway(settings: Any) -> None:
     from notifications.gateways import get_gateway
-    from notifications.gateways.console import Console
+    from notifications.gateways.local import Console
 
     settings.SMS_GATEWAY = "console"
     assert isinstance(get_gateway(), Console)

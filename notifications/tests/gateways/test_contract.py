@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from luckygas import settings as settings_of_the_project
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, Health, Message
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.states import Reason
 from notifications.tests import provider as doing
 from notifications.tests.provider import Provider, error, says
@@ -63,10 +62,8 @@ def test_a_connection_never_made_is_certain(remote: Gateway, fake_provider: Prov
 @pytest.mark.parametrize("silence", [doing.hangs, doing.hangs_up, doing.drips_status])
 def test_no_answer_is_repeated_only_where_that_is_safe(remote: Gateway, fake_provider: Provider, silence: Any) -> None:
     fake_provider.behave(silence)
-    begun = time.monotonic()
     assert error(remote, MESSAGE).reason == Reason.NO_ANSWER
     assert len(fake_provider.asked) == 1 + remote.idempotent
-    assert time.monotonic() - begun < 3
 
 
 def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provider: Provider) -> None:

@@ -15,7 +15,7 @@ from luckygas.testing.waiting import wait_for
 from notifications import sender
 from notifications.gateways.base import GatewayError, Message
 from notifications.gateways.email import Email
-from notifications.gateways.memory import Memory
+from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from orders.models import Order
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_order
+from realtime import log
 from web import log_position
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_position, "_provider", None)
+def _own_provider() -> Iterator[None]:
+    log_position.provide(None)
+    yield
+    log_position.provide(log.position)
 
 
 @pytest.mark.parametrize("path", ["orders/", "orders/{}/", "orders/statistics/", "customers/", "drivers/locations/"])

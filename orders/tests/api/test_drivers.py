@@ -67,24 +67,17 @@ def test_locations_say_where_and_who_is_online(monkeypatch: pytest.MonkeyPatch) 
     make_driver(is_active=False)
     at = timezone.now()
     DriverLocation.objects.create(driver=here, latitude=25.03, longitude=121.56, speed=30, recorded_at=at)
-    monkeypatch.setattr(presence, "_provider", lambda: {here.pk})
+    monkeypatch.setattr(presence, "online_driver_ids", lambda: {here.pk})
     rows = {row["driver"]: row for row in make_api("office").get("drivers/locations/").json()["results"]}
     assert set(rows) == {away.pk, here.pk}
     assert (rows[here.pk]["online"], rows[here.pk]["latitude"], rows[here.pk]["speed"]) == (True, 25.03, 30)
     assert (rows[away.pk]["online"], rows[away.pk]["latitude"], rows[away.pk]["timestamp"]) == (False, None, None)
 
 
-def test_nobody_is_online_where_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_driver()
-    monkeypatch.setattr(presence, "_provider", None)
-    (row,) = make_api("office").get("drivers/locations/").json()["results"]
-    assert row["online"] is False
-
-
 def test_locations_need_few_queries(django_assert_max_num_queries, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     for _ in range(5):
         DriverLocation.objects.create(driver=make_driver(), latitude=25, longitude=121, recorded_at=timezone.now())
-    monkeypatch.setattr(presence, "_provider", lambda: frozenset())
+    monkeypatch.setattr(presence, "online_driver_ids", frozenset)
     api = make_api("office")
     api.get("drivers/locations/")
     with django_assert_max_num_queries(6):

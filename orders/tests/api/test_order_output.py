@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from dispatch.models import Driver
-from orders.api import order_output
 from orders.models import ConfirmationType
 from orders.models.order import Proof
 from orders.states import Status
@@ -13,22 +15,72 @@ from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_route, make_user
 
 pytestmark = pytest.mark.django_db
+CUSTOMER = {
+    "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
+    "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
+    "created_at", "updated_at",
+}  # fmt: skip
+DRIVER = CUSTOMER | {
+    "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
+}  # fmt: skip
+OFFICE = DRIVER | {"driver_name", "reported_later"}
+SEEN = {"office": OFFICE, "driver": DRIVER, "customer": CUSTOMER}
+WHOLE = {"history", "confirmations", "proof_images"}
 
 
-def make_driven(status: str = Status.DELIVERING) -> tuple[Driver, Api, int]:
-    """A driver, the client of its customer, and an order on its way between them."""
+def make_driven(status: str = Status.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
+    """A driver, the clients of those concerned, and an order on its way between them."""
     driver = make_driver(name="陳司機", phone="0911-222-333")
-    customer = make_customer(user=make_user(), phone="0912-345-678")
-    route = make_route(driver=driver)
-    order = make_order(status, driver=driver, customer=customer, route=route)
-    return driver, Api(customer.user), order.pk
+    customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
+    order = make_order(status, driver=driver, customer=customer, route=make_route(driver=driver), **more)
+    return driver, {"office": make_api("office"), "driver": Api(driver.user), "customer": Api(customer.user)}, order.pk
 
 
-def test_office_sees_all_fields_of_one_order() -> None:
-    _, _, pk = make_driven()
-    body = make_api("office").get(f"orders/{pk}/").json()
-    assert set(body) == order_output.OFFICE
-    assert body["customer_phone"] == "0912-***-678"
+@pytest.mark.parametrize("side", SEEN)
+def test_each_side_sees_its_fields_in_lists_and_of_one_order(side: str) -> None:
+    driver, apis, pk = make_driven()
+    (row,) = apis[side].get("orders/").json()["results"]
+    whole = apis[side].get(f"orders/{pk}/").json()
+    assert row.keys() == SEEN[side]
+    assert whole.keys() == row.keys() | (WHOLE if side == "office" else set())
+    assert {name: whole[name] for name in row} == row
+    if side == "customer":
+        text = json.dumps(whole, ensure_ascii=False)
+        names = ("測試", driver.name, driver.phone, "222-333", "tracking", "import")
+        assert not [word for word in names if word in text]
+
+
+@pytest.mark.parametrize(
+    ("side", "status", "number"),
+    [
+        ("office", Status.DELIVERING, "0912-***-678"),
+        ("driver", Status.DELIVERING, "+886912345678"),
+        ("driver", Status.DELIVERED, "0912-***-678"),
+    ],
+)
+def test_only_the_driver_sees_a_whole_number_while_there_is_something_to_deliver(
+    side: str, status: str, number: str
+) -> None:
+    _, apis, pk = make_driven(status)
+    assert apis[side].get(f"orders/{pk}/").json()["customer_phone"] == number
+
+
+@pytest.mark.parametrize(("address", "door"), [("", (25.03, 121.54)), ("台北市信義區松仁路1號", (None, None))])
+def test_the_door_is_known_at_the_customers_own_address(address: str, door: Any) -> None:
+    _, apis, pk = make_driven(**({"delivery_address": address} if address else {}))
+    row = apis["driver"].get(f"orders/{pk}/").json()
+    assert (row["latitude"], row["longitude"]) == door
+
+
+def test_office_reads_when_a_move_happened_that_was_reported_later() -> None:
+    half_an_hour_ago = timezone.now() - timedelta(minutes=30)
+    order = make_order(Status.ASSIGNED, created_at=half_an_hour_ago - timedelta(minutes=30))
+    order.transition_to(Status.DELIVERING, at=half_an_hour_ago)
+    office = make_api("office")
+    (row,) = office.get("orders/").json()["results"]
+    assert row["reported_later"] == timezone.localtime(half_an_hour_ago).isoformat()
+    order.transition_to(Status.ARRIVING)
+    assert office.get(f"orders/{order.pk}/").json()["reported_later"] is None
 
 
 def test_office_reads_the_history_with_names_and_reasons() -> None:
@@ -48,28 +100,6 @@ def test_office_reads_proofs_of_delivery() -> None:
     assert (row["confirmation_type"], row["cylinder_serials"], row["confirmed_by"]) == ("qr_code", ["CYL789"], None)
 
 
-def test_driver_sees_the_number_to_call_while_there_is_something_to_deliver() -> None:
-    driver, _, pk = make_driven()
-    body = Api(driver.user).get(f"orders/{pk}/").json()
-    assert set(body) == order_output.DRIVER
-    assert body["customer_phone"] == "+886912345678"
-
-
-def test_driver_sees_a_masked_number_afterwards() -> None:
-    driver, _, pk = make_driven(Status.DELIVERED)
-    assert Api(driver.user).get(f"orders/{pk}/").json()["customer_phone"] == "0912-***-678"
-
-
-@pytest.mark.parametrize("path", ["orders/", "orders/{pk}/"])
-def test_customer_sees_nothing_of_staff_and_driver(path: str) -> None:
-    driver, customer, pk = make_driven()
-    body = customer.get(path.format(pk=pk)).json()
-    row = body["results"][0] if "results" in body else body
-    text = json.dumps(body, ensure_ascii=False)
-    assert set(row) == order_output.CUSTOMER
-    assert not [word for word in ("測試", driver.name, driver.phone, "222-333", "tracking", "import") if word in text]
-
-
 def test_items_carry_name_and_frozen_price() -> None:
     order = make_order(quantity=2)
     (item,) = make_api("office").get(f"orders/{order.pk}/").json()["items"]
@@ -77,9 +107,3 @@ def test_items_carry_name_and_frozen_price() -> None:
     assert item == {
         "product": product.pk, "name": "20kg 瓦斯桶", "quantity": 2, "unit_price": 800, "quantity_delivered": None,
     }  # fmt: skip
-
-
-def test_list_has_no_history() -> None:
-    make_order()
-    (row,) = make_api("office").get("orders/").json()["results"]
-    assert set(row) == order_output.OFFICE - {"history", "confirmations", "proof_images"}

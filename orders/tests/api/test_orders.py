@@ -20,32 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"),
-    [
-        ("get", "orders/", "office driver customer"),
-        ("get", "orders/urgent/", "office"),
-        ("get", "orders/statistics/", "office"),
-        ("post", "orders/bulk-update/", "office"),
-        ("get", "customers/", "office driver"),
-        ("post", "customers/", "office"),
-        ("get", "products/", "office driver customer"),
-        ("post", "products/", "office"),
-        ("get", "drivers/", "office driver"),
-        ("post", "drivers/", "office"),
-        ("get", "drivers/locations/", "office"),
-        ("get", "routes/", "office driver"),
-        ("post", "routes/", "office"),
-        ("post", "routes/1/assign-driver/", "office"),
-    ],
-)
-def test_who_may_call(method: str, path: str, allowed: str) -> None:
-    for role in ("office", "driver", "customer", "none", "anonymous"):
-        answer = getattr(make_api(role), method)(path)
-        refused = {"anonymous": 401}.get(role, 403)
-        assert (answer.status_code == refused) == (role not in allowed.split()), (role, answer.status_code)
-
-
-@pytest.mark.parametrize(
     "path", ["orders/{}/", "customers/1/", "products/1/", "drivers/1/", "routes/1/", "orders/", "orders/bulk-update/"]
 )
 def test_nothing_is_deleted_or_put(path: str) -> None:
@@ -66,11 +40,24 @@ def test_driver_moves_an_own_order() -> None:
     assert (row.by, row.source, row.to_status) == (driver.user, "rest", "delivering")
 
 
-def test_an_invalid_move_is_409_and_changes_nothing() -> None:
-    order = make_order()
-    answer = make_api("office").patch(f"orders/{order.pk}/status/", {"status": "delivered"})
-    assert (answer.status_code, codes(answer)) == (409, [("invalid_transition", "status")])
-    assert Order.objects.get().status == Status.PENDING
+@pytest.mark.parametrize(
+    ("role", "before", "said", "found"),
+    [
+        ("office", Status.PENDING, {"status": "delivered"}, (409, [("invalid_transition", "status")])),
+        ("office", Status.PENDING, {"status": "cancelled"}, (400, [("reason_required", "reason")])),
+        ("office", Status.CONFIRMED, {"status": "assigned"}, (400, [("driver_required", "driver")])),
+        ("office", Status.CONFIRMED, {"status": "assigned", "driver": True}, (200, [])),
+        ("customer", Status.PENDING, {"status": "confirmed"}, (403, [("forbidden", "status")])),
+        ("customer", Status.PENDING, {"status": "cancelled", "reason": "買錯"}, (200, [])),
+    ],
+)
+def test_which_moves_are_made(role: str, before: str, said: dict[str, Any], found: tuple[int, list[Any]]) -> None:
+    customer = make_customer(user=make_user())
+    order, api = make_order(before, customer=customer), Api(customer.user) if role == "customer" else make_api(role)
+    answer = api.patch(f"orders/{order.pk}/status/", said | ({"driver": make_driver().pk} if "driver" in said else {}))
+    is_made = answer.status_code == 200
+    assert (answer.status_code, [] if is_made else codes(answer)) == found
+    assert Order.objects.get().status == (said["status"] if is_made else before)
 
 
 def test_a_move_on_an_old_version_is_409_with_the_present_one() -> None:
@@ -79,19 +66,6 @@ def test_a_move_on_an_old_version_is_409_with_the_present_one() -> None:
         f"orders/{order.pk}/status/", {"status": "cancelled", "reason": "x", "version": 1}
     )
     assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
-
-
-def test_a_customer_may_cancel_and_not_confirm() -> None:
-    customer = make_customer(user=make_user())
-    order, api = make_order(customer=customer), Api(customer.user)
-    refused = api.patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
-    assert (refused.status_code, codes(refused)) == (403, [("forbidden", "status")])
-    assert api.patch(f"orders/{order.pk}/status/", {"status": "cancelled", "reason": "買錯"}).status_code == 200
-
-
-def test_a_cancel_needs_its_reason() -> None:
-    answer = make_api("office").patch(f"orders/{make_order().pk}/status/", {"status": "cancelled"})
-    assert (answer.status_code, codes(answer)) == (400, [("reason_required", "reason")])
 
 
 def test_a_repeated_ref_gets_the_same_answer_and_is_not_done_twice() -> None:
@@ -122,13 +96,6 @@ def test_a_ref_is_answered_after_the_order_went_to_another_driver() -> None:
     assert stranger.status_code == 404
 
 
-def test_a_ref_of_another_order_is_refused() -> None:
-    api = make_api("office")
-    said = {"status": "confirmed", "ref": "a1"}
-    api.patch(f"orders/{make_order().pk}/status/", said)
-    assert codes(api.patch(f"orders/{make_order().pk}/status/", said)) == [("ref_reused", "ref")]
-
-
 def test_a_move_without_signal_tells_when_it_happened() -> None:
     order = make_order(Status.ASSIGNED, created_at=timezone.now() - timedelta(hours=2))
     at = timezone.now() - timedelta(hours=1)
@@ -136,12 +103,6 @@ def test_a_move_without_signal_tells_when_it_happened() -> None:
     row = order.history.last()
     assert row is not None
     assert row.at == at
-
-
-def test_assigned_names_the_driver() -> None:
-    order, driver, api = make_order(Status.CONFIRMED), make_driver(), make_api("office")
-    assert codes(api.patch(f"orders/{order.pk}/status/", {"status": "assigned"})) == [("driver_required", "driver")]
-    assert api.patch(f"orders/{order.pk}/status/", {"status": "assigned", "driver": driver.pk}).status_code == 200
 
 
 def test_confirm_delivery_writes_the_proof_and_moves() -> None:
@@ -160,21 +121,6 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "delivered")
     assert (order.status, order.amount_collected, product.stock) == (Status.DELIVERED, 1600, 98)
     assert (proof.confirmation_type, proof.cylinder_serials, proof.latitude) == ("qr_code", ["CYL789"], 25.03)
-
-
-def test_confirm_delivery_twice_with_one_ref_is_one_delivery() -> None:
-    order, api = make_order(Status.ARRIVING), make_api("office")
-    said = {"confirmation_type": "manual", "ref": "d-1"}
-    first, again = (api.post(f"orders/{order.pk}/confirm-delivery/", said) for _ in range(2))
-    assert first.json() == again.json()
-    assert order.items.get().product.stock == 99
-
-
-def test_confirm_delivery_is_not_for_the_customer() -> None:
-    customer = make_customer(user=make_user())
-    order = make_order(Status.ARRIVING, customer=customer)
-    answer = Api(customer.user).post(f"orders/{order.pk}/confirm-delivery/", {"confirmation_type": "manual"})
-    assert (answer.status_code, codes(answer)) == (403, [("forbidden", None)])
 
 
 @pytest.mark.parametrize(
@@ -277,6 +223,7 @@ NAMES = st.sampled_from(
 BODIES = VALUES | st.dictionaries(NAMES, VALUES, max_size=5)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
 @example(body={"items": [{}]})
@@ -290,13 +237,6 @@ def test_no_body_makes_a_500(body: Any, db: None) -> None:
         api.post(f"orders/{order.pk}/confirm-delivery/", body),
     ]
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
-
-
-def test_a_line_is_whole_when_an_order_is_changed_too() -> None:
-    order, api = make_order(), make_api("office")
-    answer = api.patch(f"orders/{order.pk}/", {"items": [{"quantity": 2}]})
-    assert answer.status_code == 400
-    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [("required", "items.0.product")]
 
 
 def test_a_session_is_a_page_and_a_token_a_program() -> None:

@@ -12,6 +12,7 @@ from playwright.async_api import Page, Route
 
 from luckygas.testing.browser import serious_faults, until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models.order import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from pages.tests.browser.board import Board, make_order_today
@@ -173,7 +174,7 @@ async def test_drawer_acts_on_what_it_shows_and_stays_closed_once_it_is_closed(p
     await page.route(f"**/orders/{slow.pk}/", held.put)
     await board.focus(slow)
     await page.keyboard.press("Enter")
-    route = await asyncio.wait_for(held.get(), 8)
+    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     await drawer.get_by_role("button", name="Move…").click()
     assert str(shown) in await page.locator("#move").inner_text()
     await page.keyboard.press("Escape")
@@ -215,6 +216,7 @@ async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(p
     assert page.url == f"{site.url}/?slot=morning"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_board_has_no_serious_fault(page: Page, site: Site, scheme: str) -> None:
     await page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
@@ -246,7 +248,7 @@ async def test_order_that_goes_nowhere_has_no_button_to_move_it(page: Page, site
     assert not await page.locator("#drawer [data-do=move]").is_visible()
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, DAY_MS])
+@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
     driver = await make(make_driver)()
     order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)

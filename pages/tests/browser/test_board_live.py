@@ -16,12 +16,13 @@ from playwright.async_api import Page, Route, WebSocketRoute
 from dispatch.models import Route as DeliveryRoute
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
-from luckygas.testing.waiting import wait_for_async
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for_async
 from notifications.states import Status as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_route
 from pages.tests.browser.board import Board, make_order_today
+from pages.tests.browser.clock import ServerClock
 from realtime.models import LogHead
 from realtime.tests.client import open_client, token_for
 
@@ -71,7 +72,8 @@ async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site
     await make(there.transition_to)("failed", reason="按鈴無人應門")
     failed = await board.toast("Delivery failed")
     assert "按鈴無人應門" in await failed.inner_text()
-    await make(make_message)(SmsStatus.FAILED, order=new)
+    message = await make(make_message)(SmsStatus.SENDING, order=new)
+    assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
     await board.toast("An SMS did not arrive")
     assert await page.locator(".toast").count() == 4  # and nothing of what was there before
     await page.evaluate("window.same = true")
@@ -88,6 +90,7 @@ async def test_what_comes_together_is_told_together(page: Page, site: Site) -> N
     assert await page.locator(".toast").count() < 5
 
 
+@pytest.mark.long
 async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Site) -> None:
     """What many events left out is read as one list, and whatever comes while that is on its way is not in it."""
     board = await Board(page, site).open()
@@ -95,7 +98,7 @@ async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Si
     held = asyncio.Queue[Route]()
     await page.route("**/orders/?status=*pending*", held.put)
     orders = [await make(make_order_today)() for _ in range(12)]
-    route = await asyncio.wait_for(held.get(), 8)
+    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     answer = await route.fetch()
     orders.append(await make(make_order_today)())
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
@@ -131,28 +134,14 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     await board.has_crew({driver: 2}, [route])
 
 
-@pytest.mark.parametrize("fault", ["busy", "cut", "stalled"])
-async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
-    page: Page, site: Site, fault: str
-) -> None:
-    # As if it had stalled for 15 s.
-    await page.add_init_script("{ const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout(ms / 30); }")
-    held: list[Route] = []
-
-    async def fail(route: Route) -> None:
-        if fault == "busy":
-            await route.fulfill(status=503, headers={"Retry-After": "1"}, json={"type": "server_error", "errors": []})
-        elif fault == "cut":
-            await route.abort("connectionreset")
-        else:
-            held.append(route)
-
+async def test_what_an_event_points_at_is_read_however_often_the_server_fails(page: Page, site: Site) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "Service Unavailable"}
     there = await make(make_order_today)()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     await board.stands_in(there, "pending")
     for rows in ("orders", "routes"):
-        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), fail, times=2)
+        await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), lambda route: route.fulfill(**busy), times=2)
     # Their events say neither when an order was placed nor what a route is called.
     new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
     route = await make(make_route)(date=timezone.localdate(), name="新路線")
@@ -160,6 +149,7 @@ async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     await board.target("route", route.pk).get_by_text("新路線").wait_for()
 
 
+@pytest.mark.long
 async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Page, site: Site) -> None:
     links: list[WebSocketRoute] = []
 
@@ -192,23 +182,15 @@ async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> Non
     driver = await make(make_driver)()
     order, later = await make(make_order_today)(), await make(make_order_today)(scheduled_date=tomorrow)
     routes = [await make(make_route)(driver=driver, date=day) for day in (today, tomorrow)]
+    clock = ServerClock(page)
+    await clock.start()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     await board.is_shown(order)
     await board.has_crew({driver: 0}, routes[:1])
     midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
-
-    async def after_midnight(route: Route) -> None:
-        answer = await route.fetch()
-        headers = answer.headers | {"x-server-time": str(round(midnight.timestamp() * 1000) + 1000)}
-        await route.fulfill(response=answer, headers=headers)
-
-    await page.route("**/api/v1/**", after_midnight)
     async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
-        await page.evaluate(
-            "(at) => import('/static/web/server-clock.js').then((clock) => clock.hear(at, 0))",
-            midnight.timestamp() * 1000 - 500,
-        )
+        await clock.set(midnight - timedelta(seconds=0.5))
     await board.is_shown(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
     await board.has_crew({driver: 0}, routes[1:])
@@ -246,7 +228,7 @@ async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -
         before = await pin.bounding_box()
         await asyncio.sleep(1)  # positions are taken once a second
         await telephone.send(type="location_update", latitude=25.05, longitude=121.56)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await pin.bounding_box() == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
@@ -271,6 +253,7 @@ async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Si
     await page.wait_for_selector("connection-status[data-state=live]")
 
 
+@pytest.mark.long
 async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
     """But for what is looked at: an order of another day in the drawer, and what a search found."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
@@ -335,6 +318,7 @@ async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_know
     assert await page.locator(".toast").count() == 1
 
 
+@pytest.mark.long
 async def test_a_board_whose_lists_are_of_two_logs_is_read_afresh(page: Page, site: Site) -> None:
     """A standby took over between two of its requests."""
     order = await make(make_order_today)()

@@ -184,6 +184,7 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
     ]
 
 
+@pytest.mark.long
 async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: Driver) -> None:
     other = await make(make_driver)()
     route = await make(make_route)(driver=other)
@@ -229,6 +230,7 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
     assert "no line" in await phone.text("#sharing")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> None:
     stops = [

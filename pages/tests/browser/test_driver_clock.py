@@ -46,7 +46,10 @@ async def names(page: Page) -> list[str]:
     return await page.locator(where).all_text_contents()
 
 
-@pytest.mark.parametrize("off", [-DAY, DAY, -1024 * 7 * DAY, 400 * DAY], ids=["behind", "ahead", "2007", "next year"])
+@pytest.mark.parametrize(
+    "off", [-DAY, *(pytest.param(off, marks=pytest.mark.long) for off in (DAY, -1024 * 7 * DAY, 400 * DAY))],
+    ids=["behind", "ahead", "2007", "next year"],
+)  # fmt: skip
 async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
     phone: Phone, driver: Driver, off: int
 ) -> None:
@@ -82,7 +85,7 @@ async def said(order: Order) -> list[timedelta]:
     return [row.recorded_at - row.at for row in await reports(order)]
 
 
-@pytest.mark.parametrize("off", [-HOUR, HOUR], ids=["behind", "ahead"])
+@pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["behind", "ahead"])
 async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
     phone: Phone, driver: Driver, off: int
 ) -> None:
@@ -98,7 +101,7 @@ async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
-@pytest.mark.parametrize("off", [-HOUR, HOUR], ids=["back", "forth"])
+@pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["back", "forth"])
 async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: Phone, driver: Driver, off: int) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % 0)

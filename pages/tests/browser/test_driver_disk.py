@@ -63,7 +63,11 @@ async def clear(phone: Phone) -> None:
     await session.send("Storage.clearDataForOrigin", {"origin": phone.site.url, "storageTypes": "indexeddb"})
 
 
-@pytest.mark.parametrize("trouble", [CLOSED, LOST, ABORTED], ids=["closed", "lost", "aborted"])
+@pytest.mark.parametrize(
+    "trouble",
+    [CLOSED, *(pytest.param(how, marks=pytest.mark.long) for how in (LOST, ABORTED))],
+    ids=["closed", "lost", "aborted"],
+)
 async def test_a_database_that_the_browser_closed_is_opened_again(phone: Phone, driver: Driver, trouble: str) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
@@ -102,6 +106,7 @@ async def test_what_waits_outlives_that_the_browser_throws_the_database_away(pho
     assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "failed"]
 
 
+@pytest.mark.long
 async def test_what_waits_is_written_again_when_nobody_touches_the_page(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
@@ -117,6 +122,7 @@ async def test_what_waits_is_written_again_when_nobody_touches_the_page(phone: P
     await phone.server_has(order, "delivered")
 
 
+@pytest.mark.long
 async def test_who_deletes_the_database_need_not_wait_and_the_next_press_is_kept(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
@@ -130,6 +136,7 @@ async def test_who_deletes_the_database_need_not_wait_and_the_next_press_is_kept
     await phone.server_has(order, "arriving")
 
 
+@pytest.mark.long
 async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_is_told(
     phone: Phone, driver: Driver
 ) -> None:
@@ -155,6 +162,7 @@ async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_
     assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
 
 
+@pytest.mark.long
 async def test_what_waited_before_the_database_broke_is_sent(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     page = await opened(phone)

@@ -20,7 +20,15 @@ AGO = """(seconds) => {
   window.realNow ??= Date.now;
   Date.now = () => window.realNow() - seconds * 1000;
 }"""
-
+# How many requests are on their way.
+FLYING = """
+window.flying = 0;
+const counted = window.fetch;
+window.fetch = (...values) => {
+  window.flying += 1;
+  return counted(...values).finally(() => (window.flying -= 1));
+};
+"""
 # Requests by way of a service worker may still have a line.
 UNHEARD = """() => {
   window.realFetch = window.fetch;
@@ -54,12 +62,15 @@ async def ago(phone: Phone, seconds: int) -> None:
     await phone.page.evaluate(AGO, seconds)
 
 
-async def lose_line(phone: Phone) -> None:
+async def open_and_lose_line(phone: Phone) -> None:
     """What is still heard of the server would say that its clock is right and that of the telephone was set."""
+    await phone.page.add_init_script(FLYING)
+    await phone.open()
     await phone.installed()
     await phone.page.evaluate(UNHEARD)
     await phone.page.context.set_offline(True)
     await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
+    await until(phone.page, "window.flying === 0")
 
 
 async def back(phone: Phone) -> None:
@@ -73,8 +84,7 @@ OVERTAKEN = ("cancelled", "overtaken")
 
 async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
-    await phone.open()
-    await lose_line(phone)
+    await open_and_lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await ago(phone, 60)
@@ -89,12 +99,12 @@ async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: 
     await until_true(lambda: messages(order) == expected)
 
 
+@pytest.mark.long
 async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_departure(
     phone: Phone, driver: Driver
 ) -> None:
     order = await make(make_old_stop)(driver)
-    await phone.open()
-    await lose_line(phone)
+    await open_and_lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await ago(phone, 60)
@@ -109,8 +119,7 @@ async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_de
 
 async def test_a_departure_is_told_at_once_also_where_the_clock_was_set_meanwhile(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
-    await phone.open()
-    await lose_line(phone)
+    await open_and_lose_line(phone)
     # 120 s ago, by a clock that is an hour fast.
     await phone.page.evaluate(HEARD_FAST)
     await ago(phone, 120 - 3_600)
@@ -124,8 +133,7 @@ async def test_a_departure_without_a_line_is_told_as_soon_as_it_is_known_that_no
     phone: Phone, driver: Driver
 ) -> None:
     order = await make(make_old_stop)(driver)
-    await phone.open()
-    await lose_line(phone)
+    await open_and_lose_line(phone)
     await ago(phone, 120)
     await phone.go("delivering")
     await back(phone)

@@ -83,6 +83,7 @@ async def test_a_delivery_without_a_line_waits_over_a_reload_and_goes_out_once(p
     assert await phone.page.locator(".pending:visible").count() == 0
 
 
+@pytest.mark.long
 async def test_a_server_killed_while_it_is_told_loses_and_doubles_nothing(phone: Phone, driver: Driver) -> None:
     stops = [await make(make_stop)(driver) for _ in range(3)]
     await phone.open()
@@ -125,7 +126,7 @@ LOCKED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", [FAULT, LOCKED], ids=["fault", "row_locked"])
+@pytest.mark.parametrize("answer", [pytest.param(FAULT, marks=pytest.mark.long), LOCKED], ids=["fault", "row_locked"])
 async def test_what_the_server_cannot_do_keeps_no_other_stop_back(
     phone: Phone, driver: Driver, answer: dict[str, Any]
 ) -> None:
@@ -160,6 +161,7 @@ async def test_of_several_tabs_one_sends(phone: Phone, driver: Driver, site: Sit
     await second.page.close()
 
 
+@pytest.mark.long
 async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
     phone: Phone, driver: Driver, site: Site
 ) -> None:
@@ -191,6 +193,7 @@ async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
     await page.close()
 
 
+@pytest.mark.long
 async def test_a_tab_that_works_keeps_the_lock_however_long_it_takes(phone: Phone, driver: Driver, site: Site) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
@@ -267,7 +270,8 @@ async def test_another_driver_on_this_telephone_sees_and_sends_nothing_of_the_fi
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.ASSIGNED
     await second.close()
-    # The first signs in again: what waited is theirs and goes out.
+    # The first signs in again: what waited is theirs and goes out. The page that is left no longer notices it.
+    await phone.page.goto("about:blank")
     await sign_in(phone.page, site, driver.user, "/driver/")
     await phone.server_has(order, "delivering")
 

@@ -62,6 +62,7 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 async def test_figures_that_cannot_be_cost_no_position(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     for number, (coords, kept) in enumerate(ODD, start=1):

@@ -43,7 +43,7 @@ class Fault:
             await route.fulfill(**self.answer)
 
 
-@pytest.mark.parametrize("answer", [AWAY, "stall"], ids=["503", "stalled"])
+@pytest.mark.parametrize("answer", [AWAY, pytest.param("stall", marks=pytest.mark.long)], ids=["503", "stalled"])
 async def test_a_new_stop_appears_although_its_first_requests_fail(
     phone: Phone, driver: Driver, answer: dict[str, Any] | str | None
 ) -> None:
@@ -105,7 +105,7 @@ async def live_again(page: Page) -> None:
     await page.context.set_offline(False)
 
 
-@pytest.mark.parametrize("wake", [seen, live_again])
+@pytest.mark.parametrize("wake", [seen, pytest.param(live_again, marks=pytest.mark.long)])
 async def test_what_is_still_to_be_read_is_asked_for_when_the_page_is_seen_or_live_again(
     phone: Phone, driver: Driver, wake: Any
 ) -> None:

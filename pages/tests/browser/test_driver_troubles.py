@@ -1,23 +1,18 @@
-"""The driver's page where something is in the way: a wrong clock, a full disk, a slow camera, a hurried finger."""
+"""The driver's page where something is in the way: a full disk, a slow camera, a hurried finger."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from asgiref.sync import sync_to_async
-from playwright.async_api import Response
 
 from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, until
 from orders.models import Order, ProofImage
 from orders.states import Status
-from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
+from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
-AHEAD = "window.now = Date.now; Date.now = () => window.now() + 600_000;"
-RIGHT = "Date.now = window.now"
 # Decodes a photo when the test lets it.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;
@@ -43,33 +38,7 @@ HURRY = """() => document.querySelector("#proof").addEventListener("close", () =
 })"""
 
 
-async def test_a_clock_that_is_wrong_tells_no_wrong_times_and_loses_nothing(phone: Phone, driver: Driver) -> None:
-    order = await make(make_stop)(driver)
-    answered: list[int] = []
-
-    def note(answer: Response) -> None:
-        if answer.request.method == "PATCH":
-            answered.append(answer.status)
-
-    phone.page.context.on("response", note)
-    await phone.open()
-    await phone.page.evaluate(AHEAD)
-    await phone.go("delivering")
-    await phone.server_has(order, "delivering")
-    (first,) = await reports(order)
-    assert abs(first.recorded_at - first.at) < timedelta(seconds=30)
-    assert answered == [200]
-    await phone.page.context.set_offline(True)
-    await phone.go("arriving")
-    # The telephone is told the hour, before there is a line again: what was known at the press counts.
-    await phone.page.evaluate(RIGHT)
-    await phone.page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
-    assert answered == [200, 200]
-    second = (await reports(order))[1]
-    assert abs(second.recorded_at - second.at) < timedelta(seconds=30)
-
-
+@pytest.mark.long
 async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver, "arriving")
     await phone.page.add_init_script(SLOW_PHOTO)
@@ -119,6 +88,7 @@ async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: P
     assert await proof.locator("#proof-amount").input_value() == str(next_one.amount_due)
 
 
+@pytest.mark.long
 async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.page.context.route("**/proof-images/", lambda route: route.abort())
@@ -162,6 +132,7 @@ async def test_of_a_delivery_that_the_office_was_faster_with_nothing_is_lost(pho
     assert await make(ProofImage.objects.filter(order=order).count)() == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trouble", [NO_DISK, FULL_DISK])
 async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, driver: Driver, trouble: str) -> None:
     order = await make(make_stop)(driver)
@@ -177,6 +148,7 @@ async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, dr
     assert (await fresh(order)).status == Status.DELIVERING
 
 
+@pytest.mark.long
 async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(INSECURE)

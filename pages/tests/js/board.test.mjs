@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Moves } from "/static/pages/office/board/moves.js";
-import { fromEvent, rank, Store } from "/static/pages/office/board/store.js";
+import { rank, rowOf, Store } from "/static/pages/office/board/store.js";
 import { pageData } from "../../../web/tests/js/page.mjs";
 
 const TODAY = "2026-11-23";
@@ -15,7 +15,7 @@ beforeEach(() => {
 
 const row = (facts) => ({ items: [], delivery_address: "A", created_at: "2026-11-23T08:00:00+08:00", ...facts });
 const event = (data) =>
-  fromEvent({ data: { products: [], address: "A", ...data }, timestamp: "2026-11-23T09:00:00+08:00" });
+  rowOf({ data: { products: [], address: "A", ...data }, timestamp: "2026-11-23T09:00:00+08:00" });
 
 test("what is older than what is known changes nothing", () => {
   store.read(row({ id: 1, version: 3, status: "assigned" }));
@@ -47,10 +47,10 @@ test("read afresh, what is not there is gone, but not what came meanwhile", () =
 
 test("urgent ones come first, then by day and slot", () => {
   const orders = [
-    { id: 4, priority: "normal", date: "2026-11-24", slot: "morning" },
-    { id: 3, priority: "normal", date: TODAY, slot: "anytime" },
-    { id: 2, priority: "normal", date: TODAY, slot: "evening" },
-    { id: 1, priority: "urgent", date: "2026-11-25", slot: "anytime" },
+    { id: 4, priority: "normal", scheduled_date: "2026-11-24", time_slot: "morning" },
+    { id: 3, priority: "normal", scheduled_date: TODAY, time_slot: "anytime" },
+    { id: 2, priority: "normal", scheduled_date: TODAY, time_slot: "evening" },
+    { id: 1, priority: "urgent", scheduled_date: "2026-11-25", time_slot: "anytime" },
   ];
   const sorted = orders.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   assert.deepEqual(
@@ -75,7 +75,7 @@ function targets(order) {
   const drivers = new Map([3, 4].map((id) => [id, { id }]));
   const moves = new Moves(TABLE, drivers, new Map(ROUTES.map((route) => [route.id, route])));
   return Object.fromEntries(
-    moves.targets({ date: TODAY, driver: null, route: null, ...order }).map((to) => [to.key, to]),
+    moves.targets({ scheduled_date: TODAY, driver: null, route: null, ...order }).map((to) => [to.key, to]),
   );
 }
 
@@ -98,7 +98,7 @@ test("the column of assigned ones asks for a driver where none is known", () => 
 });
 
 test("the next attempt is not made on a day that is over", () => {
-  const found = targets({ status: "failed", date: "2026-11-20" });
+  const found = targets({ status: "failed", scheduled_date: "2026-11-20" });
   assert.deepEqual(found["status:confirmed"].changes, { status: "confirmed", scheduled_date: TODAY });
   assert.equal("route:5" in found, false);
 });

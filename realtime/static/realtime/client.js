@@ -27,11 +27,14 @@ const BLOCKED_AFTER = 3;
 /** What says that a channel cannot be had, and need not be asked for again. */
 const REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
 const AGAIN_MS = 60_000;
+/** How often a page loads its rows that has no events to go by. */
+const RELOAD_MS = 30_000;
 const RESTART_MS = 5_000;
 
 /**
- * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `closed`. `heardAt`: when the server last said
- * anything, in milliseconds since 1970 (null: never). `paused`: events are switched off, and told when they are on again.
+ * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are switched off, and the page is
+ * told to load afresh every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
+ * (null: never).
  * @extends {Emitter<SocketEvents>}
  */
 export class LuckyGasSocket extends Emitter {
@@ -39,7 +42,6 @@ export class LuckyGasSocket extends Emitter {
   state = "connecting";
   /** @type {number | null} */
   heardAt = null;
-  paused = false;
   #url;
   #cursor;
   #token;
@@ -227,8 +229,10 @@ export class LuckyGasSocket extends Emitter {
   }
 
   #doWithout() {
-    if (this.#polls && !this.#poller) this.#poll();
-    else this.#retry(about(AGAIN_MS));
+    if (this.#poller) return this.#retry(about(AGAIN_MS));
+    if (this.#polls) return this.#poll();
+    this.emit("resync", {});
+    return this.#retry(about(RELOAD_MS));
   }
 
   /** @param {boolean} welcomed */
@@ -260,7 +264,7 @@ export class LuckyGasSocket extends Emitter {
 
   #lost = () => {
     if (this.#link) this.#link.fall(LOST);
-    else if (!["closed", "polling"].includes(this.state)) this.#become("offline");
+    else if (!["closed", "polling", "reloading"].includes(this.state)) this.#become("offline");
   };
 
   #seen = () => {
@@ -309,7 +313,6 @@ export class LuckyGasSocket extends Emitter {
     if (recovered) this.#cursor.epoch = epoch;
     else this.#cursor.reset(head, epoch);
     this.#blocked = 0;
-    this.paused = false;
     this.#stopPolling();
     this.#become("live");
     this.#deliver(frame);
@@ -344,7 +347,6 @@ export class LuckyGasSocket extends Emitter {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
     if (frame.type === "error") this.#refusedChannel(frame.code, frame.ref ?? "");
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
-    if (frame.type === "pushing") this.#paused(!frame.on);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
   }
@@ -357,12 +359,6 @@ export class LuckyGasSocket extends Emitter {
   #refusedChannel(code, channel) {
     if (REFUSALS.has(code)) this.#wanted.delete(channel);
     if (LATER.has(code)) setTimeout(() => this.#wanted.has(channel) && this.subscribe(channel), RATE_MS);
-  }
-
-  /** @param {boolean} paused */
-  #paused(paused) {
-    this.paused = paused;
-    this.emit("state", this.state);
   }
 
   /** @param {Frame} frame */
@@ -400,6 +396,11 @@ export class LuckyGasSocket extends Emitter {
         for (const event of events) this.#event(event);
       },
       gone: () => this.emit("resync", {}),
+      switchedOff: () => {
+        this.heardAt = Date.now();
+        this.#become("reloading");
+        this.emit("resync", {});
+      },
       denied: () => this.#end("unauthenticated"),
       failed: () => this.#become(this.#without()),
     });

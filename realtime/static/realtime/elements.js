@@ -48,16 +48,13 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    /** @type {{ state: SocketState, heardAt: number | null, paused: boolean }} */
-    const shown = this.#socket ?? { state: "connecting", heardAt: null, paused: false };
-    const state = shown.state === "live" && shown.paused ? "paused" : shown.state;
-    const { heardAt } = shown;
+    /** @type {{ state: SocketState, heardAt: number | null }} */
+    const { state, heardAt } = this.#socket ?? { state: "connecting", heardAt: null };
     const word = this.dataset[state] ?? state;
     this.dataset.state = state;
     if (this.#word.textContent !== word) this.#word.textContent = word;
-    const isOld = state !== "live" && state !== "polling";
-    this.#age.textContent =
-      isOld && heardAt !== null ? (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - heardAt)) : "";
+    const old = ["live", "polling", "reloading"].includes(state) ? null : heardAt;
+    this.#age.textContent = old === null ? "" : (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - old));
   };
 }
 

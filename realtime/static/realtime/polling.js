@@ -10,6 +10,17 @@ const ANSWER_MS = 10_000;
 const PROBE_MS = 5_000;
 const MOST_EVENTS = 500;
 const GONE = "cursor_gone";
+const SWITCHED_OFF = "switched_off";
+
+/**
+ * What our server calls a refusal; null where somebody else answered.
+ * @param {Response} answer
+ * @returns {Promise<string | null>}
+ */
+async function codeOf(answer) {
+  const body = await answer.json().catch(() => null);
+  return body?.errors?.[0]?.code ?? null;
+}
 
 /**
  * Whether the server answers a plain request at `url`.
@@ -27,13 +38,15 @@ export async function httpWorks(url) {
  * @property {Set<string>} channels
  * @property {(events: EventFrame[]) => void} told
  * @property {() => void} gone
+ * @property {() => void} switchedOff
  * @property {() => void} denied
  * @property {() => void} failed
  */
 
 /**
  * The log over HTTP, where sockets cannot be had. `told(events)`: what is new, in order. `gone()`: what came after the
- * cursor is no longer kept; it goes on at the log's end. `denied()`: the server wants a sign-in. `failed()`: no answer.
+ * cursor is no longer kept; it goes on at the log's end. `switchedOff()`: the log is not told at the moment; said again each
+ * time that it was asked for. `denied()`: the server wants a sign-in. `failed()`: no answer.
  */
 export class Poller {
   #api;
@@ -86,7 +99,7 @@ export class Poller {
   /** One round; milliseconds until the next. */
   async #turn() {
     const usual = document.hidden ? HIDDEN_MS : SEEN_MS;
-    const { cursor, failed } = this.#client;
+    const { cursor, failed, switchedOff } = this.#client;
     try {
       if (cursor.id === null) cursor.reset(...(await this.#end()));
       const before = cursor.id;
@@ -95,7 +108,8 @@ export class Poller {
     } catch (error) {
       if (this.#stopped) return 0;
       if (!(error instanceof Unanswered)) throw error;
-      failed();
+      if (error.code === SWITCHED_OFF) switchedOff();
+      else failed();
       return Math.max(usual, error.retryMs);
     }
   }
@@ -140,7 +154,7 @@ export class Poller {
     if (answer.status === 410) return GONE;
     // The others go on.
     if (channel && [403, 404].includes(answer.status)) channels.delete(channel);
-    else throw new Unanswered(answer);
+    else throw new Unanswered(answer, await codeOf(answer));
     return null;
   }
 
@@ -181,9 +195,13 @@ export class Poller {
 
 /** The server is away, or wants to be left alone for `retryMs`; or someone else answers, as in a hotel. */
 class Unanswered extends Error {
-  /** @param {Response | null} answer */
-  constructor(answer = null) {
-    super(answer ? `HTTP ${answer.status}` : "no answer");
+  /**
+   * @param {Response | null} answer
+   * @param {string | null} code
+   */
+  constructor(answer = null, code = null) {
+    super(answer ? `HTTP $answer.status` : "no answer");
+    this.code = code;
     this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
   }
 }

@@ -278,6 +278,7 @@ function listen() {
   });
   socket
     .on("route.updated", () => stops.load())
+    .on("resync", () => stops.load())
     .on("unauthenticated", askToSignIn)
     .on("forbidden", leave);
   socket.on("connected", welcomed);
@@ -299,7 +300,7 @@ function welcomed({ recovered, channels }) {
 /** @param {SocketState} state */
 function stateChanged(state) {
   position?.lineChanged();
-  if (state === "polling") {
+  if (state === "polling" || state === "reloading") {
     stops.load();
     queue.send();
   }
@@ -308,7 +309,7 @@ function stateChanged(state) {
 
 /** @param {SocketState} state */
 function showAge(state) {
-  drawAge(stops.loadedAt, ["live", "polling", "connecting"].includes(state));
+  drawAge(stops.loadedAt, ["live", "polling", "reloading", "connecting"].includes(state));
 }
 
 onSignOut({

@@ -48,7 +48,7 @@ export class Actions {
     this.#store.read(await get(`orders/${id}/`));
   }
 
-  #refused({ id, number }, { code, detail }) {
+  #refused({ id, order_number: number }, { code, detail }) {
     const isLate = code === "version_conflict";
     const title = isLate ? gettext("Changed by someone else") : gettext("Not possible");
     this.#toasts.show({
@@ -59,7 +59,7 @@ export class Actions {
     });
   }
 
-  #broke({ id, number }, error) {
+  #broke({ id, order_number: number }, error) {
     if (error.status === 401) return signInAgain(error);
     const gone = error.errors
       .filter(({ code }) => code === "does_not_exist")

@@ -3,12 +3,13 @@ import { fill, find } from "../../../web/page.js";
 import { now, today } from "../../../web/server-clock.js";
 import { isOpen, slotWord } from "../../../web/statuses.js";
 import { age, clock, shortDay } from "../../../web/time.js";
+import { laterText } from "./store.js";
 
-export function productsText(products) {
-  return products.map(({ name, quantity }) => `${name} × ${quantity}`).join("、");
+export function productsText(items) {
+  return items.map(({ name, quantity }) => `${name} × ${quantity}`).join("、");
 }
 
-function whenText({ date, slot, eta }) {
+function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   const day = date === today() ? "" : shortDay(date);
   return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
 }
@@ -19,21 +20,21 @@ export function fillCard(card, order, { labels, driverName, isEnd }) {
   card.dataset.version = order.version;
   card.classList.toggle("urgent", order.priority === "urgent" && isAhead);
   card.classList.toggle("failed", order.status === "failed");
-  card.classList.toggle("overdue", isAhead && order.date < today());
-  const stop = order.stop ? ` #${order.stop}` : "";
+  card.classList.toggle("overdue", isAhead && order.scheduled_date < today());
+  const stop = order.stop_sequence ? ` #${order.stop_sequence}` : "";
   fill(card, {
     priority: order.priority === "urgent" ? labels.priority.urgent : "",
-    number: order.number,
-    customer: order.customer,
-    address: order.address,
-    products: productsText(order.products),
+    number: order.order_number,
+    customer: order.customer_name,
+    address: order.delivery_address,
+    products: productsText(order.items),
     when: whenText(order),
     driver: order.driver ? driverName(order.driver) + stop : "",
-    age: order.createdAt ? age(now() - Date.parse(order.createdAt)) : "",
-    late: order.late ?? "",
+    age: order.created_at ? age(now() - Date.parse(order.created_at)) : "",
+    late: order.reported_later ? laterText(order.reported_later) : "",
     attempt: order.attempt > 1 ? interpolate(gettext("attempt %s"), [order.attempt]) : "",
   });
-  find(".late", card).hidden = !order.late;
+  find(".late", card).hidden = !order.reported_later;
   find(".move", card).hidden = isEnd(order.status);
   const link = find("a", card);
   if (!link.search) link.href = `?order=${order.id}`;

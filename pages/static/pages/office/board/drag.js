@@ -32,7 +32,7 @@ export class Dragging {
     card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", this.#order.number);
+    event.dataTransfer.setData("text/plain", this.#order.order_number);
     // Later: a browser gives up dragging what changes its look at once.
     setTimeout(() => this.#mark(true));
   };

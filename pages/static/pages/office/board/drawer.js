@@ -7,7 +7,6 @@ import { phoneText } from "../../../web/telephone.js";
 import { dayAndClock, shortDay } from "../../../web/time.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
-import { fromRow } from "./store.js";
 
 const GATHER_MS = 200;
 
@@ -138,7 +137,7 @@ export class Drawer {
       customer: order.customer_name,
       address: order.delivery_address,
       notes: order.notes,
-      products: productsText(fromRow(order).products),
+      products: productsText(order.items),
       when: `${shortDay(order.scheduled_date)} ${labels.time_slot[order.time_slot]}`,
       eta: order.eta ? dayAndClock(order.eta) : "–",
       driver: order.driver_name ?? "–",

@@ -65,7 +65,7 @@ export class Filters {
 
   shows = (order) => {
     const { slot, driver, area, q } = this.#chosen;
-    if (slot && order.slot !== slot) return false;
+    if (slot && order.time_slot !== slot) return false;
     if (driver && String(order.driver ?? "none") !== driver) return false;
     if (area && order.area !== area) return false;
     // Who looks for an order does not know its day.
@@ -74,16 +74,20 @@ export class Filters {
 
   #matches(order, text) {
     if (this.found?.has(order.id)) return true;
-    return [order.number, order.customer, order.address, ...(order.phones ?? [])].some((part) =>
-      plain(part).includes(text),
-    );
+    return [
+      order.order_number,
+      order.customer_name,
+      order.delivery_address,
+      order.customer_phone,
+      order.customer_phone2,
+    ].some((part) => plain(part ?? "").includes(text));
   }
 
   isOnDay(order) {
     const { day } = this;
-    if (day !== null && this.#chosen.day !== "now") return order.date === day;
+    if (day !== null && this.#chosen.day !== "now") return order.scheduled_date === day;
     const now = today();
-    if (!isOpen(order.status)) return order.date === now || dayOf(order.changedAt) === now;
-    return day === null || order.date <= now;
+    if (!isOpen(order.status)) return order.scheduled_date === now || dayOf(order.updated_at) === now;
+    return day === null || order.scheduled_date <= now;
   }
 }

@@ -6,7 +6,7 @@ import { told } from "../../../web/page.js";
 import { hurry, insist, Unread } from "../../../web/retry.js";
 import { follow, today } from "../../../web/server-clock.js";
 import { closed, open } from "../../../web/statuses.js";
-import { fromEvent, laterText } from "./store.js";
+import { laterText, rowOf } from "./store.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
@@ -19,10 +19,14 @@ const POSITIONS_MS = 250;
 /** Of orders, all of them instead of one. */
 const ALL = "all";
 
+/** When it happened, where it was reported long after; else null. */
+function reportedLater(at, learned) {
+  return Date.parse(learned) - Date.parse(at) >= LATE_MS ? at : null;
+}
+
 /** “Reported late”, with the hour at which it happened; null where it was told at once. */
 export function lateText(at, learned) {
-  const isLate = Date.parse(learned) - Date.parse(at) >= LATE_MS;
-  return isLate ? laterText(at) : null;
+  return reportedLater(at, learned) && laterText(at);
 }
 
 /** Who is signed out is sent to the sign-in, and comes back to this board. */
@@ -188,9 +192,9 @@ export class Live {
     const { type, data, timestamp, channel } = frame;
     // What is said to a driver or customer of an order leaves out what the board needs.
     if (channel !== "orders") return;
-    const late = type === "order.status_changed" ? { late: lateText(data.at, timestamp) } : {};
+    const late = type === "order.status_changed" ? { reported_later: reportedLater(data.at, timestamp) } : {};
     const isNews = this.#isNews(data);
-    if (!this.#store.put({ ...fromEvent(frame), ...late })) return;
+    if (!this.#store.put({ ...rowOf(frame), ...late })) return;
     if (this.#store.lacks(data.order_id)) this.#readLater(data.order_id);
     this.#changed.order(data.order_id);
     if (isNews) this.#tell(frame);

@@ -55,14 +55,15 @@ export class MapPanel {
     else this.#remove("stop", id);
   };
 
-  #stop({ id, latitude, longitude, stop, priority, number, customer, address }) {
+  #stop(order) {
+    const { id, latitude, longitude, stop_sequence: stop, priority } = order;
     return {
       latitude,
       longitude,
       text: stop ?? "",
       keyboard: false,
       className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
-      title: `${number} ${customer} ${address}`,
+      title: `${order.order_number} ${order.customer_name} ${order.delivery_address}`,
       onClick: () => this.#opened(id),
     };
   }

@@ -28,7 +28,7 @@ export class MoveDialog {
     this.#order = order;
     this.#targets = new Map(targets.filter(({ needsDriver }) => !needsDriver).map((target) => [target.key, target]));
     this.#form.reset();
-    fill(this.#dialog, { number: order.number, customer: order.customer });
+    fill(this.#dialog, { number: order.order_number, customer: order.customer_name });
     for (const kind of NEEDS_TARGET) this.#offer(kind);
     find(".nowhere", this.#form).hidden = this.#targets.size > 0;
     find("[type=submit]", this.#form).disabled = this.#targets.size === 0;

@@ -50,15 +50,15 @@ export class Moves {
 
   /** The next attempt is not made on a day that is over. */
   #attempt(order, to) {
-    const isOver = order.status === "failed" && to === "confirmed" && order.date < today();
+    const isOver = order.status === "failed" && to === "confirmed" && order.scheduled_date < today();
     return isOver ? { scheduled_date: today() } : {};
   }
 
   #routes(order) {
     // A new attempt begins without a route; what is closed keeps the one it had.
     if (!isOpen(order.status) || order.status === "failed") return [];
-    const isPast = order.date < today();
-    const day = isPast ? today() : order.date;
+    const isPast = order.scheduled_date < today();
+    const day = isPast ? today() : order.scheduled_date;
     return [...this.routes.values()].flatMap((route) => {
       const changes = route.date === day && route.id !== order.route ? this.#onto(order, route) : null;
       return changes ? [{ key: `route:${route.id}`, changes }] : [];

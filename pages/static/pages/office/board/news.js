@@ -51,8 +51,8 @@ export class News {
     const { severity, one, many } = KINDS[kind];
     if (told.size > 1) return this.#toasts.show({ title: many(told.size), severity });
     const [[id, why]] = told;
-    const { number = "", customer = "", address = "" } = this.#store.get(id) ?? {};
-    const message = [number, customer, address, why].filter(Boolean).join(" ");
+    const order = this.#store.get(id);
+    const message = [order?.order_number, order?.customer_name, order?.delivery_address, why].filter(Boolean).join(" ");
     this.#toasts.show({ title: one(), message, severity, action: id ? { type: "order", order_id: id } : null });
   }
 }

@@ -6,62 +6,14 @@ import { clock } from "../../../web/time.js";
 export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
 
 /** What orders stand by in their column: urgent ones first, then by when they are due. */
-export function rank({ priority, date, slot, id }) {
+export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
   return [priority === "urgent" ? 0 : 1, date, slotRank(slot), String(id).padStart(12, "0")].join("|");
 }
 
-/** An order as the REST API lists it. */
-export function fromRow(row) {
-  const products = row.items.map(({ name, quantity }) => ({ name, quantity }));
-  return {
-    id: row.id,
-    number: row.order_number,
-    version: row.version,
-    status: row.status,
-    priority: row.priority,
-    attempt: row.attempt,
-    customerId: row.customer,
-    customer: row.customer_name,
-    products,
-    date: row.scheduled_date,
-    slot: row.time_slot,
-    eta: row.eta,
-    address: row.delivery_address,
-    area: row.area,
-    driver: row.driver,
-    route: row.route,
-    stop: row.stop_sequence,
-    phones: [row.customer_phone, row.customer_phone2],
-    late: row.reported_later && laterText(row.reported_later),
-    latitude: row.latitude,
-    longitude: row.longitude,
-    createdAt: row.created_at,
-    changedAt: row.updated_at,
-  };
-}
-
-/** What the event of an order says of it: all but its telephone, its place on the map and when it was placed. */
-export function fromEvent({ data, timestamp }) {
-  return {
-    id: data.order_id,
-    number: data.order_number,
-    version: data.version,
-    status: data.status,
-    priority: data.priority,
-    attempt: data.attempt,
-    customerId: data.customer_id,
-    customer: data.customer_name,
-    products: data.products,
-    date: data.scheduled_date,
-    slot: data.time_slot,
-    eta: data.eta,
-    address: data.address,
-    area: data.area,
-    driver: data.driver_id,
-    route: data.route_id,
-    stop: data.stop_sequence,
-    changedAt: timestamp,
-  };
+/** What an event says of its order, by the names that a row has. Telephone, place on the map and age are in rows alone. */
+export function rowOf({ data, timestamp }) {
+  const { order_id: id, customer_id: customer, products: items, driver_id: driver, route_id: route } = data;
+  return { ...data, id, customer, items, driver, route, delivery_address: data.address, updated_at: timestamp };
 }
 
 export class Store {
@@ -86,25 +38,25 @@ export class Store {
     const before = this.#orders.get(facts.id);
     if (before && facts.version < before.version) return false;
     const moved = before && before.status !== facts.status;
-    this.#orders.set(facts.id, { ...before, ...(moved ? { late: null } : {}), ...facts, heard: ++this.puts });
+    this.#orders.set(facts.id, { ...before, ...(moved ? { reported_later: null } : {}), ...facts, heard: ++this.puts });
     this.#changed(facts.id);
     return true;
   }
 
   /** True where an event left out what it does not carry, and the order must be read. */
   lacks(id) {
-    const { createdAt, addressRead, address } = this.#orders.get(id);
+    const { created_at: createdAt, addressRead, delivery_address: address } = this.#orders.get(id);
     return createdAt === undefined || addressRead !== address;
   }
 
   /** An order as it was read: nothing of it is missing. */
   read(row) {
-    return this.put({ ...fromRow(row), addressRead: row.delivery_address });
+    return this.put({ ...row, addressRead: row.delivery_address });
   }
 
   /** In the order in which they stand, so that drawing many moves none that is drawn. */
   readAll(rows) {
-    const ranks = new Map(rows.map((row) => [row, rank(fromRow(row))]));
+    const ranks = new Map(rows.map((row) => [row, rank(row)]));
     for (const row of rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1))) this.read(row);
   }
 
@@ -119,8 +71,8 @@ export class Store {
 
   rename(customerId, name) {
     for (const order of this.#orders.values()) {
-      if (order.customerId !== customerId) continue;
-      order.customer = name;
+      if (order.customer !== customerId) continue;
+      order.customer_name = name;
       this.#changed(order.id);
     }
   }

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from notifications.gateways import form_gateway as fields
+from notifications.gateways.form_gateway import moment
 
 AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_a_moment_is_taipeis(text: str) -> None:
-    assert fields.moment(text) == AT
+    assert moment(text) == AT
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_moment_is_taipeis(text: str) -> None:
     ],
 )  # fmt: skip
 def test_the_half_of_the_day_is_understood(half: str, hour: int) -> None:
-    at = fields.moment(f"2026/11/22 {half}")
+    at = moment(f"2026/11/22 {half}")
     assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
 
 
@@ -53,4 +53,4 @@ def test_the_half_of_the_day_is_understood(half: str, hour: int) -> None:
     ],
 )
 def test_what_is_no_moment_is_none(text: str) -> None:
-    assert fields.moment(text) is None
+    assert moment(text) is None

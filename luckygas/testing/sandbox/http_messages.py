@@ -1,4 +1,4 @@
-"""One request to a provider and its answer, as bytes."""
+"""One request to a provider and its response, as bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request, read whole."""
 
     query: str
@@ -41,7 +41,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     body: bytes
     status: int = 200
     content_type: str = TEXT

@@ -1,0 +1,30 @@
+"""Gateways without a provider."""
+
+from __future__ import annotations
+
+import sys
+from typing import ClassVar
+
+from customers import phones
+from notifications import segments
+from notifications.gateways.base import Accepted, Gateway, Message
+
+
+class Console(Gateway):
+    """The embedded default: one block a message on standard output; the number is masked, as that output is a log."""
+
+    def transmit(self, message: Message) -> Accepted:
+        head = f"SMS {phones.mask(message.phone)} ({segments.count(message.text)})"
+        sys.stdout.write(f"── {head} ──\n{message.text}\n")
+        sys.stdout.flush()
+        return Accepted(raw_status="printed")
+
+
+class Memory(Gateway):
+    """For tests: `Memory.outbox` holds the messages in the order they came (appending to a list is atomic)."""
+
+    outbox: ClassVar[list[Message]] = []
+
+    def transmit(self, message: Message) -> Accepted:
+        self.outbox.append(message)
+        return Accepted(raw_status="kept")

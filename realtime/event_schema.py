@@ -1,0 +1,104 @@
+"""The shapes of events in the OpenAPI schema, from which clients make their types. Those of orders are whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from rest_framework import serializers
+
+from accounts.roles import Side
+from orders.models import ConfirmationType
+from orders.order_fields import OrderFieldsSerializer, in_events
+from orders.states import Status
+from web.actors import Source
+
+CHANGES = ("order.created", "order.updated", "order.status_changed", "order.urgent", "order.cancelled")
+
+
+class ProductCount(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class OrderEventData(OrderFieldsSerializer):
+    """What the driver and the customer of an order read. `previous_status`: of `order.status_changed`."""
+
+    side = Side.CUSTOMER
+    customer_name = serializers.CharField()
+    products = ProductCount(many=True)
+    previous_status = serializers.ChoiceField(Status.choices, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        made = super().get_fields()
+        told = {}
+        for field in in_events(self.side):
+            told[field.event] = made[field.name]
+            told[field.event].source = field.name if field.name != field.event else None
+        return told | {name: made[name] for name in self._declared_fields}
+
+
+class OfficeOrderEventData(OrderEventData):
+    """What the office reads. `changed_by`, `source`, `reason` and `at`: of `order.status_changed`."""
+
+    side = Side.OFFICE
+    changed_by = serializers.CharField(required=False)
+    source = serializers.ChoiceField(Source.choices, required=False)  # type: ignore[assignment]
+    reason = serializers.CharField(required=False)
+    at = serializers.DateTimeField(required=False)
+
+
+class UnassignedData(serializers.Serializer[Any]):
+    order_id = serializers.IntegerField()
+    order_number = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+class DeliveryUpdateData(serializers.Serializer[Any]):
+    """`message` in the customer's language."""
+
+    order_id = serializers.IntegerField()
+    order_number = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    eta = serializers.DateTimeField(allow_null=True)
+    message = serializers.CharField()
+
+
+class ConfirmedData(serializers.Serializer[Any]):
+    order_id = serializers.IntegerField()
+    confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
+    cylinder_serials = serializers.ListField(child=serializers.CharField())
+    confirmed_at = serializers.DateTimeField()
+
+
+def event(name: str, type_: Any, data: Any) -> type[serializers.Serializer[Any]]:
+    envelope = {
+        "type": type_, "id": serializers.IntegerField(), "channel": serializers.CharField(),
+        "timestamp": serializers.DateTimeField(), "data": data,
+    }  # fmt: skip
+    return type(name, (serializers.Serializer,), envelope)
+
+
+def one_of(*types: str) -> serializers.ChoiceField:
+    return serializers.ChoiceField([(type_, type_) for type_ in types])
+
+
+EVENTS = (
+    event("OfficeOrderEvent", one_of(*CHANGES), OfficeOrderEventData()),
+    event("OrderEvent", one_of(*CHANGES, "order.assigned"), OrderEventData()),
+    event("OrderUnassigned", one_of("order.unassigned"), UnassignedData()),
+    event("DeliveryUpdate", one_of("delivery.update"), DeliveryUpdateData()),
+    event("DeliveryConfirmed", one_of("delivery.confirmed"), ConfirmedData()),
+    event("EventEnvelope", serializers.CharField(), serializers.DictField()),
+)
+
+
+class AnyEvent(serializers.DictField):
+    """One of `EVENTS`."""
+
+
+class AnyEventExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = AnyEvent
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Any:
+        return {"anyOf": [auto_schema.resolve_serializer(shape, direction).ref for shape in EVENTS]}

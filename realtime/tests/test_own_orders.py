@@ -1,0 +1,163 @@
+"""What people read of an order that changes hands: what happens while it is theirs, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async as make
+
+from customers.models import Customer
+from dispatch.models import Driver
+from luckygas.testing.waiting import wait_for_async
+from orders.models import Order
+from orders.models.order import Proof
+from orders.states import Status
+from orders.tests.api.client import Api
+from orders.tests.factories import make_customer, make_driver, make_order, make_user
+from realtime.channels import Identity
+from realtime.hub import Hub
+from realtime.publish import publish
+from realtime.tests.test_connecting import end_of_log
+from realtime.tests.test_hub import Reader, hub, join, until
+from realtime.tests.test_socket import Socket, connect
+
+__all__ = ["hub"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Play:
+    """An order that two drivers and two customers have in turn; a word is published to it while each has it."""
+
+    def __init__(self) -> None:
+        self.drivers = [make_driver() for _ in range(2)]
+        self.customers = [make_customer(user=make_user()) for _ in range(2)]
+        self.order = make_order(Status.ASSIGNED, driver=self.drivers[0], customer=self.customers[0])
+
+    def give(self, driver: Driver | None = None, customer: Customer | None = None) -> None:
+        order = Order.objects.get(pk=self.order.pk)
+        order.driver, order.customer = driver or order.driver, customer or order.customer
+        order.save()
+
+    def say(self, word: str) -> None:
+        publish("custom.word", {"word": word}, channel=f"order:{self.order.pk}")
+
+    def act(self) -> None:
+        (first, second), (_, other) = self.drivers, self.customers
+        self.say("first")
+        self.give(driver=second)
+        self.say("second")
+        self.give(driver=first)
+        self.say("first again")
+        self.give(customer=other)
+        self.say("other customer")
+
+
+WORDS = {
+    "first driver": ["first", "first again", "other customer"],
+    "second driver": ["second"],
+    "customer": ["first", "second", "first again"],
+    "other customer": ["other customer"],
+}
+
+
+def words(frames: list[dict[str, Any]]) -> list[str]:
+    return [frame["data"]["word"] for frame in frames if frame["type"] == "custom.word"]
+
+
+def people(play: Play) -> dict[str, Any]:
+    whose = [driver.user for driver in play.drivers] + [customer.user for customer in play.customers]
+    return dict(zip(WORDS, whose, strict=True))
+
+
+async def test_a_subscription_to_an_order_tells_what_happens_while_it_is_theirs(hub: Hub) -> None:
+    play = await make(Play)()
+    await until(hub, await end_of_log())
+    readers = {
+        name: join(hub, Reader(f"order:{play.order.pk}", identity=await make(Identity.of)(user)))
+        for name, user in people(play).items()
+    }
+    await make(play.act)()
+    await until(hub, await end_of_log())
+    assert {name: words(reader.frames) for name, reader in readers.items()} == WORDS
+    channels = {frame["channel"] for reader in readers.values() for frame in reader.frames}
+    assert channels == {f"order:{play.order.pk}"}
+
+
+@pytest.mark.parametrize("name", ["first driver", "other customer"])
+async def test_resuming_and_polling_tell_the_same(hub: Hub, name: str) -> None:
+    play = await make(Play)()
+    await make(play.act)()
+    await until(hub, await end_of_log())
+    user, channel = people(play)[name], f"order:{play.order.pk}"
+    socket = await connect(user, f"&since=0&channels={channel}")
+    await wait_for_async(lambda: len(words(socket.frames)) == len(WORDS[name]))
+    polled = (await make(lambda: Api(user).get("events/", channel=channel))()).json()["events"]
+    assert words(socket.frames) == words(polled) == WORDS[name]
+    theirs = [frame["data"] for frame in (*socket.frames, *polled) if frame["type"].startswith("order.")]
+    if name == "other customer":
+        assert {data["customer_id"] for data in theirs} == {play.customers[1].pk}
+    assert theirs
+
+
+@pytest.mark.parametrize("name", ["second driver", "customer"])
+async def test_who_had_an_order_before_may_not_subscribe_to_it(hub: Hub, name: str) -> None:
+    play = await make(Play)()
+    await make(play.act)()
+    await until(hub, await end_of_log())
+    user, channel = people(play)[name], f"order:{play.order.pk}"
+    socket = await connect(user)
+    socket.say(f'{{"type": "subscribe", "channel": "{channel}"}}')
+    assert (await socket.until("error"))["code"] == "forbidden"
+    assert (await make(lambda: Api(user).get("events/", channel=channel).status_code)()) == 403
+
+
+async def test_the_proof_is_told_on_the_channels_of_its_people(hub: Hub) -> None:
+    play = await make(Play)()
+    driver, customer = play.drivers[0], play.customers[0]
+    readers = [
+        join(hub, Reader(f"driver:{driver.pk}", identity=Identity(1, driver_id=driver.pk))),
+        join(hub, Reader(f"customer:{customer.pk}", identity=Identity(2, customer_id=customer.pk))),
+    ]
+
+    def deliver() -> None:
+        for to in (Status.DELIVERING, Status.ARRIVING):
+            play.order.transition_to(to)
+        play.order.transition_to(Status.DELIVERED, proof=Proof("qr_code", ["CYL789"]))
+
+    await make(deliver)()
+    await until(hub, await end_of_log())
+    for reader in readers:
+        (proof,) = [frame for frame in reader.frames if frame["type"] == "delivery.confirmed"]
+        assert set(proof["data"]) == {"order_id", "confirmation_type", "cylinder_serials", "confirmed_at"}
+    assert "delivery.update" not in [frame["type"] for frame in readers[0].frames]
+
+
+async def follow(order: Order, query: str = "") -> Socket:
+    order = await Order.objects.aget(pk=order.pk)
+    socket = Socket("track", query, link=order.tracking_token)
+    await socket.until("connection")
+    return socket
+
+
+async def test_a_link_ends_with_the_orders_customer_and_the_next_one_tells_nothing_of_before(hub: Hub) -> None:
+    play = await make(Play)()
+    former = await follow(play.order)
+    await make(play.order.transition_to)(Status.DELIVERING)
+    await former.until("delivery.update")
+    await make(play.give)(customer=play.customers[1])
+    await wait_for_async(lambda: former.closed_with == [4401])
+    present = await follow(play.order, "since=0")
+    await make((await Order.objects.aget(pk=play.order.pk)).transition_to)(Status.ARRIVING)
+    await present.until("delivery.update")
+    told = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
+    assert told == ["arriving"]
+
+
+async def test_a_link_that_was_looked_up_before_it_ended_is_closed_on_joining(hub: Hub) -> None:
+    play = await make(Play)()
+    late = Reader(f"track:{play.order.pk}", identity=Identity.of_link(play.order.pk, play.customers[0].pk))
+    await make(play.give)(customer=play.customers[1])
+    await until(hub, await end_of_log())
+    join(hub, late)
+    assert late.closing.result() == 4401

@@ -1,0 +1,26 @@
+"""Chinese numerals, in addresses and in sheets."""
+
+from __future__ import annotations
+
+import re
+
+DIGITS = dict(zip("零〇○一二兩两三四五六七八九壹貳參叁肆伍陸柒捌玖ㄧ", "0001222345678912334567891", strict=True))
+TENS = {"十": "十", "拾": "十", "百": "百", "佰": "百", "廿": "2十", "卅": "3十"}
+LETTERS = DIGITS | TENS
+# Of these letters: `2`, `1百15`, `1百05`, `2十3`.
+COUNT = re.compile(r"(?:([1-9])百)?(0?)(?:([1-9]?)(十))?([1-9]?)")
+
+
+def chinese(text: str) -> int | None:
+    """Zero to 999 in Chinese numerals; None: it is no such number, or more than one: 一百二 is 102 or 120."""
+    count = COUNT.fullmatch("".join(LETTERS.get(letter, "?") for letter in text))
+    if not text or count is None or (count[1] and count[5] and not (count[2] or count[4])):
+        return None
+    tens = int(count[3] or 1) if count[4] else 0
+    return int(count[1] or 0) * 100 + tens * 10 + int(count[5] or 0)
+
+
+def in_digits(numeral: str) -> str:
+    """`12` for `十二`; what is no number digit by digit: `2026` for `二〇二六`."""
+    number = chinese(numeral)
+    return "".join(DIGITS.get(letter, letter) for letter in numeral) if number is None else str(number)
