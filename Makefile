@@ -12,7 +12,7 @@ SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 EXAMPLES ?= 100
 
-.PHONY: run serve test test-sqlite test-long fuzz load faults check clean messages screenshots bench bench-quick
+.PHONY: run serve test test-sqlite test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -45,7 +45,7 @@ fuzz: $(VENV)/test
 	TEST_ON=servers FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest luckygas/tests/test_openapi.py \
 	    --timeout 0 --numprocesses 2
 
-check: $(VENV)/test
+check: $(VENV)/test check-scripts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -55,14 +55,30 @@ check: $(VENV)/test
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 
+# Node comes with the packages for tests: what is called `npm` or `node` is theirs.
+NODE := PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"
+# The types of the API's rows, from its schema.
+API_TYPES = $(BIN)/python manage.py spectacular --lang en | $(NODE) openapi-typescript --output types/api.d.ts
+
+check-scripts: $(VENV)/node
+	$(NODE) biome ci .
+	$(NODE) tsc
+	$(NODE) tsc --project tsconfig.loose.json
+	$(NODE) tsc --project tsconfig.worker.json
+	$(NODE) node --test --import ./web/tests/js/page.mjs "*/tests/js/*.test.mjs"
+	$(API_TYPES) --check || { echo "types/api.d.ts is stale: run make types"; exit 1; }
+
+types: $(VENV)/node
+	$(API_TYPES)
+
 # Every page, for the README.
 screenshots: $(VENV)/browser $(VENV)/test
 	$(BIN)/python -m luckygas.testing.screenshots
 
 # The catalogue of words; needs GNU gettext. The compiled one is committed, so that nothing else does.
 messages:
-	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore staticfiles
-	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore staticfiles --domain djangojs
+	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore node_modules --ignore staticfiles
+	$(BIN)/python manage.py makemessages --locale zh_Hant --no-location --no-wrap --ignore .venv --ignore node_modules --ignore staticfiles --domain djangojs
 	$(BIN)/python manage.py compilemessages --locale zh_Hant --ignore .venv
 
 $(VENV)/run: requirements.txt
@@ -74,6 +90,10 @@ $(VENV)/test: requirements.txt requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $(VENV)/run $@
+
+$(VENV)/node: package-lock.json | $(VENV)/test
+	$(NODE) npm ci --loglevel=error --no-audit --no-fund
+	touch $@
 
 $(VENV)/browser: luckygas/testing/install_browser.sh
 	luckygas/testing/install_browser.sh
@@ -102,4 +122,4 @@ bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt 
 	touch $@
 
 clean:
-	rm -rf $(VENV) bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache

@@ -7,7 +7,7 @@ import re
 from hashlib import sha256
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles import finders
@@ -16,11 +16,15 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.roles import NO, Side, driver_id, reach, side_of
+from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
+from orders.states import Status
 from pages.page_data import page_data
+from realtime.location_validation import MOTION
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -32,6 +36,14 @@ LOADED = (
     "pages/driver/driver.js",
 )  # fmt: skip
 WORKER = "pages/driver/worker.js"
+# What the buttons of a stop say. To fail has a dialog of its own.
+MOVE_WORDS = {
+    (Status.ASSIGNED, Status.DELIVERING): _("Start"),
+    (Status.DELIVERING, Status.ARRIVING): _("Arriving"),
+    (Status.ARRIVING, Status.DELIVERED): _("Delivered"),
+    (Status.DELIVERING, Status.ASSIGNED): _("Not yet: take the start back"),
+    (Status.ARRIVING, Status.DELIVERING): _("Turned away: on the road again"),
+}
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # Says for which static files the page was made; the worker holds others back.
 VERSION_HEADER = "X-Page-Version"
@@ -46,10 +58,19 @@ def driver(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     if side_of(user) is not Side.DRIVER or reach(user, "dispatch.drive") is NO:
         return redirect("home")
-    data = page_data(user, Side.DRIVER) | {"driver": driver_id(user)}
-    page = render(request, "driver/driver.html", {"data": data})
+    page = render(request, "driver/driver.html", {"data": told(user)})
     page[VERSION_HEADER] = version(files())
     return page
+
+
+def told(user: User) -> dict[str, Any]:
+    """The page data, on each move of `moves` what its button says ("" where it has none), and what the server takes."""
+    data = page_data(user, Side.DRIVER)
+    for before, moves in data["moves"].items():
+        for move in moves:
+            move["word"] = str(MOVE_WORDS.get((before, move["to"]), ""))
+    limits = {"serials": MOST_SERIALS, "serial_length": LONGEST_SERIAL, "motion": MOTION}
+    return data | {"driver": driver_id(user), "limits": limits}
 
 
 @require_safe

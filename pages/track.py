@@ -18,7 +18,7 @@ from orders import estimates, permissions, status_sentences
 from orders.estimates import Minutes
 from orders.models import Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
-from pages.page_data import clock, map_settings
+from pages.page_data import clock, map_settings, statuses
 from web import log_position, throttling
 
 # Neither search engines nor the next site's owner nor a shared computer learn the link.
@@ -90,7 +90,7 @@ def told(order: Order) -> dict[str, Any]:
     items = [Line.of(item) for item in order.items.all()]
     has_driver = order.driver is not None and status in {Status.ASSIGNED, *ON_THE_ROAD}
     return {
-        "data": clock() | {"map": map_settings(), "door": neighbourhood(order)},
+        "data": clock() | {"map": map_settings(), "statuses": statuses(), "door": neighbourhood(order)},
         "order": order, "status": status, "sentence": status_sentences.MESSAGES[status],
         "steps": steps if reached else [], "driver": given_name(order.driver) if has_driver else "",
         "approach": approach(order, status), "delivered_at": delivered_at(order) if reached == len(STEPS) else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def commands() -> set[str]:
 
 
 def dependencies() -> set[str]:
-    return set(re.findall(r"^([\w-]+)[\[=]", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    npm = json.loads((ROOT / "package.json").read_text())["devDependencies"]
+    return set(npm) | set(re.findall(r"^([\w-]+)[\[=]", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
 
 def test_there_is_something_to_document() -> None:

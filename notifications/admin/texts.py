@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db import transaction
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -33,7 +34,7 @@ class MessageTemplateAdmin(HouseAdmin):
     readonly_fields = ("placeholders",)
 
     class Media:
-        js = ("notifications/preview.js",)
+        js = (Script("notifications/preview.js", type="module"),)
         css = {"all": ("notifications/preview.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:

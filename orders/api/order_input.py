@@ -14,13 +14,13 @@ from dispatch.models import Driver, Route
 from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.order import MOST_STOPS, Proof
+from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.order_lines import MOST_LINES, Line
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.ids import is_id
 
 MOST_IDS = 1000
-MOST_SERIALS = 200
 MOST_REASON = 500  # letters
 
 
@@ -141,7 +141,7 @@ class ConfirmationInput(CommandInput):
 
     confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
     cylinder_serials = serializers.ListField(
-        child=serializers.CharField(max_length=40), max_length=MOST_SERIALS, required=False
+        child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MOST_SERIALS, required=False
     )
     quantities = ByIdField(
         most=MOST_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),

@@ -24,6 +24,10 @@ class ConfirmationType(models.TextChoices):
     MANUAL = "manual", _("manual")
 
 
+# Of one delivery, and the letters of one number.
+MOST_SERIALS, LONGEST_SERIAL = 200, 40
+
+
 class DeliveryConfirmation(models.Model):
     """How we know that one attempt was delivered, written in the transaction of the move to delivered."""
 

@@ -135,3 +135,23 @@ class PlayedServer(Screen):
         await self.link(before + 1)
         await self.greet(**greeting)
         await self.state("live")
+
+
+SEND = """(message) => {
+  window.outcomes ??= [];
+  socket.send(message).then(
+    (frame) => outcomes.push(["done", frame]),
+    (error) => outcomes.push([error.code, error.frame]),
+  );
+}"""
+MOVE = {"type": "order_update", "order_id": 17, "status": "delivering"}
+
+
+async def send(server: PlayedServer, **message: Any) -> None:
+    await server.page.evaluate(SEND, message)
+
+
+async def outcomes(server: PlayedServer, count: int) -> list[Any]:
+    await until(server.page, "(count) => (window.outcomes ?? []).length >= count", count)
+    found: list[Any] = await server.page.evaluate("outcomes")
+    return found

@@ -58,14 +58,6 @@ async def test_status_says_how_old_what_is_shown_is(server: PlayedServer) -> Non
     assert spoken == "離線"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 seconds ago"), (59, "59 seconds ago"), (60, "1 minute ago"), (90_000, "1 day ago")]
-)
-async def test_age_is_in_the_largest_unit(server: PlayedServer, seconds: int, said: str) -> None:
-    ago = "async (ms) => (await import('/static/realtime/elements.js')).ago(ms)"
-    assert await server.page.evaluate(ago, seconds * 1000) == said
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def toasts(server: PlayedServer) -> PlayedServer:
     await server.live()

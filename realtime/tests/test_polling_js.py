@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from luckygas.testing.browser import until
-from realtime.tests.browser import PlayedServer
-from realtime.tests.test_commands_js import MOVE, outcomes, send
+from realtime.tests.browser import MOVE, PlayedServer, outcomes, send
 
 EVENTS = "/api/v1/events/"
 

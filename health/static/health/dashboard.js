@@ -12,13 +12,17 @@ const COUNTED_MS = 2_000;
 const SHOWN = /^(order|notification|delivery)\./;
 /** Why there is no page, each by the element that says so. */
 const REASONS = ["database-down", "failing", "unreachable"];
-let timer = null;
+/** @type {number | undefined} */
+let timer;
 let due = Infinity;
 let lookedAt = performance.now();
 let isLooking = false;
 let isNews = false;
 
-/** Only what is not the same: an opened table stays open, and nothing is spoken twice. */
+/**
+ * Only what is not the same: an opened table stays open, and nothing is spoken twice.
+ * @param {Document} fresh
+ */
 function put(fresh) {
   for (const element of findAll("[data-live]")) {
     const newer = find(`[data-live="${element.dataset.live}"]`, fresh);
@@ -31,7 +35,13 @@ function put(fresh) {
   }
 }
 
-/** `{ answer, text }`, or null where nobody answers. */
+/** @typedef {{ answer: Response, text: string }} Answered */
+
+/**
+ * Null where nobody answers.
+ * @param {string} url
+ * @returns {Promise<Answered | null>}
+ */
 async function ask(url) {
   try {
     const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
@@ -49,7 +59,10 @@ async function isDatabaseDown() {
   return JSON.parse(asked.text).database?.status === "unhealthy";
 }
 
-/** The one of REASONS that holds; `page` as `ask` gave it. */
+/**
+ * The one of REASONS that holds.
+ * @param {Answered | null} page
+ */
 async function reasonFor(page) {
   if (await isDatabaseDown()) return "database-down";
   // A proxy that finds no server answers too, without an id of ours.
@@ -57,7 +70,7 @@ async function reasonFor(page) {
 }
 
 async function look() {
-  [timer, due, isLooking, isNews] = [null, Infinity, true, false];
+  [timer, due, isLooking, isNews] = [undefined, Infinity, true, false];
   try {
     await renew();
   } finally {
@@ -71,14 +84,17 @@ async function renew() {
   const page = await ask(location.href);
   if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
   const isThere = page?.answer.ok ?? false;
-  if (isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
+  if (page && isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
   const wrong = isThere ? null : await reasonFor(page);
   for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
   // What it says is of then.
   find("#verdict").hidden = !isThere;
 }
 
-/** Looks `ms` from now, or sooner where that was said before; a hidden page does not look. */
+/**
+ * Looks `ms` from now, or sooner where that was said before; a hidden page does not look.
+ * @param {number} ms
+ */
 function within(ms) {
   if (isLooking) isNews = true;
   if (isLooking || document.hidden) return;

@@ -2,21 +2,39 @@
 import * as L from "../js_lib_leaflet/leaflet-src.esm.js";
 import { told } from "../web/page.js";
 
+/** @type {L.LatLngTuple} */
 const TAIWAN = [23.7, 120.9];
 const CLOSEST = 16;
 
+/**
+ * @param {string} className
+ * @param {string} text
+ */
 function icon(className, text) {
   const shown = document.createElement("span");
   shown.textContent = text;
   return L.divIcon({ className: `pin ${className}`, html: shown, iconSize: [34, 34], iconAnchor: [17, 17] });
 }
 
+/**
+ * @typedef {object} Pin
+ * @property {number | null} latitude
+ * @property {number | null} longitude
+ * @property {string | number} [text]
+ * @property {string} [title]
+ * @property {string} [className]
+ * @property {() => void} [onClick]
+ * @property {boolean} [keyboard]
+ */
+
 /** `place(kind, id, {…})` puts or moves a pin, `remove(kind, id)` takes it away, `show()` fits them all in. */
 export class LiveMap {
   #map;
+  /** @type {Map<string, L.Marker>} */
   #pins = new Map();
 
-  constructor(element, { tiles, attribution } = told()?.map ?? {}) {
+  /** @param {HTMLElement} element */
+  constructor(element, { tiles, attribution } = told().map ?? {}) {
     this.#map = L.map(element, { center: TAIWAN, zoom: 8, attributionControl: Boolean(tiles) });
     this.#map.attributionControl?.setPrefix(false);
     if (tiles) L.tileLayer(tiles, { attribution, maxZoom: 19 }).addTo(this.#map);
@@ -24,16 +42,26 @@ export class LiveMap {
     new ResizeObserver(() => this.#map.invalidateSize()).observe(element);
   }
 
-  place(kind, id, { latitude, longitude, text = "", title = "", className = "", onClick = null, keyboard = true }) {
+  /**
+   * @param {string} kind
+   * @param {number} id
+   * @param {Pin} shown
+   */
+  place(kind, id, { latitude, longitude, text = "", title = "", className = "", onClick, keyboard = true }) {
     if (latitude == null || longitude == null) return this.remove(kind, id);
     const key = `${kind}:${id}`;
     const pin = this.#pins.get(key) ?? this.#add(key, [latitude, longitude], title, onClick, keyboard);
-    pin
-      .setLatLng([latitude, longitude])
-      .setIcon(icon(`${kind} ${className}`, text))
-      .getElement().title = title;
+    pin.setLatLng([latitude, longitude]).setIcon(icon(`${kind} ${className}`, String(text)));
+    pin.getElement()?.setAttribute("title", title);
   }
 
+  /**
+   * @param {string} key
+   * @param {L.LatLngTuple} where
+   * @param {string} title
+   * @param {(() => void) | undefined} onClick
+   * @param {boolean} keyboard
+   */
   #add(key, where, title, onClick, keyboard) {
     const pin = L.marker(where, { title, alt: title, keyboard: keyboard && Boolean(onClick) }).addTo(this.#map);
     if (onClick) pin.on("click", onClick);
@@ -41,6 +69,10 @@ export class LiveMap {
     return pin;
   }
 
+  /**
+   * @param {string} kind
+   * @param {number} id
+   */
   remove(kind, id) {
     this.#pins.get(`${kind}:${id}`)?.remove();
     this.#pins.delete(`${kind}:${id}`);

@@ -75,7 +75,7 @@ async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
     # The hour of the server, without a day: it is today.
     ago = [timezone.localtime() - timedelta(minutes=minutes) for minutes in (0, 1)]
     stale = await phone.text("#stale")
-    assert any(f"as of {moment:%I:%M %p}" in stale for moment in ago)
+    assert any(f"as of {moment:%H:%M}" in stale for moment in ago)
     await phone.go("delivering")
     assert "/" not in await phone.page.locator("#waiting li").first.text_content()  # type: ignore[operator]
 

@@ -188,24 +188,3 @@ async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Dr
     await page.locator(".account summary").click()
     await page.locator("#sign-out button").click()
     await phone.shows("#leave", "lost when you sign out")
-
-
-SILENT = """async () => {
-  const { Entries } = await import("/static/pages/driver/entries.js");
-  let tries = 0;
-  const fail = async () => {
-    tries += 1;
-    throw new DOMException("The database does not answer.", "TimeoutError");
-  };
-  const entries = new Entries({ on() {}, write: fail, all: async () => [] });
-  entries.hold([{ ref: "a" }, { ref: "b" }, { ref: "c" }]);
-  await entries.read();
-  await entries.add([{ ref: "d" }]).catch(() => {});
-  return [tries, entries.list.length];
-}"""
-
-
-@pytest.mark.long
-async def test_a_database_that_does_not_answer_is_asked_once_for_all_that_waits(phone: Phone, driver: Driver) -> None:
-    await phone.open()
-    assert await phone.page.evaluate(SILENT) == [2, 3]

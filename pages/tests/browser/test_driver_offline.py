@@ -249,18 +249,6 @@ async def test_a_refusal_is_shown_keeps_nothing_else_back_and_stays_until_read(p
     assert await notice.count() == 0
 
 
-async def test_what_the_office_did_already_is_no_refusal(phone: Phone, driver: Driver) -> None:
-    order = await make(make_stop)(driver)
-    await phone.open()
-    await phone.page.context.set_offline(True)
-    await phone.go("delivering")
-    await phone.go("arriving")
-    await make(order.transition_to)(Status.DELIVERING)
-    await phone.page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
-    assert await phone.page.locator("#refused .notice").count() == 0
-
-
 async def test_another_driver_on_this_telephone_sees_and_sends_nothing_of_the_first(
     phone: Phone, driver: Driver, site: Site
 ) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 from asgiref.sync import sync_to_async
-from playwright.async_api import Route
 
 from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, until
 from orders.models import Order, ProofImage
 from orders.states import Status
-from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
+from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
 make = sync_to_async
@@ -158,28 +155,3 @@ async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver
     await phone.open()
     await phone.deliver("CYL-1")
     await phone.server_has(order, "delivered")
-
-
-@pytest.mark.long
-async def test_a_server_that_wants_to_be_left_alone_is_and_nothing_is_lost(phone: Phone, driver: Driver) -> None:
-    order = await make(make_stop)(driver)
-    tries: list[float] = []
-
-    async def too_many_at_first(route: Route) -> None:
-        tries.append(monotonic())
-        if len(tries) > 1:
-            return await route.continue_()
-        error = {"code": "throttled", "detail": "Too many requests.", "attr": None}
-        return await route.fulfill(
-            status=429, headers={"Retry-After": "2"}, json={"type": "client_error", "errors": [error]}
-        )
-
-    await phone.page.context.route("**/status/", too_many_at_first)
-    await phone.open()
-    await phone.go("delivering")
-    await phone.page.locator("#waiting").wait_for()
-    # Also who works on meanwhile asks no sooner.
-    await phone.go("arriving")
-    await phone.server_has(order, "arriving")
-    assert tries[1] - tries[0] >= 2
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]

@@ -183,7 +183,7 @@ async def test_numbers_are_grouped_as_on_the_other_pages(call: Page) -> None:
              "070-1234-5678", "082-323456", "0836-22222", "0826-66666", "03-123-4567 分機1234", "+81 3-1234-5678",
              "07-012-3456", "020-123-4567", "0991-234-567")  # fmt: skip
     stored = [phones.normalise(number) for number in given]
-    shown = "(numbers) => import('/static/web/page.js').then(({ phoneText }) => numbers.map(phoneText))"
+    shown = "(numbers) => import('/static/web/telephone.js').then(({ phoneText }) => numbers.map(phoneText))"
     assert await call.evaluate(shown, stored) == [phones.display(number) for number in stored]
 
 

@@ -1,7 +1,9 @@
 /** A list of the admin: rows that changed since it was loaded are marked, and what is new is one press away. */
+import { element, find } from "../web/page.js";
 import { LuckyGasSocket } from "./client.js";
 
 /** Where an event of a type names the row, by the model of the list. */
+/** @type {Record<string, [string, string]>} */
 const NAMES = {
   "orders.order": ["order.", "order_id"],
   "customers.customer": ["customer.", "customer_id"],
@@ -12,41 +14,41 @@ const NAMES = {
 };
 /** What was committed so long before the list was read is in it, though the log may tell it later. */
 const MARGIN_MS = 2_000;
-const list = document.querySelector("#live-list");
-const news = document.querySelector("#live-news");
+/** @type {HTMLElement} */
+const list = find("#live-list");
+/** @type {HTMLElement} */
+const news = find("#live-news");
 
+/**
+ * By its box; lists without actions have none.
+ * @param {string} id
+ * @returns {HTMLTableRowElement | null}
+ */
 function row(id) {
-  return (
-    document.querySelector(`#result_list input.action-select[value="${CSS.escape(id)}"]`)?.closest("tr") ?? linked(id)
-  );
+  const box = `#result_list input.action-select[value="${CSS.escape(id)}"]`;
+  const link = `#result_list th a[href*="/${CSS.escape(id)}/change/"]`;
+  return (find(box) ?? find(link))?.closest("tr") ?? null;
 }
 
-/** Lists without actions have no boxes. */
-function linked(id) {
-  return document.querySelector(`#result_list th a[href*="/${CSS.escape(id)}/change/"]`)?.closest("tr") ?? null;
-}
-
+/** @param {HTMLTableRowElement} changed */
 function mark(changed) {
   if (changed.classList.contains("changed")) return;
   changed.classList.add("changed");
-  const badge = Object.assign(document.createElement("span"), {
-    className: "badge warn mark",
-    textContent: list.dataset.mark,
-  });
-  (changed.querySelector("th") ?? changed.querySelector("td")).append(badge);
+  (find("th", changed) ?? find("td", changed)).append(element("span", list.dataset.mark ?? "", "badge warn mark"));
 }
 
-const [prefix, field] = NAMES[list.dataset.model] ?? [];
-const status = list.querySelector("connection-status");
+const [prefix, field] = NAMES[list.dataset.model ?? ""] ?? [];
+const status = find("connection-status", list);
 if (prefix) {
   const { since, epoch, user, read } = list.dataset;
   const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch, user, remember: false });
   status.socket = socket;
   socket.on("resync", () => (news.hidden = false));
-  socket.on("*", ({ type, data, timestamp }) => {
-    if (!type.startsWith(prefix) || data?.[field] === undefined) return;
-    if (Date.parse(timestamp) < Date.parse(read) - MARGIN_MS) return;
-    const shown = row(String(data[field]));
+  socket.on("*", (frame) => {
+    if (!("data" in frame) || !frame.type.startsWith(prefix)) return;
+    const id = /** @type {Record<string, unknown>} */ ({ ...frame.data })[field];
+    if (id === undefined || Date.parse(frame.timestamp) < Date.parse(read ?? "") - MARGIN_MS) return;
+    const shown = row(String(id));
     if (shown) mark(shown);
     news.hidden = false;
   });

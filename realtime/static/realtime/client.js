@@ -7,7 +7,11 @@
  *
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
+/** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
+/** @import { Fall } from "./link.js" */
+/** @import { Giver, Value } from "./token.js" */
 import { about, Backoff, restartMs, STABLE_MS } from "../web/backoff.js";
+import { watch } from "../web/wakes.js";
 import { Batch } from "./batch.js";
 import * as codes from "./codes.js";
 import { CommandError, Commands, LATER, RATE_MS } from "./commands.js";
@@ -17,7 +21,6 @@ import { Link, LOST } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
 import { Renewal } from "./renewal.js";
 import { Token } from "./token.js";
-import { watch } from "../web/wakes.js";
 
 /** Links in a row that did not open although HTTP works: sockets are blocked here. */
 const BLOCKED_AFTER = 3;
@@ -32,29 +35,50 @@ const RESTART_MS = 5_000;
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are switched off, and the page is
  * told to load afresh every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
  * (null: never).
+ * @extends {Emitter<SocketEvents>}
  */
 export class LuckyGasSocket extends Emitter {
+  /** @type {SocketState} */
   state = "connecting";
+  /** @type {number | null} */
   heardAt = null;
   #url;
   #cursor;
   #token;
   #renewal;
+  /** @type {Batch | undefined} */
   #batch;
   #polls;
+  /** @type {Set<string>} */
   #wanted = new Set();
+  /** @type {Set<string>} */
   #asked = new Set();
   #commands = new Commands();
   #backoff = new Backoff();
+  /** @type {Link | null} */
   #link = null;
+  /** @type {Poller | null} */
   #poller = null;
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   #opening = 0;
   #blocked = 0;
+  /** @type {number | null} */
   #toldMs = null;
   #holdsBack = false;
   #waitsToBeSeen = false;
   #unwatch;
+
+  /**
+   * @typedef {object} Options
+   * @property {Value | Giver} [token]
+   * @property {string | number | null} [since]
+   * @property {string | null} [epoch]
+   * @property {number | string | null} [user]
+   * @property {boolean} [remember]
+   * @property {boolean} [poll]
+   * @property {{ type: keyof SocketEvents, ms: number } | null} [batch]
+   */
 
   /**
    * - `url`: the endpoint, also relative to the page.
@@ -65,6 +89,8 @@ export class LuckyGasSocket extends Emitter {
    * - `remember`: false neither keeps nor uses where the user left off.
    * - `poll`: false where there is no log over HTTP to fall back on.
    * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most so often.
+   * @param {string} url
+   * @param {Options} options
    */
   constructor(url, { token = null, since = null, epoch = null, user = null, remember, poll, batch = null } = {}) {
     super();
@@ -76,7 +102,7 @@ export class LuckyGasSocket extends Emitter {
     this.#token = new Token(token);
     this.#renewal = new Renewal(this.#token, (message) => this.#ifLive(message));
     this.#polls = poll ?? personal;
-    if (batch) this.#batch = new Batch(batch, (frames) => this.emit(batch.type, frames));
+    if (batch) this.#batch = new Batch(batch, (frames) => this.#tell(batch.type, frames));
     this.#unwatch = watch({ online: this.#hurry, offline: this.#lost, seen: this.#seen });
     this.#open();
   }
@@ -86,13 +112,17 @@ export class LuckyGasSocket extends Emitter {
     return this.#cursor.id;
   }
 
-  /** From the next event on, also after a reconnection. Refused, there is an `error` frame with `ref: channel`. */
+  /**
+   * From the next event on, also after a reconnection. Refused, there is an `error` frame with `ref: channel`.
+   * @param {string} channel
+   */
   subscribe(channel) {
     this.#wanted.add(channel);
     if (this.state === "live") this.#write({ type: "subscribe", channel, ref: channel });
     return this;
   }
 
+  /** @param {string} channel */
   unsubscribe(channel) {
     this.#wanted.delete(channel);
     if (this.state === "live") this.#write({ type: "unsubscribe", channel });
@@ -102,13 +132,18 @@ export class LuckyGasSocket extends Emitter {
   /**
    * Promises the `ack` of a message that has a `ref` (orders and deliveries get one), sending it again over losses of
    * the link until it is answered; of others, that they are on their way. Rejects with a `CommandError`.
+   * @param {Message} message
    */
   async send(message) {
-    if (this.state === "closed") throw new CommandError("closed");
+    if (this.#isClosed) throw new CommandError("closed");
     if (this.#poller) throw new CommandError("no_socket");
     if (Commands.wants(message)) return this.#commands.add(message, (whole) => this.#ifLive(whole));
     if (this.state !== "live") throw new CommandError("no_socket");
     return this.#write(message);
+  }
+
+  get #isClosed() {
+    return this.state === "closed";
   }
 
   /** Ends it for good. */
@@ -121,35 +156,41 @@ export class LuckyGasSocket extends Emitter {
   async #open() {
     clearTimeout(this.#timer);
     this.#holdsBack = false;
-    if (this.#link || this.state === "closed") return;
+    if (this.#link || this.#isClosed) return;
     const opening = ++this.#opening;
     const token = await this.#token.value().catch(() => undefined);
-    if (opening !== this.#opening || this.#link || this.state === "closed") return;
+    if (opening !== this.#opening || this.#link || this.#isClosed) return;
     if (token === undefined) {
       this.#retry();
       return;
     }
+    /** @param {Message} message */
     const sent = (message) => this.emit("sent", message);
     this.#link = new Link(this.#address(token), { received: this.#receive, sent, fallen: this.#fallen });
   }
 
+  /** @param {string | null} token */
   #address(token) {
     const address = new URL(this.#url);
     const { id, epoch } = this.#cursor;
     this.#asked = new Set(this.#wanted);
-    const said = { token, since: id, epoch, channels: [...this.#asked].join(",") || null };
+    const since = id === null ? null : String(id);
+    const said = { token, since, epoch, channels: [...this.#asked].join(",") || null };
     for (const [name, value] of Object.entries(said)) if (value !== null) address.searchParams.set(name, value);
     return address;
   }
 
+  /** @param {Message} message */
   #write(message) {
     this.#link?.send(message);
   }
 
+  /** @param {Message} message */
   #ifLive(message) {
     if (this.state === "live") this.#write(message);
   }
 
+  /** @param {Fall} fall */
   #fallen = async ({ code, welcomed, heldMs }) => {
     this.#link = null;
     this.#renewal.stop();
@@ -158,7 +199,7 @@ export class LuckyGasSocket extends Emitter {
       this.#token.accepted();
     }
     this.emit("close", { code });
-    if (this.state === "closed") return;
+    if (this.#isClosed) return;
     if (code === codes.UNAUTHENTICATED) this.#refused();
     else if (code === codes.FORBIDDEN) this.#end("forbidden");
     else if (code === codes.TOO_MANY_CONNECTIONS) this.#park();
@@ -194,6 +235,7 @@ export class LuckyGasSocket extends Emitter {
     return this.#retry(about(RELOAD_MS));
   }
 
+  /** @param {boolean} welcomed */
   async #comeBack(welcomed) {
     if (this.#poller) return this.#retry(about(AGAIN_MS));
     this.#retry();
@@ -214,7 +256,7 @@ export class LuckyGasSocket extends Emitter {
   }
 
   #hurry = () => {
-    if (this.state === "closed" || this.#waitsToBeSeen) return;
+    if (this.#isClosed || this.#waitsToBeSeen) return;
     this.#poller?.now();
     if (this.#link) this.#link.beat();
     else if (!this.#holdsBack) this.#open();
@@ -230,8 +272,9 @@ export class LuckyGasSocket extends Emitter {
     this.#hurry();
   };
 
+  /** @param {"closed" | "unauthenticated" | "forbidden"} why */
   #end(why) {
-    if (this.state === "closed") return;
+    if (this.#isClosed) return;
     this.#unwatch();
     clearTimeout(this.#timer);
     this.#stopPolling();
@@ -241,6 +284,7 @@ export class LuckyGasSocket extends Emitter {
     if (why !== "closed") this.emit(why, {});
   }
 
+  /** @param {SocketState} state */
   #become(state) {
     if (state === this.state) return;
     this.state = state;
@@ -249,14 +293,17 @@ export class LuckyGasSocket extends Emitter {
 
   // --- what the server says ---------------------------------------------------------------------------------------
 
+  /** @param {Frame} frame */
   #receive = (frame) => {
     this.heardAt = Date.now();
     this.#renewal.heard(frame);
     if (frame.type === "connection") this.#welcome(frame);
-    else if (frame.id !== undefined) this.#event(frame);
-    else this.#answer(frame);
+    else if (!("data" in frame)) this.#answer(frame);
+    else if (frame.id === undefined) this.#deliver(frame);
+    else this.#event(frame);
   };
 
+  /** @param {Connected} frame */
   #welcome(frame) {
     if (!this.#cursor.claim(userOf(frame.channels))) {
       this.#reopen();
@@ -285,32 +332,52 @@ export class LuckyGasSocket extends Emitter {
 
   /** The position was another user's: their own is known now. */
   #reopen() {
-    const link = this.#link;
+    this.#link?.abandon();
     this.#link = null;
-    link.abandon();
     this.#open();
   }
 
+  /** @param {EventFrame} frame of the log */
   #event(frame) {
-    if (this.#cursor.take(frame.id)) this.#deliver(frame);
+    if (this.#cursor.take(frame.id ?? 0)) this.#deliver(frame);
   }
 
+  /** @param {Exclude<FlatFrame, Connected>} frame */
   #answer(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
-    if (frame.type === "error" && REFUSALS.has(frame.code)) this.#wanted.delete(frame.ref);
-    if (LATER.has(frame.code)) setTimeout(() => this.#wanted.has(frame.ref) && this.subscribe(frame.ref), RATE_MS);
+    if (frame.type === "error") this.#refusedChannel(frame.code, frame.ref ?? "");
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
     if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
     this.#deliver(frame);
   }
 
+  /**
+   * Forgets it, or asks again a little later.
+   * @param {string} code
+   * @param {string} channel
+   */
+  #refusedChannel(code, channel) {
+    if (REFUSALS.has(code)) this.#wanted.delete(channel);
+    if (LATER.has(code)) setTimeout(() => this.#wanted.has(channel) && this.subscribe(channel), RATE_MS);
+  }
+
+  /** @param {Frame} frame */
   #deliver(frame) {
     this.emit("*", frame);
-    if (!this.#batch?.take(frame)) this.emit(frame.type, frame);
+    if (!this.#batch?.take(frame)) this.#tell(frame.type, frame);
+  }
+
+  /**
+   * @param {keyof SocketEvents} type
+   * @param {unknown} value a frame of this type, or an array of them
+   */
+  #tell(type, value) {
+    this.emit(type, /** @type {any} */ (value));
   }
 
   // --- where sockets are blocked ----------------------------------------------------------------------------------
 
+  /** @param {string} path */
   #http(path) {
     const url = new URL(path, this.#url);
     url.protocol = this.#url.protocol.replace("ws", "http");
@@ -326,7 +393,7 @@ export class LuckyGasSocket extends Emitter {
       told: (events) => {
         this.heardAt = Date.now();
         this.#become("polling");
-        events.forEach((event) => this.#event(event));
+        for (const event of events) this.#event(event);
       },
       gone: () => this.emit("resync", {}),
       switchedOff: () => {

@@ -1,3 +1,4 @@
+/** @import { Frame, Message, Refused } from "types/events" */
 import { newRef } from "./ref.js";
 
 /** What may wait for an answer; the server takes bursts of 40 messages. */
@@ -11,55 +12,90 @@ const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
 /** What a promise of `send()` is rejected with: `code` is the server's, or `closed`, `no_socket`, `too_many`. */
 export class CommandError extends Error {
-  constructor(code, detail = code, frame = null) {
-    super(detail);
-    this.name = "CommandError";
+  name = "CommandError";
+  code;
+  frame;
+
+  /**
+   * @param {string} code
+   * @param {Refused | null} frame what the server said, if it did
+   */
+  constructor(code, frame = null) {
+    super(frame?.detail ?? code);
     this.code = code;
     this.frame = frame;
   }
 }
+
+/** @typedef {Message & { ref: string }} Command */
+/** @typedef {(message: Command) => void} Write */
+
+/**
+ * @typedef {object} Waiting
+ * @property {Command} message
+ * @property {Write} write
+ * @property {Promise<Frame>} promise
+ * @property {(frame: Frame) => void} resolve
+ * @property {(error: CommandError) => void} reject
+ */
 
 /**
  * Messages with a `ref`, until they are answered. A link that fell leaves open whether the server did it: the same
  * message with the same `ref` is sent again, which does nothing twice.
  */
 export class Commands {
+  /** @type {Map<string, Waiting>} */
   #waiting = new Map();
 
+  /** @param {Message} message */
   static wants(message) {
     return message.ref !== undefined || ANSWERED.has(message.type);
   }
 
-  /** The promise of an answer to `message`, which `write` puts on the link if there is one. */
+  /**
+   * The promise of an answer to `message`, which `write` puts on the link if there is one.
+   * @param {Message} message
+   * @param {Write} write
+   */
   add(message, write) {
     const whole = { ...message, ref: message.ref ?? newRef() };
     const same = this.#waiting.get(whole.ref);
     if (same) return same.promise;
     if (this.#waiting.size >= MOST_WAITING) return Promise.reject(new CommandError("too_many"));
-    const entry = { message: whole, write };
-    entry.promise = new Promise((resolve, reject) => Object.assign(entry, { resolve, reject }));
-    this.#waiting.set(whole.ref, entry);
+    /** @type {Pick<Waiting, "resolve" | "reject">} */
+    let outcome = { resolve() {}, reject() {} };
+    /** @type {Promise<Frame>} */
+    const promise = new Promise((resolve, reject) => {
+      outcome = { resolve, reject };
+    });
+    this.#waiting.set(whole.ref, { message: whole, write, promise, ...outcome });
     write(whole);
-    return entry.promise;
+    return promise;
   }
 
-  /** Takes an `ack` or `error` to whom it is for; what could not be done now is said again a little later. */
+  /**
+   * Takes an `ack` or `error` to whom it is for; what could not be done now is said again a little later.
+   * @param {Extract<Frame, { type: "ack" | "error" }>} frame
+   */
   settle(frame) {
-    const entry = this.#waiting.get(frame.ref);
+    const { ref = "" } = frame;
+    const entry = this.#waiting.get(ref);
     if (!entry) return;
-    if (LATER.has(frame.code)) {
-      setTimeout(() => this.#waiting.has(frame.ref) && entry.write(entry.message), RATE_MS);
+    if (frame.type === "error" && LATER.has(frame.code)) {
+      setTimeout(() => this.#waiting.has(ref) && entry.write(entry.message), RATE_MS);
       return;
     }
-    this.#waiting.delete(frame.ref);
-    if (frame.type === "error") entry.reject(new CommandError(frame.code, frame.detail, frame));
+    this.#waiting.delete(ref);
+    if (frame.type === "error") entry.reject(new CommandError(frame.code, frame));
     else entry.resolve(frame);
   }
 
+  /** @param {Write} write */
   again(write) {
     for (const { message } of [...this.#waiting.values()]) write(message);
   }
 
+  /** @param {string} code */
   fail(code) {
     for (const { reject } of this.#waiting.values()) reject(new CommandError(code));
     this.#waiting.clear();

@@ -3,42 +3,30 @@
  * see templates/realtime/.
  */
 
+/** @import { Notice, SocketState } from "types/events" */
+/** @import { LuckyGasSocket } from "./client.js" */
+import { element } from "../web/page.js";
+import { ago } from "../web/time.js";
+
 const AGE_MS = 5_000;
 /** A glance; what is a warning stays until it is put away. */
 const SHOWN_MS = 10_000;
 const MOST_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
 const STAYS = ["warning", "error"];
+/** @type {("notification" | "system.message" | "maintenance.alert")[]} */
 const TOLD = ["notification", "system.message", "maintenance.alert"];
-const UNITS = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-  ["second", 1],
-];
-
-function make(name, className, text = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-/** “3 minutes ago”, in the language of the page. */
-export function ago(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? UNITS.at(-1);
-  const language = document.documentElement.lang || undefined;
-  return new Intl.RelativeTimeFormat(language).format(-Math.floor(seconds / size), unit);
-}
 
 /** The state in a word (`data-live`, `data-offline`, …); while it is not live, also how old what is shown is. */
 export class ConnectionStatus extends HTMLElement {
+  /** @type {LuckyGasSocket | null} */
   #socket = null;
-  #word = make("span", "word");
-  #age = make("span", "age");
-  #timer = null;
+  #word = element("span", "", "word");
+  #age = element("span", "", "age");
+  /** @type {number | undefined} */
+  #timer;
 
+  /** @param {LuckyGasSocket} socket */
   set socket(socket) {
     this.#socket?.off("state", this.#show);
     this.#socket = socket;
@@ -60,20 +48,24 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    const { state = "connecting", heardAt = null } = this.#socket ?? {};
+    /** @type {{ state: SocketState, heardAt: number | null }} */
+    const { state, heardAt } = this.#socket ?? { state: "connecting", heardAt: null };
     const word = this.dataset[state] ?? state;
     this.dataset.state = state;
     if (this.#word.textContent !== word) this.#word.textContent = word;
-    const isOld = heardAt !== null && !["live", "polling", "reloading"].includes(state);
-    this.#age.textContent = isOld ? (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - heardAt)) : "";
+    const old = ["live", "polling", "reloading"].includes(state) ? null : heardAt;
+    this.#age.textContent = old === null ? "" : (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - old));
   };
 }
 
 /** Messages for people, the newest last. Words: `data-open`, `data-dismiss`; `data-order-url` with `{id}` in it. */
 export class NotificationToasts extends HTMLElement {
+  /** @type {LuckyGasSocket | null} */
   #socket = null;
+  /** @param {{ data: Notice }} frame */
   #told = (frame) => this.show(frame.data);
 
+  /** @param {LuckyGasSocket} socket */
   set socket(socket) {
     for (const type of TOLD) {
       this.#socket?.off(type, this.#told);
@@ -87,33 +79,39 @@ export class NotificationToasts extends HTMLElement {
     this.setAttribute("aria-live", "polite");
   }
 
+  /** @param {Notice} notice */
   show({ title = "", message = "", severity = "info", action = null }) {
     const kind = SEVERITIES.includes(severity) ? severity : "info";
-    const toast = make("div", `toast ${kind}`);
-    if (title) toast.append(make("strong", "title", title));
-    toast.append(make("p", "text", message), ...this.#link(action), this.#button(toast));
+    const toast = element("div", "", `toast ${kind}`);
+    if (title) toast.append(element("strong", title, "title"));
+    toast.append(element("p", message, "text"), ...this.#link(action), this.#button(toast));
     this.append(toast);
-    while (this.children.length > MOST_TOASTS) this.firstElementChild.remove();
+    while (this.children.length > MOST_TOASTS) this.firstElementChild?.remove();
     if (!STAYS.includes(kind)) this.#leave(toast);
   }
 
+  /** @param {Notice["action"]} action */
   #link(action) {
     const pattern = this.dataset.orderUrl;
-    if (!pattern || !Number.isSafeInteger(action?.order_id)) return [];
-    const link = make("a", "action", this.dataset.open);
-    link.href = pattern.replace("{id}", action.order_id);
+    if (!pattern || !action || !Number.isSafeInteger(action.order_id)) return [];
+    const link = element("a", this.dataset.open ?? "", "action");
+    link.href = pattern.replace("{id}", String(action.order_id));
     return [link];
   }
 
+  /** @param {HTMLElement} toast */
   #button(toast) {
-    const button = make("button", "dismiss", "×");
+    const button = element("button", "×", "dismiss");
     button.type = "button";
     button.setAttribute("aria-label", this.dataset.dismiss ?? "×");
     button.addEventListener("click", () => toast.remove());
     return button;
   }
 
-  /** In a while, unless someone is about to use it (WCAG 2.2.1). */
+  /**
+   * In a while, unless someone is about to use it (WCAG 2.2.1).
+   * @param {HTMLElement} toast
+   */
   #leave(toast) {
     setTimeout(() => {
       if (toast.matches(":hover, :focus-within")) this.#leave(toast);

@@ -1,3 +1,6 @@
+/** @import { Frame, Message } from "types/events" */
+/** @import { Token } from "./token.js" */
+
 /** A token is renewed this long before it ends; one that lives less than twice as long, at half its life. */
 const EARLY_MS = 60_000;
 /** Whoever gives tokens and has none, or gives an old one, is not asked more often. */
@@ -7,18 +10,26 @@ const LEAST_MS = 5_000;
 export class Renewal {
   #token;
   #say;
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
 
-  /** `say(message)` sends it, if there is a link. */
+  /**
+   * @param {Token} token
+   * @param {(message: Message) => void} say sends it, if there is a link
+   */
   constructor(token, say) {
     this.#token = token;
     this.#say = say;
   }
 
-  /** Every frame of the server; those that say when the token ends count. Both times are the server's. */
-  heard({ type, timestamp, expires_at: end }) {
-    if (type !== "connection" && type !== "authenticated") return;
+  /**
+   * Every frame of the server; those that say when the token ends count. Both times are the server's.
+   * @param {Frame} frame
+   */
+  heard(frame) {
+    if (frame.type !== "connection" && frame.type !== "authenticated") return;
     this.stop();
+    const { timestamp, expires_at: end } = frame;
     if (!end || !this.#token.renewable) return;
     const left = Date.parse(end) - Date.parse(timestamp);
     this.#timer = setTimeout(() => this.#renew(), Math.max(left - EARLY_MS, left / 2, LEAST_MS));
@@ -26,7 +37,7 @@ export class Renewal {
 
   stop() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer = undefined;
   }
 
   async #renew() {

@@ -1,25 +1,28 @@
 /** The test page: one socket, a form a message, and every frame both ways. */
+/** @import { Message } from "types/events" */
+import { element, find, findAll } from "../web/page.js";
 import { follow, now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;
-const find = (selector) => document.querySelector(selector);
+const ARROWS = { in: "←", out: "→", note: "·" };
+/** @type {LuckyGasSocket | null} */
 let socket = null;
 
+/**
+ * @param {keyof typeof ARROWS} direction
+ * @param {object | string} frame
+ */
 function show(direction, frame) {
-  const row = document.createElement("li");
-  row.className = direction;
-  const time = document.createElement("time");
-  time.textContent = new Date(now()).toTimeString().slice(0, 8);
-  const arrow = document.createElement("span");
-  arrow.textContent = { in: "←", out: "→", note: "·" }[direction];
-  const text = document.createElement("pre");
-  text.textContent = typeof frame === "string" ? frame : JSON.stringify(frame, null, 1);
-  row.append(time, arrow, text);
+  const row = element("li", "", direction);
+  const text = typeof frame === "string" ? frame : JSON.stringify(frame, null, 1);
+  const time = new Date(now()).toTimeString().slice(0, 8);
+  row.append(element("time", time), element("span", ARROWS[direction]), element("pre", text));
   find("#frames").prepend(row);
   while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild.remove();
 }
 
+/** @param {Record<string, string>} asked */
 function connect({ endpoint, link, token, since, channels }) {
   socket?.close();
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
@@ -34,45 +37,59 @@ function connect({ endpoint, link, token, since, channels }) {
   find("notification-toasts").socket = socket;
 }
 
+/** @param {Message} message */
 function send(message) {
   if (!socket) return show("note", "no_socket");
   // An error of the server is shown as the frame it is.
   return socket.send(message).catch((error) => error.frame ?? show("note", error.message));
 }
 
-/** The message a form says: what is empty is left out, `details.eta` nests. */
+/**
+ * The message a form says: what is empty is left out, `details.eta` nests.
+ * @param {HTMLFormElement} form
+ */
 function messageOf(form) {
-  const message = { type: form.dataset.type };
-  for (const field of form.querySelectorAll("[name]")) {
-    if (field.value.trim() === "") continue;
-    const path = field.name.split(".");
-    const last = path.pop();
-    let place = message;
-    for (const name of path) place = place[name] ??= {};
-    place[last] = valueOf(field);
+  /** @type {Message} */
+  const message = { type: form.dataset.type ?? "" };
+  for (const field of findAll("[name]", form)) {
+    if (field.value.trim() !== "") put(message, field.name.split("."), fieldValue(field));
   }
   return message;
 }
 
-/** What should be a number and is none goes as it is: the server's answer to it is of interest here. */
-function valueOf({ value, dataset }) {
+/**
+ * @param {Record<string, any>} object
+ * @param {string[]} path
+ * @param {unknown} value
+ */
+function put(object, [name, ...rest], value) {
+  object[name] = rest.length ? (object[name] ?? {}) : value;
+  if (rest.length) put(object[name], rest, value);
+}
+
+/**
+ * What should be a number and is none goes as it is: the server's answer to it is of interest here.
+ * @param {HTMLInputElement} field
+ */
+function fieldValue({ value, dataset }) {
   const isNumber = dataset.kind === "number" ? Number.isFinite(Number(value)) : /^\d+$/.test(value);
   return dataset.kind !== "text" && isNumber ? Number(value) : value;
 }
 
 find("connection-status").hidden = true;
-find("#connect").addEventListener("submit", (event) => {
+find("#connect").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
-  connect(Object.fromEntries(new FormData(event.target)));
+  const said = new FormData(/** @type {HTMLFormElement} */ (event.target));
+  connect(Object.fromEntries([...said].map(([name, value]) => [name, String(value)])));
 });
 find("#disconnect").addEventListener("click", () => socket?.close());
 find("#clear").addEventListener("click", () => find("#frames").replaceChildren());
-find("#messages").addEventListener("submit", (event) => {
+find("#messages").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
-  const form = event.target;
+  const form = /** @type {HTMLFormElement} */ (event.target);
   try {
-    send("raw" in form.dataset ? JSON.parse(form.elements.raw.value) : messageOf(form));
+    send("raw" in form.dataset ? JSON.parse(find("[name=raw]", form).value) : messageOf(form));
   } catch (error) {
-    show("note", error.message);
+    show("note", String(error));
   }
 });

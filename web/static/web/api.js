@@ -1,4 +1,5 @@
 /** The site's own API, from a page that is signed in by its session. */
+/** @import { ApiProblem, Listed, LogEnd } from "types/rows" */
 import { hearAnswer } from "./server-clock.js";
 
 const BASE = "/api/v1/";
@@ -12,15 +13,27 @@ const CHANGING = new Set(["POST", "PATCH"]);
 /** Beside no answer and errors of the server: somebody may sign in meanwhile, or the limit of requests ends. */
 const PASSING = [0, 401, 403, 408, 425, 429];
 
-/**
- * An answer that is no success. `status`: 0 where there was none at all; `code` and `message` are of the first error;
- * `retryMs`: how long the server wants to be left alone (`Retry-After`).
- */
+/** An answer that is no success. */
 export class ApiError extends Error {
+  /** 0 where there was no answer at all. */
+  status;
+  errors;
+  /** Of the first error, as the message is of all. */
+  code;
+  /** How long the server wants to be left alone (`Retry-After`). */
+  retryMs;
+
+  /**
+   * @param {number} status
+   * @param {ApiProblem[]} errors
+   * @param {string | null} retryAfter
+   */
   constructor(status, errors = [], retryAfter = null) {
     super(errors.map(({ detail }) => detail).join(" "));
-    const retryMs = Math.min(MOST_RETRY_SECONDS, Number(retryAfter) || 0) * 1000;
-    Object.assign(this, { status, errors, retryMs, code: errors[0]?.code ?? (status ? "error" : "offline") });
+    this.status = status;
+    this.errors = errors;
+    this.retryMs = Math.min(MOST_RETRY_SECONDS, Number(retryAfter) || 0) * 1000;
+    this.code = errors[0]?.code ?? (status ? "error" : "offline");
   }
 
   /** Whether the same question may be answered later. An error in another shape than ours comes from something between. */
@@ -34,7 +47,13 @@ export function csrfToken() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }
 
+/**
+ * @param {string} method
+ * @param {object} [body]
+ * @returns {RequestInit}
+ */
 function request(method, body) {
+  /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (CHANGING.has(method)) headers["X-CSRFToken"] = csrfToken();
   if (body instanceof FormData) return { method, headers, body };
@@ -42,7 +61,13 @@ function request(method, body) {
   return { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
 }
 
-/** The parsed answer, and `end`: of the log, before it was read (`{since, epoch}`). Rejects with an `ApiError`. */
+/**
+ * The parsed answer, and `end`: of the log, before it was read. Rejects with an `ApiError`.
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<{ data: any, end: LogEnd }>}
+ */
 export async function ask(method, path, body) {
   const url = new URL(path, new URL(BASE, location.href));
   const longest = body instanceof FormData ? LONGEST_UPLOAD_MS : LONGEST_MS;
@@ -62,19 +87,25 @@ export async function ask(method, path, body) {
   return { data, end: { since: answer.headers.get("Last-Event-Id"), epoch: answer.headers.get("Last-Event-Epoch") } };
 }
 
+/** @param {string} path */
 export const get = async (path) => (await ask("GET", path)).data;
+/** @param {string} path @param {object} [body] */
 export const post = async (path, body) => (await ask("POST", path, body)).data;
+/** @param {string} path @param {object} body */
 export const patch = async (path, body) => (await ask("PATCH", path, body)).data;
 
-/** All rows of a list, page by page, and the `end` of the log before the first. */
+/**
+ * All rows of a list, page by page, and the `end` of the log before the first.
+ * @param {string} path
+ * @returns {Promise<{ rows: any[], end: LogEnd }>}
+ */
 export async function all(path) {
   const rows = [];
-  let first = null;
-  for (let next = `${path}${path.includes("?") ? "&" : "?"}page_size=${PAGE_SIZE}`; next; ) {
-    const { data, end } = await ask("GET", next);
-    first ??= end;
+  let { data, end } = await ask("GET", `${path}${path.includes("?") ? "&" : "?"}page_size=${PAGE_SIZE}`);
+  rows.push(...data.results);
+  while (data.next) {
+    ({ data } = await ask("GET", data.next));
     rows.push(...data.results);
-    next = data.next;
   }
-  return { rows, end: first };
+  return { rows, end };
 }

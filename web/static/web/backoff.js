@@ -21,12 +21,18 @@ export class Backoff {
 
 const MOST_RESTART_SECONDS = 60;
 
-/** The wait the server asked for, in milliseconds; whatever it says, it is one. */
+/**
+ * The wait the server asked for, in milliseconds; whatever it says, it is one.
+ * @param {unknown} seconds
+ */
 export function restartMs(seconds) {
   return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
 }
 
-/** From half of `ms` to one and a half: what all clients were told at once, they do not all do at once. */
+/**
+ * From half of `ms` to one and a half: what all clients were told at once, they do not all do at once.
+ * @param {number} ms
+ */
 export function about(ms) {
   return ms * (0.5 + Math.random());
 }

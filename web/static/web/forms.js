@@ -2,10 +2,11 @@
 
 /** Who pressed “stop” may send it again after this. */
 const WAIT_MS = 15_000;
+/** @type {WeakMap<HTMLFormElement, number>} */
 let sentAt = new WeakMap();
 
 document.addEventListener("submit", (event) => {
-  const form = event.target;
+  const form = /** @type {HTMLFormElement} */ (event.target);
   if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
   const waits = performance.now() - (sentAt.get(form) ?? -WAIT_MS) < WAIT_MS;
   if (waits) event.preventDefault();

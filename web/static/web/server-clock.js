@@ -4,7 +4,9 @@
  * `api.js` passes on what each answer says. A page with a socket calls `follow(socket)`. A page that no browser keeps says
  * the time in its data (`now`), for its first requests. What is known outlives the page.
  */
+import { keep, kept } from "./kept.js";
 import { told } from "./page.js";
+import { dayOf } from "./time.js";
 
 const KEY = "luckygas:clock";
 /** The server's clock in each of its answers, in milliseconds since 1970. */
@@ -16,30 +18,20 @@ const LOOK_MS = 1_000;
 /** The clock of this device was set, or the device slept, where it differs by so much from the time that went by. */
 const JUMP_MS = 5_000;
 const PATIENCE_MS = 5_000;
-// Swedish writes days as ISO 8601 does. A page that names no zone shows no days.
-const isoDay = new Intl.DateTimeFormat("sv", { timeZone: told()?.time_zone });
 
-/** How far this device is behind the server, in milliseconds; null: never heard. */
+/**
+ * How far this device is behind the server, in milliseconds; null: never heard.
+ * @type {number | null}
+ */
 let behindMs = null;
 /** What the server's clock said last, in milliseconds since 1970, and when that was (`performance.now()`). */
 let heard = -Infinity;
 let heardAt = performance.now();
 
+/** Where nothing was kept, this page begins with the clock of the device. */
 function recall() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEY));
-    if (Number.isFinite(kept?.behindMs) && Number.isFinite(kept.heard)) ({ behindMs, heard } = kept);
-  } catch {
-    // Local storage may be forbidden: then this page begins with the clock of the device.
-  }
-}
-
-function keep() {
-  try {
-    localStorage.setItem(KEY, JSON.stringify({ behindMs, heard }));
-  } catch {
-    // see recall()
-  }
+  const last = kept(KEY);
+  if (Number.isFinite(last?.behindMs) && Number.isFinite(last.heard)) ({ behindMs, heard } = last);
 }
 
 /** The least that the server's clock can say now: no later moment is earlier than what was heard. */
@@ -54,38 +46,52 @@ export const correction = () => behindMs;
 /**
  * The server said `stamp` (milliseconds since 1970) at some moment of the last `withinMs`. A correction that agrees with that stays:
  * an answer that was long on its way tells nothing new.
+ * @param {number} stamp
  */
 export function hear(stamp, withinMs = FRAME_MS) {
   if (!Number.isFinite(stamp)) return;
   const soonest = stamp - Date.now();
   const isRight = behindMs !== null && behindMs >= soonest && behindMs <= soonest + withinMs;
   [behindMs, heard, heardAt] = [isRight ? behindMs : soonest, stamp, performance.now()];
-  keep();
+  keep(KEY, { behindMs, heard });
 }
 
-/** Hears what the header of an answer says. `asked`: when the question left (`performance.now()`). */
+/**
+ * Hears what the header of an answer says.
+ * @param {Response} answer
+ * @param {number} asked when the question left (`performance.now()`)
+ */
 export function hearAnswer(answer, asked) {
-  hear(Number.parseInt(answer.headers.get(TIME), 10), performance.now() - asked);
+  hear(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - asked);
 }
 
-/** Also hears what the server says by this `LuckyGasSocket`. */
+/** @typedef {(name: "connection" | "heartbeat", heard: (frame: { timestamp: string }) => void) => unknown} OnFrame */
+
+/**
+ * Also hears what the server says by this `LuckyGasSocket`.
+ * @param {{ on: OnFrame }} socket
+ */
 export function follow(socket) {
-  for (const type of ["connection", "heartbeat"]) socket.on(type, ({ timestamp }) => hear(Date.parse(timestamp)));
+  socket.on("connection", ({ timestamp }) => hear(Date.parse(timestamp)));
+  socket.on("heartbeat", ({ timestamp }) => hear(Date.parse(timestamp)));
 }
-
-/** “2026-11-23” of a moment, where the business is. */
-export const dayOf = (moment) => isoDay.format(new Date(moment));
 
 /** The day so many days from today. */
-export const today = (plus = 0) => isoDay.format(now() + plus * DAY_MS);
+export const today = (plus = 0) => dayOf(now() + plus * DAY_MS);
 
 // --- another day ------------------------------------------------------------------------------------------------------
 
+/** @type {Set<(day: string) => void>} */
 const followers = new Set();
+/** @type {string | null} */
 let day = null;
+/** @type {number | null} */
 let ahead = null;
 
-/** Calls `call(day)` whenever another day begins or turns out to be today, and when this device's clock was set. */
+/**
+ * Calls `call(day)` whenever another day begins or turns out to be today, and when this device's clock was set.
+ * @param {(day: string) => void} call
+ */
 export function onNewDay(call) {
   followers.add(call);
 }
@@ -103,6 +109,7 @@ async function look() {
 
 async function askAgain() {
   const asked = performance.now();
+  /** @type {RequestInit} */
   const options = { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
   const answer = await fetch("/health/live", options).catch(() => null);
   if (answer) hearAnswer(answer, asked);
@@ -110,11 +117,8 @@ async function askAgain() {
 
 recall();
 // Such a page may have been kept all the same: the server's clock says that or later.
-hear(Date.parse(told()?.now), Infinity);
+hear(Date.parse(told().now ?? ""), Infinity);
 setInterval(look, LOOK_MS);
 look();
-for (const [target, name] of [
-  [window, "pageshow"],
-  [document, "visibilitychange"],
-])
-  target.addEventListener(name, look);
+window.addEventListener("pageshow", look);
+document.addEventListener("visibilitychange", look);

@@ -1,16 +1,16 @@
-/** Calls `seen` whenever the page is looked at again, `online` and `offline` with the network. Returns what ends it. */
+/**
+ * Calls `seen` whenever the page is looked at again, `online` and `offline` with the network. Returns what ends it.
+ * @param {{ online: () => void, offline: () => void, seen: () => void }} calls
+ */
 export function watch({ online, offline, seen }) {
+  const ending = new AbortController();
+  const { signal } = ending;
   const look = () => {
     if (document.visibilityState === "visible") seen();
   };
-  const wakes = [
-    [window, "online", online],
-    [window, "offline", offline],
-    [window, "pageshow", look],
-    [document, "visibilitychange", look],
-  ];
-  for (const [target, name, handler] of wakes) target.addEventListener(name, handler);
-  return () => {
-    for (const [target, name, handler] of wakes) target.removeEventListener(name, handler);
-  };
+  window.addEventListener("online", online, { signal });
+  window.addEventListener("offline", offline, { signal });
+  window.addEventListener("pageshow", look, { signal });
+  document.addEventListener("visibilitychange", look, { signal });
+  return () => ending.abort();
 }

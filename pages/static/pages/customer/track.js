@@ -1,10 +1,12 @@
 /** A customer's page: what the server wrote, written anew whenever the order moves, and the driver on a map. */
+/** @import { DriverLocation } from "types/events" */
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { ApiError } from "../../web/api.js";
-import { LiveMap } from "../map.js";
 import { find, told } from "../../web/page.js";
 import { hurry, Unread } from "../../web/retry.js";
 import { follow, hearAnswer, now } from "../../web/server-clock.js";
+import { isOnTheRoad } from "../../web/statuses.js";
+import { LiveMap } from "../map.js";
 
 /** The driver comes nearer without the order moving: what is said of the minutes is asked again so often. */
 const AGAIN_MS = 60_000;
@@ -14,7 +16,9 @@ const DRAW_MS = 5_000;
 const LONGEST_MS = 15_000;
 
 let state = find("#state");
+/** @type {LiveMap | null} */
 let map = null;
+/** @type {DriverLocation | null} */
 let place = null;
 let isShown = false;
 
@@ -25,7 +29,10 @@ const unread = new Unread(async () => {
 });
 const load = () => unread.add("state");
 
-/** The state as it is now. Rejects with an `ApiError` that may pass. */
+/**
+ * The state as it is now; null where the page is loaded anew. Rejects with an `ApiError` that may pass.
+ * @returns {Promise<HTMLElement | null>}
+ */
 async function read() {
   const asked = performance.now();
   const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LONGEST_MS) };
@@ -37,13 +44,17 @@ async function read() {
     throw new ApiError(0);
   }
   // A link that has ended says so on a page of its own.
-  if (GONE.includes(answer.status)) return location.reload();
+  if (GONE.includes(answer.status)) {
+    location.reload();
+    return null;
+  }
   hearAnswer(answer, asked);
   const fresh = answer.ok ? find("#state", new DOMParser().parseFromString(text, "text/html")) : null;
   if (!fresh) throw new ApiError(answer.ok ? 0 : answer.status, [], answer.headers.get("Retry-After"));
   return fresh;
 }
 
+/** @param {HTMLElement} fresh */
 function renew(fresh) {
   const sentence = find("h1", fresh).textContent;
   // Said once for those who hear the page.
@@ -58,8 +69,8 @@ function renew(fresh) {
 function draw() {
   const element = find("#place");
   const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
-  element.hidden = !isKnown || !["delivering", "arriving"].includes(state.dataset.status);
-  if (element.hidden) return;
+  element.hidden = !isKnown || !isOnTheRoad(state.dataset.status);
+  if (element.hidden || !place) return;
   element.classList.add("map");
   const { door } = told();
   map ??= new LiveMap(element);

@@ -1,8 +1,14 @@
 /** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
-import { copyOf, fill, find, money, told } from "../../web/page.js";
+/** @import { ProofBody, ProofImage, Report, Stop } from "types/driver" */
+/** @import { Connected, OrderFrame, SocketState } from "types/events" */
+/** @import { OrderRow, OrderStatus } from "types/rows" */
+/** @import { NotificationToasts } from "../../realtime/elements.js" */
+import { LuckyGasSocket } from "../../realtime/client.js";
+import { money } from "../../web/money.js";
+import { closest, copyOf, fill, find, told } from "../../web/page.js";
 import { hurry } from "../../web/retry.js";
 import { follow, now, onNewDay } from "../../web/server-clock.js";
-import { LuckyGasSocket } from "../../realtime/client.js";
+import { isOnTheRoad, isWithDriver, withDriver } from "../../web/statuses.js";
 import "../../realtime/elements.js";
 import { tellTheEnd } from "./all-reported.js";
 import { askWhy } from "./failed.js";
@@ -18,8 +24,6 @@ import { isSecondTap, tapped } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
 const { user, driver } = told();
-const ON_THE_ROAD = ["delivering", "arriving"];
-const OPEN = ["assigned", ...ON_THE_ROAD];
 /** A position as old as this says nothing of a delivery. */
 const RECENT_MS = 120_000;
 const AGE_MS = 30_000;
@@ -29,43 +33,55 @@ const stops = new Stops(store, driver);
 const queue = new Queue(store, { user, driver });
 const others = new Rows(find("#others"), "stop-row", choose);
 const done = new Rows(find("#done"), "done-row");
+/** @type {NotificationToasts} */
 const toasts = find("notification-toasts");
+/** @type {HTMLElement | null} */
 let card = null;
+/** @type {number | null} */
 let chosen = null;
-let socket = null;
+/** @type {Position | null} */
 let position = null;
 let isLeaving = false;
 
-/** Each stop as the driver sees it: with the status that the newest waiting report will give it. */
+/** @returns {Stop[]} */
 function seen() {
   const numbers = numbersOf(stops.list);
   return stops.list.map((row) => {
     const waiting = queue.waiting.filter(({ order }) => order === row.id);
     const to = waiting.findLast((entry) => entry.to)?.to;
-    return { row, status: to ?? row.status, isPending: waiting.length > 0, number: numbers.get(row.id) };
+    return { row, status: to ?? row.status, isPending: waiting.length > 0, number: numbers.get(row.id) ?? 0 };
   });
 }
 
-/** As on the route; what is on none, or stands there twice, comes behind. */
+/**
+ * As on the route; what is on none, or stands there twice, comes behind.
+ * @param {OrderRow[]} rows
+ */
 function numbersOf(rows) {
+  /** @type {Map<number, number>} */
   const taken = new Map();
-  for (const { id, stop_sequence: own } of rows) if (own !== null && !taken.has(own)) taken.set(own, id);
+  for (const { id, stop_sequence: own } of rows) if (own != null && !taken.has(own)) taken.set(own, id);
   let last = Math.max(0, ...taken.keys());
   const numbers = new Map([...taken].map(([number, id]) => [id, number]));
   for (const { id } of rows) if (!numbers.has(id)) numbers.set(id, ++last);
   return numbers;
 }
 
-/** Where the driver arrives, else what is on the road, else what comes first; unless another was chosen. */
+/**
+ * Where the driver arrives, else what is on the road, else what comes first; unless another was chosen.
+ * @param {Stop[]} open
+ * @returns {Stop | undefined}
+ */
 function nextOf(open) {
-  const rank = ({ status }) => OPEN.length - OPEN.indexOf(status);
-  return open.find(({ row }) => row.id === chosen) ?? [...open].sort((a, b) => rank(a) - rank(b))[0];
+  /** @param {Stop} stop */
+  const rank = ({ status }) => withDriver.indexOf(status);
+  return open.find(({ row }) => row.id === chosen) ?? [...open].sort((a, b) => rank(b) - rank(a))[0];
 }
 
 function draw() {
   const all = seen();
-  const open = all.filter(({ status }) => OPEN.includes(status));
-  const closed = all.filter(({ status }) => !OPEN.includes(status));
+  const open = all.filter(({ status }) => isWithDriver(status));
+  const closed = all.filter(({ status }) => !isWithDriver(status));
   const next = nextOf(open);
   drawCard(next);
   drawSection(
@@ -82,9 +98,10 @@ function draw() {
     queue.entries.filter(({ refused }) => refused),
     (order) => queue.putAway(order),
   );
-  position?.share(open.some(({ status }) => ON_THE_ROAD.includes(status)));
+  position?.share(open.some(({ status }) => isOnTheRoad(status)));
 }
 
+/** @param {Stop[]} closed */
 function drawSum(closed) {
   const delivered = closed.filter(({ status }) => status === "delivered");
   const collected = delivered.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
@@ -94,17 +111,27 @@ function drawSum(closed) {
   fill(find("#done-title"), { count: words.join(" · ") });
 }
 
+/**
+ * @param {HTMLElement} section
+ * @param {Rows} rows
+ * @param {Stop[]} list
+ */
 function drawSection(section, rows, list) {
   section.hidden = !list.length;
   rows.draw(list);
 }
 
+/**
+ * @param {number} open
+ * @param {number} all
+ */
 function drawNothing(open, all) {
   const box = find("#nothing");
   box.hidden = open > 0 || stops.loadedAt === null;
   box.textContent = all ? gettext("All stops of today are done.") : gettext("There is no stop for you today yet.");
 }
 
+/** @param {Stop | undefined} stop */
 function drawCard(stop) {
   const id = stop ? String(stop.row.id) : undefined;
   if (card?.dataset.id !== id) {
@@ -112,9 +139,10 @@ function drawCard(stop) {
     find("#next").replaceChildren(...(card ? [card] : []));
     if (card) card.dataset.id = id;
   }
-  if (stop) fillCard(card, stop);
+  if (card && stop) fillCard(card, stop);
 }
 
+/** @param {number} id */
 function choose(id) {
   chosen = id;
   draw();
@@ -124,27 +152,33 @@ function choose(id) {
 
 /** To what comes next: there whoever hears the page, or uses keys, goes on. */
 function lead() {
-  (card ?? find("#content")).focus({ preventScroll: true });
+  (card ?? find("#content"))?.focus({ preventScroll: true });
   window.scrollTo({ top: 0 });
 }
 
 // --- what the driver does -----------------------------------------------------------------------------------------
 
-find("#next").addEventListener("click", (event) => {
-  const pressed = event.target.closest("[data-move]");
+find("#next").addEventListener("click", (/** @type {MouseEvent} */ event) => {
+  /** @type {HTMLElement | null} */
+  const pressed = closest(event, "[data-move]");
   if (!pressed || isSecondTap(event)) return;
   tapped();
-  const stop = seen().find(({ row }) => row.id === Number(card.dataset.id));
+  const stop = seen().find(({ row }) => row.id === Number(card?.dataset.id));
+  if (!stop) return;
   if (pressed.dataset.move === "failed") askWhy(stop.row.customer_name, (reason) => report(stop, "failed", reason));
-  else if (pressed.dataset.move === "back") report(stop, back(stop.status).to).then(show);
-  else press(stop, onward(stop.status).to);
+  else press(stop, pressed.dataset.move === "back" ? back(stop.status)?.to : onward(stop.status)?.to);
 });
 
+/**
+ * @param {Stop} stop
+ * @param {OrderStatus | undefined} to
+ */
 function press(stop, to) {
   if (to === "delivered") askProof(stop.row, (proof, images) => confirm(stop, proof, images));
-  else report(stop, to).then(show);
+  else if (to) report(stop, to).then(show);
 }
 
+/** @param {string} message */
 function show(message) {
   if (message) toasts.show({ message, severity: "error" });
 }
@@ -154,13 +188,18 @@ for (const dialog of ["#proof", "#failed"]) {
   find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || lead());
 }
 
-/** Like `confirm` it promises what is wrong: "" once it is kept. */
+/**
+ * Like `confirm` it promises what is wrong: "" once it is kept.
+ * @param {Stop} stop
+ * @param {OrderStatus} to
+ */
 function report({ row }, to, reason = "") {
   // Whoever begins a stop goes on with it.
-  chosen = ON_THE_ROAD.includes(to) ? row.id : null;
+  chosen = isOnTheRoad(to) ? row.id : null;
   return keep({ kind: "status", order: row.id, number: row.order_number, to, reason });
 }
 
+/** @param {Report[]} entries */
 async function keep(...entries) {
   try {
     await queue.add(...entries);
@@ -171,18 +210,25 @@ async function keep(...entries) {
   }
 }
 
+/**
+ * @param {Stop} stop
+ * @param {ProofBody} proof
+ * @param {ProofImage[]} images
+ */
 function confirm({ row }, proof, images) {
   chosen = null;
   const named = { order: row.id, number: row.order_number };
-  const { last } = position ?? {};
-  const where = last && now() - last.at < RECENT_MS ? last.position : {};
-  const body = { ...proof, ...pick(where, "latitude", "longitude") };
+  /** @type {Report[]} */
   const sent = images.map(({ image, blob }) => ({ kind: "image", ...named, image, blob }));
-  return keep({ kind: "delivery", ...named, to: "delivered", body }, ...sent);
+  return keep({ kind: "delivery", ...named, to: "delivered", body: { ...proof, ...place() } }, ...sent);
 }
 
-function pick(object, ...names) {
-  return Object.fromEntries(names.filter((name) => name in object).map((name) => [name, object[name]]));
+/** Where the driver is, if that is known. */
+function place() {
+  const last = position?.last;
+  if (!last || now() - last.at >= RECENT_MS) return {};
+  const { latitude, longitude } = last.position;
+  return { latitude, longitude };
 }
 
 // --- what the server says -----------------------------------------------------------------------------------------
@@ -225,9 +271,11 @@ function askToSignIn() {
 }
 
 function listen() {
-  socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { ...stops.end, user, remember: false });
+  const socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { ...stops.end, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
-  socket.on("*", (frame) => frame.type.startsWith("order.") && stops.take(frame));
+  socket.on("*", (frame) => {
+    if (frame.type.startsWith("order.")) stops.take(/** @type {OrderFrame} */ (frame));
+  });
   socket
     .on("route.updated", () => stops.load())
     .on("resync", () => stops.load())
@@ -237,9 +285,11 @@ function listen() {
   socket.on("state", stateChanged);
   follow(socket);
   position = new Position(socket, driver);
+  setInterval(() => showAge(socket.state), AGE_MS);
   draw();
 }
 
+/** @param {Connected} frame */
 function welcomed({ recovered, channels }) {
   if (!channels.includes(`user:${user}`)) return leave();
   if (!recovered) stops.load();
@@ -247,17 +297,19 @@ function welcomed({ recovered, channels }) {
   return queue.send();
 }
 
+/** @param {SocketState} state */
 function stateChanged(state) {
   position?.lineChanged();
   if (state === "polling" || state === "reloading") {
     stops.load();
     queue.send();
   }
-  showAge();
+  showAge(state);
 }
 
-function showAge() {
-  drawAge(stops.loadedAt, ["live", "polling", "reloading", "connecting"].includes(socket.state));
+/** @param {SocketState} state */
+function showAge(state) {
+  drawAge(stops.loadedAt, ["live", "polling", "reloading", "connecting"].includes(state));
 }
 
 onSignOut({
@@ -275,4 +327,3 @@ listen();
 queue.send();
 for (const name of ["online", "pageshow"]) window.addEventListener(name, () => queue.send());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && queue.send());
-setInterval(showAge, AGE_MS);

@@ -2,12 +2,21 @@
 import { fill, find } from "../../web/page.js";
 import { tapped } from "./taps.js";
 
+/** @type {HTMLDialogElement} */
 const dialog = find("#failed");
+/** @type {HTMLFormElement} */
 const form = find("form", dialog);
+/** @type {HTMLTextAreaElement} */
 const text = find("#failed-text");
+/** @type {((reason: string) => Promise<string>) | null} */
 let done = null;
 
-/** Shows the question; `report(reason)` once there is an answer. It promises what is wrong: the question stays until that is "". */
+/**
+ * Shows the question.
+ * @param {string} name
+ * @param {(reason: string) => Promise<string>} report is called once there is an answer, and promises what is wrong: the
+ *   question stays until that is ""
+ */
 export function askWhy(name, report) {
   done = report;
   form.reset();
@@ -19,14 +28,17 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const chosen = find("input:checked", form)?.value ?? "";
   const reason = [chosen, text.value.trim()].filter(Boolean).join(": ");
-  if (!reason) return fill(dialog, { wrong: gettext("Please choose a reason, or write one.") });
+  if (!reason) {
+    fill(dialog, { wrong: gettext("Please choose a reason, or write one.") });
+    return;
+  }
   const report = done;
   done = null; // pressed twice
   const wrong = await report?.(reason);
-  if (wrong === undefined) return undefined;
+  if (wrong === undefined) return;
   done = report;
   fill(dialog, { wrong });
-  return wrong ? undefined : dialog.close();
+  if (!wrong) dialog.close();
 });
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", tapped);

@@ -1,4 +1,5 @@
 /** The page as an app of the telephone: it opens without a line, stands on the home screen, and leaves nothing behind. */
+/** @import { Queue } from "./queue.js" */
 import { csrfToken } from "../../web/api.js";
 import { fill, find } from "../../web/page.js";
 
@@ -12,7 +13,9 @@ export function install() {
   navigator.serviceWorker?.register(WORKER, { scope: "/driver/" });
   // What waits is not thrown away when the telephone needs room.
   navigator.storage?.persist?.();
+  /** @type {HTMLButtonElement} */
   const button = find("#install");
+  /** @type {BeforeInstallPromptEvent | null} */
   let offer = null;
   window.addEventListener("beforeinstallprompt", (event) => {
     event.preventDefault();
@@ -21,7 +24,7 @@ export function install() {
   });
   button.addEventListener("click", () => {
     button.hidden = true;
-    offer.prompt();
+    offer?.prompt();
   });
 }
 
@@ -33,20 +36,28 @@ export async function forgetPage() {
 /**
  * Signing out throws away what the next one must not see, once the server knows of it; else `failed()`. What waits stays for
  * its own driver, who is told so first.
+ * @param {{ queue: Queue, forget: () => Promise<unknown>, failed: () => void }} page
  */
 export function onSignOut({ queue, forget, failed }) {
+  /** @type {HTMLFormElement} */
   const form = find("#sign-out");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (queue.waiting.length && !(await isSure(queue))) return undefined;
+    if (queue.waiting.length && !(await isSure(queue))) return;
     const to = await signedOut(form.action);
-    if (!to) return failed();
+    if (!to) {
+      failed();
+      return;
+    }
     await Promise.allSettled([forget(), forgetPage()]);
-    return location.assign(to);
+    location.assign(to);
   });
 }
 
-/** Where that leads; null where it did not happen. */
+/**
+ * Where that leads; null where it did not happen.
+ * @param {string} url
+ */
 async function signedOut(url) {
   const headers = { "X-CSRFToken": csrfToken() };
   try {
@@ -57,7 +68,9 @@ async function signedOut(url) {
   }
 }
 
+/** @param {Queue} queue */
 function isSure({ waiting: { length: count }, isUnkept }) {
+  /** @type {HTMLDialogElement} */
   const dialog = find("#leave");
   const kept = ngettext(
     "%s report was not sent yet. It stays on this telephone, and is sent when you sign in here again.",

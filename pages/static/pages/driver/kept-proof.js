@@ -1,29 +1,31 @@
 /** What was typed of the last proof: a telephone may close the page while its camera takes the photo. */
+/** @import { OrderRow } from "types/rows" */
+import { keep, kept } from "../../web/kept.js";
+
 const KEY = "luckygas:proof";
 
+/** @typedef {{ counts: [number, number][], serials: string[], scanned: string[], amount?: string }} Typed */
+
+/** @param {OrderRow} row */
 const nameOf = ({ id, attempt }) => `${id}.${attempt}`;
 
-/** Local storage may be forbidden or full: then the form works all the same, and begins anew. */
-function insist(work) {
-  try {
-    return work();
-  } catch {
-    return null;
-  }
-}
+/**
+ * @param {OrderRow} row
+ * @param {Typed} typed
+ */
+export const keepProof = (row, typed) => keep(KEY, { name: nameOf(row), ...typed });
 
-export function keepProof({ row, counts, serials, scanned, isOwnAmount }, amount) {
-  const typed = { counts: [...counts], serials, scanned: [...scanned], ...(isOwnAmount && { amount }) };
-  insist(() => localStorage.setItem(KEY, JSON.stringify({ name: nameOf(row), ...typed })));
-}
-
-/** What was typed for this attempt at this order, `{counts, serials, scanned, amount?}`; empty where nothing was. */
+/**
+ * What was typed for this attempt at this order; empty where nothing was.
+ * @param {OrderRow} row
+ * @returns {Typed}
+ */
 export function keptProof(row) {
-  const kept = insist(() => JSON.parse(localStorage.getItem(KEY)));
-  return kept?.name === nameOf(row) ? kept : { counts: [], serials: [], scanned: [] };
+  const last = kept(KEY);
+  return last?.name === nameOf(row) ? last : { counts: [], serials: [], scanned: [] };
 }
 
+/** @param {OrderRow} row */
 export function forgetProof(row) {
-  const kept = insist(() => JSON.parse(localStorage.getItem(KEY)));
-  if (kept?.name === nameOf(row)) insist(() => localStorage.removeItem(KEY));
+  if (kept(KEY)?.name === nameOf(row)) keep(KEY, null);
 }

@@ -1,26 +1,15 @@
-/** What the driver may do with a stop, and what it is called. The words are literals: gettext gathers them. */
-import { told } from "../../web/page.js";
+/** What the driver may do with a stop: moves that have a button, whose word is the server's; to fail has a dialog. */
+/** @import { OrderStatus } from "types/rows" */
+import { isOnward, mayMove, movesFrom } from "../../web/statuses.js";
 
-const { labels, moves } = told();
+/** @param {OrderStatus} status */
+const withButton = (status) => movesFrom(status).filter(({ word }) => word);
 
-const WORDS = {
-  "assigned>delivering": () => gettext("Start"),
-  "delivering>arriving": () => gettext("Arriving"),
-  "arriving>delivered": () => gettext("Delivered"),
-  "delivering>assigned": () => gettext("Not yet: take the start back"),
-  "arriving>delivering": () => gettext("Turned away: on the road again"),
-};
-const ONWARD = { assigned: "delivering", delivering: "arriving", arriving: "delivered" };
-const BACK = { delivering: "assigned", arriving: "delivering" };
+/** @param {OrderStatus} status */
+export const onward = (status) => withButton(status).find(({ to }) => isOnward(status, to));
 
-const may = (from, to) => Boolean(to) && moves[from].some((move) => move.to === to);
+/** @param {OrderStatus} status */
+export const back = (status) => withButton(status).find(({ to }) => !isOnward(status, to));
 
-function move(from, to) {
-  return may(from, to) ? { to, word: WORDS[`${from}>${to}`]() } : null;
-}
-
-export const onward = (status) => move(status, ONWARD[status]);
-export const back = (status) => move(status, BACK[status]);
-export const mayFail = (status) => may(status, "failed");
-export const statusWord = (status) => labels.status[status];
-export const slotWord = (slot) => labels.time_slot[slot];
+/** @param {OrderStatus} status */
+export const mayFail = (status) => mayMove(status, "failed");

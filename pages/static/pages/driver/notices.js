@@ -1,25 +1,26 @@
 /** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
-import { copyOf, fill, find, money, told } from "../../web/page.js";
-import { dayOf, today } from "../../web/server-clock.js";
+/** @import { Entry, ProofBody } from "types/driver" */
+import { money } from "../../web/money.js";
+import { copyOf, element, fill, find } from "../../web/page.js";
+import { today } from "../../web/server-clock.js";
+import { statusWord } from "../../web/statuses.js";
+import { clock, dayAndClock, dayOf } from "../../web/time.js";
 import { happenedAt } from "./moment.js";
-import { statusWord } from "./moves.js";
 
-const { time_zone: timeZone } = told();
-const TIME = { timeZone, hour: "2-digit", minute: "2-digit" };
-const DAY = { month: "numeric", day: "numeric" };
+/**
+ * The hour; of another day the day too.
+ * @param {number} moment
+ */
+const timeOf = (moment) => (dayOf(moment) === today() ? clock(moment) : dayAndClock(moment));
 
-/** The hour; of another day the day too. */
-function clock(moment) {
-  const isToday = dayOf(moment) === today();
-  return new Intl.DateTimeFormat(document.documentElement.lang, isToday ? TIME : { ...DAY, ...TIME }).format(moment);
+/** @param {Entry} entry */
+function what(entry) {
+  if (entry.kind !== "image") return `${entry.number} ${statusWord(entry.to)}`;
+  const word = entry.image === "photo" ? gettext("photo") : gettext("signature");
+  return `${entry.number} ${word}`;
 }
 
-function what({ number, kind, to, image }) {
-  if (kind !== "image") return `${number} ${statusWord(to)}`;
-  const word = image === "photo" ? gettext("photo") : gettext("signature");
-  return `${number} ${word}`;
-}
-
+/** @param {Entry[]} entries */
 export function drawWaiting(entries) {
   const box = find("#waiting");
   box.hidden = !entries.length;
@@ -27,15 +28,15 @@ export function drawWaiting(entries) {
   fill(box, {
     count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]),
   });
-  const lines = entries.map((entry) =>
-    Object.assign(document.createElement("li"), {
-      textContent: `${clock(happenedAt(entry) ?? entry.at)} ${what(entry)}`,
-    }),
-  );
+  const lines = entries.map((entry) => element("li", `${timeOf(happenedAt(entry) ?? entry.at)} ${what(entry)}`));
   find("[data-list]", box).replaceChildren(...lines);
 }
 
-/** One notice an order, until the driver has read it. */
+/**
+ * One notice an order, until the driver has read it.
+ * @param {Entry[]} entries
+ * @param {(order: number) => void} putAway
+ */
 export function drawRefused(entries, putAway) {
   const box = find("#refused");
   const shown = entries.map(({ ref }) => ref).join(" ");
@@ -52,20 +53,29 @@ export function drawRefused(entries, putAway) {
   box.replaceChildren(...notices);
 }
 
+/**
+ * @param {Entry[]} entries
+ * @param {(order: number) => void} putAway
+ */
 function notice(entries, putAway) {
   const [first, ...later] = entries;
-  const element = copyOf("refused-notice");
-  fill(element, {
+  const shown = copyOf("refused-notice");
+  fill(shown, {
     what: interpolate(gettext("Not accepted: %s"), [what(first)]),
-    detail: first.refused.detail,
+    detail: first.refused?.detail,
   });
-  find('[data-show="later"]', element).hidden = !later.length;
-  fillProof(find('[data-show="proof"]', element), entries.find(({ kind }) => kind === "delivery")?.body);
-  find("button", element).addEventListener("click", () => putAway(first.order));
-  return element;
+  find('[data-show="later"]', shown).hidden = !later.length;
+  const delivery = entries.find((entry) => entry.kind === "delivery");
+  fillProof(find('[data-show="proof"]', shown), delivery?.body);
+  find("button", shown).addEventListener("click", () => putAway(first.order));
+  return shown;
 }
 
-/** What is now on no server and must be told the office. */
+/**
+ * What is now on no server and must be told the office.
+ * @param {HTMLElement} line
+ * @param {ProofBody | undefined} body
+ */
 function fillProof(line, body) {
   line.hidden = !body;
   if (!body) return;
@@ -78,12 +88,16 @@ function fillProof(line, body) {
   });
 }
 
-/** How old the stops are, while they are not kept up to date. */
+/**
+ * How old the stops are, while they are not kept up to date.
+ * @param {number | null} loadedAt
+ * @param {boolean} isLive
+ */
 export function drawAge(loadedAt, isLive) {
   const box = find("#stale");
   box.hidden = isLive || loadedAt === null;
-  if (!box.hidden)
-    box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [
-      clock(loadedAt),
-    ]);
+  if (loadedAt === null) return;
+  box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [
+    timeOf(loadedAt),
+  ]);
 }

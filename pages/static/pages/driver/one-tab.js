@@ -10,7 +10,7 @@ export class OneTab {
   #others;
   #heardAt = 0;
 
-  /** `name`: of the Web Lock. */
+  /** @param {string} name of the Web Lock */
   constructor(name) {
     this.#name = name;
     this.#others = new BroadcastChannel(`${name}-alive`);
@@ -20,6 +20,9 @@ export class OneTab {
   /**
    * What `work(isOurs)` promises; undefined where another tab took over meanwhile, which `isOurs()` says too. Where the browser
    * has no locks, every tab works.
+   * @template Answer
+   * @param {(isOurs: () => boolean) => Promise<Answer>} work
+   * @returns {Promise<Answer | undefined>}
    */
   async run(work) {
     if (!navigator.locks) return work(() => true);
@@ -35,14 +38,18 @@ export class OneTab {
     try {
       return await navigator.locks.request(this.#name, { signal: patience.signal }, held);
     } catch (error) {
-      if (error.name !== "AbortError") throw error;
-      return isOurs ? undefined : await navigator.locks.request(this.#name, { steal: true }, held).catch(stolen);
+      unlessStolen(error);
+      return isOurs ? undefined : await navigator.locks.request(this.#name, { steal: true }, held).catch(unlessStolen);
     } finally {
       clearInterval(watch);
       isOurs = false;
     }
   }
 
+  /**
+   * @template Answer
+   * @param {() => Promise<Answer>} work
+   */
   async #alive(work) {
     const timer = setInterval(() => this.#others.postMessage(null), ALIVE_MS);
     try {
@@ -53,7 +60,11 @@ export class OneTab {
   }
 }
 
-/** The lock was taken from us in turn. */
-function stolen(error) {
-  if (error.name !== "AbortError") throw error;
+/**
+ * The lock was taken from us, or we lost patience; throws any other error.
+ * @param {unknown} error
+ * @returns {undefined}
+ */
+function unlessStolen(error) {
+  if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
 }

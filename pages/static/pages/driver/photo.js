@@ -3,16 +3,21 @@
 const MOST_PIXELS = 1280;
 const QUALITY = 0.8;
 
-/** A JPEG whose longer side is at most 1,280 pixels. Rejects where the file is no image, or there is no room for it. */
+/**
+ * A JPEG whose longer side is at most 1,280 pixels. Rejects where the file is no image, or there is no room for it.
+ * @param {Blob} file
+ * @returns {Promise<Blob>}
+ */
 export async function small(file) {
   const image = await createImageBitmap(file, { imageOrientation: "from-image" });
   const scale = Math.min(1, MOST_PIXELS / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(image.width * scale);
   canvas.height = Math.round(image.height * scale);
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
   image.close();
   return new Promise((resolve, reject) => {
+    /** @param {Blob | null} blob */
     const made = (blob) => (blob ? resolve(blob) : reject(new DOMException("No room for the photo.", "EncodingError")));
     canvas.toBlob(made, "image/jpeg", QUALITY);
   });

@@ -1,5 +1,7 @@
 /** Says where the driver is, while an own order is on the road and never else, and shows that it does. */
-import { find } from "../../web/page.js";
+/** @import { DriverLocation, Envelope } from "types/events" */
+/** @import { LuckyGasSocket } from "../../realtime/client.js" */
+import { find, told } from "../../web/page.js";
 import { correction, now } from "../../web/server-clock.js";
 
 const EVERY_MS = 2_000;
@@ -9,50 +11,81 @@ const OLDEST_MS = 60_000;
 const TOLD_MS = 10_000;
 const MS_TO_KMH = 3.6;
 /** What the server takes (km/h, degrees from north, metres): sensors also give -1, NaN or figures from another world. */
-const LIMITS = { speed: [0, 300], heading: [0, 360], accuracy: [0, 100_000] };
+const LIMITS = told().limits.motion;
 
-const isWithin = (value, [least, most]) => Number.isFinite(value) && value >= least && value <= most;
+/**
+ * @param {number | null} value
+ * @param {[number, number]} limits
+ */
+const isWithin = (value, [least, most]) => value !== null && value >= least && value <= most;
 
-/** Milliseconds since 1970. A stamp that cannot be right (years old, in the future, no number) counts as of now. */
+/** @typedef {ReturnType<typeof positionOf>} Said */
+
+/**
+ * Milliseconds since 1970. A stamp that cannot be right (years old, in the future, no number) counts as of now.
+ * @param {GeolocationPosition} fix
+ */
 function takenAt({ timestamp }) {
   const [stamp, received] = [timestamp + (correction() ?? 0), now()];
   return stamp > received - OLDEST_MS && stamp <= received ? stamp : received;
 }
 
-/** As the server wants it; null where it is no place. */
+/**
+ * As the server wants it; null where it is no place.
+ * @param {GeolocationPosition} fix
+ * @param {number} at
+ */
 function positionOf({ coords }, at) {
   const { latitude, longitude, speed, heading, accuracy } = coords;
   if (!isWithin(latitude, [-90, 90]) || !isWithin(longitude, [-180, 180])) return null;
-  const motion = Object.entries({ speed: speed === null ? NaN : speed * MS_TO_KMH, heading, accuracy });
+  const motion = Object.entries({ speed: speed && speed * MS_TO_KMH, heading, accuracy });
   const known = motion.filter(([name, value]) => isWithin(value, LIMITS[name]));
   return { latitude, longitude, ...Object.fromEntries(known), timestamp: new Date(at).toISOString() };
 }
 
-/** `last`: the newest position, `{position, at}`, or null where none is shared. */
+/** @typedef {{ position: NonNullable<Said>, at: number }} Fix */
+
 export class Position {
+  /**
+   * The newest position; null where none is shared.
+   * @type {Fix | null}
+   */
   last = null;
+  /** @type {number | null} */
   #watch = null;
+  /** @type {Fix[]} */
   #waiting = [];
+  /** @type {number | null} */
   #timer = null;
   #isKnown = false;
   #socket;
   #driver;
-  /** When the first position was said that nobody has told back yet (`performance.now()`); null: none. And of when it was. */
+  /**
+   * When the first position was said that nobody has told back yet (`performance.now()`); null: none. And of when it was.
+   * @type {number | null}
+   */
   #unheardAt = null;
   #saidAt = 0;
   /** Whether the office has what was said, as far as is known. */
   #isTold = false;
 
+  /**
+   * @param {LuckyGasSocket} socket
+   * @param {number} driver
+   */
   constructor(socket, driver) {
     this.#socket = socket;
     this.#driver = driver;
     socket.on("driver.location", this.#heard);
   }
 
-  /** Whether to share, from now on. */
+  /**
+   * Whether to share, from now on.
+   * @param {boolean} isOnTheRoad
+   */
   share(isOnTheRoad) {
     if (isOnTheRoad && this.#watch === null) this.#begin();
-    else if (!isOnTheRoad && this.#watch !== null) this.#end();
+    else if (!isOnTheRoad && this.#watch !== null) this.#end(this.#watch);
   }
 
   #begin() {
@@ -64,15 +97,17 @@ export class Position {
     return this.#tell(gettext("Looking for your position…"));
   }
 
-  #end() {
-    navigator.geolocation.clearWatch(this.#watch);
-    clearTimeout(this.#timer);
+  /** @param {number} watch */
+  #end(watch) {
+    navigator.geolocation.clearWatch(watch);
+    clearTimeout(this.#timer ?? undefined);
     this.#watch = this.#timer = this.last = this.#unheardAt = null;
     this.#isKnown = this.#isTold = false;
     this.#waiting = [];
     find("#sharing").hidden = true;
   }
 
+  /** @param {string} words */
   #tell(words, isShared = false) {
     const line = find("#sharing");
     line.hidden = false;
@@ -80,11 +115,12 @@ export class Position {
     if (line.textContent !== words) line.textContent = words;
   }
 
+  /** @param {GeolocationPosition} fix */
   #fixed = (fix) => {
     if (this.#watch === null) return;
     const at = takenAt(fix);
     const position = positionOf(fix, at);
-    if (position === null) return this.#failed({});
+    if (position === null) return this.#failed();
     this.last = { position, at };
     this.#waiting.push(this.last);
     this.#isKnown = true;
@@ -92,7 +128,10 @@ export class Position {
     if (this.#timer === null) this.#say();
   };
 
-  /** The server tells a driver's own page too, once it has told the office. */
+  /**
+   * The server tells a driver's own page too, once it has told the office.
+   * @param {Envelope<"driver.location", DriverLocation>} frame
+   */
   #heard = ({ data }) => {
     if (data.driver_id !== this.#driver || this.#unheardAt === null) return;
     // Whoever connects is told the one before first.
@@ -114,16 +153,17 @@ export class Position {
   #askAgain() {
     this.#isTold = false;
     this.lineChanged();
-    if (!this.#waiting.length) this.#waiting.push(this.last);
+    if (!this.#waiting.length && this.last) this.#waiting.push(this.last);
   }
 
   #isLost() {
     return this.#unheardAt !== null && performance.now() - this.#unheardAt > TOLD_MS;
   }
 
-  #failed = ({ code, PERMISSION_DENIED }) => {
+  /** @param {GeolocationPositionError} [error] */
+  #failed = (error) => {
     this.#isKnown = false;
-    const isForbidden = code !== undefined && code === PERMISSION_DENIED;
+    const isForbidden = error && error.code === error.PERMISSION_DENIED;
     this.#tell(
       isForbidden
         ? gettext("Your position is not shared: allow it in the settings of the browser.")

@@ -1,32 +1,58 @@
 /** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
-import { copyOf, fill, find } from "../../web/page.js";
+/** @import { ProofBody, ProofImage } from "types/driver" */
+/** @import { OrderItem, OrderRow } from "types/rows" */
+import { closest, copyOf, fill, find, told } from "../../web/page.js";
 import { forgetProof, keepProof, keptProof } from "./kept-proof.js";
 import { small } from "./photo.js";
-import { isSecondTap, tapped } from "./taps.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
+import { isSecondTap, tapped } from "./taps.js";
 
-const LONGEST_SERIAL = 40;
-const MOST_SERIALS = 200;
+const { limits } = told();
 
+/** @type {HTMLDialogElement} */
 const dialog = find("#proof");
+/** @type {HTMLFormElement} */
 const form = find("form", dialog);
+/** @type {HTMLInputElement} */
 const amount = find("#proof-amount");
+/** @type {HTMLInputElement} */
 const typed = find("#proof-serial");
+/** @type {HTMLElement} */
 const chips = find("[data-serials]", dialog);
+/** @type {HTMLElement} */
 const camera = find("[data-camera]", dialog);
+/** @type {HTMLImageElement} */
 const preview = find("[data-preview]", dialog);
+/** @type {HTMLButtonElement} */
 const noPhoto = find("[data-no-photo]", dialog);
+/** @type {HTMLInputElement} */
 const photoInput = find("#proof-photo");
 const signature = new Signature(find("[data-signature]", dialog));
 const scanner = new Scanner(find("video", camera), (text) => addSerial(text, true) && navigator.vibrate?.(80));
 
-/** What is being confirmed. */
-let draft = null;
+/**
+ * @typedef {object} ProofDraft
+ * @property {OrderRow} row
+ * @property {(proof: ProofBody, images: ProofImage[]) => Promise<string>} confirmed
+ * @property {Map<number, number>} counts of each product, how many were taken
+ * @property {string[]} serials
+ * @property {Set<string>} scanned
+ * @property {Promise<Blob> | null} photo
+ * @property {boolean} isOwnAmount
+ * @property {boolean} isSent
+ */
 
 /**
- * Shows the form; `confirmed(proof, images)` once the driver is sure: the body for the API, and `{image, blob}`. It promises
- * what is wrong: the form stays until that is "".
+ * What is being confirmed; nothing is pressed before something is.
+ * @type {ProofDraft}
+ */
+let draft;
+
+/**
+ * Shows the form; `confirmed(proof, images)` once the driver is sure. It promises what is wrong: the form stays until that is "".
+ * @param {OrderRow} row
+ * @param {ProofDraft["confirmed"]} confirmed
  */
 export function askProof(row, confirmed) {
   const kept = keptProof(row);
@@ -61,45 +87,58 @@ export function askProof(row, confirmed) {
 
 // --- how many -----------------------------------------------------------------------------------------------------
 
+/** @param {OrderItem} item */
 function quantityRow({ product, name, quantity }) {
   const element = copyOf("quantity-row");
   element.setAttribute("aria-label", name);
   fill(element, { product: name });
   element.dataset.product = product;
-  element.addEventListener("click", ({ target }) => {
-    const step = Number(target.closest("[data-step]")?.dataset.step ?? 0);
-    draft.counts.set(product, Math.min(quantity, Math.max(0, draft.counts.get(product) + step)));
+  element.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+    const step = Number(closest(event, "[data-step]")?.dataset.step ?? 0);
+    draft.counts.set(product, Math.min(quantity, Math.max(0, countOf(product) + step)));
     drawCounts();
   });
   return element;
 }
 
+/** @param {number} product */
+const countOf = (product) => draft.counts.get(product) ?? 0;
+
 function drawCounts() {
   let refused = 0;
   for (const { product, quantity, unit_price: price } of draft.row.items) {
-    const count = draft.counts.get(product);
+    const count = countOf(product);
     refused += (quantity - count) * price;
     const element = find(`[data-product="${product}"]`, dialog);
     fill(element, { count: `${count} / ${quantity}` });
     find('[data-step="-1"]', element).disabled = count === 0;
     find('[data-step="1"]', element).disabled = count === quantity;
   }
-  if (!draft.isOwnAmount) amount.value = Math.max(0, draft.row.amount_due - refused);
+  if (!draft.isOwnAmount) amount.value = String(Math.max(0, draft.row.amount_due - refused));
   drawSerialCount();
-  keepProof(draft, amount.value);
+  keepTyped();
 }
 
 amount.addEventListener("input", () => {
   draft.isOwnAmount = true;
-  keepProof(draft, amount.value);
+  keepTyped();
 });
+
+function keepTyped() {
+  const { row, counts, serials, scanned, isOwnAmount } = draft;
+  const own = isOwnAmount ? { amount: amount.value } : {};
+  keepProof(row, { counts: [...counts], serials, scanned: [...scanned], ...own });
+}
 
 // --- serial numbers -----------------------------------------------------------------------------------------------
 
-/** Whether it is a new one. */
+/**
+ * Whether it is a new one.
+ * @param {string} text
+ */
 function addSerial(text, isScanned = false) {
-  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, LONGEST_SERIAL);
-  if (!serial || draft.serials.includes(serial) || draft.serials.length >= MOST_SERIALS) return false;
+  const serial = text.normalize("NFKC").trim().toUpperCase().slice(0, limits.serial_length);
+  if (!serial || draft.serials.includes(serial) || draft.serials.length >= limits.serials) return false;
   draft.serials.push(serial);
   if (isScanned) draft.scanned.add(serial);
   drawSerials();
@@ -114,9 +153,10 @@ function addTyped() {
 function drawSerials() {
   chips.replaceChildren(...draft.serials.map(chip));
   drawSerialCount();
-  keepProof(draft, amount.value);
+  keepTyped();
 }
 
+/** @param {string} serial */
 function chip(serial) {
   const element = fill(copyOf("serial-chip"), { serial });
   const button = find("button", element);
@@ -132,6 +172,7 @@ function drawSerialCount() {
   fill(dialog, { "serial-count": `${draft.serials.length} / ${total(draft)}` });
 }
 
+/** @param {ProofDraft} draft */
 const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 find("[data-add]", dialog).addEventListener("click", addTyped);
@@ -161,6 +202,7 @@ function stopScanning() {
 
 find("[data-clear]", dialog).addEventListener("click", () => signature.clear());
 
+/** @param {Blob | null} blob */
 function showPhoto(blob) {
   URL.revokeObjectURL(preview.src);
   preview.hidden = noPhoto.hidden = !blob;
@@ -168,9 +210,10 @@ function showPhoto(blob) {
 }
 
 photoInput.addEventListener("change", async () => {
-  if (!photoInput.files.length) return;
+  const file = photoInput.files?.[0];
+  if (!file) return;
   const asked = draft;
-  const photo = small(photoInput.files[0]);
+  const photo = small(file);
   asked.photo = photo;
   const blob = await photo.catch(() => null);
   if (draft !== asked || asked.photo !== photo) return;
@@ -191,18 +234,30 @@ function removePhoto() {
 
 // --- the end ------------------------------------------------------------------------------------------------------
 
-function proofOf({ row, counts, serials, scanned }, signed, photo) {
-  const fewer = row.items.filter(({ product, quantity }) => counts.get(product) < quantity);
+/**
+ * The strongest that there is.
+ * @param {ProofDraft} draft
+ * @param {ProofImage[]} images
+ * @returns {ProofBody["confirmation_type"]}
+ */
+function typeOf({ serials, scanned }, images) {
+  if (serials.some((serial) => scanned.has(serial))) return "qr_code";
+  return images[0]?.image ?? "manual";
+}
+
+/**
+ * @param {ProofDraft} draft
+ * @param {ProofImage[]} images
+ * @returns {ProofBody}
+ */
+function proofOf(draft, images) {
+  const { row, counts, serials } = draft;
+  const fewer = row.items.filter(({ product, quantity }) => (counts.get(product) ?? 0) < quantity);
+  const quantities = Object.fromEntries(fewer.map(({ product }) => [product, counts.get(product) ?? 0]));
   return {
-    confirmation_type: serials.some((serial) => scanned.has(serial))
-      ? "qr_code"
-      : signed
-        ? "signature"
-        : photo
-          ? "photo"
-          : "manual",
+    confirmation_type: typeOf(draft, images),
     cylinder_serials: serials,
-    ...(fewer.length && { quantities: Object.fromEntries(fewer.map(({ product }) => [product, counts.get(product)])) }),
+    ...(fewer.length ? { quantities } : {}),
     amount_collected: amount.valueAsNumber,
   };
 }
@@ -225,6 +280,7 @@ form.addEventListener("submit", (event) => {
   if (!wrong) send(draft);
 });
 
+/** @param {ProofDraft} confirming */
 async function send(confirming) {
   confirming.isSent = true;
   const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
@@ -234,21 +290,21 @@ async function send(confirming) {
   if (!wrong) dialog.close();
 }
 
-/** What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile. */
+/**
+ * What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile.
+ * @param {ProofDraft} confirming
+ */
 async function confirmed(confirming) {
   const signed = await signature.blob();
   const chosen = confirming.photo;
   const photo = await chosen?.catch(() => null);
   if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
   if (confirming !== draft || !dialog.open) return null;
-  const images = [
-    { image: "signature", blob: signed },
-    { image: "photo", blob: photo },
-  ];
-  return confirming.confirmed(
-    proofOf(confirming, signed, photo),
-    images.filter(({ blob }) => blob),
-  );
+  /** @type {ProofImage[]} */
+  const images = [];
+  if (signed) images.push({ image: "signature", blob: signed });
+  if (photo) images.push({ image: "photo", blob: photo });
+  return confirming.confirmed(proofOf(confirming, images), images);
 }
 
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());

@@ -2,10 +2,14 @@
  * What the driver did and the server does not know yet. Written to the disk with its own time and `ref` before anything
  * is sent; sent in order, one at a time, by one tab of all; repeated until there is an answer, which does nothing twice.
  */
-import { ask, get } from "../../web/api.js";
-import { Backoff } from "../../web/backoff.js";
+
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
+/** @import { Entry, ImageReport, QueueEvents, Report } from "types/driver" */
+/** @import { Moved, OrderRow } from "types/rows" */
+/** @import { Store } from "./store.js" */
+import { ApiError, ask, get } from "../../web/api.js";
+import { Backoff } from "../../web/backoff.js";
 import { Entries } from "./entries.js";
 import { happenedAt, moment } from "./moment.js";
 import { OneTab } from "./one-tab.js";
@@ -19,6 +23,7 @@ const REFUSED = "refused"; // it will never be done
 /** Too early, too much at once or busy: said by our server, and to be said again. */
 const AGAIN = new Set([408, 429, 503]);
 
+/** @param {ApiError} error */
 function meaning({ status, code }) {
   // Somebody else holds this order for the moment.
   if (code === "row_locked") return SERVER;
@@ -28,22 +33,37 @@ function meaning({ status, code }) {
   return status >= 500 ? SERVER : REFUSED;
 }
 
-/** How each kind of entry is said: method, path below the order, body. `at` is ISO 8601. */
-const SAID = {
-  status: ({ to, reason, ref }, at) => ["PATCH", "status/", { status: to, ref, at, ...(reason ? { reason } : {}) }],
-  delivery: ({ body, ref }, at) => ["POST", "confirm-delivery/", { ...body, ref, confirmed_at: at }],
-  image: ({ image, blob, ref }) => ["POST", "proof-images/", formOf({ kind: image, ref, image: blob })],
-};
+/**
+ * How an entry is said: method, path below the order, body.
+ * @param {Entry} entry
+ * @param {string | undefined} at ISO 8601
+ * @returns {[string, string, object]}
+ */
+function request(entry, at) {
+  const { kind, ref } = entry;
+  if (kind === "image") return ["POST", "proof-images/", formOf(entry)];
+  if (kind === "delivery") return ["POST", "confirm-delivery/", { ...entry.body, ref, confirmed_at: at }];
+  const reason = entry.reason ? { reason: entry.reason } : {};
+  return ["PATCH", "status/", { status: entry.to, ref, at, ...reason }];
+}
 
-function formOf(values) {
+/** @param {ImageReport & { ref: string }} entry */
+function formOf({ image, ref, blob }) {
   const form = new FormData();
-  for (const [name, value] of Object.entries(values)) form.append(name, value);
+  form.append("kind", image);
+  form.append("ref", ref);
+  form.append("image", blob);
   return form;
 }
 
-/** What goes next: images last, for they are large, and only behind what else waits of their order. */
+/**
+ * What goes next: images last, for they are large, and only behind what else waits of their order.
+ * @param {Entry[]} waiting
+ * @param {Set<string | number>} held
+ */
 function nextOf(waiting, held) {
   const others = waiting.filter(({ kind }) => kind !== "image");
+  /** @param {Entry} entry */
   const isFree = ({ ref, order }) => !held.has(ref) && !others.some((other) => other.order === order);
   return (
     others.find(({ order }) => !held.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry))
@@ -51,8 +71,9 @@ function nextOf(waiting, held) {
 }
 
 /**
- * `entries`: `{n, order, number, kind, to, at, ref, …, refused}` in their order. Tells `changed`; `done` with `{entry, data}`;
+ * `entries` in their order. Tells `changed`; `done` with `{entry, data}`;
  * `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in) and `sent` (nothing waits).
+ * @extends {Emitter<QueueEvents>}
  */
 export class Queue extends Emitter {
   #entries;
@@ -60,12 +81,17 @@ export class Queue extends Emitter {
   #tab;
   #tabs;
   #backoff = new Backoff();
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   /** Until then the server wants to hear nothing (`performance.now()`). */
   #notBefore = 0;
   #isSending = false;
   #isWanted = false;
 
+  /**
+   * @param {Store} store
+   * @param {{ user: number, driver: number }} who
+   */
   constructor(store, { user, driver }) {
     super();
     const name = `lucky-gas-driver-${user}`;
@@ -99,6 +125,7 @@ export class Queue extends Emitter {
   /**
    * They count as done now, whenever they will be sent. What the disk does not take lives as long as this page, where there is
    * a line to send it by; else it rejects, and none of them was taken.
+   * @param {Report[]} entries
    */
   async add(...entries) {
     const made = entries.map((entry) => ({ ...entry, ...moment(), ref: newRef() }));
@@ -113,7 +140,10 @@ export class Queue extends Emitter {
     this.send();
   }
 
-  /** What was refused and read by the driver. */
+  /**
+   * What was refused and read by the driver.
+   * @param {number} order
+   */
   async putAway(order) {
     this.#entries.delete(this.entries.filter((entry) => entry.refused && entry.order === order));
     await this.#changed();
@@ -135,6 +165,7 @@ export class Queue extends Emitter {
       return;
     }
     this.#isSending = true;
+    /** @type {boolean | undefined} */
     let isDone = false;
     try {
       while (this.#isWanted) {
@@ -148,14 +179,18 @@ export class Queue extends Emitter {
     }
   }
 
-  /** Whether nothing waits any more. `isOurs()`: no other tab has taken over. */
+  /**
+   * Whether nothing waits any more.
+   * @param {() => boolean} isOurs no other tab has taken over
+   */
   async #round(isOurs) {
     await this.read();
     if (!this.waiting.length) return true;
     const held = new Set();
     try {
       if (!(await this.#isSignedIn())) return false;
-      for (let entry; isOurs() && (entry = nextOf(this.waiting, held)); ) await this.#sendOne(entry, held);
+      for (let next = nextOf(this.waiting, held); next && isOurs(); next = nextOf(this.waiting, held))
+        await this.#sendOne(next, held);
     } catch (error) {
       const means = this.#meaning(error);
       if (means === null) throw error;
@@ -167,9 +202,12 @@ export class Queue extends Emitter {
     return true;
   }
 
-  /** Null: an error of this page. */
+  /**
+   * Null: an error of this page.
+   * @param {unknown} error
+   */
   #meaning(error) {
-    if (error.status === undefined) return null;
+    if (!(error instanceof ApiError)) return null;
     this.#notBefore = performance.now() + error.retryMs;
     return meaning(error);
   }
@@ -182,49 +220,69 @@ export class Queue extends Emitter {
     return isSignedIn;
   }
 
-  /** Throws what stops the round; `held` until the next one: the order that the server fails at, the image on the way. */
+  /**
+   * Throws what stops the round.
+   * @param {Entry} entry
+   * @param {Set<string | number>} held until the next one: the order that the server fails at, the image on the way
+   */
   async #sendOne(entry, held) {
     const isImage = entry.kind === "image";
     let said;
     try {
       said = await this.#say(entry);
     } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
       const means = this.#meaning(error);
       if (means === REFUSED) return this.#refused(entry, error);
-      if (means === SERVER || (means === LINE && isImage && !error.retryMs))
-        return held.add(isImage ? entry.ref : entry.order);
-      throw error;
+      if (means !== SERVER && !(means === LINE && isImage && !error.retryMs)) throw error;
+      held.add(isImage ? entry.ref : entry.order);
+      return;
     }
-    return this.#settle(entry, said);
+    await this.#settle(entry, said);
   }
 
-  /** The server's answer. A time that it does not believe is left out: that it was done weighs more than when. */
+  /**
+   * The server's answer. A time that it does not believe is left out: that it was done weighs more than when.
+   * @param {Entry} entry
+   */
   async #say(entry) {
     const at = happenedAt(entry);
     try {
       return await this.#post(entry, at);
     } catch (error) {
-      if (error.code !== "invalid_time") throw error;
+      if (!(error instanceof ApiError && error.code === "invalid_time")) throw error;
       return this.#post(entry, null);
     }
   }
 
+  /**
+   * @param {Entry} entry
+   * @param {number | null} when
+   */
   async #post(entry, when) {
     const at = when === null ? undefined : new Date(when).toISOString();
-    const [method, path, body] = SAID[entry.kind](entry, at);
+    const [method, path, body] = request(entry, at);
     return (await ask(method, `orders/${entry.order}/${path}`, body)).data;
   }
 
-  /** The order as it is; null where it is no longer this driver's. */
+  /**
+   * The order as it is; null where it is no longer this driver's.
+   * @param {number} order
+   * @returns {Promise<OrderRow | null>}
+   */
   async #present(order) {
     try {
       return await get(`orders/${order}/`);
     } catch (error) {
-      if (meaning(error) !== REFUSED) throw error;
+      if (!(error instanceof ApiError && meaning(error) === REFUSED)) throw error;
       return null;
     }
   }
 
+  /**
+   * @param {Entry} entry
+   * @param {Moved | OrderRow} data
+   */
   async #settle(entry, data) {
     // Told before it is removed: between the two the stop would be shown as it was.
     this.emit("done", { entry, data });
@@ -232,21 +290,30 @@ export class Queue extends Emitter {
     await this.#changed();
   }
 
+  /**
+   * @param {Entry} entry
+   * @param {ApiError} error
+   */
   async #refused(entry, { message, code }) {
     const order = entry.kind === "image" ? null : await this.#present(entry.order);
     // The office was asked by telephone, and was faster.
-    if (code === "invalid_transition" && entry.kind === "status" && order?.status === entry.to)
+    if (order && code === "invalid_transition" && entry.kind === "status" && order.status === entry.to)
       return this.#settle(entry, order);
+    /** @type {Entry[]} */
     const refused = [{ ...entry, refused: { detail: message } }];
     // What follows stands on what was refused; but a picture of what is still ours is worth having whatever became of it.
+    /** @param {Entry} other */
     const isLost = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
     for (const other of this.#after(entry)) if (isLost(other)) refused.push({ ...other, refused: { detail: null } });
     this.#entries.put(refused);
     await this.#changed();
-    return this.emit(REFUSED, entry);
+    this.emit(REFUSED, entry);
   }
 
-  /** What waits of the same order behind this one. */
+  /**
+   * What waits of the same order behind this one.
+   * @param {Entry} entry
+   */
   #after({ order, ref }) {
     const { waiting } = this;
     const position = waiting.findIndex((other) => other.ref === ref);

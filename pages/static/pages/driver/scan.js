@@ -9,9 +9,15 @@ export const canScan = () => "BarcodeDetector" in window && Boolean(navigator.me
 export class Scanner {
   #video;
   #found;
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
+  /** @type {MediaStream | null} */
   #stream = null;
 
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {(text: string) => void} found
+   */
   constructor(video, found) {
     this.#video = video;
     this.#found = found;
@@ -33,6 +39,7 @@ export class Scanner {
     this.#stream = this.#video.srcObject = null;
   }
 
+  /** @param {BarcodeDetector} detector */
   async #look(detector) {
     if (!this.#stream || this.#video.readyState < this.#video.HAVE_CURRENT_DATA) return;
     for (const { rawValue } of await detector.detect(this.#video)) if (this.#stream) this.#found(rawValue);

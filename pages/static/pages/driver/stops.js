@@ -1,56 +1,81 @@
 /** The driver's stops of today: what the server said of them, kept for when it cannot be asked. */
-import { all, get } from "../../web/api.js";
-import { Unread } from "../../web/retry.js";
-import { dayOf, now, today } from "../../web/server-clock.js";
+/** @import { StopsEvents } from "types/driver" */
+/** @import { OrderFrame } from "types/events" */
+/** @import { LogEnd, OrderRow, OrderStatus } from "types/rows" */
+/** @import { Store } from "./store.js" */
 import { Emitter } from "../../realtime/emitter.js";
+import { ApiError, all, get } from "../../web/api.js";
+import { Unread } from "../../web/retry.js";
+import { now, today } from "../../web/server-clock.js";
+import { doneByDriver, isWithDriver, slotRank, withDriver } from "../../web/statuses.js";
+import { dayOf } from "../../web/time.js";
 
-const OPEN = ["assigned", "delivering", "arriving"];
-const DONE = ["delivered", "failed"];
 /** A stop of an earlier day that is done today is today's. */
 const DAYS_BACK = 7;
 /** By these an order shows more than the event says, or is new here: it is asked for. */
 const WHOLE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
 const ALL = "all";
 const LAST = Number.MAX_SAFE_INTEGER;
-const SLOTS = ["morning", "afternoon", "evening", "anytime"];
 
+/**
+ * @param {OrderRow} a
+ * @param {OrderRow} b
+ */
 function inOrder(a, b) {
   const ranks = [
     [a.stop_sequence ?? LAST, b.stop_sequence ?? LAST],
     [a.priority === "urgent" ? 0 : 1, b.priority === "urgent" ? 0 : 1],
-    [SLOTS.indexOf(a.time_slot), SLOTS.indexOf(b.time_slot)],
+    [slotRank(a.time_slot), slotRank(b.time_slot)],
   ];
   return ranks.map(([mine, other]) => mine - other).find((difference) => difference) ?? a.id - b.id;
 }
 
-const isOpen = ({ status }) => OPEN.includes(status);
+/** @param {OrderRow} row */
+const isAhead = ({ status }) => isWithDriver(status);
 
+/** @param {OrderRow} row */
 function isOfToday(row) {
-  if (isOpen(row)) return row.scheduled_date <= today();
-  return DONE.includes(row.status) && dayOf(row.updated_at) === today();
+  if (isAhead(row)) return row.scheduled_date <= today();
+  return doneByDriver.includes(row.status) && dayOf(row.updated_at) === today();
 }
 
 /**
  * Tells `changed`; `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`; `stranger` (what the server
  * says is another driver's); `sign-in`.
+ * @extends {Emitter<StopsEvents>}
  */
 export class Stops extends Emitter {
-  /** When the server last said all of it, in milliseconds since 1970 (its clock). */
+  /**
+   * When the server last said all of it, in milliseconds since 1970 (its clock).
+   * @type {number | null}
+   */
   loadedAt = null;
-  /** The end of the log before that, as `LuckyGasSocket` takes it. */
+  /**
+   * The end of the log before that.
+   * @type {LogEnd | null}
+   */
   end = null;
+  /** @type {Map<number, OrderRow>} */
   #rows = new Map();
   #store;
   #driver;
+  /** @type {OrderFrame[] | null} */
   #meanwhile = null;
-  /** Whoever waits for the next answer to ALL, or for the next time that there is none. */
+  /**
+   * Whoever waits for the next answer to ALL, or for the next time that there is none.
+   * @type {(() => void)[]}
+   */
   #waiting = [];
   /** By id, or ALL. */
   #unread = new Unread(
-    (key) => (key === ALL ? this.#load() : this.#read(key)),
+    (/** @type {number | typeof ALL} */ key) => (key === ALL ? this.#load() : this.#read(key)),
     ({ status }) => status === 401 && this.emit("sign-in"),
   );
 
+  /**
+   * @param {Store} store
+   * @param {number} driver
+   */
   constructor(store, driver) {
     super();
     this.#store = store;
@@ -60,10 +85,6 @@ export class Stops extends Emitter {
 
   get list() {
     return [...this.#rows.values()].filter(isOfToday).sort(inOrder);
-  }
-
-  of(id) {
-    return this.#rows.get(id);
   }
 
   /** What this telephone knows by itself. */
@@ -77,7 +98,10 @@ export class Stops extends Emitter {
     this.emit("changed");
   }
 
-  /** Reads all from the server, until it has answered. Resolves with the first try; what is told meanwhile comes after. */
+  /**
+   * Reads all from the server, until it has answered. Resolves with the first try; what is told meanwhile comes after.
+   * @returns {Promise<void>}
+   */
   load() {
     this.#unread.add(ALL);
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -100,58 +124,84 @@ export class Stops extends Emitter {
     }
   }
 
-  /** Once more where the answers said that it is another day. */
+  /**
+   * Once more where the answers said that it is another day.
+   * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
+   */
   async #all() {
     const day = today();
-    const first = await all(`orders/?status=${OPEN}&scheduled_date_to=${day}`);
-    const past = await all(`orders/?status=${DONE}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`);
+    const first = await all(`orders/?status=${withDriver}&scheduled_date_to=${day}`);
+    const past = await all(
+      `orders/?status=${doneByDriver}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`,
+    );
     if (day !== today()) return this.#all();
     return { rows: [...first.rows, ...past.rows], end: first.end };
   }
 
-  /** What came and went is told, but for the first time, when all of it came. */
+  /**
+   * What came and went is told, but for the first time, when all of it came.
+   * @param {OrderRow[]} rows
+   */
   #replace(rows) {
     const isFirst = this.loadedAt === null;
-    const before = this.list.filter(isOpen);
+    const before = this.list.filter(isAhead);
     this.#rows.clear();
     this.#hold(rows);
     this.loadedAt = now();
     if (isFirst) return;
     for (const row of before) if (!this.#rows.has(row.id)) this.emit("news", { type: "gone", row });
     const known = new Set(before.map(({ id }) => id));
-    for (const row of this.list.filter(isOpen)) if (!known.has(row.id)) this.emit("news", { type: "assigned", row });
+    for (const row of this.list.filter(isAhead)) if (!known.has(row.id)) this.emit("news", { type: "assigned", row });
   }
 
-  /** The row, while it is a stop of today that is still to be made. */
+  /**
+   * The row, while it is a stop of today that is still to be made.
+   * @param {number} id
+   */
   #ahead(id) {
     const row = this.#rows.get(id);
-    return row && isOpen(row) && isOfToday(row) ? row : undefined;
+    return row && isAhead(row) && isOfToday(row) ? row : undefined;
   }
 
+  /** @param {OrderRow[]} rows */
   #hold(rows) {
-    for (const row of rows) if (!(this.#rows.get(row.id)?.version > row.version)) this.#rows.set(row.id, row);
+    for (const row of rows) if (row.version >= (this.#rows.get(row.id)?.version ?? 0)) this.#rows.set(row.id, row);
   }
 
-  /** One event of an order. */
+  /**
+   * One event of an order.
+   * @param {OrderFrame} frame
+   */
   async take(frame) {
-    if (this.#meanwhile) return this.#meanwhile.push(frame);
-    const { order_id: id, version, status } = frame.data;
+    const { order_id: id, version } = frame.data;
     const row = this.#rows.get(id);
-    if (row && version < row.version) return undefined;
-    const isLost = frame.type === "order.unassigned" || status === "cancelled";
-    // What is on its way may have been read while it was still ours.
-    if (isLost && this.#unread.has(id)) this.ask(id);
-    if (isLost) return this.#lose(row);
-    const isDelivered = status === "delivered" && row?.status !== status; // by another, who knows what was collected
-    if (WHOLE.includes(frame.type) || !row || isDelivered) return this.ask(id);
-    return this.change(id, { status, version });
+    if (this.#meanwhile) this.#meanwhile.push(frame);
+    else if (row && version < row.version) return;
+    else if (frame.type === "order.unassigned" || frame.data.status === "cancelled") await this.#lost(id);
+    else if (!row || this.#saysMore(frame.type, frame.data.status, row)) this.ask(id);
+    else await this.change(id, { status: frame.data.status, version });
   }
 
-  /** Reads the whole order, or that it is no longer ours, until the server has answered. */
+  /**
+   * @param {OrderFrame["type"]} type
+   * @param {OrderStatus} status
+   * @param {OrderRow} row
+   */
+  #saysMore(type, status, row) {
+    // By another, who knows what was collected.
+    const isDelivered = status === "delivered" && row.status !== status;
+    return WHOLE.includes(type) || isDelivered;
+  }
+
+  /**
+   * Reads the whole order, or that it is no longer ours, until the server has answered.
+   * @param {number} id
+   */
   ask(id) {
     this.#unread.add(id);
   }
 
+  /** @param {number} id */
   async #read(id) {
     const answer = await this.#present(id);
     if (this.#unread.isOld(id)) return;
@@ -160,37 +210,49 @@ export class Stops extends Emitter {
     await this.#changed();
   }
 
-  /** Null where it is no longer ours. */
+  /**
+   * Null where it is no longer ours.
+   * @param {number} id
+   * @returns {Promise<OrderRow | null>}
+   */
   async #present(id) {
     try {
       return await get(`orders/${id}/`);
     } catch (error) {
-      if (error.status !== 404 || error.mayPass) throw error;
-      return null;
+      if (error instanceof ApiError && error.status === 404 && !error.mayPass) return null;
+      throw error;
     }
   }
 
+  /** @param {number} id */
   #goes(id) {
     const row = this.#ahead(id);
     this.#rows.delete(id);
     if (row) this.emit("news", { type: "gone", row });
   }
 
-  /** Of several events that each ask, the first answer is news. */
+  /**
+   * Of several events that each ask, the first answer is news.
+   * @param {OrderRow} answer
+   */
   #took(answer) {
     const before = this.#ahead(answer.id);
     this.#hold([answer]);
     const row = this.#ahead(answer.id);
     if (row && !before) this.emit("news", { type: "assigned", row });
     // On another day from now on.
-    if (before && !row && isOpen(answer)) this.emit("news", { type: "gone", row: before });
+    if (before && !row && isAhead(answer)) this.emit("news", { type: "gone", row: before });
   }
 
-  /** What is known of an order without asking. */
-  async change(id, { version, ...fields }) {
+  /**
+   * What is known of an order without asking.
+   * @param {number} id
+   * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} facts
+   */
+  async change(id, facts) {
     const row = this.#rows.get(id);
-    if (!row || version < row.version) return;
-    Object.assign(row, fields, { version, updated_at: new Date(now()).toISOString() });
+    if (!row || facts.version < row.version) return;
+    this.#rows.set(id, { ...row, ...facts, updated_at: new Date(now()).toISOString() });
     await this.#changed();
   }
 
@@ -199,9 +261,13 @@ export class Stops extends Emitter {
     return this.#store.write("stops", (stops) => stops.clear());
   }
 
-  async #lose(row) {
+  /** @param {number} id */
+  async #lost(id) {
+    // What is on its way may have been read while it was still ours.
+    if (this.#unread.has(id)) this.ask(id);
+    const row = this.#rows.get(id);
     if (!row) return;
-    this.#rows.delete(row.id);
+    this.#rows.delete(id);
     this.emit("news", { type: "gone", row });
     await this.#changed();
   }

@@ -2,6 +2,7 @@
  * What the telephone keeps for one driver, in IndexedDB: a database a user, so that nobody finds another's. A browser may close
  * the connection at any time (iOS does so to a page in the background) or throw the database away: it is opened again.
  */
+/** @import { StoreEvents } from "types/driver" */
 import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
@@ -11,6 +12,11 @@ const LONGEST_MS = 4_000;
 const REOPEN_MS = 1_000;
 const NAME = "lucky-gas-driver-";
 
+/**
+ * @template Answer
+ * @param {IDBRequest<Answer>} request
+ * @returns {Promise<Answer>}
+ */
 function done(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -18,7 +24,12 @@ function done(request) {
   });
 }
 
-/** Rejects with a `TimeoutError` where `promise` is not settled in time. */
+/**
+ * Rejects with a `TimeoutError` where `promise` is not settled in time.
+ * @template Answer
+ * @param {Promise<Answer>} promise
+ * @returns {Promise<Answer>}
+ */
 function inTime(promise) {
   return new Promise((resolve, reject) => {
     const late = () => reject(new DOMException("The database does not answer.", "TimeoutError"));
@@ -27,7 +38,15 @@ function inTime(promise) {
   });
 }
 
-/** All of `work(store)` is on the disk when the promise is fulfilled; else nothing is. */
+/** @typedef {(store: IDBObjectStore) => void} Work */
+
+/**
+ * All of `work(store)` is on the disk when the promise is fulfilled; else nothing is.
+ * @param {IDBDatabase} db
+ * @param {string} name
+ * @param {Work} work
+ * @returns {Promise<void>}
+ */
 function written(db, name, work) {
   const transaction = db.transaction(name, "readwrite", { durability: "strict" });
   return new Promise((resolve, reject) => {
@@ -47,28 +66,40 @@ function written(db, name, work) {
  *
  * Tells `keeping` when `isKeeping` changes, and `emptied` when the browser has thrown the database away: what is still known
  * is to be written again.
+ * @extends {Emitter<StoreEvents>}
  */
 export class Store extends Emitter {
   /** Whether the last write succeeded. */
   isKeeping = true;
   #name;
+  /** @type {Promise<IDBDatabase> | null} */
   #connection = null;
   #wasThere = false;
 
+  /** @param {number | string} user */
   constructor(user) {
     super();
     this.#name = `${NAME}${user}`;
   }
 
+  /**
+   * @param {string} name
+   * @returns {Promise<any[]>}
+   */
   all(name) {
     return this.#insist((db) => done(db.transaction(name).objectStore(name).getAll()), false);
   }
 
+  /** @param {string} name */
   fact(name) {
     return this.#insist((db) => done(db.transaction("facts").objectStore("facts").get(name)), false);
   }
 
-  /** `work(store)` in one transaction that is on the disk when the promise is fulfilled; all of it, or nothing. */
+  /**
+   * `work(store)` in one transaction that is on the disk when the promise is fulfilled; all of it, or nothing.
+   * @param {string} name
+   * @param {Work} work
+   */
   write(name, work) {
     return this.#insist((db) => written(db, name, work), true);
   }
@@ -81,7 +112,12 @@ export class Store extends Emitter {
     this.#connection = null;
   }
 
-  /** What `use(db)` promises; it is tried once more on a new connection, whatever the first try failed of. */
+  /**
+   * What `use(db)` promises; it is tried once more on a new connection, whatever the first try failed of.
+   * @template Answer
+   * @param {(db: IDBDatabase) => Answer | Promise<Answer>} use
+   * @param {boolean} isWrite
+   */
   async #insist(use, isWrite) {
     try {
       const found = await this.#try(use).catch(() => this.#try(use));
@@ -93,6 +129,10 @@ export class Store extends Emitter {
     }
   }
 
+  /**
+   * @template Answer
+   * @param {(db: IDBDatabase) => Answer | Promise<Answer>} use
+   */
   async #try(use) {
     this.#connection ??= this.#open();
     const connection = this.#connection;
@@ -126,6 +166,7 @@ export class Store extends Emitter {
     return db;
   }
 
+  /** @param {boolean} isKeeping */
   #keeps(isKeeping) {
     if (isKeeping === this.isKeeping) return;
     this.isKeeping = isKeeping;
@@ -136,7 +177,8 @@ export class Store extends Emitter {
 /** Deletes the stops of every driver who was signed in here, never what waits to be sent. */
 export async function forgetStops() {
   const found = (await globalThis.indexedDB?.databases?.()) ?? [];
-  for (const { name } of found.filter(({ name }) => name.startsWith(NAME))) {
+  for (const { name } of found) {
+    if (!name?.startsWith(NAME)) continue;
     const store = new Store(name.slice(NAME.length));
     await store.write("stops", (stops) => stops.clear());
     store.close();

@@ -8,4 +8,5 @@ export function tapped() {
   at = performance.now();
 }
 
+/** @param {Event} event */
 export const isSecondTap = ({ timeStamp }) => timeStamp - at < DOUBLE_MS;

@@ -1,24 +1,40 @@
 /** Draws stops: the next one large, the others as rows. */
-import { copyOf, fill, find, findAll, money } from "../../web/page.js";
+/** @import { Stop } from "types/driver" */
+/** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
+import { money } from "../../web/money.js";
+import { closest, copyOf, element, fill, find, findAll } from "../../web/page.js";
+import { slotWord, statusWord } from "../../web/statuses.js";
+import { back, mayFail, onward } from "./moves.js";
 import { isSecondTap } from "./taps.js";
-import { back, mayFail, onward, slotWord, statusWord } from "./moves.js";
 
 /** Telephones of Apple know no `geo:`; their tablets call themselves a Macintosh, which has no fingers on it. */
 const isApple = () =>
   /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
+/**
+ * @param {ParentNode} root
+ * @param {string} name
+ * @param {boolean} isShown
+ */
 function show(root, name, isShown) {
-  for (const element of findAll(`[data-show="${name}"]`, root)) element.hidden = !isShown;
+  for (const part of findAll(`[data-show="${name}"]`, root)) part.hidden = !isShown;
 }
 
-/** Where the map of the telephone is to lead (RFC 5870; `q` as Android reads it). */
+/**
+ * Where the map of the telephone is to lead (RFC 5870; `q` as Android reads it).
+ * @param {OrderRow} row
+ */
 function place({ latitude, longitude, delivery_address: address }) {
-  const isKnown = latitude !== null && longitude !== null;
+  const isKnown = latitude != null && longitude != null;
   const where = isKnown ? `${latitude},${longitude}` : encodeURIComponent(address);
   if (isApple()) return `https://maps.apple.com/?daddr=${where}`;
   return isKnown ? `geo:${where}?q=${where}` : `geo:0,0?q=${where}`;
 }
 
+/**
+ * @param {HTMLElement} root
+ * @param {Stop} stop
+ */
 function fillStop(root, { row, status, isPending, number }) {
   fill(root, {
     number,
@@ -33,22 +49,30 @@ function fillStop(root, { row, status, isPending, number }) {
   return root;
 }
 
+/**
+ * @param {HTMLElement} list
+ * @param {OrderItem[]} items
+ */
 function fillItems(list, items) {
   const texts = items.map(({ name, quantity }) => `${name} × ${quantity}`);
-  if (
-    findAll("li", list)
-      .map((li) => li.textContent)
-      .join("\n") === texts.join("\n")
-  )
-    return;
-  list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  const shown = [...list.children].map(({ textContent }) => textContent);
+  if (shown.join("\n") !== texts.join("\n")) list.replaceChildren(...texts.map((text) => element("li", text)));
 }
 
+/**
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @param {string} href
+ */
 function link(root, name, href) {
-  const element = find(`[data-link="${name}"]`, root);
-  if (element.getAttribute("href") !== href) element.href = href;
+  const anchor = find(`[data-link="${name}"]`, root);
+  if (anchor.getAttribute("href") !== href) anchor.href = href;
 }
 
+/**
+ * @param {HTMLElement} root
+ * @param {OrderStatus} status
+ */
 function fillMoves(root, status) {
   const [go, reverse] = [onward(status), back(status)];
   const [first, second, fails] = ["", "back", "failed"].map((name) => find(`[data-move="${name}"]`, root));
@@ -59,7 +83,11 @@ function fillMoves(root, status) {
   fails.hidden = !mayFail(status);
 }
 
-/** The card of the next stop. */
+/**
+ * The card of the next stop.
+ * @param {HTMLElement} root
+ * @param {Stop} stop
+ */
 export function fillCard(root, stop) {
   const { row, status } = stop;
   fillStop(root, stop);
@@ -76,36 +104,49 @@ export function fillCard(root, stop) {
 
 /** Rows that stay the same elements while their stop is in the list. */
 export class Rows {
+  /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
+  /** @type {HTMLElement} */
   #list;
   #template;
 
-  constructor(section, template, onPress = null) {
+  /**
+   * @param {HTMLElement} section
+   * @param {string} template
+   * @param {(id: number) => void} onPress
+   */
+  constructor(section, template, onPress = () => {}) {
     this.#list = find("[data-list]", section);
     this.#template = template;
-    this.#list.addEventListener("click", (event) => {
-      const pressed = event.target.closest("button.stop");
+    this.#list.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+      /** @type {HTMLElement | null} */
+      const pressed = closest(event, "button.stop");
       if (pressed && !isSecondTap(event)) onPress(Number(pressed.dataset.id));
     });
   }
 
+  /** @param {Stop[]} stops */
   draw(stops) {
     const ids = new Set(stops.map(({ row }) => row.id));
-    for (const [id, element] of this.#rows) if (!ids.has(id)) element.remove();
+    for (const [id, shown] of this.#rows) if (!ids.has(id)) shown.remove();
     for (const id of [...this.#rows.keys()]) if (!ids.has(id)) this.#rows.delete(id);
     stops.forEach((stop, position) => {
-      const element = this.#rows.get(stop.row.id) ?? this.#add(stop.row.id);
-      fillStop(find(".stop", element), stop);
-      fill(element, { amount: stop.row.amount_collected === null ? "" : money(stop.row.amount_collected) });
-      if (this.#list.children[position] !== element)
-        this.#list.insertBefore(element, this.#list.children[position] ?? null);
+      const shown = this.#rows.get(stop.row.id) ?? this.#add(stop.row.id);
+      fillStop(find(".stop", shown), stop);
+      fill(shown, { amount: stop.row.amount_collected === null ? "" : money(stop.row.amount_collected) });
+      if (this.#list.children[position] !== shown)
+        this.#list.insertBefore(shown, this.#list.children[position] ?? null);
     });
   }
 
+  /**
+   * @param {number} id
+   * @returns {HTMLElement}
+   */
   #add(id) {
-    const element = copyOf(this.#template);
-    find(".stop", element).dataset.id = id;
-    this.#rows.set(id, element);
-    return element;
+    const made = copyOf(this.#template);
+    find(".stop", made).dataset.id = id;
+    this.#rows.set(id, made);
+    return made;
   }
 }

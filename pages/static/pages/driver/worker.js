@@ -11,13 +11,14 @@ const PATIENCE_MS = 4_000;
 /** The line that made us wait once makes nobody wait again at once. */
 const SLOW_MS = 30_000;
 
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 let slowUntil = 0;
 /** The server's files are newer than these: what it says is not mixed with them. */
 let isOutdated = false;
 
-self.addEventListener("install", (event) => event.waitUntil(install()));
-self.addEventListener("activate", (event) => event.waitUntil(activate()));
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("activate", (event) => event.waitUntil(activate()));
+worker.addEventListener("fetch", (event) => {
   const answer = answerTo(event.request);
   if (answer) event.respondWith(answer);
 });
@@ -26,15 +27,16 @@ async function install() {
   const files = await caches.open(FILES);
   await files.addAll(TOLD.files.map((path) => new Request(path, { cache: "no-cache" })));
   for (const path of [PAGE, TOLD.words]) await keep(path, await fetch(path, { cache: "no-cache" }));
-  await self.skipWaiting();
+  await worker.skipWaiting();
 }
 
 async function activate() {
   for (const name of await caches.keys())
     if (name.startsWith("driver-files-") && name !== FILES) await caches.delete(name);
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
+/** @param {Request} request */
 function answerTo(request) {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return null;
@@ -42,7 +44,11 @@ function answerTo(request) {
   return TOLD.files.includes(pathname) ? kept(request, pathname) : null;
 }
 
-/** What the server says, if it says it soon; else what it said last. */
+/**
+ * What the server says, if it says it soon; else what it said last.
+ * @param {Request} request
+ * @param {string} path
+ */
 async function fresh(request, path) {
   const last = await (await caches.open(PAGES)).match(path);
   if (last && performance.now() < slowUntil) return last;
@@ -60,11 +66,19 @@ async function fresh(request, path) {
   return answer;
 }
 
+/**
+ * @param {string} path
+ * @param {Response} answer
+ */
 async function keep(path, answer) {
   if (path === PAGE) isOutdated = answer.ok && answer.headers.get("X-Page-Version") !== TOLD.version;
   if (answer.ok && !answer.redirected && !isOutdated) await (await caches.open(PAGES)).put(path, answer);
 }
 
+/**
+ * @param {Request} request
+ * @param {string} path
+ */
 async function kept(request, path) {
   const file = await (await caches.open(FILES)).match(path);
   if (!file) return fetch(request);

@@ -32,7 +32,7 @@ export class Actions {
     try {
       const said = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
       const { failed } = await post("orders/bulk-update/", said);
-      failed.forEach((refusal) => this.#refused(order, refusal));
+      for (const refusal of failed) this.#refused(order, refusal);
       // It is done: what became of it is asked for until it is known.
       await insist(() => this.read(order.id), signInAgain);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** The dispatch board: puts its parts together. */
-import { find, findAll, told } from "../../../web/page.js";
+import { closest, find, findAll, told } from "../../../web/page.js";
 import { onNewDay } from "../../../web/server-clock.js";
 import { Actions } from "./actions.js";
 import { Columns } from "./columns.js";
@@ -55,7 +55,9 @@ const live = new Live({
       settle(false);
       offerDrivers();
     },
-    positions: (ids) => ids.forEach((id) => map.drawDriver(id)),
+    positions: (ids) => {
+      for (const id of ids) map.drawDriver(id);
+    },
     order: (id) => drawer.changed(id),
     all: () => {
       drawer.refresh();
@@ -163,8 +165,8 @@ const CLICKS = {
 };
 
 document.addEventListener("click", (event) => {
-  const card = event.target.closest(".order");
-  const doing = event.target.closest("[data-do]")?.dataset.do;
+  const card = closest(event, ".order");
+  const doing = closest(event, "[data-do]")?.dataset.do;
   const id = card ? Number(card.dataset.id) : drawer.shown;
   if (CLICKS[doing] && id) CLICKS[doing](id);
   else if (card && !event.ctrlKey && !event.metaKey) drawer.open(id);

@@ -1,24 +1,26 @@
 /** What a card says of its order. */
 import { fill, find } from "../../../web/page.js";
-import { today } from "../../../web/server-clock.js";
-import { age, clock, laterText, shortDay } from "./times.js";
+import { now, today } from "../../../web/server-clock.js";
+import { isOpen, slotWord } from "../../../web/statuses.js";
+import { age, clock, shortDay } from "../../../web/time.js";
+import { laterText } from "./store.js";
 
 export function productsText(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join("、");
 }
 
-function whenText({ scheduled_date: date, time_slot: slot, eta }, labels) {
+function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   const day = date === today() ? "" : shortDay(date);
-  return [day, eta ? clock(eta) : labels.time_slot[slot]].filter(Boolean).join(" ");
+  return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
 }
 
 /** `labels`: words by field and value; `driverName(id)`; `isEnd(status)`: it goes nowhere any more. */
 export function fillCard(card, order, { labels, driverName, isEnd }) {
-  const isOpen = order.status !== "delivered" && order.status !== "cancelled";
+  const isAhead = isOpen(order.status);
   card.dataset.version = order.version;
-  card.classList.toggle("urgent", order.priority === "urgent" && isOpen);
+  card.classList.toggle("urgent", order.priority === "urgent" && isAhead);
   card.classList.toggle("failed", order.status === "failed");
-  card.classList.toggle("overdue", isOpen && order.scheduled_date < today());
+  card.classList.toggle("overdue", isAhead && order.scheduled_date < today());
   const stop = order.stop_sequence ? ` #${order.stop_sequence}` : "";
   fill(card, {
     priority: order.priority === "urgent" ? labels.priority.urgent : "",
@@ -26,9 +28,9 @@ export function fillCard(card, order, { labels, driverName, isEnd }) {
     customer: order.customer_name,
     address: order.delivery_address,
     products: productsText(order.items),
-    when: whenText(order, labels),
+    when: whenText(order),
     driver: order.driver ? driverName(order.driver) + stop : "",
-    age: order.created_at ? age(order.created_at) : "",
+    age: order.created_at ? age(now() - Date.parse(order.created_at)) : "",
     late: order.reported_later ? laterText(order.reported_later) : "",
     attempt: order.attempt > 1 ? interpolate(gettext("attempt %s"), [order.attempt]) : "",
   });

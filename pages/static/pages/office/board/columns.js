@@ -1,7 +1,7 @@
 /** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
 import { copyOf, fill, find, findAll } from "../../../web/page.js";
+import { isOpen } from "../../../web/statuses.js";
 import { fillCard } from "./cards.js";
-import { isClosed } from "./filters.js";
 import { rank } from "./store.js";
 
 function setReachable(card, isReachable) {
@@ -11,8 +11,12 @@ function setReachable(card, isReachable) {
 const beside = (card) => card.nextElementSibling ?? card.previousElementSibling;
 
 class Column {
+  rows = [];
+  reachable = null;
+
   constructor(section) {
-    Object.assign(this, { section, list: find("ol", section), rows: [], reachable: null });
+    this.section = section;
+    this.list = find("ol", section);
   }
 
   #position(key) {
@@ -98,7 +102,7 @@ export class Columns {
   #place(row, order) {
     const column = this.#columns.get(order.status);
     const key = rank(order);
-    row.isUrgent = order.priority === "urgent" && !isClosed(order);
+    row.isUrgent = order.priority === "urgent" && isOpen(order.status);
     if (row.column === column && row.key === key) return;
     // An element that is moved loses the focus.
     const focused = row.card.contains(document.activeElement) ? document.activeElement : null;

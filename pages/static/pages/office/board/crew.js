@@ -1,9 +1,8 @@
 /** Drivers and routes of the day beside the board: who is online, how much each has, where cards can be dropped. */
 import { copyOf, fill, find } from "../../../web/page.js";
 import { today } from "../../../web/server-clock.js";
-import { shortDay } from "./times.js";
-
-const HELD = new Set(["assigned", "delivering", "arriving"]);
+import { isWithDriver } from "../../../web/statuses.js";
+import { shortDay } from "../../../web/time.js";
 
 /** Still to be driven. */
 function isAhead({ status, date }) {
@@ -72,7 +71,8 @@ export class Crew {
     const counts = new Map();
     for (const order of this.#store) {
       const { driver, status } = order;
-      if (driver && HELD.has(status) && this.#filters.isOnDay(order)) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+      if (driver && isWithDriver(status) && this.#filters.isOnDay(order))
+        counts.set(driver, (counts.get(driver) ?? 0) + 1);
     }
     return counts;
   }
@@ -86,9 +86,9 @@ export class Crew {
   draw = () => {
     const counts = this.#counts();
     const drivers = [...this.drivers.values()];
-    drivers.forEach((driver, position) => this.#drawDriver(driver, counts.get(driver.id) ?? 0, position));
+    for (const [position, driver] of drivers.entries()) this.#drawDriver(driver, counts.get(driver.id) ?? 0, position);
     const routes = this.#routesOfDay();
-    routes.forEach((route, position) => this.#drawRoute(route, position));
+    for (const [position, route] of routes.entries()) this.#drawRoute(route, position);
     this.#keep(new Set([...drivers.map(({ id }) => `driver:${id}`), ...routes.map(({ id }) => `route:${id}`)]));
   };
 

@@ -1,23 +1,14 @@
 /** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
 import { ApiError, all, get } from "../../../web/api.js";
-import { copyOf, debounce, fill, find, money, phoneText } from "../../../web/page.js";
+import { money } from "../../../web/money.js";
+import { closest, copyOf, debounce, fill, find } from "../../../web/page.js";
 import { Unread } from "../../../web/retry.js";
+import { phoneText } from "../../../web/telephone.js";
+import { dayAndClock, shortDay } from "../../../web/time.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
-import { dayAndClock, shortDay } from "./times.js";
 
 const GATHER_MS = 200;
-const MESSAGE_STATUS = () => ({
-  pending: gettext("waiting"),
-  sending: gettext("being sent"),
-  sent: gettext("sent"),
-  delivered: gettext("arrived"),
-  failed: gettext("failed"),
-  expired: gettext("expired"),
-  unknown: gettext("unknown whether it arrived"),
-  suppressed: gettext("not sent"),
-  cancelled: gettext("withdrawn"),
-});
 
 function rows(list, template, values) {
   list.replaceChildren(...values.map((value) => fill(copyOf(template), value)));
@@ -44,8 +35,8 @@ export class Drawer {
     this.#isEnd = isEnd;
     this.#took = took;
     this.#failed = failed;
-    document.addEventListener("keydown", ({ key, target }) => {
-      if (key === "Escape" && !target.closest("dialog")) this.close();
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !closest(event, "dialog")) this.close();
     });
     find("[data-do=close]", element).addEventListener("click", () => this.close());
   }
@@ -120,7 +111,11 @@ export class Drawer {
       "history-row",
       order.history.map((row) => this.#historyValues(row)).reverse(),
     );
-    rows(find(".messages", this.#element), "message-row", messages.map(messageValues));
+    rows(
+      find(".messages", this.#element),
+      "message-row",
+      messages.map((row) => this.#messageValues(row)),
+    );
     rows(
       find(".proofs", this.#element),
       "proof-row",
@@ -171,6 +166,10 @@ export class Drawer {
     };
   }
 
+  #messageValues({ content, status, recipient, created_at: made, sent_at: sent, error_message: error }) {
+    return { content, status: this.#labels.message_status[status], recipient, at: dayAndClock(sent ?? made), error };
+  }
+
   #image({ url, kind }) {
     const link = copyOf("proof-image");
     Object.assign(find("img", link), { src: url, alt: this.#labels.confirmation_type[kind] });
@@ -198,8 +197,4 @@ export class Drawer {
 
 function itemValues({ name, quantity, unit_price: price, quantity_delivered: delivered }) {
   return { name, quantity, price: money(price), delivered: delivered ?? "–" };
-}
-
-function messageValues({ content, status, recipient, created_at: made, sent_at: sent, error_message: error }) {
-  return { content, status: MESSAGE_STATUS()[status] ?? status, recipient, at: dayAndClock(sent ?? made), error };
 }

@@ -1,15 +1,14 @@
 /** What of the orders is shown: day, time slot, driver, area, and what was typed. Kept in the address of the page. */
-import { dayOf, today } from "../../../web/server-clock.js";
+import { today } from "../../../web/server-clock.js";
+import { isOpen } from "../../../web/statuses.js";
+import { dayOf } from "../../../web/time.js";
 
-const CLOSED = new Set(["delivered", "cancelled"]);
 const KEPT = ["day", "date", "slot", "driver", "area"];
 const plain = (text) =>
   text
     .normalize("NFKC")
     .toLowerCase()
     .replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
-
-export const isClosed = ({ status }) => CLOSED.has(status);
 
 export class Filters {
   /** The ids that the server found for `text`; null while it has not answered. */
@@ -35,12 +34,12 @@ export class Filters {
   /** Takes what the form says now. */
   read() {
     const said = Object.fromEntries(new FormData(this.#form));
-    this.#chosen = { ...said, q: plain(said.q) };
+    this.#chosen = { ...said, q: plain(String(said.q)) };
     this.#form.elements.date.hidden = said.day !== "date";
     const address = new URL(location.href);
     for (const name of KEPT) {
       if (said[name] && said[name] !== this.#form.elements[name].dataset.usual)
-        address.searchParams.set(name, said[name]);
+        address.searchParams.set(name, String(said[name]));
       else address.searchParams.delete(name);
     }
     history.replaceState(null, "", address);
@@ -88,7 +87,7 @@ export class Filters {
     const { day } = this;
     if (day !== null && this.#chosen.day !== "now") return order.scheduled_date === day;
     const now = today();
-    if (isClosed(order)) return order.scheduled_date === now || dayOf(order.updated_at) === now;
+    if (!isOpen(order.status)) return order.scheduled_date === now || dayOf(order.updated_at) === now;
     return day === null || order.scheduled_date <= now;
   }
 }

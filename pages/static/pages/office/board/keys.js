@@ -1,5 +1,5 @@
 /** The board by keyboard: arrows lead from card to card, M moves one, / searches. */
-import { find, findAll } from "../../../web/page.js";
+import { closest, find, findAll } from "../../../web/page.js";
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -27,7 +27,7 @@ export function useKeys(root, { search, move }) {
     if (STEPS[event.key] || event.key.toLowerCase() === "m") event.preventDefault();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest("input, textarea, select, dialog[open]")) return;
+    if (event.key !== "/" || closest(event, "input, textarea, select, dialog[open]")) return;
     event.preventDefault();
     search.focus();
   });

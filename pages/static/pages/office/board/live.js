@@ -1,11 +1,12 @@
 /** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
+
+import { LuckyGasSocket } from "../../../realtime/client.js";
 import { ApiError, all, get } from "../../../web/api.js";
 import { told } from "../../../web/page.js";
 import { hurry, insist, Unread } from "../../../web/retry.js";
 import { follow, today } from "../../../web/server-clock.js";
-import { LuckyGasSocket } from "../../../realtime/client.js";
-import { rowOf } from "./store.js";
-import { laterText } from "./times.js";
+import { closed, open } from "../../../web/statuses.js";
+import { laterText, rowOf } from "./store.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
@@ -17,11 +18,6 @@ const MOST_SINGLE = 10;
 const POSITIONS_MS = 250;
 /** Of orders, all of them instead of one. */
 const ALL = "all";
-const NOT_ARRIVED = new Set(["failed", "unknown", "expired"]);
-const { labels } = told();
-const OPEN = Object.keys(labels.status)
-  .filter((status) => status !== "delivered" && status !== "cancelled")
-  .join();
 
 /** When it happened, where it was reported long after; else null. */
 function reportedLater(at, learned) {
@@ -120,7 +116,7 @@ export class Live {
 
   /** All that is open, and what was closed on the day that is looked at. */
   async #loadOrders() {
-    const answers = await Promise.all([all(`orders/?status=${OPEN}`), this.#closed()]);
+    const answers = await Promise.all([all(`orders/?status=${open}`), this.#closed()]);
     const rows = answers.flatMap((answer) => answer.rows);
     this.take(rows);
     return { ids: rows.map(({ id }) => id), end: earliest(answers) };
@@ -164,7 +160,7 @@ export class Live {
   };
 
   #closed() {
-    return found(() => all(`orders/?status=delivered,cancelled&day=${this.#filters.closedDay}`), NONE);
+    return found(() => all(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
   /** Another day is looked at, or today is another. */
@@ -234,7 +230,9 @@ export class Live {
     this.#readRouteLater(data.route_id);
   };
 
-  #readRouteLater = gather(GATHER_MS, (ids) => ids.forEach((id) => this.#unreadRoutes.add(id)));
+  #readRouteLater = gather(GATHER_MS, (ids) => {
+    for (const id of ids) this.#unreadRoutes.add(id);
+  });
 
   /** Its name, and whether it is still to be driven, is in no event. */
   async #readRoute(id) {
@@ -267,6 +265,6 @@ export class Live {
 
   #message = ({ type, data }) => {
     this.#changed.order(data.order_id);
-    if (type === "notification.failed" && NOT_ARRIVED.has(data.status)) this.#news.tell("sms", data.order_id);
+    if (type === "notification.failed" && data.status !== "suppressed") this.#news.tell("sms", data.order_id);
   };
 }

@@ -1,5 +1,5 @@
 /** The map: drivers as they move, stops with their numbers. It comes after the board itself is there. */
-import { isClosed } from "./filters.js";
+import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
@@ -50,7 +50,7 @@ export class MapPanel {
 
   draw = (id) => {
     const order = this.#store.get(id);
-    const isShown = order && !isClosed(order) && this.#shows(order);
+    const isShown = order && isOpen(order.status) && this.#shows(order);
     if (isShown) this.#place("stop", id, this.#stop(order));
     else this.#remove("stop", id);
   };

@@ -1,8 +1,6 @@
 /** Where an order may go next: what the table of statuses allows the office, as a target to drop it on or choose. */
 import { today } from "../../../web/server-clock.js";
-
-/** With a driver already; another one may take them over, the same one has them. */
-const HELD = new Set(["assigned", "delivering"]);
+import { isOpen, isWithDriver } from "../../../web/statuses.js";
 
 export class Moves {
   #table;
@@ -10,7 +8,8 @@ export class Moves {
   /** `table`: by status, the moves of the office. `drivers`, `routes`: what is known of them, by id. */
   constructor(table, drivers, routes) {
     this.#table = table;
-    Object.assign(this, { drivers, routes });
+    this.drivers = drivers;
+    this.routes = routes;
   }
 
   /** Whether an order in this status goes nowhere any more. */
@@ -43,7 +42,7 @@ export class Moves {
   }
 
   #assignment(order, driver) {
-    if (order.driver === driver && HELD.has(order.status)) return null;
+    if (order.driver === driver && isWithDriver(order.status)) return null;
     if (order.status === "assigned" || this.#move(order.status, "assigned")) return { driver };
     if (!this.#move(order.status, "confirmed")) return null;
     return { status: "confirmed", driver, ...this.#attempt(order, "confirmed") };
@@ -57,8 +56,9 @@ export class Moves {
 
   #routes(order) {
     // A new attempt begins without a route; what is closed keeps the one it had.
-    if (["failed", "delivered", "cancelled"].includes(order.status)) return [];
-    const day = order.scheduled_date < today() ? today() : order.scheduled_date;
+    if (!isOpen(order.status) || order.status === "failed") return [];
+    const isPast = order.scheduled_date < today();
+    const day = isPast ? today() : order.scheduled_date;
     return [...this.routes.values()].flatMap((route) => {
       const changes = route.date === day && route.id !== order.route ? this.#onto(order, route) : null;
       return changes ? [{ key: `route:${route.id}`, changes }] : [];
@@ -66,7 +66,8 @@ export class Moves {
   }
 
   #onto(order, { id, driver }) {
-    if (!driver || driver === order.driver || ["confirmed", "assigned"].includes(order.status)) return { route: id };
+    const isFree = order.status === "assigned" || order.status === "confirmed";
+    if (!driver || driver === order.driver || isFree) return { route: id };
     return order.status === "pending" ? { status: "confirmed", route: id, driver } : null;
   }
 

@@ -1,10 +1,13 @@
 /** The orders the board knows, by id; what comes in is applied only if it is not older than what is there. */
+import { slotRank } from "../../../web/statuses.js";
+import { clock } from "../../../web/time.js";
 
-const SLOTS = ["morning", "afternoon", "evening", "anytime"];
+/** The mark of what was reported long after it happened. */
+export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
 
 /** What orders stand by in their column: urgent ones first, then by when they are due. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
-  return [priority === "urgent" ? 0 : 1, date, SLOTS.indexOf(slot), String(id).padStart(12, "0")].join("|");
+  return [priority === "urgent" ? 0 : 1, date, slotRank(slot), String(id).padStart(12, "0")].join("|");
 }
 
 /** What an event says of its order, by the names that a row has. Telephone, place on the map and age are in rows alone. */
@@ -54,7 +57,7 @@ export class Store {
   /** In the order in which they stand, so that drawing many moves none that is drawn. */
   readAll(rows) {
     const ranks = new Map(rows.map((row) => [row, rank(row)]));
-    rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1)).forEach((row) => this.read(row));
+    for (const row of rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1))) this.read(row);
   }
 
   /** After a state read afresh: what is not in it is gone, but for what was put since there were `before` puts. */

@@ -1,6 +1,7 @@
 /** The lines of an order and what they come to. */
 import { all } from "../../../web/api.js";
-import { copyOf, fill, find, findAll, money, told } from "../../../web/page.js";
+import { money } from "../../../web/money.js";
+import { copyOf, fill, find, findAll, told } from "../../../web/page.js";
 
 const { products: offered, usual } = told();
 let products = offered;
@@ -27,7 +28,9 @@ function count() {
 
 function add(product = usual, quantity = 1) {
   const line = copyOf("line");
-  find("[name=product]", line).append(...products.map(({ id, name }) => new Option(name, id, false, id === product)));
+  find("[name=product]", line).append(
+    ...products.map(({ id, name }) => new Option(name, String(id), false, id === product)),
+  );
   find("[name=quantity]", line).value = quantity;
   find(".remove", line).addEventListener("click", () => {
     line.remove();

@@ -1,6 +1,8 @@
 /** The one box: whoever calls is found by any part of telephone, name or address, with the last order beside. */
-import { get } from "../../../web/api.js";
+import { ApiError, get } from "../../../web/api.js";
 import { copyOf, debounce, fill, find } from "../../../web/page.js";
+import { isOpen } from "../../../web/statuses.js";
+import { isMobile, isNumber } from "../../../web/telephone.js";
 
 const PAUSE_MS = 120;
 const MOST = 7;
@@ -9,10 +11,6 @@ const LEAST = 2;
 const LATEST = 20;
 /** Who is on the telephone does not wait longer for them. */
 const ORDERS_MS = 1_500;
-/** A mobile number begins so; nothing else gets an SMS. */
-const MOBILE = "09";
-
-const isOpen = ({ status }) => !["delivered", "cancelled"].includes(status);
 
 /** The newest orders of all of them, in one request. */
 async function newestOf(customers) {
@@ -24,7 +22,10 @@ async function newestOf(customers) {
 /** `last`: the last order that was not cancelled, null where there is none; `open`: all that are not done yet. */
 function sorted(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
-  return { last: own.find(({ status }) => status !== "cancelled") ?? null, open: own.filter(isOpen) };
+  return {
+    last: own.find(({ status }) => status !== "cancelled") ?? null,
+    open: own.filter(({ status }) => isOpen(status)),
+  };
 }
 
 /** Null where `promise` takes longer than `ms`. */
@@ -37,15 +38,12 @@ export async function ordersOf(customer) {
   return sorted(await newestOf([customer]), customer);
 }
 
-export const takesSms = ({ phone, phone2, email }) =>
-  Boolean(email) || [phone, phone2].some((n) => n?.startsWith(MOBILE));
+export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some(isMobile);
 
 export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
-const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
 /** As `visible` on the server (orders/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -53,8 +51,7 @@ const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
   // Digits of an input method are as wide as Chinese letters.
-  const plain = typed.normalize("NFKC");
-  if (/^\d+$/.test(plain.replace(AROUND_DIGITS, ""))) return { phone: plain };
+  if (isNumber(typed)) return { phone: typed.normalize("NFKC") };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 
@@ -106,15 +103,15 @@ export class Finder {
 
   async #ask() {
     const text = this.#box.value.trim();
-    const asked = (this.#asked += 1);
+    const asked = ++this.#asked;
     if (text.length < LEAST) return;
     const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(
-      (error) => error,
+      (/** @type {ApiError} */ error) => error,
     );
     // An answer that comes after the next question is none.
     if (asked !== this.#asked) return;
     // Who cannot be looked for is not new.
-    if (found instanceof Error) return this.#broke(found);
+    if (found instanceof ApiError) return this.#broke(found);
     const customers = found.results;
     const orders = newestOf(customers).catch(() => null);
     const known = customers.map((customer) => ({
@@ -142,7 +139,8 @@ export class Finder {
   }
 
   #mark() {
-    [...this.#list.children].forEach((row, index) => row.setAttribute("aria-selected", String(index === this.#at)));
+    for (const [index, row] of [...this.#list.children].entries())
+      row.setAttribute("aria-selected", String(index === this.#at));
     const marked = this.#list.children[this.#at];
     if (marked) this.#box.setAttribute("aria-activedescendant", marked.id);
     else this.#box.removeAttribute("aria-activedescendant");

@@ -2,9 +2,11 @@
 import { LuckyGasSocket } from "../../../realtime/client.js";
 import { newRef } from "../../../realtime/ref.js";
 import { get, patch, post } from "../../../web/api.js";
-import { debounce, fill, find, findAll, money, phoneText, told } from "../../../web/page.js";
+import { money } from "../../../web/money.js";
+import { debounce, fill, find, findAll, told } from "../../../web/page.js";
 import { hurry, insist, Unread } from "../../../web/retry.js";
 import { follow, onNewDay, today } from "../../../web/server-clock.js";
+import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
 import { fieldOf, items, renew, repeat, total } from "./basket.js";
 import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 
@@ -147,17 +149,13 @@ function fresh(typed) {
 /** Whoever has this number may be known already; a landline gets no SMS. */
 const alike = new Unread(async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = phone
-    .normalize("NFKC")
-    .replace(/\D/g, "")
-    .replace(/^(?:00)?8860?/, "0");
-  const isLandline = digits.length >= 8 && !digits.startsWith("09");
-  const found = digits.length >= 8 && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
+  const digits = dialled(phone);
+  const found = digits && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
   warn([
     names && interpolate(gettext("This number is known already: %s."), [names]),
-    isLandline && gettext("A landline gets no SMS."),
+    digits && !isMobile(digits) && gettext("A landline gets no SMS."),
   ]);
 });
 const lookAtPhone = debounce(PAUSE_MS, () => alike.add("phone"));

@@ -1,0 +1,31 @@
+/** What scripts find on the page without an import. */
+
+/** Django's catalogue of words (`/words.js`). */
+declare function gettext(text: string): string;
+declare function ngettext(one: string, many: string, count: number): string;
+declare function interpolate(text: string, values: readonly unknown[]): string;
+
+declare module "*/leaflet-src.esm.js" {
+  export * from "leaflet";
+}
+
+/** The Shape Detection API, which TypeScript does not know. */
+declare class BarcodeDetector {
+  constructor(options: { formats: string[] });
+  static getSupportedFormats(): Promise<string[]>;
+  detect(image: CanvasImageSource): Promise<{ rawValue: string }[]>;
+}
+
+/** Offers to put the page on the home screen (Chromium). */
+interface BeforeInstallPromptEvent extends Event {
+  prompt(): void;
+}
+
+interface WindowEventMap {
+  beforeinstallprompt: BeforeInstallPromptEvent;
+}
+
+interface Window {
+  /** Of Django's admin. */
+  DateTimeShortcuts?: { now: () => Date };
+}

@@ -1,0 +1,48 @@
+/** What the server writes into a page as JSON (`pages/page_data.py`, and what a view adds). */
+import type { OrderStatus, TimeSlot } from "./rows";
+
+export interface Move {
+  to: OrderStatus;
+  needs_reason: boolean;
+  /** What the driver's button says. */
+  word?: string;
+}
+
+export interface MapSettings {
+  tiles?: string;
+  attribution?: string;
+}
+
+export interface Place {
+  latitude: number | null;
+  longitude: number | null;
+}
+
+/** A page has those that it needs, and one without data none. */
+export interface PageData {
+  user: number;
+  driver: number;
+  labels: {
+    status: Record<OrderStatus, string>;
+    priority: Record<string, string>;
+    time_slot: Record<TimeSlot, string>;
+    confirmation_type: Record<string, string>;
+    message_status: Record<string, string>;
+  };
+  statuses: Record<"open" | "closed" | "with_driver" | "on_the_road" | "done_by_driver", OrderStatus[]>;
+  slots: TimeSlot[];
+  moves: Record<OrderStatus, Move[]>;
+  /** What the server takes from a driver. */
+  limits: { serials: number; serial_length: number; motion: Record<string, [number, number]> };
+  time_zone?: string;
+  map?: MapSettings;
+  /** When it was written, where no browser keeps the page. */
+  now?: string;
+  /** Where the customer lives, about. */
+  door?: Place | null;
+  /** What can be ordered, and the id of what most people order. */
+  products: { id: number; name: string; price: number }[];
+  usual: number;
+  /** The address of the health check. */
+  ready: string;
+}

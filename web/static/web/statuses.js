@@ -1,0 +1,57 @@
+/** What the server says of the statuses of orders: which belong together, which may follow, and their words. */
+/** @import { OrderStatus, TimeSlot } from "types/rows" */
+import { told } from "./page.js";
+
+const { statuses, slots, labels, moves } = told();
+
+/**
+ * Neither delivered nor cancelled.
+ * @param {OrderStatus} status
+ */
+export const isOpen = (status) => statuses.open.includes(status);
+
+/**
+ * A driver has it, and has not done with it.
+ * @param {OrderStatus} status
+ */
+export const isWithDriver = (status) => statuses.with_driver.includes(status);
+
+/** @param {OrderStatus} status */
+export const isOnTheRoad = (status) => statuses.on_the_road.includes(status);
+
+/** In the order of an order's life. */
+export const { open, closed, with_driver: withDriver, done_by_driver: doneByDriver } = statuses;
+
+/** @param {OrderStatus} status */
+export const statusWord = (status) => labels.status[status];
+
+/** @param {TimeSlot} slot */
+export const slotWord = (slot) => labels.time_slot[slot];
+
+/**
+ * By when they end: the whole day comes last.
+ * @param {TimeSlot} slot
+ */
+export const slotRank = (slot) => slots.indexOf(slot);
+
+/**
+ * What the reader of this page may do with an order in this status.
+ * @param {OrderStatus} status
+ */
+export const movesFrom = (status) => moves[status];
+
+/**
+ * @param {OrderStatus} from
+ * @param {OrderStatus} to
+ */
+export const mayMove = (from, to) => moves[from].some((move) => move.to === to);
+
+/**
+ * Whether `to` comes later in an order's life than `from`.
+ * @param {OrderStatus} from
+ * @param {OrderStatus} to
+ */
+export function isOnward(from, to) {
+  const life = Object.keys(labels.status);
+  return life.indexOf(to) > life.indexOf(from);
+}

@@ -1,0 +1,47 @@
+/** Telephone numbers as people write and read them; the server's rules are those of `customers/phones.py`. */
+
+/** What stands before the first hyphen. */
+const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
+/** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
+const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
+const LEAST_DIGITS = 8;
+/** A mobile number begins so; nothing else gets an SMS. */
+const MOBILE = "09";
+
+/**
+ * “0912-345-678” of “+886912345678”, “02-2930-0016 分機29”: as `phones.display`.
+ * @param {string} stored
+ */
+export function phoneText(stored) {
+  if (!stored.startsWith("+886")) return stored;
+  const [number, extension] = stored.replace("+886", "0").split(";ext=");
+  const code = AREA_CODE.exec(number)?.[0] ?? "";
+  const rest = number.slice(code.length);
+  const last = code.length === 4 && rest.length === 6 ? 3 : 4;
+  const groups = rest.length > 6 || last === 3 ? [code, rest.slice(0, -last), rest.slice(-last)] : [code, rest];
+  return groups.join("-") + (extension ? ` 分機${extension}` : "");
+}
+
+/**
+ * Whether this can only be meant as a telephone number.
+ * @param {string} text
+ */
+export const isNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));
+
+/**
+ * The digits of what was typed, as dialled in Taiwan; "" while they are too few for a number.
+ * @param {string} text
+ */
+export function dialled(text) {
+  const digits = text
+    .normalize("NFKC")
+    .replace(/\D/g, "")
+    .replace(/^(?:00)?8860?/, "0");
+  return digits.length < LEAST_DIGITS ? "" : digits;
+}
+
+/**
+ * Of a number as dialled.
+ * @param {string | undefined} digits
+ */
+export const isMobile = (digits) => digits?.startsWith(MOBILE) ?? false;

@@ -1,0 +1,73 @@
+/** How days and moments are written: where the business is, whatever the zone of this device, in the language of the page. */
+import { told } from "./page.js";
+
+/** A page that names no zone shows no moments. */
+const timeZone = told().time_zone;
+const language = () => document.documentElement.lang || undefined;
+/** @type {Intl.DateTimeFormatOptions} */
+const HOUR = { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+// Swedish writes days as ISO 8601 does.
+const isoDay = new Intl.DateTimeFormat("sv", { timeZone });
+const hour = new Intl.DateTimeFormat(language(), HOUR);
+const moment = new Intl.DateTimeFormat(language(), { ...HOUR, month: "numeric", day: "numeric" });
+/** @type {["day" | "hour" | "minute" | "second", number][]} with how many seconds each has */
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/**
+ * “2026-11-23” of a moment.
+ * @param {string | number | Date} when
+ */
+export const dayOf = (when) => isoDay.format(new Date(when));
+
+/**
+ * “14:05”.
+ * @param {string | number | Date} when
+ */
+export const clock = (when) => hour.format(new Date(when));
+
+/**
+ * “11/23 14:05”.
+ * @param {string | number | Date} when
+ */
+export const dayAndClock = (when) => moment.format(new Date(when));
+
+/**
+ * “11/23” of “2026-11-23”.
+ * @param {string} day
+ */
+export const shortDay = (day) => day.split("-").slice(1).map(Number).join("/");
+
+/**
+ * How much time these milliseconds are, in whole units of the largest that fits, but of none smaller than `least`.
+ * @param {number} ms
+ * @param {"minute" | "second"} least
+ */
+function inUnits(ms, least) {
+  const seconds = Math.max(0, ms / 1000);
+  const known = UNITS.filter(([unit]) => unit !== "second" || least === "second");
+  const [unit, size] = known.find(([, size]) => seconds >= size) ?? known[known.length - 1];
+  return { unit, count: Math.floor(seconds / size) };
+}
+
+/**
+ * “35 min” of milliseconds.
+ * @param {number} ms
+ */
+export function age(ms) {
+  const { unit, count } = inUnits(ms, "minute");
+  return new Intl.NumberFormat(language(), { style: "unit", unit, unitDisplay: "short" }).format(count);
+}
+
+/**
+ * “3 minutes ago” of milliseconds.
+ * @param {number} ms
+ */
+export function ago(ms) {
+  const { unit, count } = inUnits(ms, "second");
+  return new Intl.RelativeTimeFormat(language()).format(-count, unit);
+}

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Backoff, restartMs } from "/static/web/backoff.js";
+import { chance } from "./page.mjs";
+
+/** So many waits, and the one after a reset. */
+function delays(random, count) {
+  chance(random);
+  const backoff = new Backoff();
+  const found = Array.from({ length: count }, () => backoff.next());
+  backoff.reset();
+  return [...found, backoff.next()];
+}
+
+test("delays double from half a second to thirty until reset", () => {
+  assert.deepEqual(delays(1, 9), [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 500]);
+});
+
+test("jitter is full", () => {
+  assert.deepEqual(delays(0, 3), [0, 0, 0, 0]);
+  assert.deepEqual(delays(0.5, 2), [250, 500, 250]);
+});
+
+test("a restart is waited for as long as told, but for a minute at most", () => {
+  assert.deepEqual([4, -1, 3600, "soon", null].map(restartMs), [4000, 0, 60000, 0, 0]);
+});

@@ -1,0 +1,111 @@
+/** A page without a browser, for what needs no DOM: imported before each test (`node --import`). */
+import { setMaxListeners } from "node:events";
+import { existsSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { mock } from "node:test";
+
+const ROOT = new URL("../../../", import.meta.url);
+
+/** “…/pages/static/web/page.js” is web/static/web/page.js, as the site serves it. */
+function served(url) {
+  const [, app, rest] = /\/static\/(\w+)\/(.+)$/.exec(url) ?? [];
+  const file = app && new URL(`${app}/static/${app}/${rest}`, ROOT);
+  return file && existsSync(file) ? file.href : url;
+}
+
+registerHooks({
+  resolve(specifier, { parentURL, ...context }, next) {
+    const url = /^[./]/.test(specifier) ? served(new URL(specifier, parentURL).href) : specifier;
+    return next(url, { parentURL, ...context });
+  },
+});
+
+/** What the server says in the page; as `page_data` has it, as far as tests need it. */
+export const pageData = {
+  time_zone: "Asia/Taipei",
+  statuses: {
+    open: ["pending", "confirmed", "assigned", "delivering", "arriving", "failed"],
+    closed: ["delivered", "cancelled"],
+    with_driver: ["assigned", "delivering", "arriving"],
+    on_the_road: ["delivering", "arriving"],
+    done_by_driver: ["delivered", "failed"],
+  },
+  slots: ["morning", "afternoon", "evening", "anytime"],
+  labels: {
+    status: Object.fromEntries(
+      ["pending", "confirmed", "assigned", "delivering", "arriving", "delivered", "failed", "cancelled"].map((name) => [
+        name,
+        name.toUpperCase(),
+      ]),
+    ),
+    time_slot: {},
+  },
+  moves: {
+    assigned: [{ to: "delivering", needs_reason: false, word: "Start" }],
+    delivering: [
+      { to: "arriving", needs_reason: false, word: "Arriving" },
+      { to: "assigned", needs_reason: false, word: "Take back" },
+      { to: "failed", needs_reason: true, word: "" },
+    ],
+    delivered: [],
+  },
+};
+
+class Storage {
+  #values = new Map();
+  getItem = (name) => this.#values.get(name) ?? null;
+  setItem = (name, value) => this.#values.set(name, value);
+  removeItem = (name) => this.#values.delete(name);
+  clear = () => this.#values.clear();
+}
+
+// A test may load a page many times.
+setMaxListeners(0);
+const events = new EventTarget();
+const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) put(name, events[name].bind(events));
+put("window", globalThis);
+put("location", new URL("http://site.test/"));
+put("navigator", { onLine: true });
+put("localStorage", new Storage());
+put("gettext", (text) => text);
+put(
+  "document",
+  Object.assign(new EventTarget(), {
+    documentElement: { lang: "en" },
+    visibilityState: "visible",
+    hidden: false,
+    cookie: "csrftoken=abc",
+    getElementById: (id) => (id === "page-data" ? { textContent: JSON.stringify(pageData) } : null),
+  }),
+);
+put("reportError", (error) => {
+  throw error;
+});
+put("fetch", async () => {
+  throw new TypeError("There is no network in tests.");
+});
+
+// The clocks stand still until a test lets time pass; that of the page began at 0.
+const START = Date.parse("2026-11-23T10:00:00+08:00");
+mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: START });
+const began = performance.now();
+const clock = Date.now;
+performance.now = () => began + clock() - START;
+
+/** All that is promised already happens. */
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** So much time goes by, in steps, so that what waits for one timer can set the next. */
+export async function pass(ms, step = 250) {
+  await settled();
+  for (let left = ms; left > 0; left -= step) {
+    mock.timers.tick(Math.min(step, left));
+    await settled();
+  }
+}
+
+/** What would be chance is this from now on. */
+export function chance(value) {
+  Math.random = () => value;
+}
