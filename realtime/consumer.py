@@ -91,7 +91,7 @@ class EventConsumer:
         try:
             if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
-            identity = await self._identity()
+            identity, parameters = await self._identity(), query(self.scope)
             self.hub.readers.ends.check(identity)
         except Refusal as refusal:
             metrics.ERRORS.labels(refusal.code).inc()
@@ -107,8 +107,8 @@ class EventConsumer:
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection)
-        except CursorGone:  # pruned while it was told: it comes back and learns that it has to load afresh
+            await self._welcome(connection, parameters)
+        except CursorGone:  # it is slower than what happens: it comes back and learns that it has to load afresh
             await self.close(SERVICE_RESTART)
 
     async def _identity(self) -> Identity:
@@ -119,18 +119,18 @@ class EventConsumer:
         except TimeoutError:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
-    async def _welcome(self, connection: Connection) -> None:
+    async def _welcome(self, connection: Connection, parameters: dict[str, str]) -> None:
         """Tells the client where it stands and what it missed, then hands it to the hub."""
-        hub, parameters = self.hub, query(self.scope)
+        hub = self.hub
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
-        greeted = hub.epoch
+        greeted, told = hub.epoch, since if recovered and since is not None else hub.cursor
         await self.send_text(self._connection_frame(connection, wanted, recovered))
-        if recovered and since is not None:
-            async for batch in hub.missed(since, connection.identity, wanted):
-                for event in batch.events:
-                    await self.send_text(event.text)
+        while told < hub.cursor and hub.epoch == greeted:
+            missed, told = hub.missed(told, connection.identity, wanted), hub.cursor
+            for event in missed:
+                await self.send_text(event.text)
         # From here to the end nothing waits: what is next in the log goes to this client too.
         if hub.epoch != greeted:
             connection.close(SERVICE_RESTART)

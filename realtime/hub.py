@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -21,7 +21,7 @@ from django.db import connections
 
 from realtime import channels, epochs, log, metrics, outbox, rights
 from realtime.channels import Identity
-from realtime.connection import Batch, batches
+from realtime.connection import batches
 from realtime.frames import Encoded
 from realtime.limits import TRY_AGAIN_LATER
 from realtime.models import Event, LogHead
@@ -40,11 +40,11 @@ Result = TypeVar("Result")
 TIMER_SECONDS = 1.0
 # Another process holds the lock: look again when it should be done.
 BUSY_SECONDS = 0.05
-# Events read in one round, and kept in memory so that clients that reconnect cost no query.
+# Events read in one round.
 ROUND = 1000
+# Events kept in memory: clients that come back cost no query. Who missed more loads the present state, which costs less
+# than telling all of them.
 RING = 5000
-# Who was away for more events than this loads the present state, which costs less than telling all of them.
-MOST_MISSED = 10_000
 # Requests that one line of the log names.
 MOST_NAMED = 20
 # A client may come from a hub that read further: how often to look again before calling it ahead of the log.
@@ -63,19 +63,17 @@ class Hub:
         self.cursor = 0
         self.epoch = ""
         self.past: epochs.Past = ()
-        self.floor = 0
         self.readers = Readers()
         self.pulse = Pulse()
         self._recent: deque[Encoded] = deque(maxlen=RING)
         self._woken = asyncio.Event()
         self._rung_here = False
-        # One thread looks for new events; the other reads what clients missed and notes who is there, and where,
-        # however long that takes.
+        # One thread looks for new events; the other notes who is there, and where, however long that takes.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
-        self._second = ThreadPoolExecutor(1, thread_name_prefix="hub-2")
-        self.positions = Positions(self.readers, partial(self._ask, self._second))
-        self._presence = Presence(self.readers, partial(self._ask, self._second))
-        self._upkeep = Upkeep(self.readers, partial(self._ask, self._second))
+        self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
+        self.positions = Positions(self.readers, partial(self._ask, self._noting))
+        self._presence = Presence(self.readers, partial(self._ask, self._noting))
+        self._upkeep = Upkeep(self.readers, partial(self._ask, self._noting))
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -120,7 +118,7 @@ class Hub:
     def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
-        self.epoch, self.past, self.floor = head.epoch, head.past, head.floor
+        self.epoch, self.past = head.epoch, head.past
         self.cursor = recent[-1].seq if recent else head.seq
         self.readers.ends = rights.Ends()  # those of a log that is lost never happened
         for event in ends:
@@ -133,7 +131,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for thread in (self._looking, self._second):
+        for thread in (self._looking, self._noting):
             await self.loop.run_in_executor(thread, connections.close_all)
             thread.shutdown(wait=False)
 
@@ -279,38 +277,23 @@ class Hub:
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
-        if not self._remembers(since):
-            self.floor = (await self._ask(self._second, log.head)).floor
-        kept = log.holds(since, epoch, floor=self.floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
-        return kept and self.cursor - since <= MOST_MISSED
+        floor = self.cursor - len(self._recent)
+        return log.holds(since, epoch, floor=floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
 
     def _knows(self, epoch: str | None) -> bool:
         return epoch in (None, "", self.epoch) or epoch in dict(self.past)
 
-    def _remembers(self, since: int) -> bool:
-        return since >= self.cursor or bool(self._recent and self._recent[0].seq <= since + 1)
+    def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
+        """What was written after `since`, up to `cursor`, for these channels; nothing for one whose rights ended.
 
-    async def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> AsyncIterator[Batch]:
-        """What was written after `since` for these channels, in portions; at its end nothing up to `cursor` is missing.
-
-        Stops for one whose rights ended. The caller must subscribe without waiting in between. Raises CursorGone when
-        the log was pruned under our hands.
+        Raises CursorGone where more was written than is remembered.
         """
+        if since < self.cursor - len(self._recent):
+            raise log.CursorGone
+        if self.readers.ends.concern(identity):
+            return []
         names = {name for channel in subscribed for name in channels.read_as(identity, channel)}
-        while since < self.cursor:
-            remembered = self._remembers(since)
-            events = list(self._recent) if remembered else await self._ask(self._second, self._read, since)
-            portion = [event for event in events if since < event.seq <= self.cursor]
-            if not portion or portion[0].seq != since + 1:
-                raise log.CursorGone
-            if self.readers.ends.concern(identity):
-                return
-            since = portion[-1].seq
-            yield Batch([event for event in portion if not names.isdisjoint(event.channels)])
-
-    @staticmethod
-    def _read(since: int) -> list[Encoded]:
-        return [Encoded.of(event) for event in log.read(since, ROUND)]
+        return [event for event in self._recent if event.seq > since and not names.isdisjoint(event.channels)]
 
     # --- other processes -------------------------------------------------------------------------------------------
 

@@ -75,8 +75,7 @@ class Screen(Connection):
     async def connect(self, hub: Hub) -> None:
         """As the consumer does: what was missed, then what is new."""
         wanted = set(channels.own(self.identity, self.endpoint))
-        async for batch in hub.missed(self.since, self.identity, wanted):
-            self.deliver(batch)
+        self.deliver(Batch(hub.missed(self.since, self.identity, wanted)))
         hub.readers.join(self, wanted)
         self.connected = True
 

@@ -189,8 +189,8 @@ async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
     await until(hub, 2)
-    assert await missed(hub, 0, "customers", identity=older) == []
-    assert await missed(hub, 0, "customers", identity=newer) == [2]
+    assert missed(hub, 0, "customers", identity=older) == []
+    assert missed(hub, 0, "customers", identity=newer) == [2]
 
 
 async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) -> None:
