@@ -117,10 +117,12 @@ def _channels(identity: Identity, channel: str) -> set[str]:
 
 def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
-    if not log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past):
+    kept = log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
+    rows = log.read(since, MOST_ROWS) if kept else []
+    # What begins later was pruned since the head was read.
+    if not kept or (rows and rows[0].seq != since + 1):
         detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)
-    rows = log.read(since, MOST_ROWS)
     seen = list(islice((row for row in rows if not wanted.isdisjoint(with_pairs(row.channels))), limit))
     whole = len(seen) < limit
     last = (rows[-1].seq if rows else since) if whole else seen[-1].seq

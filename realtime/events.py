@@ -63,7 +63,7 @@ def _pk(row: Outbox) -> int:
 def _order(row: Outbox, facts: Facts) -> list[Draft]:
     if row.type == "delivery.confirmed":
         proof = {name: value for name, value in row.delta.items() if name != "channels"}
-        return [Draft(row.type, ["orders", *row.delta["channels"]], {"order_id": _pk(row)} | proof)]
+        return [Draft(row.type, ["orders", *row.delta.get("channels", [row.subject])], {"order_id": _pk(row)} | proof)]
     delta, customer = row.delta, row.delta["customer_id"]
     data = {"order_id": _pk(row)} | _carried(delta, Side.CUSTOMER)
     data |= {"customer_name": facts.name(customer), "products": facts.products.get(_pk(row), [])}
@@ -108,7 +108,8 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
 
 def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
     """Before all else of the change. Another customer has another link: the one before ends."""
-    former = {"driver": delta["previous_driver"], "customer": delta["previous_customer"]}
+    # All readers see the first channel named, as in `order_channels`.
+    former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
     few = {name: data[name] for name in ("order_id", "order_number", "version")}
     gone = [Draft("order.unassigned", channels, few)] if channels else []

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -119,8 +119,9 @@ class Positions:
             self._filled.set()
 
     def hear(self, message: dict[str, Any]) -> None:
-        """From the channel layer, which brings back our own too."""
-        new, now = self._tell([Place(**place) for place in message["places"]]), asyncio.get_running_loop().time()
+        """From the channel layer, which brings back our own too, and in an upgrade those of another release."""
+        places = [Place(*(place.get(field.name) for field in fields(Place))) for place in message["places"]]
+        new, now = self._tell(places), asyncio.get_running_loop().time()
         self._taken.update((place.driver_id, now) for place in new)
 
     async def run(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -34,7 +35,7 @@ ROWS: dict[str, QuerySet[Any]] = {
     "driver": Driver.objects.all(),
     "customer": Customer.objects.all(),
     "route": Route.objects.all(),
-    "order": Order.objects.all(),
+    "order": Order.objects.held(),  # so that its people are those of the moment at which the log has it
 }
 
 
@@ -60,6 +61,7 @@ FORMS: dict[str, type[Strict]] = {
 }
 
 
+@transaction.atomic
 def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> Draft:
     """Tells an event to the readers of `channel` (`staff`: all staff), or to all screens of one `user` by id.
 

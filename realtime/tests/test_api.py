@@ -10,7 +10,7 @@ from pytest_django import Settings
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime import api, auth, log
-from realtime.models import LogHead
+from realtime.models import Event, LogHead
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +81,14 @@ def test_one_channel() -> None:
 def test_bad_queries(query: dict[str, Any], status: int, code: str) -> None:
     answer = events(make_office(), **query)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code)
+
+
+def test_what_is_pruned_while_it_is_asked_for_is_gone() -> None:
+    for _ in range(3):
+        make_customer()
+    log.number()
+    Event.objects.filter(seq__lte=2).delete()  # the floor that the reader saw had not moved yet
+    assert [events(make_office(), since=since).status_code for since in (0, 1, 2)] == [410, 410, 200]
 
 
 def test_a_cursor_older_than_what_is_kept_is_gone() -> None:

@@ -25,6 +25,7 @@ from orders.tests.factories import (
 )
 from realtime import channels, log, rights
 from realtime.models import Event
+from realtime.outbox import announce
 from realtime.publish import publish
 from web.actors import Actor, Source
 
@@ -161,6 +162,22 @@ def test_the_former_driver_is_told_first_and_only_that_it_is_gone() -> None:
     assert [event.type for event in told][:2] == ["order.unassigned", "order.assigned"]
     assert told[0].channels == [f"driver:{old.pk}"]
     assert f"driver:{old.pk}" not in [channel for event in told[1:] for channel in event.channels]
+
+
+def test_the_former_customer_is_not_told_who_the_former_driver_is() -> None:
+    order, other = make_order(Status.ASSIGNED), make_customer()
+    former = order.customer_id, order.driver_id
+    order.customer, order.driver = other, make_driver()
+    order.save()
+    (gone,) = [event for event in events() if event.type == "order.unassigned"]
+    assert gone.channels == [f"customer:{former[0]}", f"driver:{former[1]}"]
+
+
+def test_a_confirmation_by_another_release_is_told() -> None:
+    order = make_order()
+    announce("delivery.confirmed", f"order:{order.pk}", {"confirmation_type": "manual"})
+    (told,) = [event for event in events() if event.type == "delivery.confirmed"]
+    assert told.channels == ["orders", f"order:{order.pk}"]
 
 
 def test_a_route_tells_its_stops_once_a_batch() -> None:

@@ -239,6 +239,15 @@ async def test_what_another_server_heard_is_told_and_never_backwards(hub: Hub) -
     assert (office.latitudes, customer.latitudes) == ([5], [5])
 
 
+async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
+    office, customer = track(hub, "drivers"), follow(hub, 7, 5)
+    heard = from_elsewhere(1, latitude=5)
+    (place,) = heard["places"]
+    del place["customer_id"]
+    hub.positions.hear({**heard, "places": [place | {"altitude": 30}]})
+    assert (office.latitudes, customer.latitudes) == ([5], [])
+
+
 async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hub: Hub) -> None:
     office = track(hub, "drivers")
     hub.positions.hear(from_elsewhere(1, latitude=5))
