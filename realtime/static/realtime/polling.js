@@ -200,7 +200,7 @@ class Unanswered extends Error {
    * @param {string | null} code
    */
   constructor(answer = null, code = null) {
-    super(answer ? `HTTP $answer.status` : "no answer");
+    super(answer ? `HTTP ${answer.status}` : "no answer");
     this.code = code;
     this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
   }
