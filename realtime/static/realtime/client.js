@@ -228,9 +228,12 @@ export class LuckyGasSocket extends Emitter {
     this.#holdsBack = true;
   }
 
+  /** All pages are told at once: each begins at a moment of its own. */
   #doWithout() {
     if (this.#poller) return this.#retry(about(AGAIN_MS));
-    if (this.#polls) return this.#poll();
+    const soon = Math.random() * RESTART_MS;
+    if (this.#polls) return this.#poll(soon);
+    if (this.state !== "reloading") return this.#retry(soon, "reloading");
     this.emit("resync", {});
     return this.#retry(about(RELOAD_MS), "reloading");
   }
@@ -386,12 +389,13 @@ export class LuckyGasSocket extends Emitter {
     return url;
   }
 
-  #poll() {
+  #poll(wait = 0) {
     this.#commands.fail("no_socket");
-    this.#poller = new Poller(this.#http("/api/v1/"), {
+    const client = {
       cursor: this.#cursor,
       token: this.#token,
       channels: this.#wanted,
+      /** @param {EventFrame[]} events */
       told: (events) => {
         this.heardAt = Date.now();
         this.#become("polling");
@@ -405,7 +409,9 @@ export class LuckyGasSocket extends Emitter {
       },
       denied: () => this.#end("unauthenticated"),
       failed: () => this.#become(this.#without()),
-    });
+    };
+    this.#poller = new Poller(this.#http("/api/v1/"), client, wait);
+    this.#become(this.#without());
     this.#retry(about(AGAIN_MS));
   }
 
