@@ -226,17 +226,20 @@ async def test_commands_are_told_to_go_another_way(server: PlayedServer) -> None
 
 
 @pytest.mark.parametrize("code", [1013, 4013])
-async def test_where_sockets_are_switched_off_it_polls_at_once_and_looks_again_at_a_moment_of_its_own(
+async def test_where_sockets_are_switched_off_it_polls_soon_and_looks_again_at_a_moment_of_its_own(
     server: PlayedServer, code: int
 ) -> None:
     server.answers[EVENTS] = log(11, last=11)
     await server.live()
     await server.hold()
-    await server.page.evaluate("Math.random = () => 0.1")  # of 30 to 90 s
+    await server.page.evaluate("Math.random = () => 0.1")  # of 0 to 5 s, and of 30 to 90 s
     await server.hang_up(code)
+    await server.state("reconnecting")
+    assert asked(server) == []
+    await server.page.clock.fast_forward(500)
     await server.state("polling")
     assert (await server.ids(1), len(server.links)) == ([11], 1)
-    await server.page.clock.fast_forward(35_000)
+    await server.page.clock.fast_forward(34_500)
     assert len(server.links) == 1
     await server.page.clock.fast_forward(1_000)
     await server.link(2)
@@ -251,7 +254,10 @@ async def test_where_events_are_switched_off_too_the_page_loads_its_rows_each_30
     server.answers[EVENTS] = OFF
     await server.live()
     await server.page.evaluate(SHOW)
+    await server.page.evaluate("Math.random = () => 0.5")  # of 0 to 5 s, and of 15 to 45 s
     await server.hang_up(1013)
+    await server.state("reconnecting")
+    await server.page.clock.fast_forward(2_500)
     await server.state("reloading")
     await until(server.page, "document.querySelector('.word').textContent === 'Every 30 seconds'")
     for times in (1, 2, 3):

@@ -1,14 +1,17 @@
-"""The driver's page while sockets, or all events, are switched off."""
+"""The driver's and the customer's pages while sockets, or all events, are switched off."""
 
 from __future__ import annotations
 
 import pytest
 from asgiref.sync import sync_to_async as make
+from playwright.async_api import Page, expect
 
 from dispatch.models import Driver
 from luckygas.testing.browser import until
+from luckygas.testing.site import Site
 from orders.models import Order
-from orders.tests.factories import turn
+from orders.states import Status
+from orders.tests.factories import make_order, turn
 from pages.tests.browser.phone import Phone, make_stop, until_true
 from web import flags
 
@@ -28,3 +31,23 @@ async def test_a_driver_works_on_while_a_switch_is_off(phone: Phone, driver: Dri
     later = await make(make_stop)(driver)
     await phone.page.evaluate("dispatchEvent(new Event('online'))")
     await phone.shows("#others .stop", later.customer.name)
+
+
+@pytest.mark.parametrize("switch", [flags.WEBSOCKETS, flags.REAL_TIME])
+async def test_a_customers_page_says_that_it_is_read_anew_while_a_switch_is_off(
+    page: Page, site: Site, switch: str
+) -> None:
+    order = await make(make_order)(Status.CONFIRMED)
+    await page.clock.install()
+    await page.goto(f"{site.url}/t/{order.tracking_token}/")
+    status = page.locator("connection-status")
+    await expect(status).to_have_attribute("data-state", "live")
+    await make(turn)(switch, False)
+    await expect(status).to_have_attribute("data-state", "reloading")
+    await make(order.transition_to)(Status.CANCELLED, reason="改期")
+    await page.clock.fast_forward(45_000)
+    await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
+    await expect(status).to_have_attribute("data-state", "reloading")
+    await make(turn)(switch, True)
+    await page.clock.fast_forward(45_000)
+    await expect(status).to_have_attribute("data-state", "live")

@@ -33,7 +33,7 @@ const RESTART_MS = 5_000;
 
 /**
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are switched off, and the page is
- * told to load afresh every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
+ * told to load afresh about every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
  * (null: never).
  * @extends {Emitter<SocketEvents>}
  */
@@ -228,11 +228,14 @@ export class LuckyGasSocket extends Emitter {
     this.#holdsBack = true;
   }
 
+  /** All pages are told at once: each begins at a moment of its own. */
   #doWithout() {
     if (this.#poller) return this.#retry(about(AGAIN_MS));
-    if (this.#polls) return this.#poll();
+    const soon = Math.random() * RESTART_MS;
+    if (this.#polls) return this.#poll(soon);
+    if (this.state !== "reloading") return this.#retry(soon, "reloading");
     this.emit("resync", {});
-    return this.#retry(about(RELOAD_MS));
+    return this.#retry(about(RELOAD_MS), "reloading");
   }
 
   /** @param {boolean} welcomed */
@@ -245,12 +248,14 @@ export class LuckyGasSocket extends Emitter {
     if (this.#blocked >= BLOCKED_AFTER) this.#poll();
   }
 
-  #retry(wait = this.#backoff.next()) {
+  /** @param {SocketState} state what the page is without a socket, unless it polls: then the poller says it */
+  #retry(wait = this.#backoff.next(), state = this.#without()) {
     clearTimeout(this.#timer);
-    if (!this.#poller) this.#become(this.#without());
+    if (!this.#poller) this.#become(state);
     this.#timer = setTimeout(() => this.#open(), wait);
   }
 
+  /** @returns {SocketState} */
   #without() {
     return navigator.onLine ? "reconnecting" : "offline";
   }
@@ -264,7 +269,7 @@ export class LuckyGasSocket extends Emitter {
 
   #lost = () => {
     if (this.#link) this.#link.fall(LOST);
-    else if (!["closed", "polling", "reloading"].includes(this.state)) this.#become("offline");
+    else if (!this.#poller && !this.#isClosed) this.#become("offline");
   };
 
   #seen = () => {
@@ -384,12 +389,13 @@ export class LuckyGasSocket extends Emitter {
     return url;
   }
 
-  #poll() {
+  #poll(wait = 0) {
     this.#commands.fail("no_socket");
-    this.#poller = new Poller(this.#http("/api/v1/"), {
+    const client = {
       cursor: this.#cursor,
       token: this.#token,
       channels: this.#wanted,
+      /** @param {EventFrame[]} events */
       told: (events) => {
         this.heardAt = Date.now();
         this.#become("polling");
@@ -403,7 +409,9 @@ export class LuckyGasSocket extends Emitter {
       },
       denied: () => this.#end("unauthenticated"),
       failed: () => this.#become(this.#without()),
-    });
+    };
+    this.#poller = new Poller(this.#http("/api/v1/"), client, wait);
+    this.#become(this.#without());
     this.#retry(about(AGAIN_MS));
   }
 

@@ -3,6 +3,8 @@
 /** @import { Cursor } from "./cursor.js" */
 /** @import { Token } from "./token.js" */
 
+import { about } from "../web/backoff.js";
+
 /** How often to ask; a hidden tab is in no hurry. */
 export const SEEN_MS = 3_000;
 export const HIDDEN_MS = 15_000;
@@ -60,11 +62,12 @@ export class Poller {
   /**
    * @param {URL} api the root, `…/api/v1/`
    * @param {PollingClient} client
+   * @param {number} wait milliseconds until the first turn
    */
-  constructor(api, client) {
+  constructor(api, client, wait) {
     this.#api = api;
     this.#client = client;
-    this.#run();
+    this.#run(wait);
   }
 
   stop() {
@@ -78,10 +81,11 @@ export class Poller {
     this.#resume?.();
   }
 
-  async #run() {
+  /** @param {number} wait */
+  async #run(wait) {
     while (!this.#stopped) {
-      const wait = await this.#turn();
-      if (wait > 0 && !this.#stopped) await this.#pause(wait);
+      if (wait > 0) await this.#pause(wait);
+      if (!this.#stopped) wait = await this.#turn();
     }
   }
 
@@ -108,9 +112,12 @@ export class Poller {
     } catch (error) {
       if (this.#stopped) return 0;
       if (!(error instanceof Unanswered)) throw error;
-      if (error.code === SWITCHED_OFF) switchedOff();
-      else failed();
-      return Math.max(usual, error.retryMs);
+      if (error.code !== SWITCHED_OFF) {
+        failed();
+        return Math.max(usual, error.retryMs);
+      }
+      switchedOff();
+      return Math.max(usual, about(error.retryMs));
     }
   }
 
@@ -200,7 +207,7 @@ class Unanswered extends Error {
    * @param {string | null} code
    */
   constructor(answer = null, code = null) {
-    super(answer ? `HTTP $answer.status` : "no answer");
+    super(answer ? `HTTP ${answer.status}` : "no answer");
     this.code = code;
     this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
   }
