@@ -33,7 +33,7 @@ class PerformanceOutput(serializers.Serializer[Any]):
     """Of the last hour and all servers."""
 
     measuring = serializers.BooleanField(help_text=_("Whether the switch performance_monitoring is on."))
-    processes = serializers.IntegerField(help_text=_("That count: servers, workers, senders."))
+    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
     operations = OperationOutput(many=True)
 
 
@@ -50,7 +50,7 @@ class CacheStatsOutput(serializers.Serializer[Any]):
 
     shared = serializers.BooleanField(help_text=_("Whether there is a cache; without Redis nothing is kept."))
     switched_on = serializers.BooleanField(help_text=_("Whether the switch caching_layer is on."))
-    processes = serializers.IntegerField(help_text=_("That count: servers, workers, senders."))
+    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
     caches = CacheOutput(many=True)
 
 
@@ -82,8 +82,8 @@ class Performance(APIView):
 def operations(counts: Counts) -> list[dict[str, Any]]:
     """The one that took longest in all first."""
     sums = by_label(counts, f"{OPERATIONS}_sum")
-    found = sorted(buckets(counts, OPERATIONS).items(), key=lambda item: -sums[item[0]])
-    return [_operation(name, sums[name] * 1000, bounds) for name, bounds in found]
+    found = sorted(buckets(counts, OPERATIONS).items(), key=lambda item: -sums.get(item[0], 0))
+    return [_operation(name, sums.get(name, 0) * 1000, bounds) for name, bounds in found]
 
 
 def _operation(name: str, total_ms: float, bounds: dict[float, float]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class AnnouncedQuerySet(models.QuerySet[Row]):
     """Refuses `update`, `bulk_update`, `bulk_create` and `delete`, naming the function to call instead.
 
     Its model sets `base_manager_name`, so that also `add()` of a related manager is refused. `save()` and cascades use
-    other methods of Django.
+    other methods of Django; but SET_NULL, SET_DEFAULT and SET() call `update`, so no key of its model may have them.
     """
 
     # Dotted names of functions.

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.http import parse_header_parameters
 
-CHARSET = re.compile(r";\s*charset\*?\s*=[^;]*", re.IGNORECASE)
+CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
 
 
 def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -23,7 +23,10 @@ def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., A
 
 def known(content_type: bytes) -> bytes:
     text = content_type.decode("latin-1")
-    named = parse_header_parameters(text)[1].get("charset", "utf-8")
+    try:
+        named = parse_header_parameters(text)[1].get("charset", "utf-8")
+    except ValueError:  # a parameter in a charset of its own that is none (RFC 2231)
+        return text.partition(";")[0].encode("latin-1")
     return content_type if is_charset(named) else CHARSET.sub("", text).encode("latin-1")
 
 

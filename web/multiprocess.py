@@ -2,7 +2,7 @@
 
 prometheus_client names the files by process id: each worker that is replaced, and each command that cron starts, would
 leave its own for ever. So they are named by places: a process takes the lowest that is free, and goes on where the one
-before it ended. There are as many as ever ran at once, no count is lost, and nothing need be cleared away.
+before it ended. There are as many files as ever ran at once, no count is lost, and nothing need be cleared away.
 """
 
 from __future__ import annotations
@@ -65,6 +65,16 @@ def counted() -> Collector:
 
 
 def processes() -> int:
-    """How many processes are in `counted`: the most that ever shared the directory at once."""
+    """How many share the directory now."""
     shared = directory()
-    return len(list(shared.glob("*.lock"))) if shared else 1
+    return sum(map(_is_held, shared.glob("*.lock"))) if shared else 1
+
+
+def _is_held(place: Path) -> bool:
+    """A process that looks for a place at this very moment takes the next one."""
+    with place.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

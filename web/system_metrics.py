@@ -12,8 +12,8 @@ from __future__ import annotations
 import atexit
 import fcntl
 import json
+import logging
 import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 from django.dispatch import Signal
@@ -32,6 +34,8 @@ from prometheus_client.samples import Sample
 
 from web import metrics, multiprocess
 from web.models import SystemMetric
+
+log = logging.getLogger(__name__)
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 WRITE_SECONDS = 5.0
@@ -58,14 +62,26 @@ def directory() -> Path:
 
 
 def name() -> str:
-    return f"{socket.gethostname()}:{directory()}"
+    """A random one, kept in the directory: containers that share it have different host names."""
+    link = directory() / "name"
+    with suppress(FileExistsError):
+        link.symlink_to(uuid4().hex)  # unlike a file, never there without its text
+    return str(link.readlink())
 
 
-def written() -> dict[str, float]:
-    """What of `counted` is in the table already."""
+def unwritten() -> tuple[Counts, Counts]:
+    """What is counted, and how much of it is not in the table yet.
+
+    The note is read first: else a write by another process in between would look as if the counters began anew.
+    """
     note = directory() / NOTE
-    counts: dict[str, float] = json.loads(note.read_text()) if note.exists() else {}
-    return counts
+    text = note.read_bytes() if note.exists() else b"{}"
+    counts = counted()
+    try:
+        before = json.loads(text)
+    except ValueError:  # the power failed while it was written, and nobody knows what it said
+        before = counts
+    return counts, growth(counts, before)
 
 
 def write(*, every: float = WRITE_SECONDS) -> None:
@@ -75,31 +91,43 @@ def write(*, every: float = WRITE_SECONDS) -> None:
     the commit and the note has these seconds counted twice.
     """
     note, is_new = directory() / NOTE, False
+    if note.exists() and abs(time.time() - note.stat().st_mtime) < every:
+        return
+    minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(timezone.now())}
+    # Before any lock: who waits for a gauge holds up nobody else.
+    gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
     with (directory() / "writing").open("w") as turn, suppress(BlockingIOError):  # another one is at it
         fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if note.exists() and abs(time.time() - note.stat().st_mtime) < every:
-            return
-        counts = counted()
-        is_new = _add(growth(counts, written()))
+        counts, new = unwritten()
         whole = note.with_suffix(".new")
+        # Before it is added: on a full disk it would be added again each time.
         whole.write_text(json.dumps(counts))
+        is_new = _add(minute, new, gauges)
         whole.replace(note)
     if is_new:
         new_minute.send_robust(sender=SystemMetric)
 
 
 @transaction.atomic
-def _add(new: Counts) -> bool:
+def _add(minute: Mapping[str, Any], new: Counts, gauges: Counts) -> bool:
     """Whether the minute is new."""
-    rows = SystemMetric.objects.select_for_update()
-    row, is_new = rows.get_or_create(span=SystemMetric.Span.MINUTE, at=minute_of(timezone.now()))
-    if is_new:
-        gauges = (family for rows in metrics.GAUGES for family in rows())
-        row.metrics_json = {"counts": {}, "gauges": _numbers(gauges), "processes": {}}
+    empty = {"metrics_json": {"counts": {}, "gauges": gauges, "processes": {}}}
+    row, is_new = SystemMetric.objects.select_for_update().get_or_create(**minute, defaults=empty)
     row.metrics_json["counts"] = total([row.metrics_json["counts"], new])
     row.metrics_json["processes"][name()] = [time.time(), multiprocess.processes()]
     row.save(update_fields=["metrics_json"])
     return is_new
+
+
+def _gauges() -> dict[str, float]:
+    """What is so now; what cannot be told is left out."""
+    found: dict[str, float] = {}
+    for rows in metrics.GAUGES:
+        try:
+            found |= _numbers(rows())
+        except Exception:
+            log.exception("The minute goes without the gauges of %r.", rows)
+    return found
 
 
 def counted() -> dict[str, float]:
@@ -141,7 +169,7 @@ def lately(span: timedelta) -> Figures:
     """Since the minute began that it was `span` ago; with what is not written yet, of this process or its directory."""
     now = timezone.now()
     rows = list(minutes(minute_of(now) - span))
-    counts = total([*(row.metrics_json["counts"] for row in rows), growth(counted(), written())])
+    counts = total([*(row.metrics_json["counts"] for row in rows), unwritten()[1]])
     seconds = (now - rows[0].at if rows else span).total_seconds()
     seen = {who: at for row in rows for who, at in row.metrics_json["processes"].items()}
     alive = {who: number for who, (at, number) in seen.items() if at > time.time() - ALIVE_SECONDS}

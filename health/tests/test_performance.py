@@ -52,6 +52,13 @@ def test_operations_of_all_processes_are_summed() -> None:
     assert found["b"]["count"] == 1
 
 
+def test_what_took_no_time_at_all_has_no_sum() -> None:
+    counts = {name: count for name, count in took("a", [0]).items() if "_sum " not in name}
+    make_minute(timezone.now(), counts)
+    (row,) = (row for row in make_api("office").get("performance/").json()["operations"] if row["operation"] == "a")
+    assert (row["count"], row["total_ms"]) == (1, 0)
+
+
 def test_queries_are_timed_and_not_while_it_is_switched_off(switch_off: Callable[..., None]) -> None:
     api = make_api("office")
     nothing_unwritten()

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.tests.factories import make_office
-from web.charsets import with_charset
+from web.charsets import known, with_charset
 
 pytestmark = pytest.mark.django_db
 # As cookies write them: an octal number stands for its byte (RFC 2109).
@@ -58,6 +58,20 @@ async def posted(charset: str, value: bytes) -> str:
 @pytest.mark.parametrize("charset", ["hex", "rot13", "zlib", "idna", "punycode", "undefined", "none", "\0"])
 async def test_text_in_what_is_no_charset_is_utf_8(charset: str) -> None:
     assert await posted(charset, "王".encode()) == "王"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("text/plain; charset*=foo''%41", "text/plain"),
+        ("text/plain; a*=foo''%41; charset=utf-8", "text/plain"),
+        ('text/plain; charset="he;x"; a=b', "text/plain; a=b"),
+        (r'text/plain; charset="h\"e;x"; a=b', "text/plain; a=b"),
+        ("text/plain; charset*0=he; charset*1=x; a=b", "text/plain; a=b"),
+    ],
+)
+def test_a_charset_that_is_none_is_left_out_whole(said: str, left: str) -> None:
+    assert known(said.encode()) == left.encode()
 
 
 async def test_another_charset_is_still_read() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from notifications.tests import child
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message
 from notifications.tests.provider import Provider, says, slow
+from web import system_metrics
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = timezone.now() - timedelta(hours=1)
@@ -123,6 +125,26 @@ def test_what_waited_for_a_gateway_is_tried_again_once_it_is_started(settings: A
     assert (service.round(), service.round()) == (1, 0)
     GatewayState.objects.filter(pk=state.pk).update(stopped_at=None)
     assert (service.round(), all_sent()) == (1, True)
+
+
+class Once(threading.Event):
+    """Stops the service where it would wait for its next round."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def test_figures_that_cannot_be_written_keep_no_sms(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    no_directory = tmp_path / "file"
+    no_directory.touch()
+    monkeypatch.setattr(system_metrics, "directory", lambda: no_directory)
+    make_message(created_at=LONG_AGO)
+    Service(Once(), 10).run()
+    assert all_sent()
+    assert "NotADirectoryError" in caplog.text
 
 
 def test_who_has_made_way_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

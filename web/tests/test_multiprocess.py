@@ -3,11 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from luckygas.testing.site import ROOT
+from web.multiprocess import processes
 
 PROGRAM = """
 import sys
@@ -44,13 +46,15 @@ def total(directory: Path) -> float | None:
     return registry.get_sample_value("seen_total")
 
 
-def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_path: Path) -> None:
+def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_path: Path, settings: Any) -> None:
     directory = tmp_path / "made" / "when-missing"
+    settings.PROMETHEUS_MULTIPROC_DIR = str(directory)
     first, second = start(directory, 1), start(directory, 10)
-    assert (total(directory), len(list(directory.glob("*.db")))) == (11, 2)
+    assert (total(directory), len(list(directory.glob("*.db"))), processes()) == (11, 2, 2)
     kill(first)
+    assert processes() == 1
     third = start(directory, 100)
-    assert (total(directory), len(list(directory.glob("*.db")))) == (111, 2)
+    assert (total(directory), len(list(directory.glob("*.db"))), processes()) == (111, 2, 2)
     kill(second)
     kill(third)
-    assert total(directory) == 111
+    assert (total(directory), processes()) == (111, 0)

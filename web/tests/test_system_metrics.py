@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import OperationalError, transaction
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from web import metrics, multiprocess, system_metrics
+from web import metrics, system_metrics
 from web.metrics import kept, percentile
 from web.models import SystemMetric
 from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
@@ -98,6 +99,56 @@ def test_the_first_of_a_minute_adds_the_gauges_and_says_that_one_is_over(
     assert len(said) == 2
 
 
+def test_a_gauge_that_fails_keeps_no_other_and_no_count(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(metrics, "GAUGES", [lambda: 1 / 0, lambda: [GaugeMetricFamily("luckygas_tests_now", "", 7)]])
+    SEEN.labels("a", "5").inc()
+    write(every=0)
+    assert counts() == {A: 1}
+    assert SystemMetric.objects.get(span="minute").metrics_json["gauges"] == {"luckygas_tests_now": 7}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_cannot_be_noted_is_not_added() -> None:
+    SEEN.labels("a", "5").inc()
+    in_the_way = (system_metrics.directory() / system_metrics.NOTE).with_suffix(".new")
+    in_the_way.mkdir()
+    for _ in range(2):
+        with pytest.raises(OSError, match="directory"):
+            write(every=0)
+    in_the_way.rmdir()
+    write(every=0)
+    assert counts() == {A: 1}
+
+
+@pytest.mark.parametrize("text", [b"", b'{"luck', b"\0\0", b"\xff"])
+def test_with_a_note_that_cannot_be_read_it_is_counted_from_now_on(text: bytes) -> None:
+    SEEN.labels("a", "5").inc()
+    (system_metrics.directory() / system_metrics.NOTE).write_bytes(text)
+    assert lately(HOUR).counts[A] == 0
+    write(every=0)
+    SEEN.labels("a", "5").inc()
+    write(every=0)
+    assert counts() == {A: 1}
+
+
+def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    SEEN.labels("a", "5").inc(100)
+    write(every=0)
+    SEEN.labels("a", "5").inc()
+    count = system_metrics.counted
+
+    def slowly() -> dict[str, float]:
+        found = count()
+        note = system_metrics.directory() / system_metrics.NOTE
+        note.write_text(json.dumps(found | {A: found[A] + 1}))
+        return found
+
+    monkeypatch.setattr(system_metrics, "counted", slowly)
+    assert lately(HOUR).counts[A] == 101
+
+
 def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> None:
     make_minute(NOW - 3 * MINUTE, {A: 1000})
     make_minute(NOW - MINUTE, {A: 5})
@@ -115,11 +166,12 @@ def test_of_processes_those_count_that_wrote_of_late() -> None:
     assert lately(HOUR).processes == 5
 
 
-def test_who_shares_a_directory_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for number in range(3):
-        (tmp_path / f"{number}.lock").touch()
-    monkeypatch.setattr(multiprocess, "directory", lambda: tmp_path)
-    assert multiprocess.processes() == 3
+def test_containers_that_share_a_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for host in ("app1", "app2"):
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        write(every=0)
+    assert len(SystemMetric.objects.get(span="minute").metrics_json["processes"]) == 1
+    assert lately(HOUR).processes == 1
 
 
 def test_the_buckets_of_a_histogram_by_its_labels() -> None:

@@ -79,6 +79,7 @@ class Service:
         while not self.stop.is_set():
             try:
                 full = self.round() >= self.limit
+                write_figures()
             except Error as error:
                 if not is_away(error):
                     raise
@@ -90,7 +91,6 @@ class Service:
     def round(self) -> int:
         """Sends what is owed now; how many rows that were."""
         close_old_connections()
-        system_metrics.write()
         if not flags.on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), routing.stopped(routing.in_use())
@@ -109,6 +109,14 @@ class Service:
         if outcomes:
             log.info("SMS: %s", batch.summary(outcomes))
         return len(rows)
+
+
+def write_figures() -> None:
+    """No SMS waits because they cannot be written: the disk is full, somebody holds the row."""
+    try:
+        system_metrics.write()
+    except Exception:
+        log.exception("The figures were not written; the next round tries again.")
 
 
 def make_way() -> None:
