@@ -689,7 +689,7 @@ export interface components {
             shared: boolean;
             /** @description Whether the switch caching_layer is on. */
             switched_on: boolean;
-            /** @description That count: servers, workers, senders. */
+            /** @description That run now: workers of servers, senders, commands. */
             processes: number;
             caches: components["schemas"]["CacheOutput"][];
         };
@@ -1677,7 +1677,7 @@ export interface components {
         PerformanceOutput: {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
-            /** @description That count: servers, workers, senders. */
+            /** @description That run now: workers of servers, senders, commands. */
             processes: number;
             operations: components["schemas"]["OperationOutput"][];
         };
