@@ -194,7 +194,7 @@ def limited(name: str, value: str) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.close()
+        # On the same one: closed, it would go back to the pool with this limit.
         with connection.cursor() as cursor:
             cursor.execute(f"RESET {name}")
 
