@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -135,14 +135,14 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def export_url(self, changes: Any) -> str:
         return reverse("admin:notifications_export") + str(changes.get_query_string(remove=[PAGE_VAR]))
 
-    def export(self, request: HttpRequest) -> HttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the list shows with these filters, all its pages, as CSV."""
         check_page(request.user, EXPORT)
         try:
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect("admin:notifications_notificationhistory_changelist")
-        return csv_export.answer(sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
+        return csv_export.stream(request, sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
@@ -234,13 +234,13 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
 def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     """The lines of a sheet of at most MOST_ROWS, numbers masked; the last line says so where that cut some off."""
-    yield [label_for_field(name, NotificationHistory) for name in SHEET]
-    words = {str(value): label for values in (Type, Kind, Status, Reason) for value, label in values.choices}
+    head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
+    words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
+    cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
     # One more than fits tells that some are left.
     found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
-    yield from (cells(row, words) for row in islice(found, MOST_ROWS))
-    cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
-    yield from ([cut] for left in found)
+    shown = (cells(row, words) for row in islice(found, MOST_ROWS))
+    return chain([head], shown, ([cut] for left in found))
 
 
 def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:

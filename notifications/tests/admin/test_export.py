@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from notifications.admin import history
@@ -27,7 +27,7 @@ def message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
 
 def sheet(client: Client, **query: str) -> list[dict[str, str]]:
     answer = client.get(EXPORT, query, headers={"accept-language": "en"})
-    text = answer.content.decode()
+    text = answer.getvalue().decode()
     assert text[0] == MARK
     return list(csv.DictReader(io.StringIO(text[1:])))
 
@@ -51,7 +51,7 @@ def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.Monke
     for _ in range(3):
         message()
     monkeypatch.setattr(history, "MOST_ROWS", 2)
-    lines = admin_client.get(EXPORT, headers={"accept-language": "en"}).content.decode().splitlines()
+    lines = admin_client.get(EXPORT, headers={"accept-language": "en"}).getvalue().decode().splitlines()
     assert len(lines) == 4
     assert "after 2 messages" in lines[-1]
 
@@ -59,7 +59,7 @@ def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.Monke
 def test_what_just_fits_is_not_cut_off(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     message()
     monkeypatch.setattr(history, "MOST_ROWS", 1)
-    assert len(admin_client.get(EXPORT).content.decode().splitlines()) == 2
+    assert len(admin_client.get(EXPORT).getvalue().decode().splitlines()) == 2
 
 
 def test_clerks_export_no_messages() -> None:
@@ -72,3 +72,12 @@ def test_clerks_export_no_messages() -> None:
 @pytest.mark.parametrize("days", [{"created_at__year": "9999"}, {"created_at__year": "1", "created_at__month": "1"}])
 def test_a_filter_that_is_none_is_no_500(admin_client: Client, days: dict[str, str]) -> None:
     assert admin_client.get(EXPORT, days).status_code < 500
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_it_is_streamed_by_the_server_of_production_too(admin_user: Any) -> None:
+    client = AsyncClient()
+    await client.aforce_login(admin_user)
+    answer: Any = await client.get(EXPORT)
+    assert answer.is_async
+    assert b"".join([part async for part in answer]).startswith(MARK.encode())
