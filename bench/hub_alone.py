@@ -27,7 +27,7 @@ async def publish(receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     hub = await Hub.current()
     while (message := await receive())["type"] == "websocket.receive":
-        hub._deliver([encoded(hub.cursor, line) for line in message["text"].splitlines()])
+        hub.deliver([encoded(hub.cursor, line) for line in message["text"].splitlines()])
 
 
 def encoded(seq: int, name: str) -> Encoded:

@@ -99,7 +99,7 @@ class Hub:
     async def _start(self) -> None:
         try:
             await self._refresh_switches(rung=True)
-            self._begin(*await self._ask(self._looking, self._load))
+            self.begin(*await self._ask(self._looking, self._load))
         except BaseException:
             await self.stop()  # the next connection tries again
             raise
@@ -115,7 +115,7 @@ class Hub:
         past = [Encoded.of(event) for event in log.read(max(head.seq - RING, head.floor), RING)]
         return head, past, rights.recent()
 
-    def _begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
+    def begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.past = head.epoch, head.past
@@ -198,7 +198,7 @@ class Hub:
         # Who commits here rings for the other processes, even if somebody else numbered it meanwhile.
         if events and (numbered.events or rung_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
-        self._deliver(events)
+        self.deliver(events)
         self.pulse.looked((event.created_at for event in events), rung=rung)
 
     @staticmethod
@@ -230,7 +230,7 @@ class Hub:
     async def _begin_anew(self) -> None:
         """Another log is in its place (a backup was restored), or we slept too long: all clients load afresh."""
         logger.warning("The event log begins anew; all sockets are asked to reconnect.")
-        self._begin(*await self._ask(self._looking, self._load))
+        self.begin(*await self._ask(self._looking, self._load))
         self.readers.close_all(SERVICE_RESTART)
 
     # --- switches --------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class Hub:
     # --- writing to sockets ----------------------------------------------------------------------------------------
 
     @measured("hub.deliver")
-    def _deliver(self, events: Sequence[Encoded]) -> None:
+    def deliver(self, events: Sequence[Encoded]) -> None:
         """Writes a round. What stands before the end of somebody's rights is written before they are closed."""
         first = 0
         for place, event in enumerate(events, start=1):

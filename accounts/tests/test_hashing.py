@@ -17,7 +17,7 @@ from django.test import Client
 from accounts import hashing
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import PASSWORD, make_user
-from orders.tests.threads import in_thread
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGN_IN = "/accounts/login/"
@@ -72,7 +72,7 @@ def test_no_connection_is_held_while_a_password_is_hashed(work: Any, hashes: int
 
 def test_passwords_are_hashed_one_at_a_time() -> None:
     now, most = [0], list[int]()
-    real, started = PBKDF2PasswordHasher.encode, threading.Barrier(6)
+    real = PBKDF2PasswordHasher.encode
 
     def encode(hasher: PBKDF2PasswordHasher, password: str, salt: str, iterations: int | None = None) -> str:
         now[0] += 1
@@ -81,13 +81,8 @@ def test_passwords_are_hashed_one_at_a_time() -> None:
         now[0] -= 1
         return made
 
-    def hash_one() -> None:
-        started.wait()
-        make_password("x")
-
     with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
-        for work in [in_thread(hash_one) for _ in range(6)]:
-            work.join()
+        at_once(make_password, ["x"] * 6)
     assert most == [1] * 6
 
 

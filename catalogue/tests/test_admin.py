@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.urls import reverse
 
 from catalogue.models import Product
 from orders.tests.admin.browser import Browser, change, errors, sign_in
 from orders.tests.factories import make_office, make_product, make_staff
+from orders.tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -69,19 +69,11 @@ def test_form_saved_during_a_delivery_waits_and_keeps_its_stock() -> None:
     browser, product = sign_in(make_office()), make_product(stock=100)
     path = change("product", product.pk)
     form = browser.form(path, "product_form")
-
-    def save() -> None:
-        try:
-            browser.post(path, form | {"price": 880})
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=save)
     with transaction.atomic():
         Product.add_stock(product.pk, -3)
-        thread.start()
-        thread.join(0.5)  # long enough to read the row, had it not to wait
-    thread.join()
+        saving = in_thread(lambda: browser.post(path, form | {"price": 880}))
+        saving.wait(0.5)  # long enough to read the row, had it not to wait
+    saving.join()
     product.refresh_from_db()
     assert (product.price, product.stock) == (880, 97)
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ from django.utils import timezone
 
 from dispatch.models import DriverLocation, DriverLocationQuerySet
 from orders.tests.factories import make_driver
-from orders.tests.threads import in_thread
+from orders.tests.threads import at_once
 
 NOW = timezone.now()
 
@@ -42,14 +40,7 @@ def test_a_position_no_newer_than_the_row_changes_nothing(seconds: int) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_write_at_once_the_newest_stays() -> None:
     driver = make_driver().pk
-    start = threading.Barrier(8)
-
-    def write(seconds: int) -> None:
-        start.wait()
-        DriverLocation.objects.keep(location(driver, seconds, latitude=seconds))
-
-    for work in [in_thread(partial(write, seconds)) for seconds in (3, 1, 7, 5, 0, 6, 2, 4)]:
-        work.join()
+    at_once(lambda at: DriverLocation.objects.keep(location(driver, at, latitude=at)), (3, 1, 7, 5, 0, 6, 2, 4))
     assert DriverLocation.objects.get().latitude == 7
 
 

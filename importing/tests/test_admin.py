@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,6 @@ import time_machine
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 
 from catalogue.models import Product
@@ -21,6 +19,7 @@ from importing.tests.sheets import make_20kg, make_sheet, row
 from importing.tests.workbooks import make_xlsx
 from orders.models import Order
 from orders.tests.factories import make_office, make_staff
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/orders/order/import/"
@@ -134,18 +133,7 @@ def test_import_pressed_twice_imports_once(office: Client) -> None:
 def test_of_two_who_take_a_sheet_at_once_one_gets_it() -> None:
     user = make_office()
     kept = CheckedSheet.keep(user, b"x", name="orders.csv", encoding="")
-    started, taken = threading.Barrier(4), []
-
-    def take() -> None:
-        started.wait()
-        taken.append(CheckedSheet.take(user, kept.token))
-        connection.close()
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    taken = at_once(lambda clerk: CheckedSheet.take(clerk, kept.token), [user] * 4)
     assert sorted(sheet is not None for sheet in taken) == [False, False, False, True]
 
 

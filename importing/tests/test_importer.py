@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import connection
 
 from catalogue.models import Product
 from customers import addresses
@@ -22,6 +20,7 @@ from luckygas.demo.products import make_products
 from luckygas.demo.sheets import FIRST, HERE, SECOND
 from orders.models import Order, OrderItem
 from orders.tests.factories import make_customer, make_office
+from orders.tests.threads import at_once
 from web.actors import Source
 
 pytestmark = pytest.mark.django_db
@@ -248,20 +247,8 @@ def test_same_sheet_imported_by_four_at_once_makes_nothing_twice() -> None:
     make_20kg()
     # Each customer twice, far apart: whoever makes the second order must find the other's customer.
     data = make_sheet(*(row(number, phone=f"09{number % 10:08d}", customer=f"客{number % 10}") for number in range(20)))
-    reports: list[Report] = []
-
-    def work() -> None:
-        try:
-            reports.append(import_orders(data))
-        finally:
-            connection.close()
-
     with mock.patch.object(importer, "BATCH", 2):
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        reports = at_once(import_orders, [data] * 4)
     assert (Order.objects.count(), Customer.objects.count()) == (20, 10)
     assert sum(len(report.created) for report in reports) == 20
     assert sum(len(report.known) for report in reports) == 60

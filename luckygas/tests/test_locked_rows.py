@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 from asgiref.sync import sync_to_async as make
@@ -25,7 +24,7 @@ from importing.models import CheckedSheet
 from importing.tests.sheets import make_20kg, make_sheet, row
 from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
-from luckygas.testing.site import Site, database_url
+from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.office import Ask, Office
 from orders import services
@@ -39,7 +38,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import in_thread
+from orders.tests.threads import forgotten, in_thread
 from realtime.tests.client import open_client, token_for
 from web import locks
 from web.actors import Actor
@@ -52,15 +51,6 @@ WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%%autovacuum%%'
 """
-
-
-@contextmanager
-def forgotten(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody's transaction that did this and is left open, as in psql."""
-    with psycopg.connect(database_url()) as other:
-        other.execute(statement, values)
-        yield other
-        other.rollback()
 
 
 def sessions_waiting() -> int:

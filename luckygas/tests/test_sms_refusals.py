@@ -97,12 +97,3 @@ def test_no_word_of_a_message_that_was_not_taken(gateway: str, kind: Kind, sandb
     row = confirm()
     assert (row.status, row.status_reason) == UNKNOWN
     assert (telephones(sandbox), told(row)) == ([], [("notification.failed", row.status)])
-
-
-@pytest.mark.parametrize("gateway", GATEWAYS)
-def test_slower_than_the_limit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
-    use(settings, sandbox, gateway)
-    sandbox.operator.faults.set(Fault(Kind.SLOW, seconds=0.6))
-    row = confirm()
-    assert (row.status, row.status_reason, telephones(sandbox)) == (*UNKNOWN, [row.content])
-    assert told(row) == [("notification.failed", "unknown")]

@@ -1,8 +1,10 @@
-"""Every switch on a running site: turned in the admin, obeyed by the server's process at once, and the rest works."""
+"""Switches on a running site: turned in the admin, obeyed by the server's process at once.
+
+Those of sockets: `test_switches`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
-from luckygas.tests.test_switches import SOON, let_in
+from luckygas.tests.test_switches import SOON
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_user, turn
@@ -74,8 +76,6 @@ async def test_each_switch_is_obeyed_at_once_and_taken_back_at_once(limited: Sit
     async with open_client(url):  # so a hub runs, which numbers
         for check in (check_throttling, check_performance, check_sms, check_caching):
             await make(check)(admin, rest)
-    for switch in (flags.REAL_TIME, flags.WEBSOCKETS):
-        await check_sockets(admin, url, rest, switch)
 
 
 def check_throttling(admin: Admin, rest: Rest) -> None:
@@ -133,16 +133,3 @@ def check_caching(admin: Admin, rest: Rest) -> None:
     with admin.off(flags.CACHING):
         soon(lambda: size() == 0)
     soon(lambda: size() == 1)
-
-
-async def check_sockets(admin: Admin, url: str, rest: Rest, switch: str) -> None:
-    async with open_client(url) as client:
-        await make(admin.turn)(switch, on=False)
-        async with asyncio.timeout(SOON):
-            assert await client.closed() == 1013
-    async with open_client(url) as refused:
-        assert refused.welcome["code"] == "switched_off"
-    assert (await make(rest.call)("GET", "orders/")).status_code == 200
-    await make(admin.turn)(switch, on=True)
-    async with asyncio.timeout(SOON):
-        await let_in(url)

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.utils import translation
 
 from notifications import sender
+from notifications.gateways import base
 from notifications.gateways.local import Memory
 from notifications.tests.provider import Provider
 from notifications.tests.told import Told
@@ -37,8 +38,9 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]
 
 
 @pytest.fixture
-def fake_provider(settings: Any) -> Iterator[Provider]:
-    """A provider that accepts unless told otherwise, and the `http` gateway on it."""
+def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A provider that accepts unless told otherwise, and the `http` gateway on it, which tries again soon."""
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
     made = Provider()
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", made.url, "top-secret"
     settings.SMS_TIMEOUT_SECONDS = 1

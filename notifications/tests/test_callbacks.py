@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
+from orders.tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told")]
 PATH = "/api/v1/notifications/callbacks/told/s3cret/"
@@ -231,21 +231,8 @@ def test_the_url_a_provider_is_told(settings: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
     row = sent(Status.UNKNOWN)
-    barrier = threading.Barrier(6)
-
-    def hear(status: Status) -> None:
-        barrier.wait(5)
-        try:
-            receipts.take(get_gateway("told"), Receipt("m-1", PHONE, status))
-        finally:
-            connection.close()
-
-    said = [Status.DELIVERED, Status.SENT, Status.EXPIRED] * 2
-    threads = [threading.Thread(target=hear, args=[status]) for status in said]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    said = [Receipt("m-1", PHONE, status) for status in (Status.DELIVERED, Status.SENT, Status.EXPIRED)]
+    at_once(partial(receipts.take, get_gateway("told")), said * 2)
     row.refresh_from_db()
     steps = [note.status for note in row.trail.all()]
     assert row.status == steps[-1] == Status.DELIVERED

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from luckygas.testing.waiting import wait_for
 from notifications import sender
@@ -21,6 +21,7 @@ from notifications.tests.provider import Provider, says
 from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
+from orders.tests.threads import at_once, in_thread
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -71,24 +72,13 @@ def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, setti
     settings.SMS_TIMEOUT_SECONDS = settings.SMS_WAIT_SECONDS = 20
     provider.behave(doing.hangs)
     order, other = make_order(), make_quiet_order()
-    hanging = threading.Thread(target=in_thread(lambda: order.transition_to(OrderStatus.CONFIRMED)))
-    hanging.start()
+    hanging = in_thread(lambda: order.transition_to(OrderStatus.CONFIRMED))
     wait_for(lambda: bool(provider.asked))
     other.notes = "後門"
     other.save()
-    assert hanging.is_alive()
+    assert not hanging.wait(0)
     provider.over.set()
     hanging.join()
-
-
-def in_thread(work: Any) -> Any:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    return run
 
 
 def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
@@ -100,23 +90,10 @@ def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
 
 def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None:
     order = make_order()
-    barrier = threading.Barrier(2)
-
-    def clerk() -> None:
-        mine = Order.objects.get(pk=order.pk)
-        barrier.wait(5)
-        try:
-            mine.transition_to(OrderStatus.CONFIRMED)
-        except Exception as error:
-            refused.append(error)
-
-    refused: list[Exception] = []
-    threads = [threading.Thread(target=in_thread(clerk)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(refused), len(provider.asked), NotificationHistory.objects.count()) == (1, 1, 1)
+    theirs = [Order.objects.get(pk=order.pk) for _ in range(2)]
+    outcomes = at_once(lambda mine: mine.transition_to(OrderStatus.CONFIRMED), theirs)
+    assert outcomes.count("invalid_transition") == 1
+    assert (len(provider.asked), NotificationHistory.objects.count()) == (1, 1)
 
 
 def test_many_senders_on_one_row_send_it_once() -> None:

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import threading
 from unittest import mock
 
 import pytest
-from django.db import connection, transaction
+from django.contrib.auth.models import User
+from django.db import transaction
 
 from orders import numbers
 from orders.models import Order, OrderStatusChange
 from orders.refusals import VersionConflict
 from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
+from orders.tests.threads import at_once
 from web.refusals import Refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -86,43 +87,19 @@ def test_order_number_is_drawn_again_when_taken() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_twenty_clerks_confirm_one_order_and_one_succeeds() -> None:
     order, clerks = make_order(), [make_office() for _ in range(20)]
-    outcomes: list[str] = []
 
-    def confirm(index: int) -> None:
-        try:
-            Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED, by=clerks[index], source="rest")
-            outcomes.append("done")
-        except Refusal as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connection.close()
+    def confirm(clerk: User) -> str:
+        return Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED, by=clerk, source="rest").to_status
 
-    threads = [threading.Thread(target=confirm, args=(index,)) for index in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["done", *["invalid_transition"] * 19]
+    assert sorted(at_once(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
     assert OrderStatusChange.objects.filter(order=order, to_status="confirmed").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_orders_at_once_have_twenty_numbers() -> None:
     customer, product = make_customer(), make_product()
-    made: list[str] = []
-
-    def place() -> None:
-        try:
-            made.append(make_order(customer=customer, product=product).order_number)
-        finally:
-            connection.close()
-
     # So few numbers that the threads must collide.
     few = iter([f"{n // 3:04d}-0000" for n in range(200)])
     with mock.patch.object(numbers, "new_order_number", side_effect=lambda: next(few)):
-        threads = [threading.Thread(target=place) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(set(made)) == len(made) == 20
+        made = at_once(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
+    assert len(set(made)) == 20

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection, transaction
+
+from luckygas.testing.site import database_url
+from web.refusals import Refusal
 
 Returned = TypeVar("Returned")
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -42,6 +47,23 @@ class Work:
 
 def in_thread(work: Callable[[], object]) -> Work:
     return Work(work)
+
+
+def at_once(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
+    """What `work` returned for each, all begun at the same moment; where it raised a Refusal, its code."""
+    start = threading.Barrier(len(each))
+
+    def run(one: Any) -> Any:
+        start.wait()
+        try:
+            return work(one)
+        except Refusal as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(each)) as threads:
+        return list(threads.map(run, each))
 
 
 def is_one_waiting() -> bool:
@@ -81,3 +103,12 @@ def between(before: str, after: str, work: Callable[[], object], seconds: float)
     with connection.execute_wrapper(watch):
         yield
     started[0].join()
+
+
+@contextmanager
+def forgotten(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody's transaction that did this and is left open, as in psql."""
+    with psycopg.connect(database_url()) as other:
+        other.execute(statement, values)
+        yield other
+        other.rollback()

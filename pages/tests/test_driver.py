@@ -86,6 +86,6 @@ def test_the_manifest_leads_to_the_page_and_its_icons_are_there() -> None:
     assert all(finders.find(icon["src"].removeprefix("/static/")) for icon in told["icons"])
 
 
-@pytest.mark.parametrize("path", [DRIVER, "/driver/sw.js", "/driver/manifest.webmanifest"])
+@pytest.mark.parametrize("path", ["/", DRIVER, "/driver/sw.js", "/driver/manifest.webmanifest"])
 def test_nothing_is_posted_there(path: str) -> None:
     assert sign_in(make_driver().user).client.post(path).status_code == 405

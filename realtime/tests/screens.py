@@ -147,7 +147,7 @@ def route(data: dict[str, Any], driver: int | None) -> dict[str, Any]:
 async def make_hub(head: LogHead) -> Hub:
     """One that reads nothing by itself."""
     hub = Hub()
-    hub._begin(head, [], [])
+    hub.begin(head, [], [])
     return hub
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, expect
 
@@ -17,7 +17,6 @@ from realtime.log import number
 from realtime.models import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 
 
 async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site: Site) -> None:

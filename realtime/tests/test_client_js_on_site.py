@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import pytest_asyncio
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from playwright.async_api import Page, WebSocketRoute
 
 from luckygas.testing.browser import Chromium, sign_in, until
@@ -21,7 +21,6 @@ from realtime.tests.browser import Screen
 from realtime.tests.client import token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from django.utils import timezone
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_order
+from orders.tests.threads import in_thread
 from realtime import log
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
@@ -191,18 +191,6 @@ def test_a_rolled_back_change_leaves_nothing() -> None:
         order.transition_to(Status.CONFIRMED)
         raise ZeroDivisionError
     assert (log.number(), Outbox.objects.count(), log.head().seq) == (0, 0, before)
-
-
-def in_thread(work: Callable[[], object]) -> threading.Thread:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 @pytest.mark.servers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
+from orders.tests.threads import forgotten
 from realtime import outbox, positions
 from realtime.channels import Identity
 from realtime.connection import Batch
@@ -114,11 +114,10 @@ async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: Non
 
 
 async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
-    driver = await make(make_driver)()
+    driver, office = await make(make_driver)(), track(hub, "drivers")
     hub.positions.take(fix(driver.pk, ago=13 * 3600))
     hub.positions.take(fix(driver.pk))
-    await wait_for_async(lambda: not hub.positions._waiting)
-    await asyncio.sleep(0.3)
+    await wait_for_async(lambda: office.frames)
     assert await make(lambda: DriverLocation.objects.get().recorded_at > timezone.now() - timedelta(minutes=1))()
 
 
@@ -139,21 +138,14 @@ async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
 
 async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
-    office, busy, asked = track(hub, "drivers"), asyncio.Event(), list[int]()
-    ask = hub.positions._ask
-
-    async def slow(function: Callable[..., Any], *args: Any) -> Any:
-        asked.append(len(args[0]))
-        await busy.wait()
-        return await ask(function, *args)
-
-    hub.positions._ask = slow
-    for latitude in range(10):
-        hub.positions.take(fix(driver.pk, latitude))
-        await asyncio.sleep(0.01)
-    busy.set()
-    await wait_for_async(lambda: len(office.frames) == 2)
-    assert (office.latitudes, asked) == ([0, 9], [1, 1])
+    await make(fix(driver.pk, ago=60).save)()
+    office = track(hub, "drivers")
+    with forgotten("SELECT 1 FROM dispatch_driverlocation FOR UPDATE"):
+        for latitude in range(10):
+            hub.positions.take(fix(driver.pk, latitude))
+            await asyncio.sleep(0.01)
+    await wait_for_async(lambda: 9 in office.latitudes)
+    assert office.latitudes == [0, 9]
 
 
 async def test_a_database_that_is_away_costs_positions_and_no_more(
@@ -249,10 +241,11 @@ async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
 
 
 async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hub: Hub) -> None:
-    office = track(hub, "drivers")
-    hub.positions.hear(from_elsewhere(1, latitude=5))
-    hub.positions.take(fix(1, latitude=6))
-    assert (office.latitudes, hub.positions._waiting) == ([5], {})
+    driver, office = await make(make_driver)(), track(hub, "drivers")
+    hub.positions.hear(from_elsewhere(driver.pk, latitude=5, ago=1))
+    hub.positions.take(fix(driver.pk, latitude=6))
+    await asyncio.sleep(0.3)
+    assert office.latitudes == [5]
 
 
 async def test_a_position_of_our_own_that_comes_back_is_not_told_again(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from dispatch.models import Driver
 from orders.tests.factories import make_driver, make_office, make_user
+from orders.tests.threads import between
 from realtime import log, presence
 from realtime.channels import Identity
 from realtime.connection import Connection
@@ -141,11 +143,15 @@ def test_a_driver_of_a_server_that_died_is_offline_when_its_rows_are_old() -> No
     assert announced(now + GRACE) == [("driver.offline", driver.pk)]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_was_seen_again_meanwhile_is_not_called_offline() -> None:
     now = timezone.now()
     driver, row = online(now)
-    OnlineDriver.objects.update(unseen_since=None)
-    presence._went(driver.pk, now)
+    row.delete()
+    assert announced(now) == []
+    seen = partial(OnlineDriver.objects.update, unseen_since=None)
+    with between('SELECT "realtime_onlinedriver"', 'DELETE FROM "realtime_onlinedriver"', seen, seconds=5):
+        assert announced(now + GRACE) == []
     assert presence.online_driver_ids() == {driver.pk}
 
 

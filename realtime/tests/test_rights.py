@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from asgiref.sync import sync_to_async as make
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -25,7 +26,6 @@ from realtime import auth, log, rights, upkeep
 from realtime import hub as module
 from realtime.channels import Identity
 from realtime.connection import Batch
-from realtime.frames import Encoded
 from realtime.hub import Hub
 from realtime.models import Outbox
 from realtime.tests.client import token_for
@@ -156,22 +156,19 @@ class Socket(Reader):
             super().deliver(batch)
 
 
-async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(transactional_db: None) -> None:
+async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(hub: Hub) -> None:
     user = await make(make_office)()
-    reader = Socket(identity=await make(Identity.of)(user))
+    reader = join(hub, Socket("customers", identity=await make(Identity.of)(user)))
 
-    def three_in_one_round() -> list[Encoded]:
+    @transaction.atomic
+    def three_in_one_round() -> None:
         make_customer(name="前")
         lose_staff(user)
         make_customer(name="後")
-        log.number()
-        return [Encoded.of(event) for event in log.read(0, 10)]
 
-    alone = Hub()  # nobody rings for it
-    alone.readers.join(reader, ["customers"])
-    alone._deliver(await make(three_in_one_round)())
-    await alone.stop()
-    assert await reader.closing == 4401
+    await make(three_in_one_round)()
+    await until(hub, 3)
+    assert reader.closing.result() == 4401
     assert [frame["data"]["name"] for frame in reader.frames] == ["前"]
 
 
@@ -241,29 +238,31 @@ async def test_what_no_signal_told_is_noticed_within_a_minute(
 
 def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
     user, ends = make_office(), rights.Ends()
+    older = Identity.of(user)
     lose_staff(user)
     log.number()
     (end,) = rights.recent()
     ends.hear(end)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert rights.recent() == [end]
+        assert (rights.recent(), ends.concern(older)) == ([end], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
         assert rights.recent() == []
         lose_staff(make_office())
         log.number()
         ends.hear(rights.recent()[-1])
-    assert list(ends._ends) == [rights.recent()[-1].data["whose"]]
+    assert not ends.concern(older)
 
 
 def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
     users, ends = [make_office(), make_office()], rights.Ends()
+    identities = [Identity.of(user) for user in users]
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
     log.number()
     for event in rights.recent():
         ends.hear(event)
-    assert list(ends._ends) == [f"user:{user.pk}" for user in users]
+    assert all(map(ends.concern, identities))
 
 
 def test_the_log_names_neither_session_nor_password() -> None:

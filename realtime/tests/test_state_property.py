@@ -166,7 +166,7 @@ class Play:
 
     def read(self) -> None:
         log.number()
-        self.hub._deliver([Encoded.of(event) for event in log.read(self.hub.cursor, 1000)])
+        self.hub.deliver([Encoded.of(event) for event in log.read(self.hub.cursor, 1000)])
 
     def connect(self, screen: Screen) -> None:
         if screen.since > self.hub.cursor:

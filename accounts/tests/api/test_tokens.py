@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_staff, make_user
-from orders.tests.threads import in_thread
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -196,15 +195,8 @@ def test_who_the_token_is_and_whether_it_has_ended_is_one_query(django_assert_nu
 @pytest.mark.django_db(transaction=True)
 def test_of_four_uses_of_a_refresh_token_at_once_one_succeeds() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
-    ready, answers = threading.Barrier(4), list[int]()
-
-    def use() -> None:
-        ready.wait()
-        answers.append(refreshed(refresh).status_code)
-
-    for work in [in_thread(use) for _ in range(4)]:
-        work.join()
-    assert sorted(answers) == [200, 401, 401, 401]
+    answers = at_once(refreshed, [refresh] * 4)
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
 
 
 @pytest.mark.django_db(transaction=True)

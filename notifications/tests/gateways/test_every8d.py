@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from notifications.gateways import base, get_gateway
+from notifications.gateways import get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.states import Reason, Status
 from notifications.tests import provider as doing
@@ -26,8 +26,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def every8d(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+def every8d(fake_provider: Provider, settings: Any) -> Gateway:
     settings.SMS_GATEWAY, settings.EVERY8D_URL = "every8d", fake_provider.url
     settings.EVERY8D_UID, settings.EVERY8D_PASSWORD = "gasfirm", "top-secret"
     fake_provider.behave(says(200, SENT))

@@ -14,16 +14,12 @@ from notifications.tests.provider import Provider, error, says
 
 MESSAGE = Message(uuid.uuid4(), "+886912345678", "【幸福氣】您的瓦斯")
 
-
-@pytest.fixture(autouse=True)
-def provider(fake_provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
-    return fake_provider
+pytestmark = pytest.mark.usefixtures("fake_provider")
 
 
-def test_the_request_is_the_documented_one(provider: Provider) -> None:
+def test_the_request_is_the_documented_one(fake_provider: Provider) -> None:
     get_gateway().send(MESSAGE)
-    (asked,) = provider.asked
+    (asked,) = fake_provider.asked
     assert (asked.method, asked.path) == ("POST", "/sms")
     assert asked.body == {"phone": MESSAGE.phone, "message": MESSAGE.text, "sender": "幸福氣"}
     assert asked.headers["Authorization"] == "Bearer top-secret"
@@ -31,14 +27,18 @@ def test_the_request_is_the_documented_one(provider: Provider) -> None:
     assert asked.headers["Content-Type"] == "application/json"
 
 
-def test_a_netrc_does_not_replace_the_key(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_netrc_does_not_replace_the_key(
+    fake_provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     get_gateway().send(MESSAGE)
-    assert provider.asked[0].headers["Authorization"] == "Bearer top-secret"
+    assert fake_provider.asked[0].headers["Authorization"] == "Bearer top-secret"
 
 
-def test_a_proxy_of_the_environment_does_not_see_the_key(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_does_not_see_the_key(
+    fake_provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert get_gateway().send(MESSAGE).provider_message_id == "m-1"
 
@@ -61,8 +61,8 @@ def test_a_proxy_of_the_environment_does_not_see_the_key(provider: Provider, mon
         ("9" * 5_000, ""),
     ],
 )
-def test_the_providers_id_is_kept(provider: Provider, body: str, known_as: str) -> None:
-    provider.behave(says(200, body))
+def test_the_providers_id_is_kept(fake_provider: Provider, body: str, known_as: str) -> None:
+    fake_provider.behave(says(200, body))
     assert get_gateway().send(MESSAGE) == Accepted(known_as, "200")
 
 
@@ -79,40 +79,42 @@ def test_the_providers_id_is_kept(provider: Provider, body: str, known_as: str) 
     ],
 )
 def test_only_a_status_about_the_message_refuses_the_message(
-    provider: Provider, statuses: list[int], reason: Reason, requests: int
+    fake_provider: Provider, statuses: list[int], reason: Reason, requests: int
 ) -> None:
     for status in statuses:
-        provider.asked.clear()
-        provider.behave(says(status, "in their words", Location="/elsewhere"))
+        fake_provider.asked.clear()
+        fake_provider.behave(says(status, "in their words", Location="/elsewhere"))
         refused = error(get_gateway(), MESSAGE)
         assert (refused.reason, refused.raw_status, str(refused)) == (reason, str(status), "in their words")
-        assert len(provider.asked) == requests
+        assert len(fake_provider.asked) == requests
 
 
 @pytest.mark.parametrize("behaviour", [doing.hangs, doing.hangs_up, doing.drips_status])
-def test_no_answer_twice_is_unknown_within_the_time_limit(provider: Provider, settings: Any, behaviour: Any) -> None:
+def test_no_answer_twice_is_unknown_within_the_time_limit(
+    fake_provider: Provider, settings: Any, behaviour: Any
+) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
-    provider.behave(behaviour)
+    fake_provider.behave(behaviour)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
-    assert len(provider.asked) == 2
+    assert len(fake_provider.asked) == 2
 
 
 @pytest.mark.parametrize("behaviour", [doing.drips_headers, doing.drips_body])
-def test_what_drips_behind_the_200_does_not_undo_it(provider: Provider, settings: Any, behaviour: Any) -> None:
+def test_what_drips_behind_the_200_does_not_undo_it(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
-    provider.behave(behaviour)
+    fake_provider.behave(behaviour)
     assert get_gateway().send(MESSAGE) == Accepted("", "200")
 
 
 @pytest.mark.parametrize("status", [302, 500])
-def test_a_body_without_end_is_cut(provider: Provider, status: int) -> None:
-    provider.behave(says(status, "x" * 1_000_000, Location="/elsewhere"))
+def test_a_body_without_end_is_cut(fake_provider: Provider, status: int) -> None:
+    fake_provider.behave(says(status, "x" * 1_000_000, Location="/elsewhere"))
     assert len(str(error(get_gateway(), MESSAGE))) == 65_536
 
 
-def test_a_flood_is_not_read_to_its_end(provider: Provider, settings: Any) -> None:
+def test_a_flood_is_not_read_to_its_end(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 5
-    provider.behave(doing.floods)
+    fake_provider.behave(doing.floods)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
 
 
@@ -128,38 +130,38 @@ def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
     assert (failed.reason, failed.permanent) == (Reason.UNREACHABLE, True)
 
 
-def test_an_answer_that_breaks_the_library_leaves_it_unknown(provider: Provider) -> None:
-    provider.behave(says(200, '{"id": "a1"}', **{"content-length": "2"}))
+def test_an_answer_that_breaks_the_library_leaves_it_unknown(fake_provider: Provider) -> None:
+    fake_provider.behave(says(200, '{"id": "a1"}', **{"content-length": "2"}))
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
-    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(MESSAGE.id)] * 2
+    assert [asked.headers["Idempotency-Key"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n x"])
-def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider, settings: Any, end: str) -> None:
+def test_a_key_that_no_header_can_hold_is_certainly_not_sent(fake_provider: Provider, settings: Any, end: str) -> None:
     settings.SMS_API_KEY = f"top-secret{end}"
     failed = error(get_gateway(), MESSAGE)
-    assert (failed.reason, failed.permanent, provider.asked) == (Reason.UNREACHABLE, True, [])
+    assert (failed.reason, failed.permanent, fake_provider.asked) == (Reason.UNREACHABLE, True, [])
     assert not get_gateway().health().reachable
     assert "secret" not in str(failed) + get_gateway().health().detail
     assert failed.__suppress_context__
 
 
-def test_an_answer_without_tls_where_tls_is_expected_is_no_500(provider: Provider, settings: Any) -> None:
-    settings.SMS_PROVIDER_URL = provider.url.replace("http:", "https:")
+def test_an_answer_without_tls_where_tls_is_expected_is_no_500(fake_provider: Provider, settings: Any) -> None:
+    settings.SMS_PROVIDER_URL = fake_provider.url.replace("http:", "https:")
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
 
 
-def test_a_key_beyond_latin_1_is_sent_as_utf_8(provider: Provider, settings: Any) -> None:
+def test_a_key_beyond_latin_1_is_sent_as_utf_8(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_API_KEY = "鑰匙"
     get_gateway().send(MESSAGE)
-    assert provider.asked[0].headers["Authorization"].encode("latin-1").decode() == "Bearer 鑰匙"
+    assert fake_provider.asked[0].headers["Authorization"].encode("latin-1").decode() == "Bearer 鑰匙"
 
 
-def test_health_asks_the_documented_path(provider: Provider) -> None:
+def test_health_asks_the_documented_path(fake_provider: Provider) -> None:
     assert get_gateway().health() == base.Health(reachable=True, detail="HTTP 200")
-    assert (provider.asked[0].method, provider.asked[0].path) == ("GET", "/sms/health")
+    assert (fake_provider.asked[0].method, fake_provider.asked[0].path) == ("GET", "/sms/health")
 
 
-def test_health_does_not_wait_for_a_hanging_provider(provider: Provider) -> None:
-    provider.behave(doing.hangs)
+def test_health_does_not_wait_for_a_hanging_provider(fake_provider: Provider) -> None:
+    fake_provider.behave(doing.hangs)
     assert not get_gateway().health().reachable

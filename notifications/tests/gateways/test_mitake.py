@@ -24,8 +24,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def mitake(fake_provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
+def mitake(fake_provider: Provider, settings: Any) -> Gateway:
     settings.SMS_GATEWAY, settings.MITAKE_URL = "mitake", fake_provider.url
     settings.MITAKE_USERNAME, settings.MITAKE_PASSWORD = "gasfirm", "top-secret"
     fake_provider.behave(says(200, SENT))

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from orders.models import Order, OrderItem
 from orders.states import Status
 from orders.tests.admin.browser import Browser, change, errors, sign_in
 from orders.tests.factories import make_office, make_order, make_product
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -111,19 +110,9 @@ def test_two_who_save_at_once_and_one_is_told() -> None:
     path = change("order", order.pk)
     browsers = [sign_in(make_office()) for _ in range(4)]
     forms = [browser.form(path, "order_form") for browser in browsers]
-    statuses: list[int] = []
 
-    def post(index: int) -> None:
-        try:
-            answer = browsers[index].client.post(path, forms[index] | {"notes": f"第{index}位"})
-            statuses.append(answer.status_code)
-        finally:
-            connection.close()
+    def post(index: int) -> int:
+        return browsers[index].client.post(path, forms[index] | {"notes": f"第{index}位"}).status_code
 
-    threads = [threading.Thread(target=post, args=(index,)) for index in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [200, 200, 200, 302]
+    assert sorted(at_once(post, range(4))) == [200, 200, 200, 302]
     assert Order.objects.get(pk=order.pk).version == 2

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from orders.models import Order, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_user
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -235,16 +234,9 @@ def test_what_people_may_change_of_their_own_order(
 @pytest.mark.django_db(transaction=True)
 def test_eight_clerks_change_one_version_and_one_succeeds() -> None:
     order, clerks = make_order(), [make_api("office") for _ in range(8)]
-    found: list[int] = []
 
-    def change(api: Api) -> None:
-        found.append(api.patch(f"orders/{order.pk}/", {"notes": str(api.user), "version": 1}).status_code)
-        connection.close()
+    def change(api: Api) -> Any:
+        return api.patch(f"orders/{order.pk}/", {"notes": str(api.user), "version": 1}).status_code
 
-    threads = [threading.Thread(target=change, args=(api,)) for api in clerks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == [200, *[409] * 7]
+    assert sorted(at_once(change, clerks)) == [200, *[409] * 7]
     assert Order.objects.get().version == 2

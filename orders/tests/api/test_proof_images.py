@@ -15,7 +15,7 @@ from orders.models import Order, ProofImage
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded
-from orders.tests.threads import in_thread
+from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +103,7 @@ def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates
 def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, started, seen = Image.Image.thumbnail, threading.Barrier(6), list[tuple[int, bool]]()
+    real, seen = Image.Image.thumbnail, list[tuple[int, bool]]()
     now = [0]
 
     def decode(*arguments: Any) -> None:
@@ -113,13 +113,9 @@ def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
         now[0] -= 1
         real(*arguments)
 
-    def send_one() -> None:
-        started.wait()
-        assert send(Api(driver.user), order).status_code == 201
-
     monkeypatch.setattr(Image.Image, "thumbnail", decode)
-    for work in [in_thread(send_one) for _ in range(6)]:
-        work.join()
+    answers = at_once(lambda user: send(Api(user), order), [driver.user] * 6)
+    assert [answer.status_code for answer in answers] == [201] * 6
     assert seen == [(1, False)] * 6
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.db import transaction
 from PIL import Image
 
@@ -21,7 +21,6 @@ from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, re
 from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 # How often the page asked where it is.
 ASKED = """
 window.asked = 0;

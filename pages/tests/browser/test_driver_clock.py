@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, Route
 
@@ -17,7 +17,6 @@ from orders.tests.factories import make_order
 from pages.tests.browser.phone import WRONG_CLOCK, Phone, make_stop, reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 HOUR, DAY = 3_600_000, 86_400_000
 # `set(ms)`: the device's clock is off by so much from now on. So it is from the start.
 SETTABLE = """

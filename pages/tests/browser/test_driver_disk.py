@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from playwright.async_api import Page
 
 from dispatch.models import Driver
@@ -13,7 +13,6 @@ from orders.states import Status
 from pages.tests.browser.phone import Phone, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 # Every connection of the page, so that a test can do to it what a browser does.
 CONNECTIONS = """
 window.connections = [];

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 
 from dispatch.models import Driver
 from luckygas.testing.browser import until
@@ -14,7 +14,6 @@ from orders.models import Order
 from pages.tests.browser.phone import Phone, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 # From now on the telephone's clock shows the time of so many seconds ago.
 AGO = """(seconds) => {
   window.realNow ??= Date.now;

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from playwright.async_api import APIResponse, Route
 
 from dispatch.models import Driver
@@ -19,7 +19,6 @@ from orders.tests.factories import PASSWORD, make_driver
 from pages.tests.browser.phone import Phone, fresh, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 # The telephone was without a line for two hours: what it did stands that far back.
 TWO_HOURS_AGO = """() => {
   const now = Date.now;

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import WebSocketRoute
 
@@ -16,7 +16,6 @@ from luckygas.testing.waiting import wait_for_async
 from pages.tests.browser.phone import Phone, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 WEEK = 7 * 86_400_000
 # A telephone whose fixes the test gives: `fix({…coords}, timestamp)`.
 GPS = """

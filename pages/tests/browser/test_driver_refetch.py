@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from playwright.async_api import Page, Route
 
 from dispatch.models import Driver
@@ -18,7 +18,6 @@ from pages.tests.browser.phone import Phone, make_stop
 from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 AWAY: dict[str, Any] = {"status": 503, "headers": {"Retry-After": "1"}, "body": "Service Unavailable"}
 # Each request ends after half a second instead of fifteen.
 IMPATIENT = "AbortSignal.timeout = ((timeout) => () => timeout.call(AbortSignal, 500))(AbortSignal.timeout)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 
 from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, until
@@ -12,7 +12,6 @@ from orders.states import Status
 from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 # Decodes a photo when the test lets it.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;

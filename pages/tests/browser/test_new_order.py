@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, Route, expect
 
@@ -23,7 +23,6 @@ from orders.tests.factories import make_customer, make_office, make_order, make_
 from pages.tests.browser.clock import DAY_MS, give_clock, set_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -36,7 +35,7 @@ async def call(page: Page, site: Site) -> Page:
     return page
 
 
-@sync_to_async
+@make
 def newest() -> dict[str, Any]:
     order = Order.objects.select_related("customer").latest("id")
     items = [(item.product_id, item.quantity) for item in order.items.all()]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import sync_to_async as make
 from django.utils import timezone
 from playwright.async_api import Page, Route, expect
 
@@ -21,10 +21,9 @@ from pages.tests.browser.clock import DAY_MS, give_clock
 from realtime.tests.client import open_client, token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-make = sync_to_async
 
 
-@sync_to_async
+@make
 def driven() -> tuple[Order, str]:
     """An order and a token of its driver."""
     customer, driver = make_customer(latitude=25.0330, longitude=121.5654), make_driver(name="陳志明")
