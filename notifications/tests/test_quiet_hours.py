@@ -11,7 +11,7 @@ from notifications import sender, sending_rules
 from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
-from orders.states import Status
+from orders.states import Status as OrderStatus
 from orders.tests.factories import make_order
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -52,7 +52,7 @@ def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
         order = make_order()
-        order.transition_to(Status.CONFIRMED)
+        order.transition_to(OrderStatus.CONFIRMED)
     row = NotificationHistory.objects.get(order=order)
     assert (row.status, row.attempts, row.send_after, Memory.outbox) == ("pending", 0, at(24, 8), [])
     with time_machine.travel(at(24, 8), tick=False):
@@ -64,5 +64,5 @@ def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
 def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
-        make_quiet_order(Status.DELIVERING).transition_to(Status.ARRIVING)
+        make_quiet_order(OrderStatus.DELIVERING).transition_to(OrderStatus.ARRIVING)
     assert len(Memory.outbox) == 1

@@ -114,9 +114,9 @@ async def test_toast_stays_while_someone_is_about_to_use_it(toasts: PlayedServer
 
 
 async def test_no_more_toasts_than_a_glance_takes_in(toasts: PlayedServer) -> None:
-    for number in range(7):
+    for count in range(7):
         await toasts.tell(
-            {"type": "notification", "id": 11 + number, "channel": "staff", "data": {"message": str(number)}}
+            {"type": "notification", "id": 11 + count, "channel": "staff", "data": {"message": str(count)}}
         )
     await toasts.ids(7)
     assert await toasts.page.locator(".toast p").all_inner_texts() == ["2", "3", "4", "5", "6"]

@@ -13,7 +13,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site, manage
-from orders.states import Status
+from orders.states import Status as OrderStatus
 from orders.tests.api.client import Api
 from orders.tests.factories import make_office, make_order, make_user
 from realtime import auth, log
@@ -101,11 +101,11 @@ async def test_a_client_from_before_is_told_and_a_present_one_notices_nothing(si
     jwt = await make(token_for)(await make(make_office)())
     async with open_client(f"{site.ws}/office?token={jwt}") as client:
         since = client.welcome["last_event_id"]
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
         (confirmed,) = await client.orders(1)
         await make(Event.objects.update)(created_at=timezone.now() - timedelta(hours=2))
         await make(manage)("prune_events", "--older-than", "1h")
-        await make(order.transition_to)(Status.CANCELLED, reason="測試")
+        await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         assert [event["id"] > confirmed["id"] for event in await client.orders(2)] == [True, True]
     floor = (await make(log.head)()).floor
     # This server still remembers; another one, or this one after a restart, does not.

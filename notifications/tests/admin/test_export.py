@@ -20,7 +20,7 @@ LIST = reverse("admin:notifications_notificationhistory_changelist")
 EXPORT = reverse("admin:notifications_export")
 
 
-def message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
+def failed_message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
     order = make_quiet_order(customer=make_customer(phone="0912-345-678", name=fields.pop("name", "陳")))
     return make_message(status, order=order, **fields)
 
@@ -33,15 +33,15 @@ def sheet(client: Client, **query: str) -> list[dict[str, str]]:
 
 
 def test_the_sheet_holds_what_the_filters_show_with_masked_numbers(admin_client: Client) -> None:
-    row = message(content="瓦斯, “已確認”\n第二行", status_reason="refused")
-    message(Status.DELIVERED)
+    row = failed_message(content="瓦斯, “已確認”\n第二行", status_reason="refused")
+    failed_message(Status.DELIVERED)
     [line] = sheet(admin_client, status__exact="failed", p="1")
     assert (line["recipient"], line["status"], line["reason"]) == ("0912-***-678", "Failed", "refused by the provider")
     assert (line["order"], line["text"]) == (str(row.order), row.content)
 
 
 def test_no_cell_is_a_formula(admin_client: Client) -> None:
-    message(name="=HYPERLINK(1)", content="@x", raw_status="-1", error_message=" +1")
+    failed_message(name="=HYPERLINK(1)", content="@x", raw_status="-1", error_message=" +1")
     [line] = sheet(admin_client)
     found = (line["customer"], line["text"], line["provider's status"], line["error"])
     assert found == ("'=HYPERLINK(1)", "'@x", "'-1", "' +1")
@@ -49,7 +49,7 @@ def test_no_cell_is_a_formula(admin_client: Client) -> None:
 
 def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        message()
+        failed_message()
     monkeypatch.setattr(history, "MOST_ROWS", 2)
     lines = admin_client.get(EXPORT, headers={"accept-language": "en"}).getvalue().decode().splitlines()
     assert len(lines) == 4
@@ -57,7 +57,7 @@ def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.Monke
 
 
 def test_what_just_fits_is_not_cut_off(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    message()
+    failed_message()
     monkeypatch.setattr(history, "MOST_ROWS", 1)
     assert len(admin_client.get(EXPORT).getvalue().decode().splitlines()) == 2
 

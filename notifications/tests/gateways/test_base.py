@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from notifications.gateways import base
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
 from notifications.states import Reason
+from notifications.tests.gateways.test_contract import MESSAGE
 
-MESSAGE = Message(uuid.uuid4(), "+886912345678", "瓦斯")
 UNREACHABLE = GatewayError("down", reason=Reason.UNREACHABLE)
 NO_ANSWER = GatewayError("silence", reason=Reason.NO_ANSWER)
 REFUSED = GatewayError("no", reason=Reason.REFUSED)

@@ -3,16 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.urls import reverse
 
 from orders.models import Order
 from orders.states import Status
 from orders.tests.admin.browser import Browser, Forms, sign_in, told
+from orders.tests.admin.test_order import LIST
 from orders.tests.factories import make_driver, make_office, make_order
 from web.admin import base
 
 pytestmark = pytest.mark.django_db
-LIST = reverse("admin:orders_order_changelist")
 
 
 def choose(office: Browser, action: str, *orders: Order, **more: Any) -> Any:
@@ -84,7 +83,7 @@ def test_answer_that_cannot_be_read_is_asked_again(office: Browser, action: str,
     assert status_of(order) == Status.CONFIRMED
 
 
-def test_driver_who_is_inactive_is_not_offered(office: Browser) -> None:
+def test_no_action_offers_a_driver_who_is_inactive(office: Browser) -> None:
     driver, order = make_driver(is_active=False), make_order("confirmed")
     asked(office, "assign", order, driver=driver.pk)
     assert status_of(order) == Status.CONFIRMED

@@ -7,15 +7,11 @@ import pytest
 from orders.models import Order, OrderItem
 from orders.states import Status
 from orders.tests.admin.browser import Browser, change, errors, sign_in
+from orders.tests.admin.test_order import save
 from orders.tests.factories import make_office, make_order, make_product
 from orders.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-def save(office: Browser, order: Order, **fields: Any) -> Any:
-    path = change("order", order.pk)
-    return office.post(path, office.form(path, "order_form") | fields)
 
 
 def lines(order: Order) -> list[tuple[int, int, int]]:

@@ -11,8 +11,8 @@ from luckygas.testing.browser import sign_in
 from luckygas.testing.site import Site
 from orders.tests.factories import make_office
 from pages.tests.browser.clock import give_clock
+from pages.tests.browser.test_driver_clock import DAY
 
-DAY = 86_400_000
 # The module alone, in a device whose clock the test sets: `set(milliseconds)` beside the right time.
 OPEN = """async () => {
   const real = Date.now;
