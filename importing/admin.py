@@ -16,10 +16,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.pages import check_page
+from importing.columns import UnreadableSheet
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet
 from importing.report import Mode, Report
-from importing.table import UnreadableSheet
 from orders.models import Order
 from web import throttling
 from web.throttling import please_wait
