@@ -17,12 +17,12 @@ from catalogue.models import Product
 from customers import addresses, phones
 from customers.models import Customer
 from importing import sheet as sheets
-from importing.columns import Column, Layout, locate
+from importing.columns import Column, Layout, UnreadableSheet, locate
 from importing.report import Created, Mode, Remark, Report
 from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
-from orders import order_lines
 from orders.models import Change, Order, OrderItem
+from orders.models.item import in_words
 from web import locks
 from web.actors import Actor, Source
 from web.timings import measured
@@ -36,7 +36,7 @@ ADVISORY_LOCK = 0x4C47_494D
 Track = Callable[[list[Draft]], Iterable[Draft]]
 
 
-class NoProducts(sheets.UnreadableSheet):
+class NoProducts(UnreadableSheet):
     """There is nothing yet that an order could be for: one sentence instead of an error for each row."""
 
 
@@ -71,13 +71,13 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
     """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
-    order_lines, left_out = orders_of(sheet, layout)
-    report.rows, report.notes = len(order_lines), report.notes + left_out
+    rows, left_out = orders_of(sheet, layout)
+    report.rows, report.notes = len(rows), report.notes + left_out
     products = list(Product.objects.all())
     _check_products(products)
     reader = RowReader(layout, products, timezone.localdate())
     drafts = []
-    for line, below in order_lines:
+    for line, below in rows:
         reader.layout = below
         read = reader.read(line)
         if isinstance(read, Draft):
@@ -176,7 +176,7 @@ class _Run:
             import_ref=draft.import_ref,
         )  # fmt: skip
         said = {"product": draft.product, "quantity": draft.quantity}
-        order.save(change=Change(self.actor, items=order_lines.in_words([OrderItem(**said)])))
+        order.save(change=Change(self.actor, items=in_words([OrderItem(**said)])))
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 

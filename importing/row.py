@@ -19,7 +19,7 @@ from importing.columns import WHOLE_ROW, Column, Layout, Line
 from importing.dates import parse_date
 from importing.report import Remark
 from orders.models import Priority, TimeSlot
-from orders.order_lines import MOST_AMOUNT
+from orders.models.item import MOST_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from catalogue.models import Product
 from customers import addresses
 from customers.models import Customer
 from importing import importer
+from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Mode, Report
 from importing.row import Draft, name_key
-from importing.sheet import UnreadableSheet
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
 from luckygas.demo.products import make_products
 from luckygas.demo.sheets import FIRST, HERE, SECOND
