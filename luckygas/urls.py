@@ -15,9 +15,8 @@ from accounts.api import auth
 from catalogue.api import Products
 from customers.api import Customers
 from importing.admin import import_view
-from orders.api.drivers import Drivers
+from orders.api.dispatch import Drivers, Routes
 from orders.api.orders import Orders
-from orders.api.routes import Routes
 from web.api.docs import Schema
 from web.api.fallback import UnknownPath
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.roles import Side
-from orders import order_fields, status_sentences
+from orders import order_fields, states
 from realtime import rights, subjects
 from realtime.channels import Identity
 from realtime.models import Outbox
@@ -129,7 +129,7 @@ def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str)
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [Draft("delivery.update", channels, few | {"message": status_sentences.of(data["status"], language)})]
+    return [Draft("delivery.update", channels, few | {"message": states.sentence(data["status"], language)})]
 
 
 def _route(row: Outbox, facts: Facts) -> list[Draft]:

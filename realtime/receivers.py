@@ -21,7 +21,7 @@ from notifications.signals import gateway_changed, message_moved, reply_received
 from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders import order_fields
 from orders.models import DeliveryConfirmation, Order
-from orders.signals import order_delivered
+from orders.models.order import order_delivered
 from orders.states import Status
 from realtime import rights
 from realtime.events import order_channels

@@ -31,7 +31,7 @@ from django.views.decorators.http import require_POST
 from accounts.pages import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
-from customers.search import telephones
+from customers.models import telephones
 from notifications import queue, statistics
 from notifications.admin.timeline import next_step, story
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
