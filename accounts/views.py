@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views import csrf, generic
 
 from accounts import attempts
-from web import client_address, throttling
+from web import throttling
 from web.one_at_a_time import RETRY_SECONDS, Overloaded
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class SetPassword(auth.PasswordResetConfirmView):
     """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        wait = throttling.wait_left(WRONG, client_address.of_request(request))
+        wait = throttling.wait_left(WRONG, throttling.address_of(request))
         if wait is None:
             response = super().dispatch(request, *args, **kwargs)
             # A right link redirects to a page without its secret.

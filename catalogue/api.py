@@ -9,7 +9,7 @@ from accounts.api.by_role import FieldsByRole, Filters
 from accounts.roles import Side, check_right
 from catalogue.models import CORRECT_STOCK, Product
 from web.api.fields import StrictModelSerializer
-from web.api.filters import TrueOrFalseFilter, ordering
+from web.api.lists import TrueOrFalseFilter, ordering
 from web.api.resources import Resource
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")

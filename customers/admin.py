@@ -25,8 +25,8 @@ from accounts.admin.sign_in import mail_link
 from accounts.pages import check_page
 from customers import accounts, phones
 from customers.models import Customer
-from web.admin.base import Button, Deactivation
-from web.ids import is_id
+from web.admin import Button, Deactivation
+from web.limits import is_id
 from web.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -13,11 +13,10 @@ from customers import phones
 from customers.addresses import district
 from customers.phone_field import PhoneField
 from customers.search import telephones, written
-from web.announced import AnnouncedQuerySet
 from web.audit import Audit
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 from web.text import visible
-from web.tracked import Tracked
+from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from web.api.body_limits import MOST_OF_FILE
+from web.api.bodies import MOST_OF_FILE
 
 # A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
 MAX_BYTES = MOST_OF_FILE

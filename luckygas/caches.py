@@ -22,6 +22,6 @@ def _redis(url: str) -> dict[str, Any]:
     # A Redis that hangs costs a request no more than this (seconds); then it is left alone for a while.
     limits = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "max_connections": 10_000}
     return {
-        "BACKEND": "web.redis_cache.ForgivingRedis", "LOCATION": url, "KEY_PREFIX": "luckygas",
-        "OPTIONS": limits | {"serializer": "web.redis_cache.Json"},
+        "BACKEND": "web.caching.ForgivingRedis", "LOCATION": url, "KEY_PREFIX": "luckygas",
+        "OPTIONS": limits | {"serializer": "web.caching.Json"},
     }  # fmt: skip

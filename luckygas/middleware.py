@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from luckygas.metrics import REQUESTS, SECONDS
 from web import request_id
-from web.api.fallback import bad_request
+from web.api.errors import bad_request
 from web.text import visible_form
 
 log = logging.getLogger("luckygas.access")

@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "AXES_RESET_ON_SUCCESS": True,
     # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
-    "AXES_CLIENT_IP_CALLABLE": "web.client_address.of_request",
+    "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
     "AXES_LOCKOUT_CALLABLE": "accounts.attempts.answered",
     # Who came and went stands in the log, and is not kept for ever beside it.

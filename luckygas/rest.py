@@ -18,7 +18,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.RoleThrottle"],
     "DEFAULT_PARSER_CLASSES": ["web.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "web.api.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "web.api.lists.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "web.api.schema.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,

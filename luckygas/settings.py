@@ -124,7 +124,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_POOL = env.int("DATABASE_POOL", default=20)
 # Seconds: how long a request waits for a row that somebody else holds, and how long a transaction may do nothing.
-# Imports and changes of many orders have limits of their own (web.locks).
+# Imports and changes of many orders have limits of their own (web.database).
 DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=5)
 DATABASE_IDLE_SECONDS = env.int("DATABASE_IDLE_SECONDS", default=10)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -245,7 +245,7 @@ THROTTLE_RATES = rest.throttle_rates(env.list("THROTTLE_RATES", default=[]))
 DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = rest.SIMPLE_JWT
 SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
-# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.body_limits).
+# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # The area code of the shop, which its customers leave out (`04`); empty: a number without one is refused.

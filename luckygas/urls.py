@@ -7,7 +7,7 @@ from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
-from drf_spectacular.views import SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 from rest_framework.viewsets import ViewSetMixin
 
@@ -18,16 +18,20 @@ from importing.admin import import_view
 from orders.api.drivers import Drivers
 from orders.api.orders import Orders
 from orders.api.routes import Routes
-from web.api.docs import Schema
-from web.api.fallback import UnknownPath
+from web.api.errors import UnknownPath
 
-handler400 = "web.api.fallback.bad_request"
+handler400 = "web.api.errors.bad_request"
 handler403 = "accounts.pages.forbidden"
-handler404 = "web.api.fallback.not_found"
-handler500 = "web.api.fallback.server_error"
+handler404 = "web.api.errors.not_found"
+handler500 = "web.api.errors.server_error"
 
 # The words of the scripts, in the reader's language: nobody's data; asked each time whether they are still the same.
 WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
+
+
+class Schema(SpectacularAPIView):
+    throttle_scope = "schema"
+
 
 RESOURCES: dict[str, type[ViewSetMixin]] = {
     "customers": Customers, "products": Products, "orders": Orders, "drivers": Drivers, "routes": Routes,

@@ -34,7 +34,7 @@ from notifications.states import (
 )
 from orders.models import Order
 from web import request_id
-from web.announced import AnnouncedQuerySet
+from web.tracked import AnnouncedQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

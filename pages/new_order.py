@@ -15,7 +15,7 @@ from accounts.roles import Side
 from catalogue.models import Product
 from orders.models import OrderItem, TimeSlot
 from pages.page_data import clock, page_data
-from web.dates import YEAR
+from web.limits import YEAR
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from web.admin.base import HouseList
+from web.admin import HouseList
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

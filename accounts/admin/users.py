@@ -20,7 +20,7 @@ from accounts import users
 from accounts.admin.sign_in import mail_link, renew_password
 from accounts.pages import check_page
 from accounts.roles import Role, appointed
-from web.admin.base import Button, HouseAdmin, HouseForm, user_of
+from web.admin import Button, HouseAdmin, HouseForm, user_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -10,7 +10,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
 from accounts.roles import Side, side_of
-from web.api.filters import StableOrdering
+from web.api.lists import StableOrdering
 from web.api.schema import only_common_required
 
 

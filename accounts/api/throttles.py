@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.throttling import BaseThrottle
 
 from accounts.roles import Side, side_of
-from web import client_address
+from web import throttling
 from web.throttling import wait_for
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RoleThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         user = request.user
-        who: int | str | None = client_address.of_request(request._request)
+        who: int | str | None = throttling.address_of(request._request)
         scope = "anonymous"
         if user.is_authenticated:
             who, scope = user.pk, (side_of(user) or Side.CUSTOMER).value

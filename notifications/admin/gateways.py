@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.pages import check_page
 from notifications.models import GatewayState
-from web.admin.base import Button, HouseAdmin
+from web.admin import Button, HouseAdmin
 
 
 @admin.register(GatewayState)

@@ -40,8 +40,8 @@ from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, to
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
-from web.admin.base import Button, HouseList, ReadOnly, user_of
-from web.ids import is_id
+from web.admin import Button, HouseList, ReadOnly, user_of
+from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
 

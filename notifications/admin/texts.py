@@ -20,7 +20,7 @@ from accounts.pages import check_page
 from notifications.models import MessageTemplate
 from notifications.states import Kind
 from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
-from web.admin.base import Button, HouseAdmin
+from web.admin import Button, HouseAdmin
 
 if TYPE_CHECKING:
     from django.forms import ModelForm

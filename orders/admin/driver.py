@@ -25,7 +25,7 @@ from accounts.pages import check_page
 from customers import phones
 from dispatch.models import Driver
 from orders.states import OPEN
-from web.admin.base import Button, Deactivation, HouseForm, user_of
+from web.admin import Button, Deactivation, HouseForm, user_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

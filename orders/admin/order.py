@@ -23,7 +23,7 @@ from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import Order, OrderItem
 from orders.states import OPEN, PROMISED
-from web.admin.base import actor
+from web.admin import actor
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -17,8 +17,7 @@ from orders import services
 from orders.models import Order, Priority
 from orders.services import Outcome
 from orders.states import Status
-from web.admin.base import HouseAdmin, actor
-from web.admin.confirmation import MOST_SHOWN, ReasonForm, ask
+from web.admin import MOST_SHOWN, HouseAdmin, ReasonForm, actor, ask
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin

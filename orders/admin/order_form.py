@@ -22,7 +22,7 @@ from orders.models import Order, OrderItem
 from orders.order_lines import MOST_LINES, Line
 from orders.services import COLUMNS
 from orders.states import PROMISED, Status
-from web.admin.base import HouseForm
+from web.admin import HouseForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from orders import proof_images
 from orders.admin.badges import badge
 from orders.models import DeliveryConfirmation, Order, OrderStatusChange, ProofImage
-from web.admin.base import ReadOnly
+from web.admin import ReadOnly
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

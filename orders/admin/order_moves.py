@@ -22,9 +22,8 @@ from orders.permissions import MOVE_ORDER
 from orders.sides import may_correct
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
-from web.admin.base import Button, HouseAdmin, user_of
-from web.admin.confirmation import ReasonForm, ask
-from web.money import MOST_MONEY
+from web.admin import Button, HouseAdmin, ReasonForm, ask, user_of
+from web.limits import MOST_MONEY
 from web.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ from orders.models import Order
 from orders.refusals import VersionConflict
 from orders.states import OPEN
 from orders.stops import with_stops
-from web.admin.base import Button, HouseAdmin, HouseForm, actor
-from web.admin.confirmation import ask
+from web.admin import Button, HouseAdmin, HouseForm, actor, ask
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

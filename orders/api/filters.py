@@ -15,7 +15,7 @@ from orders import permissions
 from orders.models import Order, Priority
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
-from web.api.filters import ChoicesFilter, IdFilter, IdsFilter, TrueOrFalseFilter, ordering
+from web.api.lists import ChoicesFilter, IdFilter, IdsFilter, TrueOrFalseFilter, ordering
 
 # Beyond these some day has no midnight in UTC.
 SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.order import Order
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 
 if TYPE_CHECKING:
     from django.db.models.fields.files import FieldFile

@@ -48,6 +48,6 @@ def test_a_redis_that_is_down_is_a_miss_and_left_alone_for_a_second(
     redis.start()
     cache.set("kept", 2, 60)
     assert cache.get("kept") is None
-    monkeypatch.setattr("web.redis_cache.monotonic", lambda: float("inf"))
+    monkeypatch.setattr("web.caching.monotonic", lambda: float("inf"))
     cache.set("kept", 3, 60)
     assert cache.get("kept") == 3

@@ -17,7 +17,7 @@ from notifications.models import NotificationHistory, NotificationQuerySet
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
-from web.ids import is_id
+from web.limits import is_id
 from web.text import plain
 
 WRONG_USE = 2
