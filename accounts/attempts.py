@@ -6,7 +6,8 @@ A name is locked from one address: a stranger elsewhere locks nobody out. What i
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
@@ -14,9 +15,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
 from web import throttling
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link
-from accounts.pages import check_page
+from accounts.admin import mail_link
+from accounts.roles import check_page
 from customers import accounts, phones
 from customers.models import Customer
 from web.admin import Button, Deactivation

@@ -15,7 +15,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet
 from importing.report import Mode, Report

@@ -17,7 +17,6 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from web import flags
-from web.rates import most_and_seconds
 
 # Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
 MOST_CALLERS = 10_000
@@ -33,7 +32,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not (flags.known if here else flags.on)(flags.THROTTLING):
         return None
-    most, seconds = most_and_seconds(rate)
+    most, seconds = rate
     key, left = _window(scope, who, seconds)
     counted = _counted(own, key, seconds)
     if not here:
@@ -49,7 +48,7 @@ def wait_left(scope: str, who: str | int | None) -> int | None:
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not flags.known(flags.THROTTLING):
         return None
-    most, seconds = most_and_seconds(rate)
+    most, seconds = rate
     key, left = _window(scope, who, seconds)
     return left if own.get(key, 0) > most else None
 

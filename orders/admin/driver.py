@@ -20,8 +20,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link, renew_password, show_password
-from accounts.pages import check_page
+from accounts.admin import mail_link, renew_password, show_password
+from accounts.roles import check_page
 from customers import phones
 from dispatch.models import Driver
 from orders.states import OPEN

@@ -13,8 +13,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
-from accounts.roles import Side
+from accounts.roles import Side, check_page
 from orders.admin.order_actions import DriverForm
 from orders.models import Order
 from orders.models.order import Proof

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from dispatch.models import Driver, Route
 from orders import services
 from orders.admin.badges import badge

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from orders import statistics
 from orders.states import Status
 from web import charts, csv_export

@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from redis import Redis as Client
 
-from luckygas import caches
+from luckygas import libraries
 from luckygas.testing.servers import Redis, running
 
 pytestmark = pytest.mark.servers
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 def redis(settings: Any) -> Iterator[Redis]:
     with running(Redis()) as server:
-        settings.CACHES = caches.caches(server.url)
+        settings.CACHES = libraries.caches(server.url)
         yield server
 
 

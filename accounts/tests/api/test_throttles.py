@@ -145,7 +145,7 @@ def test_what_people_do_at_once_is_within_the_rates(
     rates: Rates, settings: Any, role: str, path: str, burst: int
 ) -> None:
     """Fifty cards moved with what the pages read after each; the reports of a day without a line, of twenty stops."""
-    from luckygas.rest import THROTTLE_RATES
+    from luckygas.libraries import THROTTLE_RATES
 
     rates(**THROTTLE_RATES)
     api = make_api(role)
