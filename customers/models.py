@@ -12,11 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from customers import addresses, phones
 from customers.addresses import district
 from customers.phones import PhoneField
-from web.announced import AnnouncedQuerySet
 from web.audit import Audit
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 from web.text import visible
-from web.tracked import Tracked
+from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
 

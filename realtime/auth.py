@@ -26,7 +26,7 @@ from realtime.channels import ENDPOINTS, Identity
 from realtime.limits import ENDED, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
-from web import client_address, throttling
+from web import throttling
 from web.refusals import Refusal
 from web.text import visible
 
@@ -55,7 +55,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     """Who is there. Raises a Refusal whose `status` is the code to close with."""
     if endpoint == "nowhere":
         raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
-    address = client_address.of_scope(scope)
+    address = throttling.address_of_scope(scope)
     if endpoint == "track":
         return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"], address)
     try:

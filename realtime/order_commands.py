@@ -26,7 +26,7 @@ from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
 from web.actors import Source
-from web.ids import MOST_ID
+from web.limits import MOST_ID
 from web.refusals import Refusal
 
 log = logging.getLogger(__name__)

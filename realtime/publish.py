@@ -21,7 +21,7 @@ from realtime.events import Draft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
 from web.api.parsers import unstorable
-from web.ids import MOST_ID
+from web.limits import MOST_ID
 from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy

@@ -16,8 +16,14 @@ from accounts.models import StaffRole
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from notifications.models import GatewayState, NotificationHistory, StatusNote
-from notifications.signals import gateway_changed, message_moved, reply_received
+from notifications.models import (
+    GatewayState,
+    NotificationHistory,
+    StatusNote,
+    gateway_changed,
+    message_moved,
+    reply_received,
+)
 from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders import order_fields
 from orders.models import DeliveryConfirmation, Order

@@ -25,7 +25,7 @@ from orders.admin.statistics import StatisticsView
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange, ProofImage, proof
 from orders.models.queries import OrderQuerySet
 from orders.states import OPEN, PROMISED
-from web.admin.base import Inline, ReadOnly, actor
+from web.admin import Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")

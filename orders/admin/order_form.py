@@ -22,7 +22,7 @@ from orders.models import Order, OrderItem
 from orders.models.item import MOST_LINES, Line
 from orders.services import COLUMNS
 from orders.states import PROMISED, Status
-from web.admin.base import HouseForm, Inline
+from web.admin import HouseForm, Inline
 
 # Once it is on the road, what is on the lorry is what is delivered.
 ITEMS_OPEN = PROMISED | {Status.PENDING}

@@ -1,37 +1,44 @@
-"""What the office's pages share: nothing is deleted, a refusal is an error of the form, nonsense is no 500."""
+"""The base of the admin's pages: nothing is deleted, a refusal is an error of the form, nonsense is no 500.
+
+Also the page between a button and what it does, the page “History”, and the switches of the running system.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import display_for_field
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, NotSupportedError, ProgrammingError
+from django.db.models import DateField, ForeignKey, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
+from django.forms import BoundField
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
+from waffle.models import Switch
 
-from web import locks, log_position
+from web import database, flags, log_position
 from web.actors import Actor, Source
-from web.admin.history import story
-from web.ids import is_id
+from web.limits import is_id
 from web.refusals import Refusal
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-    from django.db.models import QuerySet
-    from django.forms import BoundField
-    from django.http import HttpRequest, HttpResponse
-    from django.utils.functional import Promise
+admin.site.site_header = admin.site.site_title = "幸福氣 Lucky Gas"
 
+if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     ModelForm = forms.ModelForm[Any]
     Inline = admin.TabularInline[Any, Any]
@@ -264,7 +271,7 @@ class Deactivation(HouseAdmin):
     def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """One by one, so that everyone who listens hears of it."""
         chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
-        with locks.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
+        with database.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
             for row in found:
                 row.is_active = False
                 row.save(update_fields=["is_active"])
@@ -274,3 +281,126 @@ class Deactivation(HouseAdmin):
     def deactivated(self, request: HttpRequest, row: Any) -> None:
         """Says what is to be known of a row that was deactivated."""
         self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)
+
+
+MOST_SHOWN = 20
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+def ask(
+    request: HttpRequest,
+    model_admin: ModelAdmin,
+    *,
+    title: str,
+    form: forms.Form,
+    subjects: Sequence[object],
+    back: str,
+    hidden: Sequence[tuple[str, object]] = (),
+) -> HttpResponse:
+    """`hidden` are further fields of the post; `back` is where “no” leads."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "form": form,
+        "media": model_admin.media + form.media,
+        "subjects": subjects[:MOST_SHOWN],
+        "more": max(0, len(subjects) - MOST_SHOWN),
+        "back": back,
+        "hidden": hidden,
+    }
+    return TemplateResponse(request, "admin/ask.html", context)
+
+
+MOST_CHANGES = 200
+EMPTY = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change; before the first one there was nothing."""
+
+    at: datetime
+    who: str
+    source: str
+    is_first: bool
+    differences: list[Difference] = field(default_factory=list)
+
+
+def story(model: type[Model], pk: str) -> list[Entry]:
+    """The newest MOST changes of one row, the newest first; one query, and one for each table that a change left."""
+    historic = model.audit.model  # type: ignore[attr-defined]  # of web.audit
+    references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
+    rows = historic.objects.filter(id=pk).select_related("history_user", *(column.name for column in references))
+    newest = list(rows.order_by("-history_id")[:MOST_CHANGES])
+    left = {column.attname: referred(column, newest) for column in references}
+    return [entry(row, left) for row in newest]
+
+
+def referred(column: Any, rows: list[Any]) -> dict[Any, Any]:
+    """What the column named before these changes, by key."""
+    keys = {row.before.get(column.attname) for row in rows} - {None}
+    found: dict[Any, Any] = column.related_model._base_manager.in_bulk(keys)
+    return found
+
+
+def entry(row: Any, left: dict[str, dict[Any, Any]]) -> Entry:
+    user, source = row.history_user, row.history_change_reason
+    who = (user.get_full_name() or user.get_username()) if user else EMPTY
+    is_first, found = row.history_type == "+", list(differences(row, left))
+    if not is_first and (now := getattr(row, "items", "")) and now != (before := row.before.get("items", "")):
+        found.append(Difference(str(_("items")), before or EMPTY, now))
+    return Entry(row.history_date, who, str(dict(Source.choices).get(source, source)), is_first, found)
+
+
+def differences(row: Any, left: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
+    """By what the save itself found: what the row before says may be older (SQL, another release) or missing."""
+    for column in row.tracked_fields:
+        if (name := column.attname) not in row.before:
+            continue
+        before = row.before[name]
+        if isinstance(column, DateField):  # which is JSON's one type less; of moments too
+            before = column.to_python(before)
+        if before == getattr(row, name):
+            continue
+        if name in left:
+            before = left[name].get(before)
+        yield Difference(str(column.verbose_name), shown(before, column), shown(getattr(row, column.name), column))
+
+
+def shown(value: Any, column: Any) -> Any:
+    return str(value) if isinstance(column, ForeignKey) and value else display_for_field(value, column, EMPTY)
+
+
+# django-waffle's own words, which it has in no Chinese.
+WORDS = (
+    gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
+    gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
+    gettext_noop("Is this switch active?"), gettext_noop("Note where this Switch is used."),
+)  # fmt: skip
+
+
+@admin.register(Switch)
+class SwitchAdmin(HouseAdmin):
+    list_display = ("name", "active", "meaning", "modified")
+    fields = ("name", "meaning", "active", "note")
+    readonly_fields = ("name", "meaning")
+    ordering = ("id",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The program knows the names that mean something."""
+        return False
+
+    @admin.display(description=_("meaning"))
+    def meaning(self, switch: Switch) -> str | Promise:
+        return flags.MEANINGS.get(switch.name, "–")

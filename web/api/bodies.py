@@ -1,7 +1,8 @@
-"""Bodies of requests, bounded while they arrive: Django by itself first writes all of one to the disk."""
+"""Bodies of requests, before Django reads them: bounded while they arrive, and in a charset that is one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from io import BytesIO
@@ -11,9 +12,10 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils import translation
+from django.utils.http import parse_header_parameters
 
+from web.api.errors import API, answer
 from web.api.exceptions import TooLarge
-from web.api.fallback import API, answer
 from web.api.parsers import most_bytes
 
 Message = MutableMapping[str, Any]
@@ -84,3 +86,34 @@ def refused(request: HttpRequest) -> HttpResponse:
         response = answer(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
+
+
+def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """ASGI: text counts as UTF-8 where `charset` is a codec that is no charset, as `hex`."""
+
+    async def with_known_charset(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = [(name, known(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+        await application(scope | {"headers": headers}, receive, send)
+
+    return with_known_charset
+
+
+def known(content_type: bytes) -> bytes:
+    text = content_type.decode("latin-1")
+    try:
+        named = parse_header_parameters(text)[1].get("charset", "utf-8")
+    except ValueError:  # a parameter in a charset of its own that is none (RFC 2231)
+        return text.partition(";")[0].encode("latin-1")
+    return content_type if is_charset(named) else CHARSET.sub("", text).encode("latin-1")
+
+
+def is_charset(name: str) -> bool:
+    """Whether any bytes can be read so, with marks for those that mean nothing."""
+    try:
+        bytes(range(256)).decode(name, "replace")
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Who may call a view of the API: the table of roles says it. A call that names no right is refused to all."""
+"""Who may call a view of the API: and how often. A call that names no right is refused to all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_permission_codename
+from django.db.models import QuerySet
 from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
-from accounts.roles import ALL, OWN, no_role, reach, refused, roles
+from accounts.roles import ALL, OWN, Side, no_role, reach, refused, roles, side_of
+from web import throttling
+from web.throttling import wait_for
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
+    from rest_framework.views import APIView  # which imports this module
 
 # The right that each action of a resource asks for, by Django's name for it. Other actions that write name their own.
 WRITES = {"create": "add", "partial_update": "change"}
@@ -53,3 +56,24 @@ class ByRole(BasePermission):
             if reach(user, right) < least:
                 raise refused(right)
         return True
+
+
+class RoleThrottle(BaseThrottle):
+    """By the view's own `throttle_scope`, else by the role of who calls: a user is counted, or a stranger's address.
+
+    Who has no role is a customer.
+    """
+
+    seconds: int | None = None
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        who: int | str | None = throttling.address_of(request._request)
+        scope = "anonymous"
+        if user.is_authenticated:
+            who, scope = user.pk, (side_of(user) or Side.CUSTOMER).value
+        self.seconds = wait_for(getattr(view, "throttle_scope", None) or scope, who)
+        return self.seconds is None
+
+    def wait(self) -> float | None:
+        return self.seconds

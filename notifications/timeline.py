@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -16,12 +17,8 @@ from django.utils.translation import gettext as _
 from notifications import routing, sending_rules
 from notifications.models import NotificationHistory, StatusNote
 from notifications.states import OVERRULABLE, Kind, Reason, Status
+from orders.models import OrderStatusChange
 from web import flags
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-    from orders.models import OrderStatusChange
 
 Line = tuple[datetime | None, str]
 

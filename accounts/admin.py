@@ -1,31 +1,72 @@
-"""Accounts of everybody. Those of the office are made here, those of drivers and customers on their own pages."""
+"""Who may sign in, and who tried. Accounts of the office are made here, those of drivers and customers on their own
+pages, which let somebody sign in by `mail_link`, `show_password` and `renew_password`.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from axes.models import AccessAttempt
 from django import forms
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import users
-from accounts.admin.sign_in import mail_link, renew_password
-from accounts.pages import check_page
-from accounts.roles import Role, appointed
-from web.admin.base import Button, HouseAdmin, HouseForm, user_of
+from accounts.roles import Role, appointed, check_page
+from web.admin import Button, HouseAdmin, HouseForm, HouseList, user_of
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
+# They show whole tokens, with which one could act as their owners.
+admin.site.unregister([BlacklistedToken, OutstandingToken])
+
+
+log = logging.getLogger(__name__)
+
+
+def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, language: str | None = None) -> None:
+    """After the commit: the link works only then, and the mail server is no part of the transaction."""
+    try:
+        users.send_link(user, language)
+    except OSError:
+        log.exception("No link to set the password could be mailed to user %s", user.pk)
+        said = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email
+        model_admin.message_user(request, said, messages.ERROR)
+    else:
+        said = gettext("The account is “%(name)s”. The link to set its password was sent to %(email)s.")
+        names = {"name": user.username, "email": user.email}
+        model_admin.message_user(request, said % names, messages.SUCCESS)
+
+
+def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
+    said = gettext("The account is “%(name)s”, its password “%(password)s”. It is shown only now: please hand it on.")
+    model_admin.message_user(request, said % {"name": user.username, "password": password}, messages.WARNING)
+
+
+def renew_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User) -> None:
+    """By the link in an e-mail; whoever has no e-mail gets a new password, which the reader hands on."""
+    if user.email:
+        mail_link(request, model_admin, user)
+    else:
+        password = users.new_password()
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        show_password(request, model_admin, user, password)
+
 
 admin.site.unregister([User, Group])
 
@@ -128,3 +169,43 @@ class AccountAdmin(HouseAdmin):
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
         return users.role_of(user)
+
+
+# django-axes has them in no Chinese: named here, our catalogue has them.
+WORDS = [
+    gettext_noop("Attempt Time"),
+    gettext_noop("Failed Logins"),
+    gettext_noop("IP Address"),
+    gettext_noop("User Agent"),
+    gettext_noop("access attempt"),
+    gettext_noop("access attempts"),
+]
+
+
+@admin.register(AccessAttempt)
+class AttemptAdmin(HouseList):
+    list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
+    search_fields = ("username", "ip_address")
+    search_help_text = _("Name or address. Deleting an attempt unlocks the name from there.")
+    fields = readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With `counted`, as the lock counts: a row is of one browser, the lock of a name and an address."""
+        same = AccessAttempt.objects.filter(
+            username=OuterRef("username"),
+            ip_address=OuterRef("ip_address"),
+            attempt_time__gte=timezone.now() - settings.AXES_COOLOFF_TIME,
+        )
+        counted = same.order_by().values("username").annotate(sum=Sum("failures_since_start")).values("sum")
+        attempts: QuerySet[Any] = super().get_queryset(request).annotate(counted=Subquery(counted))
+        return attempts
+
+    @admin.display(description=_("locked"), boolean=True)
+    def locked(self, attempt: Any) -> bool:
+        return (attempt.counted or 0) >= int(settings.AXES_FAILURE_LIMIT)

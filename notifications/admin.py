@@ -1,9 +1,9 @@
-"""Messages to customers, for the office: to be read, exported and sent again, never written."""
+"""The office's pages: messages to be read, exported and sent again, never written; their texts; the providers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,8 @@ from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.forms import ModelForm, Script
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -28,22 +29,153 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
 from customers.models import telephones
 from notifications import queue, statistics
-from notifications.admin.timeline import next_step, story
-from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet
+from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
 from notifications.states import Kind, Reason, Status, Type
 from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, total
+from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
+from notifications.timeline import next_step, story
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
-from web.admin.base import Button, HouseList, ReadOnly, user_of
-from web.ids import is_id
+from web.admin import Button, HouseAdmin, HouseList, ReadOnly, user_of
+from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
+
+
+@admin.register(GatewayState)
+class GatewayStateAdmin(HouseAdmin):
+    list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
+    fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A provider gets its row when there is something to know of it."""
+        return False
+
+    def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
+        url = reverse("admin:notifications_gateway_start", args=[obj.pk])
+        return [Button(_("Start again"), url)] if obj.stopped_at else []
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context |= {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        start = self.admin_site.admin_view(self.start)
+        return [path("<slug:pk>/start/", start, name="notifications_gateway_start"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def start(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """What waited goes out at once."""
+        state = get_object_or_404(GatewayState, pk=pk)
+        check_page(request.user, "notifications.change_gatewaystate")
+        if state.start():
+            said = gettext("%s was started again; what waited is being sent.") % state
+            self.log_change(request, state, said)
+            self.message_user(request, said, messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("%s was not stopped.") % state, messages.WARNING)
+        return redirect("admin:notifications_gatewaystate_change", pk)
+
+    @admin.display(description=_("state"), ordering="stopped_at")
+    def badge(self, state: GatewayState) -> str:
+        colour, word = "good", _("In order")
+        if state.stopped_at:
+            colour, word = "bad", _("Stopped")
+        elif state.is_doubtful:
+            colour, word = "warn", _("Answer not understood")
+        return format_html('<span class="badge {}">{}</span>', colour, word)
+
+
+@admin.register(MessageTemplate)
+class MessageTemplateAdmin(HouseAdmin):
+    list_display = ("__str__", "is_on", "chinese", "english")
+    list_display_links = ("__str__",)
+    fields = ("is_on", "placeholders", "body_zh", "body_en")
+    readonly_fields = ("placeholders",)
+
+    class Media:
+        js = (Script("notifications/preview.js", type="module"),)
+        css = {"all": ("notifications/preview.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Every kind has its row already."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        MessageTemplate.make_missing()
+        return super().changelist_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj is not None:
+            self.prepare(form, Kind(obj.kind))
+        return form
+
+    def prepare(self, form: type[ModelForm[MessageTemplate]], kind: Kind) -> None:
+        """The default shows where nothing is typed, and the script learns what to ask."""
+        for language, name in MessageTemplate.BODIES.items():
+            if field := form.base_fields.get(name):
+                field.widget.attrs |= {
+                    "rows": 4, "placeholder": TEXTS[language][kind], "data-language": language, "data-kind": kind.value,
+                    "data-preview": reverse("admin:notifications_text_preview"),
+                }  # fmt: skip
+
+    @admin.display(description=_("Chinese text"))
+    def chinese(self, row: MessageTemplate) -> str:
+        return row.body("zh-hant")
+
+    @admin.display(description=_("English text"))
+    def english(self, row: MessageTemplate) -> str:
+        return row.body("en")
+
+    @admin.display(description=_("placeholders"))
+    def placeholders(self, row: MessageTemplate) -> str:
+        return " ".join(f"{{{name}}}" for name in allowed(row.kind))
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("preview/", wrap(self.preview), name="notifications_text_preview"),
+            path("<int:pk>/default/", wrap(self.restore), name="notifications_text_default"),
+            *super().get_urls(),
+        ]
+
+    def buttons(self, request: HttpRequest, obj: MessageTemplate) -> Sequence[Button]:
+        return [Button(_("Restore the default"), reverse("admin:notifications_text_default", args=[obj.pk]))]
+
+    @method_decorator(require_POST)
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """What a text would be at its longest, what it costs, and what is wrong with it. Changes nothing."""
+        check_page(request.user, "notifications.view_messagetemplate")
+        kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
+        if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
+            return JsonResponse({"detail": gettext("Name a kind, a language and a text.")}, status=400)
+        found = Preview(kind, language, body if body.strip() else TEXTS[language][Kind(kind)])
+        return JsonResponse(
+            {
+                "text": found.text, "segments": found.segments, "points": found.segments, "cost": found.cost,
+                "problems": found.problems,
+            }
+        )  # fmt: skip
+
+    @method_decorator(require_POST)
+    @method_decorator(transaction.atomic)
+    def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = get_object_or_404(MessageTemplate.objects.select_for_update(no_key=True), pk=pk)
+        check_page(request.user, "notifications.change_messagetemplate")
+        row.body_zh = row.body_en = ""
+        row.save()
+        said = gettext("The default texts are sent again.")
+        self.log_change(request, row, said)
+        self.message_user(request, said, messages.SUCCESS)
+        return redirect("admin:notifications_messagetemplate_change", pk)
+
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[NotificationHistory, Any]

@@ -1,4 +1,4 @@
-"""Kinds of filters, for the lists of all apps."""
+"""Pages of lists, and the kinds of filters, for all apps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from django import forms
 from django.db.models import F, OrderBy, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import BaseCSVField
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
 
-from web.ids import MOST_ID
+from web.limits import MOST_ID
 
 # Of one filter that takes several, with commas.
 MOST_VALUES = 50
@@ -75,3 +78,18 @@ def _term(column: str) -> OrderBy:
 
 def ordering(*names: str) -> StableOrdering:
     return StableOrdering(fields=[(name, name) for name in names])
+
+
+class Pages(PageNumberPagination):
+    """`?page=2&page_size=100`: 50 rows a page unless asked, 500 at most."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int | None:
+        """A size that is none is refused; DRF would take it for 50."""
+        said = request.query_params.get(self.page_size_query_param, "1")
+        if not (said.isdecimal() and int(said[:9]) > 0):
+            raise ValidationError({self.page_size_query_param: [_("Please name a number of rows, 1 or more.")]})
+        return super().get_page_size(request)
