@@ -24,7 +24,7 @@ from accounts.roles import NO, Side, driver_id, reach, side_of
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import Status
 from pages.page_data import page_data
-from realtime.location_validation import MOTION
+from realtime.positions import MOTION
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

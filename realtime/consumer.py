@@ -17,9 +17,17 @@ from structlog.contextvars import bind_contextvars
 from realtime import commands, frames, metrics
 from realtime.auth import identify, query
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
-from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
-from realtime.hub import SERVICE_RESTART, Hub
-from realtime.limits import TRY_AGAIN_LATER
+from realtime.connection import (
+    EXTENSION,
+    INTERNAL_ERROR,
+    NO_CODE,
+    SERVICE_RESTART,
+    TOO_BIG,
+    TRY_AGAIN_LATER,
+    Connection,
+    Queue,
+)
+from realtime.hub import Hub
 from realtime.log import CursorGone
 from web.api.exceptions import Busy
 from web.refusals import Refusal
@@ -30,12 +38,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 30
 # How long it may take to find out who opens a socket.
 HANDSHAKE_SECONDS = 20.0
-# The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
-TOO_BIG = 1009
-# What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
-NO_CODE = 1005
-# Something broke on our side; the client reconnects and is told afresh.
-INTERNAL_ERROR = 1011
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
 PRIVATE = 4000
 
@@ -98,12 +100,8 @@ class EventConsumer:
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        way_out = self.scope.get("extensions", {}).get(EXTENSION)
-        connection: Connection
-        if way_out is None:
-            connection = QueueConnection(identity, self.endpoint, self.send_text)
-        else:
-            connection = FrameConnection(identity, self.endpoint, way_out)
+        out = self.scope.get("extensions", {}).get(EXTENSION) or Queue(self.send_text)
+        connection = Connection(identity, self.endpoint, out)
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
@@ -145,8 +143,8 @@ class EventConsumer:
         connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._asked_to_close)
-        if isinstance(connection, QueueConnection):
-            self.tasks.append(asyncio.create_task(connection.drain()))
+        if isinstance(connection.out, Queue):
+            self.tasks.append(asyncio.create_task(connection.out.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         self.hub.positions.subscribed(connection, channels)
         connection.expire()

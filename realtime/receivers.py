@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
+from django.dispatch import Signal
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -27,27 +28,6 @@ from realtime import rights
 from realtime.events import order_channels
 from realtime.outbox import announce
 from realtime.publish import publish
-
-
-def connect() -> None:
-    """Called once, when the app is ready."""
-    senders: dict[type[Any], Any] = {
-        Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
-    }  # fmt: skip
-    for sender, receiver in senders.items():
-        post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
-    order_delivered.connect(on_order_delivered, dispatch_uid="realtime.order_delivered")
-    message_moved.connect(on_message_moved, dispatch_uid="realtime.message_moved")
-    reply_received.connect(on_reply_received, dispatch_uid="realtime.reply_received")
-    gateway_changed.connect(on_gateway_changed, dispatch_uid="realtime.gateway_changed")
-    for linked in (Driver, Customer):
-        post_save.connect(link_saved, sender=linked, dispatch_uid="realtime.link_saved")
-    post_save.connect(user_saved, sender=User, dispatch_uid="realtime.user_saved")
-    for signal in (post_save, post_delete):
-        signal.connect(role_changed, sender=StaffRole, dispatch_uid="realtime.role_changed")
-    post_delete.connect(user_deleted, sender=User, dispatch_uid="realtime.user_deleted")
-    user_logged_out.connect(session_left, dispatch_uid="realtime.session_left")
-    signed_out.connect(token_left, dispatch_uid="realtime.token_left")
 
 
 def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
@@ -202,3 +182,29 @@ def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
 def token_left(sender: Any, session: str | None, **kwargs: Any) -> None:
     if session:
         end_rights(f"session:{session}")
+
+
+RECEIVERS: list[tuple[Signal, Any, Any]] = [
+    (post_save, Order, order_saved),
+    (post_save, Route, route_saved),
+    (post_save, Customer, customer_saved),
+    (post_save, Product, product_saved),
+    (order_delivered, None, on_order_delivered),
+    (message_moved, None, on_message_moved),
+    (reply_received, None, on_reply_received),
+    (gateway_changed, None, on_gateway_changed),
+    (post_save, Driver, link_saved),
+    (post_save, Customer, link_saved),
+    (post_save, User, user_saved),
+    (post_save, StaffRole, role_changed),
+    (post_delete, StaffRole, role_changed),
+    (post_delete, User, user_deleted),
+    (user_logged_out, None, session_left),
+    (signed_out, None, token_left),
+]
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    for signal, sender, receiver in RECEIVERS:
+        signal.connect(receiver, sender=sender)

@@ -18,13 +18,14 @@ from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.presence import DEAD, GRACE
+from realtime.tests.client import nowhere
 
 pytestmark = pytest.mark.django_db
 
 
 def connect(user: User, **rights: Any) -> Connection:
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver", **rights), "driver")
+        return Connection(Identity(user.pk, "driver", **rights), "driver", nowhere())
 
     return asyncio.run(make())
 
