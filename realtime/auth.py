@@ -158,18 +158,18 @@ def may_use_session(scope: dict[str, Any]) -> bool:
     # Django's `https://*.example.tw` is Channels' `https://.example.tw`.
     allowed = [url.replace("://*.", "://.") for url in settings.CSRF_TRUSTED_ORIGINS]
     with suppress(DisallowedHost):
-        allowed.append(_this_site(scope))
+        request = as_request(scope)  # behind a proxy by the headers that we believe
+        allowed.append(f"{request.scheme}://{request.get_host()}")
     try:
         return bool(OriginValidator(None, allowed).valid_origin(urlsplit(header)))
     except ValueError:  # it is no origin
         return False
 
 
-def _this_site(scope: dict[str, Any]) -> str:
-    """What the browser calls this site: behind a proxy by the headers that we believe. Raises DisallowedHost."""
+def as_request(scope: Scope) -> ASGIRequest:
+    """The handshake as the request of a page, for what Django knows of requests."""
     scheme = scope.get("scheme", "ws")
-    request = ASGIRequest(scope | {"method": "GET", "scheme": PAGES.get(scheme, scheme)}, BytesIO())
-    return f"{request.scheme}://{request.get_host()}"
+    return ASGIRequest(scope | {"method": "GET", "scheme": PAGES.get(scheme, scheme)}, BytesIO())
 
 
 def _of_user(user: User, session: str) -> Identity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import Error
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 from structlog.contextvars import bound_contextvars
 
@@ -222,15 +223,13 @@ def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
 
 def _update(user: User, message: Message) -> OrderStatusChange:
     status = message.get("status")
-    details = _valid(MoveDetails, message.get("details") or {})
-    said = _valid(StatusInput, {
-        "status": SYNONYMS.get(status, status) if isinstance(status, str) else status,
-        **{name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None},
-    })  # fmt: skip
-    eta, reason = details.pop("eta", None), details.pop("reason", "")
-    to = said.pop("status")
+    details = _checked(MoveDetails(data=message.get("details") or {}))
+    said = {name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None}
+    said["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
+    valid = _checked(StatusInput(data=said))
+    eta, reason, to = details.pop("eta", None), details.pop("reason", ""), valid.pop("status")
     return Order.move_named(
-        _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **said
+        _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
     )
 
 
@@ -262,23 +261,12 @@ def _named(message: Message) -> OrderQuerySet:
     return Order.objects.none()
 
 
-def _valid(form: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    return dict(_checked(form(data=data)))
-
-
-def _checked(form: serializers.Serializer[Any]) -> Mapping[str, Any]:
+def _checked(form: serializers.Serializer[Any]) -> dict[str, Any]:
+    """What is valid. Raises Refusal."""
     if not form.is_valid():
-        name, errors = next(iter(form.errors.items()))
-        raise Refusal("invalid_message", f"{name}: {_first(errors)}")
-    valid: Mapping[str, Any] = form.validated_data
-    return valid
-
-
-def _first(errors: Any) -> str:
-    """The first sentence of nested errors."""
-    while isinstance(errors, (list, dict)) and errors:
-        errors = errors[0] if isinstance(errors, list) else next(iter(errors.values()))
-    return str(errors)
+        error = flatten_errors(form.errors)[0]
+        raise Refusal("invalid_message", f"{error.attr}: {error.detail}")
+    return dict(form.validated_data)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone, translation
-from django.utils.translation import get_supported_language_variant
-from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames, metrics
-from realtime.auth import identify, query
+from realtime.auth import as_request, identify, query
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import (
     EXTENSION,
@@ -88,7 +85,7 @@ class EventConsumer:
 
     async def _connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        translation.activate(language(self.scope))
+        translation.activate(translation.get_language_from_request(as_request(self.scope)))
         self.hub = await Hub.current()
         try:
             if not self.hub.serves:
@@ -135,7 +132,9 @@ class EventConsumer:
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
-        metrics.opened(recovered)
+        metrics.CONNECTS.inc()
+        if recovered is not None:
+            metrics.RECONNECTS.labels(str(recovered).lower()).inc()
         self._join(connection, wanted)
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
@@ -172,8 +171,8 @@ class EventConsumer:
         if self.connection is not None:
             self.hub.readers.leave(self.connection)
             self.connection.forget_expiry()
-            lasted = timezone.now() - self.connection.connected_at
-            metrics.ended(self.code, lasted.total_seconds())
+            metrics.CLOSES.labels(self.code if self.code in metrics.KNOWN_CODES else "other").inc()
+            metrics.OPEN_SECONDS.observe((timezone.now() - self.connection.connected_at).total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -205,17 +204,3 @@ class EventConsumer:
                     raise
                 # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
-
-
-async def serve(endpoint: str, scope: Any, receive: Any, send: Any) -> None:
-    """One socket of this endpoint, as an ASGI application."""
-    await EventConsumer(endpoint)(scope, receive, send)
-
-
-def language(scope: dict[str, Any]) -> str:
-    """The client's language by Accept-Language, as LocaleMiddleware reads it."""
-    header = dict(scope["headers"]).get(b"accept-language", b"").decode("ascii", "replace")
-    for code, _weight in parse_accept_lang_header(header):
-        with contextlib.suppress(LookupError):
-            return get_supported_language_variant(code)
-    return settings.LANGUAGE_CODE

@@ -47,18 +47,6 @@ RECONNECTS = kept(
 )
 
 
-def opened(recovered: bool | None) -> None:
-    """A connection. `recovered`: whether its cursor was still good; None: it came without one."""
-    CONNECTS.inc()
-    if recovered is not None:
-        RECONNECTS.labels(str(recovered).lower()).inc()
-
-
-def ended(code: int, seconds: float) -> None:
-    CLOSES.labels(code if code in KNOWN_CODES else "other").inc()
-    OPEN_SECONDS.observe(seconds)
-
-
 class Pulse:
     """What one hub knows of itself: when it last read the log, and whether bells reach it. Others read it."""
 

@@ -45,36 +45,33 @@ MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a driver is, and the order they are on the way to, with its customer. `timestamp`: of the fix, ISO 8601."""
+    """Where a driver is, and the order they are on the way to, with its customer. `data` is what the office reads."""
 
-    driver_id: int
+    data: dict[str, Any]
     order_id: int | None
     customer_id: int | None
-    latitude: float
-    longitude: float
-    speed: float | None
-    heading: float | None
-    timestamp: str
 
     @classmethod
     def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> Place:
-        at = frames.iso(location.recorded_at)
-        speed, heading = location.speed, location.heading
-        return cls(location.driver_id, order_id, customer_id, location.latitude, location.longitude, speed, heading, at)
+        data = {name: getattr(location, name) for name in ("driver_id", "latitude", "longitude", "speed", "heading")}
+        return cls(data | {"timestamp": frames.iso(location.recorded_at)}, order_id, customer_id)
+
+    @property
+    def driver_id(self) -> int:
+        return int(self.data["driver_id"])
 
     @property
     def at(self) -> datetime:
-        return datetime.fromisoformat(self.timestamp)
+        return datetime.fromisoformat(self.data["timestamp"])
 
     def events(self) -> list[Encoded]:
         """For the office and the driver; and, without who drives, for whoever waits for them."""
-        data = asdict(self)
-        order, customer, driver = data.pop("order_id"), data.pop("customer_id"), self.driver_id
-        told = [Encoded.ephemeral("driver.location", "drivers", ["drivers", f"driver:{driver}"], dict(data))]
-        if order is not None:
-            del data["driver_id"]
-            track = f"track:{order}"
-            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{customer}/{track}"], data))
+        drivers = ["drivers", f"driver:{self.driver_id}"]
+        told = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
+        if self.order_id is not None:
+            data = {name: value for name, value in self.data.items() if name != "driver_id"}
+            track = f"track:{self.order_id}"
+            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
         return told
 
 

@@ -53,13 +53,6 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
         WebSocketConnection.objects.filter(pk__in=gone).delete()
 
 
-def forget_dead(now: datetime) -> None:
-    """Deletes the rows of servers that died: nobody refreshed them for as long as DEAD."""
-    dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
-    if dead.exists():
-        dead.delete()
-
-
 def refresh(connections: Sequence[Connection], now: datetime) -> None:
     """Says that these are still open: one UPDATE for a thousand, and what it does not find is written anew."""
     for first in range(0, len(connections), BATCH):
@@ -156,7 +149,7 @@ def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequenc
     write(fresh, [left.id for left in gone], now)
     if due:
         refresh(still, now)
-        forget_dead(now)
+        WebSocketConnection.objects.filter(last_ping__lt=now - DEAD).delete()
     if due or any(open_.identity.driver_id for open_ in (*fresh, *gone)):
         announce_drivers(now)
     return too_many() if due or fresh else set()

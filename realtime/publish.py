@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 
 from customers.models import Customer
@@ -74,7 +75,7 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
         raise Refusal("unknown_type", detail, attr="type")
     told_on = _target(type_, channel, user)
     _check(data)
-    said = _formed(FORMS[type_], data) if type_ in FORMS else dict(data)
+    said = _formed(FORMS[type_](data=data)) if type_ in FORMS else dict(data)
     announce(type_, f"published:{told_on[0]}", {"data": said, "channels": told_on})
     return Draft(type_, told_on, said)
 
@@ -136,15 +137,8 @@ def _inner(value: Any) -> list[Any]:
     return []
 
 
-def _formed(form: type[Strict], data: Any) -> dict[str, Any]:
-    checked = form(data=data)
-    if not checked.is_valid():
-        raise _refusal(checked.errors, "data")
-    return dict(checked.validated_data)
-
-
-def _refusal(errors: Any, attr: str) -> Refusal:
-    """The first of a form's errors, with the path to its field."""
-    name, found = next(iter(errors.items()))
-    path = attr if name == "non_field_errors" else f"{attr}.{name}"
-    return _refusal(found, path) if isinstance(found, dict) else Refusal(found[0].code, str(found[0]), attr=path)
+def _formed(form: Strict) -> dict[str, Any]:
+    if not form.is_valid():
+        error = flatten_errors({"data": form.errors})[0]
+        raise Refusal(error.code, error.detail, attr=error.attr)
+    return dict(form.validated_data)

@@ -64,13 +64,12 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
     if not created and not instance.before:
         return
     driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
-    announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", route_delta(instance))
-
-
-def route_delta(route: Route) -> dict[str, Any]:
-    """Without the number of stops: another transaction may be changing it, so it is counted when all is committed."""
-    former = route.before.get("driver_id")
-    return {"driver_id": route.driver_id, "date": str(route.date), "previous_driver": former}
+    # Without the number of stops: another transaction may be changing it, so it is counted when all is committed.
+    facts = {
+        "driver_id": instance.driver_id, "date": str(instance.date),
+        "previous_driver": instance.before.get("driver_id"),
+    }  # fmt: skip
+    announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", facts)
 
 
 def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
@@ -108,13 +107,11 @@ def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: 
         return  # for all, by the office itself: no news to it
     if message.status in GOOD_NEWS | BAD_NEWS:
         type_ = "notification.sent" if message.status in GOOD_NEWS else "notification.failed"
-        announce(type_, f"notification:{message.pk}", notification_delta(message))
-
-
-def notification_delta(message: NotificationHistory) -> dict[str, Any]:
-    return {
-        "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
-    }  # fmt: skip
+        facts = {
+            "order_id": message.order_id, "kind": message.kind, "status": message.status,
+            "reason": message.status_reason,
+        }  # fmt: skip
+        announce(type_, f"notification:{message.pk}", facts)
 
 
 def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> None:
@@ -143,17 +140,20 @@ def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayStat
     publish("maintenance.alert", {"message": text, "severity": severity}, channel="staff")
 
 
-def end_rights(*whose: str) -> None:
-    """The log says what the rights of `user:5` are then; whoever reads by others, or by this session, is sent away."""
-    for name in whose:
-        announce(rights.TYPE, name, {})
+def end_rights(whose: str) -> None:
+    """Closes, in the order of the log, the sockets of `user:5` that were opened with other rights, or those of a
+    `session:…`."""
+    announce(rights.TYPE, whose, {})
 
 
 # Of a user, what rights rest on; the rest (`last_login` at each sign-in) ends none.
 ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
-def user_saved(sender: type[User], instance: User, created: bool, update_fields: Any, **kwargs: Any) -> None:
+def user_changed(
+    sender: type[User], instance: User, created: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """Saved or deleted."""
     if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
         end_rights(f"user:{instance.pk}")
 
@@ -163,15 +163,11 @@ def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) ->
     end_rights(f"user:{instance.user_id}")
 
 
-def user_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
-    end_rights(f"user:{instance.pk}")
-
-
 def link_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
     """Driver or customer: made, given to another account, or (de)activated."""
     if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
-        touched = {instance.user_id, instance.before.get("user_id")} - {None}
-        end_rights(*(f"user:{pk}" for pk in touched))
+        for pk in {instance.user_id, instance.before.get("user_id")} - {None}:
+            end_rights(f"user:{pk}")
 
 
 def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
@@ -195,10 +191,10 @@ RECEIVERS: list[tuple[Signal, Any, Any]] = [
     (gateway_changed, None, on_gateway_changed),
     (post_save, Driver, link_saved),
     (post_save, Customer, link_saved),
-    (post_save, User, user_saved),
+    (post_save, User, user_changed),
     (post_save, StaffRole, role_changed),
     (post_delete, StaffRole, role_changed),
-    (post_delete, User, user_deleted),
+    (post_delete, User, user_changed),
     (user_logged_out, None, session_left),
     (signed_out, None, token_left),
 ]

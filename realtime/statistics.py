@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from django.db.models import Count
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from prometheus_client.core import GaugeMetricFamily
@@ -93,8 +94,10 @@ def connections() -> Figures:
 
 def rows() -> Iterator[Metric]:
     """As the database has it now: of all servers."""
+    oldest = log.oldest_waiting()
+    waits = max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
     yield GaugeMetricFamily(
-        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", log.longest_wait()
+        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", waits
     )
     counts: dict[tuple[str, str], int] = dict.fromkeys(product(map(str, Side), ["ws"]), 0)
     for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):

@@ -81,7 +81,7 @@ def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> Non
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.forget_dead(now)
+    presence.note([], [], [], due=True)
     assert WebSocketConnection.objects.count() == 2
 
 
