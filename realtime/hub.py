@@ -309,15 +309,12 @@ class Hub:
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.cursor and self._knows(epoch):
+            if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         floor = self.cursor - len(self._recent)
         return log.holds(since, epoch, floor=floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
-
-    def _knows(self, epoch: str | None) -> bool:
-        return epoch in (None, "", self.epoch) or epoch in dict(self.past)
 
     def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
         """What was written after `since`, up to `cursor`, for these channels; nothing for one whose rights ended.
