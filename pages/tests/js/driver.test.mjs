@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Entries } from "/static/pages/driver/entries.js";
 import { back, mayFail, onward } from "/static/pages/driver/moves.js";
-import { hear } from "/static/web/server-clock.js";
+import { setServerTime } from "/static/web/server-clock.js";
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
 globalThis.BroadcastChannel = class {
@@ -38,7 +38,7 @@ class Disk {
 }
 
 // Without the server's clock nobody knows when it was.
-hear(Date.now(), 0);
+setServerTime(Date.now(), 0);
 let disk, queue, said, answers, told;
 
 beforeEach(() => {

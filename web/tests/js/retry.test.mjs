@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { get } from "/static/web/api.js";
-import { hurry, Unread } from "/static/web/retry.js";
+import { Refetcher, retryNow } from "/static/web/retry.js";
 import { chance, pass, settled } from "./page.mjs";
 
 /** What the next answers are: a Response, or null where there is none; then 200. */
@@ -17,7 +17,7 @@ beforeEach(() => {
     return answer;
   };
   chance(0.999);
-  unread = new Unread(async (key) => got.push((await get(`${key}/`)).value));
+  unread = new Refetcher(async (key) => got.push((await get(`${key}/`)).value));
 });
 
 const errors = () => Response.json({ errors: [] }, { status: 401 });
@@ -39,12 +39,12 @@ for (const [name, answer] of Object.entries(UNANSWERED))
     assert.equal(unread.has("thing"), false);
   });
 
-test("the server is left alone as long as it wants, also when the page is in a hurry", async () => {
+test("the server is left alone as long as it wants, also when the page is in a retryNow", async () => {
   next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
   unread.add("thing");
   for (let second = 0; second < 19; second += 1) {
     await pass(1_000);
-    hurry();
+    retryNow();
   }
   assert.equal(asked, 1);
   await pass(1_000);
@@ -52,7 +52,7 @@ test("the server is left alone as long as it wants, also when the page is in a h
 });
 
 const WAKES = {
-  hurry,
+  retryNow,
   online: () => window.dispatchEvent(new Event("online")),
   visibilitychange: () => document.dispatchEvent(new Event("visibilitychange")),
 };

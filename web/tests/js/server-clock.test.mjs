@@ -21,41 +21,41 @@ const wrong = ({ now }) => Math.abs(now() - real());
 test("a device days off tells the server's time", async () => {
   for (off of [-DAY, DAY, 3_600_000, -1024 * 7 * DAY]) {
     const clock = await opened();
-    clock.hear(real(), 100);
+    clock.setServerTime(real(), 100);
     assert.ok(wrong(clock) <= 100);
   }
 });
 
 test("a clock that is set back after the server was heard changes nothing", async () => {
   const clock = await opened();
-  clock.hear(real(), 100);
+  clock.setServerTime(real(), 100);
   off = -3_600_000;
   assert.ok(wrong(clock) <= 100);
-  clock.hear(real(), 100);
+  clock.setServerTime(real(), 100);
   assert.ok(wrong(clock) <= 100);
 });
 
 test("an answer that was long on its way does not move a right clock", async () => {
   const clock = await opened();
-  clock.hear(real(), 100);
-  clock.hear(real() - 9_000, 9_500);
+  clock.setServerTime(real(), 100);
+  clock.setServerTime(real() - 9_000, 9_500);
   assert.ok(wrong(clock) <= 100);
 });
 
 test("what was heard outlives the page, and nonsense changes nothing", async () => {
   off = -DAY;
   const clock = await opened();
-  for (const stamp of [real(), NaN, Infinity]) clock.hear(stamp, 100);
+  for (const stamp of [real(), NaN, Infinity]) clock.setServerTime(stamp, 100);
   assert.ok(wrong(clock) <= 100);
   assert.ok(wrong(await opened()) <= 100);
-  localStorage.setItem("luckygas:clock", '{"behindMs": "x"}');
-  assert.equal((await opened()).correction(), null);
+  localStorage.setItem("luckygas:clock", '{"offsetMs": "x"}');
+  assert.equal((await opened()).clockOffset(), null);
 });
 
 test("a clock set ahead while the page is open asks the server before another day begins", async () => {
   const clock = await opened();
   const days = [];
-  clock.hear(real(), 100);
+  clock.setServerTime(real(), 100);
   clock.onNewDay((day) => days.push(day));
   globalThis.fetch = async () => new Response("{}", { headers: { "X-Server-Time": String(real()) } });
   off = DAY;
@@ -67,7 +67,7 @@ test("a clock set ahead while the page is open asks the server before another da
 test("a device that slept over midnight without a line knows the day", async () => {
   const clock = await opened();
   const days = [];
-  clock.hear(real(), 100);
+  clock.setServerTime(real(), 100);
   clock.onNewDay((day) => days.push(day));
   globalThis.fetch = async () => Promise.reject(new TypeError("no line"));
   off = DAY;
@@ -79,7 +79,7 @@ test("another day begins at midnight", async () => {
   const clock = await opened();
   const days = [];
   clock.onNewDay((day) => days.push(day));
-  clock.hear(Date.parse("2026-11-24T00:00:00+08:00") - 1_500, 0);
+  clock.setServerTime(Date.parse("2026-11-24T00:00:00+08:00") - 1_500, 0);
   await pass(1_000);
   assert.deepEqual(days, []);
   await pass(1_000);
