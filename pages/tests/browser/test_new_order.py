@@ -325,15 +325,6 @@ async def test_a_pasted_number_of_somebody_new_is_their_telephone(call: Page) ->
     assert (customer.name, customer.phone) == ("陳先生", "+886922333444")
 
 
-async def test_what_was_typed_stands_where_it_belongs(call: Page) -> None:
-    guess = "async (text) => (await import('/static/pages/office/new-order/customers.js')).guess(text)"
-    for text in [*PASTED, "02-2930-0016 分機29", "(02)29300016#29", "2365 0003", "678"]:
-        assert list(await call.evaluate(guess, text)) == ["phone"], text
-    for text in ["王小明", "A1", "Rex", "王 678"]:
-        assert list(await call.evaluate(guess, text)) == ["name"], text
-    assert await call.evaluate(guess, "信義路4段1號\u200b") == {"address": "信義路4段1號"}
-
-
 async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
     await call.route("**/api/v1/customers/**", lambda route: route.abort())
     await call.keyboard.type("777888")
