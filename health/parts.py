@@ -26,6 +26,8 @@ from realtime import log, statistics
 from realtime.hub import Hub
 from web import flags
 
+# The right (`accounts.roles`) to what is known of how the system runs.
+SEE_HEALTH = "web.view_systemmetric"
 # A message that waits longer than this has nobody who sends it.
 LONGEST_PENDING = timedelta(minutes=5)
 # A provider may count each question; a monitor asks each few seconds.

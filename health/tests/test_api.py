@@ -26,8 +26,8 @@ from notifications.models import GatewayState, NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_user
 from realtime import log
 from realtime.hub import Hub
+from realtime.metrics import Pulse
 from realtime.models import Outbox
-from realtime.pulse import Pulse
 from realtime.tests.test_presence import open_elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from catalogue.models import Product
 from orders.models import Order, OrderItem, OrderStatusChange
-from orders.models.order import Proof
-from orders.refusals import VersionConflict
+from orders.models.order import Proof, VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
     make_customer,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalogue.models import Product
 from orders import services
 from orders.models import Order, OrderItem, Priority
-from orders.order_lines import Line
+from orders.models.item import Line
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import between, in_thread

@@ -10,8 +10,7 @@ from django.db import connection
 from PIL import Image
 
 from dispatch.models import Driver
-from orders import proof_images
-from orders.models import Order, ProofImage
+from orders.models import Order, ProofImage, proof
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded
@@ -88,7 +87,7 @@ def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
     own = make_order(customer=customer)
     assert [codes(send(Api(customer.user), each, broken)) for each in (order, own)] == [[("forbidden", None)]] * 2
     assert codes(send(make_api("driver"), order, broken)) == [("not_found", None)]
-    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 0)
+    monkeypatch.setattr(proof, "MOST_AN_ORDER", 0)
     assert codes(send(make_api("office"), order, broken)) == [("too_many_images", "image")]
 
 
@@ -123,8 +122,8 @@ def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
 def test_who_sends_an_image_in_a_crowd_is_told_to_come_back(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof_images.decoding, "places", threading.BoundedSemaphore(1))
-    with proof_images.decoding.turn():
+    monkeypatch.setattr(proof.decoding, "places", threading.BoundedSemaphore(1))
+    with proof.decoding.turn():
         answer = send(Api(driver.user), order)
     assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
 
@@ -146,7 +145,7 @@ def test_a_ref_names_one_image_only(driver: Driver, order: Order) -> None:
 
 
 def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 1)
+    monkeypatch.setattr(proof, "MOST_AN_ORDER", 1)
     api = Api(driver.user)
     assert send(api, order).status_code == 201
     assert codes(send(api, order)) == [("too_many_images", "image")]
@@ -162,7 +161,7 @@ def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch:
         ({"ref": "x" * 65}, ("max_length", "ref")),
         ({"ref": "a\0b"}, ("null_characters_not_allowed", "ref")),
         ({"note": "?"}, ("unknown_field", "note")),
-        ({"content": encoded() + b" " * proof_images.MOST_BYTES}, ("image_too_large", "image")),
+        ({"content": encoded() + b" " * proof.MOST_BYTES}, ("image_too_large", "image")),
     ],
 )
 def test_what_is_wrong_is_said(order: Order, said: dict[str, Any], code: tuple[str, str]) -> None:
