@@ -25,7 +25,7 @@ from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from web import metrics, multiprocess
+from web import metrics
 from web.models import SystemMetric, WrittenCounts
 from web.timings import instance
 
@@ -46,7 +46,7 @@ new_minute = Signal()
 
 def name() -> str:
     """Of the processes that count together, a random one: containers that share a directory differ in host name."""
-    if (shared := multiprocess.directory()) is None:
+    if (shared := metrics.directory()) is None:
         return instance()
     link = shared / "name"
     with suppress(FileExistsError):
@@ -72,7 +72,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
         counts = counted()
         row.metrics_json["counts"] = total([row.metrics_json["counts"], growth(counts, written.counts)])
         row.save(update_fields=["metrics_json"])
-        written.at, written.counts, written.processes = now, counts, multiprocess.processes()
+        written.at, written.counts, written.processes = now, counts, metrics.processes()
         written.save()
     if is_new:
         new_minute.send_robust(sender=SystemMetric)
@@ -100,7 +100,7 @@ def _gauges() -> dict[str, float]:
 
 def counted() -> dict[str, float]:
     """What the table is to have of the registry, since the process or its directory began."""
-    return _numbers(family for family in multiprocess.counted().collect() if family.name in metrics.KEPT)
+    return _numbers(family for family in metrics.registry().collect() if family.name in metrics.KEPT)
 
 
 def _numbers(families: Iterable[Metric]) -> dict[str, float]:
@@ -140,7 +140,7 @@ def lately(span: timedelta) -> Figures:
     counts = total([*(row.metrics_json["counts"] for row in rows), unwritten()])
     seconds = (now - rows[0].at if rows else span).total_seconds()
     others = WrittenCounts.objects.filter(at__gt=now - ALIVE).exclude(pk=name()).aggregate(sum=Sum("processes"))["sum"]
-    return Figures(counts, max(seconds, LEAST_SECONDS), (others or 0) + multiprocess.processes())
+    return Figures(counts, max(seconds, LEAST_SECONDS), (others or 0) + metrics.processes())
 
 
 def minutes(since: datetime, until: datetime | None = None) -> Iterable[SystemMetric]:
