@@ -17,9 +17,8 @@ from accounts.api import auth
 from catalogue.api import Products
 from customers.api import Customers
 from importing.admin import import_view
-from orders.api.drivers import Drivers
+from orders.api.dispatch import Drivers, Routes
 from orders.api.orders import Orders
-from orders.api.routes import Routes
 from web.api.errors import UnknownPath
 
 handler400 = "web.api.errors.bad_request"

@@ -32,7 +32,7 @@ from django.views.decorators.http import require_POST
 from accounts.roles import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
-from customers.search import telephones
+from customers.models import telephones
 from notifications import queue, statistics
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
 from notifications.states import Kind, Reason, Status, Type

@@ -16,12 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders import order_lines
 from orders.models import Change, Order, OrderItem
-from orders.models.order import Command
+from orders.models.item import Line, amount, in_words, new_items, replace_items
+from orders.models.order import Command, VersionConflict, no_such_order
 from orders.models.queries import OrderQuerySet
-from orders.order_lines import Line
-from orders.refusals import VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
 from web import database
 from web.actors import Actor
@@ -60,14 +58,14 @@ def place(
     The same actor's same `ref` again: the order that it made, and nothing new.
     """
     _check_date(columns["scheduled_date"])
-    made = order_lines.new_items(items)
+    made = new_items(items)
     named = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
     try:
         with transaction.atomic():
             if new_customer is not None:
                 columns["customer"] = Customer.objects.create(**new_customer)
-            order = Order(**columns, amount_due=order_lines.amount(made), import_ref=named)
-            order.save(change=Change(actor, items=order_lines.in_words(made)))
+            order = Order(**columns, amount_due=amount(made), import_ref=named)
+            order.save(change=Change(actor, items=in_words(made)))
             for item in made:
                 item.order = order
             OrderItem.objects.bulk_create(made)
@@ -108,7 +106,7 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     _keep_stop_on_route(order)
     circumstances = Change(actor)
     if "items" in changes:
-        circumstances = order_lines.replace(order, changes["items"], circumstances)
+        circumstances = replace_items(order, changes["items"], circumstances)
     order.save(change=circumstances)
     if "driver" in changes:
         _give(order, changes["driver"], actor)

@@ -25,7 +25,7 @@ from accounts.roles import NO, Side, driver_id, reach, side_of
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import Status
 from pages.page_data import page_data
-from realtime.location_validation import MOTION
+from realtime.positions import MOTION
 
 # What the page loads itself; the modules that these import are found by reading them.
 LOADED = (

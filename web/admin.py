@@ -5,7 +5,7 @@ Also the page between a button and what it does, the page “History”, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +24,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_noop
@@ -40,8 +41,9 @@ admin.site.site_header = admin.site.site_title = "幸福氣 Lucky Gas"
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     ModelForm = forms.ModelForm[Any]
+    Inline = admin.TabularInline[Any, Any]
 else:
-    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
+    ModelAdmin, ModelForm, Inline = admin.ModelAdmin, forms.ModelForm, admin.TabularInline
 
 # What a page may change with one click; Django takes at most 1,000 fields in one form.
 MOST_AT_ONCE = 500
@@ -202,6 +204,15 @@ class HouseAdmin(HouseList):
     show_full_result_count = False
     change_form_template = "admin/house_change_form.html"
     object_history_template = "admin/house_history.html"
+    # Pages besides Django's, by their route: the end of the URL's name; the method `<end>_view` answers.
+    pages: Mapping[str, str] = {}
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, end: str) -> URLPattern:
+            view = self.admin_site.admin_view(getattr(self, f"{end}_view"))
+            return path(route, view, name=f"{self.opts.app_label}_{self.opts.model_name}_{end}")  # type: ignore[no-any-return]
+
+        return [*(page(route, end) for route, end in self.pages.items()), *super().get_urls()]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not even a superuser: what is no longer wanted is cancelled or deactivated."""

@@ -6,7 +6,9 @@ Several processes count as one (workers, senders, commands): each in files of it
 prometheus_client names the files by process id: each worker that is replaced, and each command that cron starts, would
 leave its own for ever; and two containers that share the directory have processes of one id. So they are named by
 places: a process takes the lowest that is free, and goes on where the one before it ended. There are as many files as
-ever ran at once, no count is lost, and nothing need be cleared away.
+ever ran at once, no count is lost, and nothing need be cleared away. For that `share` sets
+`prometheus_client.values`, which the package does not document: it has no other place for a name that is not the
+process id. Without a directory (`PROMETHEUS_MULTIPROC_DIR`) it is not called.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import customers.phone_field
+import customers.phones
 import django.core.validators
 import django.db.models.deletion
 import web.limits
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('phone', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
+                ('phone', customers.phones.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
                 ('vehicle_plate', models.CharField(blank=True, max_length=12, verbose_name='vehicle plate')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='driver', to=settings.AUTH_USER_MODEL, verbose_name='account')),

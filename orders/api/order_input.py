@@ -13,9 +13,9 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
+from orders.models.item import MOST_LINES, Line
 from orders.models.order import MOST_STOPS, Proof
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
-from orders.order_lines import MOST_LINES, Line
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.limits import is_id

@@ -9,7 +9,7 @@ from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 
 from orders.api.orders import Orders
-from orders.refusals import VersionConflict
+from orders.models.order import VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import make_office, make_order, make_user
 from web.api.errors import UnknownPath

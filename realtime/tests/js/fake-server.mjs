@@ -1,4 +1,4 @@
-/** The other end of a page's socket, played by the test. */
+/** The server at the other end of a page's socket. */
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
 /** What the page opened last. */
@@ -36,7 +36,7 @@ globalThis.WebSocket = Link;
  * `links`: every socket the page opened; `said`: every message it sent; `heard`: what the page heard, by name; `asked`: every
  * request, with its path and query; `answers`: to requests, by path: what makes a Response of the query.
  */
-export class PlayedServer {
+export class FakeServer {
   links = [];
   said = [];
   heard = [];
@@ -46,6 +46,7 @@ export class PlayedServer {
 
   constructor() {
     server = this;
+    localStorage.clear();
     chance(0.5);
     navigator.onLine = true;
     document.hidden = false;

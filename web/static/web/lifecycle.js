@@ -1,12 +1,13 @@
 /**
- * Calls `seen` whenever the page is looked at again, `online` and `offline` with the network. Returns what ends it.
- * @param {{ online: () => void, offline: () => void, seen: () => void }} calls
+ * Calls `visible` whenever the page is shown again, `online` and `offline` when the network changes. Returns a function that
+ * ends it.
+ * @param {{ visible: () => void, online: () => void, offline?: () => void }} handlers
  */
-export function watch({ online, offline, seen }) {
+export function watchPage({ visible, online, offline = () => {} }) {
   const ending = new AbortController();
   const { signal } = ending;
   const look = () => {
-    if (document.visibilityState === "visible") seen();
+    if (document.visibilityState === "visible") visible();
   };
   window.addEventListener("online", online, { signal });
   window.addEventListener("offline", offline, { signal });
