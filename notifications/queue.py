@@ -17,8 +17,8 @@ from waffle.models import Switch
 
 from accounts.roles import check_right
 from notifications import sender, sending_rules
+from notifications.gateways import repeatable
 from notifications.models import GatewayState, NotificationHistory
-from notifications.routing import repeatable
 from notifications.sender import MOST_AT_ONCE
 from notifications.sending_rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status

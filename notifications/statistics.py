@@ -15,7 +15,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from notifications import routing
+from notifications import gateways
 from notifications.gateways import get_gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import GOOD_NEWS, Reason, Status
@@ -163,7 +163,7 @@ def _gateways() -> Iterator[Metric]:
     receipt = GaugeMetricFamily(
         "luckygas_sms_last_receipt_timestamp_seconds", "When a receipt last came.", labels=["gateway"]
     )
-    for name in routing.in_use():
+    for name in gateways.in_use():
         state = known.get(name) or GatewayState(gateway=name)
         stopped.add_metric([name], state.stopped_at is not None)
         if state.balance is not None:
