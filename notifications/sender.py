@@ -32,7 +32,7 @@ from notifications.models import NotificationHistory
 from notifications.states import MOVES, Reason, Status, Type
 from web import request_id
 from web.database import is_away
-from web.thread_pool import ThreadPool
+from web.slow_work import ThreadPool
 from web.timings import measured
 
 log = logging.getLogger(__name__)
