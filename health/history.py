@@ -28,6 +28,7 @@ KEPT_HOURS = timedelta(days=400)
 MOST_MINUTES, MOST_HOURS = 120, 2
 # Their 503 is an answer and not a failure.
 OWN = "/health/"
+MINUTES, HOURS = 60, 24
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -106,7 +107,6 @@ def failed_requests(counts: Counts) -> int:
     return int(failed)
 
 
-MINUTES, HOURS = 60, 24
 NONE: Figures = summed([])
 
 

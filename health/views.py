@@ -28,6 +28,10 @@ from health.verdict import database_down, faults
 from web.system_metrics import lately
 
 NOTHING = "–"
+# What has no address of its own.
+WHERE = {"migrations": "health_ready"}
+LATELY = timedelta(minutes=10)
+View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,6 @@ def milliseconds(value: float | None) -> str:
 
 def _listed(counts: Iterable[tuple[str, int]]) -> str:
     return " · ".join(f"{label} {count}" for label, count in counts)
-
-
-# What has no address of its own.
-WHERE = {"migrations": "health_ready"}
-LATELY = timedelta(minutes=10)
-View = Callable[..., HttpResponse]
 
 
 def for_office(view: View) -> View:

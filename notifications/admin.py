@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -41,10 +41,35 @@ from notifications.timeline import next_step, story
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
-from web.admin import Button, HouseAdmin, HouseList, ReadOnly, user_of
+from web.admin import Button, HouseAdmin, HouseList, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
+
+# Class of `web/static/web/admin.css`.
+COLOUR = {
+    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
+    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
+    Status.CANCELLED: "over",
+}  # fmt: skip
+# On a customer's page.
+NEWEST = 50
+# An SMS costs money: more at once is a matter for `resend_sms`.
+MOST_AT_ONCE = 100
+MOST_ROWS = 100_000
+# Above the list.
+DAYS = 14
+EXPORT = "notifications.export_notificationhistory"
+STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
+DETAILS = (
+    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
+    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
+    "delivered_at", "request_id",
+)  # fmt: skip
+SHEET = (
+    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
+    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
+)  # fmt: skip
 
 
 @admin.register(GatewayState)
@@ -174,38 +199,6 @@ class MessageTemplateAdmin(HouseAdmin):
         self.log_change(request, row, said)
         self.message_user(request, said, messages.SUCCESS)
         return redirect("admin:notifications_messagetemplate_change", pk)
-
-
-if TYPE_CHECKING:
-    Inline = admin.TabularInline[NotificationHistory, Any]
-else:
-    Inline = admin.TabularInline
-
-# Class of `web/static/web/admin.css`.
-COLOUR = {
-    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
-    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
-    Status.CANCELLED: "over",
-}  # fmt: skip
-# On a customer's page.
-NEWEST = 50
-# An SMS costs money: more at once is a matter for `resend_sms`.
-MOST_AT_ONCE = 100
-MOST_ROWS = 100_000
-# Above the list.
-DAYS = 14
-EXPORT = "notifications.export_notificationhistory"
-STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
-DETAILS = (
-    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
-    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
-    "delivered_at", "request_id",
-)  # fmt: skip
-
-SHEET = (
-    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
-    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
-)  # fmt: skip
 
 
 def is_uuid(text: str) -> bool:

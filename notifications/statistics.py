@@ -37,6 +37,12 @@ GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
 
 Row = dict[str, Any]
+SENDINGS = Histogram(
+    "luckygas_sms_send_seconds",
+    "What one sending took, with all its tries, by what became of it.",
+    ["gateway", "kind", "outcome"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+)
 
 
 def oldest_due(now: datetime) -> Min:
@@ -120,14 +126,6 @@ def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
         )
         for outcome, statuses in OUTCOMES.items()
     )
-
-
-SENDINGS = Histogram(
-    "luckygas_sms_send_seconds",
-    "What one sending took, with all its tries, by what became of it.",
-    ["gateway", "kind", "outcome"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
-)
 
 
 def gauges() -> Iterator[Metric]:

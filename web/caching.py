@@ -33,6 +33,13 @@ log = logging.getLogger(__name__)
 REST_SECONDS = 1.0
 # Keys that one command looks through.
 SCAN = 1000
+STATISTICS = "statistics"
+KINDS = (STATISTICS,)
+SECONDS = 60
+# Others count requests in the same cache.
+ANSWER, VERSION = "answer:", "version:"
+# What `size` and `clear` look through at most.
+MOST_KEYS = 10_000
 
 
 class Json:
@@ -83,15 +90,6 @@ class ForgivingRedis(RedisCache):
     @cached_property
     def _cache(self) -> OneClient:
         return client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]
-
-
-STATISTICS = "statistics"
-KINDS = (STATISTICS,)
-SECONDS = 60
-# Others count requests in the same cache.
-ANSWER, VERSION = "answer:", "version:"
-# What `size` and `clear` look through at most.
-MOST_KEYS = 10_000
 
 
 def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:

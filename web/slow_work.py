@@ -19,6 +19,9 @@ from django.utils.functional import Promise
 RETRY_SECONDS = 5
 # Who works and who waits for it.
 MOST_AT_ONCE = 16
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 
 class Overloaded(Exception):
@@ -50,11 +53,6 @@ class OneAtATime:
                 yield
         finally:
             self.places.release()
-
-
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-log = logging.getLogger(__name__)
 
 
 class ThreadPool(Generic[Job, Result]):
