@@ -1,6 +1,9 @@
 # `make run` (the site with demo data), `make serve` (as in production) and `make test` (everything).
-# Two things at once: types are checked while the browser is fetched and the first tests run.
+# Two things at once: types are checked while the browser is fetched and the first tests run, and where one run of the
+# tests waits, another one goes on.
 MAKEFLAGS += --jobs=2
+# A container often forbids to keep what Python compiled; then each of the many processes compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +15,7 @@ SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 EXAMPLES ?= 100
 
-.PHONY: run serve test test-sqlite test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
+.PHONY: run serve test test-sqlite test-servers test-browser test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run
@@ -22,12 +25,10 @@ run: $(VENV)/run
 serve: $(VENV)/test
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-test: check test-sqlite
-	TEST_ON=servers $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
-	TEST_ON=browser $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
+test: check test-sqlite test-servers test-browser
 
-test-sqlite: $(VENV)/test $(VENV)/browser $(VENV)/deployment
-	TEST_ON=sqlite $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
+test-sqlite test-servers test-browser: test-%: $(VENV)/test $(VENV)/browser $(VENV)/deployment
+	TEST_ON=$* $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
 
 # What takes long: kills and restarts, a standby, every role and page, odd telephones. CI runs it after `make test`.
 test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment

@@ -6,7 +6,7 @@ Those of sockets: `test_switches`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,6 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
-from luckygas.tests.test_switches import SOON
 from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_user, turn
@@ -56,10 +55,6 @@ class Admin:
         self.turn(name, on=True)
 
 
-def soon(true: Callable[[], object]) -> None:
-    wait_for(true, SOON)
-
-
 @pytest.fixture
 def limited(transactional_db: None) -> Iterator[Site]:
     """With the rates of production, but for who reads the log."""
@@ -84,9 +79,9 @@ def check_throttling(admin: Admin, rest: Rest) -> None:
 
     assert [status() for _ in range(READ_BY_HOUR + 1)][-1] == 429
     with admin.off(flags.THROTTLING):
-        soon(lambda: status() == 200)
+        wait_for(lambda: status() == 200)
         assert {status() for _ in range(READ_BY_HOUR * 2)} == {200}
-    soon(lambda: status() == 429)
+    wait_for(lambda: status() == 429)
 
 
 def check_performance(admin: Admin, rest: Rest) -> None:
@@ -98,10 +93,10 @@ def check_performance(admin: Admin, rest: Rest) -> None:
         return sum(row["count"] for row in figures()["operations"])
 
     with admin.off(flags.PERFORMANCE):
-        soon(lambda: not figures()["measuring"])
-        soon(lambda: timed() == timed())
-    soon(lambda: figures()["measuring"])
-    soon(lambda: timed() < timed())
+        wait_for(lambda: not figures()["measuring"])
+        wait_for(lambda: timed() == timed())
+    wait_for(lambda: figures()["measuring"])
+    wait_for(lambda: timed() < timed())
 
 
 def check_sms(admin: Admin, rest: Rest) -> None:
@@ -118,9 +113,9 @@ def check_sms(admin: Admin, rest: Rest) -> None:
         waits = confirm()
         time.sleep(0.3)  # a sender would have sent it
         assert status(waits) == "pending"
-    soon(lambda: status(waits) == "sent")
+    wait_for(lambda: status(waits) == "sent")
     goes = confirm()
-    soon(lambda: status(goes) == "sent")
+    wait_for(lambda: status(goes) == "sent")
 
 
 def check_caching(admin: Admin, rest: Rest) -> None:
@@ -129,7 +124,7 @@ def check_caching(admin: Admin, rest: Rest) -> None:
         rest.call("GET", f"orders/statistics/?from={TODAY}&to={TODAY}")
         return int(rest.call("GET", "performance/cache-stats/").json()["caches"][0]["size"])
 
-    soon(lambda: size() == 1)
+    wait_for(lambda: size() == 1)
     with admin.off(flags.CACHING):
-        soon(lambda: size() == 0)
-    soon(lambda: size() == 1)
+        wait_for(lambda: size() == 0)
+    wait_for(lambda: size() == 1)

@@ -131,7 +131,7 @@ def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
 
 
 def test_an_answer_that_breaks_the_library_leaves_it_unknown(fake_provider: Provider) -> None:
-    fake_provider.behave(says(200, '{"id": "a1"}', **{"content-length": "2"}))
+    fake_provider.behave(doing.says_no_status)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
     assert [asked.headers["Idempotency-Key"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
 
@@ -146,9 +146,10 @@ def test_a_key_that_no_header_can_hold_is_certainly_not_sent(fake_provider: Prov
     assert failed.__suppress_context__
 
 
-def test_an_answer_without_tls_where_tls_is_expected_is_no_500(fake_provider: Provider, settings: Any) -> None:
+def test_where_tls_is_expected_and_not_spoken_nothing_is_sent(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_PROVIDER_URL = fake_provider.url.replace("http:", "https:")
-    assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
+    assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
+    assert fake_provider.asked == []
 
 
 def test_a_key_beyond_latin_1_is_sent_as_utf_8(fake_provider: Provider, settings: Any) -> None:
