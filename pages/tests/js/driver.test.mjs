@@ -1,9 +1,9 @@
 /** What a driver did and the server does not know yet, and what may come next. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { Entries } from "/static/pages/driver/entries.js";
 import { back, mayFail, onward } from "/static/pages/driver/moves.js";
 import { Queue } from "/static/pages/driver/queue.js";
+import { QueueStorage } from "/static/pages/driver/queue-storage.js";
 import { setServerTime } from "/static/web/server-clock.js";
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
@@ -52,7 +52,8 @@ describe("driver", () => {
       return answers(url.pathname);
     };
     queue = new Queue(disk, { user: 1, driver: 3 });
-    for (const name of ["done", "refused", "sign-in", "stranger"]) queue.on(name, (value) => told.push([name, value]));
+    for (const name of ["done", "refused", "sign-in", "other-user"])
+      queue.on(name, (value) => told.push([name, value]));
   });
 
   /** What waits would go on in the next test. */
@@ -96,7 +97,7 @@ describe("driver", () => {
       [{ detail: "No." }, { detail: null }],
     );
     assert.deepEqual(queue.waiting, []);
-    await queue.putAway(7);
+    await queue.dismiss(7);
     assert.deepEqual(disk.rows, []);
   });
 
@@ -173,8 +174,8 @@ describe("driver", () => {
       tries += 1;
       throw new DOMException("The database does not answer.", "TimeoutError");
     };
-    const entries = new Entries({ on() {}, write, all: async () => [] });
-    entries.hold(["a", "b", "c"].map((ref) => ({ ref })));
+    const entries = new QueueStorage({ on() {}, write, all: async () => [] });
+    entries.addUnsaved(["a", "b", "c"].map((ref) => ({ ref })));
     await entries.read();
     await assert.rejects(entries.add([{ ref: "d" }]));
     assert.deepEqual([tries, entries.list.length], [2, 3]);

@@ -1,4 +1,4 @@
-/** The test page: one socket, a form a message, and every frame both ways. */
+/** The test page: one socket, a form for each message, and every frame in both directions. */
 /** @import { Message } from "types/events" */
 /** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
@@ -23,7 +23,7 @@ function show(direction, frame) {
   while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild?.remove();
 }
 
-/** @param {Record<string, string>} asked */
+/** @param {Record<string, string>} fields */
 function connect({ endpoint, link, token, since, channels }) {
   socket?.close();
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
@@ -46,7 +46,7 @@ function send(message) {
 }
 
 /**
- * The message a form says: what is empty is left out, `details.eta` nests.
+ * The message of a form: empty fields are left out, `details.eta` nests.
  * @param {HTMLFormElement} form
  */
 function messageOf(form) {
@@ -74,7 +74,7 @@ function put(object, [name, ...rest], value) {
 }
 
 /**
- * What should be a number and is none goes as it is: the server's answer to it is of interest here.
+ * A text where a number belongs is sent as it is: this page tests what the server answers.
  * @param {HTMLInputElement} field
  */
 function fieldValue({ value, dataset }) {
@@ -85,8 +85,8 @@ function fieldValue({ value, dataset }) {
 find("connection-status").hidden = true;
 find("#connect").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
-  const said = new FormData(/** @type {HTMLFormElement} */ (event.target));
-  connect(Object.fromEntries([...said].map(([name, value]) => [name, String(value)])));
+  const fields = new FormData(/** @type {HTMLFormElement} */ (event.target));
+  connect(Object.fromEntries([...fields].map(([name, value]) => [name, String(value)])));
 });
 find("#disconnect").addEventListener("click", () => socket?.close());
 find("#clear").addEventListener("click", () => find("#frames").replaceChildren());
