@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import cycle, islice
-from typing import Any
 
 import pytest
 import requests
