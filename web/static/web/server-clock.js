@@ -5,7 +5,7 @@
  * the time in its data (`now`), for its first requests. The offset is stored for the next page.
  */
 import { pageData } from "./page.js";
-import { readObject, writeStorage } from "./storage.js";
+import { readStorage, writeStorage } from "./storage.js";
 import { dayOf } from "./time.js";
 
 const KEY = "luckygas:clock";
@@ -30,7 +30,7 @@ let receivedAt = performance.now();
 
 /** Without a stored offset, this page begins with the clock of the device. */
 function restore() {
-  const stored = readObject(KEY);
+  const stored = readStorage(KEY);
   if (!Number.isFinite(stored.offsetMs) || !Number.isFinite(stored.serverTime)) return;
   [offsetMs, serverTime] = [Number(stored.offsetMs), Number(stored.serverTime)];
 }
