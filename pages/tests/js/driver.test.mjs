@@ -34,12 +34,12 @@ describe("driver", () => {
     }
   }
 
-  // Without the server's clock nobody knows when it was.
-  setServerTime(Date.now(), 0);
   let disk, queue, said, answers, told;
 
   beforeEach(() => {
     chance(0.5);
+    // Without the server's clock nobody knows when it was.
+    setServerTime(Date.now(), 0);
     [disk, said, told] = [new Disk(), [], []];
     answers = () => Response.json({ status: "delivering", version: 2 });
     globalThis.fetch = async (url, { method, body }) => {

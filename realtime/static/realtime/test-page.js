@@ -2,7 +2,7 @@
 /** @import { Message } from "types/events" */
 /** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
-import { followClock, now } from "../web/server-clock.js";
+import { now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;
@@ -29,7 +29,6 @@ function connect({ endpoint, link, token, since, channels }) {
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
   const options = { token: token || null, since: since || null, remember: false };
   socket = new LuckyGasSocket(address, options);
-  followClock(socket);
   for (const channel of channels.split(",")) if (channel.trim()) socket.subscribe(channel.trim());
   socket.on("*", (frame) => show("in", frame)).on("sent", (message) => show("out", message));
   socket.on("state", (state) => show("note", state)).on("close", ({ code }) => show("note", `close ${code}`));

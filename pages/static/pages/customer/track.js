@@ -5,7 +5,7 @@ import { LuckyGasSocket } from "../../realtime/client.js";
 import { ApiError } from "../../web/api.js";
 import { find, pageData } from "../../web/page.js";
 import { Refetcher, retryNow } from "../../web/retry.js";
-import { followClock, now, readServerTime } from "../../web/server-clock.js";
+import { now, readServerTime } from "../../web/server-clock.js";
 import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
@@ -90,7 +90,6 @@ function draw() {
 const { socket: address = "", since, epoch } = state.dataset;
 const socket = new LuckyGasSocket(address, { since, epoch });
 find("connection-status").socket = socket;
-followClock(socket);
 socket.on("connected", retryNow).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
 socket.on("driver.location", ({ data }) => {
   place = data;

@@ -7,7 +7,7 @@ import { watchPage } from "../../web/lifecycle.js";
 import { money } from "../../web/money.js";
 import { closest, copyTemplate, fill, find, pageData } from "../../web/page.js";
 import { retryNow } from "../../web/retry.js";
-import { followClock, now, onNewDay } from "../../web/server-clock.js";
+import { now, onNewDay } from "../../web/server-clock.js";
 import { isOnTheRoad, isWithDriver, withDriver } from "../../web/statuses.js";
 import "../../realtime/elements.js";
 import { announceAllReported } from "./all-reported.js";
@@ -286,7 +286,6 @@ function listen() {
     .on("forbidden", leave);
   socket.on("connected", connected);
   socket.on("state", stateChanged);
-  followClock(socket);
   position = new Position(socket, driver);
   setInterval(() => showAge(socket.state), AGE_MS);
   draw();

@@ -4,7 +4,7 @@ import { LuckyGasSocket } from "../../../realtime/client.js";
 import { ApiError, getAll, getOrNull } from "../../../web/api.js";
 import { gather, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
-import { followClock, today } from "../../../web/server-clock.js";
+import { today } from "../../../web/server-clock.js";
 import { closed, open } from "../../../web/statuses.js";
 import { laterText, rowOf } from "./store.js";
 
@@ -161,7 +161,6 @@ export class Live {
   }
 
   #listen(socket) {
-    followClock(socket);
     socket.on("connected", retryNow);
     for (const type of ORDER_EVENTS) socket.on(type, this.#order);
     for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
