@@ -86,4 +86,12 @@ describe("server clock", () => {
     await pass(1_000);
     assert.deepEqual(days, ["2026-11-24"]);
   });
+
+  test("an answer of the API sets the clock", async () => {
+    const [{ get }, clock] = [await import("/static/web/api.js"), await import("/static/web/server-clock.js")];
+    globalThis.fetch = async () => Response.json({}, { headers: { "X-Server-Time": String(real()) } });
+    off = DAY;
+    await get("orders/");
+    assert.ok(wrong(clock) <= 100);
+  });
 });
