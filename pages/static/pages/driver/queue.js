@@ -9,7 +9,7 @@ import { newRef } from "../../realtime/ref.js";
 /** @import { Moved, OrderRow } from "types/rows" */
 /** @import { Database } from "./database.js" */
 import { ApiError, get, getOrNull, request } from "../../web/api.js";
-import { Backoff } from "../../web/backoff.js";
+import { Refetcher, retryNow } from "../../web/retry.js";
 import { QueueStorage } from "./queue-storage.js";
 import { happenedAt, reportTime } from "./report-time.js";
 import { TabLock } from "./tab-lock.js";
@@ -79,13 +79,9 @@ export class Queue extends Emitter {
   #driver;
   #lock;
   #tabs;
-  #backoff = new Backoff();
-  /** @type {number | undefined} */
-  #timer;
-  /** Nothing is sent before (`performance.now()`): the server asked for a wait. */
-  #notBefore = 0;
-  #isSending = false;
-  #isWanted = false;
+  #sender = new Refetcher(() => this.#sendAll());
+  /** The longest wait that the server asked for in this round. */
+  #retryMs = 0;
 
   /**
    * @param {Database} database
@@ -153,29 +149,17 @@ export class Queue extends Emitter {
     this.#tabs.postMessage(null);
   }
 
-  /** Sends all that waits, as soon as the server allows it, and repeats that until nothing waits. */
-  async send() {
-    this.#isWanted = true;
-    if (this.#isSending) return;
-    clearTimeout(this.#timer);
-    const waitMs = this.#notBefore - performance.now();
-    if (waitMs > 0) {
-      this.#timer = setTimeout(() => this.send(), waitMs);
-      return;
-    }
-    this.#isSending = true;
-    /** @type {boolean | undefined} */
-    let isDone = false;
-    try {
-      while (this.#isWanted) {
-        this.#isWanted = false;
-        isDone = await this.#lock.run((isOurs) => this.#round(isOurs));
-      }
-    } finally {
-      this.#isSending = false;
-      if (isDone) this.#backoff.reset();
-      else this.#timer = setTimeout(() => this.send(), this.#backoff.next());
-    }
+  /** Sends all that waits, at once or as soon as the server allows it, and repeats that until nothing waits. */
+  send() {
+    this.#sender.add("all");
+    retryNow();
+  }
+
+  /** Rejects with a temporary error where something still waits. */
+  async #sendAll() {
+    this.#retryMs = 0;
+    const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
+    if (!isDone) throw new ApiError(0, [], String(this.#retryMs / 1000));
   }
 
   /**
@@ -205,7 +189,7 @@ export class Queue extends Emitter {
    */
   #failure(error) {
     if (!(error instanceof ApiError)) return null;
-    this.#notBefore = performance.now() + error.retryMs;
+    this.#retryMs = Math.max(this.#retryMs, error.retryMs);
     return kindOf(error);
   }
 
