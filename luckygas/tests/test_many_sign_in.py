@@ -11,7 +11,7 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.tests.office import Office, slowest, soon
 from orders.tests.factories import PASSWORD, make_staff
-from web.one_at_a_time import MOST_AT_ONCE
+from web.slow_work import MOST_AT_ONCE
 
 PEOPLE = 58
 
