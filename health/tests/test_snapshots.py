@@ -1,24 +1,30 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 import time_machine
+from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone, translation
 
 from health import history
 from health.history import failed_requests
+from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
-from orders.tests.factories import make_customer, make_order, make_user
+from orders.tests.factories import make_customer, make_office, make_order, make_user
+from realtime.tests.client import open_client, token_for
 from web.models import SystemMetric
 from web.system_metrics import HOUR, MINUTE, write
 from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db
+
+
 NOW = datetime(2026, 11, 23, 4, 10, 3, tzinfo=UTC)
 THIS = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 EVENTS, ERRORS = "luckygas_events_numbered_total", "luckygas_websocket_errors_total forbidden"
@@ -134,3 +140,15 @@ def test_the_admin_shows_the_hours_to_be_read(client: Client) -> None:
     page = client.get(f"/admin/web/systemmetric/{row.pk}/change/")
     assert "notifications_sent_today" in page.content.decode()
     assert client.get("/admin/web/systemmetric/add/").status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_running_site_keeps_its_figures_without_a_timer(site: Site) -> None:
+    """The minute, and with it the snapshot of the hour before."""
+    token = await sync_to_async(lambda: token_for(make_office()))()
+    async with open_client(f"{site.ws}/office?token={token}"), asyncio.timeout(10):
+        while not await SystemMetric.objects.filter(span="hour").aexists():
+            await asyncio.sleep(0.05)
+    minute = await SystemMetric.objects.filter(span="minute").afirst()
+    assert minute is not None
+    assert "luckygas_orders pending" in minute.metrics_json["gauges"]

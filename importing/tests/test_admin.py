@@ -15,8 +15,7 @@ from django.test import Client
 from catalogue.models import Product
 from importing import admin
 from importing.models import CheckedSheet
-from importing.tests.sheets import make_20kg, make_sheet, row
-from importing.tests.workbooks import make_xlsx
+from importing.tests.sheets import make_20kg, make_sheet, make_xlsx, row
 from orders.models import Order
 from orders.tests.factories import make_office, make_staff
 from orders.tests.threads import at_once

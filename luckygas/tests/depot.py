@@ -84,3 +84,93 @@ def make_depot() -> Depot:
     }  # fmt: skip
     users = {"office": office, "driver": driver.user, "customer": customer.user}
     return Depot(users, names, ids, by_status)  # type: ignore[arg-type]
+
+
+# One request for each call of the API that is answered well, where a role may make it at all.
+
+
+V1 = "/api/v1/"
+# As Mitake sends it.
+RECEIPT = {"msgid": AWAITED.lstrip("#"), "dstaddr": PHONE.replace("+886", "0"), "statuscode": "1", "StatusFlag": "4"}
+# Whoever has a name and a password, and whoever knows the secret of receipts.
+ANYBODY = {
+    "POST auth/logout/", "POST auth/token/", "POST auth/token/refresh/",
+    "GET notifications/callbacks/{gateway}/{secret}/", "POST notifications/callbacks/{gateway}/{secret}/",
+}  # fmt: skip
+ANY_ROLE = ANYBODY | {
+    "GET events/", "GET orders/", "GET orders/{id}/", "PATCH orders/{id}/status/", "GET products/",
+    "GET products/{id}/", "POST websocket/ticket/",
+}  # fmt: skip
+# About what a driver has on the telephone.
+DRIVERS_ALONE = {"POST notifications/all-reported/"}
+# The calls each role is served; the office every other one.
+SERVED = {
+    "anonymous": ANYBODY,
+    "customer": ANY_ROLE | {"POST orders/", "PATCH orders/{id}/"},
+    "driver": ANY_ROLE | DRIVERS_ALONE | {
+        "GET customers/", "GET customers/{id}/", "GET drivers/", "GET drivers/{id}/",
+        "POST orders/{id}/confirm-delivery/", "POST orders/{id}/proof-images/",
+        "GET orders/{id}/proof-images/{image}/", "GET routes/", "GET routes/{id}/",
+    },
+}  # fmt: skip
+# Which order a role moves, and what it says.
+MOVES = {
+    "driver": (Status.ASSIGNED, {"status": Status.DELIVERING}),
+    "customer": (Status.CONFIRMED, {"status": Status.CANCELLED, "reason": "moved away"}),
+}
+OFFICE_MOVE = (Status.PENDING, {"status": Status.CONFIRMED})
+
+
+def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
+    """The arguments of a schemathesis case, for a call like `GET /api/v1/orders/`."""
+    path = label.partition(" ")[2]
+    parts = {"id": depot.ids.get(path.split("/")[3], [None])[0], "image": depot.names["image"][0]}
+    wanted = {name: value for name, value in parts.items() if f"{{{name}}}" in path}
+    usual: dict[str, Any] = {"path_parameters": wanted}
+    said = usual | special(depot, role).get(label.replace(V1, ""), {})
+    return said | ({"media_type": "application/json"} if "body" in said and "media_type" not in said else {})
+
+
+def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
+    """Those that need more than the first of each thing in their path, by method and path below V1."""
+    names, user = depot.names, depot.users.get(role) or depot.users["office"]
+    driver, item = names["driver"][0], {"product": names["product"][0], "quantity": 1}
+    order = {"items": [item], "scheduled_date": names["scheduled_date"][0]}
+    receipt = {"path_parameters": {"gateway": "mitake", "secret": SECRET}}
+    failed = NotificationHistory.objects.get(status=Sms.FAILED)
+    delivered = {"path_parameters": {"id": depot.orders[Status.DELIVERED].pk}}
+    before, move = MOVES.get(role, OFFICE_MOVE)
+    return {
+        "POST auth/logout/": {"body": {"refresh": str(Refresh.for_user(user))}},
+        "POST auth/token/": {"body": {"username": user.username, "password": PASSWORD}},
+        "POST auth/token/refresh/": {"body": {"refresh": str(Refresh.for_user(user))}},
+        "POST customers/": {"body": {"name": "王小姐", "address": "台北市大安區信義路四段1號"}},
+        "PATCH customers/{id}/": {"body": {"notes": "rings twice"}},
+        "POST drivers/": {"body": {"name": "司機", "user": make_user().pk}},
+        "PATCH drivers/{id}/": {"body": {"vehicle_plate": "ABC-1234"}},
+        "POST events/": {"body": {"type": "custom.x", "channel": "orders", "data": {}}},
+        "POST notifications/{id}/resend/": {"path_parameters": {"id": str(failed.pk)}, "body": {"overrule": True}},
+        "GET notifications/callbacks/{gateway}/{secret}/": receipt | {"query": RECEIPT},
+        "POST notifications/callbacks/{gateway}/{secret}/": receipt
+        | {"body": RECEIPT, "media_type": "application/x-www-form-urlencoded"},
+        "POST orders/": {"body": order if role == "customer" else order | {"customer": names["customer"][0]}},
+        "GET orders/{id}/": {"path_parameters": {"id": depot.orders[Status.ASSIGNED].pk}},
+        "PATCH orders/{id}/": {"body": {"notes": "second floor"}},
+        "POST orders/{id}/confirm-delivery/": {
+            "path_parameters": {"id": depot.orders[Status.ARRIVING].pk}, "body": {"confirmation_type": "manual"},
+        },
+        "POST orders/{id}/proof-images/": delivered
+        | {"body": {"kind": "photo", "image": encoded()}, "media_type": "multipart/form-data"},
+        "GET orders/{id}/proof-images/{image}/": {
+            "path_parameters": delivered["path_parameters"] | {"image": names["image"][0]}
+        },
+        "PATCH orders/{id}/status/": {"path_parameters": {"id": depot.orders[before].pk}, "body": move},
+        "GET orders/warnings/": {"query": {"customer": names["customer"][0]}},
+        "POST orders/bulk-update/": {"body": {"ids": names["ids"][:2], "priority": "urgent"}},
+        "POST performance/cache-clear/": {"body": {}},
+        "POST products/": {"body": {"code": "16", "name": "16kg 瓦斯桶", "cylinder_kg": 16, "price": 700}},
+        "PATCH products/{id}/": {"body": {"price": 850}},
+        "POST routes/": {"body": {"date": names["to"][0], "name": "信義"}},
+        "PATCH routes/{id}/": {"body": {"name": "信義"}},
+        "POST routes/{id}/assign-driver/": {"body": {"driver": driver}},
+    }  # fmt: skip

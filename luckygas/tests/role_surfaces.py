@@ -28,8 +28,7 @@ from accounts.api.tokens import Refresh
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from luckygas.tests.depot import SECRET, Depot, make_depot
-from luckygas.tests.good_requests import V1, good_request
+from luckygas.tests.depot import SECRET, V1, Depot, good_request, make_depot
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Status as Sms
 from orders.models import Order

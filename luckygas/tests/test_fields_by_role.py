@@ -11,8 +11,7 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.roles import Side
-from luckygas.tests.depot import Depot, make_depot
-from luckygas.tests.good_requests import ANYBODY, SERVED, V1, good_request
+from luckygas.tests.depot import ANYBODY, SERVED, V1, Depot, good_request, make_depot
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order
 from orders.states import Status

@@ -38,7 +38,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import forgotten, in_thread
+from orders.tests.threads import forgotten, in_thread, sessions_waiting
 from realtime.tests.client import open_client, token_for
 from web import database
 from web.actors import Actor
@@ -47,16 +47,6 @@ from web.api.exceptions import Busy, for_now
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 CLERKS = 60
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%%autovacuum%%'
-"""
-
-
-def sessions_waiting() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING)
-        return int(cursor.fetchone()[0])
 
 
 class Clerks:

@@ -34,8 +34,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.api.tokens import Refresh
-from luckygas.tests.depot import SECRET, Depot, make_depot
-from luckygas.tests.good_requests import DRIVERS_ALONE, SERVED, V1, good_request
+from luckygas.tests.depot import DRIVERS_ALONE, SECRET, SERVED, V1, Depot, good_request, make_depot
 from orders.tests.test_proof_images import encoded
 from web.api.errors import logger as refused_by_the_database
 

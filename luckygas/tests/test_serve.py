@@ -7,23 +7,26 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as make
+from channels.testing import ApplicationCommunicator
 from websockets.exceptions import ConnectionClosed
 
+from luckygas.asgi import application
+from luckygas.testing.deployed import AppServer
 from luckygas.testing.servers import Server, running
 from luckygas.testing.site import environment
-from luckygas.testing.waiting import PATIENCE_SECONDS
+from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from orders.states import Status
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import Client, open_client, token_for
 
-pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 SOCKETS = 12
 
 
@@ -84,6 +87,9 @@ async def last_words(client: Client) -> tuple[list[dict[str, Any]], int | None]:
         return said, client.socket.close_code
 
 
+@pytest.mark.long
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
 async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: Served) -> None:
     before = await until_workers(served, 2)
     victim = min(before)
@@ -104,3 +110,105 @@ async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: S
     assert served.process is not None
     assert await asyncio.to_thread(served.process.wait, PATIENCE_SECONDS) == 0
     assert not any(map(is_alive, after))
+
+
+# `deploy/serve.py`: when nginx may reach an app server, and when no more.
+
+
+WAIT_SECONDS = 20
+
+
+@contextmanager
+def launched(directory: Path, **extra: str) -> Iterator[AppServer]:
+    server = AppServer(1, directory, **extra)
+    try:
+        server.launch()
+        yield server
+    finally:
+        print(server.log.read_text(errors="replace"))
+        server.stop()
+
+
+def until_logged(server: AppServer, words: str) -> None:
+    wait_for(lambda: words in server.log.read_text(), say=server.log.read_text)
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_is_not_ready_is_out_of_reach(tmp_path: Path) -> None:
+    with launched(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as server:
+        until_logged(server, "/health/ready")
+        assert not (tmp_path / "1.sock").exists()
+        assert server.says() == b""
+        assert server.end() == 0
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
+    (tmp_path / "1.sock").touch()  # left by one that was killed
+    (tmp_path / "hosts").write_text("gas.example.tw,www.gas.example.tw\n")
+    with launched(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:
+        server.wait()
+        assert (tmp_path / "1.sock").is_socket()
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        while (tmp_path / "1.sock").exists():
+            time.sleep(0.01)
+        # What nginx sent before is still taken.
+        assert server.process.poll() is None
+        assert server.process.wait(WAIT_SECONDS) == 0
+
+
+@pytest.mark.servers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.long
+def test_a_server_whose_uvicorn_died_ends_too(tmp_path: Path) -> None:
+    with launched(tmp_path) as server:
+        server.wait()
+        assert server.process is not None
+        (uvicorn,) = children(server.process.pid)
+        os.kill(uvicorn, signal.SIGKILL)
+        assert server.process.wait(WAIT_SECONDS) != 0
+        assert not (tmp_path / "1.sock").exists()
+
+
+# Requests through the application as a server calls it.
+
+
+async def get(where: str, **headers: str) -> tuple[int, dict[str, str]]:
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": where, "query_string": b"", "http_version": "1.1",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    scope["headers"].append((b"host", b"localhost"))
+    asked = ApplicationCommunicator(application, scope)
+    await asked.send_input({"type": "http.request", "body": b"", "more_body": False})
+    start = await asked.receive_output(10)
+    while (await asked.receive_output(10)).get("more_body"):
+        pass
+    await asked.wait()
+    return start["status"], {name.decode().title(): value.decode() for name, value in start["headers"]}
+
+
+async def test_static_files_are_served_where_none_were_collected() -> None:
+    status, headers = await get("/static/web/site.css")
+    assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
+
+
+async def test_a_browser_asks_each_time_whether_its_module_is_the_present_one() -> None:
+    _, first = await get("/static/realtime/client.js")
+    assert first["Cache-Control"] == "max-age=0, public"
+    status, _ = await get("/static/realtime/client.js", if_modified_since=first["Last-Modified"])
+    assert status == 304
+
+
+async def test_a_static_file_that_is_not_there_is_a_page_that_is_not_there() -> None:
+    status, _ = await get("/static/nothing.css")
+    assert status == 404
+
+
+async def test_requests_at_once_have_ids_of_their_own() -> None:
+    ids = [f"request-{number}" for number in range(5)]
+    answers = await asyncio.gather(*(get("/health/live", x_request_id=one) for one in ids))
+    assert [headers["X-Request-Id"] for _, headers in answers] == ids

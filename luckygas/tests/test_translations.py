@@ -5,16 +5,38 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
 from babel.messages.extract import extract
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
+from customers.models import Customer
+from dispatch.models import Driver
+from importing.importer import import_orders
+from importing.tests.sheets import make_20kg
+from luckygas.environment import Environment
 from luckygas.tests.test_imports import HOUSE
+from orders.models import Order
 from orders.models.order import VersionConflict
+from orders.tests.admin.browser import page, sign_in
+from orders.tests.api.client import V1, Api, codes, make_api
+from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
+from realtime import commands
+from realtime.auth import query
+
+pytestmark = pytest.mark.django_db
+
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hant/LC_MESSAGES"
@@ -100,3 +122,157 @@ def test_words_come_in_the_readers_language() -> None:
             said[language] = str(VersionConflict(7))
     assert "目前版本為 7" in said["zh-hant"]
     assert "version is now 7" in said["en"]
+
+
+# Text with marks that nobody sees, by every way in.
+
+
+# As they come along from a chat: a zero-width space, a direction mark, a variation selector.
+MARK = "\u200b\u200e\ufe0f"
+INVISIBLE = [MARK, "\u3164", "\u2800\u2800", "\ufeff", "\u00ad", "\U000e0100", "\x07"]
+
+
+def marked(text: str) -> str:
+    """A mark in front of every letter and behind the last."""
+    return MARK + MARK.join(text) + MARK
+
+
+def made_in_admin(model: str, said: dict[str, Any]) -> Any:
+    browser = sign_in(make_office(is_superuser=True))
+    add = page(model, "add")
+    return browser.post(add, browser.form(add, f"{model}_form") | said)
+
+
+def test_api_takes_the_text_that_is_seen() -> None:
+    said = {"name": "王小明", "phone": "0912-345-678", "address": "台北市大安區信義路四段1號", "email": "a@example.com"}
+    answer = make_api("office").post("customers/", {name: marked(text) for name, text in said.items()})
+    customer = Customer.objects.get()
+    assert answer.status_code == 201
+    assert (customer.name, customer.phone, customer.address, customer.email) == (
+        "王小明", "+886912345678", "台北市大安區信義路四段1號", "a@example.com",
+    )  # fmt: skip
+
+
+def test_api_takes_dates_and_choices_that_are_seen() -> None:
+    order = make_order()
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    said = {"scheduled_date": marked(f"{tomorrow}"), "time_slot": marked("evening"), "notes": marked("請按鈴")}
+    assert make_api("office").patch(f"orders/{order.pk}/", said).status_code == 200
+    order.refresh_from_db()
+    assert (order.scheduled_date, order.time_slot, order.notes) == (tomorrow, "evening", "請按鈴")
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("customers/", {"q": "王小明"}), ("customers/", {"q": "0912-345"}), ("customers/", {"area": "大安區"}),
+        ("orders/", {"q": "王小明"}), ("orders/", {"scheduled_date": "2099-11-23", "status": "pending"}),
+    ],
+)  # fmt: skip
+def test_api_looks_for_the_text_that_is_seen(path: str, query: dict[str, str]) -> None:
+    make_order(customer=make_customer(name="王小明", phone="0912-345-678"))
+    answer = make_api("office").get(path, **{name: marked(text) for name, text in query.items()})
+    assert (answer.status_code, answer.json()["count"]) == (200, 1)
+
+
+def test_a_form_with_files_takes_the_text_that_is_seen() -> None:
+    api, order = make_api("office"), make_order()
+    nothing = SimpleUploadedFile("x.png", b"x", "image/png")
+    answer = api.client.post(f"{V1}orders/{order.pk}/proof-images/", {"kind": marked("photo"), "image": nothing})
+    assert ("kind" in {error["attr"] for error in answer.json()["errors"]}) is False
+
+
+def test_admin_takes_the_text_that_is_seen() -> None:
+    made_in_admin("customer", {"name": marked("王小明"), "phone": marked("0912345678"), "address": marked("信義路1號")})
+    assert Customer.objects.values_list("name", "phone", "address").get() == ("王小明", "+886912345678", "信義路1號")
+
+
+def test_admin_looks_for_the_text_that_is_seen() -> None:
+    make_customer(name="王小明")
+    shown = sign_in(make_office(is_superuser=True)).get(
+        reverse("admin:customers_customer_changelist"), q=marked("王小明")
+    )
+    assert "1 customer" in shown
+
+
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_a_name_that_nobody_sees_is_refused_by_the_api(name: str) -> None:
+    api = make_api("office")
+    wrong = {"name": name, "address": "台北市大安區信義路四段1號"}
+    assert codes(api.post("customers/", wrong)) == [("blank", "name")]
+    assert codes(api.patch(f"customers/{make_customer().pk}/", {"name": name})) == [("blank", "name")]
+    new = {"items": [{"product": make_20kg().pk, "quantity": 1}], "scheduled_date": "2099-01-01", "new_customer": wrong}
+    assert codes(api.post("orders/", new)) == [("blank", "new_customer.name")]
+    assert codes(api.post("routes/", {"name": name, "date": str(timezone.localdate())})) == [("blank", "name")]
+    assert codes(api.post("drivers/", {"name": name, "user": make_user().pk})) == [("blank", "name")]
+
+
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_a_name_that_nobody_sees_is_refused_by_the_admin(name: str) -> None:
+    made_in_admin("customer", {"name": name, "address": "信義路1號"})
+    made_in_admin("driver", {"name": name})
+    assert (Customer.objects.count(), Driver.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("name", INVISIBLE[:-1])
+def test_a_name_that_nobody_sees_is_refused_by_the_import(name: str) -> None:
+    make_20kg()
+    sheet = f"客戶,電話,地址,商品,數量,配送日期\n{name},0912345678,信義路1號,20公斤,1,2099-11-23\n"
+    report = import_orders(sheet.encode())
+    assert (len(report.problems), Customer.objects.count()) == (1, 0)
+
+
+def test_import_understands_marks_in_headings_and_cells() -> None:
+    make_20kg()
+    make_customer(name="王小明", phone="0912-345-678")
+    today = timezone.localdate().isoformat()
+    rows = [
+        ["客戶", "電話", "地址", "商品", "數量", "配送日期"],
+        ["王小明", "0912345678", "信義路1號", "20公斤", "2", today],
+    ]
+    sheet = "\n".join(",".join(map(marked, cells)) for cells in rows) + f"\n{MARK},{MARK},,,,\n"
+    report = import_orders(sheet.encode("utf-8-sig"))
+    assert (report.rows, len(report.created), report.problems, report.notes) == (1, 1, [], [])
+    assert (Customer.objects.count(), Order.objects.get().delivery_address) == (1, "信義路1號")
+
+
+def test_sign_in_by_the_name_that_is_seen(client: Client) -> None:
+    make_office(username="wang@example.com")
+    said = {"username": marked("wang@example.com"), "password": PASSWORD}
+    assert client.post(reverse("login"), said).status_code == 302
+    assert Api().post("auth/token/", said).status_code == 200
+
+
+def test_a_forgotten_password_is_asked_for_by_the_email_that_is_seen(client: Client) -> None:
+    make_user(email="wang@example.com")
+    client.post(reverse("password_reset"), {"email": marked("wang@example.com")})
+    assert [message.to for message in mail.outbox] == [["wang@example.com"]]
+
+
+def test_a_link_copied_with_marks_opens(client: Client) -> None:
+    order = make_order()
+    assert client.get(reverse("track", args=[f"{order.tracking_token}{MARK}"])).status_code == 200
+
+
+def test_parameters_that_nobody_reads_trouble_nobody(client: Client) -> None:
+    many = "&".join(f"a{number}=%E2%80%8B" for number in range(1200))
+    assert client.get(f"/health/live?{many}").status_code == 200
+    assert make_api("office").client.get(f"{V1}orders/?{many}").status_code == 400
+
+
+def test_a_socket_hears_the_text_that_is_seen() -> None:
+    assert commands.parse('{"type": "order\\u200b_update", "details": {"notes": "\ufeff急"}}') == {
+        "type": "order_update", "details": {"notes": "急"},
+    }  # fmt: skip
+    assert query({"query_string": b"channels=orders%E2%80%8B"}) == {"channels": "orders"}
+
+
+def test_a_command_takes_the_text_that_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    order = make_order()
+    call_command("resend_sms", "--failed", f"--order={marked(str(order))}", f"--since={marked('2h')}", "--dry-run")
+    call_command("prune_events", f"--older-than={marked('12h')}")
+
+
+def test_a_setting_is_the_text_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMS_SENDER", marked("幸福氣"))
+    assert Environment().str("SMS_SENDER") == "幸福氣"

@@ -11,8 +11,7 @@ from django.utils import translation
 from notifications import sender
 from notifications.gateways import base
 from notifications.gateways.local import Memory
-from notifications.tests.provider import Provider
-from notifications.tests.told import Told
+from notifications.tests.provider import Provider, Told
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +50,7 @@ def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pr
 @pytest.fixture
 def told(settings: Any) -> type[Told]:
     """The gateway `told` in use, whose callbacks have the secret `s3cret`."""
-    settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"told": "notifications.tests.told.Told"}
+    settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"told": "notifications.tests.provider.Told"}
     settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "told", "s3cret"
     Told.fates, Told.points, Told.asked = {}, Decimal(100), []
     return Told

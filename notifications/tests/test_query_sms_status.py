@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -7,18 +8,25 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.management import CommandError
-from django.utils import timezone
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone, translation
 
-from notifications import gateways
+from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.server import Sandbox
+from notifications import gateways, receipts, sender
 from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message
-from notifications.tests.told import Told
+from notifications.tests.on_sandbox import GATEWAYS, callback, use
+from notifications.tests.provider import Told
+from orders.states import Status as OrderStatus
 
 pytestmark = pytest.mark.django_db
+
+
 LONG_AGO = timezone.now() - timedelta(hours=2)
 
 
@@ -166,3 +174,211 @@ def test_a_good_balance_starts_a_stopped_channel_again(run: Any, points: Decimal
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
     assert ("did not answer: No connection" in said) == (points is None)
+
+
+# A provider that fails when asked: nothing is made of what it did not say, and nothing is sent.
+
+
+REFUSAL = {"http": "500", "mitake": "e", "every8d": "-2"}
+SILENT = [kind for kind in Kind if kind not in (Kind.SLOW, Kind.TWICE)]
+
+
+def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
+    """A message that the provider has delivered, and of which the site has not heard."""
+    sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
+    sent.settle(Status.DELIVERED)
+    known_as = sent.serial if gateway == "mitake" else sent.id
+    return make_message(
+        Status.SENT, gateway=gateway, sent_at=LONG_AGO, created_at=LONG_AGO,
+        recipient=sent.phone, provider_message_id=known_as,
+    )  # fmt: skip
+
+
+def fault(gateway: str, kind: Kind) -> Fault:
+    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
+    return Fault(kind, code=code, seconds=0.6, on=On.ASK)
+
+
+def asked_of(gateway: str, row: NotificationHistory) -> list[bool]:
+    """For each row that the provider spoke of, whether that was new."""
+    with suppress(GatewayError):
+        return [new for _, new in receipts.ask(get_gateway(gateway), [row])]
+    return []
+
+
+def everything() -> list[Any]:
+    return [list(NotificationHistory.objects.values()), list(GatewayState.objects.values())]
+
+
+@pytest.mark.parametrize("kind", SILENT)
+@pytest.mark.parametrize("gateway", ["mitake", "every8d"])
+def test_nothing_changes_and_the_command_says_so(
+    gateway: str, kind: Kind, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(settings, sandbox, gateway)
+    # Only this one is asked.
+    setattr(settings, {"mitake": "EVERY8D_URL", "every8d": "MITAKE_URL"}[gateway], "")
+    row = overdue(sandbox, gateway)
+    before = everything()
+    sandbox.operator.faults.set(fault(gateway, kind))
+    with pytest.raises(SystemExit) as ended:
+        call_command("query_sms_status")
+    assert (ended.value.code, everything()) == (1, before)
+    assert gateway in capsys.readouterr().err
+    # So is a question behind a balance that was answered.
+    assert not any(asked_of(gateway, row))
+    assert (everything(), len(sandbox.operator.telephones.all())) == (before, 1)
+    sandbox.operator.faults.set(None)
+    call_command("query_sms_status")
+    row.refresh_from_db()
+    assert row.status == Status.DELIVERED
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSE, Kind.HANG, Kind.DROP_BEFORE, Kind.DROP_AFTER])
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_health_says_so(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    sandbox.operator.faults.set(fault(gateway, kind))
+    health = get_gateway().health()
+    assert (health.reachable, health.balance) == (False, None)
+    assert "sandbox" not in health.detail
+
+
+@pytest.mark.parametrize("gateway", ["mitake", "every8d"])
+@pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TWICE])
+def test_an_answer_that_comes_late_or_twice_is_read(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    row = overdue(sandbox, gateway)
+    sandbox.operator.faults.set(Fault(kind, seconds=0.1, on=On.ASK))
+    call_command("query_sms_status")
+    row.refresh_from_db()
+    assert row.status == Status.DELIVERED
+
+
+# What went out and was never answered is settled under its own key, or by the receipt that names it.
+
+
+REPEATABLE = ("http", "mitake")
+
+
+def unanswered(sandbox: Sandbox, fault: Fault) -> NotificationHistory:
+    """A message that became unknown some minutes ago."""
+    sandbox.operator.faults.set(fault)
+    row = make_message()
+    sender.deliver_one(row.pk)
+    sandbox.operator.faults.set(None)
+    NotificationHistory.objects.filter(pk=row.pk).unannounced().update(claimed_at=timezone.now() - timedelta(minutes=6))
+    row.refresh_from_db()
+    assert (row.status, row.provider_message_id) == (Status.UNKNOWN, "")
+    return row
+
+
+def ask(sandbox: Sandbox, row: NotificationHistory, *arguments: str) -> tuple[str, int]:
+    """What is known then, and how many messages the telephones have."""
+    call_command("query_sms_status", *arguments)
+    row.refresh_from_db()
+    return row.status, len(sandbox.operator.telephones.all())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_it_is_repeated_where_the_provider_knows_keys(
+    gateway: str, taken: bool, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(settings, sandbox, gateway)
+    row = unanswered(sandbox, Fault(Kind.DROP_AFTER, taken=taken, code="500"))
+    if gateway == "every8d":
+        assert ask(sandbox, row) == (Status.UNKNOWN, taken)
+        return
+    assert ask(sandbox, row, "--dry-run") == (Status.UNKNOWN, taken)
+    assert ask(sandbox, row) == (Status.SENT, 1)
+    assert row.provider_message_id
+    assert "sent 1" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("gateway", REPEATABLE)
+def test_what_is_no_longer_true_or_was_repeated_just_now_is_not(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, gateway)
+    row = unanswered(sandbox, Fault(Kind.DROP_BEFORE))
+    NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=3)
+    assert ask(sandbox, row) == (Status.UNKNOWN, 0)
+    NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=1)
+    settings.SMS_QUIET_HOURS = "00:00-23:59"
+    assert ask(sandbox, row) == (Status.UNKNOWN, 0)
+    settings.SMS_QUIET_HOURS = ""
+    order = row.order
+    assert order
+    with sender.no_waiting():
+        order.transition_to(OrderStatus.CANCELLED, reason="-")
+    assert sender.pool().drain(10)
+    assert ask(sandbox, row)[0] == Status.UNKNOWN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_stays_silent_leaves_it_unknown(
+    sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(settings, sandbox, "http")
+    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    sandbox.operator.faults.set(Fault(Kind.DROP_AFTER))
+    with translation.override("en"), pytest.raises(SystemExit):
+        ask(sandbox, row)
+    row.refresh_from_db()
+    assert (row.status, row.attempts, len(sandbox.operator.telephones.all())) == (Status.UNKNOWN, 2, 1)
+    assert "1 stay unknown" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("flag", "status"), [("1", Status.SENT), ("4", Status.DELIVERED), ("6", Status.FAILED)])
+def test_a_receipt_of_mitake_finds_it(flag: str, status: Status, sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, "mitake")
+    settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = "the-secret-of-callbacks", "http://127.0.0.1:9"
+    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    (sent,) = sandbox.operator.telephones.all()
+    assert sent.callback == callback("http://127.0.0.1:9", "mitake") + f"{row.pk}/"
+    path = sent.callback.removeprefix("http://127.0.0.1:9")
+    said = {"msgid": sent.serial, "dstaddr": sent.local, "StatusFlag": flag}
+    assert Client().get(path, said | {"dstaddr": "0911000000"}).status_code == 400
+    assert Client().get(path.replace(str(row.pk), str(make_message().pk)), said).status_code == 404
+    assert Client().get(path, said).status_code == 200
+    row.refresh_from_db()
+    assert (row.status, row.provider_message_id) == (status, sent.serial)
+    assert row.status_reason == (Reason.NO_SUCH_NUMBER if flag == "6" else "")
+    # From now on it is known by the provider's id.
+    assert Client().get(path.replace(f"{row.pk}/", ""), said).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_stopped_channel_it_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, "mitake")
+    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    gateways.stop(get_gateway(), "s", Reason.NO_CREDIT)
+    GatewayState.objects.update(balance=sandbox.operator.telephones.balance)
+    assert ask(sandbox, row) == (Status.UNKNOWN, 1)
+    assert not row.trail.filter(status=Status.PENDING).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("attempts", "answer"), [(1, 200), (0, 404)])
+def test_a_receipt_finds_what_waits_to_be_given_again(
+    attempts: int, answer: int, sandbox: Sandbox, settings: Any
+) -> None:
+    use(settings, sandbox, "mitake")
+    settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
+    row = make_message(gateway="mitake", attempts=attempts, recipient="+886912345678")
+    said = {"msgid": "13", "dstaddr": "0912345678", "StatusFlag": "4"}
+    assert Client().get(callback("", "mitake") + f"{row.pk}/", said).status_code == answer
+    row.refresh_from_db()
+    assert row.status == (Status.DELIVERED if answer == 200 else Status.PENDING)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_that_is_faster_than_the_answer_is_repeated(sandbox: Sandbox, settings: Any) -> None:
+    use(settings, sandbox, "mitake")
+    settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
+    row = make_message(Status.SENDING, gateway="mitake")
+    path = callback("", "mitake") + f"{row.pk}/"
+    said = {"msgid": "13", "dstaddr": "0" + row.recipient[4:], "StatusFlag": "4"}
+    assert Client().get(path, said).status_code == 404

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, transaction
 
 from luckygas.testing.waiting import wait_for
-from notifications import sender
+from notifications import queue, sender
 from notifications.gateways import base
 from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import Kind, Reason, Status
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.provider import Provider, says
@@ -23,7 +25,7 @@ from orders.states import Status as OrderStatus
 from orders.tests.factories import make_customer, make_order
 from orders.tests.threads import at_once, in_thread
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def confirm(**customer: Any) -> NotificationHistory:
@@ -34,6 +36,7 @@ def confirm(**customer: Any) -> NotificationHistory:
     return NotificationHistory.objects.get(order=order)
 
 
+@pytest.mark.sqlite
 def test_accepted(provider: Provider) -> None:
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.error_message) == (Status.SENT, "", "")
@@ -44,6 +47,7 @@ def test_accepted(provider: Provider) -> None:
     assert provider.asked[0].headers["Idempotency-Key"] == str(row.pk)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("code", "status", "reason"), [(400, Status.FAILED, Reason.REFUSED), (500, Status.UNKNOWN, Reason.NO_ANSWER)]
 )
@@ -57,6 +61,7 @@ def test_the_words_of_a_provider_that_does_not_accept_are_kept_masked(
     assert {asked.headers["Idempotency-Key"] for asked in provider.asked} == {str(row.pk)}
 
 
+@pytest.mark.sqlite
 def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS, answer = 20, 0.3, threading.Event()
     provider.behave(lambda handler: doing.ACCEPTS(handler) if answer.wait(20) else None)
@@ -68,6 +73,7 @@ def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Pro
     assert row.status == Status.SENT
 
 
+@pytest.mark.sqlite
 def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = settings.SMS_WAIT_SECONDS = 20
     provider.behave(doing.hangs)
@@ -81,6 +87,7 @@ def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, setti
     hanging.join()
 
 
+@pytest.mark.sqlite
 def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
     provider.behave(doing.hangs)
     with sender.no_waiting():
@@ -88,6 +95,7 @@ def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
     provider.over.set()
 
 
+@pytest.mark.sqlite
 def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None:
     order = make_order()
     theirs = [Order.objects.get(pk=order.pk) for _ in range(2)]
@@ -96,6 +104,7 @@ def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None
     assert (len(provider.asked), NotificationHistory.objects.count()) == (1, 1)
 
 
+@pytest.mark.sqlite
 def test_many_senders_on_one_row_send_it_once() -> None:
     row = make_message()
     futures = [sender.submit(row.pk) for _ in range(20)]
@@ -103,12 +112,14 @@ def test_many_senders_on_one_row_send_it_once() -> None:
     assert (len(Memory.outbox), len([found for found in outcomes if found])) == (1, 1)
 
 
+@pytest.mark.sqlite
 def test_a_landline_is_suppressed_visibly() -> None:
     row = confirm(phone="02-2930-0016")
     assert (row.status, row.status_reason, row.masked_recipient) == (Status.SUPPRESSED, Reason.NO_MOBILE, "02-***-016")
     assert (Memory.outbox, row.attempts, row.segments) == ([], 0, 0)
 
 
+@pytest.mark.sqlite
 def test_the_text_is_what_is_true_when_it_is_sent() -> None:
     order = make_quiet_order()
     row = make_message(order=order)
@@ -118,6 +129,7 @@ def test_the_text_is_what_is_true_when_it_is_sent() -> None:
     assert Memory.outbox[0].text.endswith("11/23 晚上")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("answer", "order", "reason", "asked"),
     [(says(400), OrderStatus.CONFIRMED, Reason.REFUSED, 1), (says(200), OrderStatus.DELIVERED, Reason.OVERTAKEN, 0)],
@@ -135,6 +147,7 @@ def test_what_went_out_before_stays_unknown(
     assert len(provider.asked) == asked
 
 
+@pytest.mark.sqlite
 def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provider) -> None:
     row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
@@ -143,6 +156,7 @@ def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provi
     assert asked.body["phone"] == "+886987654321"
 
 
+@pytest.mark.sqlite
 def test_a_gateway_that_breaks_leaves_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,6 +170,7 @@ def test_a_gateway_that_breaks_leaves_unknown(
     assert ("in breaks" in caplog.text, row.content in caplog.text) == (True, False)
 
 
+@pytest.mark.sqlite
 def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Memory, message: base.Message) -> base.Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
@@ -167,6 +182,7 @@ def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.Monkey
     assert (row.status, row.status_reason, row.provider_message_id) == (Status.SENT, "", "late")
 
 
+@pytest.mark.sqlite
 def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,6 +197,7 @@ def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
     assert "was changed meanwhile" in caplog.text
 
 
+@pytest.mark.sqlite
 def test_no_log_holds_a_whole_number(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     confirm(phone="0912-345-678")
@@ -189,6 +206,7 @@ def test_no_log_holds_a_whole_number(provider: Provider, caplog: pytest.LogCaptu
     assert not [record for record in ours if "912345678" in record.getMessage().replace("-", "")]
 
 
+@pytest.mark.sqlite
 def test_an_outcome_waits_for_a_database_that_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RESTART_PAUSES", (0.01, 0.01))
     real, faults = NotificationHistory.move, [OperationalError(), InterfaceError()]
@@ -202,6 +220,7 @@ def test_an_outcome_waits_for_a_database_that_restarts(monkeypatch: pytest.Monke
     assert (confirm().status, faults, len(Memory.outbox)) == (Status.SENT, [], 1)
 
 
+@pytest.mark.sqlite
 def test_a_template_counts_for_the_next_message() -> None:
     row = make_message()
     template = MessageTemplate.objects.create(kind=row.kind, body_zh="好 {order_number}")
@@ -213,6 +232,7 @@ def test_a_template_counts_for_the_next_message() -> None:
     assert (off.status, off.status_reason) == (Status.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
+@pytest.mark.sqlite
 def test_a_whole_delivery_in_one_transaction_says_only_its_end() -> None:
     with transaction.atomic():
         order = make_order(OrderStatus.DELIVERED)
@@ -221,6 +241,7 @@ def test_a_whole_delivery_in_one_transaction_says_only_its_end() -> None:
     assert "已送達" in Memory.outbox[0].text
 
 
+@pytest.mark.sqlite
 def test_turned_away_is_corrected() -> None:
     order = make_quiet_order(OrderStatus.DELIVERING)
     order.transition_to(OrderStatus.ARRIVING)
@@ -229,3 +250,70 @@ def test_turned_away_is_corrected() -> None:
     happened = NotificationHistory.objects.order_by("created_at").values_list("happened_at", flat=True)
     fresh = timedelta(minutes=10), timedelta(minutes=30)
     assert [sent.valid_until for sent in Memory.outbox] == [at + long for at, long in zip(happened, fresh, strict=True)]
+
+
+def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "MOST_AT_ONCE", 2)
+    orders = [make_order() for _ in range(3)]
+    with sender.collecting() as told, transaction.atomic():
+        for order in orders:
+            order.transition_to(OrderStatus.CONFIRMED)
+    assert sorted(row.status for row in told) == ["pending", "sent", "sent"]
+    assert sorted(NotificationHistory.objects.values_list("status", flat=True)) == ["pending", "sent", "sent"]
+    call_command("send_pending_sms")
+    assert not NotificationHistory.objects.exclude(status="sent").exists()
+    assert len(Memory.outbox) == 3
+
+
+def test_a_rolled_back_change_tells_nobody() -> None:
+    order = make_order()
+    with pytest.raises(RuntimeError), transaction.atomic():
+        order.transition_to(OrderStatus.CONFIRMED)
+        raise RuntimeError
+    assert (NotificationHistory.objects.count(), Memory.outbox) == (0, [])
+
+
+def test_a_rolled_back_savepoint_tells_nobody_and_the_rest_goes_on() -> None:
+    first, undone, last = (make_order() for _ in range(3))
+    with transaction.atomic():
+        first.transition_to(OrderStatus.CONFIRMED)
+        with pytest.raises(RuntimeError), transaction.atomic():
+            undone.transition_to(OrderStatus.CONFIRMED)
+            raise RuntimeError
+        last.transition_to(OrderStatus.CONFIRMED)
+    assert {row.order_id for row in NotificationHistory.objects.filter(status="sent")} == {first.pk, last.pk}
+    assert len(Memory.outbox) == 2
+
+
+def test_the_same_message_twice_in_an_attempt_is_one() -> None:
+    order = make_quiet_order()
+    for _ in range(2):
+        with transaction.atomic():
+            queue.put(order, Kind.ORDER_CONFIRMED)
+    assert (NotificationHistory.objects.count(), len(Memory.outbox)) == (1, 1)
+
+
+@pytest.mark.parametrize(("status", "rows"), [("sent", 2), ("unknown", 2), ("pending", 2), ("failed", 3)])
+def test_what_the_office_sent_again_is_not_said_a_third_time(status: str, rows: int) -> None:
+    order = make_quiet_order(OrderStatus.ASSIGNED)
+    first = make_message("failed", order=order)
+    make_message(status, order=order, resend_of=first)
+    order.transition_to(OrderStatus.CONFIRMED)
+    assert NotificationHistory.objects.filter(order=order).count() == rows
+
+
+def test_a_new_date_is_told_also_when_the_last_one_was_sent_again() -> None:
+    order = make_quiet_order()
+    first = make_message("failed", order=order, kind=Kind.ORDER_RESCHEDULED)
+    make_message("sent", order=order, kind=Kind.ORDER_RESCHEDULED, resend_of=first)
+    order.scheduled_date += timedelta(days=1)
+    order.save()
+    assert NotificationHistory.objects.filter(order=order).count() == 3
+
+
+def test_a_broken_sender_fails_no_order(settings: Any) -> None:
+    order = make_order()
+    with mock.patch.object(sender, "submit", side_effect=RuntimeError("no threads")):
+        order.transition_to(OrderStatus.CONFIRMED)
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
+    assert NotificationHistory.objects.get().status == "pending"

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.utils import timezone
 
 from customers.models import Customer
-from notifications import sending_rules
+from notifications import sender, sending_rules
+from notifications.gateways.local import Memory
+from notifications.management.commands.send_pending_sms import Service
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status, Type
 from notifications.tests.factories import make_message, make_quiet_order
+from notifications.tests.test_sender import confirm
+from notifications.timeline import next_step
 from orders.models import Order
 from orders.states import Status as OrderStatus
-from orders.tests.factories import TODAY
+from orders.tests.factories import TODAY, make_order, turn
+from web import flags
 
 MOBILE, LANDLINE = "+886912345678", "+886229300016"
 
@@ -166,3 +174,105 @@ def test_of_two_new_dates_the_last_is_told() -> None:
     first.template = last.template = MessageTemplate(kind=Kind.ORDER_RESCHEDULED)
     assert sending_rules.blocked_by(first) == OVERTAKEN
     assert sending_rules.blocked_by(last) is None
+
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, tzinfo=TAIPEI)
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "ends"),
+    [
+        ("21:00-08:00", at(23, 20, 59), None),
+        ("21:00-08:00", at(23, 21), at(24, 8)),
+        ("21:00-08:00", at(24, 0), at(24, 8)),
+        ("21:00-08:00", at(24, 7, 59), at(24, 8)),
+        ("21:00-08:00", at(24, 8), None),
+        ("12:00-13:30", at(23, 12, 30), at(23, 13, 30)),
+        ("12:00-13:30", at(23, 13, 30), None),
+        ("00:00-06:00", at(23, 0), at(23, 6)),
+        ("", at(23, 3), None),
+    ],
+)
+def test_the_night_ends(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
+    settings.SMS_QUIET_HOURS = hours
+    assert sending_rules.night_ends(moment) == ends
+
+
+@pytest.mark.parametrize("hours", ["21:00", "night", "25:00-08:00", "21:00-08:00-09:00", "08:00-08:00"])
+def test_nonsense_is_refused(settings: Any, hours: str) -> None:
+    settings.SMS_QUIET_HOURS = hours
+    with pytest.raises(ValueError, match="format|unconverted"):
+        sending_rules.quiet_hours()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(at(23, 22, 30), tick=False):
+        order = make_order()
+        order.transition_to(OrderStatus.CONFIRMED)
+    row = NotificationHistory.objects.get(order=order)
+    assert (row.status, row.attempts, row.send_after, Memory.outbox) == ("pending", 0, at(24, 8), [])
+    with time_machine.travel(at(24, 8), tick=False):
+        sender.deliver_one(row.pk)
+    assert len(Memory.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
+    settings.SMS_QUIET_HOURS = "21:00-08:00"
+    with time_machine.travel(at(23, 22, 30), tick=False):
+        make_quiet_order(OrderStatus.DELIVERING).transition_to(OrderStatus.ARRIVING)
+    assert len(Memory.outbox) == 1
+
+
+# `sms_notifications` off: everything waits and says why, and goes out when it is on again, if it is still true.
+
+
+@pytest.fixture
+def _switched_off(all_switches_on: None, transactional_db: None) -> None:
+    Memory.outbox.clear()
+    turn(flags.SMS, False)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_switched_off")
+def test_what_is_owed_waits_and_goes_out_when_it_is_on_again() -> None:
+    rows = [confirm(phone="0912-345-678"), confirm(phone="", email="w@example.tw")]
+    assert ([row.status for row in rows], Memory.outbox) == ([Status.PENDING] * 2, [])
+    turn(flags.SMS, True)
+    for row in rows:
+        row.refresh_from_db()
+    assert ([row.status for row in rows], len(Memory.outbox)) == ([Status.SENT] * 2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_switched_off")
+def test_what_is_no_longer_true_by_then_is_not_said() -> None:
+    row = confirm()
+    assert row.order is not None
+    Order.objects.get(pk=row.order.pk).transition_to(OrderStatus.CANCELLED, reason="x")
+    turn(flags.SMS, True)
+    row.refresh_from_db()
+    assert (row.status, row.status_reason, Memory.outbox) == (Status.CANCELLED, Reason.OVERTAKEN, [])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_switched_off")
+def test_the_message_says_why_it_waits(settings: Any) -> None:
+    settings.LANGUAGE_CODE = "en"
+    assert next_step(confirm()).words == "It waits until messages are switched on again."
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_switched_off")
+@pytest.mark.parametrize("arguments", [[], ["--limit", "1"]])
+def test_the_command_sends_nothing_and_calls_it_no_failure(arguments: list[str]) -> None:
+    make_message()
+    call_command("send_pending_sms", *arguments)
+    assert Service(threading.Event(), 10).round() == 0
+    assert (NotificationHistory.objects.get().status, Memory.outbox) == (Status.PENDING, [])

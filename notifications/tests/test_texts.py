@@ -4,11 +4,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from customers.models import Customer
 from notifications import carrier_rules, texts
+from notifications.masking import mask, mask_numbers
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Kind
+from notifications.states import Kind, Reason
+from notifications.texts import Preview
 from orders.models import Order, TimeSlot
 
 
@@ -88,3 +92,216 @@ def test_the_words_of_the_office_are_sent_with_the_sender_in_front() -> None:
 def test_words_are_no_code(body: str) -> None:
     template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=body)
     assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
+
+
+def problems(body: str, kind: Kind = Kind.ORDER_DELIVERED) -> list[str]:
+    with translation.override("en"):
+        return Preview(kind, "zh-hant", body).problems
+
+
+@pytest.mark.parametrize("language", texts.TEXTS)
+@pytest.mark.parametrize("kind", Kind)
+def test_the_default_texts_are_sound(kind: Kind, language: str) -> None:
+    assert Preview(kind, language, texts.TEXTS[language][kind]).problems == []
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("{nobody}", "“{nobody}” is no placeholder; there are: {order_number}, {scheduled_date}, {tracking_url}."),
+        ("{order_number.__class__}", "“{order_number.__class__}” is no placeholder"),
+        ("{order_number!r:>9}", "“{order_number!r:>9}” is no placeholder"),
+        ("{0}", "“{0}” is no placeholder"),
+        ("{order_number", "“{order_number” is no placeholder"),
+        ("order_number}", "“}” is no placeholder"),
+        ("{{order_number}}", "“{” is no placeholder"),
+        ("{eta}", "“{eta}” is no placeholder"),
+        ("請電 0912-345-678", "“0912-345-678” reads as a telephone number"),
+        ("https://bit.ly/x", "“bit.ly” is no registered link"),
+        ("【幸福氣】已送達", "Leave out the name in 【】"),
+        ("瓦" * 197, "At its longest it takes 4 segments; 3 at most."),
+    ],
+)
+def test_what_is_wrong_is_said(body: str, named: str) -> None:
+    assert problems(body)[0].startswith(named)
+
+
+def test_the_hour_may_be_named_once_the_driver_has_left() -> None:
+    assert problems("{eta}", Kind.DRIVER_ON_THE_WAY) == []
+
+
+def test_it_is_counted_at_its_longest(settings: Any) -> None:
+    settings.TRACKING_URL = "https://lg.tw/t/"
+    found = Preview(Kind.ORDER_DELIVERED, "zh-hant", "{order_number} {scheduled_date}\r\n{tracking_url}")
+    assert found.text == "【幸福氣】0000-0000 12/31 上午\nhttps://lg.tw/t/xxxxxxxxxxxx"
+    with translation.override("en"):
+        assert found.cost == f"{len(found.text)} characters at the longest: 1 segment, 1 point"
+
+
+def test_a_text_with_a_fault_is_refused_at_its_field() -> None:
+    with pytest.raises(ValidationError) as refused:
+        MessageTemplate(kind=Kind.ORDER_DELIVERED, body_en="{nobody}").clean()
+    assert set(refused.value.message_dict) == {"body_en"}
+
+
+def test_line_ends_of_a_browser_count_once() -> None:
+    row = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=" a\r\nb ")
+    row.clean()
+    assert row.body_zh == "a\nb"
+
+
+DATES = [
+    "2026-12-31", "2026/1/2", "2026.12.31", "115/11/23", "11/23 12-13 點", "2026/11/23-11/25", "11/23 – 12/5",
+    "2026-12-31 至 2027-01-02",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "電話 0912345678", "電話 0912-345-678", "電話：(02) 2930-0016", "０９１２３４５６７８", "+886 912 345 678",
+        "0912\u200b345\u200b678", "09 12 34 56 78", "٠٩١٢٣٤٥٦٧٨", "0912/345/678",
+        "0912,345,678", "0912・345・678", "0912·345·678", "0912_345_678", "12/31 0912-345-678", "09-12-34-56-78",
+        "0912.10.10.10", "0912 10-10 10",
+    ],
+)  # fmt: skip
+def test_a_telephone_number_is_found(text: str) -> None:
+    assert carrier_rules.telephones(text)
+    assert carrier_rules.violation(text, text) == Reason.NOT_REGISTERED
+
+
+@pytest.mark.parametrize("text", ["10-15分鐘", "11/23-11/25", "20kg × 2", "12:30–13:45", "NT$1600", "1.5 公斤", *DATES])
+def test_other_figures_are_none(text: str) -> None:
+    assert carrier_rules.telephones(text) == []
+
+
+def test_what_the_system_put_in_is_no_telephone_number() -> None:
+    assert carrier_rules.violation("訂單 1234-5674", "訂單  ") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://bit.ly/x", "HTTP://BIT.LY", "www.幸福氣.tw", "看 bit.ly/3abc", "ｂｉｔ．ｌｙ／x", "bit。ly", "https://lg.tw@evil.com/",
+        "evil.com/lg.tw", "https://lg.tw.evil.com", "幸福氣bit.ly", "b\u200bit.ly", "https://幸福氣.台灣", "gas.台灣", "https://notlg.tw/t/x",
+        "例子.com", "請看例子.com/x", "幸福.台灣", "1.2.3.4/x", "http://1.2.3.4", "1.2.3.4",
+    ],
+)  # fmt: skip
+def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
+    settings.SMS_LINK_HOSTS = ["lg.tw"]
+    assert carrier_rules.foreign_links(text)
+    assert carrier_rules.violation(text, "") == Reason.NOT_REGISTERED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "位置 https://lg.tw/t/abc",
+        "LG.TW/t/abc",
+        "https://lg.tw.",
+        "https://lg.tw:443/t",
+        "lg.tw。",
+        "送達。感謝！",
+        "11.23 上午",
+        "3.5kg",
+        "感謝惠顧。台灣加油",
+        "2026.11.23",
+        "謝謝.",
+    ],
+)
+def test_a_registered_link_and_plain_words_pass(settings: Any, text: str) -> None:
+    settings.SMS_LINK_HOSTS = ["lg.tw"]
+    assert carrier_rules.foreign_links(text) == []
+
+
+def test_without_a_list_the_host_of_our_own_link_is_registered(settings: Any) -> None:
+    settings.SMS_LINK_HOSTS, settings.TRACKING_URL = [], "https://Gas.Example.tw/t/"
+    assert carrier_rules.foreign_links("https://gas.example.tw/t/abc") == []
+    assert carrier_rules.foreign_links("https://lg.tw/t/abc") == ["lg.tw"]
+
+
+def test_more_than_three_segments_are_too_long() -> None:
+    assert carrier_rules.violation("瓦" * 201, "") is None
+    assert carrier_rules.violation("瓦" * 202, "") == Reason.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("recipient", "shown"),
+    [
+        ("+886912345678", "0912-***-678"),
+        ("wang@example.org", "w***@example.org"),
+        ('"a@b"@c.tw', '"***@c.tw'),
+        ("", ""),
+    ],
+)
+def test_mask(recipient: str, shown: str) -> None:
+    assert mask(recipient) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0912345678", "0912-***-678"),
+        ("call 0912-345-678, then 0987 654 321.", "call 0912-***-678, then 0987-***-321."),
+        ("to=%2B886912345678&x", "to=0912-***-678&x"),
+        ("886-912-345-678", "0912-***-678"),
+        ("電話+88622930016;ext=29", "電話02-***-016;ext=29"),
+        ("0912.345.678, +886 912 345 678", "0912-***-678, 0912-***-678"),
+        ("0223456789, 02-2345-6789, (02)2345-6789", "02-***-789, 02-***-789, 02-***-789"),
+        ("02 2345 6789, 037-123456", "02-***-789, 037-***-456"),
+        ("+886 2 2345 6789, +886-2-2345-6789, 049-2345678", "02-***-789, 02-***-789, 049-***-678"),
+        ("0836-22001, (0836)22-001, +886 836 22001", "0836-***-001, 0836-***-001, 0836-***-001"),
+        ("0826 66001, 037-32-0001, 089 320 001", "0826-***-001, 037-***-001, 089-***-001"),
+        ("07012345678, 070-1234-5678, +886 70 1234 5678", "070-***-678, 070-***-678, 070-***-678"),
+        ("0836-2201, 0826-6601", "0836-2201, 0826-6601"),  # orders
+        (r"said\n0912345678\t0223456789\r+886912345678", r"said\n0912-***-678\t02-***-789\r0912-***-678"),
+        ("4821-7736 on 2026-11-23 09:12:34.567890", "4821-7736 on 2026-11-23 09:12:34.567890"),
+        ("0821-7736, 0234-5678, order 8217736", "0821-7736, 0234-5678, order 8217736"),
+        ("2026-08-23 02:22:33.0223456789 0.0912345678", "2026-08-23 02:22:33.0223456789 0.0912345678"),
+        ("20261122 127.0.0.1:8000 08/11/2026 02.11.2026", "20261122 127.0.0.1:8000 08/11/2026 02.11.2026"),
+        (
+            "0223456789abcdef 02345678-1234-5678-9012-1234567890ab",
+            "0223456789abcdef 02345678-1234-5678-9012-1234567890ab",
+        ),
+        ("id=1764223456789, NT$ 20912345678, 12-0912345678", "id=1764223456789, NT$ 20912345678, 12-0912345678"),
+        ("a0912345678b091234567890", "a0912345678b091234567890"),
+    ],
+)
+def test_mask_numbers(text: str, shown: str) -> None:
+    assert mask_numbers(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 0),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("瓦" * 70, 1),
+        ("瓦" * 71, 2),
+        ("瓦" * 134, 2),
+        ("瓦" * 135, 3),
+        ("瓦" * 201, 3),
+        ("瓦" + "a" * 69, 1),
+        ("瓦" + "a" * 70, 2),
+        ("🔥" * 35, 1),
+        ("🔥" * 36, 2),
+    ],
+)
+def test_count(text: str, expected: int) -> None:
+    assert carrier_rules.segments(text) == expected
+
+
+def test_an_escaped_character_is_not_cut_in_two() -> None:
+    # 152 + 2 do not fit into the first part of 153; nor 152 + 2 into the second.
+    assert carrier_rules.segments(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
+
+
+def test_an_emoji_is_not_cut_in_two() -> None:
+    # 67 units hold 33 emoji, and one unit stays empty.
+    assert carrier_rules.segments("🔥" * 66) == 2
+    assert carrier_rules.segments("🔥" * 67) == 3

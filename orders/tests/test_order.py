@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orders import numbers
-from orders.models import Order, OrderStatusChange
+from orders.models import Change, Order, OrderStatusChange, item
+from orders.models.item import Line
 from orders.models.order import VersionConflict
 from orders.states import Status
-from orders.tests.factories import make_customer, make_office, make_order, make_product
+from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
 from orders.tests.threads import at_once
 from web.refusals import Refusal
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.sqlite
 def test_save_writes_changed_columns_only() -> None:
     order = make_order()
     mine, theirs = Order.objects.get(pk=order.pk), Order.objects.get(pk=order.pk)
@@ -29,6 +35,7 @@ def test_save_writes_changed_columns_only() -> None:
     assert Order.objects.get(pk=order.pk).notes == "後門進"
 
 
+@pytest.mark.sqlite
 def test_save_without_a_change_writes_nothing(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     order = Order.objects.get(pk=make_order().pk)
     with django_assert_num_queries(0):
@@ -36,6 +43,7 @@ def test_save_without_a_change_writes_nothing(django_assert_num_queries) -> None
     assert order.before == {}
 
 
+@pytest.mark.sqlite
 def test_a_conflict_leaves_the_object_as_it_was() -> None:
     order = make_order()
     Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED)
@@ -46,6 +54,7 @@ def test_a_conflict_leaves_the_object_as_it_was() -> None:
     assert order.unsaved().keys() == {"notes"}
 
 
+@pytest.mark.sqlite
 def test_a_row_that_is_gone_is_refused() -> None:
     order = make_order()
     theirs = Order.objects.get(pk=order.pk)
@@ -57,6 +66,7 @@ def test_a_row_that_is_gone_is_refused() -> None:
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("named", [None, ["customer"], ["customer_id"]])
 def test_the_link_of_the_former_customer_ends(named: list[str] | None) -> None:
     order = make_order()
@@ -65,6 +75,7 @@ def test_the_link_of_the_former_customer_ends(named: list[str] | None) -> None:
     assert Order.objects.get().tracking_token == order.tracking_token != former
 
 
+@pytest.mark.sqlite
 def test_the_link_survives_other_changes() -> None:
     order = make_order()
     former, order.notes, order.customer = order.tracking_token, "後門進", make_customer()
@@ -72,18 +83,21 @@ def test_the_link_survives_other_changes() -> None:
     assert Order.objects.get().tracking_token == order.tracking_token == former
 
 
+@pytest.mark.sqlite
 def test_a_new_order_has_its_first_line_of_history() -> None:
     order = make_order()
     (row,) = order.history.all()
     assert (row.from_status, row.to_status, row.version) == ("", "pending", 1)
 
 
+@pytest.mark.sqlite
 def test_order_number_is_drawn_again_when_taken() -> None:
     taken = make_order().order_number
     with mock.patch.object(numbers, "new_order_number", side_effect=[taken, taken, "1234-5674"]):
         assert make_order().order_number == "1234-5674"
 
 
+@pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
 def test_twenty_clerks_confirm_one_order_and_one_succeeds() -> None:
     order, clerks = make_order(), [make_office() for _ in range(20)]
@@ -95,6 +109,7 @@ def test_twenty_clerks_confirm_one_order_and_one_succeeds() -> None:
     assert OrderStatusChange.objects.filter(order=order, to_status="confirmed").count() == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
 def test_twenty_orders_at_once_have_twenty_numbers() -> None:
     customer, product = make_customer(), make_product()
@@ -103,3 +118,100 @@ def test_twenty_orders_at_once_have_twenty_numbers() -> None:
     with mock.patch.object(numbers, "new_order_number", side_effect=lambda: next(few)):
         made = at_once(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
     assert len(set(made)) == 20
+
+
+def test_a_number_can_be_read_over_the_telephone() -> None:
+    assert re.fullmatch(r"\d{4}-\d{4}", numbers.new_order_number())
+
+
+def test_luhn_example_of_the_standard() -> None:
+    assert numbers.luhn_check_digit("7992739871") == 3
+
+
+@given(st.from_regex(r"\d{7}", fullmatch=True), st.integers(0, 7), st.integers(1, 9))
+def test_one_misheard_digit_is_another_check_digit(digits: str, place: int, off: int) -> None:
+    number = digits + str(numbers.luhn_check_digit(digits))
+    heard = [*number]
+    heard[place] = str((int(heard[place]) + off) % 10)
+    assert numbers.luhn_check_digit("".join(heard[:7])) != int(heard[7])
+
+
+@pytest.mark.parametrize(
+    ("typed", "column"),
+    [
+        ("48217736", "4821-7736"),
+        ("４８２１７７３６", "4821-7736"),
+        ("７７３６", "7736"),
+        ("4821 77", "4821-77"),
+        ("4821-7736", "4821-7736"),
+        ("7736", "7736"),
+        ("王", "王"),
+    ],
+)
+def test_as_typed(typed: str, column: str) -> None:
+    assert numbers.as_typed(typed) == column
+
+
+def test_a_tracking_token_is_short_and_hard_to_guess() -> None:
+    tokens = {numbers.new_tracking_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert {len(token) for token in tokens} == {12}
+
+
+@pytest.mark.sqlite
+def test_new_items_take_the_price_of_today(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    products = [make_product(price=price) for price in (500, 800)]
+    with django_assert_num_queries(1):
+        items = item.new_items([Line(product.pk, 2) for product in products])
+    assert (item.amount(items), [item.unit_price for item in items]) == (2600, [500, 800])
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("count", [0, 21])
+def test_an_order_has_one_to_twenty_lines(count: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        item.new_items([Line(n, 1) for n in range(count)])
+    assert refused.value.code == "invalid_items"
+
+
+@pytest.mark.sqlite
+def test_what_was_ordered_may_stay_when_it_is_no_longer_sold() -> None:
+    product = make_product()
+    order = make_order(product=product)
+    product.is_active = False
+    product.save()
+    item.replace_items(order, [Line(product.pk, 3)], Change())
+    assert (order.items.get().quantity, order.amount_due) == (3, 2400)
+
+
+@pytest.mark.sqlite
+def test_replace_writes_nothing_when_refused() -> None:
+    order = make_order()
+    with pytest.raises(Refusal):
+        item.replace_items(order, [Line(999_999, 1)], Change())
+    assert order.items.count() == 1
+
+
+def test_the_next_stop_is_where_the_driver_arrives() -> None:
+    driver = make_driver()
+    make_order(Status.DELIVERING, driver=driver, stop_sequence=1)
+    arriving = make_order(Status.ARRIVING, driver=driver, stop_sequence=2)
+    assert Order.objects.next_stops([driver.pk]) == {driver.pk: arriving.pk}
+
+
+def test_the_next_stop_is_the_first_still_to_come_of_the_day() -> None:
+    driver, other = make_driver(), make_driver()
+    make_order(Status.DELIVERED, driver=driver, stop_sequence=1)
+    make_order(Status.ASSIGNED, driver=driver, stop_sequence=1)
+    make_order(Status.DELIVERING, driver=driver)
+    make_order(Status.DELIVERING, driver=driver, stop_sequence=3)
+    second = make_order(Status.DELIVERING, driver=driver, stop_sequence=2)
+    make_order(Status.DELIVERING, driver=make_driver(), stop_sequence=1)
+    assert Order.objects.next_stops([driver.pk, other.pk]) == {driver.pk: second.pk}
+
+
+def test_stops_without_a_place_in_the_route_go_by_their_day() -> None:
+    driver = make_driver()
+    make_order(Status.DELIVERING, driver=driver)
+    earlier = make_order(Status.DELIVERING, driver=driver, scheduled_date=TODAY - timedelta(days=1))
+    assert Order.objects.next_stops([driver.pk]) == {driver.pk: earlier.pk}

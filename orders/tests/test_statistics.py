@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
+from orders import metrics
 from orders.models import Order, TimeSlot
 from orders.states import Status
 from orders.statistics import deadline, statistics_of
 from orders.tests.factories import TODAY, make_driver, make_order, make_product
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
+
+
 TAIPEI = ZoneInfo("Asia/Taipei")
 
 
@@ -25,6 +28,7 @@ def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60
     return order
 
 
+@pytest.mark.sqlite
 def test_counts_by_status_day_product_and_driver() -> None:
     driver, product = make_driver(name="陳"), make_product(name="16kg 瓦斯桶")
     make_order(Status.DELIVERED, driver=driver, product=product, quantity=2)
@@ -44,6 +48,7 @@ def test_counts_by_status_day_product_and_driver() -> None:
     assert (row["driver"], row["name"], row["orders"], row["delivered"]) == (driver.pk, "陳", 1, 1)
 
 
+@pytest.mark.sqlite
 def test_a_day_without_orders_has_a_row_too() -> None:
     make_order(Status.CANCELLED)
     make_order(scheduled_date=TODAY + timedelta(days=2))
@@ -53,6 +58,7 @@ def test_a_day_without_orders_has_a_row_too() -> None:
     assert {(row["on_time_share"], row["median_minutes"], row["p90_minutes"]) for row in found} == {(None, None, None)}
 
 
+@pytest.mark.sqlite
 def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
     make_delivered(12, 0, time_slot=TimeSlot.MORNING)
     make_delivered(12, 1, time_slot=TimeSlot.MORNING)
@@ -61,6 +67,7 @@ def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
     assert statistics_of(TODAY - timedelta(days=1), TODAY)["on_time_share"] == 0.5
 
 
+@pytest.mark.sqlite
 def test_median_minutes_from_the_last_confirmation() -> None:
     for minutes in (30, 50, 600):
         make_delivered(10, minutes_since_confirmed=minutes)
@@ -72,6 +79,7 @@ def test_median_minutes_from_the_last_confirmation() -> None:
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 47.5
 
 
+@pytest.mark.sqlite
 def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
     now = timezone.now()
     order = make_order(Status.CONFIRMED)
@@ -84,6 +92,7 @@ def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 300
 
 
+@pytest.mark.sqlite
 def test_the_next_attempt_is_confirmed_anew() -> None:
     order = make_order(Status.FAILED)
     order.history.filter(to_status=Status.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
@@ -92,6 +101,7 @@ def test_the_next_attempt_is_confirmed_anew() -> None:
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 0
 
 
+@pytest.mark.sqlite
 def test_days_and_drivers_have_their_own_punctuality() -> None:
     fast, slow = make_driver(name="一"), make_driver(name="二")
     for minutes in (30, 40, 50):
@@ -105,12 +115,14 @@ def test_days_and_drivers_have_their_own_punctuality() -> None:
     assert (found["on_time_share"], found["median_minutes"], found["p90_minutes"]) == (0.75, 45.0, 85.0)
 
 
+@pytest.mark.sqlite
 def test_without_deliveries_there_is_no_share() -> None:
     make_order()
     found = statistics_of(TODAY, TODAY)
     assert (found["delivered"], found["on_time_share"], found["median_minutes"]) == (0, None, None)
 
 
+@pytest.mark.sqlite
 def test_the_number_of_queries_is_constant(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     for _ in range(5):
         make_delivered(10)
@@ -118,6 +130,21 @@ def test_the_number_of_queries_is_constant(django_assert_num_queries) -> None:  
         statistics_of(TODAY, TODAY)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("slot", TimeSlot.values)
 def test_every_slot_has_an_end(slot: str) -> None:
     assert deadline(TODAY, slot).utcoffset() == timedelta(hours=8)
+
+
+def test_open_orders_and_those_of_late_and_to_come_by_status_in_one_query(django_assert_num_queries: Any) -> None:
+    today = timezone.localdate()
+    make_order()
+    make_order(scheduled_date=today - timedelta(days=7))
+    make_order(Status.CONFIRMED, scheduled_date=today - timedelta(days=99))
+    make_order(Status.DELIVERED)
+    make_order(Status.DELIVERED, scheduled_date=today - timedelta(days=8))
+    with django_assert_num_queries(1):
+        (family,) = metrics.rows()
+    found = {sample.labels["status"]: sample.value for sample in family.samples}
+    assert found.keys() == set(Status)
+    assert {name: count for name, count in found.items() if count} == {"pending": 2, "confirmed": 1, "delivered": 1}

@@ -15,7 +15,10 @@ from luckygas.testing.site import database_url
 from web.refusals import Refusal
 
 Returned = TypeVar("Returned")
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%%autovacuum%%'
+"""
 
 
 class Work:
@@ -66,11 +69,11 @@ def at_once(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
         return list(threads.map(run, each))
 
 
-def is_one_waiting() -> bool:
-    """Whether a session of PostgreSQL waits for a lock."""
+def sessions_waiting() -> int:
+    """Of PostgreSQL, for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
-        return bool(cursor.fetchone()[0])
+        return int(cursor.fetchone()[0])
 
 
 def meanwhile(change: Callable[[], object], command: Callable[[], Returned]) -> Returned:
@@ -79,7 +82,7 @@ def meanwhile(change: Callable[[], object], command: Callable[[], Returned]) -> 
     with transaction.atomic():
         change()
         waiting = in_thread(lambda: returned.append(command()))
-        while not is_one_waiting():
+        while not sessions_waiting():
             assert not waiting.wait(0.01), "nothing held it up"
     waiting.join()
     return returned[0]

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from realtime.hub import Hub
 from realtime.tests.browser import PlayedServer
 
 
@@ -13,3 +18,11 @@ async def server(page: Page) -> PlayedServer:
     await page.clock.install()
     await played.start()
     return played
+
+
+@pytest.fixture
+async def hub(transactional_db: None) -> AsyncIterator[Hub]:
+    hub = await Hub.current()
+    await asyncio.sleep(0.1)  # it has listened to the layer and looked once
+    yield hub
+    await hub.stop()

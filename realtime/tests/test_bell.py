@@ -13,10 +13,15 @@ import pytest
 import redis
 from asgiref.sync import sync_to_async
 from channels.layers import channel_layers, get_channel_layer
+from django.db import transaction
 from pytest_django import Settings
 
 from luckygas.testing.site import environment
+from notifications.models import NotificationHistory
+from orders.tests.factories import make_order
 from realtime import outbox
+from realtime.models import Outbox
+from realtime.outbox import announce
 
 
 @pytest.fixture
@@ -79,3 +84,56 @@ async def test_a_process_without_a_hub_is_heard_by_one_with() -> None:
     await sync_to_async(outbox.ring)()
     async with asyncio.timeout(2):
         assert (await layer.receive(channel))["type"] == "bell"
+
+
+@pytest.fixture
+def rings() -> Iterator[list[str]]:
+    """How often the bell was rung in this process, with what was committed by then."""
+    heard: list[str] = []
+
+    def wake() -> None:
+        heard.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
+
+    outbox.register(wake)
+    yield heard
+    outbox.unregister(wake)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) -> None:
+    with transaction.atomic():
+        announce("customer.updated", "customer:1", {"name": "王"})
+        announce("customer.updated", "customer:2", {"name": "李"})
+        assert rings == []
+    assert rings == ["customer:1,customer:2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        announce("customer.updated", "customer:1", {"name": "王"})
+        raise ZeroDivisionError
+    assert (rings, Outbox.objects.count()) == ([], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> None:
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            announce("customer.updated", "customer:1", {"name": "王"})
+            raise ZeroDivisionError
+        announce("customer.updated", "customer:2", {"name": "李"})
+    assert rings == ["customer:2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_screens_are_told_before_the_sms_is_sent() -> None:
+    order, at_the_bell = make_order(), []
+
+    def wake() -> None:
+        at_the_bell.append(list(NotificationHistory.objects.values_list("status", flat=True)))
+
+    outbox.register(wake)
+    order.transition_to("confirmed")
+    outbox.unregister(wake)
+    assert at_the_bell[0] == ["pending"]

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from asgiref.sync import sync_to_async
 from asgiref.sync import sync_to_async as make
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from orders.tests.api.client import make_api
-from realtime import epochs, log, rights
+from accounts.api.tokens import Refresh
+from luckygas.testing.site import Site, manage
+from notifications.models import NotificationHistory
+from notifications.states import Reason, Status
+from notifications.tests.factories import make_message
+from orders.states import Status as OrderStatus
+from orders.tests.api.client import Api, make_api
+from orders.tests.factories import make_office, make_order, make_user
+from realtime import auth, epochs, log, rights
 from realtime.channels import Identity
 from realtime.connection import SERVICE_RESTART
 from realtime.epochs import Seen
 from realtime.frames import Encoded
 from realtime.hub import Hub
-from realtime.models import Event, LogHead, Outbox
+from realtime.management.commands.prune_events import age
+from realtime.models import Event, LogHead, Outbox, WebSocketTicket
 from realtime.outbox import announce
-from realtime.tests.test_hub import Reader, change, hub, join, until  # noqa: F401  (a fixture)
+from realtime.tests.client import open_client, token_for
+from realtime.tests.test_hub import Reader, change, join, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
-
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("seen", "lost"),
     [
@@ -37,6 +52,8 @@ def test_what_was_seen_and_is_not_there(seen: Seen, lost: bool) -> None:
     assert seen.is_lost_in(LogHead(epoch="this", seq=5, stamp="a")) is lost
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("origin", "here", "seen", "moved"),
     [
@@ -57,6 +74,8 @@ def test_whether_it_is_another_database(origin: str, here: str, seen: Seen, move
     assert epochs.has_moved(head, seen) is moved
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("since", "epoch", "held"),
     [(3, "before", True), (4, "before", False), (1, "long ago", True), (2, "long ago", False), (0, "unknown", False)],
@@ -73,6 +92,8 @@ def numbered(*customers: int) -> LogHead:
     return log.head()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_a_change_without_an_event_makes_no_other_log() -> None:
     before = numbered(1)
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
@@ -80,6 +101,8 @@ def test_a_change_without_an_event_makes_no_other_log() -> None:
     assert (Outbox.objects.count(), after.seq, after.stamp) == (0, before.seq, before.stamp)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.servers
 def test_in_another_database_the_log_goes_on_with_a_new_epoch() -> None:
     before = numbered(1, 2)
@@ -90,6 +113,8 @@ def test_in_another_database_the_log_goes_on_with_a_new_epoch() -> None:
     assert numbered(5).epoch == after.epoch
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.servers
 def test_the_oldest_epochs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "MOST_KEPT", 2)
@@ -100,6 +125,8 @@ def test_the_oldest_epochs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [seq for _, seq in log.head().past] == [2, 3]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.servers
 def test_a_restored_log_gets_one_new_epoch_and_no_cursor_of_before_is_good() -> None:
     numbered(1)
@@ -109,12 +136,16 @@ def test_a_restored_log_gets_one_new_epoch_and_no_cursor_of_before_is_good() -> 
     assert (numbered(2).epoch, log.head().past) == (restored.epoch, [])
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.servers
 def test_who_may_not_ask_for_the_system_numbers_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "may_ask_system", lambda: False)
     assert numbered(1).origin.count("/") == 2
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.servers
 def test_everybody_may_ask_for_the_system() -> None:
     with connection.cursor() as cursor:
@@ -126,6 +157,8 @@ def test_everybody_may_ask_for_the_system() -> None:
             cursor.execute("RESET ROLE; DROP ROLE anybody")
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_the_api_resumes_what_an_epoch_before_shares() -> None:
     head = numbered(1, 2, 3)
     LogHead.objects.update(past=[["before", 2]])
@@ -140,8 +173,10 @@ async def sent_away(reader: Reader) -> None:
         assert await reader.closing == SERVICE_RESTART
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 @pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["as long", "shorter"])
-async def test_a_hub_at_rest_notices_another_log(hub: Hub, lost: dict[str, Any]) -> None:  # noqa: F811
+async def test_a_hub_at_rest_notices_another_log(hub: Hub, lost: dict[str, Any]) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
@@ -151,7 +186,9 @@ async def test_a_hub_at_rest_notices_another_log(hub: Hub, lost: dict[str, Any])
     assert await hub.resumable(2, epoch) is False
 
 
-async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: Hub) -> None:  # noqa: F811
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
+async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: Hub) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
@@ -167,7 +204,9 @@ async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: 
     assert reader.ids == [1, 2]
 
 
-async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -> None:  # noqa: F811
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
+async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -> None:
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
     hub.readers.end(Encoded.of(end))
@@ -179,7 +218,9 @@ async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -
     assert not hub.readers.ends.concern(Identity(user_id=9))
 
 
-async def test_a_client_from_a_hub_that_knows_the_new_epoch_already_is_waited_for(hub: Hub) -> None:  # noqa: F811
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
+async def test_a_client_from_a_hub_that_knows_the_new_epoch_already_is_waited_for(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
     before = hub.epoch
@@ -187,3 +228,141 @@ async def test_a_client_from_a_hub_that_knows_the_new_epoch_already_is_waited_fo
     assert await hub.resumable(1, "new") is True
     assert await hub.resumable(1, before) is True
     assert await hub.resumable(1, "neither") is False
+
+
+def after_restore() -> None:
+    with translation.override("en"):
+        call_command("after_restore")
+
+
+@pytest.mark.django_db
+def test_no_cursor_of_before_is_good() -> None:
+    before = log.head()
+    after_restore()
+    after = log.head()
+    assert not log.holds(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [Status.PENDING, Status.SENDING])
+def test_what_may_have_gone_out_since_the_backup_is_unknown(status: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    row = make_message(status)
+    after_restore()
+    row.refresh_from_db()
+    # The gateway that would have sent it knows, where it knows keys.
+    assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
+    assert "1 messages may have gone out" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_what_waits_for_the_morning_and_what_is_settled_stay() -> None:
+    morning = make_message(send_after=timezone.now() + timedelta(hours=8))
+    sent = make_message(Status.SENT)
+    after_restore()
+    assert dict(NotificationHistory.objects.values_list("pk", "status")) == {
+        morning.pk: Status.PENDING, sent.pk: Status.SENT,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("12h", 12), ("7d", 168), ("9999d", 239_976)])
+def test_an_age(text: str, hours: int) -> None:
+    assert age(text) == timedelta(hours=hours)
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7D"])
+def test_no_age(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="12h or 7d"):
+        age(text)
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.django_db
+def test_old_events_go_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for seq, days in enumerate((9, 8, 6, 1), start=1):
+        at = timezone.now() - timedelta(days=days)
+        Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
+    LogHead.objects.create(pk=log.HEAD, seq=4)
+    call_command("prune_events")
+    assert [event.seq for event in log.read(0, 10)] == [3, 4]
+    assert {"2", "2;"} <= set(capsys.readouterr().out.split())
+    call_command("prune_events", "--older-than", "24h")
+    assert [event.seq for event in log.read(0, 10)] == []
+    assert (log.head().seq, log.head().floor) == (4, 4)
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.django_db
+@pytest.mark.parametrize("ahead", [timedelta(days=8), timedelta(days=31), timedelta(days=366)])
+def test_nothing_goes_while_the_clock_is_ahead(ahead: timedelta) -> None:
+    for seq, days in enumerate((6, 5, 1, 0), start=1):
+        at = timezone.now() - timedelta(days=days)
+        Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
+    LogHead.objects.create(pk=log.HEAD, seq=4)
+    with time_machine.travel(timezone.now() + ahead):
+        call_command("prune_events")
+        Event.objects.create(seq=5, type="x", channels=["system"], data={}, created_at=timezone.now())
+        LogHead.objects.update(seq=5)
+        call_command("prune_events")
+    assert ([event.seq for event in log.read(0, 10)], log.head().floor) == ([1, 2, 3, 4, 5], 0)
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.django_db
+def test_tickets_that_have_ended_go_too() -> None:
+    auth.new_ticket(make_user())
+    WebSocketTicket.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    call_command("prune_events")
+    assert not WebSocketTicket.objects.exists()
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.django_db
+def test_tokens_that_have_ended_go_too_and_no_others() -> None:
+    api, user = Api(), make_office()
+    old, kept = Refresh.for_user(user), Refresh.for_user(user)
+    OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
+    api.post("auth/logout/", {"refresh": str(kept)})
+    call_command("prune_events")
+    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {kept["jti"], f"session:{kept['session']}"}
+    assert api.post("auth/token/refresh/", {"refresh": str(kept)}).status_code == 401
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.django_db
+def test_nonsense_is_said_in_words() -> None:
+    with pytest.raises(CommandError, match="12h or 7d"):
+        call_command("prune_events", "--older-than", "soon")
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+async def test_a_client_from_before_is_told_and_a_present_one_notices_nothing(site: Site) -> None:
+    make = sync_to_async
+    order = await make(make_order)()
+    jwt = await make(token_for)(await make(make_office)())
+    async with open_client(f"{site.ws}/office?token={jwt}") as client:
+        since = client.welcome["last_event_id"]
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
+        (confirmed,) = await client.orders(1)
+        await make(Event.objects.update)(created_at=timezone.now() - timedelta(hours=2))
+        await make(manage)("prune_events", "--older-than", "1h")
+        await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
+        assert [event["id"] > confirmed["id"] for event in await client.orders(2)] == [True, True]
+    floor = (await make(log.head)()).floor
+    # This server still remembers; another one, or this one after a restart, does not.
+    site.kill()
+    site.start()
+    async with open_client(f"{site.ws}/office?token={jwt}&since={since}") as client:
+        assert client.welcome["recovered"] is False
+    async with open_client(f"{site.ws}/office?token={jwt}&since={floor}") as client:
+        assert client.welcome["recovered"] is True
+        assert len(await client.orders(2)) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -41,14 +40,6 @@ class Reader(Connection):
     @property
     def ids(self) -> list[int]:
         return [frame["id"] for frame in self.frames]
-
-
-@pytest.fixture
-async def hub(transactional_db: None) -> AsyncIterator[Hub]:
-    hub = await Hub.current()
-    await asyncio.sleep(0.1)  # it has listened to the layer and looked once
-    yield hub
-    await hub.stop()
 
 
 def join(hub: Hub, reader: Reader) -> Reader:

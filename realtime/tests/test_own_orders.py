@@ -18,11 +18,9 @@ from orders.tests.factories import make_customer, make_driver, make_order, make_
 from realtime.channels import Identity
 from realtime.hub import Hub
 from realtime.publish import publish
-from realtime.tests.test_connecting import end_of_log
-from realtime.tests.test_hub import Reader, hub, join, until
-from realtime.tests.test_socket import Socket, connect
+from realtime.tests.test_hub import Reader, join, until
+from realtime.tests.test_socket import Socket, connect, end_of_log
 
-__all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -21,9 +21,8 @@ from realtime import outbox, positions
 from realtime.channels import Identity
 from realtime.connection import Batch
 from realtime.hub import Hub
-from realtime.tests.test_hub import Reader, hub, join
+from realtime.tests.test_hub import Reader, join
 
-__all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -29,10 +29,9 @@ from realtime.connection import Batch
 from realtime.hub import Hub
 from realtime.models import Outbox
 from realtime.tests.client import token_for
-from realtime.tests.test_hub import Reader, change, hub, join, missed, until
+from realtime.tests.test_hub import Reader, change, join, missed, until
 from web.refusals import Refusal
 
-__all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -13,17 +13,17 @@ from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.waiting import wait_for_async
 from orders.states import Status
-from orders.tests.factories import make_driver, make_office, make_order
-from realtime import channels, commands, consumer
+from orders.tests.factories import make_customer, make_driver, make_office, make_order
+from realtime import auth, channels, commands, consumer, log
 from realtime.consumer import EventConsumer
 from realtime.hub import Hub
 from realtime.log import CursorGone
+from realtime.models import Outbox
 from realtime.tests.client import token_for
-from realtime.tests.test_hub import change, hub, until
+from realtime.tests.test_hub import change, until
 from web.system_metrics import counted, growth
 
-__all__ = ["hub"]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Socket:
@@ -77,6 +77,7 @@ async def nobody_is_left(hub: Hub) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.sqlite
 async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     socket = await connect(await make(make_office)())
 
@@ -108,6 +110,7 @@ async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, mon
     await nobody_is_left(hub)
 
 
+@pytest.mark.sqlite
 async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
     user = await make(make_office)()
     before = len(asyncio.all_tasks())
@@ -137,6 +141,7 @@ async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
     assert (hub.readers.open, len(asyncio.all_tasks()) - before) == (set(), 0)
 
 
+@pytest.mark.sqlite
 async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
     socket = await connect(await make(make_office)(), endpoint="office")
     await change(*range(1, 301))
@@ -147,6 +152,7 @@ async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) -> None:
     socket = await connect(await make(make_office)())
     socket.say('{"type": "nonsense", "ref": "\\ud800"}')
@@ -157,6 +163,7 @@ async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) ->
     await socket.task
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("query", "headers", "code"),
     [
@@ -173,6 +180,7 @@ async def test_a_bad_beginning_is_refused_in_words(hub: Hub, query: str, headers
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_a_right_that_ends_while_the_socket_connects_is_not_given(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +205,7 @@ async def test_a_right_that_ends_while_the_socket_connects_is_not_given(
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub) -> None:
     driver = await make(make_driver)(user=await make(make_office)())
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
@@ -212,6 +221,7 @@ async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_who_is_slower_than_what_happens_is_sent_away_to_load_afresh(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +239,7 @@ async def test_who_is_slower_than_what_happens_is_sent_away_to_load_afresh(
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_silence(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +258,7 @@ async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_s
     await socket.task
 
 
+@pytest.mark.sqlite
 async def test_what_sockets_do_is_counted(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
@@ -270,3 +282,91 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
         "open_seconds_count": 3, "disconnects_total 1000": 1, "disconnects_total other": 1, "disconnects_total 1005": 1,
         "errors_total invalid_json": 3, "errors_total token_not_valid": 1,
     }  # fmt: skip
+
+
+# Whose an order is changes while its driver, or whoever holds its link, connects.
+
+
+async def end_of_log() -> int:
+    """With all in it: where the hub is just at it, `number` leaves it to the hub."""
+    while await make(Outbox.objects.exists)():
+        await make(log.number)()
+    return (await make(log.head)()).seq
+
+
+async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back_meanwhile(hub: Hub) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    before = await end_of_log()
+    await make(order.assign)(other)
+    await make(order.assign)(driver)
+    socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
+    await make(order.transition_to)(Status.DELIVERING)
+    assert (await socket.until("order.status_changed"))["data"]["status"] == Status.DELIVERING
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_an_order_that_is_taken_while_its_driver_connects_and_given_back_is_followed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    order, not_asked_for = [await make(make_order)(Status.ASSIGNED, driver=driver) for _ in range(2)]
+    since = f"&since={await end_of_log()}" if comes_back else ""
+    requested_channels = commands.requested_channels
+
+    async def taken_meanwhile(*args: Any) -> tuple[list[str], list[str]]:
+        answer = await requested_channels(*args)
+        for each in (order, not_asked_for):
+            await make(each.assign)(other)
+        await until(hub, await end_of_log())
+        return answer
+
+    monkeypatch.setattr(commands, "requested_channels", taken_meanwhile)
+    socket = await connect(driver.user, f"&channels=order:{order.pk}{since}")
+    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
+        await make(order.transition_to)(status)
+    for each in (not_asked_for, order):
+        await make(each.assign)(driver)
+        await make(each.transition_to)(Status.DELIVERING)
+    await socket.until("order.status_changed")
+    said = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
+    assert [(data["status"], data["previous_status"]) for data in said] == [("delivering", "assigned")]
+    assert said[0]["version"] == order.version
+
+
+async def test_the_link_of_a_former_customer_ends_also_where_it_is_just_being_opened(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, identify = await make(make_order)(Status.ASSIGNED, driver=await make(make_driver)()), auth.identify
+
+    async def corrected_meanwhile(*args: Any) -> channels.Identity:
+        identity = await identify(*args)
+        order.customer = await make(make_customer)()
+        await make(order.save)()
+        await until(hub, await end_of_log())
+        return identity
+
+    monkeypatch.setattr(consumer, "identify", corrected_meanwhile)
+    socket = Socket("track", link=order.tracking_token)
+    async with asyncio.timeout(5):
+        while socket.closed_with != [4401]:
+            await asyncio.sleep(0.01)
+    await make(order.transition_to)(Status.DELIVERING)
+    await until(hub, await end_of_log())
+    assert [frame["code"] for frame in socket.frames] == ["rights_ended"]
+
+
+async def test_whoever_comes_back_reads_of_no_driver_in_between(hub: Hub) -> None:
+    driver, other = await make(make_driver)(), await make(make_driver)()
+    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    await make(order.assign)(other)
+    before = await end_of_log()
+    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
+        await make(order.transition_to)(status)
+    await make(order.assign)(driver)
+    await until(hub, await end_of_log())
+    socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
+    await make(order.transition_to)(Status.DELIVERING)
+    await socket.until("order.status_changed")
+    orders = [frame for frame in socket.frames if frame["type"].startswith("order.")]
+    assert [frame["data"]["version"] for frame in orders] == [order.version - 1, order.version]

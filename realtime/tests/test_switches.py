@@ -13,11 +13,10 @@ from orders.tests.factories import make_office, turn
 from realtime.connection import TRY_AGAIN_LATER
 from realtime.hub import Hub
 from realtime.tests.client import token_for
-from realtime.tests.test_hub import change, hub, until
+from realtime.tests.test_hub import change, until
 from realtime.tests.test_socket import Socket, connect
 from web import flags
 
-__all__ = ["hub"]
 pytestmark = pytest.mark.django_db(transaction=True)
 SWITCHES = (flags.WEBSOCKETS, flags.REAL_TIME)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from redis import Redis as Client
@@ -32,7 +33,9 @@ from orders.tests.threads import in_thread
 from realtime import log
 from web import caching, flags
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.servers
+
+
 PERIOD = {"from": str(TODAY), "to": str(TODAY)}
 
 
@@ -70,6 +73,7 @@ def queries(work: Any) -> int:
     return len(captured)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_second_answer_is_the_first_one_without_its_queries(office: Api) -> None:
     make()
     first, whole = statistics(office), queries(lambda: statistics(make_api("office")))
@@ -77,6 +81,7 @@ def test_the_second_answer_is_the_first_one_without_its_queries(office: Api) -> 
     assert whole > MOST_KEPT
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_change_is_seen_at_once(office: Api) -> None:
     order = make_order(Status.ASSIGNED, driver=make_driver(name="舊"), product=make_product(name="舊桶"))
 
@@ -97,6 +102,7 @@ def test_a_change_is_seen_at_once(office: Api) -> None:
     assert statistics(office)["by_product"][0]["ordered"] == 3
 
 
+@pytest.mark.django_db(transaction=True)
 def test_nobody_gets_anothers_answer(office: Api) -> None:
     make()
     statistics(office)
@@ -105,6 +111,7 @@ def test_nobody_gets_anothers_answer(office: Api) -> None:
     assert (office.get("orders/statistics/", **other).json()["total"], statistics(office)["total"]) == (0, 1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_header_is_of_now_and_not_of_then(office: Api) -> None:
     make()
     first = office.get("orders/statistics/")
@@ -115,6 +122,7 @@ def test_the_header_is_of_now_and_not_of_then(office: Api) -> None:
     assert int(last["Last-Event-Id"]) == log.head().seq > int(first["Last-Event-Id"])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_reader_that_writes_late_writes_where_nobody_looks(office: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     make()
     read, go_on = threading.Event(), threading.Event()
@@ -137,6 +145,7 @@ def test_a_reader_that_writes_late_writes_where_nobody_looks(office: Api, monkey
     assert [told(make_api("office")) for _ in range(2)] == [2, 2]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_readers_among_writers_never_see_the_past() -> None:
     make()
     user, committed, stop, seen = make_office(), [0], threading.Event(), list[int]()
@@ -180,6 +189,7 @@ with transaction.atomic():
 """
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.long
 def test_who_is_killed_right_after_the_commit_leaves_an_answer_that_ends_within_a_minute(office: Api) -> None:
     make()
@@ -198,6 +208,7 @@ def child_environment() -> dict[str, str]:
     return environment(DJANGO_SETTINGS_MODULE="luckygas.settings")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:
     make()
     statistics(office)
@@ -207,6 +218,7 @@ def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:
     assert queries(lambda: statistics(office)) == MOST_KEPT
 
 
+@pytest.mark.django_db(transaction=True)
 def test_switched_off_nothing_is_kept(office: Api, switch_off: Callable[..., None]) -> None:
     make()
     statistics(office)
@@ -227,6 +239,7 @@ def seconds(work: Any) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.django_db(transaction=True)
 def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis, rates: Callable[..., None]) -> None:
     rates(**THROTTLE_RATES)  # who counts requests asks Redis first
     make()
@@ -246,6 +259,7 @@ def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis, rates
         assert told(office) == number + 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_transaction_renews_once_however_much_it_changes(office: Api) -> None:
     make()
     statistics(office)
@@ -263,3 +277,44 @@ def kill(redis: Redis) -> None:
 
 def stop(redis: Redis) -> None:
     redis.send(signal.SIGSTOP)
+
+
+# A cache on a real Redis: what it says is an answer, and where it fails that is a miss.
+
+
+@pytest.fixture
+def redis(settings: Any) -> Iterator[Redis]:
+    with running(Redis()) as server:
+        settings.CACHES = libraries.caches(server.url)
+        yield server
+
+
+def test_what_is_counted_in_ends_when_it_was_to_end(redis: Redis) -> None:
+    with pytest.raises(ValueError, match="not found"):
+        cache.incr("counted-in")
+    cache.add("counted-in", 1, 60)
+    assert (cache.incr("counted-in"), cache.incr("counted-in", 3), cache.get("counted-in")) == (2, 5, 5)
+    assert 0 < Client.from_url(redis.url).ttl(cache.make_key("counted-in")) <= 60
+
+
+@pytest.mark.parametrize("held", [b"\xff\xfe", b"{", b""])
+def test_what_is_not_of_ours_is_a_miss(redis: Redis, held: bytes) -> None:
+    Client.from_url(redis.url).set(cache.make_key("foreign"), held)
+    assert cache.get("foreign") is None
+
+
+def test_a_redis_that_is_down_is_a_miss_and_left_alone_for_a_second(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.set("kept", 1, 60)
+    redis.kill()
+    assert (cache.get("kept"), cache.add("kept", 1), cache.delete("kept"), cache.has_key("kept")) == (
+        None,
+        *[False] * 3,
+    )
+    redis.start()
+    cache.set("kept", 2, 60)
+    assert cache.get("kept") is None
+    monkeypatch.setattr("web.caching.monotonic", lambda: float("inf"))
+    cache.set("kept", 3, 60)
+    assert cache.get("kept") == 3

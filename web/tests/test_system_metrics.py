@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,16 +11,20 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import OperationalError, transaction
-from prometheus_client import Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from luckygas.testing.site import ROOT
 from web import metrics, system_metrics, timings
-from web.metrics import kept, percentile
+from web.metrics import kept, percentile, processes
 from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
 from web.tests.metrics_rows import make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db
+
+
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
 SEEN = kept(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
 TOOK = kept(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
@@ -128,9 +134,9 @@ def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> No
 
 
 def test_of_processes_those_count_that_wrote_of_late() -> None:
-    for seconds, processes in ((30, 4), (61, 2)):
+    for seconds, count in ((30, 4), (61, 2)):
         at = NOW - timedelta(seconds=seconds)
-        WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=processes)
+        WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=count)
     assert lately(HOUR).processes == 5
 
 
@@ -169,3 +175,52 @@ def test_a_number_that_fell_began_anew() -> None:
 )
 def test_percentile(found: dict[float, float], share: float, value: float | None) -> None:
     assert percentile(found, share) == value
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from web.metrics import share
+share(Path(sys.argv[1]))
+from prometheus_client import Counter
+Counter("seen", "x").inc(int(sys.argv[2]))
+print("counted", flush=True)
+sys.stdin.read()
+"""
+
+
+def start(directory: Path, number: int) -> subprocess.Popen[str]:
+    """A process that has counted so many, and lives on."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(directory), str(number)],
+        cwd=ROOT, env={"PROMETHEUS_MULTIPROC_DIR": str(directory)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "counted\n"
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def total(directory: Path) -> float | None:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    return registry.get_sample_value("seen_total")
+
+
+def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_path: Path, settings: Any) -> None:
+    directory = tmp_path / "made" / "when-missing"
+    settings.PROMETHEUS_MULTIPROC_DIR = str(directory)
+    first, second = start(directory, 1), start(directory, 10)
+    assert (total(directory), len(list(directory.glob("*.db"))), processes()) == (11, 2, 2)
+    kill(first)
+    assert processes() == 1
+    third = start(directory, 100)
+    assert (total(directory), len(list(directory.glob("*.db"))), processes()) == (111, 2, 2)
+    kill(second)
+    kill(third)
+    assert (total(directory), processes()) == (111, 0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from luckygas import settings as settings_of_the_project
-from notifications.gateways import get_gateway
-from notifications.gateways.base import Gateway, Message
+from notifications.gateways import base, get_gateway
+from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
+from notifications.gateways.form_gateway import moment
 from notifications.gateways.local import Memory
 from notifications.states import Reason
 from notifications.tests import provider as doing
@@ -94,3 +96,148 @@ def test_console_prints_it(settings: Any, capsys: pytest.CaptureFixture[str]) ->
     settings.SMS_GATEWAY = "console"
     get_gateway().send(MESSAGE)
     assert capsys.readouterr().out == f"── SMS 0912-***-678 (1) ──\n{TEXT}\n"
+
+
+AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20261122093000", "202611220930", "2026/11/22 09:30:00", " 2026/11/22  9:30 ", "2026-11-22T01:30:00Z",
+        "2026-11-22 09:30:00.000", "2026-11-22T10:30:00+09:00", "2026/11/22 上午 09:30:00", "2026/11/22 09:30 AM",
+        "20261122 093000", "２０２６/11/22 09：30", "2026/11/22 \u200e上午09:30",
+        "2026年11月22日 上午9:30", "2026/11/22 A.M. 9:30",
+    ],
+)  # fmt: skip
+def test_a_moment_is_taipeis(text: str) -> None:
+    assert moment(text) == AT
+
+
+@pytest.mark.parametrize(
+    ("half", "hour"),
+    [
+        ("下午 03:00", 15), ("PM 3:00", 15), ("3:00 p.m.", 15), ("上午 12:00", 0), ("12:00 am", 0), ("下午 12:00", 12),
+        ("中午 12:00", 12), ("晚上 11:00", 23), ("傍晚 6:00", 18), ("下午 15:00", 15), ("凌晨 1:00", 1), ("15:00", 15),
+    ],
+)  # fmt: skip
+def test_the_half_of_the_day_is_understood(half: str, hour: int) -> None:
+    at = moment(f"2026/11/22 {half}")
+    assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
+
+
+# What .NET says where it has no date, and what no clock and no database can keep.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0001/01/01 00:00:00",
+        "00010101000000",
+        "19700101080000",
+        "99991231235959",
+        "x",
+        "2026/11/22 上午 15:00",
+        "2026/11/22 晚上 12:00",
+        "2026/11/22 ¾È 03:00",
+        "2026/11/22 25:00",
+        "2026/13/22 09:00",
+        "2026/11/22 09:30+99:99",
+    ],
+)
+def test_what_is_no_moment_is_none(text: str) -> None:
+    assert moment(text) is None
+
+
+UNREACHABLE = GatewayError("down", reason=Reason.UNREACHABLE)
+NO_ANSWER = GatewayError("silence", reason=Reason.NO_ANSWER)
+REFUSED = GatewayError("no", reason=Reason.REFUSED)
+
+
+class Scripted(Gateway):
+    """Answers from a list."""
+
+    def __init__(self, *script: GatewayError | Accepted, idempotent: bool = False) -> None:
+        self.script, self.idempotent = list(script), idempotent
+
+    def transmit(self, message: Message) -> Accepted:
+        answer = self.script.pop(0)
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "PAUSE_SECONDS", 0)
+
+
+def reason_of(gateway: Gateway) -> tuple[Reason, int]:
+    """Why it failed, and how many answers of its list are left."""
+    with pytest.raises(GatewayError) as failed:
+        gateway.send(MESSAGE)
+    return failed.value.reason, len(gateway.script)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_connection_never_made_is_tried_again() -> None:
+    assert Scripted(UNREACHABLE, UNREACHABLE, Accepted("7")).send(MESSAGE) == Accepted("7")
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_connection_never_made_is_tried_three_times_at_most() -> None:
+    assert reason_of(Scripted(*[UNREACHABLE] * 5)) == (Reason.UNREACHABLE, 2)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_what_is_permanent_is_tried_once() -> None:
+    permanent = GatewayError("no such host", reason=Reason.UNREACHABLE, permanent=True)
+    assert reason_of(Scripted(permanent, Accepted())) == (Reason.UNREACHABLE, 1)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_refusal_is_final() -> None:
+    assert reason_of(Scripted(REFUSED, Accepted(), idempotent=True)) == (Reason.REFUSED, 1)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_without_an_answer_and_without_a_key_it_is_not_repeated() -> None:
+    assert reason_of(Scripted(NO_ANSWER, Accepted())) == (Reason.NO_ANSWER, 1)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_without_an_answer_it_is_repeated_under_its_key() -> None:
+    assert Scripted(NO_ANSWER, Accepted("7"), idempotent=True).send(MESSAGE) == Accepted("7")
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("second", [NO_ANSWER, UNREACHABLE, REFUSED])
+def test_after_no_answer_only_an_acceptance_makes_it_known(second: GatewayError) -> None:
+    assert reason_of(Scripted(NO_ANSWER, second, Accepted(), idempotent=True)) == (Reason.NO_ANSWER, 1)
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize(
+    "number", ["+886912345678", "886912345678", "0912345678", "0912-345-678", "0912 345 678", "+886 912-345-678"]
+)
+def test_clean_masks_the_number(number: str) -> None:
+    assert Gateway().clean(f"bad number {number}!", MESSAGE.phone) == "bad number 0912-***-678!"
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_clean_takes_secrets_out_and_cuts() -> None:
+    gateway = Gateway()
+    gateway.secrets = ("", "top-secret")
+    assert gateway.clean("key top-secret\r\n\0is\twrong", "") == "key *** is wrong"
+    assert len(gateway.clean("x" * 2000, "")) == 500
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_settings_name_the_gateway(settings: Any) -> None:
+    from notifications.gateways import get_gateway
+    from notifications.gateways.local import Console
+
+    settings.SMS_GATEWAY = "console"
+    assert isinstance(get_gateway(), Console)
+    assert get_gateway() is get_gateway()
+    settings.SMS_GATEWAY = "memory"
+    assert get_gateway().name == "memory"

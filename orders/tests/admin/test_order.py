@@ -4,14 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from accounts.roles import Side
+from orders.admin.badges import COLOUR, badge, money
 from orders.models import Order, OrderItem
-from orders.states import Status
-from orders.tests.admin.browser import Browser, change, errors, sign_in
+from orders.models.order import Proof
+from orders.models.proof import keep
+from orders.states import MOVES, Status, moves_from
+from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
 from orders.tests.factories import (
     TODAY,
     make_customer,
@@ -20,9 +25,15 @@ from orders.tests.factories import (
     make_order,
     make_product,
     make_route,
+    make_staff,
 )
+from orders.tests.test_proof_images import encoded
+from orders.tests.threads import at_once
+from web import admin
 
 pytestmark = pytest.mark.django_db
+
+
 LIST, ADD = reverse("admin:orders_order_changelist"), reverse("admin:orders_order_add")
 
 
@@ -262,3 +273,362 @@ def test_messages_to_the_customer_are_on_the_page(office: Browser) -> None:
 def test_driver_is_no_staff() -> None:
     browser = sign_in(make_driver().user)
     assert browser.client.get(LIST).headers["location"].startswith("/admin/login/")
+
+
+def lines(order: Order) -> list[tuple[int, int, int]]:
+    return [(item.product_id, item.quantity, item.unit_price) for item in order.items.all()]
+
+
+def add(product: int, quantity: int, at: int = 1) -> dict[str, Any]:
+    """A new line, as the page's script adds it."""
+    return {
+        "items-TOTAL_FORMS": at + 1, f"items-{at}-product": product, f"items-{at}-quantity": quantity,
+    }  # fmt: skip
+
+
+def test_quantity_changes_the_amount_in_one_version(office: Browser) -> None:
+    order = make_order()
+    save(office, order, **{"items-0-quantity": 3, "notes": "新"})
+    order.refresh_from_db()
+    assert (order.amount_due, order.version, order.notes) == (2400, 2, "新")
+
+
+def test_price_stays_that_of_the_day_of_the_order(office: Browser) -> None:
+    product = make_product(price=800)
+    order = make_order(product=product)
+    product.price = 900
+    product.save()
+    save(office, order, **{"items-0-quantity": 2, "items-0-unit_price": 1})
+    assert lines(order) == [(product.pk, 2, 800)]
+
+
+def test_new_line_has_todays_price(office: Browser) -> None:
+    order, product = make_order(), make_product(price=650)
+    save(office, order, **add(product.pk, 2))
+    order.refresh_from_db()
+    assert lines(order)[1] == (product.pk, 2, 650)
+    assert order.amount_due == 800 + 1300
+
+
+def test_line_may_go(office: Browser) -> None:
+    order, other = make_order(), make_product()
+    kept = OrderItem.objects.create(order=order, product=other, quantity=1)
+    save(office, order, **{"items-0-DELETE": "on"})
+    assert [pk for pk, _, _ in lines(order)] == [kept.product_id]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"items-0-DELETE": "on"}, {"lines": 1}, {"lines": 21},
+        {"items-TOTAL_FORMS": "abc"}, {"items-TOTAL_FORMS": ""}, {"items-0-id": "9" * 30},
+        {"opened_version": ""}, {"opened_version": "abc"}, {"opened_version": "9" * 40}, {"opened_version": "-1"},
+        {"stop_sequence": 0}, {"stop_sequence": 1000}, {"eta_0": "9999-12-31", "eta_1": "23:59"},
+    ],
+)  # fmt: skip
+def test_form_that_cannot_be_saves_nothing(office: Browser, wrong: dict[str, Any]) -> None:
+    """`lines`: so many more, the first of the product that is in the order already."""
+    order = make_order(notes="舊")
+    said = dict(wrong)
+    products = [order.items.get().product_id, *(make_product().pk for _ in range(said.get("lines", 1) - 1))]
+    for at, product in enumerate(products[: said.pop("lines", 0)], 1):
+        said |= add(product, 1, at)
+    assert save(office, order, notes="新", **said).status_code == 200
+    assert lines(order) == [(products[0], 1, 800)]
+    assert (Order.objects.get().version, Order.objects.get().notes) == (1, "舊")
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_items_are_open_until_the_driver_sets_out(office: Browser, status: Status) -> None:
+    order = make_order(status)
+    is_open = status in (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
+    assert ("items-0-quantity" in office.form(change("order", order.pk), "order_form")) == is_open
+    save(office, order, notes="新", **{"items-0-quantity": 5})
+    assert lines(order)[0][1] == (5 if is_open else 1)
+    assert Order.objects.get(pk=order.pk).notes == "新"
+
+
+def test_form_opened_earlier_undoes_nothing(office: Browser) -> None:
+    order = make_order(notes="舊")
+    path = change("order", order.pk)
+    opened = office.form(path, "order_form")
+    Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED)
+    answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
+    order.refresh_from_db()
+    assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
+    assert "Somebody else has changed this order" in "".join(errors(answer))
+    assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
+    assert order.items.get().quantity == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_save_at_once_and_one_is_told() -> None:
+    order = make_order()
+    path = change("order", order.pk)
+    browsers = [sign_in(make_office()) for _ in range(4)]
+    forms = [browser.form(path, "order_form") for browser in browsers]
+
+    def post(index: int) -> int:
+        return browsers[index].client.post(path, forms[index] | {"notes": f"第{index}位"}).status_code
+
+    assert sorted(at_once(post, range(4))) == [200, 200, 200, 302]
+    assert Order.objects.get(pk=order.pk).version == 2
+
+
+def move(order: Order, to: str) -> str:
+    return reverse("admin:orders_order_move", args=[order.pk, to])
+
+
+@pytest.mark.parametrize("status", Status)
+def test_page_offers_what_the_status_allows_and_no_more(office: Browser, status: Status) -> None:
+    order = make_order(status)
+    shown = office.get(change("order", order.pk))
+    allowed = set(moves_from(status, {Side.OFFICE}))
+    assert {to for to in Status if f'"{move(order, to)}"' in shown} == allowed
+
+
+@pytest.mark.parametrize(("before", "to"), MOVES)
+def test_every_move_of_the_office_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
+    order = make_order(before)
+    asked = Forms(office.get(move(order, to))).forms[""]
+    said = asked | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
+    answer = office.post(move(order, to), said)
+    order.refresh_from_db()
+    assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
+    last = order.history.last()
+    assert last is not None
+    assert (last.by, last.source) == (answer.context["user"], "admin")
+
+
+def test_button_that_asks_nothing_moves_at_once(office: Browser) -> None:
+    order = make_order()
+    button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
+    answer = office.post(move(order, "confirmed"), button)
+    assert ("success", f"{order} is now “Confirmed”.") in told(answer)
+    assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
+
+
+def test_get_only_asks(office: Browser) -> None:
+    order = make_order()
+    office.get(move(order, "confirmed"))
+    assert Order.objects.get(pk=order.pk).version == 1
+
+
+def test_move_without_a_reason_asks_for_it(office: Browser) -> None:
+    order = make_order()
+    answer = office.post(move(order, "cancelled"), {"version": 1, "reason": " "})
+    assert "This field is required." in answer.content.decode()
+    assert Order.objects.get(pk=order.pk).status == Status.PENDING
+
+
+def test_amount_collected_is_kept(office: Browser) -> None:
+    order = make_order("arriving")
+    office.post(move(order, "delivered"), {"version": order.version, "amount_collected": 500})
+    assert Order.objects.get(pk=order.pk).amount_collected == 500
+
+
+@pytest.mark.parametrize(
+    ("before", "to"),
+    [("pending", "confirmed"), ("confirmed", "assigned"), ("arriving", "delivered"), ("pending", "cancelled")],
+)
+def test_page_opened_earlier_moves_nothing(office: Browser, before: str, to: str) -> None:
+    order = make_order(before)
+    opened = Forms(office.get(move(order, to))).forms[""] | {"reason": "客戶來電", "driver": make_driver().pk}
+    order.notes = "改地址"
+    order.save()
+    answer = office.post(move(order, to), opened)
+    assert "Someone else changed this order" in told(answer)[0][1]
+    assert Order.objects.get(pk=order.pk).status == before
+
+
+def test_move_that_is_not_allowed_is_told(office: Browser) -> None:
+    order = make_order()
+    answer = office.post(move(order, "arriving"), {"version": 1})
+    assert told(answer) == [("error", f"{order}: An order that is “Pending” cannot become “Arriving”.")]
+
+
+@pytest.mark.parametrize("to", ["pending", "nonsense"])
+def test_move_that_does_not_exist_is_not_found(office: Browser, to: str) -> None:
+    office.get(move(make_order(), to), status=404)
+
+
+@pytest.mark.parametrize("pk", [0, 10**30])
+def test_move_of_no_order_is_not_found(office: Browser, pk: int) -> None:
+    office.get(reverse("admin:orders_order_move", args=[pk, "confirmed"]), status=404)
+
+
+def test_button_needs_the_token_of_the_page(office: Browser) -> None:
+    office.client.handler.enforce_csrf_checks = True
+    order = make_order()
+    assert office.post(move(order, "confirmed"), {"version": 1}).status_code == 403
+
+
+def test_only_a_manager_takes_a_delivery_back() -> None:
+    order = make_order(Status.DELIVERED)
+    clerk, manager = sign_in(make_staff()), sign_in(make_staff("manager"))
+    said = {"version": order.version, "reason": "it was the neighbour's"}
+    assert move(order, "cancelled") not in clerk.get(change("order", order.pk))
+    refused = clerk.post(move(order, "cancelled"), said)
+    assert (refused.status_code, "Only a manager or the owner may do this." in refused.content.decode()) == (403, True)
+    assert Order.objects.get(pk=order.pk).status == Status.DELIVERED
+    assert move(order, "cancelled") in manager.get(change("order", order.pk))
+    manager.post(move(order, "cancelled"), said)
+    assert Order.objects.get(pk=order.pk).status == Status.CANCELLED
+
+
+def choose(office: Browser, action: str, *orders: Order, **more: Any) -> Any:
+    return office.post(LIST, {"action": action, "_selected_action": [order.pk for order in orders]} | more)
+
+
+def status_of(order: Order) -> str:
+    return Order.objects.get(pk=order.pk).status
+
+
+def test_confirm_does_each_on_its_own_merit(office: Browser) -> None:
+    first, second, closed = make_order(), make_order(), make_order("cancelled")
+    answer = choose(office, "confirm", first, second, closed)
+    assert told(answer)[:2] == [
+        ("warning", "Confirm: 2 done, 1 refused."),
+        ("warning", f"{closed}: An order that is “Cancelled” cannot become “Confirmed”."),
+    ]
+    assert [status_of(order) for order in (first, second, closed)] == ["confirmed", "confirmed", "cancelled"]
+    last = first.history.last()
+    assert last is not None
+    assert (last.by, last.source) == (answer.context["user"], "admin")
+
+
+def test_orders_refused_for_one_reason_are_told_together(office: Browser) -> None:
+    closed = [make_order("cancelled"), make_order("cancelled"), make_order("delivered")]
+    texts = [text for _, text in told(choose(office, "confirm", *closed))]
+    assert len(texts) == 3
+    assert any(str(closed[0]) in text and str(closed[1]) in text for text in texts)
+
+
+def test_mark_urgent(office: Browser) -> None:
+    order = make_order()
+    assert told(choose(office, "mark_urgent", order)) == [("success", "Mark as urgent: 1 done, 0 refused.")]
+    assert Order.objects.get(pk=order.pk).priority == "urgent"
+
+
+def asked(office: Browser, action: str, *orders: Order, **said: Any) -> Any:
+    page = choose(office, action, *orders)
+    assert all(str(order) in page.content.decode() for order in orders)
+    fields = Forms(page.content.decode()).forms[""]
+    assert int(fields["_selected_action"]) == max(order.pk for order in orders)
+    return choose(office, fields["action"], *orders, answered=fields["answered"], **said)
+
+
+def test_assign_asks_for_the_driver(office: Browser) -> None:
+    driver, orders = make_driver(), [make_order("confirmed"), make_order("assigned"), make_order()]
+    answer = asked(office, "assign", *orders, driver=driver.pk)
+    assert told(answer)[0] == ("warning", "Assign to a driver: 2 done, 1 refused.")
+    assert [Order.objects.get(pk=order.pk).driver for order in orders] == [driver, driver, None]
+
+
+def test_cancel_asks_for_the_reason(office: Browser) -> None:
+    order = make_order()
+    asked(office, "cancel", order, reason="客戶來電取消")
+    assert status_of(order) == Status.CANCELLED
+    last = order.history.last()
+    assert last is not None
+    assert last.reason == "客戶來電取消"
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [("cancel", {"reason": ""}), ("cancel", {}), ("assign", {"driver": "abc"}), ("cancel", {"reason": "x" * 501})],
+)
+def test_answer_that_cannot_be_read_is_asked_again(office: Browser, action: str, said: dict[str, str]) -> None:
+    order = make_order("confirmed")
+    answer = asked(office, action, order, **said)
+    assert 'class="errorlist"' in answer.content.decode()
+    assert status_of(order) == Status.CONFIRMED
+
+
+def test_no_action_offers_a_driver_who_is_inactive(office: Browser) -> None:
+    driver, order = make_driver(is_active=False), make_order("confirmed")
+    asked(office, "assign", order, driver=driver.pk)
+    assert status_of(order) == Status.CONFIRMED
+
+
+def test_asking_keeps_the_filter_of_the_list(office: Browser) -> None:
+    order = make_order()
+    path = f"{LIST}?status__exact=pending"
+    page = office.post(path, {"action": "cancel", "_selected_action": [order.pk], "index": 0})
+    assert f'href="{path}"' in page.content.decode()
+
+
+@pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
+def test_selection_that_is_nonsense_is_told(office: Browser, chosen: str) -> None:
+    answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
+    assert told(answer) == [("error", "This selection cannot be read; please select again.")]
+
+
+def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "MOST_AT_ONCE", 2)
+    orders = [make_order() for _ in range(3)]
+    said = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
+    answer = office.post(LIST, said)
+    assert [level for level, _ in told(answer)] == ["error"]
+    assert {status_of(order) for order in orders} == {"pending"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outcome_of_the_sms_is_told_too() -> None:
+    browser = sign_in(make_office())
+    texts = [text for _, text in told(choose(browser, "confirm", make_order(), make_order()))]
+    assert any("SMS" in text and "(2)" in text for text in texts)
+
+
+def test_history_says_who_what_why_and_from_where(office: Browser) -> None:
+    order = make_order()
+    order.transition_to("cancelled", by=make_office(first_name="林會計"), source="rest", reason="客戶改日再訂")
+    shown = office.get(change("order", order.pk))
+    for text in ("林會計", "客戶改日再訂", "API", "badge waiting", "badge over"):
+        assert text in shown, text
+
+
+def test_proof_of_delivery_is_shown(office: Browser) -> None:
+    order = make_order("arriving")
+    order.transition_to("delivered", proof=Proof("qr_code", ["CYL789"]))
+    shown = office.get(change("order", order.pk))
+    assert "CYL789" in shown
+    assert "QR code" in shown
+
+
+def test_what_a_driver_reported_later_is_marked(office: Browser) -> None:
+    order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
+    path, mark = change("order", order.pk), "sent later, from offline"
+    order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
+    assert mark not in office.get(path)
+    order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))
+    assert office.get(path).count(mark) == 1
+
+
+def test_signatures_and_photos_are_shown(office: Browser) -> None:
+    order = make_order("delivered")
+    image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
+    kept = keep(Order.objects.all(), "signature", image, by=make_office())
+    assert f'src="/api/v1/orders/{order.pk}/proof-images/{kept.pk}/"' in office.get(change("order", order.pk))
+
+
+def test_history_is_not_written_by_hand(office: Browser) -> None:
+    order = make_order("confirmed")
+    path = change("order", order.pk)
+    said = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
+    office.post(path, office.form(path, "order_form") | said)
+    assert [(row.to_status, row.reason) for row in order.history.all()] == [("pending", ""), ("confirmed", "測試")]
+
+
+def test_every_status_has_its_colour() -> None:
+    assert set(COLOUR) == set(Status)
+
+
+def test_badge_is_the_word_in_a_colour() -> None:
+    with translation.override("en"):
+        assert badge("delivered") == '<span class="badge good">Delivered</span>'
+
+
+@pytest.mark.parametrize(("amount", "shown"), [(None, "–"), (0, "NT$ 0"), (1234567, "NT$ 1,234,567")])
+def test_money_is_grouped(amount: int | None, shown: str) -> None:
+    assert money(amount) == shown

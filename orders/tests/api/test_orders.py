@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,23 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orders.models import Order, OrderStatusChange, Priority
+from customers.models import Customer
+from dispatch.models import Driver
+from orders.models import ConfirmationType, Order, OrderStatusChange, Priority
+from orders.models.order import Proof
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api
-from orders.tests.factories import make_customer, make_driver, make_order, make_staff, make_user
+from orders.tests.factories import (
+    make_customer,
+    make_driver,
+    make_office,
+    make_order,
+    make_product,
+    make_route,
+    make_staff,
+    make_user,
+)
+from orders.tests.threads import at_once, in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -249,3 +263,422 @@ def test_a_session_is_a_page_and_a_token_a_program() -> None:
     page.patch(f"/api/v1/orders/{order.pk}/status/", said, content_type="application/json")
     moves = order.history.exclude(from_status="").values_list("to_status", "source")
     assert list(moves) == [("confirmed", "rest"), ("cancelled", "page")]
+
+
+# What the office's page of a telephone call adds to placing: a customer who is new, and a `ref` that makes it safe.
+
+
+NEW = {"name": "林太太", "phone": "0912 345 678", "address": "台北市大安區和平東路1號"}
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    items = [{"product": make_product().pk, "quantity": 1}]
+    return {"items": items, "scheduled_date": str(timezone.localdate())} | fields
+
+
+def test_a_new_customer_comes_with_the_order() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW))
+    assert answer.status_code == 201
+    customer = Order.objects.get().customer
+    assert (customer.name, customer.phone, customer.area) == ("林太太", "+886912345678", "大安區")
+    assert Order.objects.get().delivery_address == NEW["address"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "attr"),
+    [({"name": ""}, "new_customer.name"), ({"phone": "12"}, "new_customer.phone"), ({"user": 1}, "new_customer.user")],
+)
+def test_a_wrong_new_customer_is_refused_whole(wrong: dict[str, Any], attr: str) -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW | wrong))
+    assert answer.status_code == 400
+    assert [found for _, found in codes(answer)] == [attr]
+    assert not Customer.objects.exists()
+
+
+def test_a_refused_order_leaves_no_customer_behind() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW, items=[{"product": 999, "quantity": 1}]))
+    assert answer.status_code == 400
+    assert not Customer.objects.exists()
+
+
+def test_a_customer_and_a_new_one_at_once_are_refused() -> None:
+    answer = make_api("office").post("orders/", order(new_customer=NEW, customer=make_customer().pk))
+    assert (answer.status_code, codes(answer)) == (400, [("invalid", None)])
+
+
+def test_only_the_office_makes_customers() -> None:
+    customer = make_customer(user=make_user())
+    answer = Api(customer.user).post("orders/", order(new_customer=NEW))
+    assert (answer.status_code, codes(answer)) == (403, [("forbidden", "new_customer")])
+
+
+def test_a_repeated_ref_is_answered_with_the_order_it_made() -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    first, second = api.post("orders/", said), api.post("orders/", said)
+    assert first.json() == second.json()
+    assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
+
+
+def test_a_ref_is_a_users_own() -> None:
+    said = order(customer=make_customer().pk, ref="a-call")
+    for user in (make_office(), make_office()):
+        Api(user).post("orders/", said)
+    assert Order.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_ref_at_once_makes_one_order() -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    works = [in_thread(lambda: api.post("orders/", said)) for _ in range(6)]
+    for work in works:
+        work.join()
+    assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"time_slot": "evening"}, {"notes": "後門"}, {"priority": "urgent"}, {"delivery_address": "台北市1號"}]
+)
+def test_neither_is_anything_else_dropped(other: dict[str, Any]) -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call", time_slot="morning")
+    assert [api.post("orders/", said).status_code for _ in range(2)] == [201, 201]
+    assert codes(api.post("orders/", said | other)) == [("ref_reused", "ref")]
+    phone = NEW | {"phone": "0912 345 679"}
+    assert codes(api.post("orders/", said | {"new_customer": phone})) == [("ref_reused", "ref")]
+
+
+@pytest.mark.parametrize("other", [{"quantity": 2}, {"name": "別人"}, {"days": 1}])
+def test_a_ref_with_something_else_in_it_is_refused(other: dict[str, Any]) -> None:
+    api = make_api("office")
+    said = order(new_customer=NEW, ref="a-call")
+    api.post("orders/", said)
+    changed = said | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
+    changed["items"] = [said["items"][0] | {"quantity": other.get("quantity", 1)}]
+    changed["scheduled_date"] = str(timezone.localdate() + timedelta(days=other.get("days", 0)))
+    answer = api.post("orders/", changed)
+    assert (answer.status_code, codes(answer)) == (409, [("ref_reused", "ref")])
+    assert Order.objects.count() == 1
+
+
+# Placing and changing orders.
+
+
+def new_order(**fields: Any) -> dict[str, Any]:
+    usual = {"items": [{"product": make_product(price=800).pk, "quantity": 2}], "scheduled_date": str(tomorrow())}
+    return usual | fields
+
+
+def tomorrow() -> date:
+    return timezone.localdate() + timedelta(days=1)
+
+
+def test_office_places_an_order() -> None:
+    customer, api = make_customer(), make_api("office")
+    said = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
+    answer = api.post("orders/", said)
+    order = Order.objects.get()
+    assert (answer.status_code, answer.json()["id"], answer["ETag"]) == (201, order.pk, '"1"')
+    assert (order.customer, order.status, order.amount_due, order.time_slot) == (customer, "pending", 1600, "morning")
+    assert order.version == 1
+    assert order.history.get().by == api.user
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code", "attr"),
+    [
+        ("items", [], "empty", "items"),
+        ("items", "x", "not_a_list", "items"),
+        ("items", [{"product": 0, "quantity": 1}], "min_value", "items.0.product"),
+        ("items", [{"product": 10**30, "quantity": 1}], "max_value", "items.0.product"),
+        ("items", [{"product": 999_999, "quantity": 1}], "unknown_product", "items.0.product"),
+        ("items", [{"product": 1, "quantity": -1}], "min_value", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1000}], "max_value", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1.5}], "invalid", "items.0.quantity"),
+        ("items", [{"product": 1, "quantity": 1, "price": 1}], "unknown_field", "items.0.price"),
+        ("items", [{"product": 1, "quantity": 1}] * 21, "max_length", "items"),
+        ("customer", True, "invalid", "customer"),
+        ("customer", 10**30, "does_not_exist", "customer"),
+        ("customer", [1], "invalid", "customer"),
+        ("scheduled_date", "2026-02-30", "invalid", "scheduled_date"),
+        ("scheduled_date", "2020-01-01", "date_passed", "scheduled_date"),
+        ("scheduled_date", "9999-12-31", "date_too_far", "scheduled_date"),
+        ("time_slot", "noon", "invalid_choice", "time_slot"),
+        ("delivery_address", "x" * 201, "max_length", "delivery_address"),
+        ("notes", {"a": 1}, "invalid", "notes"),
+        ("status", "delivered", "unknown_field", "status"),
+        ("driver", 1, "unknown_field", "driver"),
+    ],
+)
+def test_a_wrong_order_is_refused_and_not_made(field: str, value: Any, code: str, attr: str) -> None:
+    said = new_order(customer=make_customer().pk) | {field: value}
+    answer = make_api("office").post("orders/", said)
+    assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
+    assert not Order.objects.exists()
+
+
+def test_customer_places_an_own_order() -> None:
+    customer, other = make_customer(user=make_user()), make_customer()
+    api = Api(customer.user)
+    assert api.post("orders/", new_order()).status_code == 201
+    assert Order.objects.get().customer == customer
+    assert codes(api.post("orders/", new_order(customer=other.pk))) == [("forbidden", "customer")]
+
+
+@pytest.mark.parametrize(
+    ("role", "said", "status", "attr"),
+    [
+        ("customer", {"priority": "urgent"}, 403, "priority"),
+        ("driver", {}, 403, None), ("office", {}, 400, "customer"),
+    ],
+)  # fmt: skip
+def test_who_may_say_what_of_a_new_order(role: str, said: dict[str, Any], status: int, attr: str | None) -> None:
+    answer = make_api(role).post("orders/", new_order(**said))
+    assert (answer.status_code, [found for _, found in codes(answer)]) == (status, [attr])
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("is_active", "count", "code"), [(True, 2, ("product_repeated", "items.1.product")),
+                                     (False, 1, ("unknown_product", "items.0.product"))],
+)  # fmt: skip
+def test_a_product_is_sold_and_named_once(is_active: bool, count: int, code: tuple[str, str]) -> None:
+    items = [{"product": make_product(is_active=is_active).pk, "quantity": 1}] * count
+    answer = make_api("office").post("orders/", new_order(customer=make_customer().pk, items=items))
+    assert codes(answer) == [code]
+
+
+def test_office_changes_columns_in_one_version() -> None:
+    order, api = make_order(), make_api("office")
+    answer = api.patch(f"orders/{order.pk}/", {"notes": "後門", "priority": "urgent", "version": 1})
+    order.refresh_from_db()
+    assert (answer.status_code, answer["ETag"]) == (200, '"2"')
+    assert (order.notes, order.priority, order.version) == ("後門", Priority.URGENT, 2)
+
+
+def test_items_keep_the_price_they_were_ordered_at() -> None:
+    product, other = make_product(price=800), make_product(price=500)
+    order = make_order(product=product)
+    product.price = 900
+    product.save()
+    items = [{"product": product.pk, "quantity": 3}, {"product": other.pk, "quantity": 1}]
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"items": items})
+    order.refresh_from_db()
+    assert (order.amount_due, order.version) == (3 * 800 + 500, 2)
+    assert [item["unit_price"] for item in answer.json()["items"]] == [800, 500]
+
+
+def test_an_item_left_out_is_gone() -> None:
+    order, other = make_order(), make_product(price=500)
+    make_api("office").patch(f"orders/{order.pk}/", {"items": [{"product": other.pk, "quantity": 1}]})
+    assert [item.product for item in order.items.all()] == [other]
+
+
+@pytest.mark.parametrize("missing", ["product", "quantity"])
+def test_half_an_item_is_refused_also_in_a_patch(missing: str) -> None:
+    order, product = make_order(), make_product()
+    item = {"product": product.pk, "quantity": 1}
+    del item[missing]
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"items": [item]})
+    assert (answer.status_code, codes(answer)) == (400, [("required", f"items.0.{missing}")])
+
+
+def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
+    order = make_order(Status.CONFIRMED)
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})
+    assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
+    assert "2" in answer.json()["errors"][0]["detail"]
+    assert Order.objects.get().notes == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        (Status.CONFIRMED, {"driver": True, "notes": "快"}, Status.ASSIGNED),
+        (Status.ASSIGNED, {"driver": True}, Status.ASSIGNED),
+        (Status.ASSIGNED, {"driver": None}, Status.CONFIRMED),
+        (Status.CONFIRMED, {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
+    ],
+)
+def test_patch_gives_the_order_to_a_driver_or_takes_it_back(before: str, said: dict[str, Any], after: str) -> None:
+    """True is another driver, and the route of that one."""
+    order, driver = make_order(before), make_driver()
+    rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
+    said = {name: rows[name] if value is True else value for name, value in said.items()}
+    body = make_api("office").patch(f"orders/{order.pk}/", said).json()
+    assert {name: body[name] for name in said} == said
+    assert (body["status"], body["driver"]) == (after, said.get("driver", driver.pk))
+
+
+def test_patch_is_all_or_nothing() -> None:
+    order = make_order()
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "x", "driver": make_driver().pk})
+    assert (answer.status_code, codes(answer)) == (409, [("invalid_transition", "status")])
+    assert Order.objects.get().notes == ""
+
+
+def test_the_route_of_another_driver_is_refused_on_the_road() -> None:
+    order, route = make_order(Status.DELIVERING), make_route(driver=make_driver())
+    answer = make_api("office").patch(f"orders/{order.pk}/", {"route": route.pk})
+    assert (answer.status_code, codes(answer)) == (409, [("route_of_other_driver", "route")])
+
+
+def test_a_closed_order_takes_notes_only() -> None:
+    order, api = make_order(Status.DELIVERED), make_api("office")
+    assert api.patch(f"orders/{order.pk}/", {"notes": "少一桶"}).status_code == 200
+    assert codes(api.patch(f"orders/{order.pk}/", {"priority": "urgent"})) == [("order_closed", "priority")]
+
+
+def test_an_old_order_keeps_its_past_date() -> None:
+    order = make_order(scheduled_date=timezone.localdate() - timedelta(days=3))
+    said = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
+    assert make_api("office").patch(f"orders/{order.pk}/", said).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "attr"),
+    [
+        ({"eta": "0001-01-01T00:00:00+08:00"}, "overflow", "eta"),
+        ({"eta": "2001-01-01T00:00:00+08:00"}, "far", "eta"),
+        ({"eta": "9999-12-31T23:59:59Z"}, "overflow", "eta"),
+        ({"eta": 5}, "invalid", "eta"),
+        ({"stop_sequence": 70_000}, "max_value", "stop_sequence"),
+        ({"driver": 0}, "does_not_exist", "driver"),
+        ({"version": "x"}, "invalid", "version"),
+        ({"status": "delivered"}, "unknown_field", "status"),
+        ({"delivery_address": ""}, "blank", "delivery_address"),
+        ({"notes": None}, "null", "notes"),
+    ],
+)
+def test_a_wrong_change_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+    order = make_order()
+    answer = make_api("office").patch(f"orders/{order.pk}/", said)
+    assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "said", "found"),
+    [
+        ("customer", Status.PENDING, {"notes": "請打電話", "time_slot": "evening"}, (200, [])),
+        ("customer", Status.PENDING, {"priority": "urgent"}, (403, [("forbidden", "priority")])),
+        ("customer", Status.CONFIRMED, {"notes": "x"}, (403, [("forbidden", None)])),
+        ("driver", Status.ASSIGNED, {"notes": "x"}, (403, [("forbidden", None)])),
+    ],
+)
+def test_what_people_may_change_of_their_own_order(
+    role: str, status: str, said: dict[str, Any], found: tuple[int, list[Any]]
+) -> None:
+    customer, driver = make_customer(user=make_user()), make_driver()
+    order = make_order(status, customer=customer, driver=driver if role == "driver" else None)
+    answer = Api(driver.user if role == "driver" else customer.user).patch(f"orders/{order.pk}/", said)
+    assert (answer.status_code, codes(answer) if answer.status_code >= 400 else []) == found
+    other = make_api(role)
+    assert other.get(f"orders/{order.pk}/").status_code == 404
+    # Drivers change no order at all.
+    assert other.patch(f"orders/{order.pk}/", said).status_code == (403 if role == "driver" else 404)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_clerks_change_one_version_and_one_succeeds() -> None:
+    order, clerks = make_order(), [make_api("office") for _ in range(8)]
+
+    def change(api: Api) -> Any:
+        return api.patch(f"orders/{order.pk}/", {"notes": str(api.user), "version": 1}).status_code
+
+    assert sorted(at_once(change, clerks)) == [200, *[409] * 7]
+    assert Order.objects.get().version == 2
+
+
+CUSTOMER = {
+    "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
+    "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
+    "created_at", "updated_at",
+}  # fmt: skip
+DRIVER = CUSTOMER | {
+    "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
+}  # fmt: skip
+OFFICE = DRIVER | {"driver_name", "reported_later"}
+SEEN = {"office": OFFICE, "driver": DRIVER, "customer": CUSTOMER}
+WHOLE = {"history", "confirmations", "proof_images"}
+
+
+def make_driven(status: str = Status.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
+    """A driver, the clients of those concerned, and an order on its way between them."""
+    driver = make_driver(name="陳司機", phone="0911-222-333")
+    customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
+    order = make_order(status, driver=driver, customer=customer, route=make_route(driver=driver), **more)
+    return driver, {"office": make_api("office"), "driver": Api(driver.user), "customer": Api(customer.user)}, order.pk
+
+
+@pytest.mark.parametrize("side", SEEN)
+def test_each_side_sees_its_fields_in_lists_and_of_one_order(side: str) -> None:
+    driver, apis, pk = make_driven()
+    (row,) = apis[side].get("orders/").json()["results"]
+    whole = apis[side].get(f"orders/{pk}/").json()
+    assert row.keys() == SEEN[side]
+    assert whole.keys() == row.keys() | (WHOLE if side == "office" else set())
+    assert {name: whole[name] for name in row} == row
+    if side == "customer":
+        text = json.dumps(whole, ensure_ascii=False)
+        names = ("測試", driver.name, driver.phone, "222-333", "tracking", "import")
+        assert not [word for word in names if word in text]
+
+
+@pytest.mark.parametrize(
+    ("side", "status", "number"),
+    [
+        ("office", Status.DELIVERING, "0912-***-678"),
+        ("driver", Status.DELIVERING, "+886912345678"),
+        ("driver", Status.DELIVERED, "0912-***-678"),
+    ],
+)
+def test_only_the_driver_sees_a_whole_number_while_there_is_something_to_deliver(
+    side: str, status: str, number: str
+) -> None:
+    _, apis, pk = make_driven(status)
+    assert apis[side].get(f"orders/{pk}/").json()["customer_phone"] == number
+
+
+@pytest.mark.parametrize(("address", "door"), [("", (25.03, 121.54)), ("台北市信義區松仁路1號", (None, None))])
+def test_the_door_is_known_at_the_customers_own_address(address: str, door: Any) -> None:
+    _, apis, pk = make_driven(**({"delivery_address": address} if address else {}))
+    row = apis["driver"].get(f"orders/{pk}/").json()
+    assert (row["latitude"], row["longitude"]) == door
+
+
+def test_office_reads_when_a_move_happened_that_was_reported_later() -> None:
+    half_an_hour_ago = timezone.now() - timedelta(minutes=30)
+    order = make_order(Status.ASSIGNED, created_at=half_an_hour_ago - timedelta(minutes=30))
+    order.transition_to(Status.DELIVERING, at=half_an_hour_ago)
+    office = make_api("office")
+    (row,) = office.get("orders/").json()["results"]
+    assert row["reported_later"] == timezone.localtime(half_an_hour_ago).isoformat()
+    order.transition_to(Status.ARRIVING)
+    assert office.get(f"orders/{order.pk}/").json()["reported_later"] is None
+
+
+def test_office_reads_the_history_with_names_and_reasons() -> None:
+    order, clerk = make_order(), make_office(first_name="小美", last_name="林")
+    order.transition_to(Status.CANCELLED, by=clerk, source="rest", reason="客人不在")
+    row = make_api("office").get(f"orders/{order.pk}/").json()["history"][-1]
+    assert (row["from_status"], row["to_status"], row["changed_by"], row["reason"]) == (
+        "pending", "cancelled", "小美 林", "客人不在",
+    )  # fmt: skip
+
+
+def test_office_reads_proofs_of_delivery() -> None:
+    order = make_order(Status.ARRIVING)
+    proof = Proof(ConfirmationType.QR_CODE, ["CYL789"])
+    order.transition_to(Status.DELIVERED, proof=proof)
+    (row,) = make_api("office").get(f"orders/{order.pk}/").json()["confirmations"]
+    assert (row["confirmation_type"], row["cylinder_serials"], row["confirmed_by"]) == ("qr_code", ["CYL789"], None)
+
+
+def test_items_carry_name_and_frozen_price() -> None:
+    order = make_order(quantity=2)
+    (item,) = make_api("office").get(f"orders/{order.pk}/").json()["items"]
+    product = order.items.get().product
+    assert item == {
+        "product": product.pk, "name": "20kg 瓦斯桶", "quantity": 2, "unit_price": 800, "quantity_delivered": None,
+    }  # fmt: skip

@@ -22,7 +22,7 @@ from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_route
 from pages.tests.browser.board import Board, make_order_today
-from pages.tests.browser.clock import ServerClock
+from pages.tests.browser.phone import ServerClock
 from realtime.models import LogHead
 from realtime.tests.client import open_client, token_for
 

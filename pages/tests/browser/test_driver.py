@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from io import BytesIO
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.db import transaction
+from django.utils import timezone
 from PIL import Image
+from playwright.async_api import WebSocketRoute
 
 from dispatch.models import Driver, DriverLocation
-from luckygas.testing.browser import serious_faults, until
-from orders.models import ProofImage
+from luckygas.testing.browser import INSECURE, serious_faults, until
+from luckygas.testing.waiting import wait_for_async
+from orders.models import Order, ProofImage
 from orders.models.order import Proof
 from orders.services import assign_route
 from orders.states import Status
@@ -21,6 +26,8 @@ from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, re
 from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
 # How often the page asked where it is.
 ASKED = """
 window.asked = 0;
@@ -244,3 +251,245 @@ async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> 
     small = "[...document.querySelectorAll('button, summary, a, input')].filter((e) => e.checkVisibility() && "
     small += "!e.matches('.skip, .unseen, input[type=radio]')).filter((e) => e.getBoundingClientRect().height < 44)"
     assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"
+
+
+# The driver's position, as telephones really give it: with impossible times, and figures from another world.
+
+
+WEEK = 7 * 86_400_000
+# A telephone whose fixes the test gives: `fix({…coords}, timestamp)`.
+GPS = """
+let told = null;
+navigator.geolocation.watchPosition = (fixed) => ((told = fixed), 1);
+navigator.geolocation.clearWatch = () => (told = null);
+window.fix = (coords, timestamp) => told({
+  coords: { latitude: 25.01, longitude: 121.51, accuracy: 8, speed: null, heading: null, ...coords }, timestamp,
+});
+"""
+# 1,024 weeks ago, 2001, an hour ahead, microseconds, none.
+STAMPS = [
+    f"Date.now() - {1024 * WEEK}", "Date.UTC(2001, 0)", "Date.now() + 3_600_000", "Date.now() * 1000", "NaN",
+]  # fmt: skip
+
+
+async def on_the_road(phone: Phone, driver: Driver) -> None:
+    await make(make_stop)(driver, "delivering")
+    await phone.page.add_init_script(GPS)
+    await phone.open()
+    await phone.page.locator("#sharing").wait_for()
+
+
+async def stored(driver: Driver, **fields: Any) -> DriverLocation:
+    """Waits for it."""
+    await until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
+    return await make(DriverLocation.objects.get)(driver=driver)
+
+
+async def test_the_office_gets_a_position_whatever_its_stamp_says(phone: Phone, driver: Driver) -> None:
+    await on_the_road(phone, driver)
+    for number, stamp in enumerate(STAMPS):
+        await phone.page.evaluate(f"fix({{ latitude: 25 + {number} / 100 }}, {stamp})")
+        row = await stored(driver, latitude=25 + number / 100)
+        assert abs(timezone.now() - row.recorded_at) < timedelta(seconds=30), stamp
+    await phone.page.locator("#sharing.good").wait_for()
+
+
+ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"speed": -1, "heading": -1, "accuracy": -1}, {"speed": None, "heading": None, "accuracy": None}),
+    ({"speed": 100, "heading": 400, "accuracy": 300_000}, {"speed": None, "heading": None, "accuracy": None}),
+    ({"speed": 10, "heading": 90}, {"speed": 36, "heading": 90, "accuracy": 8}),
+]
+
+
+@pytest.mark.long
+async def test_figures_that_cannot_be_cost_no_position(phone: Phone, driver: Driver) -> None:
+    await on_the_road(phone, driver)
+    for number, (coords, kept) in enumerate(ODD, start=1):
+        await phone.page.evaluate("(coords) => fix(coords, Date.now())", coords | {"latitude": 24 + number / 100})
+        row = await stored(driver, latitude=24 + number / 100)
+        assert {name: getattr(row, name) for name in kept} == kept
+
+
+async def test_what_is_no_place_is_not_shared(phone: Phone, driver: Driver) -> None:
+    await on_the_road(phone, driver)
+    await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
+    await phone.shows("#sharing", "not known")
+    await phone.page.evaluate("fix({}, Date.now())")
+    await phone.page.locator("#sharing.good").wait_for()
+
+
+async def test_the_page_says_shared_only_while_the_office_gets_it(phone: Phone, driver: Driver) -> None:
+    lost: list[str] = []
+    swallows = True
+
+    async def join(link: WebSocketRoute) -> None:
+        server = link.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            if swallows and json.loads(message)["type"] == "location_update":
+                lost.append(str(message))
+            else:
+                server.send(message)
+
+        link.on_message(pass_on)
+
+    await phone.page.clock.install()
+    await phone.page.route_web_socket("**", join)
+    await on_the_road(phone, driver)
+    await phone.page.evaluate("fix({}, Date.now())")
+    await wait_for_async(lambda: bool(lost))
+    assert await phone.page.locator("#sharing.good").count() == 0
+    await phone.page.clock.fast_forward(11_000)
+    await phone.shows("#sharing", "office does not get it")
+    # Who stands still has nothing new to say: the same is said again.
+    swallows = False
+    await phone.page.clock.fast_forward(3_000)
+    await phone.page.locator("#sharing.good").wait_for()
+    assert await make(DriverLocation.objects.filter(driver=driver).exists)()
+
+
+# The driver's page where something is in the way: a full disk, a slow camera, a hurried finger.
+
+
+# Decodes a photo when the test lets it.
+SLOW_PHOTO = """
+const decode = window.createImageBitmap;
+window.createImageBitmap = async (...values) => {
+  await new Promise((resolve) => (window.decoded = resolve));
+  return decode(...values);
+};
+"""
+NO_DISK = """
+IDBFactory.prototype.open = () => {
+  throw new DOMException("The disk is broken.", "UnknownError");
+};
+"""
+FULL_DISK = """
+for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () {
+  this.transaction.abort();
+};
+"""
+# What a second tap of the same finger hits.
+HURRY = """() => document.querySelector("#proof").addEventListener("close", () => {
+  document.querySelector("#next .go").click();
+  document.querySelector("#others .stop").click();
+})"""
+
+
+@pytest.mark.long
+async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver, "arriving")
+    await phone.page.add_init_script(SLOW_PHOTO)
+    await phone.open()
+    proof, preview = phone.page.locator("#proof"), phone.page.locator("[data-preview]")
+    await phone.go()
+    await phone.page.evaluate(PHOTO)
+    await proof.locator("[data-cancel]").click()
+    await phone.go()
+    await phone.page.evaluate("window.decoded()")
+    await phone.page.evaluate(PHOTO)
+    assert await preview.is_hidden()
+    await phone.page.evaluate("window.decoded()")
+    await preview.wait_for()
+    await proof.locator("[data-no-photo]").click()
+    assert await preview.is_hidden()
+    await phone.page.evaluate(PHOTO)
+    await until(phone.page, RESTED)
+    await proof.locator("[type=submit]").click()
+    await phone.page.evaluate("window.decoded()")
+    await proof.wait_for(state="hidden")
+    await phone.server_has(order, "delivered")
+    assert await make(lambda: [image.kind for image in ProofImage.objects.all()])() == ["photo"]
+
+
+async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: Phone, driver: Driver) -> None:
+    order, next_one = [await make(make_stop)(driver, "arriving", quantity=2) for _ in "12"]
+    await phone.open()
+    await phone.go()
+    proof = phone.page.locator("#proof")
+    await proof.get_by_role("button", name="One less").click()
+    await proof.locator("#proof-serial").fill("CYL-1")
+    await proof.locator("[data-add]").click()
+    await proof.locator("#proof-amount").fill("750")
+    await phone.page.reload()
+    await phone.live()
+    await phone.go()
+    await phone.shows("#proof [data-serials]", "CYL-1")
+    await phone.confirm()
+    await phone.server_has(order, "delivered")
+    confirmation, item = await make(order.confirmations.get)(), await make(order.items.get)()
+    assert (confirmation.cylinder_serials, item.quantity_delivered) == (["CYL-1"], 1)
+    assert (await fresh(order)).amount_collected == 750
+    await phone.shows("#next h2", next_one.customer.name)
+    await phone.go()
+    assert await proof.locator("[data-serials] li").count() == 0
+    assert await proof.locator("#proof-amount").input_value() == str(next_one.amount_due)
+
+
+@pytest.mark.long
+async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phone, driver: Driver) -> None:
+    first, second = await make(make_stop)(driver), await make(make_stop)(driver)
+    await phone.page.context.route("**/proof-images/", lambda route: route.abort())
+    await phone.open()
+    await phone.deliver("CYL-1")
+    await phone.go("delivering")
+    await until_true(lambda: Order.objects.filter(pk=second.pk, status=Status.DELIVERING).exists())
+    await until(phone.page, "document.querySelectorAll('#waiting li').length === 1")
+    await phone.page.context.unroute("**/proof-images/")
+    await phone.server_has(first, "delivered")
+    assert await make(ProofImage.objects.filter(order=first).count)() == 1
+
+
+async def test_a_second_tap_on_the_confirmation_does_nothing_to_the_next_stop(phone: Phone, driver: Driver) -> None:
+    first = await make(make_stop)(driver, "arriving", stop_sequence=1)
+    second, _ = [await make(make_stop)(driver, stop_sequence=number) for number in (2, 3)]
+    await phone.open()
+    await phone.page.evaluate(HURRY)
+    await phone.go()
+    await phone.confirm()
+    await phone.server_has(first, "delivered")
+    await phone.shows("#next h2", second.customer.name)
+    assert await phone.page.locator("#next [data-status=assigned]").count() == 1
+    assert await phone.page.evaluate("document.activeElement.matches('.stop-card')")
+
+
+async def test_of_a_delivery_that_the_office_was_faster_with_nothing_is_lost(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.open()
+    await phone.page.context.set_offline(True)
+    await phone.deliver("CYL-1")
+    for status in (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+        await make(order.transition_to)(status)
+    await phone.page.context.set_offline(False)
+    notice = phone.page.locator("#refused .notice")
+    await notice.wait_for()
+    told = await notice.inner_text()
+    assert "NT$800" in told
+    assert "CYL-1" in told
+    await phone.server_has(order, "delivered")
+    assert await make(ProofImage.objects.filter(order=order).count)() == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("trouble", [NO_DISK, FULL_DISK])
+async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, driver: Driver, trouble: str) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.add_init_script(trouble)
+    await phone.open()
+    await phone.page.locator("#unkept").wait_for()
+    await phone.go("delivering")
+    await phone.server_has(order, "delivering")
+    await phone.page.context.set_offline(True)
+    await phone.go()
+    await phone.shows("notification-toasts", "nothing was reported")
+    assert await phone.page.locator("#waiting").is_hidden()
+    assert (await fresh(order)).status == Status.DELIVERING
+
+
+@pytest.mark.long
+async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    await phone.page.add_init_script(INSECURE)
+    await phone.open()
+    await phone.deliver("CYL-1")
+    await phone.server_has(order, "delivered")

@@ -11,12 +11,12 @@ from django.utils import timezone
 from playwright.async_api import Page, Route
 
 from dispatch.models import Driver
-from luckygas.testing.browser import until
+from luckygas.testing.browser import sign_in, until
+from luckygas.testing.site import Site
 from orders.models import Order
-from orders.tests.factories import make_order
-from pages.tests.browser.phone import WRONG_CLOCK, Phone, make_stop, reports
+from orders.tests.factories import make_office, make_order
+from pages.tests.browser.phone import WRONG_CLOCK, Phone, give_clock, make_stop, reports
 
-pytestmark = pytest.mark.django_db(transaction=True)
 HOUR, DAY = 3_600_000, 86_400_000
 # `set(ms)`: the device's clock is off by so much from now on. So it is from the start.
 SETTABLE = """
@@ -45,6 +45,7 @@ async def names(page: Page) -> list[str]:
     return await page.locator(where).all_text_contents()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "off", [-DAY, *(pytest.param(off, marks=pytest.mark.long) for off in (DAY, -1024 * 7 * DAY, 400 * DAY))],
     ids=["behind", "ahead", "2007", "next year"],
@@ -84,6 +85,7 @@ async def said(order: Order) -> list[timedelta]:
     return [row.recorded_at - row.at for row in await reports(order)]
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["behind", "ahead"])
 async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
     phone: Phone, driver: Driver, off: int
@@ -100,6 +102,7 @@ async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["back", "forth"])
 async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: Phone, driver: Driver, off: int) -> None:
     order = await make(make_stop)(driver)
@@ -111,6 +114,7 @@ async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: P
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_report_of_a_page_that_opened_without_a_line_has_the_right_time(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % -HOUR)
@@ -132,6 +136,7 @@ async def a_day_later(route: Route) -> None:
     await route.fulfill(response=answer, headers=answer.headers | told)
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_page_that_is_open_over_midnight_reads_the_stops_of_the_new_day(phone: Phone, driver: Driver) -> None:
     today = await make(make_stop)(driver)
     tomorrow = await make(make_tomorrows)(driver)
@@ -143,3 +148,15 @@ async def test_a_page_that_is_open_over_midnight_reads_the_stops_of_the_new_day(
     await phone.page.evaluate(f"set({DAY})")
     await phone.shows("#others", tomorrow.customer.name)
     await until(phone.page, "document.querySelectorAll('#others .stop').length === 1")
+
+
+# The pages' clock is the server's, whatever the clock of the device says.
+
+
+@pytest.mark.parametrize("off", [-DAY, DAY])
+async def test_today_beside_a_date_of_the_admin_is_the_servers(page: Page, site: Site, off: int) -> None:
+    await give_clock(page, off)
+    await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/dispatch/route/add/")
+    await page.locator(".field-date .datetimeshortcuts a").first.click()
+    shown = await page.input_value("[name=date]")
+    assert shown.replace("/", "-") == str(timezone.localdate())

@@ -7,18 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from asgiref.sync import sync_to_async as make
-from playwright.async_api import APIResponse, Route
+from playwright.async_api import APIResponse, Page, Route
 
 from dispatch.models import Driver
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for_async
+from notifications.models import NotificationHistory
 from orders.models import Order, OrderStatusChange, ProofImage
 from orders.states import Status
 from orders.tests.factories import PASSWORD, make_driver
 from pages.tests.browser.phone import Phone, fresh, make_stop, reports, until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
 # The telephone was without a line for two hours: what it did stands that far back.
 TWO_HOURS_AGO = """() => {
   const now = Date.now;
@@ -338,3 +343,341 @@ async def test_the_page_can_be_installed(phone: Phone) -> None:
     wrong = await session.send("Page.getInstallabilityErrors")
     # The context of a test is like a private window, where nothing can be installed.
     assert [error["errorId"] for error in wrong["installabilityErrors"]] in ([], ["in-incognito"])
+
+
+# The driver's page where the browser closes its database, throws it away, or has none: no report is lost by it.
+
+
+# Every connection of the page, so that a test can do to it what a browser does.
+CONNECTIONS = """
+window.connections = [];
+const open = IDBFactory.prototype.open;
+IDBFactory.prototype.open = function (...values) {
+  if (window.isBroken) throw new DOMException("Connection to Indexed Database server lost.", "UnknownError");
+  const asked = open.apply(this, values);
+  asked.addEventListener("success", () => connections.push(asked.result));
+  return asked;
+};
+"""
+CLOSED = "connections.forEach((db) => db.close())"
+LOST = """connections.forEach((db) => (db.transaction = () => {
+  throw new DOMException("Connection to Indexed Database server lost.", "UnknownError");
+}))"""
+ABORTED = """connections.forEach((db) => {
+  const begin = db.transaction;
+  db.transaction = (...values) => {
+    const transaction = begin.apply(db, values);
+    transaction.abort();
+    return transaction;
+  };
+})"""
+COUNT = """() => new Promise((resolve) => {
+  const asked = connections.at(-1).transaction("queue").objectStore("queue").count();
+  asked.onsuccess = () => resolve(asked.result);
+})"""
+BROKEN = f"window.isBroken = true; {LOST}"
+WHOLE = "window.isBroken = false"
+DELETED = """(user) => new Promise((resolve, reject) => {
+  const asked = indexedDB.deleteDatabase(`lucky-gas-driver-${user}`);
+  asked.onsuccess = resolve;
+  asked.onblocked = asked.onerror = reject;
+})"""
+
+
+async def opened(phone: Phone) -> Page:
+    await phone.page.add_init_script(CONNECTIONS)
+    await phone.open()
+    await phone.installed()
+    return phone.page
+
+
+async def clear(phone: Phone) -> None:
+    """Throws the origin's data away, as a browser does that needs room."""
+    session = await phone.page.context.new_cdp_session(phone.page)
+    await session.send("Storage.clearDataForOrigin", {"origin": phone.site.url, "storageTypes": "indexeddb"})
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [CLOSED, *(pytest.param(how, marks=pytest.mark.long) for how in (LOST, ABORTED))],
+    ids=["closed", "lost", "aborted"],
+)
+async def test_a_database_that_the_browser_closed_is_opened_again(phone: Phone, driver: Driver, trouble: str) -> None:
+    order = await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.context.set_offline(True)
+    await phone.go("delivering")
+    await page.evaluate(trouble)
+    await phone.go("arriving")
+    assert await page.locator("#waiting li").count() == 2
+    assert await page.locator("notification-toasts .toast").count() == 0
+    assert await page.locator("#unkept").is_hidden()
+    await page.reload()
+    await until(page, "document.querySelectorAll('#waiting li').length === 2")
+    await page.evaluate(trouble)
+    await page.context.set_offline(False)
+    await phone.server_has(order, "arriving")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+
+
+async def test_what_waits_outlives_that_the_browser_throws_the_database_away(phone: Phone, driver: Driver) -> None:
+    order, other = await make(make_stop)(driver), await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.context.set_offline(True)
+    await phone.go("delivering")
+    await phone.go("arriving")
+    await clear(phone)
+    await phone.press("failed")
+    await page.locator("#failed input[type=radio]").first.check()
+    await page.locator("#failed [type=submit]").click()
+    await phone.shows("#done .stop", order.customer.name)
+    await page.reload()
+    await until(page, "document.querySelectorAll('#waiting li').length === 3")
+    # The stops too.
+    await phone.shows("#next h2", other.customer.name)
+    await page.context.set_offline(False)
+    await phone.server_has(order, "failed")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "failed"]
+
+
+@pytest.mark.long
+async def test_what_waits_is_written_again_when_nobody_touches_the_page(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.context.set_offline(True)
+    await phone.deliver("CYL-1")
+    before = await page.evaluate("connections.length")
+    await clear(phone)
+    await until(page, f"connections.length > {before}")
+    await until(page, f"({COUNT})().then((count) => count === 4)")
+    await page.reload()
+    await until(page, "document.querySelectorAll('#waiting li').length === 4")
+    await page.context.set_offline(False)
+    await phone.server_has(order, "delivered")
+
+
+@pytest.mark.long
+async def test_who_deletes_the_database_need_not_wait_and_the_next_press_is_kept(phone: Phone, driver: Driver) -> None:
+    order = await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.context.set_offline(True)
+    await phone.go("delivering")
+    await page.evaluate(DELETED, driver.user.pk)
+    await phone.go("arriving")
+    await page.reload()
+    await until(page, "document.querySelectorAll('#waiting li').length === 2")
+    await page.context.set_offline(False)
+    await phone.server_has(order, "arriving")
+
+
+@pytest.mark.long
+async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_is_told(
+    phone: Phone, driver: Driver
+) -> None:
+    order = await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.evaluate(BROKEN)
+    await page.context.route("**/status/", lambda route: route.abort())
+    await phone.go("delivering")
+    await phone.shows("#unkept", "leave this page open")
+    assert await page.locator("#waiting li").count() == 1
+    await page.context.unroute("**/status/")
+    await phone.server_has(order, "delivering")
+    # It works again: what the page alone has is written, and the notice goes.
+    await page.context.route("**/status/", lambda route: route.abort())
+    await phone.go("arriving")
+    await page.locator("#unkept").wait_for()
+    await page.evaluate(WHOLE)
+    await page.locator("#unkept").wait_for(state="hidden")
+    await page.reload()
+    await until(page, "document.querySelectorAll('#waiting li').length === 1")
+    await page.context.unroute("**/status/")
+    await phone.server_has(order, "arriving")
+    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+
+
+@pytest.mark.long
+async def test_what_waited_before_the_database_broke_is_sent(phone: Phone, driver: Driver) -> None:
+    first, second = await make(make_stop)(driver), await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.context.set_offline(True)
+    await phone.go("delivering")
+    await phone.choose()
+    await phone.go("delivering")
+    await page.evaluate(BROKEN)
+    await page.context.set_offline(False)
+    await until_true(lambda: Order.objects.filter(status=Status.DELIVERING).count() == 2)
+    await phone.server_has(first, "delivering")
+    await phone.server_has(second, "delivering")
+    assert await page.locator(".pending:visible").count() == 0
+
+
+async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Driver) -> None:
+    await make(make_stop)(driver)
+    page = await opened(phone)
+    await page.evaluate(BROKEN)
+    await page.context.route("**/status/", lambda route: route.abort())
+    await phone.go("delivering")
+    await page.locator("#unkept").wait_for()
+    await page.locator(".account summary").click()
+    await page.locator("#sign-out button").click()
+    await phone.shows("#leave", "lost when you sign out")
+
+
+# The driver's page after a request failed: it is repeated at once when there is a connection again.
+
+
+# The longest pauses between two tries.
+UNLUCKY = "Math.random = () => 0.999"
+# Of what the page meant to do later it does nothing.
+NO_TIMERS = "for (let timer = setTimeout(() => {}); timer > 0; timer--) clearTimeout(timer)"
+
+
+async def test_a_new_stop_is_read_when_the_page_is_live_again(phone: Phone, driver: Driver) -> None:
+    tries = 0
+
+    async def fail_three_times(route: Route) -> None:
+        nonlocal tries
+        tries += 1
+        await (route.abort() if tries <= 3 else route.continue_())
+
+    await phone.page.add_init_script(UNLUCKY)
+    await phone.open()
+    await phone.page.context.route("**/api/v1/orders/*/", fail_three_times)
+    came = await sync_to_async(make_stop)(driver)
+    # Tried at once, and after pauses of half, one and two seconds; the next comes after four.
+    await wait_for_async(lambda: tries >= 3)
+    await phone.page.evaluate(NO_TIMERS)
+    await phone.page.context.set_offline(True)
+    await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
+    await phone.page.context.set_offline(False)
+    await phone.shows("#next h2", came.customer.name)
+
+
+# What customers read of a driver who had no line for two minutes: nothing that is no longer true.
+
+
+# From now on the telephone's clock shows the time of so many seconds ago.
+AGO = """(seconds) => {
+  window.realNow ??= Date.now;
+  Date.now = () => window.realNow() - seconds * 1000;
+}"""
+# How many requests are on their way.
+FLYING = """
+window.flying = 0;
+const counted = window.fetch;
+window.fetch = (...values) => {
+  window.flying += 1;
+  return counted(...values).finally(() => (window.flying -= 1));
+};
+"""
+# Requests by way of a service worker may still have a line.
+UNHEARD = """() => {
+  window.realFetch = window.fetch;
+  window.fetch = () => Promise.reject(new TypeError("no line"));
+}"""
+# What the page has heard of the server, with a clock that was an hour fast.
+HEARD_FAST = """() => import("/static/web/server-clock.js").then(({ setServerTime }) => {
+  const real = Date.now;
+  const stamp = real() - 120_000;
+  Date.now = () => real() + 3_600_000 - 120_000;
+  setServerTime(stamp, 0);
+  Date.now = real;
+})"""
+
+
+def make_old_stop(driver: Driver) -> Order:
+    order = make_stop(driver)
+    earlier = order.created_at - timedelta(hours=1)
+    Order.objects.filter(pk=order.pk).unannounced().update(created_at=earlier)
+    order.history.update(at=earlier)
+    NotificationHistory.objects.filter(order=order).unannounced().delete()
+    return order
+
+
+def messages(order: Order) -> dict[str, tuple[str, str]]:
+    rows = NotificationHistory.objects.filter(order=order)
+    return {row.kind: (row.status, row.status_reason) for row in rows}
+
+
+async def ago(phone: Phone, seconds: int) -> None:
+    await phone.page.evaluate(AGO, seconds)
+
+
+async def open_and_lose_line(phone: Phone) -> None:
+    """What is still heard of the server would say that its clock is right and that of the telephone was set."""
+    await phone.page.add_init_script(FLYING)
+    await phone.open()
+    await phone.installed()
+    await phone.page.evaluate(UNHEARD)
+    await phone.page.context.set_offline(True)
+    await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
+    await until(phone.page, "window.flying === 0")
+
+
+async def back(phone: Phone) -> None:
+    await ago(phone, 0)
+    await phone.page.evaluate("() => { window.fetch = window.realFetch; }")
+    await phone.page.context.set_offline(False)
+
+
+OVERTAKEN = ("cancelled", "overtaken")
+
+
+async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: Driver) -> None:
+    order = await make(make_old_stop)(driver)
+    await open_and_lose_line(phone)
+    await ago(phone, 120)
+    await phone.go("delivering")
+    await ago(phone, 60)
+    await phone.go("arriving")
+    await ago(phone, 0)
+    await phone.go()
+    await phone.page.locator("#proof-serial").fill("CYL-1")
+    await phone.confirm()
+    await back(phone)
+    await phone.server_has(order, "delivered")
+    expected = {"driver_on_the_way": OVERTAKEN, "driver_arriving": OVERTAKEN, "order_delivered": ("sent", "")}
+    await until_true(lambda: messages(order) == expected)
+
+
+@pytest.mark.long
+async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_departure(
+    phone: Phone, driver: Driver
+) -> None:
+    order = await make(make_old_stop)(driver)
+    await open_and_lose_line(phone)
+    await ago(phone, 120)
+    await phone.go("delivering")
+    await ago(phone, 60)
+    await phone.press("failed")
+    await phone.page.locator("#failed input[type=radio]").first.check()
+    await phone.page.locator("#failed [type=submit]").click()
+    await back(phone)
+    await phone.server_has(order, "failed")
+    expected = {"driver_on_the_way": OVERTAKEN, "delivery_failed": ("suppressed", "switched_off")}
+    await until_true(lambda: messages(order) == expected)
+
+
+async def test_a_departure_is_told_at_once_also_where_the_clock_was_set_meanwhile(phone: Phone, driver: Driver) -> None:
+    order = await make(make_old_stop)(driver)
+    await open_and_lose_line(phone)
+    # 120 s ago, by a clock that is an hour fast.
+    await phone.page.evaluate(HEARD_FAST)
+    await ago(phone, 120 - 3_600)
+    await phone.go("delivering")
+    await back(phone)
+    await phone.server_has(order, "delivering")
+    await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
+
+
+async def test_a_departure_without_a_line_is_told_as_soon_as_it_is_known_that_nothing_follows(
+    phone: Phone, driver: Driver
+) -> None:
+    order = await make(make_old_stop)(driver)
+    await open_and_lose_line(phone)
+    await ago(phone, 120)
+    await phone.go("delivering")
+    await back(phone)
+    await phone.server_has(order, "delivering")
+    await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})

@@ -20,7 +20,7 @@ from luckygas.testing.site import Site
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
-from pages.tests.browser.clock import DAY_MS, give_clock, set_clock
+from pages.tests.browser.phone import DAY_MS, give_clock, set_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

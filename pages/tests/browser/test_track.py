@@ -17,7 +17,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_order
-from pages.tests.browser.clock import DAY_MS, give_clock
+from pages.tests.browser.phone import DAY_MS, give_clock
 from realtime.tests.client import open_client, token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

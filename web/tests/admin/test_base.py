@@ -3,22 +3,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
+from orders.admin import order_moves
 from orders.tests.admin.browser import Browser, change, errors, page, sign_in, told
-from orders.tests.factories import (
-    make_customer,
-    make_driver,
-    make_order,
-    make_product,
-    make_route,
-    make_staff,
-)
+from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_staff
+from web import admin
 from web.admin import OVERTAKEN
 
 pytestmark = pytest.mark.django_db
+
+
 MODELS = ["order", "customer", "product", "driver", "route"]
 MAKERS: dict[str, Any] = {
     "order": make_order, "customer": make_customer, "product": make_product, "driver": make_driver, "route": make_route,
@@ -137,3 +135,37 @@ def test_telephone_that_is_none_is_an_error_and_stays_as_typed(office: Browser) 
     shown = answer.content.decode()
     assert "“+8861” is not a telephone number" in shown
     assert 'value="+8861"' in shown
+
+
+LIST = reverse("admin:orders_order_changelist")
+
+
+@pytest.fixture
+def _two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (admin, order_moves):
+        monkeypatch.setattr(module, "MOST_SHOWN", 2)
+
+
+@pytest.mark.usefixtures("_two_are_many")
+def test_page_shows_the_first_and_counts_the_rest(office: Browser) -> None:
+    orders = [make_order() for _ in range(5)]
+    answer = office.post(LIST, {"action": "cancel", "_selected_action": [order.pk for order in orders]})
+    shown = answer.content.decode()
+    assert sum(order.order_number in shown for order in orders) == 2
+    assert "and 3 more" in shown
+
+
+@pytest.mark.usefixtures("_two_are_many")
+def test_refused_ones_are_told_by_the_first_numbers(office: Browser) -> None:
+    orders = [make_order("cancelled") for _ in range(3)]
+    answer = office.post(LIST, {"action": "confirm", "_selected_action": [order.pk for order in orders]})
+    (line,) = (text for _, text in told(answer) if "cannot become" in text)
+    assert line.startswith(f"{orders[0]}, {orders[1]} …: ")
+
+
+@pytest.mark.usefixtures("_two_are_many")
+def test_what_a_page_is_about_is_text(office: Browser) -> None:
+    order = make_order(customer=make_customer(name="<script>alert(1)</script>"))
+    answer = office.post(LIST, {"action": "cancel", "_selected_action": [order.pk]})
+    assert "&lt;script&gt;" in answer.content.decode()
+    assert "<script>alert" not in answer.content.decode()
