@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
+from accounts import visibility
 from customers import addresses, phones
 from customers.addresses import district
 from customers.phones import PhoneField
@@ -89,7 +90,6 @@ class Customer(Tracked):
 
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
-NONE = Q(pk__in=())
 
 
 def written(text: str, *columns: str) -> Q:
@@ -101,6 +101,6 @@ def written(text: str, *columns: str) -> Q:
 def telephones(text: str, lookup: str, *columns: str) -> Q:
     """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
     parts = phones.searched(text)
-    return (
-        Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR) if parts else NONE
-    )
+    if not parts:
+        return visibility.NONE
+    return Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR)

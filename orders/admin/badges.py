@@ -33,14 +33,11 @@ def money(amount: int | None) -> str:
 
 
 class OrderColumns:
-    """The columns of the list of orders."""
-
     @admin.display(description=_("status"), ordering="status")
     def badge(self, order: Order) -> str:
         if order.priority != Priority.URGENT:
             return badge(order.status)
-        urgent = Priority.URGENT.label
-        return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), urgent)
+        return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), Priority.URGENT.label)
 
     @admin.display(description=_("customer"), ordering="customer__name")
     def who(self, order: Order) -> str:

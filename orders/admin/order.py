@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -108,6 +108,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
     asked_for = ("customer",)
+    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
     search_fields = ("order_number",)  # opens the field; what is searched is said in `get_search_results`
@@ -146,11 +147,6 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
             return (*COMPUTED, "customer", *WHO, *(name for name in WHAT if name != "notes"))
         # Before it is confirmed nobody can have it, and on the road it is taken back by a button first.
         return COMPUTED if obj.status in PROMISED else (*COMPUTED, "driver")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "notes":
-            kwargs["widget"] = AdminTextareaWidget(attrs={"rows": 3})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "customer":

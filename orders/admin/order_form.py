@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -92,12 +91,9 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
         return [("", "–"), *((product.pk, f"{product.name}, NT$ {product.price:,}") for product in products)]
 
     def lines(self) -> list[Line]:
-        """The lines as they shall be."""
-        return [Line(said["product"].pk, said["quantity"]) for said in self.said()]
-
-    def said(self) -> Iterable[dict[str, Any]]:
         given = (form.cleaned_data for form in self.forms)
-        return (said for said in given if said and not said.get("DELETE"))
+        said = (line for line in given if line and not line.get("DELETE"))
+        return [Line(line["product"].pk, line["quantity"]) for line in said]
 
 
 class ItemInline(Inline):
