@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, side_of
+from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refused, side_of
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.states import MOVES, OPEN, Status
@@ -55,9 +55,8 @@ def may_correct(user: Anyone | None, before: str, to: str) -> bool:
 
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
     """Raises a Refusal that says who may."""
-    move = MOVES.get((Status(before), Status(to)))
-    if user is not None and move is not None and move.right:
-        check_right(user, move.right, "status")
+    if not may_correct(user, before, to):
+        raise refused(MOVES[Status(before), Status(to)].right, "status")
 
 
 def only_office_says(forbidden: Collection[str]) -> None:

@@ -112,11 +112,10 @@ DELIVERED = Count("id", filter=Q(status=Status.DELIVERED))
 
 
 def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
-    counted = orders.values_list("scheduled_date").annotate(orders=Count("id"), delivered=DELIVERED)
-    found = {day: (count, delivered) for day, count, delivered in counted}
-    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
-        count, delivered = found.get(day, (0, 0))
-        yield {"date": day, "orders": count, "delivered": delivered}
+    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED)
+    found = {row["date"]: row for row in counted}
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [found.get(day, {"date": day, "orders": 0, "delivered": 0}) for day in days]
 
 
 def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:

@@ -68,8 +68,7 @@ class StopInline(Inline):
         """A stop is an order: it comes onto a route on its own page."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_delete_permission = has_add_permission
 
     @admin.display(description=_("order"))
     def number(self, order: Order) -> str:

@@ -82,7 +82,7 @@ def file_name(image: ProofImage, uploaded: str) -> str:
 
 
 class ProofImage(models.Model):
-    """A JPEG that `orders.models.proof` made from what was sent. `ref`: as of a command, unique with the user."""
+    """A JPEG that `keep` made from what was sent. `ref`: as of a command, unique with the user."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="proof_images", verbose_name=_("order"))
     attempt = models.PositiveSmallIntegerField(_("attempt"))
