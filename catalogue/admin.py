@@ -15,10 +15,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from catalogue.models import CORRECT_STOCK, MOST_STOCK, Product
-from web.admin.base import Button, Deactivation
-from web.admin.confirmation import ask
+from web.admin import Button, Deactivation, ask
 from web.refusals import Refusal
 
 

@@ -6,7 +6,7 @@ from accounts.api.by_role import FieldsByRole, Filters, RowsByRole
 from accounts.roles import Side, check_right
 from catalogue.models import CORRECT_STOCK, Product
 from web.api.fields import StrictModelSerializer
-from web.api.filters import TrueOrFalseFilter, ordering
+from web.api.lists import TrueOrFalseFilter, ordering
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")
 # What drivers and customers see: what it is and what it costs.

@@ -22,12 +22,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link
-from accounts.pages import check_page
+from accounts.admin import mail_link
+from accounts.roles import check_page
 from customers import accounts, phones
 from customers.models import Customer, CustomerQuerySet
-from web.admin.base import Button, Deactivation
-from web.ids import is_id
+from web.admin import Button, Deactivation
+from web.limits import is_id
 from web.refusals import Refusal
 
 

@@ -16,7 +16,7 @@ from accounts.roles import Side
 from customers import phones
 from customers.models import Customer
 from web.api.fields import StrictModelSerializer, related
-from web.api.filters import TrueOrFalseFilter, ordering
+from web.api.lists import TrueOrFalseFilter, ordering
 
 
 class PhoneNumberField(serializers.CharField):

@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
 from customers import addresses, phones
-from web.announced import AnnouncedQuerySet
 from web.audit import Audit
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 from web.text import visible
-from web.tracked import Tracked
+from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)

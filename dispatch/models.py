@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.phones import PhoneField
-from web.dates import validate_day
+from web.limits import validate_day
 from web.tracked import Tracked
 
 # A shift: where somebody was before it tells nobody anything.

@@ -17,7 +17,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from importing.columns import UnreadableSheet
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet

@@ -23,7 +23,7 @@ from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
 from orders.models import Change, Order, OrderItem
 from orders.models.item import in_words
-from web import locks
+from web import database
 from web.actors import Actor, Source
 from web.timings import measured
 
@@ -114,7 +114,7 @@ class _Run:
 
     def batch(self, drafts: list[Draft], done: Iterable[Draft]) -> None:
         """Decides about every draft before it writes the first; draws one of `done` for each."""
-        with nullcontext() if self.report.mode is Mode.CHECK else locks.long_work(_lock_imports):
+        with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
             self.register.refresh()
             decided = [(draft, self.customer_for(draft)) for draft in drafts]
             for (draft, customer), _draft in zip(decided, done, strict=False):

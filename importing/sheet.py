@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from importing.columns import Line, UnreadableSheet, find_heading
 from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, inspected, split_separator
 from importing.report import Remark
-from web.api.body_limits import MOST_OF_FILE
+from web.api.bodies import MOST_OF_FILE
 
 # A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
 MAX_BYTES = MOST_OF_FILE

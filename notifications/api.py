@@ -23,7 +23,7 @@ from notifications.states import Kind, Reason, Status
 from notifications.statistics import midnight
 from orders.api.statistics import PERIOD, days_of
 from web.api.fields import Strict
-from web.api.filters import ChoicesFilter, IdFilter, ordering
+from web.api.lists import ChoicesFilter, IdFilter, ordering
 from web.api.resources import ReadOnlyResource
 
 

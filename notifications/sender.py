@@ -25,7 +25,7 @@ from django.db import Error, connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
-from notifications import metrics, routing, segments, sending_rules
+from notifications import carrier_rules, routing, sending_rules, statistics
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
@@ -150,7 +150,7 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     gateway, others = ways[0], ways[1:]
     started = time.perf_counter()
     status, outcome = _send(row, gateway, others)
-    metrics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
+    statistics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
     kept = _keep(row, status, outcome)
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
@@ -194,7 +194,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
-        parts = segments.count(text) if row.type == Type.SMS else 0
+        parts = carrier_rules.segments(text) if row.type == Type.SMS else 0
         columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
     return row.move(Status.PENDING, Status.SENDING, **columns)
 

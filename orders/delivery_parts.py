@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from catalogue.models import Product
-from web.money import MOST_MONEY
+from web.limits import MOST_MONEY
 
 if TYPE_CHECKING:
     from orders.models import Order, OrderItem

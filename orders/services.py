@@ -21,9 +21,9 @@ from orders.models.item import Line, amount, in_words, new_items, replace_items
 from orders.models.order import Command, VersionConflict, no_such_order
 from orders.models.queries import OrderQuerySet
 from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
-from web import locks
+from web import database
 from web.actors import Actor
-from web.dates import YEAR
+from web.limits import YEAR
 from web.refusals import Refusal
 
 COLUMNS = frozenset(
@@ -167,7 +167,7 @@ def bulk_update(
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
     # A card moved on the board comes here too: its clerk is told as soon as by any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
-    with locks.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
+    with database.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
         for pk in dict.fromkeys(ids):
             try:
                 with nullcontext() if single else transaction.atomic():
@@ -224,7 +224,7 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
     """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
     outcome = Outcome()
-    with locks.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
+    with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
         route.driver = driver
         route.save()
         for order in orders:

@@ -19,7 +19,7 @@ from orders.models import Order, OrderItem, TimeSlot
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web import caching
-from web.dates import YEAR
+from web.limits import YEAR
 from web.timings import measured
 
 # The usual period: 30 days with today.

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.settings import api_settings
 
 from realtime.channels import Identity
+from realtime.connection import ENDED
 from realtime.frames import Encoded
-from realtime.limits import ENDED
 from realtime.models import Event
 from web.refusals import Refusal
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from orders.models.proof import ConfirmationType
 from orders.states import Status
 from realtime.routing import BASE

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from accounts import visibility
 from accounts.roles import Side, side_of
-from web.api.filters import StableOrdering
+from web.api.lists import StableOrdering
 from web.api.resources import Resource, Row
 from web.api.schema import only_common_required
 

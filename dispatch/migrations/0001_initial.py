@@ -5,7 +5,7 @@ from __future__ import annotations
 import customers.phones
 import django.core.validators
 import django.db.models.deletion
-import web.dates
+import web.limits
 from django.conf import settings
 from django.db import migrations, models
 
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             name='Route',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(db_index=True, validators=[web.dates.validate_day], verbose_name='date')),
+                ('date', models.DateField(db_index=True, validators=[web.limits.validate_day], verbose_name='date')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('status', models.CharField(choices=[('planned', 'Planned'), ('active', 'On the road'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='planned', max_length=12, verbose_name='status')),
                 ('driver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='dispatch.driver', verbose_name='driver')),

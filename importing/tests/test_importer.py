@@ -18,8 +18,7 @@ from importing.importer import import_orders
 from importing.report import Mode, Report
 from importing.row import Draft, name_key
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
-from luckygas.demo.products import make_products
-from luckygas.demo.sheets import FIRST, HERE, SECOND
+from luckygas.demo.depot import FIRST, HERE, SECOND, make_products
 from orders.models import Order, OrderItem
 from orders.tests.factories import make_customer, make_office
 from web.actors import Source

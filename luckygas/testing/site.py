@@ -42,8 +42,8 @@ def manage(*arguments: str, **extra: str) -> None:
 COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
-        "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
-        "--http", "realtime.uvicorn_http:HttpProtocol",
+        "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocols:FrameProtocol",
+        "--http", "realtime.uvicorn_protocols:HttpProtocol",
         "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
     ],
 }  # fmt: skip

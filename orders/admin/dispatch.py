@@ -22,8 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link, renew_password, show_password
-from accounts.pages import check_page
+from accounts.admin import mail_link, renew_password, show_password
+from accounts.roles import check_page
 from customers import phones
 from dispatch.models import Driver, Route, RouteQuerySet
 from orders import services
@@ -32,8 +32,7 @@ from orders.admin.order_moves import DriverForm, tell
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
-from web.admin.base import Button, Deactivation, HouseAdmin, HouseForm, Inline, ModelForm, actor, user_of
-from web.admin.confirmation import ask
+from web.admin import Button, Deactivation, HouseAdmin, HouseForm, Inline, ModelForm, actor, ask, user_of
 
 
 class StopForm(ModelForm):

@@ -37,7 +37,7 @@ from orders.models.item import MOST_LINES, Line
 from orders.models.queries import OrderQuerySet
 from orders.services import COLUMNS
 from orders.states import OPEN, PROMISED, Status
-from web.admin.base import HouseForm, Inline, ReadOnly, actor
+from web.admin import HouseForm, Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")

@@ -21,8 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
-from accounts.roles import Side
+from accounts.roles import Side, check_page
 from dispatch.models import Driver
 from orders import services
 from orders.models import Order, Priority
@@ -31,9 +30,8 @@ from orders.permissions import MOVE_ORDER, may_correct
 from orders.services import Outcome
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
-from web.admin.base import Button, HouseAdmin, actor, user_of
-from web.admin.confirmation import MOST_SHOWN, ReasonForm, ask
-from web.money import MOST_MONEY
+from web.admin import MOST_SHOWN, Button, HouseAdmin, ReasonForm, actor, ask, user_of
+from web.limits import MOST_MONEY
 from web.refusals import Refusal
 
 VERBS: dict[Status, Promise] = {

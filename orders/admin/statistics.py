@@ -11,11 +11,11 @@ from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from orders import statistics
 from orders.states import Status
 from web import charts, csv_export
-from web.admin.base import HouseAdmin
+from web.admin import HouseAdmin
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
 
 Figures = dict[str, Any]

@@ -23,7 +23,7 @@ from orders import permissions, services
 from orders.api.order_input import FailureOutput
 from web.actors import Actor, Source
 from web.api.fields import Strict, StrictModelSerializer, related
-from web.api.filters import ChoicesFilter, IdFilter, TrueOrFalseFilter, ordering
+from web.api.lists import ChoicesFilter, IdFilter, TrueOrFalseFilter, ordering
 
 ACTIVE_DRIVERS = Driver.objects.filter(is_active=True)
 

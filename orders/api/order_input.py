@@ -18,7 +18,7 @@ from orders.models.order import MOST_STOPS, Proof
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
-from web.ids import is_id
+from web.limits import is_id
 
 MOST_IDS = 1000
 MOST_REASON = 500  # letters

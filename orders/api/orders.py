@@ -43,7 +43,7 @@ from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web.actors import Actor, Source
 from web.api.errors import etag
-from web.api.filters import ChoicesFilter, IdFilter, IdsFilter, ordering
+from web.api.lists import ChoicesFilter, IdFilter, IdsFilter, ordering
 from web.api.schema import header
 
 LISTS = ("list", "urgent")

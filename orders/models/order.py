@@ -27,8 +27,7 @@ from orders.permissions import check_correcting, only_office_says, sides_towards
 from orders.states import Status
 from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
-from web.dates import validate_moment
-from web.money import MOST_MONEY
+from web.limits import MOST_MONEY, validate_moment
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked

@@ -21,7 +21,7 @@ from accounts.roles import Side
 from orders.models.order import Order, no_such_order, ref_reused
 from orders.models.queries import OrderQuerySet
 from orders.permissions import sides_towards
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 from web.one_at_a_time import OneAtATime, Overloaded
 from web.refusals import Refusal
 

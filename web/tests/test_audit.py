@@ -22,7 +22,7 @@ from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
-from web.admin.history import story
+from web.admin import story
 
 pytestmark = pytest.mark.django_db
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from PIL import Image
 
 from dispatch.models import Driver
 from orders.models import Order, ProofImage, proof
@@ -77,21 +78,17 @@ def test_nobody_else_may_send_one(order: Order) -> None:
     assert not ProofImage.objects.exists()
 
 
-def undecoded(*args: Any) -> bytes:
-    raise AssertionError("it was decoded")
-
-
 def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof, "jpeg", undecoded)
+    broken = b"no image"
     customer = make_customer(user=make_user())
     assert customer.user is not None
     own = make_order(customer=customer)
-    assert [codes(send(Api(customer.user), each)) for each in (order, own)] == [[("forbidden", None)]] * 2
-    assert codes(send(make_api("driver"), order)) == [("not_found", None)]
+    assert [codes(send(Api(customer.user), each, broken)) for each in (order, own)] == [[("forbidden", None)]] * 2
+    assert codes(send(make_api("driver"), order, broken)) == [("not_found", None)]
     monkeypatch.setattr(proof, "MOST_AN_ORDER", 0)
-    assert codes(send(make_api("office"), order)) == [("too_many_images", "image")]
+    assert codes(send(make_api("office"), order, broken)) == [("too_many_images", "image")]
 
 
 def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates: Any) -> None:
@@ -105,21 +102,21 @@ def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates
 def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, started, seen = proof._encoded, threading.Barrier(6), list[tuple[int, bool]]()
+    real, started, seen = Image.Image.thumbnail, threading.Barrier(6), list[tuple[int, bool]]()
     now = [0]
 
-    def encode(opened: Any) -> bytes:
+    def decode(*arguments: Any) -> None:
         now[0] += 1
         seen.append((now[0], connection.connection is not None))
         time.sleep(0.02)
         now[0] -= 1
-        return real(opened)
+        real(*arguments)
 
     def send_one() -> None:
         started.wait()
         assert send(Api(driver.user), order).status_code == 201
 
-    monkeypatch.setattr(proof, "_encoded", encode)
+    monkeypatch.setattr(Image.Image, "thumbnail", decode)
     for work in [in_thread(send_one) for _ in range(6)]:
         work.join()
     assert seen == [(1, False)] * 6

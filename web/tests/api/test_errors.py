@@ -12,7 +12,7 @@ from orders.api.orders import Orders
 from orders.models.order import VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import make_office, make_order, make_user
-from web.api.fallback import UnknownPath
+from web.api.errors import UnknownPath
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
