@@ -70,6 +70,7 @@ class CustomerAdmin(Deactivation):
     pages = {"choose/": "choose", "<int:pk>/account/<slug:step>/": "account"}
     list_display = ("name", "masked_phone", "area", "address", "is_active", "signs_in")
     list_filter = ("is_active", "area", "language", "sms_opt_out")
+    list_select_related = ("user",)
     search_fields = ("name",)  # opens the field; what is searched is said in `get_search_results`
     search_help_text = _("Name, address, or the last digits of the telephone")
     # What apps further to the right show of a customer; each a function of one, with `short_description`.
@@ -91,9 +92,6 @@ class CustomerAdmin(Deactivation):
             },
         ),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return super().get_queryset(request).select_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str

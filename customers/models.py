@@ -1,4 +1,4 @@
-"""Customers."""
+"""Customers, and how they are found by what was typed of their address or telephone number."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from django.db import models
 from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
+from accounts import visibility
 from customers import addresses, phones
-from customers.addresses import district
-from customers.phones import PhoneField
 from web.audit import Audit
 from web.limits import latitude_field, longitude_field
 from web.text import visible
 from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
+
+
+def written(text: str, *columns: str) -> Q:
+    """Whether one of these columns has the text, written in one of its usual ways."""
+    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
+    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
+
+
+def telephones(text: str, lookup: str, *columns: str) -> Q:
+    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
+    parts = phones.searched(text)
+    if not parts:
+        return visibility.NONE
+    return Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR)
 
 
 class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
@@ -42,8 +56,8 @@ class Customer(Tracked):
     """Who orders gas and waits for it; reached by mobile where there is one, else by e-mail. Never deleted."""
 
     name = models.CharField(_("name"), max_length=100)
-    phone = PhoneField(_("telephone"), blank=True, db_index=True)
-    phone2 = PhoneField(_("second telephone"), blank=True)
+    phone = phones.PhoneField(_("telephone"), blank=True, db_index=True)
+    phone2 = phones.PhoneField(_("second telephone"), blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=200)
     area = models.CharField(
@@ -83,23 +97,5 @@ class Customer(Tracked):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.area:
-            self.area = district(self.address)
+            self.area = addresses.district(self.address)
         super().save(*args, **kwargs)
-
-
-FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
-NONE = Q(pk__in=())
-
-
-def written(text: str, *columns: str) -> Q:
-    """Whether one of these columns has the text, written in one of its usual ways."""
-    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
-    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
-
-
-def telephones(text: str, lookup: str, *columns: str) -> Q:
-    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
-    parts = phones.searched(text)
-    return (
-        Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR) if parts else NONE
-    )

@@ -165,7 +165,10 @@ def _with_area(dialled: str, digits: str, text: str) -> str:
     """A number that begins without 0, as dialled in Taiwan. Raises InvalidPhone where its area is not known."""
     groups = re.findall(r"\d+", dialled)
     lost_zero = f"0{digits}"
-    is_seen = len(digits) >= LEAST_WITH_AREA or _zero_is_lost(groups, lost_zero)
+    is_seen = len(digits) >= LEAST_WITH_AREA or (
+        # `8-792-1234` needs no setting: no number without area code begins with such a group.
+        len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(lost_zero)
+    )
     if is_seen and len(groups[-1]) >= LEAST_IN_GROUP:
         return lost_zero
     own = settings.SHOP_AREA_CODE
@@ -182,11 +185,6 @@ def _is_likely(local: str) -> bool:
     """Whether a number that nobody wrote so exists: by its length, and by its first digits as `phonenumbers` knows."""
     number = phonenumbers.PhoneNumber(country_code=COUNTRY_CODE, national_number=int(local))
     return _exists(local) and phonenumbers.is_valid_number(number)
-
-
-def _zero_is_lost(groups: list[str], local: str) -> bool:
-    """Whether this is `8-792-1234`, which needs no setting: no number without area code begins with such a group."""
-    return len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(local)
 
 
 def _is_whole(text: str) -> bool:
@@ -214,13 +212,6 @@ def _area_code(local: str) -> str | None:
     return next((code for code in AREAS if local.startswith(code)), None)
 
 
-def _group(local: str) -> str:
-    """The digits in front of the first hyphen."""
-    if MOBILE.fullmatch(local) or OTHER.fullmatch(local):
-        return local[:3] if local.startswith(("020", "070")) else local[:4]
-    return _area_code(local) or local[:4]
-
-
 def is_mobile(stored: str) -> bool:
     """Whether an SMS can reach a stored number: only 090–098 do."""
     return stored.startswith("+886") and ";" not in stored and bool(MOBILE.fullmatch(_local(stored)))
@@ -231,7 +222,10 @@ def display(stored: str) -> str:
     if not stored.startswith("+886"):
         return stored
     local, extension = _local(stored), stored.partition(";ext=")[2]
-    code = _group(local)
+    if MOBILE.fullmatch(local) or OTHER.fullmatch(local):
+        code = local[:3] if local.startswith(("020", "070")) else local[:4]
+    else:
+        code = _area_code(local) or local[:4]
     rest = local[len(code) :]
     # The last group has four digits (a mobile's three); what is shorter stays in one piece.
     last = 3 if len(code) == 4 and len(rest) == 6 else 4

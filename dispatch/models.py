@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.admin import display
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -113,6 +114,7 @@ class Route(Tracked):
         return f"{self.date:%m/%d} {self.name}"
 
     @property
+    @display(description=_("stops"))
     def total_stops(self) -> int:
         """Stops on the route that were not cancelled."""
         counted = self.__dict__.get("stops")  # annotated by lists, so that they need one query for all

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from health import parts
 from notifications.models import NotificationHistory
-from orders.metrics import by_status
 from orders.models import Order
 from orders.states import OPEN
 from realtime import presence, statistics
@@ -72,7 +71,7 @@ def snapshot(hour: datetime, now: datetime) -> Figures:
 
 
 def open_orders() -> dict[str, int]:
-    return dict(by_status(Order.objects.open()))
+    return dict(Order.objects.open().by_status())
 
 
 def open_orders_then(minute: SystemMetric) -> dict[str, int]:

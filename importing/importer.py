@@ -64,7 +64,7 @@ def import_orders(
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
         run.batch(drafts[start : start + step], done)
-    return report.by_row()
+    return report
 
 
 def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:

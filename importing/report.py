@@ -65,6 +65,7 @@ class Finding:
 def findings(remarks: list[Remark], rows: int) -> list[Finding]:
     """Remarks with what many of `rows` rows have in common said once, in the order of the first row of each."""
     found: list[Finding] = []
+    remarks = sorted(remarks, key=lambda remark: remark.row)
     for alike in _grouped(remarks, lambda remark: (remark.column, _general(remark))):
         if len(alike) >= max(MANY, rows / 2):
             found.append(_finding(alike))
@@ -154,9 +155,3 @@ class Report:
         else:
             said = _("Of %(rows)d rows %(created)d were imported, %(known)d were known already, %(wrong)d are wrong.")
         return said % counts
-
-    def by_row(self) -> Report:
-        """The same, problems and notes in the order of the rows."""
-        for remarks in (self.problems, self.notes):
-            remarks.sort(key=lambda remark: remark.row)
-        return self

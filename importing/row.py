@@ -58,8 +58,7 @@ class Draft:
         Without a number, priority and notes are left out: an order is no other one because somebody added a note.
         """
         who = self.phone[0] if self.phone else self.name_key
-        where = addresses.comparable(self.address)
-        content = [who, where, str(self.product.pk), str(self.quantity), self.slot.value]
+        content = [who, addresses.comparable(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
         if self.number:
             content += [self.priority.value, cells.plain(self.notes)]
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()[:16]
@@ -71,8 +70,6 @@ def name_key(name: str) -> str:
 
 
 class RowReader:
-    """Reads the rows of one sheet."""
-
     def __init__(self, layout: Layout, products: Iterable[Product], today: date) -> None:
         self.layout = layout
         self.products: dict[str, list[Product]] = defaultdict(list)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from orders.models import Order
-from orders.models.queries import OrderQuerySet
 from orders.states import OPEN, Status
 
 # How far back: what was delivered years ago is no news, and would be counted at each scrape.
@@ -24,11 +22,7 @@ def rows() -> Iterator[Metric]:
     told = f"Orders by status: open, or of the last {DAYS} days and of those to come."
     orders = GaugeMetricFamily("luckygas_orders", told, labels=["status"])
     since = timezone.localdate() - timedelta(days=DAYS)
-    tally = by_status(Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)))
+    tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()
     for status in Status:
         orders.add_metric([status], tally[status])
     yield orders
-
-
-def by_status(orders: OrderQuerySet) -> Tally[str]:
-    return Tally(dict(orders.order_by().values_list("status").annotate(Count("pk"))))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, side_of
+from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refused, side_of
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.states import MOVES, OPEN, Status
@@ -55,15 +55,8 @@ def may_correct(user: Anyone | None, before: str, to: str) -> bool:
 
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
     """Raises a Refusal that says who may."""
-    move = MOVES.get((Status(before), Status(to)))
-    if user is not None and move is not None and move.right:
-        check_right(user, move.right, "status")
-
-
-def check_naming_driver(held: Collection[Side]) -> None:
-    """Raises a Refusal unless someone in one of these roles may say who drives an order."""
-    if Side.OFFICE not in held:
-        only_office_says({"driver"})
+    if not may_correct(user, before, to):
+        raise refused(MOVES[Status(before), Status(to)].right, "status")
 
 
 def only_office_says(forbidden: Collection[str]) -> None:
@@ -89,7 +82,7 @@ def readable_numbers(user: Anyone) -> Q:
             return Q()
         case Side.DRIVER:
             return Q(status__in=OPEN)
-    return Q(pk__in=[])
+    return visibility.NONE
 
 
 def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:

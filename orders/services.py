@@ -103,7 +103,8 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     _check(order, changes)
     for name in COLUMNS & changes.keys():
         setattr(order, name, changes[name])
-    _keep_stop_on_route(order)
+    if order.route is None:
+        order.stop_sequence = None
     circumstances = Change(actor)
     if "items" in changes:
         circumstances = replace_items(order, changes["items"], circumstances)
@@ -144,11 +145,6 @@ def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None
     if expected is not None and route.driver_id is not None and route.driver_id != expected.pk:
         detail = _("This route is driven by someone else than this order.")
         raise Refusal("route_of_other_driver", detail, attr="route", status=409)
-
-
-def _keep_stop_on_route(order: Order) -> None:
-    if order.route is None:
-        order.stop_sequence = None
 
 
 def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
@@ -220,8 +216,7 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
         change(order, columns, actor)
     if status is not None:
         driver = changes.get("driver") if status == Status.ASSIGNED else None
-        reason = changes.get("reason", "")
-        order.move(Command(status, by=actor.by, source=actor.source, reason=reason, driver=driver))
+        order.move(Command(status, by=actor.by, source=actor.source, reason=changes.get("reason", ""), driver=driver))
     if "driver" in changes and status != Status.ASSIGNED:
         change(order, {"driver": changes["driver"]}, actor)
 
@@ -235,7 +230,10 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
         for order in orders:
             order.route = route
             try:
-                _give_from_office(order, driver, actor)
+                if order.status in ON_THE_ROAD:
+                    detail = _("The order is on the road with another driver.")
+                    raise Refusal("invalid_transition", detail, attr="status", status=409)
+                _give(order, driver, actor)
             except Refusal as refusal:
                 outcome.fail(order.pk, refusal)
             else:
@@ -247,11 +245,3 @@ def _lock_route(route_id: int, driver: Driver) -> tuple[Route, list[Order]]:
     """The route, and its open orders that are not this driver's."""
     route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
     return route, list(_locked().filter(route=route, status__in=OPEN).exclude(driver=driver))
-
-
-def _give_from_office(order: Order, driver: Driver, actor: Actor) -> None:
-    """As `_give`, but never takes an order off the road."""
-    if order.status in ON_THE_ROAD:
-        detail = _("The order is on the road with another driver.")
-        raise Refusal("invalid_transition", detail, attr="status", status=409)
-    _give(order, driver, actor)

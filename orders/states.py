@@ -103,6 +103,5 @@ def moves_from(status: str, roles: Collection[Side]) -> Iterator[Status]:
 
 
 def sentence(status: str, language: str) -> str:
-    """The sentence for a status, in the customer's language."""
     with override(language):
         return str(SENTENCES[status])

@@ -9,8 +9,9 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.db.models import Count, Max, Model, Q, Sum
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Count, F, Max, Model, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -31,18 +32,8 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
-
-
-class DayField(forms.DateField):
-    def __init__(self) -> None:
-        super().__init__(required=False, input_formats=["%Y-%m-%d"])
-
-    def clean(self, value: Any) -> date | None:
-        day: date | None = super().clean(value)
-        if day is not None and not EARLIEST <= day <= LATEST:
-            raise ValidationError(_("Please name a day between 2000 and 2100."), "invalid")
-        return day
+OUTSIDE = _("Please name a day between 2000 and 2100.")
+SENSIBLE = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(date(2100, 1, 1), OUTSIDE)]
 
 
 class PeriodForm(forms.Form):
@@ -50,8 +41,8 @@ class PeriodForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # `from` cannot be the name of an attribute.
-        self.fields |= {"from": DayField(), "to": DayField()}
+        for name in ("from", "to"):  # `from` cannot be the name of an attribute
+            self.fields[name] = forms.DateField(required=False, input_formats=["%Y-%m-%d"], validators=SENSIBLE)
 
     def clean(self) -> None:
         today = timezone.localdate()
@@ -101,14 +92,14 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
     """
     orders = Order.objects.filter(scheduled_date__range=(first, last)).order_by()
     standing = orders.exclude(status=Status.CANCELLED)
-    by_status = dict(orders.values_list("status").annotate(count=Count("id")))
+    by_status = orders.by_status()
     made = deliveries(orders)
     days, drivers = _grouped(made, "day"), _grouped(made, "driver")
     return {
         "from": first,
         "to": last,
-        "total": sum(by_status.values()),
-        "by_status": {status.value: by_status.get(status.value, 0) for status in Status},
+        "total": by_status.total(),
+        "by_status": {status.value: by_status[status] for status in Status},
         "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(standing, first, last)],
         "by_product": list(_by_product(first, last)),
         "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(standing)],
@@ -121,33 +112,24 @@ DELIVERED = Count("id", filter=Q(status=Status.DELIVERED))
 
 
 def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
-    counted = orders.values_list("scheduled_date").annotate(orders=Count("id"), delivered=DELIVERED)
-    found = {day: (count, delivered) for day, count, delivered in counted}
-    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
-        count, delivered = found.get(day, (0, 0))
-        yield {"date": day, "orders": count, "delivered": delivered}
+    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED)
+    found = {row["date"]: row for row in counted}
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [found.get(day, {"date": day, "orders": 0, "delivered": 0}) for day in days]
 
 
 def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
-    given = orders.exclude(driver=None).values("driver", "driver__name")
-    rows = given.annotate(orders=Count("id"), delivered=DELIVERED).order_by("driver__name", "driver")
-    return ({"driver": row.pop("driver"), "name": row.pop("driver__name"), **row} for row in rows)
+    given = orders.exclude(driver=None).values("driver", name=F("driver__name"))
+    return given.annotate(orders=Count("id"), delivered=DELIVERED).order_by("name", "driver")
 
 
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
     """Cylinders ordered, and delivered."""
     items = OrderItem.objects.filter(order__scheduled_date__range=(first, last))
     items = items.exclude(order__status=Status.CANCELLED)
-    sums = items.values("product", "product__name").annotate(
-        ordered=Sum("quantity"), delivered=Sum("quantity_delivered")
-    )
-    for row in sums.order_by("product__cylinder_kg", "product"):
-        yield {
-            "product": row["product"],
-            "name": row["product__name"],
-            "ordered": row["ordered"],
-            "delivered": row["delivered"] or 0,
-        }
+    delivered = Coalesce(Sum("quantity_delivered"), 0)
+    sums = items.values("product", name=F("product__name")).annotate(ordered=Sum("quantity"), delivered=delivered)
+    return sums.order_by("product__cylinder_kg", "product")
 
 
 class Delivery(NamedTuple):

@@ -411,7 +411,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description By delivery date, the last 30 days unless asked, 366 days at most. */
+        /**
+         * @description By delivery date, the last 30 days unless asked, 366 days at most. Rows by day, product and driver leave
+         *     cancelled orders out.
+         */
         get: operations["orders_statistics"];
         put?: never;
         post?: never;
@@ -833,7 +836,6 @@ export interface components {
              */
             points: number;
         };
-        /** @description Of each day of the period, without cancelled orders. */
         DayOutput: {
             /**
              * Format: double
@@ -918,7 +920,6 @@ export interface components {
             /** Format: date-time */
             readonly timestamp: string | null;
         };
-        /** @description Without cancelled orders. */
         DriverSumOutput: {
             /**
              * Format: double
@@ -1708,7 +1709,6 @@ export interface components {
             name: string;
             quantity: number;
         };
-        /** @description Cylinders, without cancelled orders. */
         ProductSumOutput: {
             product: number;
             name: string;
@@ -1817,8 +1817,6 @@ export interface components {
             gateways: components["schemas"]["GatewayDay"][];
         };
         StatisticsOutput: {
-            /** Format: date */
-            from: string;
             /**
              * Format: double
              * @description Of the delivered, 0 to 1.
@@ -1834,6 +1832,8 @@ export interface components {
              * @description Nine of ten took no longer.
              */
             p90_minutes: number | null;
+            /** Format: date */
+            from: string;
             /** Format: date */
             to: string;
             total: number;

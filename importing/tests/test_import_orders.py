@@ -111,8 +111,8 @@ def test_summary_counts_rows_and_not_problems(mode: Mode) -> None:
 
 
 def test_remarks_come_in_the_order_of_rows() -> None:
-    report = Report(Mode.GOOD, "utf-8", 9, problems=list(WRONG)).by_row()
-    assert [remark.row for remark in report.problems] == [3, 5, 5]
+    found = Report(Mode.GOOD, "utf-8", 9, problems=list(WRONG)).found_problems()
+    assert [finding.rows for finding in found] == [[3], [5], [5]]
 
 
 def test_long_cell_is_shown_shortened() -> None:

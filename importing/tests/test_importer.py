@@ -35,7 +35,8 @@ def run(*rows: str, mode: Mode = Mode.GOOD) -> Report:
 
 
 def wrong(report: Report) -> list[tuple[int, str, str]]:
-    return [(problem.row, problem.column, problem.text) for problem in report.problems]
+    problems = sorted(report.problems, key=lambda problem: problem.row)
+    return [(problem.row, problem.column, problem.text) for problem in problems]
 
 
 def test_row_becomes_an_order(product: Product) -> None:

@@ -1,4 +1,4 @@
-"""What lists show of an order, a word in a colour or a number made fit for a list."""
+"""What lists show of an order: a word in a colour, a number made fit for a list, a customer's newest orders."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from customers.models import Customer
 from orders.models import Order, Priority
 from orders.states import Status
 
+# Of a customer, so many orders are shown.
+RECENT = 10
 # Class of `web/static/web/admin.css`; a message has the same.
 COLOUR = {
     Status.PENDING: "waiting", Status.CONFIRMED: "plain", Status.ASSIGNED: "plain", Status.DELIVERING: "moving",
@@ -33,14 +35,11 @@ def money(amount: int | None) -> str:
 
 
 class OrderColumns:
-    """The columns of the list of orders."""
-
     @admin.display(description=_("status"), ordering="status")
     def badge(self, order: Order) -> str:
         if order.priority != Priority.URGENT:
             return badge(order.status)
-        urgent = Priority.URGENT.label
-        return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), urgent)
+        return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), Priority.URGENT.label)
 
     @admin.display(description=_("customer"), ordering="customer__name")
     def who(self, order: Order) -> str:
@@ -67,9 +66,6 @@ class OrderColumns:
     @admin.display(description=_("age"), ordering="created_at")
     def age(self, order: Order) -> str:
         return timesince(order.created_at, timezone.now(), depth=1)
-
-
-RECENT = 10
 
 
 @admin.display(description=_("recent orders"))

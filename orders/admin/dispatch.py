@@ -35,13 +35,6 @@ from orders.states import OPEN
 from web.admin import Button, Deactivation, HouseAdmin, HouseForm, Inline, ModelForm, actor, ask, user_of
 
 
-class RouteForm(HouseForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "driver" in self.fields:
-            self.fields["driver"].queryset = Driver.objects.filter(is_active=True)  # type: ignore[attr-defined]
-
-
 class StopForm(ModelForm):
     """`seen` is the place the reader saw: who moved the stop in between is not overruled."""
 
@@ -74,8 +67,7 @@ class StopInline(Inline):
         """A stop is an order: it comes onto a route on its own page."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_delete_permission = has_add_permission
 
     @admin.display(description=_("order"))
     def number(self, order: Order) -> str:
@@ -92,10 +84,9 @@ class StopInline(Inline):
 
 @admin.register(Route)
 class RouteAdmin(HouseAdmin):
-    form = RouteForm
     inlines = (StopInline,)
     pages = {"<int:pk>/assign/": "assign"}
-    list_display = ("name", "date", "driver", "status", "stops")
+    list_display = ("name", "date", "driver", "status", "total_stops")
     list_filter = ("status", "date", "driver")
     list_select_related = ("driver",)
     date_hierarchy = "date"
@@ -105,6 +96,10 @@ class RouteAdmin(HouseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         return cast("RouteQuerySet", super().get_queryset(request)).with_stops()
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        active = Driver.objects.filter(is_active=True)
+        return super().formfield_for_foreignkey(db_field, request, **({"queryset": active} | kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
         """Later the driver changes together with the orders, by the button."""
@@ -143,10 +138,6 @@ class RouteAdmin(HouseAdmin):
             tell(request, self, outcome, title)
             return redirect(back)
         return ask(request, self, title=title, form=form, subjects=[route], back=back)
-
-    @admin.display(description=_("stops"))
-    def stops(self, route: Route) -> int:
-        return route.total_stops
 
 
 FIELDS = ("name", "phone", "vehicle_plate", "is_active")

@@ -1,36 +1,142 @@
-"""Orders, as the office works on them; what happened to one is read on its page and never written."""
+"""Orders, as the office works on them.
+
+What the form of an order and its items says is applied by `orders.services`, as what REST says. What happened to an
+order is read on its page and never written.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet, TextField
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import Product
 from customers import phones
 from customers.admin import CustomerField, CustomerSelect
+from customers.models import Customer
+from dispatch.models import Driver, Route
 from orders import order_warnings, services
 from orders.admin.badges import OrderColumns, badge, money
-from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
 from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange, ProofImage, proof
+from orders.models.item import MOST_LINES, Line
 from orders.models.queries import OrderQuerySet
-from orders.states import OPEN, PROMISED
-from web.admin import Inline, ReadOnly, actor
+from orders.services import COLUMNS
+from orders.states import OPEN, PROMISED, Status
+from web.admin import HouseForm, Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")
 WHO = ("driver", "route", "stop_sequence", "eta")
 COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
+# Once it is on the road, what is on the lorry is what is delivered.
+ITEMS_OPEN = PROMISED | {Status.PENDING}
+
+
+class OrderForm(HouseForm):
+    """`opened_version` is the version the reader saw: whoever saved in between is not overwritten."""
+
+    merges = False
+    opened_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        order: Order = self.instance
+        self.fields["opened_version"].initial = order.version
+        if order._state.adding:
+            del self.fields["opened_version"]
+        active = Driver.objects.filter(Q(is_active=True) | Q(pk=order.driver_id))
+        yesterday = timezone.localdate() - timedelta(days=1)
+        planned = Route.objects.filter(Q(date__gte=yesterday) | Q(pk=order.route_id))
+        for name, rows in {"driver": active, "route": planned}.items():
+            if name in self.fields:
+                self.fields[name].queryset = rows  # type: ignore[attr-defined]
+
+    def clean_customer(self) -> Customer:
+        customer: Customer = self.cleaned_data["customer"]
+        if not customer.is_active and customer.pk != self.instance.customer_id:
+            raise ValidationError(_("This customer is no longer active."))
+        return customer
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.instance.pk and self.cleaned_data.get("opened_version") != self.instance.version:
+            detail = _(
+                "Somebody else has changed this order since you opened it, and nothing of yours was saved. "
+                "Open the page again, look at what is new, and make your change once more."
+            )
+            self.add_error(None, ValidationError(detail, code="version_conflict"))
+        return cleaned
+
+    def changes(self) -> dict[str, Any]:
+        """What was said anew, for `orders.services`."""
+        named = COLUMNS | {"driver"}
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in named}
+
+    def columns(self) -> dict[str, Any]:
+        """All that was said, for a new order."""
+        return {name: value for name, value in self.cleaned_data.items() if name in COLUMNS}
+
+
+class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs alone
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            # The heads of a table are no labels to those who hear it.
+            getattr(field.widget, "widget", field.widget).attrs["aria-label"] = field.label
+        if "product" in form.fields:
+            widget = form.fields["product"].widget
+            widget.choices = self.product_choices
+            widget.can_add_related = widget.can_change_related = widget.can_view_related = False
+
+    @cached_property
+    def product_choices(self) -> list[tuple[object, str]]:
+        """What is sold now, and what is in the order already; read once for all lines."""
+        ordered = self.instance.items.values("product") if self.instance.pk else []
+        products = Product.objects.filter(Q(is_active=True) | Q(pk__in=ordered))
+        return [("", "–"), *((product.pk, f"{product.name}, NT$ {product.price:,}") for product in products)]
+
+    def lines(self) -> list[Line]:
+        given = (form.cleaned_data for form in self.forms)
+        said = (line for line in given if line and not line.get("DELETE"))
+        return [Line(line["product"].pk, line["quantity"]) for line in said]
+
+
+class ItemInline(Inline):
+    """The price is that of the day of the order, and stays."""
+
+    model = OrderItem
+    formset = ItemFormSet
+    fields = ("product", "quantity", "unit_price", "quantity_delivered")
+    readonly_fields = ("unit_price", "quantity_delivered")
+    extra, min_num, max_num = 0, 1, MOST_LINES
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("product")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_open = obj is None or obj.status in ITEMS_OPEN
+        return is_open and request.user.has_perm("orders.change_order" if obj else "orders.add_order")
+
+    # A line may go; its order never does.
+    has_change_permission = has_delete_permission = has_add_permission
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orders.view_order")
 
 
 class ReadOnlyInline(ReadOnly, Inline):
@@ -108,6 +214,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
     asked_for = ("customer",)
+    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
     search_fields = ("order_number",)  # opens the field; what is searched is said in `get_search_results`
@@ -146,11 +253,6 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
             return (*COMPUTED, "customer", *WHO, *(name for name in WHAT if name != "notes"))
         # Before it is confirmed nobody can have it, and on the road it is taken back by a button first.
         return COMPUTED if obj.status in PROMISED else (*COMPUTED, "driver")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "notes":
-            kwargs["widget"] = AdminTextareaWidget(attrs={"rows": 3})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "customer":

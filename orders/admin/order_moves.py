@@ -113,8 +113,7 @@ class OrderMoves(HouseAdmin):
             url = reverse("admin:orders_order_move", args=[obj.pk, to])
             return Button(verb(obj, to), url, form_for(obj, to) is Versioned, {"version": obj.version})
 
-        open_to = moves_from(obj.status, {Side.OFFICE})
-        return [button(to) for to in open_to if may_correct(request.user, obj.status, to)]
+        return [button(to) for to in moves_from(obj.status, {Side.OFFICE}) if may_correct(request.user, obj.status, to)]
 
     def move_view(self, request: HttpRequest, pk: int, to: str) -> HttpResponse:
         """A GET only asks."""
@@ -182,8 +181,7 @@ class OrderMoves(HouseAdmin):
         hidden = [("action", action), (ANSWERED, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
         subjects = list(orders.filter(pk__in=ids).select_related("customer"))
         lines = [f"{order} {order.customer}" for order in subjects]
-        back = request.get_full_path()
-        return ask(request, self, title=title, form=form, subjects=lines, back=back, hidden=hidden)
+        return ask(request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden)
 
     def do(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
         if ids:

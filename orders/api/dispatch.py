@@ -88,9 +88,8 @@ class Routes(RowsByRole[Route]):
     )  # fmt: skip
     def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Assigns the route, and its confirmed and assigned orders."""
-        said = AssignDriverInput(data=request.data)
-        said.is_valid(raise_exception=True)
-        route, driver = self.get_object(), said.validated_data["driver"]
+        said = self.validated(AssignDriverInput).validated_data
+        route, driver = self.get_object(), said["driver"]
         actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # ByRole lets only users in
         outcome = services.assign_route(route.pk, driver, actor)
         answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}

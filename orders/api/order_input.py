@@ -44,12 +44,12 @@ class ItemInput(Strict):
     product = id_field()
     quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
 
-    def validate(self, attrs: dict[str, int]) -> dict[str, int]:
+    def validate(self, attrs: dict[str, int]) -> Line:
         """A line is whole in a PATCH too, where DRF requires nothing at any depth."""
         if missing := self.fields.keys() - attrs.keys():
             detail = self.fields["product"].error_messages["required"]
             raise serializers.ValidationError({name: [detail] for name in sorted(missing)}, code="required")
-        return attrs
+        return Line(**attrs)
 
 
 class OrderInput(Strict):
@@ -61,9 +61,6 @@ class OrderInput(Strict):
     delivery_address = serializers.CharField(max_length=200, required=False)
     notes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)
-
-    def validate_items(self, items: list[dict[str, int]]) -> list[Line]:
-        return [Line(**item) for item in items]
 
 
 class NewCustomer(StrictModelSerializer[Customer]):

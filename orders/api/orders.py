@@ -22,7 +22,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.by_role import Filters, RowsByRole
+from accounts.api.by_role import Filters
 from accounts.roles import Side, is_office, side_of
 from orders import order_warnings, permissions, services, statistics
 from orders.api import order_output
@@ -88,7 +88,7 @@ class OrderFilters(Filters):
         return orders.newest_of_each_customer(value)
 
 
-class Orders(ProofImages, RowsByRole[Order]):
+class Orders(ProofImages):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
     queryset = Order.objects.all()
@@ -98,13 +98,10 @@ class Orders(ProofImages, RowsByRole[Order]):
     def throttle_scope(self) -> str | None:
         if self.action == "proof_images":
             return "proof_image"
-        return "order" if self.action == "create" and not self._is_office() else None
+        return "order" if self.action == "create" and not is_office(self.request.user) else None
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return OrderOutput if self.action in LISTS else WholeOrderOutput
-
-    def _is_office(self) -> bool:
-        return is_office(self.request.user)
 
     def _source(self) -> Source:
         """A session is that of a page of this site; programs come with a token."""
@@ -130,21 +127,16 @@ class Orders(ProofImages, RowsByRole[Order]):
         """One of `orders`, as it is now."""
         found = get_object_or_404(order_output.columns(cast("OrderQuerySet", orders)), pk=pk)
         (row,) = self._shown([found])
-        if self._is_office():
+        if is_office(self.request.user):
             row |= past(row["id"])
         return Response(row, status, headers={"ETag": etag(row["version"])})
-
-    def _said(self, form: type[serializers.Serializer[Any]], **kwargs: Any) -> Any:
-        serializer = form(data=self.request.data, context=self.get_serializer_context(), **kwargs)
-        serializer.is_valid(raise_exception=True)
-        return serializer
 
     @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A new order, pending. A customer orders for itself; prices are those of today and stay."""
-        said = self._said(NewOrder).validated_data
+        said = self.validated(NewOrder).validated_data
         permissions.check_placing(request.user, said.keys())
-        if not self._is_office():
+        if not is_office(self.request.user):
             said["customer"] = request.user.customer  # type: ignore[union-attr]
         elif not {"customer", "new_customer"} & said.keys():
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
@@ -153,7 +145,7 @@ class Orders(ProofImages, RowsByRole[Order]):
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
-        said = self._said(OrderChanges, partial=True).validated_data
+        said = self.validated(OrderChanges, partial=True).validated_data
         with transaction.atomic():
             order = self.get_object()
             permissions.check_change(request.user, order, said.keys())
@@ -167,7 +159,7 @@ class Orders(ProofImages, RowsByRole[Order]):
     )  # fmt: skip
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
-        said = self._said(StatusInput).validated_data
+        said = self.validated(StatusInput).validated_data
         return self._moved(said.pop("status"), said)
 
     @extend_schema(
@@ -179,7 +171,7 @@ class Orders(ProofImages, RowsByRole[Order]):
     )  # fmt: skip
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Proof of delivery, and the move to delivered in one."""
-        form = self._said(ConfirmationInput)
+        form = self.validated(ConfirmationInput)
         said = form.validated_data
         circumstances = {name: said[name] for name in ("version", "ref") if name in said}
         return self._moved(Status.DELIVERED, circumstances | {"at": said.get("confirmed_at"), "proof": form.proof()})
@@ -196,7 +188,7 @@ class Orders(ProofImages, RowsByRole[Order]):
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
         """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""
-        said = self._said(BulkInput).validated_data
+        said = self.validated(BulkInput).validated_data
         ids, versions = said.pop("ids"), said.pop("versions", {})
         return Response(BulkOutput(services.bulk_update(ids, said, self._actor(), versions)).data)
 
@@ -214,13 +206,13 @@ class Orders(ProofImages, RowsByRole[Order]):
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
         """An open order, nobody to send a message to, and what else is known."""
-        asked = OfWhom(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        found = order_warnings.of(asked.validated_data["customer"])
+        asked = self.validated(OfWhom, request.query_params).validated_data
+        found = order_warnings.of(asked["customer"])
         return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """By delivery date, the last 30 days unless asked, 366 days at most."""
+        """By delivery date, the last 30 days unless asked, 366 days at most. Rows by day, product and driver leave
+        cancelled orders out."""
         return Response(statistics.cached(*days_of(request)))

@@ -16,9 +16,9 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from accounts import visibility
+from accounts.api.by_role import RowsByRole
 from accounts.roles import Side
 from orders import permissions
 from orders.models import Order, ProofImage, ProofImageKind, proof
@@ -54,8 +54,8 @@ class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
         return reverse(proof.URL_NAME, args=[image.order_id, image.pk])
 
 
-class ProofImages(GenericViewSet[Order]):
-    """The part of `Orders` that has images; mixed into it."""
+class ProofImages(RowsByRole[Order]):
+    """The part of `Orders` that has images."""
 
     @extend_schema(
         operation_id="orders_proof_images_create",
@@ -68,9 +68,7 @@ class ProofImages(GenericViewSet[Order]):
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
         """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""
-        form = ProofImageInput(data=request.data, context=self.get_serializer_context())
-        form.is_valid(raise_exception=True)
-        said = form.validated_data
+        said = self.validated(ProofImageInput).validated_data
         user = cast("User", request.user)
         kept = proof.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
         return Response(ProofImageOutput(kept).data, 201)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -25,46 +25,32 @@ def days_of(request: Request) -> tuple[date, date]:
     return days
 
 
-class Punctuality(serializers.Serializer[Any]):
-    on_time_share = serializers.FloatField(allow_null=True, help_text=_("Of the delivered, 0 to 1."))
-    median_minutes = serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered."))
-    p90_minutes = serializers.FloatField(allow_null=True, help_text=_("Nine of ten took no longer."))
+Count, Day, Name = serializers.IntegerField, serializers.DateField, serializers.CharField
+PUNCTUALITY = {
+    "on_time_share": serializers.FloatField(allow_null=True, help_text=_("Of the delivered, 0 to 1.")),
+    "median_minutes": serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered.")),
+    "p90_minutes": serializers.FloatField(allow_null=True, help_text=_("Nine of ten took no longer.")),
+}
 
 
-class DayOutput(Punctuality):
-    """Of each day of the period, without cancelled orders."""
-
-    date = serializers.DateField()
-    orders = serializers.IntegerField()
-    delivered = serializers.IntegerField()
+def many(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
+    return inline_serializer(component, fields, many=True)  # type: ignore[return-value]  # of one, say its types
 
 
-class ProductSumOutput(serializers.Serializer[Any]):
-    """Cylinders, without cancelled orders."""
-
-    product = serializers.IntegerField()
-    name = serializers.CharField()
-    ordered = serializers.IntegerField()
-    delivered = serializers.IntegerField()
-
-
-class DriverSumOutput(Punctuality):
-    """Without cancelled orders."""
-
-    driver = serializers.IntegerField()
-    name = serializers.CharField()
-    orders = serializers.IntegerField()
-    delivered = serializers.IntegerField()
-
-
-class StatisticsOutput(Punctuality):
-    to = serializers.DateField()
-    total = serializers.IntegerField()
-    by_status = serializers.DictField(child=serializers.IntegerField())
-    by_day = DayOutput(many=True)
-    by_product = ProductSumOutput(many=True)
-    by_driver = DriverSumOutput(many=True)
-    delivered = serializers.IntegerField()
-
-    def get_fields(self) -> dict[str, Any]:
-        return {"from": serializers.DateField(), **super().get_fields()}
+# What is counted by day, product and driver is counted without cancelled orders; of products in cylinders.
+StatisticsOutput = inline_serializer(
+    "StatisticsOutput",
+    {
+        "from": Day(),
+        "to": Day(),
+        "total": Count(),
+        "by_status": serializers.DictField(child=Count()),
+        "by_day": many("DayOutput", date=Day(), orders=Count(), delivered=Count(), **PUNCTUALITY),
+        "by_product": many("ProductSumOutput", product=Count(), name=Name(), ordered=Count(), delivered=Count()),
+        "by_driver": many(
+            "DriverSumOutput", driver=Count(), name=Name(), orders=Count(), delivered=Count(), **PUNCTUALITY
+        ),
+        "delivered": Count(),
+        **PUNCTUALITY,
+    },
+)

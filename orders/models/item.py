@@ -73,8 +73,7 @@ def replace_items(order: Order, lines: Sequence[Line], change: Change) -> Change
     wanted = _items(lines, present)
     order.amount_due = amount(wanted)
     change = dataclasses.replace(change, items=in_words(wanted), items_before=in_words(present.values()))
-    named = {item.product_id for item in wanted}
-    order.items.exclude(product__in=named).delete()
+    order.items.exclude(product__in={item.product_id for item in wanted}).delete()
     for item in wanted:
         item.order = order
         item.save()

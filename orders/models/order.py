@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
-from orders.permissions import check_correcting, check_naming_driver, sides_towards
+from orders.permissions import check_correcting, only_office_says, sides_towards
 from orders.states import Status
 from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
@@ -31,10 +31,6 @@ from web.limits import MOST_MONEY, validate_moment
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
-
-if TYPE_CHECKING:
-    from orders.models.item import OrderItem
-
 
 # On one route.
 MOST_STOPS = 999
@@ -229,7 +225,7 @@ class Order(Tracked):
         if not self.delivery_address:
             self.delivery_address = self.customer.address
         if self._state.adding or "delivery_address" in self.unsaved() or not self.area:
-            self.area = self.area_of_address()
+            self.area = district(self.delivery_address) or self.customer.area
         if self._state.adding:
             self._insert(*args, **kwargs)
             return
@@ -242,9 +238,6 @@ class Order(Tracked):
             changed.add("tracking_token")
         if changed or self.change.items:
             self._update(changed)
-
-    def area_of_address(self) -> str:
-        return district(self.delivery_address) or self.customer.area
 
     def _insert(self, *args: Any, **kwargs: Any) -> None:
         """Draws numbers until one is free: the unique column decides, so two writers at once get two numbers."""
@@ -333,8 +326,8 @@ class Order(Tracked):
         if not _is_reassignment(self, command, roles):
             states.check(before, command.to, roles, command.reason)
             check_correcting(command.by, before, command.to)
-        if command.driver is not None:
-            check_naming_driver(roles)
+        if command.driver is not None and Side.OFFICE not in roles:
+            only_office_says({"driver"})
         happened = _checked_time(command.at, self)
         # Those of a delivery, or of one that was none.
         items = list(self.items.order_by("product_id")) if Status.DELIVERED in (before, command.to) else []
@@ -400,7 +393,7 @@ def _checked_time(at: datetime | None, order: Order) -> datetime:
     return min(at, now)
 
 
-def _set_quantities(items: Sequence[OrderItem], named: Mapping[int, int]) -> None:
+def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> None:
     """What was delivered of each item: what was ordered, or the smaller number that is named by product id."""
     ordered = {item.product_id: item.quantity for item in items}
     if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in named.items()):
@@ -433,7 +426,7 @@ def _set_columns(order: Order, command: Command) -> None:
     order.status = command.to
 
 
-def _deliver(order: Order, command: Command, items: Sequence[OrderItem], at: datetime) -> None:
+def _deliver(order: Order, command: Command, items: delivery_parts.Items, at: datetime) -> None:
     """Writes the proof and what was delivered of each item; then each part of the delivery writes its own."""
     proof = command.proof or Proof()
     confirmation = order.confirmations.create(

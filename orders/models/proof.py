@@ -82,7 +82,7 @@ def file_name(image: ProofImage, uploaded: str) -> str:
 
 
 class ProofImage(models.Model):
-    """A JPEG that `orders.models.proof` made from what was sent. `ref`: as of a command, unique with the user."""
+    """A JPEG that `keep` made from what was sent. `ref`: as of a command, unique with the user."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="proof_images", verbose_name=_("order"))
     attempt = models.PositiveSmallIntegerField(_("attempt"))
@@ -164,7 +164,7 @@ def jpeg(sent: UploadedFile) -> bytes:
     except (Refusal, Overloaded):
         raise
     except Exception as error:  # decoders raise whatever the bytes lead them into
-        raise _no_image() from error
+        raise Refusal("invalid_image", _("This is no whole JPEG or PNG image."), attr="image") from error
 
 
 def _encoded(opened: Image.Image) -> bytes:
@@ -178,7 +178,3 @@ def _encoded(opened: Image.Image) -> bytes:
     out = BytesIO()
     ground.save(out, "JPEG", quality=QUALITY)
     return out.getvalue()
-
-
-def _no_image() -> Refusal:
-    return Refusal("invalid_image", _("This is no whole JPEG or PNG image."), attr="image")

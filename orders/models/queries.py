@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, F, Q, When, Window
+from django.db.models import Case, Count, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -28,6 +29,9 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
     def open(self) -> OrderQuerySet:
         """Neither delivered nor cancelled."""
         return self.filter(status__in=OPEN)
+
+    def by_status(self) -> Counter[str]:
+        return Counter(dict(self.order_by().values_list("status").annotate(Count("pk"))))
 
     def urgent(self) -> OrderQuerySet:
         return self.filter(priority="urgent")

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from web import log_position
@@ -43,6 +44,14 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
     lookup_value_regex = "[0-9]{1,18}"  # a longer one fits no column
     rights: Mapping[str, Collection[str]] = {}
     all_rows = False
+
+    def validated(self, form: type[Serializer[Any]], data: Any = None, **options: Any) -> Any:
+        """The form, filled with what the request says or with `data`. Raises ValidationError."""
+        filled = form(
+            data=self.request.data if data is None else data, context=self.get_serializer_context(), **options
+        )
+        filled.is_valid(raise_exception=True)
+        return filled
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):

@@ -32,7 +32,7 @@ def test_list_counts_stops_in_one_query_for_all(office: Browser) -> None:
         make_order(status, route=busy)
     office.get(LIST)
     with CaptureQueriesContext(connection) as few:
-        assert '<td class="field-stops">2</td>' in office.get(LIST)
+        assert '<td class="field-total_stops">2</td>' in office.get(LIST)
     for _ in range(4):
         make_order(route=make_route(driver=make_driver()))
     with CaptureQueriesContext(connection) as more:
