@@ -10,11 +10,8 @@ import sys
 from contextlib import ExitStack
 
 from luckygas.testing.sandbox.process import with_sandbox
-from luckygas.testing.serve import run
+from luckygas.testing.serve import manage, run, welcome
 from luckygas.testing.servers import Unavailable
-from luckygas.testing.site import ROOT
-
-PREPARATIONS = (("migrate", "--verbosity", "0"), ("demo",))
 
 
 def main() -> None:
@@ -25,13 +22,13 @@ def main() -> None:
     with ExitStack() as stack:
         environment = dict(os.environ)
         # First, so that the day that the demo plays is on the telephones too.
-        with_sandbox(stack, environment, address)
+        sandbox = with_sandbox(stack, environment, address)
         # A line for each SMS of that day would hide the names and passwords.
         quiet = {"LOG_LEVEL": "WARNING"} | environment
-        for command in PREPARATIONS:
-            subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=True)
+        manage(quiet, "migrate", "--verbosity", "0")
+        words = welcome(address, sandbox, manage(quiet, "demo"))
         sender = ["manage.py", "send_pending_sms", "--loop"]
-        run([["manage.py", "runserver", "--noreload", address], sender], environment)
+        run([["manage.py", "runserver", "--noreload", address], sender], environment, address, words)
 
 
 if __name__ == "__main__":
