@@ -67,7 +67,7 @@ check-scripts: $(VENV)/node ## the same for JavaScript, and its tests
 	$(NODE) tsc
 	$(NODE) tsc --project tsconfig.loose.json
 	$(NODE) tsc --project tsconfig.worker.json
-	$(NODE) node --test --import ./web/tests/js/page.mjs "*/tests/js/*.test.mjs"
+	$(NODE) node --test --test-isolation=none --import ./web/tests/js/page.mjs "*/tests/js/*.test.mjs"
 	$(API_TYPES) --check || { echo "types/api.d.ts is stale: run make types"; exit 1; }
 
 types: $(VENV)/node ## types/api.d.ts, from the API's schema

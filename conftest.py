@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from luckygas.libraries import throttle_rate
 from luckygas.testing.sandbox.receipts import ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from web import flags, throttling
@@ -46,7 +47,9 @@ def rates(settings: Any) -> Callable[..., None]:
     def set_rates(**rates: str) -> None:
         throttling.own.clear()
         cache.clear()
-        settings.THROTTLE_RATES = settings.THROTTLE_RATES | rates
+        settings.THROTTLE_RATES = settings.THROTTLE_RATES | {
+            name: throttle_rate(name, said) for name, said in rates.items()
+        }
 
     return set_rates
 

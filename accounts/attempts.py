@@ -6,17 +6,15 @@ A name is locked from one address: a stranger elsewhere locks nobody out. What i
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
-from web import client_address
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from web import throttling
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ def answered(request: HttpRequest, response: HttpResponse, credentials: object) 
 
 def forget(request: HttpRequest, name: str) -> None:
     """The right password was said: the wrong ones before it are forgotten. django-axes hears of sessions only."""
-    address = client_address.of_request(request)
+    address = throttling.address_of(request)
     AccessAttempt.objects.filter(username=name_of(request, {"username": name}), ip_address=address).delete()
 
 
@@ -78,7 +76,7 @@ def masked_name(name: str) -> str:
 
 def masked_origin(request: HttpRequest) -> str:
     """`203.0.113.*`, `2001:db8:1:*`."""
-    address = client_address.of_request(request) or "*"
+    address = throttling.address_of(request) or "*"
     if "." in address:
         return address.rpartition(".")[0] + ".*"
     return ":".join(address.split(":")[:3]) + ":*" if ":" in address else address

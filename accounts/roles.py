@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -199,6 +200,12 @@ def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
     """Raises a Refusal unless the user has the right to all rows."""
     if not may(user, right):
         raise refused(right, attr)
+
+
+def check_page(user: Anyone, right: str) -> None:
+    """For pages. Raises PermissionDenied with the sentence that says who may."""
+    if not may(user, right):
+        raise PermissionDenied(str(who_may(right)))
 
 
 def refused(right: str, attr: str | None = None, status: int = 403) -> Refusal:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -19,13 +18,8 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import StaffRole
-from accounts.roles import STAFF, Role, appointed, check_right, may, refused, roles
+from accounts.roles import STAFF, Anyone, Role, appointed, check_right, may, refused, roles
 from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from accounts.roles import Anyone
 
 LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
 APPOINT = "accounts.appoint_manager"

@@ -10,14 +10,15 @@ from django.contrib import admin, messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views import csrf, generic
+from django.views import csrf, defaults, generic
 
 from accounts import attempts
-from web import client_address, throttling
+from accounts.roles import who_may
+from web import throttling
 from web.one_at_a_time import RETRY_SECONDS, Overloaded
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ else:
 
 
 WRONG = "wrong_secret"
+# What the last part of the name of an admin's page asks for; every other page of ours says it itself.
+ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
 
 class Limited(FormView):
@@ -121,7 +124,7 @@ class SetPassword(auth.PasswordResetConfirmView):
     """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        wait = throttling.wait_left(WRONG, client_address.of_request(request))
+        wait = throttling.wait_left(WRONG, throttling.address_of(request))
         if wait is None:
             response = super().dispatch(request, *args, **kwargs)
             # A right link redirects to a page without its secret.
@@ -134,3 +137,19 @@ class SetPassword(auth.PasswordResetConfirmView):
         page = render(request, self.get_template_names(), {"problem": problem}, status=429)
         page["Retry-After"] = str(wait)
         return page
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler403`. The admin's own refusals say nothing: who may follows from the page."""
+    return defaults.permission_denied(request, exception if str(exception) else PermissionDenied(_of_admin(request)))
+
+
+def _of_admin(request: HttpRequest) -> str:
+    match = request.resolver_match
+    if match is None or match.namespace != "admin" or match.url_name is None:
+        return ""
+    app, _underscore, model_and_page = match.url_name.partition("_")
+    model, _underscore, page = model_and_page.rpartition("_")
+    # Who is refused a page may not see it; who is refused what they said may not change it.
+    asked = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
+    return str(who_may(f"{app}.{asked}_{model}")) if asked else ""

@@ -6,15 +6,12 @@ A customer may be seen by the driver who delivers to them: that is known where o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from django.contrib.auth import get_permission_codename
 from django.db.models import Model, Q, QuerySet
 
-from accounts.roles import ALL, OWN, reach
-
-if TYPE_CHECKING:
-    from accounts.roles import Anyone
+from accounts.roles import ALL, OWN, Anyone, reach
 
 Row = TypeVar("Row", bound=Model)
 NONE = Q(pk__in=())

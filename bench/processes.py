@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from luckygas.rest import THROTTLE_RATES
+from luckygas.libraries import THROTTLE_RATES
 from luckygas.testing.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 PUBSUB, CORE = "channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer"
 # How the product is started. The first is production's: the hub writes ready-made frames to the transports.
-FRAMES, ASGI = "realtime.uvicorn_protocol:FrameProtocol", "websockets-sansio"
+FRAMES, ASGI = "realtime.uvicorn_protocols:FrameProtocol", "websockets-sansio"
 PRODUCT, STOCK = "Lucky Gas", "Channels' tutorial, daphne, pubsub"
 FASTAPI_ORDERS = "FastAPI and SQLAlchemy"
 ENGINE_IO = "/socket.io/?EIO=4&transport=websocket"
@@ -66,7 +66,7 @@ def uvicorn(application: str, *options: str) -> Callable[[Pinned], list[str]]:
 
 def product_command(protocol: str, application: str = "luckygas.asgi:application") -> Any:
     """As production starts it, on one process."""
-    loop = ["--loop", "uvloop", "--http", "realtime.uvicorn_http:HttpProtocol", "--lifespan", "off"]
+    loop = ["--loop", "uvloop", "--http", "realtime.uvicorn_protocols:HttpProtocol", "--lifespan", "off"]
     return uvicorn(application, "--ws", protocol, *loop)
 
 

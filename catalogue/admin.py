@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from catalogue.models import CORRECT_STOCK, MOST_STOCK, Product
-from web.admin.base import Button, Deactivation
-from web.admin.confirmation import ask
+from web.admin import Button, Deactivation, ask
 from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
 
 
 class StockForm(forms.Form):
@@ -44,16 +39,13 @@ class StockForm(forms.Form):
 
 @admin.register(Product)
 class ProductAdmin(Deactivation):
+    pages = {"<int:pk>/stock/": "stock"}
     list_display = ("name", "code", "cylinder_kg", "price", "stock_level", "is_active")
     list_filter = ("is_active",)
     search_fields = ("name", "code", "aliases")
     fields = ("code", "name", "aliases", "cylinder_kg", "price", "stock", "low_stock_threshold", "is_active")
     # Deliveries change it while a form is open: it is corrected by a difference.
     readonly_fields = ("stock",)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.stock_view)
-        return [path("<int:pk>/stock/", view, name="catalogue_product_stock"), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:
         url = reverse("admin:catalogue_product_stock", args=[obj.pk])

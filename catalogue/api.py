@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
-
-from accounts import visibility
-from accounts.api.by_role import FieldsByRole, Filters
+from accounts.api.by_role import FieldsByRole, Filters, RowsByRole
 from accounts.roles import Side, check_right
 from catalogue.models import CORRECT_STOCK, Product
 from web.api.fields import StrictModelSerializer
-from web.api.filters import TrueOrFalseFilter, ordering
-from web.api.resources import Resource
+from web.api.lists import TrueOrFalseFilter, ordering
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")
 # What drivers and customers see: what it is and what it costs.
@@ -38,17 +34,10 @@ class ProductFilters(Filters):
     is_active = TrueOrFalseFilter()
     ordering = ordering("cylinder_kg", "name", "price", "stock", "id")
 
-    class Meta:
-        model = Product
-        fields: list[str] = []
 
-
-class Products(Resource[Product]):
+class Products(RowsByRole[Product]):
     """The office; drivers and customers read what is sold now."""
 
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
     filterset_class = ProductFilters
-
-    def get_queryset(self) -> QuerySet[Product]:
-        return visibility.visible(self.request.user, super().get_queryset())

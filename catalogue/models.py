@@ -8,10 +8,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from web.announced import AnnouncedQuerySet
 from web.audit import Audit
-from web.money import MOST_MONEY
-from web.tracked import Tracked
+from web.limits import MOST_MONEY
+from web.tracked import AnnouncedQuerySet, Tracked
 
 # Cylinders of one product.
 MOST_STOCK = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,33 +12,23 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import users
-from accounts.admin.sign_in import mail_link
-from accounts.pages import check_page
+from accounts.admin import mail_link
+from accounts.roles import check_page
 from customers import accounts, phones
-from customers.models import Customer
-from web.admin.base import Button, Deactivation
-from web.ids import is_id
+from customers.models import Customer, CustomerQuerySet
+from web.admin import Button, Deactivation
+from web.limits import is_id
 from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
-
-    from customers.models import CustomerQuerySet
-
-    ChoiceField = forms.ModelChoiceField[Customer]
-else:
-    ChoiceField = forms.ModelChoiceField
 
 
 def described(customer: Customer) -> str:
@@ -46,7 +36,7 @@ def described(customer: Customer) -> str:
     return " · ".join(filter(None, [customer.name, phones.mask(customer.phone or customer.phone2), customer.address]))
 
 
-class CustomerField(ChoiceField):
+class CustomerField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
     def label_from_instance(self, obj: Customer) -> str:
         return described(obj)
 
@@ -77,6 +67,7 @@ class CustomerChoices(AutocompleteJsonView):
 
 @admin.register(Customer)
 class CustomerAdmin(Deactivation):
+    pages = {"choose/": "choose", "<int:pk>/account/<slug:step>/": "account"}
     list_display = ("name", "masked_phone", "area", "address", "is_active", "signs_in")
     list_filter = ("is_active", "area", "language", "sms_opt_out")
     search_fields = ("name",)  # opens the field; what is searched is said in `get_search_results`
@@ -116,14 +107,8 @@ class CustomerAdmin(Deactivation):
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
         return ("account", *self.sections)
 
-    def get_urls(self) -> list[URLPattern]:
-        choose = self.admin_site.admin_view(CustomerChoices.as_view(admin_site=self.admin_site))
-        account = self.admin_site.admin_view(self.account_view)
-        return [
-            path("choose/", choose, name="customers_customer_choose"),
-            path("<int:pk>/account/<slug:step>/", account, name="customers_customer_account"),
-            *super().get_urls(),
-        ]
+    def choose_view(self, request: HttpRequest) -> HttpResponseBase:
+        return CustomerChoices.as_view(admin_site=self.admin_site)(request)
 
     def buttons(self, request: HttpRequest, obj: Customer) -> Sequence[Button]:
         steps = {"link": _("Send the link to set a password"), "close": _("Unlink the account")}

@@ -6,19 +6,17 @@ from typing import Any
 
 import django_filters as filters
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from accounts import users, visibility
-from accounts.api.by_role import FieldsByRole, Filters
+from accounts import users
+from accounts.api.by_role import FieldsByRole, Filters, RowsByRole
 from accounts.roles import Side
 from customers import phones
-from customers.models import Customer, CustomerQuerySet
+from customers.models import Customer
 from web.api.fields import StrictModelSerializer, related
-from web.api.filters import TrueOrFalseFilter, ordering
-from web.api.resources import Resource
+from web.api.lists import TrueOrFalseFilter, ordering
 
 
 class PhoneNumberField(serializers.CharField):
@@ -83,25 +81,19 @@ class CustomerRow(CustomerSerializer):
 class CustomerFilters(Filters):
     area = filters.CharFilter(max_length=20)
     is_active = TrueOrFalseFilter()
-    q = filters.CharFilter(method="search", max_length=100, help_text=_("Part of the name, address, or telephone."))
+    q = filters.CharFilter(
+        method=lambda customers, _name, text: customers.search(text),
+        max_length=100,
+        help_text=_("Part of the name, address, or telephone."),
+    )
     ordering = ordering("name", "id", "created_at")
 
-    class Meta:
-        model = Customer
-        fields: list[str] = []
 
-    def search(self, customers: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
-        return customers.search(value)
-
-
-class Customers(Resource[Customer]):
+class Customers(RowsByRole[Customer]):
     """The office; a driver reads those to whom an open order of theirs goes."""
 
     queryset = CUSTOMERS
     filterset_class = CustomerFilters
-
-    def get_queryset(self) -> QuerySet[Customer]:
-        return visibility.visible(self.request.user, super().get_queryset())
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return CustomerRow if self.action == "list" else CustomerSerializer

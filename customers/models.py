@@ -6,18 +6,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, When
+from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
-from customers import phones
+from customers import addresses, phones
 from customers.addresses import district
-from customers.phone_field import PhoneField
-from customers.search import telephones, written
-from web.announced import AnnouncedQuerySet
+from customers.phones import PhoneField
 from web.audit import Audit
-from web.coordinates import latitude_field, longitude_field
+from web.limits import latitude_field, longitude_field
 from web.text import visible
-from web.tracked import Tracked
+from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
 
@@ -87,3 +85,21 @@ class Customer(Tracked):
         if not self.area:
             self.area = district(self.address)
         super().save(*args, **kwargs)
+
+
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
+NONE = Q(pk__in=())
+
+
+def written(text: str, *columns: str) -> Q:
+    """Whether one of these columns has the text, written in one of its usual ways."""
+    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
+    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
+
+
+def telephones(text: str, lookup: str, *columns: str) -> Q:
+    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
+    parts = phones.searched(text)
+    return (
+        Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR) if parts else NONE
+    )

@@ -7,10 +7,13 @@ Stored as E.164, an extension behind it as in RFC 3966 (`+886229300016;ext=29`);
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import phonenumbers
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext as _
 
 from web.text import plain
@@ -48,6 +51,7 @@ LEAST_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
 )
+STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
 # Digits at the end that a masked number shows.
 SHOWN_AT_END = 3
 
@@ -242,3 +246,34 @@ def mask(stored: str) -> str:
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
     end = (tail or head).replace("-", "")[-SHOWN_AT_END:]
     return f"{head[:4]}-***-{end}" if tail else f"{head[:4]}***{end}"
+
+
+class PhoneText(forms.CharField):
+    """A stored number is shown as people read it."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return display(value) if STORED_PHONE.fullmatch(value or "") else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class PhoneField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A telephone number, accepted as people write it and stored normalised."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({"max_length": 32} | kwargs))
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return normalise(text) if text else text
+
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        # The form must let through what people write, longer than what is stored.
+        return super().formfield(*args, **({"form_class": PhoneText} | kwargs | {"max_length": 64}))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """Normalised here too, so that no path into the table stores it another way."""
+        value = self.to_python(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, value)
+        return value

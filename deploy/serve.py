@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 UVICORN = [
-    "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
-    "--http", "realtime.uvicorn_http:HttpProtocol",
+    "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocols:FrameProtocol",
+    "--http", "realtime.uvicorn_protocols:HttpProtocol",
     "--lifespan", "off", "--no-access-log",
     # Whoever reaches the socket is nginx, which names client and scheme itself.
     "--forwarded-allow-ips", "*",

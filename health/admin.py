@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from web.admin.base import HouseList, ReadOnly
+from web.admin import HouseList, ReadOnly
 from web.models import SystemMetric
 
 

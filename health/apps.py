@@ -11,7 +11,7 @@ class HealthConfig(AppConfig):
     verbose_name = _("Health")
 
     def ready(self) -> None:
-        from health import snapshots
+        from health import history
         from web.system_metrics import new_minute
 
-        new_minute.connect(snapshots.keep, dispatch_uid="health.keep")
+        new_minute.connect(history.keep, dispatch_uid="health.keep")

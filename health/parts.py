@@ -26,6 +26,8 @@ from realtime import log, statistics
 from realtime.hub import Hub
 from web import flags
 
+# The right (`accounts.roles`) to what is known of how the system runs.
+SEE_HEALTH = "web.view_systemmetric"
 # A message that waits longer than this has nobody who sends it.
 LONGEST_PENDING = timedelta(minutes=5)
 # A provider may count each question; a monitor asks each few seconds.
@@ -42,7 +44,7 @@ LOOK_AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 # How long it is believed what a provider said of itself.
 HEARD_SECONDS = 10.0
-_heard: dict[str, tuple[provider.Health, float]] = {}
+heard: dict[str, tuple[provider.Health, float]] = {}
 
 
 def ask_database() -> Answer:
@@ -53,7 +55,7 @@ def ask_database() -> Answer:
 
 
 @cache
-def _all_applied() -> bool:
+def all_applied() -> bool:
     """Raises LookupError while migrations are missing, and asks no more once there are none."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -63,7 +65,7 @@ def _all_applied() -> bool:
 
 def ask_migrations() -> Answer:
     try:
-        _all_applied()
+        all_applied()
     except LookupError:
         return {"status": Health.UNHEALTHY, "detail": "not all migrations are applied; run manage.py migrate"}
     return {"status": Health.HEALTHY}
@@ -125,7 +127,7 @@ def _age(moment: datetime) -> float:
 
 def ask_notifications() -> Answer:
     now = timezone.now()
-    asked = {name: _provider(name).begin() for name in routing.in_use()}
+    asked = {name: provider_probe(name).begin() for name in routing.in_use()}
     counts = count_messages(now)
     providers = [{"name": name} | answer() for name, answer in asked.items()]
     oldest = counts.pop("oldest_pending")
@@ -154,7 +156,7 @@ def states_together(states: list[str]) -> Health:
 
 
 @cache
-def _provider(name: str) -> Probe:
+def provider_probe(name: str) -> Probe:
     """Each is asked on a thread of its own, so that one that hangs hides nothing but itself."""
     return Probe(partial(_ask_provider, name), PROVIDER_SECONDS)
 
@@ -182,10 +184,10 @@ def _ask_provider(name: str) -> Answer:
 
 def _heard_of(gateway: Gateway) -> provider.Health:
     """What it said of late: a page that looks each second is no reason to ask the provider each second."""
-    said, at = _heard.get(gateway.name, (None, 0.0))
+    said, at = heard.get(gateway.name, (None, 0.0))
     if said is None or time.monotonic() - at > HEARD_SECONDS:
         said = gateway.health()
-        _heard[gateway.name] = said, time.monotonic()
+        heard[gateway.name] = said, time.monotonic()
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from health.rights import SEE_HEALTH
+from health.parts import SEE_HEALTH
 from web import caching, flags
 from web.api.fields import Strict
 from web.metrics import percentile
@@ -129,3 +130,10 @@ class CacheClear(APIView):
             detail = _("The cache does not answer; what is in it is not used meanwhile. Try again.")
             raise Refusal("cache_away", detail, status=503)
         return Response({"cleared": cleared})
+
+
+urlpatterns = [
+    path("", Performance.as_view()),
+    path("cache-stats/", CacheStats.as_view()),
+    path("cache-clear/", CacheClear.as_view()),
+]

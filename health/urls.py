@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from health.api import HealthView, ReadyView, live
-from health.metrics import MetricsView
+from health.api import HealthView, MetricsView, ReadyView, live
 from health.parts import PARTS
 from health.views import dashboard, plot
 

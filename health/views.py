@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -18,15 +19,63 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.pages import check_page
-from health import history, snapshots
-from health.parts import PARTS
-from health.plots import PLOTS, head, table
-from health.probes import Health, ask_all
-from health.rights import SEE_HEALTH
-from health.tiles import tiles
+from accounts.roles import Side, check_page
+from health import history
+from health.parts import PARTS, SEE_HEALTH
+from health.plots import PLOTS, STATUSES, head, table
+from health.probes import Answer, Health, ask_all
 from health.verdict import database_down, faults
 from web.system_metrics import lately
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    label: str
+    value: str
+    more: str = ""
+
+
+def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
+    """Dashes where a part did not answer."""
+    sockets, messages = answers["websocket"], answers["notifications"]
+    yield Tile(_("Live connections"), figure(sockets.get("connections")), _roles(sockets.get("by_role", {})))
+    yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
+    slow = _("half of them; 99 of 100: %s") % milliseconds(sockets.get("hub_lag_p99_ms"))
+    yield Tile(_("From change to screen"), milliseconds(sockets.get("hub_lag_ms")), slow)
+    yield Tile(_("Open orders"), figure(sum(orders.values())), _statuses(orders))
+    failed = _("failed: %s") % figure(messages.get("notifications_failed_today"))
+    yield Tile(_("SMS sent today"), figure(messages.get("notifications_sent_today")), failed)
+    unknown = _("of unknown fate: %s") % figure(messages.get("unknown"))
+    yield Tile(_("SMS waiting"), figure(messages.get("pending")), unknown)
+    yield Tile(_("Points left"), figure(messages.get("balance")), _provider(messages))
+
+
+def figure(value: Any) -> str:
+    return NOTHING if value is None else f"{float(value):,.7g}"
+
+
+def milliseconds(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.{'3g' if value < 100 else '0f'}} ms"
+
+
+def _roles(counts: Mapping[str, int]) -> str:
+    labels = dict(Side.choices)
+    return _listed((str(labels.get(role, role)), count) for role, count in sorted(counts.items()))
+
+
+def _statuses(counts: Mapping[str, int]) -> str:
+    return _listed((str(status.label), counts[status]) for status in STATUSES if counts.get(status))
+
+
+def _listed(counts: Any) -> str:
+    return " · ".join(f"{label} {count}" for label, count in counts)
+
+
+def _provider(messages: Answer) -> str:
+    return str(messages.get("sms_provider", {}).get("name", ""))
+
 
 # What has no address of its own.
 WHERE = {"migrations": "health_ready"}
@@ -67,8 +116,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "now": now,
         "data": {"user": request.user.pk, "ready": reverse("health_ready")},
         "database_down": database_down(),
-        "faults": faults(answers, snapshots.failed_requests(lately(LATELY).counts)),
-        "tiles": tiles(answers, snapshots.open_orders()),
+        "faults": faults(answers, history.failed_requests(lately(LATELY).counts)),
+        "tiles": tiles(answers, history.open_orders()),
         "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],
         "periods": [
             _period("hour", _("The last hour"), _("Table of the last hour"), now),

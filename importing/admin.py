@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import Error
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,19 +17,14 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
+from importing.columns import UnreadableSheet
 from importing.importer import NoProducts, import_orders
 from importing.models import CheckedSheet
 from importing.report import Mode, Report
-from importing.table import UnreadableSheet
 from orders.models import Order
 from web import throttling
 from web.throttling import please_wait
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-    from django.http import HttpRequest, HttpResponse
-
 
 # What a person waits for in a browser, some ten seconds; longer files go through the command.
 MAX_ROWS = 2_000

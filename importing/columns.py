@@ -1,16 +1,15 @@
-"""Which column is which: headings by name, as different offices write them."""
+"""A sheet as rows of text, and which column is which: headings by name, as different offices write them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from importing.table import Line, UnreadableSheet
 from web.text import visible
 
 
@@ -57,6 +56,31 @@ REQUIRED = (
 # Beyond these no headings are looked for.
 MOST_COLUMNS = 256
 BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
+
+
+class UnreadableSheet(ValueError):
+    """Nothing of the file can be read; the message says why and what to do, in the reader's language."""
+
+
+# The place of a fault that is not one cell's.
+WHOLE_ROW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One filled row; `number` as the spreadsheet shows it, the heading counted.
+
+    `faults`: why the cell at a place cannot be used, for each cell that holds a damaged character; at WHOLE_ROW why
+    none of them can be.
+    """
+
+    number: int
+    cells: list[str]
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The filled cells, for a remark about the whole row."""
+        return " ".join(cell.strip() for cell in self.cells if cell.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from importing.cells import CellError, plain, whole
-from web.dates import YEAR
+from web.limits import YEAR
 from web.numerals import in_digits
 
 ROC_EPOCH = 1911

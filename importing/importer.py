@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from datetime import date
 
+from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import Product
-from customers import phones
+from customers import addresses, phones
 from customers.models import Customer
 from importing import sheet as sheets
-from importing.columns import Column, Layout, locate
-from importing.register import Register, import_ref
+from importing.columns import Column, Layout, UnreadableSheet, locate
 from importing.report import Created, Mode, Remark, Report
 from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
-from orders import order_lines
 from orders.models import Change, Order, OrderItem
-from web import locks
+from orders.models.item import in_words
+from web import database
 from web.actors import Actor, Source
 from web.timings import measured
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 # Rows a transaction: half a second of writing, so that nobody waits long for the database.
 BATCH = 200
@@ -37,7 +36,7 @@ ADVISORY_LOCK = 0x4C47_494D
 Track = Callable[[list[Draft]], Iterable[Draft]]
 
 
-class NoProducts(sheets.UnreadableSheet):
+class NoProducts(UnreadableSheet):
     """There is nothing yet that an order could be for: one sentence instead of an error for each row."""
 
 
@@ -72,13 +71,13 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
     """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
-    order_lines, left_out = orders_of(sheet, layout)
-    report.rows, report.notes = len(order_lines), report.notes + left_out
+    rows, left_out = orders_of(sheet, layout)
+    report.rows, report.notes = len(rows), report.notes + left_out
     products = list(Product.objects.all())
     _check_products(products)
     reader = RowReader(layout, products, timezone.localdate())
     drafts = []
-    for line, below in order_lines:
+    for line, below in rows:
         reader.layout = below
         read = reader.read(line)
         if isinstance(read, Draft):
@@ -115,7 +114,7 @@ class _Run:
 
     def batch(self, drafts: list[Draft], done: Iterable[Draft]) -> None:
         """Decides about every draft before it writes the first; draws one of `done` for each."""
-        with nullcontext() if self.report.mode is Mode.CHECK else locks.long_work(_lock_imports):
+        with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
             self.register.refresh()
             decided = [(draft, self.customer_for(draft)) for draft in drafts]
             for (draft, customer), _draft in zip(decided, done, strict=False):
@@ -148,9 +147,8 @@ class _Run:
             reason = _("This customer is deactivated; activate the record first.")
             return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            return self.remark(
-                draft, Column.CUSTOMER, _("The name is missing, and nobody with this telephone is known.")
-            )
+            reason = _("The name is missing, and nobody with this telephone is known.")
+            return self.remark(draft, Column.CUSTOMER, reason)
         if not (draft.address or customer.address):
             reason = _("The address is missing, and nobody with this telephone is known.")
             return self.remark(draft, Column.ADDRESS, reason)
@@ -175,12 +173,74 @@ class _Run:
         order = Order(
             customer=customer, scheduled_date=draft.date, time_slot=draft.slot, priority=draft.priority,
             delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
-            import_ref=import_ref(draft),
+            import_ref=draft.import_ref,
         )  # fmt: skip
         said = {"product": draft.product, "quantity": draft.quantity}
-        order.save(change=Change(self.actor, items=order_lines.in_words([OrderItem(**said)])))
+        order.save(change=Change(self.actor, items=in_words([OrderItem(**said)])))
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 
     def remark(self, draft: Draft, column: Column, reason: str, text: str = "") -> Remark:
         return Remark(draft.row, self.layout.title(column), reason, text)
+
+
+class Register:
+    """Finds customers by telephone or by name and address, and rows by number or content.
+
+    It holds what the sheet itself adds as well: the second row of a new customer finds the first one's.
+    """
+
+    def __init__(self, days: Iterable[date]) -> None:
+        self.days = sorted({day.isoformat() for day in days})
+        self._by_phone: dict[str, list[Customer]] = defaultdict(list)
+        self._by_name: dict[str, list[Customer]] = defaultdict(list)
+        self._imported: dict[str, dict[str, str]] = defaultdict(dict)
+        self._last_customer = self._last_order = 0
+
+    def refresh(self) -> None:
+        """Reads what came since it was last read, by whomever."""
+        known = Customer.objects.only("name", "phone", "phone2", "address", "area", "is_active")
+        for customer in known.filter(pk__gt=self._last_customer).order_by("pk"):
+            self.add(customer)
+            self._last_customer = customer.pk
+        orders = Order.objects.filter(pk__gt=self._last_order, import_ref__isnull=False)
+        orders = orders.annotate(day=Left("import_ref", 10)).filter(day__in=self.days).order_by("pk")
+        for pk, ref, number in orders.values_list("pk", "import_ref", "order_number"):
+            self._remember(ref or "", number)
+            self._last_order = pk
+
+    def add(self, customer: Customer) -> None:
+        # Addresses are compared only of those who have the name: it takes 50 µs each, and all customers are read here.
+        # One that this sheet made is met again when the table is read on; the first is found.
+        self._by_name[name_key(customer.name)].append(customer)
+        for phone in filter(None, (customer.phone, customer.phone2)):
+            self._by_phone[phone].append(customer)
+
+    def find(self, draft: Draft) -> Customer | None:
+        """By telephone; where no one has it, by name and address. Of several the likeliest, active ones first."""
+        found = [customer for phone in draft.phone for customer in self._by_phone.get(phone, [])]
+        place = addresses.comparable(draft.address)
+        if not found and draft.customer and place:
+            namesakes = self._by_name.get(draft.name_key, [])
+            found = [customer for customer in namesakes if addresses.comparable(customer.address) == place]
+
+        def likeness(customer: Customer) -> tuple[bool, bool, bool]:
+            same_name = name_key(customer.name) == draft.name_key
+            return customer.is_active, same_name, addresses.comparable(customer.address) == place
+
+        return max(found, key=likeness, default=None)
+
+    def is_known(self, draft: Draft) -> bool:
+        return draft.digest() in self._imported[draft.key]
+
+    def other_with_number(self, draft: Draft) -> str:
+        """Which order of that day has this row's number and another content; empty: none."""
+        others = self._imported[draft.key] if draft.number else {}
+        return next((where for digest, where in others.items() if digest != draft.digest()), "")
+
+    def remember(self, draft: Draft) -> None:
+        self._remember(draft.import_ref, _("row %d") % draft.row)
+
+    def _remember(self, ref: str, where: str) -> None:
+        key, _hash, digest = ref.rpartition("#")
+        self._imported[key].setdefault(digest, where)

@@ -15,12 +15,11 @@ from catalogue.models import Product, product_name_key
 from customers import addresses
 from importing import cells
 from importing.cells import CellError, whole
-from importing.columns import Column, Layout
+from importing.columns import WHOLE_ROW, Column, Layout, Line
 from importing.dates import parse_date
 from importing.report import Remark
-from importing.table import WHOLE_ROW, Line
 from orders.models import Priority, TimeSlot
-from orders.order_lines import MOST_AMOUNT
+from orders.models.item import MOST_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,11 @@ class Draft:
     def key(self) -> str:
         """Day and number: the numbers of an office begin anew each day."""
         return f"{self.date.isoformat()}#{self.number}"
+
+    @property
+    def import_ref(self) -> str:
+        """What the order of this row is known by: `2026-11-23#12#<digest>`, without a number `2026-11-23##<digest>`."""
+        return f"{self.key}#{self.digest()}"
 
     def digest(self) -> str:
         """What the row says, for knowing it again. It depends on nothing in the database but the product.

@@ -1,22 +1,39 @@
-"""From the bytes of a file to rows of text below their headings."""
+"""From the bytes of a file to rows of text below their headings.
+
+Workbooks (.xlsx, .xls, .ods) are recognised by their content and read in a process of their own.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from django.utils.translation import gettext as _
 
-from importing import delimited, workbook
-from importing.columns import find_heading
-from importing.decoding import LOST, decode, inspected
+from importing.columns import Line, UnreadableSheet, find_heading
+from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, inspected, split_separator
 from importing.report import Remark
-from importing.table import MAX_BYTES, MAX_ROWS, Line, UnreadableSheet
+from web.api.bodies import MOST_OF_FILE
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "Line", "Sheet", "UnreadableSheet", "read"]
-
+# A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
+MAX_BYTES = MOST_OF_FILE
+MAX_ROWS = 20_000
 WORKBOOK = "workbook"
+# A zip archive (.xlsx, .ods), and Microsoft's older container (.xls, and whatever has a password).
+MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+PROGRAM = Path(__file__).with_name("workbook_process.py")
+# More than its own limit of processor time: a busy machine is no fault of the file.
+TIMEOUT_SECONDS = 60
+# Several at once would take several times the memory.
+_one_at_a_time = threading.Lock()
+
+Rows = Iterable[tuple[int, list[str] | str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +43,7 @@ class Sheet:
     encoding: str
     heading: Line
     lines: list[Line]
-    notes: list[Remark] = field(default_factory=list)
+    notes: list[Remark]
 
 
 def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
@@ -36,37 +53,12 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     """
     if len(data) > MAX_BYTES:
         raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
-    most = max_rows + delimited.ROWS_LOOKED_AT
-    if workbook.is_workbook(data):
-        rows, notes, encoding = _of_workbook(data, most)
-    else:
-        rows, notes, encoding = _of_text(data, encoding, most)
-    lines = [inspected(number, cells, encoding) for number, cells in rows]
-    return _sheet([line for line in lines if line.text()], notes, encoding, max_rows)
-
-
-Rows = Iterable[tuple[int, list[str] | str]]
-
-
-def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
-    rows, name, others = workbook.rows(data, most)
-    reason = _("Only the first sheet, “%s”, is read.") % name
-    return rows, [Remark(0, "", reason, ", ".join(others))] if others else [], WORKBOOK
-
-
-def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
-    text, encoding = decode(data, encoding)
-    if text.lstrip()[:1] == "<":
-        raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx, and import that file."))
-    delimiter, text = delimited.split(text)
-    notes = [Remark(0, "", _("The line that names the separator is no order."), f"sep={delimiter}")]
-    return islice(delimited.rows(text, delimiter), most + 1), notes if delimiter else [], encoding
-
-
-def _sheet(lines: list[Line], notes: list[Remark], encoding: str, max_rows: int) -> Sheet:
+    most = max_rows + ROWS_LOOKED_AT
+    rows, notes, encoding = _of_workbook(data, most) if data.startswith(MARKS) else _of_text(data, encoding, most)
+    lines = [line for number, cells in rows if (line := inspected(number, cells, encoding)).text()]
     if not lines:
         raise UnreadableSheet(_("The file is empty."))
-    place = find_heading(lines[: delimited.ROWS_LOOKED_AT])
+    place = find_heading(lines[:ROWS_LOOKED_AT])
     reason = _("Left out: it stands above the headings.")
     notes += [Remark(line.number, "", reason, line.text()) for line in lines[:place]]
     heading, rest = lines[place], lines[place + 1 :]
@@ -74,3 +66,40 @@ def _sheet(lines: list[Line], notes: list[Remark], encoding: str, max_rows: int)
         raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
     titles = [title.replace(LOST, "") for title in heading.cells]
     return Sheet(encoding, Line(heading.number, titles), rest, notes)
+
+
+def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
+    text, encoding = decode(data, encoding)
+    if text.lstrip()[:1] == "<":
+        raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx, and import that file."))
+    delimiter, text = split_separator(text)
+    notes = [Remark(0, "", _("The line that names the separator is no order."), f"sep={delimiter}")]
+    return islice(csv_rows(text, delimiter), most + 1), notes if delimiter else [], encoding
+
+
+def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
+    """The filled rows of the first visible sheet, one more than `most` at most."""
+    command = [sys.executable, "-I", str(PROGRAM), str(most)]
+    try:
+        with _one_at_a_time:
+            done = subprocess.run(  # noqa: S603
+                command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
+            )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise UnreadableSheet(_why_unreadable("large")) from error
+    found = json.loads(done.stdout)
+    if "error" in found:
+        raise UnreadableSheet(_why_unreadable(found["error"]))
+    only = Remark(0, "", _("Only the first sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
+    return found["rows"], [only] if found["others"] else [], WORKBOOK
+
+
+def _why_unreadable(error: str) -> str:
+    if error == "large":
+        return _("The workbook is too large to read. Copy the rows of the orders into a new workbook, and import that.")
+    if error == "empty":
+        return _("The workbook has no visible sheet.")
+    return _(
+        "This workbook is damaged or has a password. "
+        "Open it, save it anew as .xlsx without a password or as “CSV UTF-8”, and import that file."
+    )

@@ -6,10 +6,9 @@ import re
 
 from django.utils.translation import gettext as _
 
-from importing.columns import Column, Layout, known_headings, locate
+from importing.columns import Column, Layout, Line, known_headings, locate
 from importing.report import Remark
 from importing.sheet import WORKBOOK, Sheet
-from importing.table import Line
 
 TOTAL = re.compile(
     r".{0,12}(?:合計|總計|小計|共計|總和|加總|總數量?|總共|累計).{0,60}|以?上?共\d+[\u4e00-\u9fff]{1,3}.{0,20}"

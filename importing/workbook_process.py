@@ -1,7 +1,7 @@
 """A process of its own that reads one workbook from stdin and writes its first visible sheet to stdout.
 
 A hostile or broken workbook can end this process (the library aborts where memory is short) and nothing else.
-Run by `importing.workbook`; it imports neither Django nor this project.
+Run by `importing.sheet`; it imports neither Django nor this project.
 
 Output, JSON: `{"sheet": name, "others": [names], "rows": [[row number, [cells]], …]}`, of the rows that are filled; or
 `{"error": "broken" | "large" | "empty"}`.

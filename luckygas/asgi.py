@@ -15,8 +15,11 @@ site = get_asgi_application()
 from luckygas.middleware import observe  # noqa: E402
 from luckygas.static import with_static_files  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
-from web.api.body_limits import BoundedBodies, refused  # noqa: E402
-from web.charsets import with_charset  # noqa: E402
+from web.api.bodies import (  # noqa: E402
+    BoundedBodies,
+    refused,
+    with_charset,  # noqa: E402
+)
 
 http = with_static_files(BoundedBodies(with_charset(site), observe(refused)))
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

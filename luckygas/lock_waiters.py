@@ -22,7 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from psycopg.pq import TransactionStatus
 
-from web.locks import LONG_WORK
+from web.database import LONG_WORK
 
 log = logging.getLogger(__name__)
 

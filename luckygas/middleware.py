@@ -14,12 +14,22 @@ from django.core.exceptions import TooManyFieldsSent
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
+from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
-from luckygas.metrics import REQUESTS, SECONDS
 from web import request_id
-from web.api.fallback import bad_request
+from web.api.errors import bad_request
+from web.metrics import kept
 from web.text import visible_form
+
+REQUESTS = kept(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
+SECONDS = Histogram(
+    "luckygas_http_request_seconds",
+    "From the request to the answer.",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
 
 log = logging.getLogger("luckygas.access")
 refused = logging.getLogger(__name__)
@@ -35,6 +45,16 @@ BROKEN = 500
 # What no pattern took, and how much of its path is shown.
 UNMATCHED, MOST_LETTERS = "unmatched", 200
 
+# Of every answer that says nothing else itself.
+HEADERS = {
+    # Neither browser nor proxy keeps it (RFC 9111, 5.2.2): pages and answers hold people's data. What the driver's page
+    # needs without a line, its service worker keeps itself.
+    "Cache-Control": "private, no-store",
+    # What a page may use of the device, also by a script that should not be there: the driver's page where it is and
+    # the camera (W3C Permissions Policy).
+    "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()",
+}
+
 
 def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware, to stand first: what another answers is seen too."""
@@ -49,6 +69,18 @@ def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
             finally:
                 account(request, status, perf_counter() - started)
         response[HEADER], response[TIME] = asked, str(int(time() * 1000))
+        return response
+
+    return middleware
+
+
+def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: HEADERS."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return middleware

@@ -1,4 +1,4 @@
-"""Settings: the one place that reads the environment. Every name read here is described in README.md.
+"""Settings: the one place that reads the environment. Every name read here is described in docs/settings.md.
 
 With an empty environment this is the embedded default: SQLite, one process, loopback only, no shared cache.
 """
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from luckygas import caches, logs, protection, rest
+from luckygas import libraries, logs
 from luckygas.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -86,7 +86,7 @@ INSTALLED_APPS = [
 # Static files are answered before it (luckygas.static).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
-    "luckygas.protection.default_headers",
+    "luckygas.middleware.default_headers",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -115,7 +115,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.context.role",
+                "accounts.backends.role",
             ],
         },
     },
@@ -124,7 +124,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_POOL = env.int("DATABASE_POOL", default=20)
 # Seconds: how long a request waits for a row that somebody else holds, and how long a transaction may do nothing.
-# Imports and changes of many orders have limits of their own (web.locks).
+# Imports and changes of many orders have limits of their own (web.database).
 DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=5)
 DATABASE_IDLE_SECONDS = env.int("DATABASE_IDLE_SECONDS", default=10)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -181,7 +181,7 @@ CHANNEL_LAYERS = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
 
-CACHES = caches.caches(REDIS_URL)
+CACHES = libraries.caches(REDIS_URL)
 # A switch that has no row is on (web.flags).
 WAFFLE_CACHE_NAME, WAFFLE_SWITCH_DEFAULT, WAFFLE_ENABLE_ADMIN_PAGES = "switches", True, False
 
@@ -216,7 +216,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-SESSION_ENGINE = "accounts.sessions"
+SESSION_ENGINE = "accounts.backends"
 LOGIN_URL = "login"
 CSRF_FAILURE_VIEW = "accounts.views.csrf_failure"
 LOGIN_REDIRECT_URL = "home"
@@ -225,7 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-vars().update(protection.SETTINGS)
+vars().update(libraries.SETTINGS)
 # So many wrong passwords for one name from one address, and for so long the name is locked from there.
 AXES_FAILURE_LIMIT = SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_COOLOFF_MINUTES = env.int("SIGN_IN_COOLOFF_MINUTES", default=15)
@@ -237,15 +237,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="lucky-gas@localhost"
 # How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
 PROXIES = env.int("PROXIES", default=0)
 REST_FRAMEWORK = {
-    **rest.REST_FRAMEWORK,
+    **libraries.REST_FRAMEWORK,
     "NUM_PROXIES": PROXIES,
 }
 # How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
-THROTTLE_RATES = rest.throttle_rates(env.list("THROTTLE_RATES", default=[]))
-DRF_STANDARDIZED_ERRORS = rest.DRF_STANDARDIZED_ERRORS
-SIMPLE_JWT = rest.SIMPLE_JWT
-SPECTACULAR_SETTINGS = rest.spectacular(LANGUAGES)
-# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.body_limits).
+THROTTLE_RATES = libraries.throttle_rates(env.list("THROTTLE_RATES", default=[]))
+DRF_STANDARDIZED_ERRORS = libraries.DRF_STANDARDIZED_ERRORS
+SIMPLE_JWT = libraries.SIMPLE_JWT
+SPECTACULAR_SETTINGS = libraries.spectacular(LANGUAGES)
+# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.bodies).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # The area code of the shop, which its customers leave out (`04`); empty: a number without one is refused.
@@ -274,7 +274,7 @@ SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
 # What the link in an SMS begins with, before the order's token; its host is registered with the carriers.
 TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 # The site as people reach it, for links in e-mail: what a request says of itself, its Host, decides of none.
-SITE_URL = protection.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
+SITE_URL = libraries.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
 # Registered hosts that links in an SMS may name; empty: the one of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
 # When no SMS goes out, by Taipei's clock, except to who waits for the driver at that hour; empty: never.

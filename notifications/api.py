@@ -21,9 +21,9 @@ from notifications.models import NotificationQuerySet as Rows
 from notifications.sender import no_waiting
 from notifications.states import Kind, Reason, Status
 from notifications.statistics import midnight
-from orders.api.statistics import Period
+from orders.api.statistics import PERIOD, days_of
 from web.api.fields import Strict
-from web.api.filters import ChoicesFilter, IdFilter, ordering
+from web.api.lists import ChoicesFilter, IdFilter, ordering
 from web.api.resources import ReadOnlyResource
 
 
@@ -175,10 +175,8 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
             count = queue.all_reported(cast(User, request.user))
         return Response(AllReportedSerializer({"messages": count}).data)
 
-    @extend_schema(parameters=[Period], responses=StatisticsSerializer)
+    @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
         """Messages by day, gateway and status: how many arrived, their cost. The last 30 days unless asked."""
-        period = Period(data=request.query_params)
-        period.is_valid(raise_exception=True)
-        return Response(StatisticsSerializer(statistics.summary(*period.days())).data)
+        return Response(StatisticsSerializer(statistics.summary(*days_of(request))).data)

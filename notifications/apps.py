@@ -15,13 +15,13 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         from waffle.models import Switch
 
-        from notifications import gateways, metrics, receivers
-        from notifications.signals import gateway_changed
+        from notifications import gateways, queue, statistics
+        from notifications.models import gateway_changed
         from orders.models import Order
         from web.metrics import GAUGES
 
-        post_save.connect(receivers.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
-        gateway_changed.connect(receivers.on_gateway_changed, dispatch_uid="notifications.gateway_changed")
-        post_save.connect(receivers.switch_saved, sender=Switch, dispatch_uid="notifications.switch_saved")
+        post_save.connect(queue.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
+        gateway_changed.connect(queue.on_gateway_changed, dispatch_uid="notifications.gateway_changed")
+        post_save.connect(queue.switch_saved, sender=Switch, dispatch_uid="notifications.switch_saved")
         setting_changed.connect(gateways.forget, dispatch_uid="notifications.gateway")
-        GAUGES.append(metrics.rows)
+        GAUGES.append(statistics.gauges)

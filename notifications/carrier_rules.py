@@ -1,4 +1,4 @@
-"""What the words of an SMS may hold: the guard before the wire.
+"""What the words of an SMS may hold, checked before it is sent; and how many SMS they are, and so what they cost.
 
 Since 2024-11-18 each URL, short URL and telephone number in a commercial SMS must be registered beforehand, and since
 2025-11-01 the sender's name must stand in it (rules of the NCC that the carriers enforce). What does not is blocked on
@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from notifications import segments
 from notifications.states import Reason
 
 MOST_SEGMENTS = 3
@@ -36,7 +35,7 @@ def violation(text: str, literal: str) -> Reason | None:
     """What forbids sending `text`; `literal` is what a person typed of it, without what the system put in."""
     if telephones(literal) or foreign_links(text):
         return Reason.NOT_REGISTERED
-    return Reason.TOO_LONG if segments.count(text) > MOST_SEGMENTS else None
+    return Reason.TOO_LONG if segments(text) > MOST_SEGMENTS else None
 
 
 def telephones(text: str) -> list[str]:
@@ -59,3 +58,34 @@ def _plain(text: str) -> str:
     """As a telephone reads it: no full-width forms, nothing invisible, and the dots that browsers take for one."""
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)
+
+
+GSM_7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Each is sent as an escape and a character.
+GSM_7_EXTENDED = frozenset("^{}\\[~]|€\f")
+# Units of a text that is one segment, and of each part of a longer one (the rest is the header that joins them).
+GSM_7_UNITS = (160, 153)
+UCS_2_UNITS = (70, 67)
+
+
+def segments(text: str) -> int:
+    """Segments of `text`; an empty one has none. A character is never cut in two between segments."""
+    widths, (single, part) = _measure(text)
+    if sum(widths) <= single:
+        return 1 if widths else 0
+    segments, used = 1, 0
+    for width in widths:
+        if used + width > part:
+            segments, used = segments + 1, 0
+        used += width
+    return segments
+
+
+def _measure(text: str) -> tuple[list[int], tuple[int, int]]:
+    """The units of each character, and how many units fit."""
+    if GSM_7.union(GSM_7_EXTENDED).issuperset(text):
+        return [1 + (letter in GSM_7_EXTENDED) for letter in text], GSM_7_UNITS
+    return [1 + (ord(letter) > 0xFFFF) for letter in text], UCS_2_UNITS

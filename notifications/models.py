@@ -7,18 +7,19 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from notifications import texts
 from notifications.masking import mask
-from notifications.signals import gateway_changed, message_moved
 from notifications.states import (
     LONGEST_CAUSE,
     LONGEST_CODE,
@@ -34,10 +35,15 @@ from notifications.states import (
 )
 from orders.models import Order
 from web import request_id
-from web.announced import AnnouncedQuerySet
+from web.tracked import AnnouncedQuerySet
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
+# Sender `NotificationHistory`, `message` as it is now, in its new status.
+message_moved = Signal()
+# Sender `StatusNote`, `note` with the customer's answer.
+reply_received = Signal()
+# Sender `GatewayState`, `state` as it is now, `news`: what happened to it, a `GatewayState.News`.
+gateway_changed = Signal()
+
 
 # All tries together take twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
 LONGEST_SENDING = timedelta(minutes=5)

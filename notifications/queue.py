@@ -6,24 +6,27 @@ The row is part of the caller's transaction, the handing over comes after the co
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from waffle.models import Switch
 
 from accounts.roles import check_right
 from notifications import sender, sending_rules
-from notifications.models import NotificationHistory
+from notifications.models import GatewayState, NotificationHistory
 from notifications.routing import repeatable
+from notifications.sender import MOST_AT_ONCE
+from notifications.sending_rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status
 from orders.models import Order
+from orders.states import Status as OrderStatus
+from web import flags
 from web.after_commit import once_after_commit
 from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 # A report that comes later than this after the press was kept by a telephone without signal: others follow it at once.
 LATE = timedelta(seconds=10)
@@ -180,3 +183,79 @@ def not_sent(reason: str) -> Refusal:
     if reason in OVERRULABLE:
         detail = _("%(said)s A person may overrule that.") % {"said": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
+
+
+KIND_OF = {
+    OrderStatus.CONFIRMED: Kind.ORDER_CONFIRMED,
+    OrderStatus.DELIVERING: Kind.DRIVER_ON_THE_WAY,
+    OrderStatus.ARRIVING: Kind.DRIVER_ARRIVING,
+    OrderStatus.DELIVERED: Kind.ORDER_DELIVERED,
+    OrderStatus.FAILED: Kind.DELIVERY_FAILED,
+    OrderStatus.CANCELLED: Kind.ORDER_CANCELLED,
+}
+
+
+def order_saved(instance: Order, **kwargs: Any) -> None:
+    """Tells the customer of a move, of an order now theirs, of a new date; a new order is pending and tells nobody."""
+    if "status" in instance.before:
+        moved(instance, OrderStatus(instance.before["status"]), OrderStatus(instance.status))
+    elif "customer_id" in instance.before:
+        corrected(instance)
+    elif not instance.before.keys().isdisjoint({"scheduled_date", "time_slot"}):
+        rescheduled(instance)
+
+
+def moved(order: Order, before: OrderStatus, now: OrderStatus) -> None:
+    if (before, now) == (OrderStatus.ARRIVING, OrderStatus.DELIVERING):
+        turned_away(order)
+    elif kind := KIND_OF.get(now):
+        # To where it was pending an order never comes back: nothing can have been said of this before.
+        put(order, kind, is_first=before == OrderStatus.PENDING)
+
+
+def corrected(order: Order) -> None:
+    """Who is the customer now learns what the former one was told last; what fell through is no news to them.
+
+    The driver is on the way for as long as that may take, with the link; an arrival is no news after its ten minutes.
+    """
+    told = OrderStatus.CONFIRMED if order.status == OrderStatus.ASSIGNED else OrderStatus(order.status)
+    if told in KIND_OF and told not in (OrderStatus.FAILED, OrderStatus.CANCELLED):
+        since = order.history.filter(to_status=told).values_list("at", flat=True)
+        put(order, KIND_OF[told], happened_at=None if told == OrderStatus.DELIVERING else since.last())
+
+
+def rescheduled(order: Order) -> None:
+    """Before it is confirmed a date is no promise; once the driver is at the door it is none of ours."""
+    if order.status in TRUE_WHILE[Kind.ORDER_RESCHEDULED]:
+        put(order, Kind.ORDER_RESCHEDULED)
+
+
+def turned_away(order: Order) -> None:
+    """A correction for who was told, or may have been told, that the driver is arriving; nobody else is told then."""
+    rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
+    said = rows.filter(kind=Kind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
+    # Taken back in the transaction of the move: who claims it at this moment is either earlier, or finds it gone.
+    for row in said.filter(status=Status.PENDING):
+        overtaken = Status.UNKNOWN if row.attempts else Status.CANCELLED
+        row.move(Status.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
+    if said.exclude(status__in=NEVER_REACHED_ANYBODY).exists():
+        put(order, Kind.DRIVER_TURNED_AWAY)
+
+
+def switch_saved(instance: Switch, **kwargs: Any) -> None:
+    """What waited while no message was to go out goes out."""
+    if instance.name == flags.SMS and instance.active:
+        hand_over_due()
+
+
+def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
+    """What waited for a gateway that was stopped goes out when it is started again."""
+    if news is GatewayState.News.STARTED:
+        hand_over_due()
+
+
+def hand_over_due() -> None:
+    """The newest, which cannot wait; `send_pending_sms --loop` finds the others by itself."""
+    due = NotificationHistory.objects.due().order_by("-created_at")
+    for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        hand_over(pk)

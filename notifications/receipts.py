@@ -21,8 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications import routing, sending_rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt, Reply
-from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet, StatusNote
-from notifications.signals import reply_received
+from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet, StatusNote, reply_received
 from notifications.states import GOOD_NEWS, LONGEST_CODE, LONGEST_REPLY, MOVES, Status
 from web.refusals import Refusal
 

@@ -25,7 +25,7 @@ from django.db import Error, connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
-from notifications import metrics, routing, segments, sending_rules
+from notifications import carrier_rules, routing, sending_rules, statistics
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
@@ -99,7 +99,7 @@ def pool() -> ThreadPool[UUID, Row | None]:
 
 @cache
 def _pool() -> ThreadPool[UUID, Row | None]:
-    # Of this process: several share what the provider allows (README, “In production”).
+    # Of this process: several share what the provider allows (docs/operations.md).
     allowed = filter(None, (get_gateway(name).most_connections for name in routing.in_use()))
     made = ThreadPool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
@@ -150,7 +150,7 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     gateway, others = ways[0], ways[1:]
     started = time.perf_counter()
     status, outcome = _send(row, gateway, others)
-    metrics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
+    statistics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
     kept = _keep(row, status, outcome)
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
@@ -194,7 +194,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
-        parts = segments.count(text) if row.type == Type.SMS else 0
+        parts = carrier_rules.segments(text) if row.type == Type.SMS else 0
         columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
     return row.move(Status.PENDING, Status.SENDING, **columns)
 

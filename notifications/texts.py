@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from notifications import carrier_rules, segments
+from notifications import carrier_rules
 from notifications.states import COMING, Kind
 from orders.numbers import TOKEN_LENGTH
 
@@ -111,7 +111,7 @@ def segments_at_worst(tracking_url: str) -> int:
     """Of the longest message there can be with the default texts, where links begin with `tracking_url`."""
     link = {"tracking_url": tracking_url + "x" * TOKEN_LENGTH}
     texts = [prefix() + fill(text, LONGEST[lang] | link) for lang in TEXTS for text in TEXTS[lang].values()]
-    return max(map(segments.count, texts))
+    return max(map(carrier_rules.segments, texts))
 
 
 def prefix() -> str:
@@ -162,7 +162,7 @@ class Preview:
         self.body, self.allowed = tidy(body), allowed(kind)
         self.text = prefix() + fill(self.body, longest(language))
         # EVERY8D's table: a point a segment.
-        self.segments = segments.count(self.text)
+        self.segments = carrier_rules.segments(self.text)
 
     @cached_property
     def problems(self) -> list[str]:

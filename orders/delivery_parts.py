@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from catalogue.models import Product
-from web.money import MOST_MONEY
+from web.limits import MOST_MONEY
 
 if TYPE_CHECKING:
-    from rest_framework.serializers import Field
-
     from orders.models import Order, OrderItem
 
-    Fields = Mapping[str, Field[Any, Any, Any, Any]]
-    # The items of the order by their products' ids, with what was delivered of each.
-    Items = Sequence[OrderItem]
+Fields = Mapping[str, serializers.Field[Any, Any, Any, Any]]
+# The items of the order by their products' ids, with what was delivered of each.
+Items = Sequence["OrderItem"]
 # What was said of the delivery: values of the parts' fields, by name.
 Said = Mapping[str, Any]
 

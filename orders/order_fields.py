@@ -37,7 +37,7 @@ class OrderField:
     sees, because both get the same event.
 
     `columns` are the paths from the order that the value is read from: its own name, unless given; none where
-    `orders.api.order_rows` adds the value. `make` makes the value for one side; without it the first column is the
+    `orders.api.order_output` adds the value. `make` makes the value for one side; without it the first column is the
     value. `json` is the DRF field and its options, where it is not the model's own field.
     """
 

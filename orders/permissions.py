@@ -1,4 +1,4 @@
-"""Who may see and change which orders: the one place that REST, pages and sockets ask."""
+"""On which side of an order somebody stands, and who may see and change which orders."""
 
 from __future__ import annotations
 
@@ -6,29 +6,70 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Side, check_right, customer_id, driver_id, may, side_of
-from orders.models import Order
-from orders.sides import only_office_says, sides_towards
-from orders.states import OPEN, Status
+from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, side_of
+from customers.models import Customer
+from dispatch.models import Driver
+from orders.states import MOVES, OPEN, Status
 from web.refusals import Refusal
 from web.text import visible
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from accounts.roles import Anyone
+    from orders.models import Order
 
 # How long the link in an SMS works after the delivery (or the end) of its order.
 LINK_LIFE = timedelta(hours=24)
 
-
 ADD_ORDER, CHANGE_ORDER, ADD_CUSTOMER = "orders.add_order", "orders.change_order", "customers.add_customer"
 MOVE_ORDER, DELIVER_ORDER = "orders.move_order", "orders.deliver_order"
+
+
+def sides_towards(user: Anyone | None, order: Order) -> frozenset[Side]:
+    """The roles in which a user may act on this order. The system itself (`None`: commands, import) acts as office.
+
+    The office may do what any other may (a test holds `states.MOVES` to that), so of it nothing else is asked.
+    """
+    if user is None or is_office(user):
+        return frozenset({Side.OFFICE})
+    # By the order's own people, and not by two queries of the user's.
+    own = {
+        Side.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
+        Side.CUSTOMER: user.is_active and _is(order.customer, user),
+    }
+    return frozenset(role for role, is_own in own.items() if is_own)
+
+
+def _is(person: Driver | Customer, user: Anyone) -> bool:
+    return person.is_active and person.user_id is not None and person.user_id == user.pk
+
+
+def may_correct(user: Anyone | None, before: str, to: str) -> bool:
+    """Whether the user has the right that this move needs besides, if it needs one. The system itself has it."""
+    move = MOVES.get((Status(before), Status(to)))
+    return user is None or move is None or not move.right or may(user, move.right)
+
+
+def check_correcting(user: Anyone | None, before: str, to: str) -> None:
+    """Raises a Refusal that says who may."""
+    move = MOVES.get((Status(before), Status(to)))
+    if user is not None and move is not None and move.right:
+        check_right(user, move.right, "status")
+
+
+def check_naming_driver(held: Collection[Side]) -> None:
+    """Raises a Refusal unless someone in one of these roles may say who drives an order."""
+    if Side.OFFICE not in held:
+        only_office_says({"driver"})
+
+
+def only_office_says(forbidden: Collection[str]) -> None:
+    """Raises a Refusal where somebody else names one of these fields."""
+    if forbidden:
+        raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)
 
 
 def own_orders(user: Anyone) -> Q:
@@ -63,7 +104,8 @@ def customers_of_driver(user: Anyone) -> Q:
     """Rule of `accounts.visibility`: a driver sees those to whom an open order of theirs goes."""
     if side_of(user) is not Side.DRIVER:
         return visibility.NONE
-    return Q(pk__in=Order.objects.filter(driver=driver_id(user), status__in=OPEN).values("customer"))
+    theirs = Customer.objects.filter(orders__driver=driver_id(user), orders__status__in=OPEN)
+    return Q(pk__in=theirs.order_by().values("pk"))
 
 
 # What a customer may say of an own order; the rest is the office's.

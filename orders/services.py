@@ -16,16 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from orders import order_lines
 from orders.models import Change, Order, OrderItem
-from orders.models.order import Command
+from orders.models.item import Line, amount, in_words, new_items, replace_items
+from orders.models.order import Command, VersionConflict, no_such_order
 from orders.models.queries import OrderQuerySet
-from orders.order_lines import Line
-from orders.refusals import VersionConflict, no_such_order
 from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
-from web import locks
+from web import database
 from web.actors import Actor
-from web.dates import YEAR
+from web.limits import YEAR
 from web.refusals import Refusal
 
 COLUMNS = frozenset(
@@ -60,14 +58,14 @@ def place(
     The same actor's same `ref` again: the order that it made, and nothing new.
     """
     _check_date(columns["scheduled_date"])
-    made = order_lines.new_items(items)
+    made = new_items(items)
     named = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
     try:
         with transaction.atomic():
             if new_customer is not None:
                 columns["customer"] = Customer.objects.create(**new_customer)
-            order = Order(**columns, amount_due=order_lines.amount(made), import_ref=named)
-            order.save(change=Change(actor, items=order_lines.in_words(made)))
+            order = Order(**columns, amount_due=amount(made), import_ref=named)
+            order.save(change=Change(actor, items=in_words(made)))
             for item in made:
                 item.order = order
             OrderItem.objects.bulk_create(made)
@@ -108,7 +106,7 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     _keep_stop_on_route(order)
     circumstances = Change(actor)
     if "items" in changes:
-        circumstances = order_lines.replace(order, changes["items"], circumstances)
+        circumstances = replace_items(order, changes["items"], circumstances)
     order.save(change=circumstances)
     if "driver" in changes:
         _give(order, changes["driver"], actor)
@@ -173,7 +171,7 @@ def bulk_update(
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
     # A card moved on the board comes here too: its clerk is told as soon as by any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
-    with locks.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
+    with database.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
         for pk in dict.fromkeys(ids):
             try:
                 with nullcontext() if single else transaction.atomic():
@@ -231,7 +229,7 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
     """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
     outcome = Outcome()
-    with locks.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
+    with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
         route.driver = driver
         route.save()
         for order in orders:

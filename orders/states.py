@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from django.db.models import TextChoices
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from accounts.roles import Side
 from web.refusals import Refusal
@@ -25,6 +27,18 @@ class Status(TextChoices):
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
 
+
+# What a customer reads on the screen of an order.
+SENTENCES: dict[str, Promise | str] = {
+    Status.PENDING: _("We have your order and will confirm it soon."),
+    Status.CONFIRMED: _("Your order is confirmed."),
+    Status.ASSIGNED: _("A driver has your order."),
+    Status.DELIVERING: _("The driver is on the way."),
+    Status.ARRIVING: _("The driver will be with you in a few minutes."),
+    Status.DELIVERED: _("Your order was delivered. Thank you!"),
+    Status.FAILED: _("We could not deliver and will call you about a new time."),
+    Status.CANCELLED: _("Your order was cancelled."),
+}
 
 OPEN = frozenset(Status) - {Status.DELIVERED, Status.CANCELLED}
 ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
@@ -86,3 +100,9 @@ def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
 def moves_from(status: str, roles: Collection[Side]) -> Iterator[Status]:
     """The statuses an order in `status` may take next, for someone in one of `roles`."""
     return (to for (before, to), move in MOVES.items() if before == status and move.roles.intersection(roles))
+
+
+def sentence(status: str, language: str) -> str:
+    """The sentence for a status, in the customer's language."""
+    with override(language):
+        return str(SENTENCES[status])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Max, Model, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,11 +18,11 @@ from orders.models import Order, OrderItem, TimeSlot
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web import caching
-from web.dates import YEAR
-from web.refusals import Refusal
+from web.limits import YEAR
 from web.timings import measured
 
-DEFAULT_DAYS = 30
+# The usual period: 30 days with today.
+LAST_DAYS = timedelta(days=29)
 MINUTE = timedelta(minutes=1)
 # When a slot is over, as its label says; any time means by the end of the day.
 SLOT_ENDS: dict[str, time] = {
@@ -29,23 +31,48 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-
-
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 
 
-def period(first: date | None, last: date | None) -> tuple[date, date]:
-    """The period asked for, both days included: the last DEFAULT_DAYS where nothing is said. Raises Refusal."""
-    for attr, day in (("from", first), ("to", last)):
+class DayField(forms.DateField):
+    def __init__(self) -> None:
+        super().__init__(required=False, input_formats=["%Y-%m-%d"])
+
+    def clean(self, value: Any) -> date | None:
+        day: date | None = super().clean(value)
         if day is not None and not EARLIEST <= day <= LATEST:
-            raise Refusal("invalid", _("Please name a day between 2000 and 2100."), attr=attr)
-    last = last or timezone.localdate()
-    first = first or last - timedelta(days=DEFAULT_DAYS - 1)
-    if first > last:
-        raise Refusal("invalid", _("The period ends before it begins."), attr="from")
-    if (last - first).days >= YEAR.days:
-        raise Refusal("invalid", _("The period is longer than %d days.") % YEAR.days, attr="from")
-    return first, last
+            raise ValidationError(_("Please name a day between 2000 and 2100."), "invalid")
+        return day
+
+
+class PeriodForm(forms.Form):
+    """`?from=&to=`, both days included; `days` are the last 30 where nothing, or something wrong, is said."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # `from` cannot be the name of an attribute.
+        self.fields |= {"from": DayField(), "to": DayField()}
+
+    def clean(self) -> None:
+        today = timezone.localdate()
+        self.days = today - LAST_DAYS, today
+        if self.errors:
+            return
+        last = self.cleaned_data["to"] or today
+        first = self.cleaned_data["from"] or last - LAST_DAYS
+        if first > last:
+            self.add_error("from", _("The period ends before it begins."))
+        elif last - first >= YEAR:
+            self.add_error("from", _("The period is longer than %d days.") % YEAR.days)
+        else:
+            self.days = first, last
+
+
+def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[str]]]:
+    """The first and last day that are asked for, and what is wrong with them; the usual ones where something is."""
+    form = PeriodForm(query)
+    wrong = {name: list(map(str, texts)) for name, texts in form.errors.items()}
+    return form.days, wrong
 
 
 def cached(first: date, last: date) -> dict[str, Any]:
@@ -61,13 +88,10 @@ def changed(sender: type[Model], **kwargs: Any) -> None:
 
 @measured("statistics")
 def _made(first: date, last: date) -> dict[str, Any]:
-    return json_ready(statistics_of(first, last))
-
-
-def json_ready(figures: dict[str, Any]) -> dict[str, Any]:
     """Days as text, as the cache gives them back."""
+    figures = statistics_of(first, last)
     by_day = [row | {"date": str(row["date"])} for row in figures["by_day"]]
-    return figures | {"from": str(figures["from"]), "to": str(figures["to"]), "by_day": by_day}
+    return figures | {"from": str(first), "to": str(last), "by_day": by_day}
 
 
 def statistics_of(first: date, last: date) -> dict[str, Any]:

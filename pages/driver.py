@@ -7,11 +7,12 @@ import re
 from hashlib import sha256
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -24,11 +25,7 @@ from accounts.roles import NO, Side, driver_id, reach, side_of
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import Status
 from pages.page_data import page_data
-from realtime.location_validation import MOTION
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-    from django.http import HttpRequest
+from realtime.positions import MOTION
 
 # What the page loads itself; the modules that these import are found by reading them.
 LOADED = (

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.roles import Side
 from notifications.states import Status as MessageStatus
 from orders.models import ConfirmationType, Priority, TimeSlot
-from orders.sides import may_correct
+from orders.permissions import may_correct
 from orders.states import MOVES, ON_THE_ROAD, OPEN, Status
 from orders.statistics import SLOT_ENDS
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dispatch.models import Driver, DriverLocation
-from orders import estimates, permissions, status_sentences
+from orders import estimates, permissions, states
 from orders.estimates import Minutes
 from orders.models import Order, OrderItem, OrderStatusChange
 from orders.states import ON_THE_ROAD, Status
@@ -91,7 +91,7 @@ def told(order: Order) -> dict[str, Any]:
     has_driver = order.driver is not None and status in {Status.ASSIGNED, *ON_THE_ROAD}
     return {
         "data": clock() | {"map": map_settings(), "statuses": statuses(), "door": neighbourhood(order)},
-        "order": order, "status": status, "sentence": status_sentences.MESSAGES[status],
+        "order": order, "status": status, "sentence": states.SENTENCES[status],
         "steps": steps if reached else [], "driver": given_name(order.driver) if has_driver else "",
         "approach": approach(order, status), "delivered_at": delivered_at(order) if reached == len(STEPS) else None,
         "items": items, "total": sum(item.amount for item in items),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages import driver, home, new_order, track
+from pages import driver, office, track
 
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("orders/new/", new_order.new_order, name="new_order"),
+    path("", office.home, name="home"),
+    path("orders/new/", office.new_order, name="new_order"),
     path("driver/", driver.driver, name="driver"),
     path("driver/sw.js", driver.worker, name="driver_worker"),
     path("driver/manifest.webmanifest", driver.manifest, name="driver_manifest"),

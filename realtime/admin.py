@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from realtime import statistics
 from realtime.models import Event, WebSocketConnection
-from web.admin.base import HouseList, ReadOnly
+from web.admin import HouseList, ReadOnly
 
 
 @admin.register(Event)

@@ -25,7 +25,7 @@ from web.api.errors import ErrorResponse
 from web.api.exceptions import NotDone
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
-from web.ids import MOST_ID
+from web.limits import MOST_ID
 from web.refusals import Refusal
 
 # Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.

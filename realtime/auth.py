@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from channels.auth import get_user
 from channels.db import database_sync_to_async
+from channels.security.websocket import OriginValidator
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -21,18 +27,17 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from accounts.roles import NO, no_role, refused
 from orders import permissions
 from orders.models import Order
-from realtime import origins
 from realtime.channels import ENDPOINTS, Identity
-from realtime.limits import ENDED, TOO_FAST
+from realtime.connection import ENDED, FORBIDDEN, TOO_FAST
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
-from web import client_address, throttling
+from web import throttling
 from web.refusals import Refusal
 from web.text import visible
 
 TICKET_SECONDS = 30
-# Close code of our own (4000–4999 are an application's; RFC 6455, 7.4.2).
-FORBIDDEN = 4403
+# A page's scheme, by that of its socket (RFC 6455, 3).
+PAGES = {"ws": "http", "wss": "https"}
 
 Scope = dict[str, Any]
 
@@ -55,7 +60,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     """Who is there. Raises a Refusal whose `status` is the code to close with."""
     if endpoint == "nowhere":
         raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
-    address = client_address.of_scope(scope)
+    address = throttling.address_of_scope(scope)
     if endpoint == "track":
         return await _in_thread(of_link, scope["url_route"]["kwargs"]["token"], address)
     try:
@@ -136,12 +141,35 @@ def session_of(request: Request) -> str:
 
 async def of_session(scope: Scope) -> Identity:
     """The session cookie, if this site's own page sent it: a browser sends cookies for any page that asks."""
-    if not origins.is_ours(scope):
+    if not may_use_session(scope):
         raise Refusal("origin_not_allowed", _("This page may not use your session."), status=FORBIDDEN)
     user = await get_user(scope)
     if not user.is_authenticated:
         raise Refusal("not_authenticated", _("Please sign in."), status=ENDED)
     return await _in_thread(_of_user, user, session_name(scope["session"].session_key))
+
+
+def may_use_session(scope: dict[str, Any]) -> bool:
+    """Whether the page may open a socket with the session cookie: the same that may post a form (Django's CSRF check).
+
+    It comes from this very site, by scheme, host and port, or from one of CSRF_TRUSTED_ORIGINS.
+    """
+    header = dict(scope["headers"]).get(b"origin", b"").decode("ascii", "replace")
+    # Django's `https://*.example.tw` is Channels' `https://.example.tw`.
+    allowed = [url.replace("://*.", "://.") for url in settings.CSRF_TRUSTED_ORIGINS]
+    with suppress(DisallowedHost):
+        request = as_request(scope)  # behind a proxy by the headers that we believe
+        allowed.append(f"{request.scheme}://{request.get_host()}")
+    try:
+        return bool(OriginValidator(None, allowed).valid_origin(urlsplit(header)))
+    except ValueError:  # it is no origin
+        return False
+
+
+def as_request(scope: Scope) -> ASGIRequest:
+    """The handshake as the request of a page, for what Django knows of requests."""
+    scheme = scope.get("scheme", "ws")
+    return ASGIRequest(scope | {"method": "GET", "scheme": PAGES.get(scheme, scheme)}, BytesIO())
 
 
 def _of_user(user: User, session: str) -> Identity:

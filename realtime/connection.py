@@ -1,4 +1,4 @@
-"""One open socket, as the hub sees it: who it is, and somewhere to put frames without waiting."""
+"""One open socket, as the hub sees it: who it is, how much it may say, and somewhere to put frames without waiting."""
 
 from __future__ import annotations
 
@@ -20,45 +20,126 @@ from realtime.frames import Encoded, frame
 
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
-from realtime.limits import ENDED, MOST_REFUSALS, REFUSALS_FORGOTTEN_PER_SECOND, TOO_FAST, Allowance
 
-# More waits for a client that does not read than may: it is closed, and resumes from its cursor.
+# Codes to close with: the standard's (RFC 6455, 7.4.1, and its registry) and, from 4000 on, our own.
+NO_CODE = 1005
+TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
 SLOW_CLIENT = 4008
-# The name under which a server offers `Frames` among the scope's extensions (ASGI, “Extensions”).
+ENDED = 4401
+FORBIDDEN = 4403
+SILENT = 4408
+TOO_MANY_CONNECTIONS = 4409
+TOO_FAST = 4429
+
+# Holders of one link: it is passed on in a family or an office, and forwarded no further.
+PER_LINK = 20
+# Who goes on after so many refused messages, less so many a second, is closed.
+MOST_REFUSALS = 100
+REFUSALS_FORGOTTEN_PER_SECOND = 10.0
+# The name under which a server offers `Out` among the scope's extensions (ASGI, “Extensions”).
 EXTENSION = "luckygas.frames"
 
 
-class Batch:
-    """The events of one round for those who read the same of it, made once for all of them."""
+class Allowance:
+    """A token bucket: `burst` at once, `per_second` in the long run."""
 
-    def __init__(self, events: Sequence[Encoded]) -> None:
-        self.events = events
+    __slots__ = ("_at", "_burst", "_left", "_per_second")
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._left, self._at = burst, monotonic()
+
+    def take(self) -> bool:
+        now = monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def most_connections(owner: str) -> int:
+    """Of `user:17` or `track:5` (`Identity.owner`)."""
+    return PER_LINK if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
+
+
+class Batch:
+    """Texts for those who read the same in a round, made into frames once for all of them."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
 
     @cached_property
     def frames(self) -> bytes:
-        """All of them as frames, in one piece."""
-        return b"".join(frame(event.text) for event in self.events)
+        """All of them in one piece."""
+        return b"".join(map(frame, self.texts))
 
 
-class Frames(Protocol):
-    """A server's way out for ready-made frames (`realtime.uvicorn_protocol`)."""
+class Out(Protocol):
+    """Where frames go: straight to the server's transport (`uvicorn_protocols`), or through a `Queue`."""
 
-    def write_frames(self, frames: bytes) -> None: ...
-    def bytes_waiting(self) -> int: ...
-    def drop(self, code: int) -> None: ...
+    def write(self, batch: Batch) -> None:
+        """Never waits."""
+
+    def bytes_waiting(self) -> int:
+        """What is not taken because the client does not read; 0 while it keeps up."""
+
+    def drop(self, code: int) -> None:
+        """Closes a client that does not read."""
+
+
+class Queue:
+    """Through ASGI's `send`, and a task that runs `drain` (daphne, tests)."""
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self._send = send
+        self._texts: deque[str] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+
+    def write(self, batch: Batch) -> None:
+        self._texts.extend(batch.texts)
+        self._bytes += sum(map(size, batch.texts))
+        self._filled.set()
+
+    def bytes_waiting(self) -> int:
+        return self._bytes
+
+    def drop(self, code: int) -> None:
+        self._texts.clear()
+
+    async def drain(self) -> None:
+        """Hands what waits to the server, for as long as the socket is open."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._texts:
+                text = self._texts.popleft()
+                self._bytes -= size(text)
+                await self._send(text)
+
+
+def size(text: str) -> int:
+    """The bytes of a text on the wire."""
+    return len(text.encode())
 
 
 class Connection:
     """`closing` gets the code when the socket is to be closed; from then on nothing more is written."""
 
-    def __init__(self, identity: Identity, endpoint: str) -> None:
+    def __init__(self, identity: Identity, endpoint: str, out: Out) -> None:
         self.id = uuid.uuid4()
-        self.identity = identity
-        self.endpoint = endpoint
+        self.identity, self.endpoint, self.out = identity, endpoint, out
         self.connected_at: datetime = timezone.now()
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._expiry: asyncio.TimerHandle | None = None
+        # Texts written since the client last kept up.
+        self._waiting = 0
         self.heard_at = monotonic()
         self._messages = Allowance(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
         self._refusals = Allowance(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
@@ -74,22 +155,32 @@ class Connection:
     def deliver(self, batch: Batch) -> None:
         """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
 
-        The round itself does not count: a burst says nothing about whether the client reads.
+        A burst while nothing waits does not count: it says nothing about whether the client reads.
         """
-        raise NotImplementedError
+        if self.closing.done():
+            return
+        waiting = self.out.bytes_waiting()
+        self._waiting = self._waiting + len(batch.texts) if waiting else 0
+        if waiting > settings.WEBSOCKET_WAITING_BYTES or self._waiting > settings.WEBSOCKET_WAITING_EVENTS:
+            self.close(SLOW_CLIENT)
+        else:
+            self.out.write(batch)
 
     def offer(self, batch: Batch) -> None:
         """Writes ephemeral events, unless something waits for this client already: the next ones tell it more."""
-        raise NotImplementedError
+        if not self.closing.done() and not self.out.bytes_waiting():
+            self.out.write(batch)
 
     def say(self, text: str) -> None:
         """Writes an answer, behind everything written before."""
-        raise NotImplementedError
+        self.deliver(Batch([text]))
 
     def close(self, code: int) -> None:
         """Asks for the socket to be closed; the first code asked for counts."""
         if not self.closing.done():
             self.closing.set_result(code)
+        if self.out.bytes_waiting():
+            self.out.drop(code)
 
     def expire(self) -> None:
         """Has it closed when its identity ends; to be called again with another identity."""
@@ -117,89 +208,6 @@ def batches(events: Sequence[Encoded], by_channel: Mapping[str, Set[Connection]]
     for reader, its in reads.items():
         key = tuple(its)
         if key not in batches:
-            batches[key] = Batch(sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq")))
+            read = sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq"))
+            batches[key] = Batch([event.text for event in read])
         yield reader, batches[key]
-
-
-class QueueConnection(Connection):
-    """Through ASGI's `send`: a bounded queue and the task that empties it (daphne, tests)."""
-
-    def __init__(self, identity: Identity, endpoint: str, send: Callable[[str], Awaitable[None]]) -> None:
-        super().__init__(identity, endpoint)
-        self._send = send
-        self._waiting: deque[str] = deque()
-        self._bytes = 0
-        self._filled = asyncio.Event()
-
-    def deliver(self, batch: Batch) -> None:
-        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS or self._bytes > settings.WEBSOCKET_WAITING_BYTES:
-            self.close(SLOW_CLIENT)
-        self._queue([event.text for event in batch.events])
-
-    def offer(self, batch: Batch) -> None:
-        if not self._waiting:
-            self._queue([event.text for event in batch.events])
-
-    def say(self, text: str) -> None:
-        if len(self._waiting) > settings.WEBSOCKET_WAITING_EVENTS:
-            self.close(SLOW_CLIENT)
-        self._queue([text])
-
-    def _queue(self, texts: Sequence[str]) -> None:
-        if self.closing.done():
-            return
-        self._waiting.extend(texts)
-        self._bytes += sum(map(size, texts))
-        self._filled.set()
-
-    async def drain(self) -> None:
-        """Hands what waits to the server, for as long as the socket is open."""
-        while True:
-            await self._filled.wait()
-            self._filled.clear()
-            while self._waiting:
-                text = self._waiting.popleft()
-                self._bytes -= size(text)
-                await self._send(text)
-
-
-class FrameConnection(Connection):
-    """Straight to the server's transport: the same bytes for every reader of a round."""
-
-    def __init__(self, identity: Identity, endpoint: str, way_out: Frames) -> None:
-        super().__init__(identity, endpoint)
-        self._out = way_out
-        self._frames_waiting = 0
-
-    def deliver(self, batch: Batch) -> None:
-        self._write(batch.frames, len(batch.events))
-
-    def offer(self, batch: Batch) -> None:
-        if not self.closing.done() and not self._out.bytes_waiting():
-            self._out.write_frames(batch.frames)
-
-    def say(self, text: str) -> None:
-        self._write(frame(text), 1)
-
-    def _write(self, frames: bytes, count: int) -> None:
-        if self.closing.done():
-            return
-        if waiting := self._out.bytes_waiting():
-            self._frames_waiting += count
-            most = settings.WEBSOCKET_WAITING_EVENTS
-            if waiting > settings.WEBSOCKET_WAITING_BYTES or self._frames_waiting > most:
-                self.close(SLOW_CLIENT)
-                return
-        else:
-            self._frames_waiting = 0
-        self._out.write_frames(frames)
-
-    def close(self, code: int) -> None:
-        super().close(code)
-        if self._out.bytes_waiting():
-            self._out.drop(code)
-
-
-def size(text: str) -> int:
-    """The bytes of a text on the wire."""
-    return len(text.encode())

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone, translation
-from django.utils.translation import get_supported_language_variant
-from django.utils.translation.trans_real import parse_accept_lang_header
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames, metrics
-from realtime.auth import identify, query
+from realtime.auth import as_request, identify, query
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
-from realtime.connection import EXTENSION, Connection, FrameConnection, QueueConnection
-from realtime.hub import SERVICE_RESTART, Hub
-from realtime.limits import TRY_AGAIN_LATER
+from realtime.connection import (
+    EXTENSION,
+    INTERNAL_ERROR,
+    NO_CODE,
+    SERVICE_RESTART,
+    TOO_BIG,
+    TRY_AGAIN_LATER,
+    Connection,
+    Queue,
+)
+from realtime.hub import Hub
 from realtime.log import CursorGone
 from web.api.exceptions import Busy
 from web.refusals import Refusal
@@ -30,12 +35,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 30
 # How long it may take to find out who opens a socket.
 HANDSHAKE_SECONDS = 20.0
-# The message was longer than WEBSOCKET_MESSAGE_BYTES (RFC 6455, 7.4.1).
-TOO_BIG = 1009
-# What a close is counted as that nobody gave a reason for (RFC 6455, 7.4.1).
-NO_CODE = 1005
-# Something broke on our side; the client reconnects and is told afresh.
-INTERNAL_ERROR = 1011
 # Codes from here on are an application's own (RFC 6455, 7.4.2).
 PRIVATE = 4000
 
@@ -86,7 +85,7 @@ class EventConsumer:
 
     async def _connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        translation.activate(language(self.scope))
+        translation.activate(translation.get_language_from_request(as_request(self.scope)))
         self.hub = await Hub.current()
         try:
             if not self.hub.serves:
@@ -98,12 +97,8 @@ class EventConsumer:
             await self.send_text(frames.error(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        way_out = self.scope.get("extensions", {}).get(EXTENSION)
-        connection: Connection
-        if way_out is None:
-            connection = QueueConnection(identity, self.endpoint, self.send_text)
-        else:
-            connection = FrameConnection(identity, self.endpoint, way_out)
+        out = self.scope.get("extensions", {}).get(EXTENSION) or Queue(self.send_text)
+        connection = Connection(identity, self.endpoint, out)
         # Not before there is a hub: it would begin in this context, and all its lines with it.
         bind_contextvars(connection_id=str(connection.id))
         try:
@@ -137,7 +132,9 @@ class EventConsumer:
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
             connection.say(frames.error("forbidden", NOT_YOURS, channel))
-        metrics.opened(recovered)
+        metrics.CONNECTS.inc()
+        if recovered is not None:
+            metrics.RECONNECTS.labels(str(recovered).lower()).inc()
         self._join(connection, wanted)
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
@@ -145,8 +142,8 @@ class EventConsumer:
         connection.heard_at = monotonic()  # nobody listened while it was told what it missed
         self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._asked_to_close)
-        if isinstance(connection, QueueConnection):
-            self.tasks.append(asyncio.create_task(connection.drain()))
+        if isinstance(connection.out, Queue):
+            self.tasks.append(asyncio.create_task(connection.out.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         self.hub.positions.subscribed(connection, channels)
         connection.expire()
@@ -174,8 +171,8 @@ class EventConsumer:
         if self.connection is not None:
             self.hub.readers.leave(self.connection)
             self.connection.forget_expiry()
-            lasted = timezone.now() - self.connection.connected_at
-            metrics.ended(self.code, lasted.total_seconds())
+            metrics.CLOSES.labels(self.code if self.code in metrics.KNOWN_CODES else "other").inc()
+            metrics.OPEN_SECONDS.observe((timezone.now() - self.connection.connected_at).total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -207,17 +204,3 @@ class EventConsumer:
                     raise
                 # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
-
-
-async def serve(endpoint: str, scope: Any, receive: Any, send: Any) -> None:
-    """One socket of this endpoint, as an ASGI application."""
-    await EventConsumer(endpoint)(scope, receive, send)
-
-
-def language(scope: dict[str, Any]) -> str:
-    """The client's language by Accept-Language, as LocaleMiddleware reads it."""
-    header = dict(scope["headers"]).get(b"accept-language", b"").decode("ascii", "replace")
-    for code, _weight in parse_accept_lang_header(header):
-        with contextlib.suppress(LookupError):
-            return get_supported_language_variant(code)
-    return settings.LANGUAGE_CODE

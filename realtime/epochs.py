@@ -2,7 +2,7 @@
 
 A promoted standby, a restored backup and a copy of the data directory give the numbers of lost events again, to other
 events. A cursor beyond the end would skip those. So the head of the log holds in which database it was numbered last,
-and each process remembers how far it saw the log (README, “Another database”).
+and each process remembers how far it saw the log (docs/realtime.md).
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from django.db import connection
-from django.db.models import Expression, TextField
+from django.db.models import Func, TextField
 
 from realtime.models import LogHead, new_epoch
 
@@ -33,17 +32,11 @@ FACTS = (
 STARTED = "extract(epoch FROM pg_postmaster_start_time())"
 
 
-class Here(Expression):
-    """The database in which a `LogHead` is read: `facts@start`. Empty on SQLite, which has no such facts."""
-
-    output_field = TextField()
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
-        return "''", ()
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
-        facts = (SYSTEM, *FACTS) if may_ask_system() else FACTS
-        return f"concat_ws('/', {', '.join(facts)}) || '@' || {STARTED}", ()
+def here() -> Func:
+    """The database in which a `LogHead` is read, on PostgreSQL: `facts@start`."""
+    facts = (SYSTEM, *FACTS) if may_ask_system() else FACTS
+    template = f"concat_ws('/', {', '.join(facts)}) || '@' || {STARTED}"
+    return Func(template=template, output_field=TextField())
 
 
 @cache

@@ -10,27 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import connections
 
-from realtime import channels, epochs, log, metrics, outbox, rights
+from realtime import channels, epochs, log, metrics, outbox, positions, presence, rights
 from realtime.channels import Identity
-from realtime.connection import batches
+from realtime.connection import ENDED, SERVICE_RESTART, SILENT, TRY_AGAIN_LATER, batches
 from realtime.frames import Encoded
-from realtime.limits import TRY_AGAIN_LATER
+from realtime.metrics import Pulse
 from realtime.models import Event, LogHead
 from realtime.positions import Positions
 from realtime.presence import Presence
-from realtime.pulse import Pulse
 from realtime.readers import Readers
-from realtime.upkeep import Upkeep
-from web import flags
+from web import flags, system_metrics
 from web.timings import measured
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,12 @@ RING = 5000
 MOST_NAMED = 20
 # A client may come from a hub that read further: how often to look again before calling it ahead of the log.
 CATCH_UP_TRIES = 10
-# Close code: the service restarts, come back (RFC 6455's registry).
-SERVICE_RESTART = 1012
+# How long to wait after an error, usually a database that is away.
+RETRY_SECONDS = 1.0
+# How often the rights of all readers are asked again: for what changed past every signal, as by SQL.
+RIGHTS_SECONDS = 45.0
+# How often, within the silence that is allowed, it is looked who keeps it.
+SILENCE_LOOKS = 15
 
 
 class Hub:
@@ -71,9 +75,9 @@ class Hub:
         # One thread looks for new events; the other notes who is there, and where, however long that takes.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
-        self.positions = Positions(self.readers, partial(self._ask, self._noting))
-        self._presence = Presence(self.readers, partial(self._ask, self._noting))
-        self._upkeep = Upkeep(self.readers, partial(self._ask, self._noting))
+        self._note = partial(self._ask, self._noting)
+        self.positions = Positions(self.readers, self._note)
+        self._presence = Presence(self.readers, self._note)
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -104,8 +108,16 @@ class Hub:
             await self.stop()  # the next connection tries again
             raise
         outbox.register(self.wake)
-        for work in (self._run, self._listen, self.positions.run, self._presence.run, self._upkeep.run):
-            self._spawn(work())
+        self._spawn(self._listen())
+        for work, pause in (
+            (self._turn, 0.0),
+            (self.positions.turn, positions.PAUSE_SECONDS),
+            (self._presence.turn, presence.PAUSE_SECONDS),
+            (partial(self._note, system_metrics.write), system_metrics.WRITE_SECONDS),
+            (self._check_rights, RIGHTS_SECONDS),
+            (self._close_silent, settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_LOOKS),
+        ):
+            self._spawn(self._repeat(work, pause))
 
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
@@ -135,6 +147,17 @@ class Hub:
             await self.loop.run_in_executor(thread, connections.close_all)
             thread.shutdown(wait=False)
 
+    @staticmethod
+    async def _repeat(work: Callable[[], Awaitable[Any]], pause: float) -> None:
+        """For ever; `pause` in seconds."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.exception("Part of the hub's work (%s) failed and is tried again.", work)
+                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(pause)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
         self._tasks.add(task)
@@ -161,16 +184,6 @@ class Hub:
 
     # --- reading the log -------------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
-        while True:
-            rung = await self._wait()
-            try:
-                await self._round(rung)
-            except Exception:  # the database is away: say so, and look again with the timer
-                logger.exception("The hub could not read the log and tries again.")
-                await asyncio.sleep(TIMER_SECONDS)
-                self._woken.set()  # not a second time for the timer
-
     async def _wait(self) -> bool:
         """Until the bell (true) or the timer (false)."""
         try:
@@ -180,6 +193,14 @@ class Hub:
             return False
         self._woken.clear()
         return True
+
+    async def _turn(self) -> None:
+        rung = await self._wait()
+        try:
+            await self._round(rung)
+        except Exception:
+            self._woken.set()  # the bell was not answered
+            raise
 
     async def _round(self, rung: bool) -> None:
         await self._refresh_switches(rung)
@@ -265,23 +286,35 @@ class Hub:
         written = 0
         for reader, batch in batches(events, self.readers.by_channel):
             reader.deliver(batch)
-            written += len(batch.events)
+            written += len(batch.texts)
         metrics.DELIVERIES.inc(written)
+
+    # --- every so often ---------------------------------------------------------------------------------------------
+
+    async def _check_rights(self) -> None:
+        users = {reader: user for reader in self.readers.open if (user := reader.identity.user_id) is not None}
+        present = await self._note(rights.present, users.values())
+        for reader, user in users.items():
+            if present.get(user) != reader.identity.rights:
+                reader.close(ENDED)
+
+    async def _close_silent(self) -> None:
+        since = monotonic() - settings.WEBSOCKET_SILENCE_SECONDS
+        for reader in self.readers.open:
+            if reader.heard_at < since:
+                reader.close(SILENT)
 
     # --- clients that come back ------------------------------------------------------------------------------------
 
     async def resumable(self, since: int, epoch: str | None) -> bool:
         """Whether everything after `since` can and will be told."""
         for _ in range(CATCH_UP_TRIES):
-            if since <= self.cursor and self._knows(epoch):
+            if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
                 break
             self._woken.set()  # the client was with a hub that is a little ahead of this one
             await asyncio.sleep(BUSY_SECONDS)
         floor = self.cursor - len(self._recent)
         return log.holds(since, epoch, floor=floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
-
-    def _knows(self, epoch: str | None) -> bool:
-        return epoch in (None, "", self.epoch) or epoch in dict(self.past)
 
     def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
         """What was written after `since`, up to `cursor`, for these channels; nothing for one whose rights ended.

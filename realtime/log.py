@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, Expression, Min, QuerySet, TextField
+from django.db.models import Exists, Func, Min, QuerySet, TextField
 from django.utils import timezone
 
 from realtime import epochs, metrics
-from realtime.events import Draft, drafts
+from realtime.events import drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 from web.log_position import Position
 from web.timings import measured
@@ -27,27 +27,11 @@ logger = logging.getLogger(__name__)
 # Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
 BATCH = 1000
 HEAD = 1
-# How long a process that holds the log may be frozen before another one takes over: screens are silent so long.
-PATIENCE = "2s"
+# Read with a row, it has PostgreSQL end the transaction of a process that is frozen for so long while it holds the log:
+# then another one takes over. Screens are silent until then.
+PATIENCE = Func(template="set_config('idle_in_transaction_session_timeout', '2s', true)", output_field=TextField())
 # For so long nothing happens at a weekend. A longer pause between two events looks like a clock that was set.
 LONGEST_PAUSE = timedelta(days=2)
-
-
-class Patience(Expression):
-    """Read with a row, it has PostgreSQL end this transaction when its process says nothing for so long.
-
-    Within another transaction it does nothing: it would hold until the end of that one.
-    """
-
-    output_field = TextField()
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
-        return "''", ()
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
-        if connection.savepoint_ids:
-            return self.as_sql(compiler, connection)
-        return f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}', true)", ()
 
 
 class CursorGone(Exception):
@@ -94,12 +78,6 @@ def oldest_waiting() -> datetime | None:
     return oldest
 
 
-def longest_wait() -> float:
-    """Seconds that it has waited; 0.0 where none waits."""
-    oldest = oldest_waiting()
-    return max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
-
-
 def number() -> int:
     """Moves what is committed from the outbox to the log, in the order of the outbox; how many events that made.
 
@@ -143,7 +121,13 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
         return Numbered(log)
     epochs.check(log, seen)
     made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
-    events = [_event(log.seq + place, row, draft) for place, (row, draft) in enumerate(made, start=1)]
+    events = [
+        Event(
+            seq=log.seq + place, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at,
+            request_id=row.request_id,
+        )
+        for place, (row, draft) in enumerate(made, start=1)
+    ]  # fmt: skip
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     stamp = new_epoch() if events else log.stamp
@@ -154,18 +138,15 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
 def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
     """The head, with the lock under which it is numbered; who holds it and freezes loses it."""
     locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
-    return locked.annotate(here=epochs.Here(), patience=Patience())  # type: ignore[no-redef]  # it is meant for this
+    if connection.vendor == "postgresql":
+        locked = locked.annotate(here=epochs.here())  # type: ignore[no-redef]  # it is meant for this
+        if not connection.savepoint_ids:  # within another transaction it would hold until the end of that one
+            locked = locked.annotate(patience=PATIENCE)
+    return locked
 
 
 def _save(log: LogHead, **columns: Any) -> None:
     LogHead.objects.filter(pk=HEAD).update(epoch=log.epoch, past=log.past, origin=log.origin, **columns)
-
-
-def _event(seq: int, row: Outbox, draft: Draft) -> Event:
-    return Event(
-        seq=seq, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at,
-        request_id=row.request_id,
-    )  # fmt: skip
 
 
 def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from time import monotonic
+
+from django.utils import timezone
 from prometheus_client import Counter, Histogram, Summary
 
 from web.metrics import kept
@@ -10,6 +16,11 @@ from web.metrics import kept
 LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 # Close codes counted by name: the standard's and ours. A client may send any other.
 KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
+# What `Pulse` remembers: so many seconds, and rounds with events.
+LATELY_SECONDS = 60.0
+MOST_ROUNDS = 100
+# So many events of the last minute that no bell announced are no chance, where they are most of them.
+MANY_MISSED = 5
 
 LAG = kept(
     Histogram(
@@ -36,13 +47,33 @@ RECONNECTS = kept(
 )
 
 
-def opened(recovered: bool | None) -> None:
-    """A connection. `recovered`: whether its cursor was still good; None: it came without one."""
-    CONNECTS.inc()
-    if recovered is not None:
-        RECONNECTS.labels(str(recovered).lower()).inc()
+class Pulse:
+    """What one hub knows of itself: when it last read the log, and whether bells reach it. Others read it."""
 
+    def __init__(self) -> None:
+        self._looked = monotonic()
+        # When a round ended, its events, and how many of them no bell announced.
+        self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MOST_ROUNDS)
 
-def ended(code: int, seconds: float) -> None:
-    CLOSES.labels(code if code in KNOWN_CODES else "other").inc()
-    OPEN_SECONDS.observe(seconds)
+    def looked(self, changed_at: Iterable[datetime] = (), *, rung: bool = True) -> None:
+        """A round is done: the log was read, and what was new, changed at these times, was written to the sockets."""
+        self._looked, now, moments = monotonic(), timezone.now(), list(changed_at)
+        missed = 0 if rung else len(moments)
+        if moments:
+            HUB_EVENTS.inc(len(moments))
+            BELL_MISSED.inc(missed)
+            self._rounds.append((self._looked, len(moments), missed))
+        for moment in moments:
+            LAG.observe(max((now - moment).total_seconds(), 0))
+
+    @property
+    def seconds_since_look(self) -> float:
+        return round(monotonic() - self._looked, 1)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether most events of the last minute came with the timer and not with a bell."""
+        since = monotonic() - LATELY_SECONDS
+        lately = [(events, missed) for at, events, missed in tuple(self._rounds) if at >= since]
+        missed = sum(missed for _events, missed in lately)
+        return missed >= MANY_MISSED and missed * 2 > sum(events for events, _missed in lately)

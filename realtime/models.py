@@ -1,4 +1,4 @@
-"""What the screens are told, in the order it was committed (see README, “Real time”)."""
+"""What the screens are told, in the order it was committed (see docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ class Outbox(models.Model):
     request_id = models.CharField(
         max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="", editable=False
     )
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("outbox row"), _("outbox")
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject}"
@@ -74,11 +71,8 @@ class LogHead(models.Model):
     past = models.JSONField(default=list, db_default=[])
     origin = models.CharField(max_length=200, default="", db_default="")
     stamp = models.CharField(max_length=32, default="", db_default="")
-    # Of a row that was read with `epochs.Here`: the database that it was read in.
+    # Of a row that was read with `epochs.here`: the database that it was read in; empty on SQLite.
     here: str = ""
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("log head"), _("log head")
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"
@@ -118,11 +112,8 @@ class OnlineDriver(models.Model):
     `unseen_since`: when no open connection of theirs was found for the first time.
     """
 
-    driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("driver"))
+    driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+")
     unseen_since = models.DateTimeField(null=True)
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("driver online"), _("drivers online")
 
     def __str__(self) -> str:
         return str(self.driver_id)
@@ -137,9 +128,6 @@ class WebSocketTicket(models.Model):
     session = models.CharField(
         max_length=64, blank=True, help_text="The sign-in that asked for it; its sockets end with it."
     )
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("ticket"), _("tickets")
 
     def __str__(self) -> str:
         return f"{self.user} {self.expires_at:%H:%M:%S}"

@@ -6,11 +6,10 @@ The wake-up message, the bell, carries no event: losing one loses nothing, for t
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -27,6 +26,10 @@ GROUP = "hub"
 RING_SECONDS = 1.0
 # The hubs of this process, woken directly: the in-memory layer cannot be rung from another thread's loop in time.
 _local: set[Callable[[], None]] = set()
+# Rings for a process without a hub, so that nobody waits for it. When the process ends, it rings once more.
+ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
+# A bell that waits its turn tells of all that is committed by then.
+_waits = threading.Event()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
@@ -52,41 +55,20 @@ def ring() -> None:
                 wake()
             except RuntimeError:  # its event loop is closed, and nobody told us
                 _local.discard(wake)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
-        ringer().ring()
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _waits.is_set():
+        _waits.set()
+        ringer.submit(_ring_others)
 
 
-class Ringer:
-    """Rings for a process without a hub: one loop and one connection for all its bells, and nobody waits for them."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._one_at_a_time = asyncio.Lock()
-        self._owed = False
-        self._last: Future[None] | None = None
-        threading.Thread(target=self._loop.run_forever, name="bell", daemon=True).start()
-        atexit.register(self.finish)
-
-    def ring(self) -> None:
-        # A bell that waits its turn tells of this commit too.
-        if not self._owed:
-            self._owed = True
-            self._last = asyncio.run_coroutine_threadsafe(self._ring(), self._loop)
-
-    async def _ring(self) -> None:
-        async with self._one_at_a_time:
-            self._owed = False
-            await broadcast({"type": "bell"})
-
-    def finish(self) -> None:
-        """Waits for the last bell, which waits for at most one before it."""
-        if self._last is not None:
-            wait([self._last], 2 * RING_SECONDS)
+def _ring_others() -> None:
+    _waits.clear()
+    _loop().run(broadcast({"type": "bell"}))
 
 
 @cache
-def ringer() -> Ringer:
-    return Ringer()
+def _loop() -> asyncio.Runner:
+    """One loop, and so one connection of the channel layer, for all bells."""
+    return asyncio.Runner()
 
 
 async def broadcast(message: dict[str, Any]) -> None:

@@ -7,17 +7,18 @@ apart from the log: a position neither holds up nor pushes out an order.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 from weakref import WeakSet
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from dispatch.models import RECENT, Driver, DriverLocation
 from orders.models import Order
@@ -25,49 +26,52 @@ from realtime import frames, outbox
 from realtime.connection import Connection, batches
 from realtime.frames import Encoded
 from realtime.readers import Readers
-
-logger = logging.getLogger(__name__)
+from web.refusals import Refusal
 
 # Of each driver one position in so many seconds is taken; the others are dropped.
 EVERY_SECONDS = 1.0
 # Positions that come within this are written together, and clients that come within it are told them together.
 PAUSE_SECONDS = 0.1
-# After an error, usually a database that is away.
-RETRY_SECONDS = 1.0
+# Positions in one message; a telephone that was without signal for longer sends several.
+MOST_POSITIONS = 100
+# No telephone keeps a position for longer: an older stamp is a fault of its clock, or of GPS that counts 1,024 weeks.
+OLDEST = timedelta(days=30)
+# How ISO 8601 writes years of six digits: a telephone took microseconds for milliseconds.
+FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
+# Degrees of WGS 84; km/h; degrees from north; metres.
+PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
+MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a driver is, and the order they are on the way to, with its customer. `timestamp`: of the fix, ISO 8601."""
+    """Where a driver is, and the order they are on the way to, with its customer. `data` is what the office reads."""
 
-    driver_id: int
+    data: dict[str, Any]
     order_id: int | None
     customer_id: int | None
-    latitude: float
-    longitude: float
-    speed: float | None
-    heading: float | None
-    timestamp: str
 
     @classmethod
     def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> Place:
-        at = frames.iso(location.recorded_at)
-        speed, heading = location.speed, location.heading
-        return cls(location.driver_id, order_id, customer_id, location.latitude, location.longitude, speed, heading, at)
+        data = {name: getattr(location, name) for name in ("driver_id", "latitude", "longitude", "speed", "heading")}
+        return cls(data | {"timestamp": frames.iso(location.recorded_at)}, order_id, customer_id)
+
+    @property
+    def driver_id(self) -> int:
+        return int(self.data["driver_id"])
 
     @property
     def at(self) -> datetime:
-        return datetime.fromisoformat(self.timestamp)
+        return datetime.fromisoformat(self.data["timestamp"])
 
     def events(self) -> list[Encoded]:
         """For the office and the driver; and, without who drives, for whoever waits for them."""
-        data = asdict(self)
-        order, customer, driver = data.pop("order_id"), data.pop("customer_id"), self.driver_id
-        told = [Encoded.ephemeral("driver.location", "drivers", ["drivers", f"driver:{driver}"], dict(data))]
-        if order is not None:
-            del data["driver_id"]
-            track = f"track:{order}"
-            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{customer}/{track}"], data))
+        drivers = ["drivers", f"driver:{self.driver_id}"]
+        told = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
+        if self.order_id is not None:
+            data = {name: value for name, value in self.data.items() if name != "driver_id"}
+            track = f"track:{self.order_id}"
+            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
         return told
 
 
@@ -124,19 +128,9 @@ class Positions:
         new, now = self._tell(places), asyncio.get_running_loop().time()
         self._taken.update((place.driver_id, now) for place in new)
 
-    async def run(self) -> None:
-        while True:
-            await self._filled.wait()
-            self._filled.clear()
-            try:
-                await self._turn()
-                await asyncio.sleep(PAUSE_SECONDS)
-            except Exception:  # the database is away; the drivers' next positions are on their way
-                logger.exception("Positions could not be kept or read.")
-                await asyncio.sleep(RETRY_SECONDS)
-                self._filled.set()
-
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
+        """Positions of a turn that fails are lost; the drivers' next ones are on their way."""
+        await self._filled.wait()
         if new := set(self._new):
             places = await self._ask(latest)
             self._tell(places)  # what the channel layer did not bring
@@ -149,6 +143,8 @@ class Positions:
             self._tell(places)
             if places:
                 await outbox.broadcast({"type": "positions", "places": [asdict(place) for place in places]})
+        if not self._new and not self._waiting:
+            self._filled.clear()
 
     def _tell(self, places: Iterable[Place]) -> list[Place]:
         """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
@@ -170,3 +166,54 @@ class Positions:
         by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in heard}
         for reader, batch in batches(events, by_channel):
             reader.deliver(batch)
+
+
+# --- what a telephone reports (docs/realtime.md, “Positions”) -----------------------------------------------------
+
+
+def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
+    """The latest of the positions in a message. One that is wrong is left out; raises Refusal where all are."""
+    positions = message.get("locations", [message])
+    if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
+        raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_POSITIONS)
+    now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
+    # Of those of one moment, or of none, the last that was said.
+    for said in reversed(positions):
+        try:
+            locations.append(_location(driver_id, said, now))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if not locations:
+        raise refusals[-1]
+    return max(locations, key=lambda location: location.recorded_at)
+
+
+def _location(driver_id: int, said: Any, now: datetime) -> DriverLocation:
+    if not isinstance(said, dict):
+        raise Refusal("invalid_message", _("A position is a JSON object."))
+    figures = {name: _figure(name, said.get(name), *bounds) for name, bounds in PLACE.items()}
+    figures |= {
+        name: _figure(name, said[name], *bounds) for name, bounds in MOTION.items() if said.get(name) is not None
+    }
+    return DriverLocation(driver_id=driver_id, recorded_at=_moment(said.get("timestamp"), now), **figures)
+
+
+def _figure(name: str, value: Any, least: float, most: float) -> float:
+    # Not isinstance: `true` is an int to Python.
+    if type(value) not in (int, float) or not least <= value <= most:
+        words = {"name": name, "least": least, "most": most}
+        raise Refusal("invalid_message", _("“%(name)s” is a number from %(least)d to %(most)d.") % words)
+    return float(value)
+
+
+def _moment(said: Any, now: datetime) -> datetime:
+    """When the position was taken; the time of receipt where that is not said, or where it cannot be right."""
+    if said is None or (isinstance(said, str) and FAR_YEAR.match(said)):
+        return now
+    try:
+        moment = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refusal("invalid_message", _("“timestamp” is a time in ISO 8601 with its offset."))
+    return moment if now - OLDEST <= moment <= now else now

@@ -7,7 +7,6 @@ transaction with the announcement: however many servers look, each coming and go
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -18,14 +17,11 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from realtime.connection import Connection
-from realtime.limits import TOO_MANY_CONNECTIONS, most_connections
+from realtime.connection import TOO_MANY_CONNECTIONS, Connection, most_connections
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.outbox import announce
 from realtime.readers import Readers
 from web.timings import instance
-
-logger = logging.getLogger(__name__)
 
 # Rows that no server refreshed for so long belong to one that died.
 DEAD = timedelta(seconds=30)
@@ -35,8 +31,6 @@ REFRESH_SECONDS = 4.0
 BATCH = 1000
 # A storm of arrivals is one write in so many seconds.
 PAUSE_SECONDS = 1.0
-# After an error, usually a database that is away.
-RETRY_SECONDS = 1.0
 # How long a driver may be without a socket (a tunnel, a server that restarts) and still be online.
 GRACE = timedelta(seconds=4.5)
 
@@ -57,13 +51,6 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
         )
     if gone:
         WebSocketConnection.objects.filter(pk__in=gone).delete()
-
-
-def forget_dead(now: datetime) -> None:
-    """Deletes the rows of servers that died: nobody refreshed them for as long as DEAD."""
-    dead = WebSocketConnection.objects.filter(last_ping__lt=now - DEAD)
-    if dead.exists():
-        dead.delete()
 
 
 def refresh(connections: Sequence[Connection], now: datetime) -> None:
@@ -133,21 +120,12 @@ class Presence:
         self._written: dict[UUID, Connection] = {}
         self._refreshed = -math.inf
 
-    async def run(self) -> None:
+    async def turn(self) -> None:
         """Soon after somebody came or went, and every few seconds for all."""
-        while True:
-            self._readers.changed.clear()
-            try:
-                await self._turn()
-            except Exception:  # tried again with the next turn
-                logger.exception("The open connections could not be written down.")
-                await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.sleep(PAUSE_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
-                    await self._readers.changed.wait()
-
-    async def _turn(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
+                await self._readers.changed.wait()
+        self._readers.changed.clear()
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._readers.open}
         # A turn that ends in the pause before is it: the next would come too late.
         due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
@@ -171,7 +149,7 @@ def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequenc
     write(fresh, [left.id for left in gone], now)
     if due:
         refresh(still, now)
-        forget_dead(now)
+        WebSocketConnection.objects.filter(last_ping__lt=now - DEAD).delete()
     if due or any(open_.identity.driver_id for open_ in (*fresh, *gone)):
         announce_drivers(now)
     return too_many() if due or fresh else set()

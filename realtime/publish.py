@@ -1,16 +1,17 @@
-"""Custom events: what programs and the office tell screens, by the same log as all other events (README, “Events”)."""
+"""Custom events: what programs and the office tell screens, by the same log as all other events (docs/realtime.md)."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 
 from customers.models import Customer
@@ -20,8 +21,6 @@ from realtime import channels
 from realtime.events import Draft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
-from web.api.parsers import unstorable
-from web.ids import MOST_ID
 from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
@@ -74,7 +73,7 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
         raise Refusal("unknown_type", detail, attr="type")
     told_on = _target(type_, channel, user)
     _check(data)
-    said = _formed(FORMS[type_], data) if type_ in FORMS else dict(data)
+    said = _formed(FORMS[type_](data=data)) if type_ in FORMS else dict(data)
     announce(type_, f"published:{told_on[0]}", {"data": said, "channels": told_on})
     return Draft(type_, told_on, said)
 
@@ -107,44 +106,32 @@ def _channels(channel: str) -> list[str]:
 
 
 def _check(data: Any) -> None:
-    """Raises a Refusal unless it is a JSON object that every database, server and browser can hold."""
+    """Raises a Refusal unless it is a JSON object that is neither too deep nor too large."""
     if not isinstance(data, dict):
         raise Refusal("invalid", _("The data of an event is a JSON object."), attr="data")
     level: list[Any] = [data]
     for _depth in range(MOST_DEPTH):
-        level = [inner for value in level for inner in _inner(value)]
+        level = [inner for value in level for inner in _inside(value)]
     if level:
         raise Refusal("too_deep", _("The data is nested more than %d levels deep.") % MOST_DEPTH, attr="data")
-    if len(json.dumps(data, ensure_ascii=False).encode()) > MOST_BYTES:
+    try:
+        size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError):
+        said = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
+        raise Refusal("invalid", said, attr="data") from None
+    if size > MOST_BYTES:
         detail = _("The data of an event is %d bytes of JSON at most; send the id of what is larger.") % MOST_BYTES
         raise Refusal("too_large", detail, attr="data")
 
 
-def _inner(value: Any) -> list[Any]:
-    """What a value consists of. Raises a Refusal for what JSON or a database does not know."""
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return [*value.keys(), *value.values()]
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str):
-        lawful = not unstorable(value)
-    else:
-        lawful = value is None or (isinstance(value, (int, float)) and -MOST_ID <= value <= MOST_ID)
-    if not lawful:
-        detail = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
-        raise Refusal("invalid", detail, attr="data")
-    return []
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
-def _formed(form: type[Strict], data: Any) -> dict[str, Any]:
-    checked = form(data=data)
-    if not checked.is_valid():
-        raise _refusal(checked.errors, "data")
-    return dict(checked.validated_data)
-
-
-def _refusal(errors: Any, attr: str) -> Refusal:
-    """The first of a form's errors, with the path to its field."""
-    name, found = next(iter(errors.items()))
-    path = attr if name == "non_field_errors" else f"{attr}.{name}"
-    return _refusal(found, path) if isinstance(found, dict) else Refusal(found[0].code, str(found[0]), attr=path)
+def _formed(form: Strict) -> dict[str, Any]:
+    if not form.is_valid():
+        error = flatten_errors({"data": form.errors})[0]
+        raise Refusal(error.code, error.detail, attr=error.attr)
+    return dict(form.validated_data)

@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from realtime import channels
-from realtime.connection import Connection
+from realtime.connection import ENDED, TOO_MANY_CONNECTIONS, Connection, most_connections
 from realtime.frames import Encoded
-from realtime.limits import ENDED, TOO_MANY_CONNECTIONS, most_connections
 from realtime.rights import Ends
 
 

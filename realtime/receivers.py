@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
+from django.dispatch import Signal
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -16,38 +17,23 @@ from accounts.models import StaffRole
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
-from notifications.models import GatewayState, NotificationHistory, StatusNote
-from notifications.signals import gateway_changed, message_moved, reply_received
+from notifications.models import (
+    GatewayState,
+    NotificationHistory,
+    StatusNote,
+    gateway_changed,
+    message_moved,
+    reply_received,
+)
 from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders import order_fields
 from orders.models import DeliveryConfirmation, Order
-from orders.signals import order_delivered
+from orders.models.order import order_delivered
 from orders.states import Status
 from realtime import rights
 from realtime.events import order_channels
 from realtime.outbox import announce
 from realtime.publish import publish
-
-
-def connect() -> None:
-    """Called once, when the app is ready."""
-    senders: dict[type[Any], Any] = {
-        Order: order_saved, Route: route_saved, Customer: customer_saved, Product: product_saved,
-    }  # fmt: skip
-    for sender, receiver in senders.items():
-        post_save.connect(receiver, sender=sender, dispatch_uid=f"realtime.{receiver.__name__}")
-    order_delivered.connect(on_order_delivered, dispatch_uid="realtime.order_delivered")
-    message_moved.connect(on_message_moved, dispatch_uid="realtime.message_moved")
-    reply_received.connect(on_reply_received, dispatch_uid="realtime.reply_received")
-    gateway_changed.connect(on_gateway_changed, dispatch_uid="realtime.gateway_changed")
-    for linked in (Driver, Customer):
-        post_save.connect(link_saved, sender=linked, dispatch_uid="realtime.link_saved")
-    post_save.connect(user_saved, sender=User, dispatch_uid="realtime.user_saved")
-    for signal in (post_save, post_delete):
-        signal.connect(role_changed, sender=StaffRole, dispatch_uid="realtime.role_changed")
-    post_delete.connect(user_deleted, sender=User, dispatch_uid="realtime.user_deleted")
-    user_logged_out.connect(session_left, dispatch_uid="realtime.session_left")
-    signed_out.connect(token_left, dispatch_uid="realtime.token_left")
 
 
 def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
@@ -84,13 +70,12 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
     if not created and not instance.before:
         return
     driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
-    announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", route_delta(instance))
-
-
-def route_delta(route: Route) -> dict[str, Any]:
-    """Without the number of stops: another transaction may be changing it, so it is counted when all is committed."""
-    former = route.before.get("driver_id")
-    return {"driver_id": route.driver_id, "date": str(route.date), "previous_driver": former}
+    # Without the number of stops: another transaction may be changing it, so it is counted when all is committed.
+    facts = {
+        "driver_id": instance.driver_id, "date": str(instance.date),
+        "previous_driver": instance.before.get("driver_id"),
+    }  # fmt: skip
+    announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", facts)
 
 
 def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
@@ -128,13 +113,11 @@ def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: 
         return  # for all, by the office itself: no news to it
     if message.status in GOOD_NEWS | BAD_NEWS:
         type_ = "notification.sent" if message.status in GOOD_NEWS else "notification.failed"
-        announce(type_, f"notification:{message.pk}", notification_delta(message))
-
-
-def notification_delta(message: NotificationHistory) -> dict[str, Any]:
-    return {
-        "order_id": message.order_id, "kind": message.kind, "status": message.status, "reason": message.status_reason,
-    }  # fmt: skip
+        facts = {
+            "order_id": message.order_id, "kind": message.kind, "status": message.status,
+            "reason": message.status_reason,
+        }  # fmt: skip
+        announce(type_, f"notification:{message.pk}", facts)
 
 
 def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> None:
@@ -163,17 +146,20 @@ def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayStat
     publish("maintenance.alert", {"message": text, "severity": severity}, channel="staff")
 
 
-def end_rights(*whose: str) -> None:
-    """The log says what the rights of `user:5` are then; whoever reads by others, or by this session, is sent away."""
-    for name in whose:
-        announce(rights.TYPE, name, {})
+def end_rights(whose: str) -> None:
+    """Closes, in the order of the log, the sockets of `user:5` that were opened with other rights, or those of a
+    `session:…`."""
+    announce(rights.TYPE, whose, {})
 
 
 # Of a user, what rights rest on; the rest (`last_login` at each sign-in) ends none.
 ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
-def user_saved(sender: type[User], instance: User, created: bool, update_fields: Any, **kwargs: Any) -> None:
+def user_changed(
+    sender: type[User], instance: User, created: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """Saved or deleted."""
     if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
         end_rights(f"user:{instance.pk}")
 
@@ -183,15 +169,11 @@ def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) ->
     end_rights(f"user:{instance.user_id}")
 
 
-def user_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
-    end_rights(f"user:{instance.pk}")
-
-
 def link_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
     """Driver or customer: made, given to another account, or (de)activated."""
     if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
-        touched = {instance.user_id, instance.before.get("user_id")} - {None}
-        end_rights(*(f"user:{pk}" for pk in touched))
+        for pk in {instance.user_id, instance.before.get("user_id")} - {None}:
+            end_rights(f"user:{pk}")
 
 
 def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
@@ -202,3 +184,29 @@ def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
 def token_left(sender: Any, session: str | None, **kwargs: Any) -> None:
     if session:
         end_rights(f"session:{session}")
+
+
+RECEIVERS: list[tuple[Signal, Any, Any]] = [
+    (post_save, Order, order_saved),
+    (post_save, Route, route_saved),
+    (post_save, Customer, customer_saved),
+    (post_save, Product, product_saved),
+    (order_delivered, None, on_order_delivered),
+    (message_moved, None, on_message_moved),
+    (reply_received, None, on_reply_received),
+    (gateway_changed, None, on_gateway_changed),
+    (post_save, Driver, link_saved),
+    (post_save, Customer, link_saved),
+    (post_save, User, user_changed),
+    (post_save, StaffRole, role_changed),
+    (post_delete, StaffRole, role_changed),
+    (post_delete, User, user_changed),
+    (user_logged_out, None, session_left),
+    (signed_out, None, token_left),
+]
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    for signal, sender, receiver in RECEIVERS:
+        signal.connect(receiver, sender=sender)

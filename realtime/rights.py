@@ -1,5 +1,5 @@
 """Rights that end while sockets are open: by a change of the account, by signing out, and of a link with the order's
-customer (README, “Real time”).
+customer (docs/realtime.md).
 
 They end by events of the log, on a channel that nobody can read, so that every hub obeys them in the log's order.
 """
@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.settings import api_settings
 
 from realtime.channels import Identity
+from realtime.connection import ENDED
 from realtime.frames import Encoded
-from realtime.limits import ENDED
 from realtime.models import Event
 from web.refusals import Refusal
 

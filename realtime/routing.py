@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from channels.routing import URLRouter
 from channels.sessions import SessionMiddlewareStack
 from django.urls import path, re_path
 
-from realtime.consumer import serve
+from realtime.consumer import EventConsumer
 
 BASE = "api/v1/websocket/ws"
 
 
 def socket(endpoint: str) -> Any:
-    """What `path` takes: Django's types know views of HTTP alone."""
-    return partial(serve, endpoint)
+    """An ASGI application, typed as anything: Django's types know views of HTTP alone."""
+    return lambda scope, receive, send: EventConsumer(endpoint)(scope, receive, send)
 
 
 websocket = SessionMiddlewareStack(

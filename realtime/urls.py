@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from realtime.api import Events, Ticket
-from realtime.statistics_api import Statistics
+from realtime.statistics import Statistics
 from realtime.views import ws_test
 
 urlpatterns = [

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from orders.models.proof import ConfirmationType
 from orders.states import Status
 from realtime.routing import BASE
@@ -30,7 +30,7 @@ def _numbers(**values: str) -> list[Field]:
 
 
 _ORDER = Field("order_id", kind="id")
-# What a client may send (README, “Real time”), each with values to begin with.
+# What a client may send (docs/realtime.md), each with values to begin with.
 MESSAGES: dict[str, list[Field]] = {
     "heartbeat": [],
     "subscribe": [Field("channel", "orders")],

@@ -175,7 +175,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.permissions`).
+         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
          *
          *     `all_rows`: a right to own rows is not enough.
          */
@@ -196,7 +196,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.permissions`).
+         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
          *
          *     `all_rows`: a right to own rows is not enough.
          */

@@ -5,7 +5,7 @@ import type { Moved, OrderRow, OrderStatus, Proof } from "./rows";
 export interface Moment {
   /** By the clock of the telephone. */
   at: number;
-  behindMs: number | null;
+  offsetMs: number | null;
   notBefore: number;
 }
 
@@ -57,6 +57,12 @@ export interface StopsEvents {
   news: { type: "assigned" | "gone"; row: OrderRow };
   stranger: undefined;
   "sign-in": undefined;
+}
+
+/** What the database of the telephone holds. */
+export interface StoreRows {
+  stops: OrderRow;
+  queue: Entry;
 }
 
 export interface StoreEvents {

@@ -46,3 +46,8 @@ export interface PageData {
   /** The address of the health check. */
   ready: string;
 }
+
+/** What `find` and its like return: the element of a tag; for any other selector an HTML element. */
+export type ElementFor<Selector extends string> = Selector extends keyof HTMLElementTagNameMap
+  ? HTMLElementTagNameMap[Selector]
+  : HTMLElement;

@@ -1,5 +1,5 @@
-/** The rows of the API by short names. */
-import type { components } from "./api";
+/** The rows of the API by short names, and what each call answers. */
+import type { components, paths } from "./api";
 
 type Schemas = components["schemas"];
 
@@ -12,14 +12,29 @@ export type Proof = Schemas["ConfirmationInput"];
 export type EventPage = Schemas["EventPage"];
 export type ApiProblem = Schemas["Error"];
 
-/** A page of a list. */
-export interface Listed<Row> {
-  results: Row[];
-  next: string | null;
-}
-
 /** The end of the log of events before an answer was read, as `LuckyGasSocket` takes it. */
 export interface LogEnd {
   since: string | null;
   epoch: string | null;
 }
+
+/** “orders/{id}/” as the calls that fit it: `orders/${number}/`. */
+type Filled<Path> = Path extends `${infer Before}{${string}}${infer After}`
+  ? `${Before}${number}${Filled<After>}`
+  : Path;
+type WithoutQuery<Path> = Path extends `${infer Resource}?${string}` ? Resource : Path;
+type BodyOf<Operation> = Operation extends {
+  responses: { 200: { content: { "application/json": infer Body } } };
+}
+  ? Body
+  : Operation extends { responses: { 201: { content: { "application/json": infer Body } } } }
+    ? Body
+    : never;
+
+/** What the schema says that a call of the API answers; `path` as `api.js` takes it. `never` where there is no such call. */
+export type Answer<Method extends "get" | "post" | "patch", Path extends string> = {
+  [Key in keyof paths]: `/api/v1/${WithoutQuery<Path>}` extends Filled<Key> ? BodyOf<paths[Key][Method]> : never;
+}[keyof paths];
+
+/** A row of a list. */
+export type RowOf<Path extends string> = Answer<"get", Path> extends { results: (infer Row)[] } ? Row : never;

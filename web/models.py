@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SystemMetric(models.Model):
-    """A minute, as `web.system_metrics` writes it, or an hour, as `health.snapshots` sums its minutes up."""
+    """A minute, as `web.system_metrics` writes it, or an hour, as `health.history` sums its minutes up."""
 
     class Span(models.TextChoices):
         MINUTE = "minute", _("minute")

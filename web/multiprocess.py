@@ -3,6 +3,9 @@
 prometheus_client names the files by process id: each worker that is replaced, and each command that cron starts, would
 leave its own for ever. So they are named by places: a process takes the lowest that is free, and goes on where the one
 before it ended. There are as many files as ever ran at once, no count is lost, and nothing need be cleared away.
+
+This is the only module that touches `prometheus_client.values`, which that package does not document: it has no other
+place for a name that is not the process id. Without a directory (`PROMETHEUS_MULTIPROC_DIR`) nothing of it is used.
 """
 
 from __future__ import annotations

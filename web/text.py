@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from django.http import QueryDict
+from django.http import QueryDict
 
 # Unicode 16, Default_Ignorable_Code_Point, as far as it is not of category Cf: joiners, variation selectors (a
 # character of a name that stands before one stays), and the places kept free for more of them.

@@ -6,7 +6,9 @@ there is no such cache, or it is away, the process alone counts.
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from time import time
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import BaseCache, cache
@@ -14,8 +16,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from web import client_address, flags
-from web.rates import most_and_seconds
+from web import flags
 
 # Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
 MOST_CALLERS = 10_000
@@ -31,7 +32,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not (flags.known if here else flags.on)(flags.THROTTLING):
         return None
-    most, seconds = most_and_seconds(rate)
+    most, seconds = rate
     key, left = _window(scope, who, seconds)
     counted = _counted(own, key, seconds)
     if not here:
@@ -47,7 +48,7 @@ def wait_left(scope: str, who: str | int | None) -> int | None:
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not flags.known(flags.THROTTLING):
         return None
-    most, seconds = most_and_seconds(rate)
+    most, seconds = rate
     key, left = _window(scope, who, seconds)
     return left if own.get(key, 0) > most else None
 
@@ -75,7 +76,7 @@ def _counted_by_all(key: str, seconds: int) -> int:
 
 def wait_of(scope: str, request: HttpRequest) -> int | None:
     """`wait_for` the address a request comes from."""
-    return wait_for(scope, client_address.of_request(request))
+    return wait_for(scope, address_of(request))
 
 
 def please_wait(seconds: float) -> str:
@@ -89,3 +90,34 @@ def please_wait(seconds: float) -> str:
         )
         % whole
     )
+
+
+# One household or one server has as many addresses as it likes, within one network of this size (RFC 6177).
+IPV6_NETWORK = 64
+
+
+def address_of(request: HttpRequest) -> str | None:
+    return counted_as(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+
+
+def address_of_scope(scope: dict[str, Any]) -> str | None:
+    """The same of a socket (ASGI, “WebSocket connection scope”)."""
+    forwarded = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return counted_as((scope.get("client") or [""])[0], ",".join(forwarded))
+
+
+def counted_as(peer: str, forwarded: str) -> str | None:
+    """An IPv4 address, or the first one of an IPv6 network; None where there is none (a socket in the file system).
+
+    `forwarded` is the header X-Forwarded-For: as many of its last names are believed as proxies stand in front.
+    """
+    proxies: int = settings.REST_FRAMEWORK["NUM_PROXIES"]
+    named = forwarded.split(",") if forwarded and proxies else [peer]
+    try:
+        found = ip_address(named[-min(proxies or 1, len(named))].strip())
+    except ValueError:
+        return None
+    mapped = getattr(found, "ipv4_mapped", None)
+    if mapped is not None or found.version == 4:
+        return str(mapped or found)
+    return str(ip_network(f"{found}/{IPV6_NETWORK}", strict=False).network_address)

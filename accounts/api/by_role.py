@@ -1,17 +1,27 @@
-"""What each role is shown of a row, and may filter and sort by."""
+"""Which rows each role reads, what it is shown of them, and what it may filter and sort by."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django_filters import FilterSet
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
+from accounts import visibility
 from accounts.roles import Side, side_of
-from web.api.filters import StableOrdering
+from web.api.lists import StableOrdering
+from web.api.resources import Resource, Row
 from web.api.schema import only_common_required
+
+
+class RowsByRole(Resource[Row]):
+    """Each role reads and changes the rows that it may see; another's is 404."""
+
+    def get_queryset(self) -> QuerySet[Row]:
+        return visibility.visible(self.request.user, super().get_queryset())
 
 
 class FieldsByRole(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client
 
-from accounts import hashing
+from accounts import backends
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import PASSWORD, make_user
 from orders.tests.threads import in_thread
@@ -26,7 +26,7 @@ SIGN_IN = "/accounts/login/"
 @contextmanager
 def crowd() -> Iterator[None]:
     """As many as may wait do."""
-    with mock.patch.object(hashing.hashing, "places", threading.BoundedSemaphore(1)) as places:
+    with mock.patch.object(backends.hashing, "places", threading.BoundedSemaphore(1)) as places:
         places.acquire()
         yield
 

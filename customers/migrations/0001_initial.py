@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import customers.phone_field
+import customers.phones
 import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('phone', customers.phone_field.PhoneField(blank=True, db_index=True, max_length=32, verbose_name='telephone')),
-                ('phone2', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='second telephone')),
+                ('phone', customers.phones.PhoneField(blank=True, db_index=True, max_length=32, verbose_name='telephone')),
+                ('phone2', customers.phones.PhoneField(blank=True, max_length=32, verbose_name='second telephone')),
                 ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
                 ('address', models.CharField(max_length=200, verbose_name='address')),
                 ('area', models.CharField(blank=True, help_text='Taken from the address where left empty.', max_length=20, verbose_name='area')),
@@ -57,8 +57,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('before', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('phone', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
-                ('phone2', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='second telephone')),
+                ('phone', customers.phones.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
+                ('phone2', customers.phones.PhoneField(blank=True, max_length=32, verbose_name='second telephone')),
                 ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
                 ('address', models.CharField(max_length=200, verbose_name='address')),
                 ('area', models.CharField(blank=True, help_text='Taken from the address where left empty.', max_length=20, verbose_name='area')),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import customers.phone_field
+import customers.phones
 import django.core.validators
 import django.db.models.deletion
-import web.dates
+import web.limits
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('phone', customers.phone_field.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
+                ('phone', customers.phones.PhoneField(blank=True, max_length=32, verbose_name='telephone')),
                 ('vehicle_plate', models.CharField(blank=True, max_length=12, verbose_name='vehicle plate')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='driver', to=settings.AUTH_USER_MODEL, verbose_name='account')),
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             name='Route',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(db_index=True, validators=[web.dates.validate_day], verbose_name='date')),
+                ('date', models.DateField(db_index=True, validators=[web.limits.validate_day], verbose_name='date')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('status', models.CharField(choices=[('planned', 'Planned'), ('active', 'On the road'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='planned', max_length=12, verbose_name='status')),
                 ('driver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='dispatch.driver', verbose_name='driver')),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from health import history, snapshots
+from health import history
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_customer, make_order
 from web.models import SystemMetric
@@ -47,7 +47,7 @@ def test_the_hour_is_sixty_minutes_and_a_gap_where_nobody_counted() -> None:
 
 
 def test_the_day_is_the_snapshots_and_the_present_hour_so_far() -> None:
-    summed = snapshots.summed([make_minute(HOUR, COUNTS, GAUGES)]) | {"orders": {"pending": 9}}
+    summed = history.summed([make_minute(HOUR, COUNTS, GAUGES)]) | {"orders": {"pending": 9}}
     for back in (1, 23, 24):
         SystemMetric.objects.create(span="hour", at=HOUR - timedelta(hours=back), metrics_json=summed)
     make_minute(HOUR + MINUTE, {}, {"luckygas_websocket_connections office ws": 11})

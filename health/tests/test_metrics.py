@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from health import metrics
+from health import api
 from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import Site
 from luckygas.testing.swallow import Swallower
@@ -72,7 +72,7 @@ def test_what_processes_counted_and_what_the_database_has(client: Client) -> Non
 
 def test_the_newest_backup_is_told_where_backups_are_made(settings: Settings, tmp_path: Path) -> None:
     def made() -> list[float]:
-        return [sample.value for family in metrics.last_backup() for sample in family.samples]
+        return [sample.value for family in api.last_backup() for sample in family.samples]
 
     assert made() == []
     settings.BACKUP_DIR = str(tmp_path)
@@ -87,7 +87,7 @@ def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch
     def broken() -> Iterator[Metric]:
         raise RuntimeError
 
-    monkeypatch.setattr(metrics, "GAUGES", [broken])
+    monkeypatch.setattr(api, "GAUGES", [broken])
     client.force_login(make_office())
     found = told(client.get("/health/metrics").text)
     assert (found["luckygas_part_healthy", "figures"], found["luckygas_ready",]) == (0, 1)

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone, translation
 
-from health import snapshots
-from health.snapshots import failed_requests
+from health import history
+from health.history import failed_requests
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_customer, make_order, make_user
 from web.models import SystemMetric
@@ -84,9 +84,9 @@ def test_an_hour_without_any_server_says_so() -> None:
 
 
 def test_old_rows_go() -> None:
-    for age in (snapshots.KEPT_HOURS + HOUR, snapshots.KEPT_HOURS - 2 * HOUR):
+    for age in (history.KEPT_HOURS + HOUR, history.KEPT_HOURS - 2 * HOUR):
         make_hour(THIS - age)
-    for age in (snapshots.KEPT_MINUTES + MINUTE, snapshots.KEPT_MINUTES - MINUTE):
+    for age in (history.KEPT_MINUTES + MINUTE, history.KEPT_MINUTES - MINUTE):
         make_minute(NOW - age)
     run()
     assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (2, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from health.tiles import figure, milliseconds
+from health.views import figure, milliseconds
 
 
 @pytest.mark.parametrize(

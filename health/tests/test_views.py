@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from luckygas.testing.servers import free_port
 from orders.tests.factories import make_driver, make_office, make_order
-from pages import home
+from pages import office as office_pages
 from web.tests.metrics_rows import make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +46,7 @@ def test_it_says_what_is_wrong_and_shows_the_figures(office: Client, settings: A
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     make_minute(timezone.now(), {"luckygas_http_requests_total GET / 500": 2})
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(home, "board", None)
+        broken.setattr(office_pages, "board", None)
         office.raise_request_exception = False
         assert office.get("/").status_code == 500
     page = office.get(PAGE, headers=headers).content.decode()

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from importing.columns import Column, locate
-from importing.sheet import Line, UnreadableSheet
+from importing.columns import Column, Line, UnreadableSheet, locate
 
 USUAL = ["客戶", "電話", "地址", "商品", "數量", "配送日期"]
 

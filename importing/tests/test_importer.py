@@ -13,13 +13,12 @@ from catalogue.models import Product
 from customers import addresses
 from customers.models import Customer
 from importing import importer
+from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Mode, Report
 from importing.row import Draft, name_key
-from importing.sheet import UnreadableSheet
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
-from luckygas.demo.products import make_products
-from luckygas.demo.sheets import FIRST, HERE, SECOND
+from luckygas.demo.depot import FIRST, HERE, SECOND, make_products
 from orders.models import Order, OrderItem
 from orders.tests.factories import make_customer, make_office
 from web.actors import Source
@@ -356,6 +355,6 @@ def test_a_row_with_an_open_quotation_mark_is_wrong_and_the_others_go_in(product
 
 
 def test_rows_of_one_new_customer_are_compared_with_one(product: Product) -> None:
-    with mock.patch("importing.register.name_key", wraps=name_key) as compared:
+    with mock.patch("importing.importer.name_key", wraps=name_key) as compared:
         run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
     assert compared.call_count <= 3 * 50

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.models import Product
-from importing.columns import Column, locate
+from importing.columns import Column, Line, locate
 from importing.row import Draft, RowReader
-from importing.sheet import Line
 from orders.models import Priority, TimeSlot
 
 DAY = date(2026, 11, 23)

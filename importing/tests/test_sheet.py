@@ -5,8 +5,8 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importing.sheet import UnreadableSheet, read
-from importing.table import WHOLE_ROW
+from importing.columns import WHOLE_ROW, UnreadableSheet
+from importing.sheet import read
 
 TEXT = "編號,客戶\n1,洪小姐\n"
 

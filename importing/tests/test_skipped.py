@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Report
-from importing.sheet import UnreadableSheet
 from importing.tests.sheets import HEADING, HOME, make_20kg, make_sheet, row
 from orders.models import Order
 

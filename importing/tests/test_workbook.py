@@ -12,8 +12,9 @@ import pytest
 from django.utils import translation
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
+from importing.columns import UnreadableSheet
 from importing.importer import import_orders
-from importing.sheet import UnreadableSheet, read
+from importing.sheet import read
 from importing.tests.sheets import HEADING, HOME, make_20kg
 from importing.tests.workbooks import MAKERS, Rows, make_raw_xlsx, make_xlsx, make_zip, saved
 from orders.models import Order

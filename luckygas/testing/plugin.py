@@ -22,7 +22,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from hypothesis import settings as examples
 
-from luckygas.rest import THROTTLE_RATES
+from luckygas.libraries import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 from luckygas.testing.site import Site
 

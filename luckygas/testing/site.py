@@ -38,12 +38,12 @@ def manage(*arguments: str, **extra: str) -> None:
     )
 
 
-# `python -m …`, as README says to start them; the second is what production runs on.
+# `python -m …`, as docs/operations.md says to start them; the second is what production runs on.
 COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
-        "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocol:FrameProtocol",
-        "--http", "realtime.uvicorn_http:HttpProtocol",
+        "uvicorn", "{application}", "--ws", "realtime.uvicorn_protocols:FrameProtocol",
+        "--http", "realtime.uvicorn_protocols:HttpProtocol",
         "--lifespan", "off", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}",
     ],
 }  # fmt: skip

@@ -13,8 +13,7 @@ from accounts.api.tokens import Refresh
 from notifications.models import NotificationHistory
 from notifications.states import Status as Sms
 from notifications.tests.factories import make_message
-from orders import proof_images
-from orders.models import Order, ProofImageKind
+from orders.models import Order, ProofImageKind, proof
 from orders.states import Status
 from orders.tests.factories import (
     PASSWORD,
@@ -64,7 +63,7 @@ def make_depot() -> Depot:
         sent_at=timezone.now(),
     )
     delivered = Order.objects.filter(status=Status.DELIVERED)
-    image = proof_images.keep(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
+    image = proof.keep(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
     events = log.number()
     today = timezone.localdate()
     ids: dict[str, list[Any]] = {

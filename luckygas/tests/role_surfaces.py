@@ -36,7 +36,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_staff, make_user, turn
 from orders.tests.test_proof_images import encoded, sent
-from realtime import auth, channels, commands, order_commands
+from realtime import auth, channels, commands
 from realtime.channels import Identity
 from realtime.models import Event, WebSocketConnection
 from web import flags
@@ -328,7 +328,7 @@ def command(type_: str, before: Status, **said: Any) -> Ask:
         if who == "nobody":
             return REFUSED
         message = {"type": type_, "order_id": house.order(before).pk, **said}
-        return refusing(lambda: order_commands.carry_out(identity(house, who), message))
+        return refusing(lambda: commands.carry_out(identity(house, who), message))
 
     return ask
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from notifications.tests.factories import make_message
 from orders.tests.admin.browser import Browser, sign_in
 from orders.tests.factories import make_driver, make_office, make_order, make_route, make_staff
-from web.admin.base import HouseList
+from web.admin import HouseList
 
 pytestmark = pytest.mark.django_db
 LISTS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)

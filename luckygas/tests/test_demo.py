@@ -16,7 +16,7 @@ from accounts.roles import roles
 from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import DriverLocation, Route
-from luckygas.demo.accounts import ACCOUNTS
+from luckygas.demo.depot import ACCOUNTS
 from luckygas.management.commands import demo as command
 from orders.models import Order
 from orders.states import Status

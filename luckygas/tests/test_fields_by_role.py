@@ -19,7 +19,7 @@ from orders.states import Status
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
 from orders.tests.test_proof_images import encoded, sent
-from realtime import order_commands
+from realtime import commands
 from realtime.channels import Identity
 from realtime.commands import HANDLERS
 from web.refusals import Refusal
@@ -173,6 +173,6 @@ def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Side) -> No
 
 def outcome(identity: Identity, said: dict[str, Any]) -> str:
     try:
-        return str(order_commands.carry_out(identity, said)["type"])
+        return str(commands.carry_out(identity, said)["type"])
     except Refusal as refusal:
         return refusal.code

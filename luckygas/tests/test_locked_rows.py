@@ -41,7 +41,7 @@ from orders.tests.factories import (
 )
 from orders.tests.threads import in_thread
 from realtime.tests.client import open_client, token_for
-from web import locks
+from web import database
 from web.actors import Actor
 from web.api.exceptions import Busy, for_now
 
@@ -205,7 +205,7 @@ def ours() -> int:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = %s AND state <> 'idle'",
-            [locks.LONG_WORK],
+            [database.LONG_WORK],
         )
         return int(cursor.fetchone()[0])
 
@@ -240,7 +240,7 @@ def test_one_card_of_the_board_waits_no_longer_than_a_command(settings: Any) -> 
     locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office))
-    assert locks.is_row_locked(raised.value)
+    assert database.is_row_locked(raised.value)
 
 
 def test_a_route_waits_for_a_locked_order_without_a_connection() -> None:
@@ -267,18 +267,18 @@ def test_long_work_within_a_transaction_waits_too() -> None:
     order = make_order()
 
     def work() -> None:
-        with transaction.atomic(), locks.long_work(order.lock):
+        with transaction.atomic(), database.long_work(order.lock):
             pass
 
     with forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
         waiting = in_thread(work)
         wait_for(sessions_waiting)
-        assert not waiting.wait(3 * locks.ATTEMPT_SECONDS)
+        assert not waiting.wait(3 * database.ATTEMPT_SECONDS)
     waiting.join()
 
 
 def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
     client.raise_request_exception = False
     make_20kg()
     clerk = make_office(is_superuser=True)
@@ -292,12 +292,12 @@ def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: py
 
 
 def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
     orders = [make_order().pk for _ in range(2)]
     locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update(orders, {"status": "confirmed"}, Actor(make_office()))
-    assert locks.is_row_locked(raised.value)
+    assert database.is_row_locked(raised.value)
 
 
 def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
@@ -326,7 +326,7 @@ def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
 
 def test_long_work_may_compute_for_longer_than_a_request() -> None:
     order = make_order()
-    with locks.long_work(order.lock), connection.cursor() as cursor:
+    with database.long_work(order.lock), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
         assert cursor.fetchone() == ("0", "1min")
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.tests.factories import make_office
-from web.charsets import known, with_charset
+from web.api.bodies import known, with_charset
 
 pytestmark = pytest.mark.django_db
 # As cookies write them: an octal number stands for its byte (RFC 2109).

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from luckygas.protection import site_url
+from luckygas.libraries import site_url
 from luckygas.testing.site import ROOT
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.tests.factories import make_office, make_order

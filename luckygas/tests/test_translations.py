@@ -14,7 +14,7 @@ from django.utils.translation import override
 from django.utils.translation.template import templatize
 
 from luckygas.tests.test_imports import HOUSE
-from orders.refusals import VersionConflict
+from orders.models.order import VersionConflict
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hant/LC_MESSAGES"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-if TYPE_CHECKING:
-    from notifications.gateways.base import Gateway
+from notifications.gateways.base import Gateway
 
 
 def get_gateway(name: str = "") -> Gateway:

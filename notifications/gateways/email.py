@@ -12,17 +12,14 @@ from smtplib import (
     SMTPResponseException,
     SMTPServerDisconnected,
 )
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
 from notifications.masking import mask
 from notifications.states import Reason
-
-if TYPE_CHECKING:
-    from django.core.mail.backends.base import BaseEmailBackend
 
 # RFC 4954, 6, and RFC 5321, 4.2.3. An enhanced code (RFC 3463) of 5.7 is about a policy, of 5.1.7 and 5.1.8 about the
 # sender: these are about our account or address, whichever mailbox it is.

@@ -6,7 +6,7 @@ import sys
 from typing import ClassVar
 
 from customers import phones
-from notifications import segments
+from notifications import carrier_rules
 from notifications.gateways.base import Accepted, Gateway, Message
 
 
@@ -14,7 +14,7 @@ class Console(Gateway):
     """The embedded default: one block a message on standard output; the number is masked, as that output is a log."""
 
     def transmit(self, message: Message) -> Accepted:
-        head = f"SMS {phones.mask(message.phone)} ({segments.count(message.text)})"
+        head = f"SMS {phones.mask(message.phone)} ({carrier_rules.segments(message.text)})"
         sys.stdout.write(f"── {head} ──\n{message.text}\n")
         sys.stdout.flush()
         return Accepted(raw_status="printed")

@@ -29,23 +29,26 @@ from realtime.models import Outbox
 pytestmark = pytest.mark.django_db(transaction=True)
 Rows = NotificationHistory.objects
 
-KILL = "os.kill(os.getpid(), signal.SIGKILL)"
-SEND = "from notifications.gateways.base import Gateway; real = Gateway.send; Gateway.send = lambda *args: "
-MOVE = (
-    "from notifications.models import NotificationHistory as Row; real = Row.move; "
-    "Row.move = lambda row, before, to, **columns: "
-)
+# A process that kills itself where its message moves to a status: in that transaction, or after its commit.
+PRELUDE = """
+import signal
+from django.db import transaction
+from django.db.models.signals import pre_save
+from notifications.signals import message_moved
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+def kill_at(status, do):
+    message_moved.connect(lambda message, **_: message.status == status and do(), weak=False)
+"""
 # Step → what the process does there, what its row says then, and how many messages reached the telephone.
 STEPS: dict[str, tuple[str, Status, int]] = {
-    "after_the_commit": (f"sender.submit = lambda row: {KILL}", Status.PENDING, 0),
-    "after_the_claim": (SEND + KILL, Status.SENDING, 0),
+    "after_the_commit": (
+        "pre_save.connect(lambda **_: transaction.on_commit(kill), sender=Order, weak=False)", Status.PENDING, 0),
+    "after_the_claim": ("kill_at('sending', lambda: transaction.on_commit(kill))", Status.SENDING, 0),
     # From outside, while the provider has the request and does not answer.
     "on_the_wire": ("", Status.SENDING, 1),
-    "after_the_wire": (SEND + f"(real(*args), {KILL})", Status.SENDING, 1),
-    "before_the_outcome": (
-        MOVE + f"{KILL} if before == 'sending' else real(row, before, to, **columns)", Status.SENDING, 1),
-    "before_the_receipt": (
-        MOVE + f"(real(row, before, to, **columns), before == 'sending' and {KILL})[0]", Status.SENT, 1),
+    "before_the_outcome": ("kill_at('sent', kill)", Status.SENDING, 1),
+    "before_the_receipt": ("kill_at('sent', lambda: transaction.on_commit(kill))", Status.SENT, 1),
 }  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
     before, status, reached = STEPS[step]
     if not before:
         sandbox.operator.faults.set(Fault(Kind.HANG, times=1))
-    process = child.confirming(order.pk, "import signal; " + before)
+    process = child.confirming(order.pk, PRELUDE + before)
     if not before:
         wait_for(lambda: count(sandbox) == reached)
         process.kill()

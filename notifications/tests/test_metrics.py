@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from notifications import metrics
+from notifications import statistics
 from notifications.models import GatewayState
 from notifications.sender import deliver_one
 from notifications.states import Reason, Status
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def told() -> dict[str, float]:
-    samples = [sample for family in metrics.rows() for sample in family.samples]
+    samples = [sample for family in statistics.gauges() for sample in family.samples]
     return {sample.name + "".join(sample.labels.values()): sample.value for sample in samples}
 
 

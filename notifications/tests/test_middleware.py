@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.messages import get_messages
-from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils.translation import override
@@ -15,7 +15,7 @@ from notifications.states import Kind, Reason, Status
 def told(path: str, *statuses: str, reason: str = "") -> tuple[HttpRequest, HttpResponse]:
     request = RequestFactory().post(path)
     request.session = {}  # type: ignore[assignment]
-    request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
+    MessageMiddleware(lambda _: HttpResponse()).process_request(request)
     rows = [NotificationHistory(kind=Kind.ORDER_CONFIRMED, status=one, status_reason=reason) for one in statuses]
     with override("en"):
         return request, tell(request, HttpResponse(), rows)

@@ -7,8 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from notifications.models import LONGEST_SENDING, MessageTemplate, NotificationHistory
-from notifications.signals import message_moved
+from notifications.models import LONGEST_SENDING, MessageTemplate, NotificationHistory, message_moved
 from notifications.states import MOVES, Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer

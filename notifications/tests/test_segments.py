@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifications import segments
+from notifications import carrier_rules
 
 
 @pytest.mark.parametrize(
@@ -27,15 +27,15 @@ from notifications import segments
     ],
 )
 def test_count(text: str, expected: int) -> None:
-    assert segments.count(text) == expected
+    assert carrier_rules.segments(text) == expected
 
 
 def test_an_escaped_character_is_not_cut_in_two() -> None:
     # 152 + 2 do not fit into the first part of 153; nor 152 + 2 into the second.
-    assert segments.count(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
+    assert carrier_rules.segments(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
 
 
 def test_an_emoji_is_not_cut_in_two() -> None:
     # 67 units hold 33 emoji, and one unit stays empty.
-    assert segments.count("🔥" * 66) == 2
-    assert segments.count("🔥" * 67) == 3
+    assert carrier_rules.segments("🔥" * 66) == 2
+    assert carrier_rules.segments("🔥" * 67) == 3

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from notifications.admin.timeline import next_step
 from notifications.gateways.local import Memory
 from notifications.management.commands.send_pending_sms import Service
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status
 from notifications.tests.factories import make_message
 from notifications.tests.test_sender import confirm
+from notifications.timeline import next_step
 from orders.models import Order
 from orders.states import Status as OrderStatus
 from orders.tests.factories import turn

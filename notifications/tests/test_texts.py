@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from customers.models import Customer
-from notifications import segments, texts
+from notifications import carrier_rules, texts
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import Kind
 from orders.models import Order, TimeSlot
@@ -53,7 +53,7 @@ def every_text(**fields: Any) -> list[str]:
 @pytest.mark.parametrize("eta", [None, datetime(2026, 12, 31, 6, tzinfo=UTC)])
 def test_every_default_text_fits_one_segment_at_its_longest(settings: Any, eta: datetime | None) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
-    assert [text for text in every_text(eta=eta) if segments.count(text) > 1] == []
+    assert [text for text in every_text(eta=eta) if carrier_rules.segments(text) > 1] == []
 
 
 def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> None:

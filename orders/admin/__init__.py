@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orders.admin import customers, driver, order, route
+from orders.admin import dispatch, order
 
-__all__ = ["customers", "driver", "order", "route"]
+__all__ = ["dispatch", "order"]

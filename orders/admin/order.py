@@ -1,40 +1,89 @@
-"""Orders, as the office works on them."""
+"""Orders, as the office works on them; what happened to one is read on its page and never written."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from customers import phones
 from customers.admin import CustomerField, CustomerSelect
 from orders import order_warnings, services
-from orders.admin.badges import OrderColumns, money
-from orders.admin.order_actions import OrderActions
+from orders.admin.badges import OrderColumns, badge, money
 from orders.admin.order_form import ItemFormSet, ItemInline, OrderForm
-from orders.admin.order_history import ConfirmationInline, HistoryInline, ProofImageInline
 from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
-from orders.models import Order, OrderItem
+from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange, ProofImage, proof
+from orders.models.queries import OrderQuerySet
 from orders.states import OPEN, PROMISED
-from web.admin.base import actor
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-
-    from orders.models.queries import OrderQuerySet
+from web.admin import Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")
 WHO = ("driver", "route", "stop_sequence", "eta")
 COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
+
+
+class ReadOnlyInline(ReadOnly, Inline):
+    """Whoever sees the order sees this."""
+
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("by")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orders.view_order")
+
+
+class HistoryInline(ReadOnlyInline):
+    model = OrderStatusChange
+    fields = readonly_fields = ("before", "after", "who", "source", "reason", "at", "recorded_at", "remark")
+    verbose_name_plural = _("history")
+
+    @admin.display(description=_("from"))
+    def before(self, row: OrderStatusChange) -> str:
+        return badge(row.from_status) if row.from_status else "–"
+
+    @admin.display(description=_("to"))
+    def after(self, row: OrderStatusChange) -> str:
+        return badge(row.to_status)
+
+    @admin.display(description=_("by"))
+    def who(self, row: OrderStatusChange) -> str:
+        return (row.by.get_full_name() or row.by.get_username()) if row.by else "–"
+
+    @admin.display(description=_("remark"))
+    def remark(self, row: OrderStatusChange) -> Any:
+        return _("sent later, from offline") if row.sent_later else ""
+
+
+class ConfirmationInline(ReadOnlyInline):
+    model = DeliveryConfirmation
+    fields = readonly_fields = ("attempt", "confirmation_type", "serials", "confirmed_at", "by")
+
+    @admin.display(description=_("cylinder serials"))
+    def serials(self, row: DeliveryConfirmation) -> str:
+        return ", ".join(map(str, row.cylinder_serials)) or "–"
+
+
+class ProofImageInline(ReadOnlyInline):
+    model = ProofImage
+    fields = readonly_fields = ("attempt", "kind", "shown", "by", "uploaded_at")
+
+    @admin.display(description=_("image"))
+    def shown(self, row: ProofImage) -> str:
+        url = reverse(proof.URL_NAME, args=[row.order_id, row.pk])
+        return format_html('<a href="{}"><img class="proof" src="{}" alt="{}" loading="lazy"></a>', url, url, row)
 
 
 class RecentRoutes(RelatedFieldListFilter):
@@ -47,8 +96,9 @@ class RecentRoutes(RelatedFieldListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(OrderColumns, StatisticsView, OrderMoves, OrderActions):
+class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     form = OrderForm
+    pages = {"statistics/": "statistics", "<int:pk>/move/<slug:to>/": "move"}
     inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (
         "order_number", "badge", "who", "delivery_address", "items_in_short", "when", "with_whom", "amount",

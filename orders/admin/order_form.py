@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,18 +19,10 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.models import Order, OrderItem
-from orders.order_lines import MOST_LINES, Line
+from orders.models.item import MOST_LINES, Line
 from orders.services import COLUMNS
 from orders.states import PROMISED, Status
-from web.admin.base import HouseForm
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    FormSet = BaseInlineFormSet[OrderItem, Order, Any]
-    Inline = admin.TabularInline[OrderItem, Order]
-else:
-    FormSet, Inline = BaseInlineFormSet, admin.TabularInline
+from web.admin import HouseForm, Inline
 
 # Once it is on the road, what is on the lorry is what is delivered.
 ITEMS_OPEN = PROMISED | {Status.PENDING}
@@ -81,7 +73,7 @@ class OrderForm(HouseForm):
         return {name: value for name, value in self.cleaned_data.items() if name in COLUMNS}
 
 
-class ItemFormSet(FormSet):
+class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs alone
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         for field in form.fields.values():

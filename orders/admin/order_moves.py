@@ -1,36 +1,38 @@
-"""The buttons on an order's page: the moves its status allows, each through the one door."""
+"""What the office does with orders besides editing one.
+
+The buttons on an order's page are the moves its status allows. The actions of the list treat each order on its own
+merit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.http import Http404
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages import check_page
-from accounts.roles import Side
-from orders.admin.order_actions import DriverForm
-from orders.models import Order
+from accounts.roles import Side, check_page
+from dispatch.models import Driver
+from orders import services
+from orders.models import Order, Priority
 from orders.models.order import Proof
-from orders.permissions import MOVE_ORDER
-from orders.sides import may_correct
+from orders.permissions import MOVE_ORDER, may_correct
+from orders.services import Outcome
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
-from web.admin.base import Button, HouseAdmin, user_of
-from web.admin.confirmation import ReasonForm, ask
-from web.money import MOST_MONEY
+from web.admin import MOST_SHOWN, Button, HouseAdmin, ReasonForm, actor, ask, user_of
+from web.limits import MOST_MONEY
 from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
-    from django.utils.functional import Promise
 
 VERBS: dict[Status, Promise] = {
     Status.CONFIRMED: _("Confirm"),
@@ -48,6 +50,25 @@ BACK: dict[tuple[str, Status], Promise] = {
     (Status.ARRIVING, Status.DELIVERING): _("Was turned away"),
     (Status.FAILED, Status.CONFIRMED): _("Try once more"),
 }
+ANSWERED = "answered"
+
+
+class DriverForm(forms.Form):
+    driver = forms.ModelChoiceField(Driver.objects.filter(is_active=True), label=_("Driver"))
+
+
+def tell(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome, action: str) -> None:
+    """How many were done, and which were refused and why, those of one reason together."""
+    counts = {"action": action, "done": len(outcome.updated), "refused": len(outcome.failed)}
+    level = messages.WARNING if outcome.failed else messages.SUCCESS
+    model_admin.message_user(request, gettext("%(action)s: %(done)d done, %(refused)d refused.") % counts, level)
+    numbers = Order.objects.in_bulk([failure["id"] for failure in outcome.failed])
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for failure in outcome.failed:
+        reasons[failure["detail"]].append(str(numbers.get(failure["id"], failure["id"])))
+    for detail, refused in reasons.items():
+        more = " …" if len(refused) > MOST_SHOWN else ""
+        model_admin.message_user(request, f"{', '.join(refused[:MOST_SHOWN])}{more}: {detail}", messages.WARNING)
 
 
 class Versioned(forms.Form):
@@ -84,26 +105,16 @@ def verb(order: Order, to: Status) -> str:
     return str(BACK.get((order.status, to)) or VERBS[to])
 
 
-def circumstances(said: dict[str, Any]) -> dict[str, Any]:
-    """The answers of a form as keywords of `transition_to`."""
-    if "amount_collected" in said:
-        return {"version": said["version"], "proof": Proof(parts={"amount_collected": said["amount_collected"]})}
-    return said
-
-
 class OrderMoves(HouseAdmin):
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.move_view)
-        return [path("<int:pk>/move/<slug:to>/", view, name="orders_order_move"), *super().get_urls()]
+    actions = ("confirm", "assign", "cancel", "mark_urgent")
 
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:
-        open_to = moves_from(obj.status, {Side.OFFICE})
-        return [self.button(obj, to) for to in open_to if may_correct(request.user, obj.status, to)]
+        def button(to: Status) -> Button:
+            url = reverse("admin:orders_order_move", args=[obj.pk, to])
+            return Button(verb(obj, to), url, form_for(obj, to) is Versioned, {"version": obj.version})
 
-    def button(self, order: Order, to: Status) -> Button:
-        at_once = form_for(order, to) is Versioned
-        url = reverse("admin:orders_order_move", args=[order.pk, to])
-        return Button(verb(order, to), url, at_once, {"version": order.version})
+        open_to = moves_from(obj.status, {Side.OFFICE})
+        return [button(to) for to in open_to if may_correct(request.user, obj.status, to)]
 
     def move_view(self, request: HttpRequest, pk: int, to: str) -> HttpResponse:
         """A GET only asks."""
@@ -117,7 +128,10 @@ class OrderMoves(HouseAdmin):
         said = request.POST if request.method == "POST" else None
         form = form_for(order, status)(said, initial={"version": order.version, "driver": order.driver_id})
         if form.is_valid():
-            self.move(request, order, status, circumstances(form.cleaned_data))
+            answers = form.cleaned_data
+            if "amount_collected" in answers:
+                answers["proof"] = Proof(parts={"amount_collected": answers.pop("amount_collected")})
+            self.move(request, order, status, answers)
             return redirect(back)
         title = f"{order}: {verb(order, status)}"
         return ask(request, self, title=title, form=form, subjects=[order.customer], back=back)
@@ -130,3 +144,47 @@ class OrderMoves(HouseAdmin):
         else:
             words = {"order": order, "status": order.get_status_display()}
             self.message_user(request, gettext("%(order)s is now “%(status)s”.") % words, messages.SUCCESS)
+
+    @admin.action(description=_("Confirm"), permissions=["change"])
+    def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self.do(request, self.chosen(request, orders), gettext("Confirm"), {"status": Status.CONFIRMED})
+
+    @admin.action(description=_("Mark as urgent"), permissions=["change"])
+    def mark_urgent(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self.do(request, self.chosen(request, orders), gettext("Mark as urgent"), {"priority": Priority.URGENT})
+
+    @admin.action(description=_("Assign to a driver"), permissions=["change"])
+    def assign(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return self.asked(request, orders, "assign", gettext("Assign to a driver"), DriverForm)
+
+    @admin.action(description=_("Cancel the orders"), permissions=["change"])
+    def cancel(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return self.asked(
+            request, orders, "cancel", gettext("Cancel the orders"), ReasonForm, {"status": Status.CANCELLED}
+        )
+
+    def asked(
+        self,
+        request: HttpRequest,
+        orders: QuerySet[Order],
+        action: str,
+        title: str,
+        form_class: type[forms.Form],
+        fixed: Mapping[str, Any] | None = None,
+    ) -> HttpResponse | None:
+        """The page that asks; posted from there, the change of `fixed` and what was said."""
+        ids = self.chosen(request, orders)
+        form = form_class(request.POST if ANSWERED in request.POST else None)
+        if form.is_valid():
+            self.do(request, ids, title, {**(fixed or {}), **form.cleaned_data})
+        if form.is_valid() or not ids:
+            return None
+        hidden = [("action", action), (ANSWERED, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
+        subjects = list(orders.filter(pk__in=ids).select_related("customer"))
+        lines = [f"{order} {order.customer}" for order in subjects]
+        back = request.get_full_path()
+        return ask(request, self, title=title, form=form, subjects=lines, back=back, hidden=hidden)
+
+    def do(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
+        if ids:
+            tell(request, self, services.bulk_update(ids, changes, actor(request)), action)

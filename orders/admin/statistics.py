@@ -4,46 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.pages import check_page
+from accounts.roles import check_page
 from orders import statistics
 from orders.states import Status
 from web import charts, csv_export
+from web.admin import HouseAdmin
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
-from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from orders.models import Order
-
-    OrderAdminBase = admin.ModelAdmin[Order]
-else:
-    OrderAdminBase = admin.ModelAdmin
 
 Figures = dict[str, Any]
 EXPORT = "orders.export_statistics"
 
 
-class StatisticsView(OrderAdminBase):
+class StatisticsView(HouseAdmin):
     """Mixed into the admin of orders: the page `statistics/`, for staff who may see orders."""
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.statistics_view)
-        return [path("statistics/", view, name="orders_order_statistics"), *super().get_urls()]
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
         """A wrong period is said, and the usual one shown."""
         check_page(request.user, "orders.view_order")
-        days, wrong = asked(request)
+        days, wrong = statistics.period(request.GET)
         figures = statistics.cached(*days)
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
@@ -53,7 +38,7 @@ class StatisticsView(OrderAdminBase):
             **self.admin_site.each_context(request),
             "title": _("Statistics"),
             "opts": self.opts,
-            "wrong": wrong,
+            "wrong": [text for texts in wrong.values() for text in texts],
             "figures": figures,
             # As in the tables; those that were cancelled stand beside it.
             "standing": figures["total"] - figures["by_status"][Status.CANCELLED],
@@ -65,23 +50,6 @@ class StatisticsView(OrderAdminBase):
             "last": figures["to"],
         }
         return TemplateResponse(request, "admin/orders/order/statistics.html", context)
-
-
-class PeriodForm(forms.Form):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields |= {"from": forms.DateField(required=False), "to": forms.DateField(required=False)}
-
-
-def asked(request: HttpRequest) -> tuple[tuple[date, date], list[str]]:
-    """The period of `?from=&to=`, and what is wrong with it; the usual period where something is."""
-    form = PeriodForm(request.GET)
-    if not form.is_valid():
-        return statistics.period(None, None), [str(text) for texts in form.errors.values() for text in texts]
-    try:
-        return statistics.period(form.cleaned_data["from"], form.cleaned_data["to"]), []
-    except Refusal as refusal:
-        return statistics.period(None, None), [str(refusal)]
 
 
 def tables(figures: Figures) -> list[Figures]:

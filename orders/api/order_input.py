@@ -13,12 +13,12 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
+from orders.models.item import MOST_LINES, Line
 from orders.models.order import MOST_STOPS, Proof
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
-from orders.order_lines import MOST_LINES, Line
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
-from web.ids import is_id
+from web.limits import is_id
 
 MOST_IDS = 1000
 MOST_REASON = 500  # letters

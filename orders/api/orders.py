@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from datetime import date
+from typing import Any, cast
 
+import django_filters as filters
+from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -14,14 +18,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import visibility
+from accounts.api.by_role import Filters, RowsByRole
 from accounts.roles import Side, is_office, side_of
 from orders import order_warnings, permissions, services, statistics
-from orders.api import order_rows
-from orders.api.filters import OrderFilters
+from orders.api import order_output
 from orders.api.order_input import (
     BulkInput,
     BulkOutput,
@@ -31,27 +35,60 @@ from orders.api.order_input import (
     OrderChanges,
     StatusInput,
 )
-from orders.api.order_output import MoveOutput, OrderOutput, WarningOutput, WholeOrderOutput, past
+from orders.api.order_output import MoveOutput, OrderOutput, Row, WarningOutput, WholeOrderOutput, past
 from orders.api.proof_images import ProofImages
-from orders.api.statistics import Period, StatisticsOutput
-from orders.models import Order
+from orders.api.statistics import PERIOD, StatisticsOutput, days_of
+from orders.models import Order, Priority
 from orders.models.queries import OrderQuerySet
 from orders.states import Status
 from web.actors import Actor, Source
 from web.api.errors import etag
-from web.api.resources import Resource
+from web.api.lists import ChoicesFilter, IdFilter, IdsFilter, ordering
 from web.api.schema import header
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-    from orders.api.order_rows import Row
 
 LISTS = ("list", "urgent")
 ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 
 
-class Orders(ProofImages, Resource[Order]):
+# Beyond these some day has no midnight in UTC.
+SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+
+
+class OrderFilters(Filters):
+    status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
+    priority = filters.ChoiceFilter(choices=Priority.choices)
+    scheduled_date = filters.DateFilter()
+    scheduled_date_from = filters.DateFilter(field_name="scheduled_date", lookup_expr="gte")
+    scheduled_date_to = filters.DateFilter(field_name="scheduled_date", lookup_expr="lte")
+    day = filters.DateFilter(
+        method=lambda orders, _name, day: orders.of_day(day),
+        validators=SENSIBLE,
+        help_text=_("Scheduled for this day, or last changed on it."),
+    )
+    driver = IdFilter()
+    route = IdFilter()
+    customer = IdsFilter(help_text=_("One or several, with commas."))
+    latest = IdFilter(
+        method="newest", max_value=20, help_text=_("With `customer`: of each of them the newest so many.")
+    )
+    area = filters.CharFilter(max_length=20)
+    q = filters.CharFilter(
+        method="search", max_length=100, help_text=_("Part of the number, name, address, or telephone.")
+    )
+    ordering = ordering("scheduled_date", "created_at", "id", "priority", "stop_sequence")
+
+    def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
+        """By the telephone's digits only where the caller may read the number: digit by digit, they would find it."""
+        return orders.search(value, permissions.readable_numbers(self.request.user))
+
+    def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
+        if not self.form.cleaned_data.get("customer"):
+            # All orders there are would have to be numbered.
+            raise ValidationError({name: [_("Please name the customers too.")]})
+        return orders.newest_of_each_customer(value)
+
+
+class Orders(ProofImages, RowsByRole[Order]):
     """The office sees all orders, drivers and customers their own; another's is 404."""
 
     queryset = Order.objects.all()
@@ -62,9 +99,6 @@ class Orders(ProofImages, Resource[Order]):
         if self.action == "proof_images":
             return "proof_image"
         return "order" if self.action == "create" and not self._is_office() else None
-
-    def get_queryset(self) -> QuerySet[Order]:
-        return visibility.visible(self.request.user, super().get_queryset())
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return OrderOutput if self.action in LISTS else WholeOrderOutput
@@ -82,11 +116,11 @@ class Orders(ProofImages, Resource[Order]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
-        page = self.paginate_queryset(order_rows.columns(orders))
+        page = self.paginate_queryset(order_output.columns(orders))
         return self.get_paginated_response(self._shown(page or ()))
 
     def _shown(self, rows: Iterable[Row]) -> Sequence[Row]:
-        return order_rows.shown(rows, cast("Side", side_of(self.request.user)))
+        return order_output.shown(rows, cast("Side", side_of(self.request.user)))
 
     @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -94,7 +128,7 @@ class Orders(ProofImages, Resource[Order]):
 
     def _whole(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
         """One of `orders`, as it is now."""
-        found = get_object_or_404(order_rows.columns(cast("OrderQuerySet", orders)), pk=pk)
+        found = get_object_or_404(order_output.columns(cast("OrderQuerySet", orders)), pk=pk)
         (row,) = self._shown([found])
         if self._is_office():
             row |= past(row["id"])
@@ -185,10 +219,8 @@ class Orders(ProofImages, Resource[Order]):
         found = order_warnings.of(asked.validated_data["customer"])
         return Response(WarningOutput(found, many=True).data)
 
-    @extend_schema(operation_id="orders_statistics", parameters=[Period], responses=StatisticsOutput)
+    @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
         """By delivery date, the last 30 days unless asked, 366 days at most."""
-        period = Period(data=request.query_params)
-        period.is_valid(raise_exception=True)
-        return Response(statistics.cached(*period.days()))
+        return Response(statistics.cached(*days_of(request)))

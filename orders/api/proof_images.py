@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
@@ -15,23 +16,16 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
 from accounts import visibility
 from accounts.roles import Side
-from orders import permissions, proof_images
-from orders.models import Order, ProofImage, ProofImageKind
-from orders.sides import sides_towards
+from orders import permissions
+from orders.models import Order, ProofImage, ProofImageKind, proof
+from orders.permissions import sides_towards
 from web.api.fields import Strict
 from web.api.parsers import MultiPartParser
 from web.api.resources import Resource
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-    from rest_framework.viewsets import GenericViewSet
-
-    View = GenericViewSet[Order]
-else:
-    View = object
 
 MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
@@ -57,10 +51,10 @@ class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
         fields = read_only_fields = ("id", "attempt", "kind", "uploaded_at", "url")
 
     def get_url(self, image: ProofImage) -> str:
-        return reverse(proof_images.URL_NAME, args=[image.order_id, image.pk])
+        return reverse(proof.URL_NAME, args=[image.order_id, image.pk])
 
 
-class ProofImages(View):
+class ProofImages(GenericViewSet[Order]):
     """The part of `Orders` that has images; mixed into it."""
 
     @extend_schema(
@@ -78,7 +72,7 @@ class ProofImages(View):
         form.is_valid(raise_exception=True)
         said = form.validated_data
         user = cast("User", request.user)
-        kept = proof_images.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
+        kept = proof.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
         return Response(ProofImageOutput(kept).data, 201)
 
     @extend_schema(

@@ -6,30 +6,23 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from orders.statistics import period
-from web.refusals import Refusal
+
+# `?from=&to=`, both included.
+PERIOD = [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")]
 
 
-class Period(serializers.Serializer[Any]):
-    """`?from=&to=`, both included."""
-
-    to = serializers.DateField(required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        # `from` cannot be the name of an attribute.
-        return {"from": serializers.DateField(required=False), **super().get_fields()}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            first, last = period(attrs.get("from"), attrs.get("to"))
-        except Refusal as refusal:
-            raise serializers.ValidationError({refusal.attr or "from": [str(refusal)]}) from None
-        return {"from": first, "to": last}
-
-    def days(self) -> tuple[date, date]:
-        return self.validated_data["from"], self.validated_data["to"]
+def days_of(request: Request) -> tuple[date, date]:
+    """The period that is asked for; the last 30 days where none is. Raises ValidationError."""
+    days, wrong = period(request.query_params)
+    if wrong:
+        raise serializers.ValidationError(wrong)
+    return days
 
 
 class Punctuality(serializers.Serializer[Any]):

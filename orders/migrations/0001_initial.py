@@ -9,7 +9,7 @@ import django.utils.timezone
 import orders.models.proof
 import orders.numbers
 import simple_history.models
-import web.dates
+import web.limits
 from django.conf import settings
 from django.db import migrations, models
 
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('priority', models.CharField(choices=[('normal', 'Normal'), ('urgent', 'Urgent')], default='normal', max_length=8, verbose_name='priority')),
                 ('scheduled_date', models.DateField(verbose_name='delivery date')),
                 ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
-                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.dates.validate_moment], verbose_name='expected at')),
+                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.limits.validate_moment], verbose_name='expected at')),
                 ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
                 ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
                 ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 ('attempt', models.PositiveSmallIntegerField(default=1, editable=False, verbose_name='attempt')),
                 ('scheduled_date', models.DateField(verbose_name='delivery date')),
                 ('time_slot', models.CharField(choices=[('anytime', 'any time'), ('morning', 'morning, 08–12'), ('afternoon', 'afternoon, 13–17'), ('evening', 'evening, 18–21')], default='anytime', max_length=12, verbose_name='time slot')),
-                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.dates.validate_moment], verbose_name='expected at')),
+                ('eta', models.DateTimeField(blank=True, null=True, validators=[web.limits.validate_moment], verbose_name='expected at')),
                 ('delivery_address', models.CharField(blank=True, max_length=200, verbose_name='delivery address')),
                 ('area', models.CharField(blank=True, editable=False, max_length=20, verbose_name='area')),
                 ('notes', models.TextField(blank=True, max_length=2000, verbose_name='notes')),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from orders.models.item import OrderItem
-from orders.models.order import Change, Order, Priority, TimeSlot
+from orders.models.order import Change, Order, OrderStatusChange, Priority, TimeSlot
 from orders.models.proof import ConfirmationType, DeliveryConfirmation, ProofImage, ProofImageKind
-from orders.models.status_change import OrderStatusChange
 
 __all__ = [
     "Change", "ConfirmationType", "DeliveryConfirmation",

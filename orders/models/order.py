@@ -1,4 +1,4 @@
-"""Orders."""
+"""Orders and their history: every change of status is a move of `Order`, and leaves a row."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,15 +23,11 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
-from orders.models.status_change import OrderStatusChange
-from orders.refusals import VersionConflict, no_such_order
-from orders.sides import check_correcting, check_naming_driver, sides_towards
-from orders.signals import order_delivered
+from orders.permissions import check_correcting, check_naming_driver, sides_towards
 from orders.states import Status
-from web.actors import Actor
+from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
-from web.dates import validate_moment
-from web.money import MOST_MONEY
+from web.limits import MOST_MONEY, validate_moment
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
@@ -36,8 +35,29 @@ from web.tracked import Tracked
 if TYPE_CHECKING:
     from orders.models.item import OrderItem
 
+
 # On one route.
 MOST_STOPS = 999
+# What is reported within this came by a slow line, or from a clock that is a little slow.
+SENT_AT_ONCE = timedelta(minutes=1)
+# Receivers run in the transaction of the move. Sender `Order`, `confirmation` the new DeliveryConfirmation.
+order_delivered = Signal()
+
+
+class VersionConflict(Refusal):
+    """The order changed after the caller read it."""
+
+    def __init__(self, version: int) -> None:
+        detail = _("Someone else changed this order. Load it again; its version is now %(version)d.")
+        super().__init__("version_conflict", detail % {"version": version}, attr="version", status=409, version=version)
+
+
+def no_such_order() -> Refusal:
+    return Refusal("not_found", _("There is no such order."), status=404)
+
+
+def ref_reused() -> Refusal:
+    return Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
 
 
 class Priority(models.TextChoices):
@@ -99,6 +119,41 @@ class Command:
     version: int | None = None
     driver: Driver | None = None
     proof: Proof | None = None
+
+
+class OrderStatusChange(models.Model):
+    """One move of an order, written in the transaction of the move. `from_status` is empty for the creation.
+
+    `at` is when it happened, `recorded_at` when we learned of it (a driver without signal reports later). `ref` is the
+    client's own name for the command: the same user's same `ref` is answered from this row, not done again.
+    """
+
+    order = models.ForeignKey("orders.Order", models.CASCADE, related_name="history", verbose_name=_("order"))
+    from_status = models.CharField(_("from"), max_length=12, choices=Status, blank=True)
+    to_status = models.CharField(_("to"), max_length=12, choices=Status)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
+    source = models.CharField(_("source"), max_length=12, choices=Source)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    at = models.DateTimeField(_("at"))
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now, editable=False)
+    details = models.JSONField(_("details"), default=dict, blank=True, encoder=DjangoJSONEncoder)
+    version = models.PositiveIntegerField(_("version"))
+    ref = models.CharField(max_length=64, null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("status change"), _("status changes")
+        constraints = [models.UniqueConstraint(fields=["by", "ref"], name="one_command_a_ref")]
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.from_status or '–'} → {self.to_status}"
+
+    @property
+    def sent_later(self) -> bool:
+        """Whether it was done without a line, and reported when there was one again."""
+        return self.recorded_at - self.at > SENT_AT_ONCE
 
 
 class Order(Tracked):
@@ -308,10 +363,6 @@ def _repeated(order: Order, command: Command) -> OrderStatusChange | None:
     if done is not None and (done.order_id, done.to_status) != (order.pk, command.to):
         raise ref_reused()
     return done
-
-
-def ref_reused() -> Refusal:
-    return Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
 
 
 def _write_down(order: Order, command: Command, before: str, happened: datetime) -> OrderStatusChange:

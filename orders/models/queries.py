@@ -10,11 +10,11 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from customers.search import telephones, written
+from customers.models import telephones, written
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, Status
-from web.announced import AnnouncedQuerySet
 from web.text import visible
+from web.tracked import AnnouncedQuerySet
 
 if TYPE_CHECKING:
     from orders.models.order import Order  # noqa: F401  (the base class's parameter)

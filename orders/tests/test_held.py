@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from django.db import connection, transaction
 
 from orders import services
 from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order
-from orders.tests.threads import in_thread
+from orders.tests.threads import meanwhile
 from web.actors import Actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
-def waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING)
-        return bool(cursor.fetchone()[0])
-
-
-def meanwhile(change: Callable[[], Any], command: Callable[[], Any]) -> Any:
-    """What `command` returns that began while `change` was not yet committed."""
-    with transaction.atomic():
-        change()
-        returned: list[Any] = []
-        waiting = in_thread(lambda: returned.append(command()))
-        while not waits():
-            assert not waiting.wait(0.01), "nothing held it up"
-    waiting.join()
-    return returned[0]
 
 
 def give_to_another_customer(order: Order) -> None:

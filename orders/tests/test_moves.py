@@ -8,9 +8,7 @@ from django.utils import timezone
 
 from catalogue.models import Product
 from orders.models import Order, OrderItem, OrderStatusChange
-from orders.models import order as order_module
-from orders.models.order import Command, Proof
-from orders.refusals import VersionConflict
+from orders.models.order import Proof, VersionConflict
 from orders.states import Status
 from orders.tests.factories import (
     make_customer,
@@ -21,7 +19,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import in_thread
+from orders.tests.threads import meanwhile
 from web.refusals import Refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -87,18 +85,13 @@ def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_a_ref_used_for_two_orders_at_once_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ref_used_for_two_orders_at_once_names_one() -> None:
     office, order, other = make_office(), make_order(), make_order()
-    look = order_module._repeated
-
-    def look_too_early(looked_at: Order, command: Command) -> Any:
-        found = look(looked_at, command)
-        if looked_at.pk == order.pk:
-            in_thread(lambda: other.transition_to("confirmed", by=office, ref="a1")).join()
-        return found
-
-    monkeypatch.setattr(order_module, "_repeated", look_too_early)
-    assert refusal(order, "confirmed", by=office, ref="a1") == "ref_reused"
+    refused = meanwhile(
+        lambda: other.transition_to("confirmed", by=office, ref="a1"),
+        lambda: refusal(order, "confirmed", by=office, ref="a1"),
+    )
+    assert refused == "ref_reused"
     assert OrderStatusChange.objects.get(by=office, ref="a1").order == other
 
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from orders import numbers
 from orders.models import Order, OrderStatusChange
-from orders.refusals import VersionConflict
+from orders.models.order import VersionConflict
 from orders.states import Status
 from orders.tests.factories import make_customer, make_office, make_order, make_product
 from web.refusals import Refusal

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from accounts import visibility
 from accounts.roles import Anyone, Role, Side, roles, side_of
 from orders.models import Order
-from orders.sides import sides_towards
+from orders.permissions import sides_towards
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 
 pytestmark = pytest.mark.django_db

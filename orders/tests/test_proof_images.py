@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from orders.proof_images import MOST_BYTES, jpeg
+from orders.models.proof import MOST_BYTES, jpeg
 from web.refusals import Refusal
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from django.utils import timezone
 from catalogue.models import Product
 from orders import services
 from orders.models import Order, OrderItem, Priority
-from orders.order_lines import Line
+from orders.models.item import Line
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
-from orders.tests.threads import Work, in_thread
+from orders.tests.threads import between, in_thread
 from web.actors import Actor, Source
 from web.refusals import Refusal
 
@@ -85,25 +86,16 @@ def test_bulk_update_counts_an_id_named_twice_once() -> None:
     ],
 )
 def test_bulk_update_and_a_delivery_of_the_same_products_wait_for_each_other(
-    before: Status, changes: dict[str, Any], left: int, monkeypatch: pytest.MonkeyPatch
+    before: Status, changes: dict[str, Any], left: int
 ) -> None:
     """The orders need the products in the other order than the ids, so two who lock one by one would deadlock."""
     low, high = make_product(stock=10), make_product(stock=10)
     many = [make_order(before, product=high).pk, make_order(before, product=low).pk]
     both = make_order(Status.ARRIVING, product=low)
     OrderItem.objects.create(order=both, product=high, quantity=1)
-    deliveries: list[Work] = []
-    add = Product.add_stock
-
-    def meet(pk: int, cylinders: int) -> None:
-        add(pk, cylinders)
-        if not deliveries:
-            deliveries.append(in_thread(lambda: both.transition_to(Status.DELIVERED)))
-            deliveries[0].wait(0.5)
-
-    monkeypatch.setattr(Product, "add_stock", meet)
-    outcome = services.bulk_update(many, changes, make_actor())
-    deliveries[0].join()
+    deliver = partial(both.transition_to, Status.DELIVERED)
+    with between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
+        outcome = services.bulk_update(many, changes, make_actor())
     assert outcome.updated == many
     assert list(Product.objects.order_by("pk").values_list("stock", flat=True)) == [left, left]
 
@@ -175,21 +167,14 @@ def test_assign_route_takes_nothing_off_the_road() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_assign_route_while_orders_come_onto_the_route(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_assign_route_while_orders_come_onto_the_route() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
     there, coming = make_order(Status.CONFIRMED, route=route), make_order(Status.CONFIRMED)
     ids = [there.pk, coming.pk]
-    select = services._locked
-
-    def meet() -> Any:
-        """The route is locked, and the orders not yet."""
-        monkeypatch.setattr(services, "_locked", select)
-        bulk = in_thread(lambda: services.bulk_update(ids, {"route": route}, actor))
-        bulk.wait(5)
-        return select()
-
-    monkeypatch.setattr(services, "_locked", meet)
-    assert services.assign_route(route.pk, driver, actor).updated == ids
+    put_on_route = partial(services.bulk_update, ids, {"route": route}, actor)
+    # The route is locked, and the orders not yet.
+    with between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
+        assert services.assign_route(route.pk, driver, actor).updated == ids
 
 
 def test_assign_route_twice_changes_nothing_more() -> None:

@@ -68,7 +68,9 @@ def test_the_worker_is_told_every_file_and_the_version_of_the_page() -> None:
     assert told["version"] == shown.headers["X-Page-Version"]
     loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', shown.content.decode())
     assert set(loaded) <= set(told["files"])
-    assert {"/static/pages/driver/queue.js", "/static/realtime/client.js", "/static/web/wakes.js"} <= set(told["files"])
+    assert {"/static/pages/driver/queue.js", "/static/realtime/client.js", "/static/web/lifecycle.js"} <= set(
+        told["files"]
+    )
 
 
 def test_a_changed_file_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,21 +47,13 @@ class Migration(migrations.Migration):
                 ('origin', models.CharField(db_default='', default='', max_length=200)),
                 ('stamp', models.CharField(db_default='', default='', max_length=32)),
             ],
-            options={
-                'verbose_name': 'log head',
-                'verbose_name_plural': 'log head',
-            },
         ),
         migrations.CreateModel(
             name='OnlineDriver',
             fields=[
-                ('driver', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='dispatch.driver', verbose_name='driver')),
+                ('driver', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='dispatch.driver')),
                 ('unseen_since', models.DateTimeField(null=True)),
             ],
-            options={
-                'verbose_name': 'driver online',
-                'verbose_name_plural': 'drivers online',
-            },
         ),
         migrations.CreateModel(
             name='Outbox',
@@ -73,10 +65,6 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('request_id', models.CharField(blank=True, db_default='', default=web.request_id.current, editable=False, max_length=64)),
             ],
-            options={
-                'verbose_name': 'outbox row',
-                'verbose_name_plural': 'outbox',
-            },
         ),
         migrations.CreateModel(
             name='WebSocketConnection',
@@ -105,9 +93,5 @@ class Migration(migrations.Migration):
                 ('session', models.CharField(blank=True, help_text='The sign-in that asked for it; its sockets end with it.', max_length=64)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
-            options={
-                'verbose_name': 'ticket',
-                'verbose_name_plural': 'tickets',
-            },
         ),
     ]

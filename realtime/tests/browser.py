@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from django.contrib.staticfiles import finders
 from playwright.async_api import Page, Route, WebSocketRoute
@@ -60,17 +59,12 @@ class Screen:
 class PlayedServer(Screen):
     """The other end, played by the test.
 
-    `links`: every socket the page opened; `said`: every message it sent; `asked`: every request, with its path and
-    query; `answers`: to requests, by path, or a function of the query.
+    `links`: every socket the page opened. Node's tests play the other parts of a server (realtime/tests/js).
     """
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         self.links: list[WebSocketRoute] = []
-        self.said: list[dict[str, Any]] = []
-        self.asked: list[dict[str, str]] = []
-        self.answers: dict[str, dict[str, Any] | Callable[[dict[str, str]], dict[str, Any]]] = {}
-        self.refuses = False
 
     async def start(self) -> None:
         await self.page.route(f"{ORIGIN}/**", self._serve)
@@ -84,43 +78,11 @@ class PlayedServer(Screen):
         elif path == "/":
             await route.fulfill(body=EMPTY, content_type="text/html")
         else:
-            query = dict(parse_qsl(urlsplit(route.request.url).query))
-            self.asked.append({"path": path} | query)
-            answer = self.answers.get(path, {"status": 404})
-            await route.fulfill(**(answer(query) if callable(answer) else answer))
+            await route.fulfill(status=404)
 
     async def _accept(self, link: WebSocketRoute) -> None:
-        link.on_message(lambda text: self.said.append(json.loads(text)))
+        link.on_message(lambda text: None)
         self.links.append(link)
-        if self.refuses:
-            await link.close(code=1011)
-
-    async def link(self, number: int) -> dict[str, str]:
-        """Waits for the page's link of this number, from 1; the query of its address."""
-        await self.wait_for(lambda: len(self.links) >= number)
-        return dict(parse_qsl(urlsplit(self.links[number - 1].url).query))
-
-    async def message(self, number: int) -> dict[str, Any]:
-        """Waits for the page's message of this number, from 1."""
-        await self.wait_for(lambda: len(self.said) >= number)
-        return self.said[number - 1]
-
-    async def wait_for(self, done: Callable[[], bool]) -> None:
-        await wait_for_async(done)
-
-    async def hold(self) -> None:
-        """Stops the page's clock, at most a second from now; it goes on by `clock.fast_forward` only."""
-        await self.page.clock.pause_at((await self.page.evaluate("Date.now()") + 1000) / 1000)
-
-    async def greet(self, head: int = 10, recovered: bool | None = None, user: int = 1, **fields: Any) -> None:
-        """The first frame on the newest link."""
-        usual = {"epoch": "e1", "channels": [f"user:{user}", "system"], "heartbeat_interval": 30}
-        frame = {"type": "connection", "status": "connected", "last_event_id": head, "recovered": recovered}
-        await self.tell(frame | usual | fields)
-
-    async def event(self, *ids: int) -> None:
-        for pk in ids:
-            await self.tell({"type": "order.updated", "id": pk, "channel": "orders", "data": {}})
 
     async def tell(self, frame: dict[str, Any]) -> None:
         self.links[-1].send(json.dumps(frame))
@@ -128,30 +90,10 @@ class PlayedServer(Screen):
     async def hang_up(self, code: int = 1011) -> None:
         await self.links[-1].close(code=code)
 
-    async def live(self, options: str = "{}", **greeting: Any) -> None:
+    async def live(self) -> None:
         """Opens the page's socket and greets it."""
-        before = len(self.links)
-        await self.open(options=options)
-        await self.link(before + 1)
-        await self.greet(**greeting)
+        await self.open()
+        await wait_for_async(lambda: len(self.links) == 1)
+        usual = {"epoch": "e1", "channels": ["user:1", "system"], "heartbeat_interval": 30}
+        await self.tell({"type": "connection", "last_event_id": 10, "recovered": None} | usual)
         await self.state("live")
-
-
-SEND = """(message) => {
-  window.outcomes ??= [];
-  socket.send(message).then(
-    (frame) => outcomes.push(["done", frame]),
-    (error) => outcomes.push([error.code, error.frame]),
-  );
-}"""
-MOVE = {"type": "order_update", "order_id": 17, "status": "delivering"}
-
-
-async def send(server: PlayedServer, **message: Any) -> None:
-    await server.page.evaluate(SEND, message)
-
-
-async def outcomes(server: PlayedServer, count: int) -> list[Any]:
-    await until(server.page, "(count) => (window.outcomes ?? []).length >= count", count)
-    found: list[Any] = await server.page.evaluate("outcomes")
-    return found

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from accounts.api.tokens import Refresh
+from realtime.connection import Queue
 
 WAIT_SECONDS = 5
 
@@ -21,6 +22,15 @@ def token_for(user: User | None) -> str:
     """An access token as `auth/token/` gives it."""
     assert user is not None
     return str(Refresh.for_user(user).access_token)
+
+
+async def _no_reader(text: str) -> None:
+    await asyncio.Event().wait()
+
+
+def nowhere() -> Queue:
+    """A way out that nobody reads."""
+    return Queue(_no_reader)
 
 
 def on_orders(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:

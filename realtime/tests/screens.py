@@ -1,4 +1,4 @@
-"""What a client keeps: loaded by REST, then changed by events, by the README's rule. For the property test."""
+"""What a client keeps: loaded by REST, then changed by events, as docs/realtime.md says. For the property test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from realtime.channels import Identity
 from realtime.connection import Batch, Connection
 from realtime.hub import Hub
 from realtime.models import LogHead
+from realtime.tests.client import nowhere
 
 ALIKE = (
     "order_number", "version", "status", "priority", "attempt", "customer_name", "scheduled_date", "time_slot", "area",
@@ -41,7 +42,7 @@ class Screen(Connection):
     """One role's. `kept` is what it would show; a closed one shows nothing."""
 
     def __init__(self, api: Api, identity: Identity, endpoint: str) -> None:
-        super().__init__(identity, endpoint)
+        super().__init__(identity, endpoint, nowhere())
         self.api = api
         self.kept: dict[str, dict[int, Any]] = {}
         self.since = 0
@@ -75,13 +76,12 @@ class Screen(Connection):
     async def connect(self, hub: Hub) -> None:
         """As the consumer does: what was missed, then what is new."""
         wanted = set(channels.own(self.identity, self.endpoint))
-        self.deliver(Batch(hub.missed(self.since, self.identity, wanted)))
+        self.deliver(Batch([event.text for event in hub.missed(self.since, self.identity, wanted)]))
         hub.readers.join(self, wanted)
         self.connected = True
 
     def deliver(self, batch: Batch) -> None:
-        for event in batch.events:
-            frame = json.loads(event.text)
+        for frame in map(json.loads, batch.texts):
             self.apply(frame["type"], frame["data"])
 
     def apply(self, type_: str, data: dict[str, Any]) -> None:

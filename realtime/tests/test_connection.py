@@ -3,25 +3,22 @@ from __future__ import annotations
 import asyncio
 
 from django.conf import settings
-from django.utils import timezone
 from websockets.client import ClientProtocol
 from websockets.frames import Frame
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import SLOW_CLIENT, Batch, FrameConnection, QueueConnection
-from realtime.frames import Encoded
-from realtime.limits import MOST_REFUSALS, TOO_FAST
-
-
-async def no_reader(text: str) -> None:
-    await asyncio.Event().wait()
+from realtime.connection import MOST_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, Out, Queue
+from realtime.tests.client import nowhere
 
 
 def batch(*texts: str) -> Batch:
-    events = [Encoded(seq, "x", frozenset(), {}, text, timezone.now()) for seq, text in enumerate(texts)]
-    return Batch(events)
+    return Batch(texts)
+
+
+def connect(out: Out) -> Connection:
+    return Connection(Identity(), "ws", out)
 
 
 async def test_texts_leave_in_the_order_they_were_written() -> None:
@@ -31,8 +28,9 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
         await asyncio.sleep(0)
         sent.append(text)
 
-    connection = QueueConnection(Identity(), "ws", send)
-    writer = asyncio.create_task(connection.drain())
+    queue = Queue(send)
+    connection = connect(queue)
+    writer = asyncio.create_task(queue.drain())
     for number in range(60):
         connection.deliver(batch(f"{number}a", f"{number}b"))
         connection.say(f"{number}c")
@@ -45,15 +43,15 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
 
 
 async def test_a_burst_in_one_round_closes_nobody() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
+    connection = connect(nowhere())
     connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
 
 
 async def test_a_client_that_did_not_take_the_rounds_before_is_closed() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
-    connection.deliver(batch(*["x"] * (settings.WEBSOCKET_WAITING_EVENTS + 1)))
-    connection.deliver(batch("x"))
+    connection = connect(nowhere())
+    for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 2):
+        connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
@@ -63,11 +61,12 @@ async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
     async def send(text: str) -> None:
         sent.append(text)
 
-    connection = QueueConnection(Identity(), "ws", send)
+    queue = Queue(send)
+    connection = connect(queue)
     connection.offer(batch("a", "b"))
     for _ in range(1000):
         connection.offer(batch("c"))
-    writer = asyncio.create_task(connection.drain())
+    writer = asyncio.create_task(queue.drain())
     await asyncio.sleep(0)
     connection.offer(batch("d"))
     await asyncio.sleep(0.01)
@@ -76,23 +75,24 @@ async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
 
 
 async def test_bytes_are_counted_as_bytes() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
+    connection = connect(nowhere())
     connection.deliver(batch("瓦" * (settings.WEBSOCKET_WAITING_BYTES // 3 + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
 async def test_nothing_is_queued_behind_the_end() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
+    queue = nowhere()
+    connection = connect(queue)
     connection.close(4401)
     for _ in range(1000):
         connection.deliver(batch("x"))
         connection.say("x")
-    assert len(connection._waiting) == 0
+    assert queue.bytes_waiting() == 0
 
 
 async def test_the_first_reason_to_close_counts() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
+    connection = connect(nowhere())
     connection.close(4401)
     connection.close(4008)
     assert connection.closing.result() == 4401
@@ -104,8 +104,8 @@ class Wire:
     def __init__(self) -> None:
         self.written, self.waiting, self.dropped = b"", 0, list[int]()
 
-    def write_frames(self, frames: bytes) -> None:
-        self.written += frames
+    def write(self, batch: Batch) -> None:
+        self.written += batch.frames
 
     def bytes_waiting(self) -> int:
         return self.waiting
@@ -116,7 +116,7 @@ class Wire:
 
 async def test_a_round_is_one_piece_of_frames() -> None:
     wire = Wire()
-    connection = FrameConnection(Identity(), "ws", wire)
+    connection = connect(wire)
     connection.deliver(batch("a" * 125, "b" * 126, "c" * 65_536))
     connection.say("瓦")
     parser = ClientProtocol(parse_uri("ws://x/"))
@@ -130,7 +130,7 @@ async def test_a_round_is_one_piece_of_frames() -> None:
 
 async def test_a_transport_that_keeps_up_is_never_closed() -> None:
     wire = Wire()
-    connection = FrameConnection(Identity(), "ws", wire)
+    connection = connect(wire)
     for _ in range(10):
         connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
@@ -138,7 +138,7 @@ async def test_a_transport_that_keeps_up_is_never_closed() -> None:
 
 async def test_a_transport_that_stands_still_is_dropped() -> None:
     wire = Wire()
-    connection = FrameConnection(Identity(), "ws", wire)
+    connection = connect(wire)
     wire.waiting = 1
     for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 1):
         connection.deliver(batch("x"))
@@ -147,7 +147,7 @@ async def test_a_transport_that_stands_still_is_dropped() -> None:
 
 async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_for_it() -> None:
     wire = Wire()
-    connection = FrameConnection(Identity(), "ws", wire)
+    connection = connect(wire)
     wire.waiting = settings.WEBSOCKET_WAITING_BYTES + 1
     for _ in range(1000):
         connection.offer(batch("x"))
@@ -161,15 +161,15 @@ async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_
 
 async def test_whoever_is_closed_while_it_does_not_read_is_dropped() -> None:
     wire = Wire()
-    FrameConnection(Identity(), "ws", wire).close(4408)
+    connect(wire).close(4408)
     assert wire.dropped == []
     wire.waiting = 1
-    FrameConnection(Identity(), "ws", wire).close(4408)
+    connect(wire).close(4408)
     assert wire.dropped == [4408]
 
 
 async def test_who_goes_on_after_refusals_is_closed() -> None:
-    connection = QueueConnection(Identity(), "ws", no_reader)
+    connection = connect(nowhere())
     heard = [connection.hear() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
     assert heard.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from orders.tests.api.client import make_api
 from realtime import epochs, log, rights
-from realtime import hub as module
 from realtime.channels import Identity
+from realtime.connection import SERVICE_RESTART
 from realtime.epochs import Seen
 from realtime.frames import Encoded
 from realtime.hub import Hub
@@ -137,7 +137,7 @@ def test_the_api_resumes_what_an_epoch_before_shares() -> None:
 
 async def sent_away(reader: Reader) -> None:
     async with asyncio.timeout(5):
-        assert await reader.closing == module.SERVICE_RESTART
+        assert await reader.closing == SERVICE_RESTART
 
 
 @pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["as long", "shorter"])

@@ -11,9 +11,8 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from luckygas.testing.waiting import wait_for_async
-from realtime import uvicorn_http
-from realtime.uvicorn_http import MOST_BYTES, HttpProtocol
-from realtime.uvicorn_protocol import FrameProtocol
+from realtime import uvicorn_protocols
+from realtime.uvicorn_protocols import MOST_BYTES, FrameProtocol, HttpProtocol
 
 HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 WEBSOCKET = (
@@ -107,18 +106,18 @@ async def test_a_large_body_is_no_large_head(port: int) -> None:
 
 @pytest.mark.parametrize("said", [b"", b"GET /", HTTP, WEBSOCKET])
 async def test_a_head_that_does_not_end_has_a_deadline(port: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_http, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
     assert status(await answer_to(port, said)) == 408
 
 
 async def test_the_deadline_is_each_requests_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_http, "LONGEST_SECONDS", 0.3)
+    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.3)
     answered = await answer_to(port, *[HTTP + b"\r\n"] * 4, HTTP, pause=0.15)
     assert [int(part.split()[0]) for part in answered.split(b"HTTP/1.1")[1:]] == [200, 200, 200, 200, 408]
 
 
 async def test_a_socket_that_is_open_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_http, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
     # The code that the application closes with.
     closed = b"\x88\x02" + (4000).to_bytes(2, "big")
     assert status(await answer_to(port, WEBSOCKET + b"\r\n", end=closed)) == 101

@@ -17,10 +17,11 @@ from luckygas.testing.waiting import wait_for_async
 from realtime import hub as module
 from realtime import log, outbox
 from realtime.channels import Identity
-from realtime.connection import Batch, Connection
+from realtime.connection import SERVICE_RESTART, Batch, Connection
 from realtime.hub import Hub
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
+from realtime.tests.client import nowhere
 from web.system_metrics import counted, growth
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
@@ -31,11 +32,11 @@ class Reader(Connection):
     """Keeps frames instead of sending them."""
 
     def __init__(self, *channels: str, identity: Identity | None = None) -> None:
-        super().__init__(identity or Identity(user_id=1), "ws")
+        super().__init__(identity or Identity(user_id=1), "ws", nowhere())
         self.wanted, self.frames = channels, list[dict[str, Any]]()
 
     def deliver(self, batch: Batch) -> None:
-        self.frames += [json.loads(event.text) for event in batch.events]
+        self.frames += map(json.loads, batch.texts)
 
     @property
     def ids(self) -> list[int]:
@@ -171,7 +172,7 @@ async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(
     await sync_to_async(LogHead.objects.update)(epoch="restored", seq=0)
     await sync_to_async(Event.objects.all().delete)()
     async with asyncio.timeout(5):
-        assert await reader.closing == module.SERVICE_RESTART
+        assert await reader.closing == SERVICE_RESTART
     assert (hub.epoch, hub.cursor) == ("restored", 0)
 
 
@@ -279,7 +280,7 @@ async def test_a_hub_that_slept_until_its_place_was_pruned_sends_all_away_to_loa
 
     await sync_to_async(sleep_and_prune)()
     async with asyncio.timeout(5):
-        assert await reader.closing == module.SERVICE_RESTART
+        assert await reader.closing == SERVICE_RESTART
     assert (hub.cursor, await hub.resumable(1, hub.epoch)) == (4, False)
 
 

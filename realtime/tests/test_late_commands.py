@@ -10,7 +10,7 @@ from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
 from orders.tests.factories import make_driver
 from realtime.channels import Identity
-from realtime.order_commands import carry_out
+from realtime.commands import carry_out
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import cycle, islice
-from typing import Any
 
 import pytest
 import requests
@@ -25,7 +24,7 @@ from realtime.tests.client import open_client, token_for
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # Three rounds of each way for each of the two servers: a thousand connections and a few.
 ROUND, AT_ONCE = 335, 10
-# Objects of Python, between the second and the third round.
+# Objects of Python that three rounds may add: caches fill, but a connection that stayed would hold two.
 MOST_GROWTH = 2_000
 HANDSHAKE = (
     "GET /api/v1/websocket/ws/office?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
@@ -94,33 +93,34 @@ async def inside(site: Site) -> dict[str, int]:
     return found
 
 
-async def until_gone(site: Site, before: dict[str, Any]) -> dict[str, int]:
-    """What is inside when all that ended is forgotten, or after ten seconds what is left."""
-    deadline = time.monotonic() + 10
+async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
+    """What is inside when all that ended is forgotten, or after half a minute what is left.
+
+    Daphne and autobahn hold a closed connection in their timers for some seconds.
+    """
+    allowed = {**before, "objects": before["objects"] + MOST_GROWTH}
+    deadline = time.monotonic() + 30
     while True:
         left = await inside(site)
-        held = [name for name in ("readers", "channels", "tasks", "files") if left[name] > before[name]]
-        if not held or time.monotonic() > deadline:
+        if all(left[name] <= most for name, most in allowed.items()) or time.monotonic() > deadline:
             return left
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_thousand_connections_that_end_somehow_leave_nothing(inspected: Site) -> None:
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(AT_ONCE)]
     await ends_well(inspected, tokens[0])
     before = await inside(inspected)
-    rounds = []
     for _ in range(3):
         await crash(inspected, tokens)
         async with asyncio.timeout(10):
             while await make(WebSocketConnection.objects.exists)():
                 await asyncio.sleep(0.2)
-        rounds.append(await until_gone(inspected, before))
-    print(before, *rounds, sep="\n")
-    for left in rounds:
+        left = await until_forgotten(inspected, before)
+        print(before, left, sep="\n")
         assert (left["readers"], left["channels"]) == (0, 0)
         assert left["tasks"] <= before["tasks"]
-    assert rounds[2]["files"] <= rounds[1]["files"]
-    assert rounds[2]["objects"] - rounds[1]["objects"] < MOST_GROWTH
+        assert left["files"] <= before["files"]
+        assert left["objects"] - before["objects"] <= MOST_GROWTH
     assert "Traceback" not in inspected.log.read_text()

@@ -14,18 +14,17 @@ from asgiref.sync import sync_to_async as make
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order
-from realtime import limits
+from realtime import connection as limits
 from realtime.channels import Identity
-from realtime.connection import Connection
-from realtime.limits import Allowance
+from realtime.connection import Allowance, Connection
 from realtime.readers import Readers
-from realtime.tests.client import Client, open_client, token_for
+from realtime.tests.client import Client, nowhere, open_client, token_for
 
 MOST_BYTES = 64 * 1024
 
 
 def join(readers: Readers, identity: Identity) -> Connection:
-    connection = Connection(identity, "ws")
+    connection = Connection(identity, "ws", nowhere())
     readers.join(connection, [])
     return connection
 

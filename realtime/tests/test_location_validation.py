@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from realtime import location_validation
+from realtime import positions
 from web.refusals import Refusal
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -21,7 +21,7 @@ def in_(**delta: float) -> str:
 
 def test_a_position_is_read_with_all_it_says() -> None:
     stamp = timezone.now() - timedelta(hours=1)
-    location = location_validation.newest(
+    location = positions.newest(
         7, HERE | {"speed": 30, "heading": 45.5, "accuracy": 10, "timestamp": stamp.astimezone(TAIPEI).isoformat()}
     )
     assert (location.driver_id, location.latitude, location.longitude) == (7, 25.0330, 121.5654)
@@ -30,7 +30,7 @@ def test_a_position_is_read_with_all_it_says() -> None:
 
 
 def test_a_position_without_a_time_is_of_now_and_needs_no_motion() -> None:
-    location = location_validation.newest(7, HERE | {"speed": None})
+    location = positions.newest(7, HERE | {"speed": None})
     assert abs(timezone.now() - location.recorded_at) < timedelta(seconds=5)
     assert (location.speed, location.heading, location.accuracy) == (None, None, None)
 
@@ -38,11 +38,11 @@ def test_a_position_without_a_time_is_of_now_and_needs_no_motion() -> None:
 def test_the_newest_of_a_batch_counts() -> None:
     minutes = [3, 1, 2]
     batch = [HERE | {"speed": ago, "timestamp": in_(minutes=-ago)} for ago in minutes]
-    assert location_validation.newest(7, {"locations": batch}).speed == 1
+    assert positions.newest(7, {"locations": batch}).speed == 1
 
 
 def test_of_a_batch_without_times_the_last_counts() -> None:
-    assert location_validation.newest(7, {"locations": [HERE, HERE | {"speed": 1}, HERE | {"speed": 2}]}).speed == 2
+    assert positions.newest(7, {"locations": [HERE, HERE | {"speed": 1}, HERE | {"speed": 2}]}).speed == 2
 
 
 BAD = [
@@ -75,11 +75,11 @@ BAD = [
 def test_what_is_no_position_is_refused_and_costs_no_other(said: dict[str, Any]) -> None:
     for message in (HERE | said, {"locations": [HERE | said, HERE | said]}):
         with pytest.raises(Refusal) as refused:
-            location_validation.newest(7, message)
+            positions.newest(7, message)
         assert refused.value.code == "invalid_message"
         assert next(iter(said)) in str(refused.value)
     for batch in ([HERE | {"accuracy": 1}, HERE | said], [HERE | said, HERE | {"accuracy": 1}, 1]):
-        assert location_validation.newest(7, {"locations": batch}).accuracy == 1
+        assert positions.newest(7, {"locations": batch}).accuracy == 1
 
 
 IMPOSSIBLE = [
@@ -99,16 +99,16 @@ def test_a_position_whose_time_cannot_be_right_is_of_its_receipt(stamp: Any) -> 
         HERE | {"timestamp": stamp},
         {"locations": [HERE | {"timestamp": in_(minutes=-5)}, HERE | {"timestamp": stamp}]},
     ):
-        assert before <= location_validation.newest(7, message).recorded_at <= timezone.now()
+        assert before <= positions.newest(7, message).recorded_at <= timezone.now()
 
 
 def test_what_was_kept_without_a_signal_keeps_its_time() -> None:
     for delta in ({"seconds": -1}, {"hours": -13}, {"days": -29}):
         stamp = in_(**delta)
-        assert location_validation.newest(7, HERE | {"timestamp": stamp}).recorded_at == datetime.fromisoformat(stamp)
+        assert positions.newest(7, HERE | {"timestamp": stamp}).recorded_at == datetime.fromisoformat(stamp)
 
 
 @pytest.mark.parametrize("batch", [[], [HERE] * 101, {}, None, "x", [1], [None]], ids=lambda batch: str(batch)[:10])
 def test_what_is_no_batch_is_refused(batch: Any) -> None:
     with pytest.raises(Refusal):
-        location_validation.newest(7, {"locations": batch})
+        positions.newest(7, {"locations": batch})

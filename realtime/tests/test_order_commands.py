@@ -13,7 +13,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office, make_order
-from realtime import order_commands
+from realtime import commands
 from realtime.channels import Identity
 from web.refusals import Refusal
 
@@ -29,7 +29,7 @@ def say(user: Any, order: Order, **fields: Any) -> str:
 def say_as(identity: Identity, order: Order, **fields: Any) -> str:
     message = {"type": "order_update", "order_id": order.pk, "status": "arriving"} | fields
     try:
-        return str(order_commands.carry_out(identity, message)["type"])
+        return str(commands.carry_out(identity, message)["type"])
     except Refusal as refusal:
         return refusal.code
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from realtime import origins
+from realtime.auth import may_use_session
 
 
 def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _site(settings: Settings) -> None:
     ],
 )
 def test_a_page_of_this_site_may(origin: str, host: str, scheme: str) -> None:
-    assert origins.is_ours(scope(origin, host, scheme))
+    assert may_use_session(scope(origin, host, scheme))
 
 
 @pytest.mark.parametrize(
@@ -59,30 +59,30 @@ def test_a_page_of_this_site_may(origin: str, host: str, scheme: str) -> None:
     ],
 )
 def test_another_scheme_host_or_port_may_not(origin: str | bytes, host: str, scheme: str) -> None:
-    assert not origins.is_ours(scope(origin, host, scheme))
+    assert not may_use_session(scope(origin, host, scheme))
 
 
 def test_no_origin_is_no_page_of_ours() -> None:
     said = scope("")
     said["headers"] = said["headers"][1:]
-    assert not origins.is_ours(said)
+    assert not may_use_session(said)
 
 
 def test_behind_a_proxy_the_scheme_is_the_one_it_says(settings: Settings) -> None:
     secure, plain = ({"x_forwarded_proto": scheme} for scheme in ("https", "http"))
-    assert not origins.is_ours(scope("https://gas.example.tw", **secure))  # nobody believes it yet
+    assert not may_use_session(scope("https://gas.example.tw", **secure))  # nobody believes it yet
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert origins.is_ours(scope("https://gas.example.tw", **secure))
-    assert not origins.is_ours(scope("http://gas.example.tw", **secure))
-    assert not origins.is_ours(scope("https://gas.example.tw", **plain))
+    assert may_use_session(scope("https://gas.example.tw", **secure))
+    assert not may_use_session(scope("http://gas.example.tw", **secure))
+    assert not may_use_session(scope("https://gas.example.tw", **plain))
 
 
 def test_a_trusted_origin_may_and_its_neighbours_may_not(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://office.example.tw:8443", "https://*.depot.example.tw"]
     for origin in ("https://office.example.tw:8443", "https://a.depot.example.tw", "https://a.b.depot.example.tw:443"):
-        assert origins.is_ours(scope(origin)), origin
+        assert may_use_session(scope(origin)), origin
     for origin in (
         "https://office.example.tw", "http://office.example.tw:8443", "http://a.depot.example.tw",
         "https://a.depot.example.tw:8443", "https://evildepot.example.tw",
     ):  # fmt: skip
-        assert not origins.is_ours(scope(origin)), origin
+        assert not may_use_session(scope(origin)), origin

@@ -17,6 +17,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_driver, make_order
+from realtime import hub as module
 from realtime import outbox, positions
 from realtime.channels import Identity
 from realtime.connection import Batch
@@ -166,7 +167,7 @@ async def test_a_database_that_is_away_costs_positions_and_no_more(
         monkeypatch.setattr(positions, "keep", keep)
         raise ConnectionError("away")
 
-    monkeypatch.setattr(positions, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(positions, "keep", away)
     hub.positions.take(fix(driver.pk, latitude=1))
     await asyncio.sleep(0.2)

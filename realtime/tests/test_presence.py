@@ -18,13 +18,14 @@ from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.presence import DEAD, GRACE
+from realtime.tests.client import nowhere
 
 pytestmark = pytest.mark.django_db
 
 
 def connect(user: User, **rights: Any) -> Connection:
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver", **rights), "driver")
+        return Connection(Identity(user.pk, "driver", **rights), "driver", nowhere())
 
     return asyncio.run(make())
 
@@ -80,7 +81,7 @@ def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> Non
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.forget_dead(now)
+    presence.note([], [], [], due=True)
     assert WebSocketConnection.objects.count() == 2
 
 

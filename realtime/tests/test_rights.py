@@ -21,7 +21,7 @@ from customers.models import Customer
 from dispatch.models import Driver
 from luckygas.testing.waiting import wait_for_async
 from orders.tests.factories import make_customer, make_driver, make_office, make_user
-from realtime import auth, log, rights, upkeep
+from realtime import auth, log, rights
 from realtime import hub as module
 from realtime.channels import Identity
 from realtime.connection import Batch
@@ -220,7 +220,7 @@ async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
 async def test_what_no_signal_told_is_noticed_within_a_minute(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "RIGHTS_SECONDS", 0.05)
+    monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.05)
     hub = await Hub.current()
     users = [await make(make_office)() for _ in range(3)]
     first, second, third = [await reader_of(user, hub) for user in users]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orders import services
 from orders.models import Order
-from orders.order_lines import Line
+from orders.models.item import Line
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import (

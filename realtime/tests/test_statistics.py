@@ -16,9 +16,9 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from orders.states import Status
 from orders.tests.factories import make_driver, make_office, make_order
-from realtime import presence, pulse, statistics
+from realtime import metrics, presence, statistics
+from realtime.metrics import Pulse
 from realtime.models import Outbox
-from realtime.pulse import Pulse
 from realtime.statistics import summary
 from realtime.tests.client import open_client, token_for
 from realtime.tests.test_presence import open_elsewhere
@@ -48,11 +48,11 @@ def test_lag_is_counted_by_its_bucket() -> None:
 
 def test_a_hub_that_hears_the_bell_again_is_deaf_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(pulse, "monotonic", lambda: now[0])
+    monkeypatch.setattr(metrics, "monotonic", lambda: now[0])
     hub = Pulse()
     hub.looked([timezone.now()] * 5, rung=False)
     assert hub.is_deaf
-    now[0] += pulse.LATELY_SECONDS + 1
+    now[0] += metrics.LATELY_SECONDS + 1
     assert not hub.is_deaf
 
 

@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async as make
 from luckygas.testing.waiting import wait_for_async
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_office, turn
+from realtime.connection import TRY_AGAIN_LATER
 from realtime.hub import Hub
-from realtime.limits import TRY_AGAIN_LATER
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, hub, until
 from realtime.tests.test_socket import Socket, connect

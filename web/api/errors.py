@@ -1,22 +1,39 @@
-"""Errors in the one shape of the API: `{"type", "errors": [{"code", "detail", "attr"}]}`."""
+"""Errors in the one shape of the API: `{"type", "errors": [{"code", "detail", "attr"}]}`; and the answers that no view
+gives: unknown paths under `/api/`, and what fails before a view is reached or in a page.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DataError, IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
-from drf_standardized_errors.types import CLIENT_ERROR, SERVER_ERROR, VALIDATION_ERROR, Error, ErrorType
+from drf_standardized_errors.types import (
+    CLIENT_ERROR,
+    SERVER_ERROR,
+    VALIDATION_ERROR,
+    Error,
+    ErrorType,
+    ExceptionHandlerContext,
+)
 from rest_framework import exceptions, serializers
+from rest_framework.exceptions import APIException, NotFound, ParseError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from web import throttling
-from web.api.exceptions import Broken, Conflict, Impossible, NotDone, Refused, TooLarge, TooMany, for_now
+from web import request_id, throttling
+from web.api.exceptions import Broken, Busy, Conflict, Impossible, NotDone, Refused, TooLarge, TooMany, for_now
 from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -131,3 +148,51 @@ class ErrorResponse(serializers.Serializer[Any]):
 
     type = serializers.ChoiceField(ERROR_TYPES)
     errors = ErrorSerializer(many=True)  # type: ignore[assignment]
+
+
+API = "/api/"
+
+
+def answer(exc: APIException) -> JsonResponse:
+    """An error in the one shape, outside of DRF."""
+    context: ExceptionHandlerContext = {"view": APIView(), "args": (), "kwargs": {}, "request": None}
+    headers = {"Retry-After": str(wait)} if (wait := getattr(exc, "wait", None)) else {}
+    return JsonResponse(Formatter(exc, context, exc).run(), status=exc.status_code, headers=headers)
+
+
+class UnknownPath(APIView):
+    """The last route under `/api/`."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound(_("There is no such path. Mind the slash at the end; see /api/v1/docs/."))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler400`. The name that the site was called by may be what is wrong: nothing here asks for it."""
+    if request.path_info.startswith(API):
+        return answer(ParseError())
+    return HttpResponse(render_to_string("400.html", {"number": request_id.current()}), status=400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler404`."""
+    if request.path_info.startswith(API):
+        return answer(NotFound())
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
+    problem = for_now(sys.exc_info()[1]) or Broken()
+    if request.path_info.startswith(API):
+        return answer(problem)
+    if isinstance(problem, Busy):
+        # What was not done at all needs no second look.
+        undone = problem.detail if isinstance(problem, NotDone) else ""
+        page = render_to_string("503.html", {"undone": undone})
+        return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})
+    return HttpResponse(render_to_string("500.html", {"number": request_id.current()}), status=500)

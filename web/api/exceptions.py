@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
-from web import locks
+from web import database
 from web.database import is_away
 from web.one_at_a_time import RETRY_SECONDS, Overloaded
 from web.refusals import Refusal
@@ -52,8 +52,8 @@ class NotDone(Busy):
 
 def for_now(error: BaseException | None) -> Busy | None:
     """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
-    if locks.is_row_locked(error):
-        return NotDone(locks.ROW_LOCKED, "row_locked", 2)
+    if database.is_row_locked(error):
+        return NotDone(database.ROW_LOCKED, "row_locked", 2)
     if isinstance(error, Overloaded):
         return NotDone(error.detail, "busy", RETRY_SECONDS)
     return Busy() if is_away(error) else None

@@ -10,8 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from web.dates import validate_moment
-from web.ids import MOST_ID
+from web.limits import MOST_ID, validate_moment
 
 Row = TypeVar("Row", bound=models.Model)
 

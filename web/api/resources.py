@@ -35,7 +35,7 @@ class LastEventId(APIView):
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read. An action that writes names the `rights` it needs by method (`accounts.api.permissions`).
+    """List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
 
     `all_rows`: a right to own rows is not enough.
     """

@@ -15,14 +15,14 @@ from catalogue.models import Product
 from customers.models import Customer
 from orders import services
 from orders.models import Order
-from orders.order_lines import Line
-from orders.refusals import VersionConflict
+from orders.models.item import Line
+from orders.models.order import VersionConflict
 from orders.states import Status
 from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
-from web.admin.history import story
+from web.admin import story
 
 pytestmark = pytest.mark.django_db
 

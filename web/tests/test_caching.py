@@ -19,8 +19,8 @@ from redis import Redis as Client
 
 from catalogue.models import Product
 from dispatch.models import Driver
-from luckygas import caches
-from luckygas.rest import THROTTLE_RATES
+from luckygas import libraries
+from luckygas.libraries import THROTTLE_RATES
 from luckygas.testing.servers import Redis, running
 from luckygas.testing.site import ROOT, environment
 from luckygas.testing.waiting import wait_for
@@ -217,7 +217,7 @@ def test_switched_off_nothing_is_kept(office: Api, switch_off: Callable[..., Non
 @pytest.fixture
 def own_redis(settings: Any) -> Iterator[Redis]:
     with running(Redis()) as redis:
-        settings.CACHES = caches.caches(redis.url)
+        settings.CACHES = libraries.caches(redis.url)
         yield redis
 
 

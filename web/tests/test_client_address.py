@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from web import client_address
+from web import throttling
 
 
 def behind(settings: Any, proxies: int) -> None:
@@ -36,8 +36,8 @@ def test_who_is_believed(settings: Any, proxies: int, forwarded: str, counted: s
         "client": ["203.0.113.7", 50000],
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    assert client_address.of_request(request) == client_address.of_scope(scope) == counted
+    assert throttling.address_of(request) == throttling.address_of_scope(scope) == counted
 
 
 def test_a_socket_in_the_file_system_has_no_address() -> None:
-    assert client_address.of_scope({"client": None, "headers": []}) is None
+    assert throttling.address_of_scope({"client": None, "headers": []}) is None

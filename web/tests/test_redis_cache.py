@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from redis import Redis as Client
 
-from luckygas import caches
+from luckygas import libraries
 from luckygas.testing.servers import Redis, running
 
 pytestmark = pytest.mark.servers
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 def redis(settings: Any) -> Iterator[Redis]:
     with running(Redis()) as server:
-        settings.CACHES = caches.caches(server.url)
+        settings.CACHES = libraries.caches(server.url)
         yield server
 
 
@@ -48,6 +48,6 @@ def test_a_redis_that_is_down_is_a_miss_and_left_alone_for_a_second(
     redis.start()
     cache.set("kept", 2, 60)
     assert cache.get("kept") is None
-    monkeypatch.setattr("web.redis_cache.monotonic", lambda: float("inf"))
+    monkeypatch.setattr("web.caching.monotonic", lambda: float("inf"))
     cache.set("kept", 3, 60)
     assert cache.get("kept") == 3

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_product
-from web import flags, redis_cache, throttling
+from web import caching, flags, throttling
 
 pytestmark = pytest.mark.django_db
 Rates = Callable[..., None]
@@ -128,7 +128,7 @@ def test_without_the_shared_cache_the_process_counts(
 
 def test_what_other_processes_counted_counts(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     # However slow this machine is just now.
-    monkeypatch.setattr(redis_cache, "monotonic", lambda: math.inf)
+    monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
     throttling.own.clear()  # as another process has it
@@ -145,7 +145,7 @@ def test_what_people_do_at_once_is_within_the_rates(
     rates: Rates, settings: Any, role: str, path: str, burst: int
 ) -> None:
     """Fifty cards moved with what the pages read after each; the reports of a day without a line, of twenty stops."""
-    from luckygas.rest import THROTTLE_RATES
+    from luckygas.libraries import THROTTLE_RATES
 
     rates(**THROTTLE_RATES)
     api = make_api(role)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
-from health import snapshots
+from health import history
 
 
 class Command(BaseCommand):
@@ -16,5 +16,5 @@ class Command(BaseCommand):
     help = _("Takes the hourly snapshot of the figures, unless it was taken already.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        taken = snapshots.record()
+        taken = history.record()
         self.stdout.write(_("The snapshot was taken.") if taken else _("This hour's snapshot was taken already."))

@@ -1,6 +1,6 @@
 /** Keeps the dashboard that of the moment: fetched anew when something changed, at most each second, and now and then. */
 import { LuckyGasSocket } from "../realtime/client.js";
-import { find, findAll, told } from "../web/page.js";
+import { find, findAll, pageData } from "../web/page.js";
 
 /** Events that come close together are one reason to look. */
 const SOONEST_MS = 1_000;
@@ -25,12 +25,12 @@ let isNews = false;
  */
 function put(fresh) {
   for (const element of findAll("[data-live]")) {
-    const newer = find(`[data-live="${element.dataset.live}"]`, fresh);
+    const newer = fresh.querySelector(`[data-live="${element.dataset.live}"]`);
     if (!newer) continue;
     if (element.innerHTML !== newer.innerHTML) element.innerHTML = newer.innerHTML;
     for (const name of ["src", "alt"]) {
       const value = newer.getAttribute(name);
-      if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+      if (value !== null && element.getAttribute(name) !== value) element.setAttribute(name, value);
     }
   }
 }
@@ -54,9 +54,11 @@ async function ask(url) {
 
 /** The site may answer and its database not. */
 async function isDatabaseDown() {
-  const asked = await ask(told().ready);
+  const asked = await ask(pageData().ready);
   if (!asked?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
-  return JSON.parse(asked.text).database?.status === "unhealthy";
+  /** @type {{ database?: { status: string } }} */
+  const health = JSON.parse(asked.text);
+  return health.database?.status === "unhealthy";
 }
 
 /**
@@ -107,7 +109,7 @@ function within(ms) {
 
 const soon = () => within(Math.max(0, lookedAt + SOONEST_MS - performance.now()));
 
-const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
+const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
 socket.on("*", ({ type }) => SHOWN.test(type) && soon());

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Finding, Mode, Report
-from importing.table import MAX_BYTES, UnreadableSheet
+from importing.sheet import MAX_BYTES
 from web.text import plain
 
 

@@ -16,11 +16,19 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from importing.report import Report
-from luckygas.demo.accounts import ACCOUNTS, CLERK, MANAGER, OFFICE, make_drivers, make_user
-from luckygas.demo.day import Crew, play
-from luckygas.demo.places import place_customers
-from luckygas.demo.products import make_products
-from luckygas.demo.sheets import import_sheets
+from luckygas.demo.depot import (
+    ACCOUNTS,
+    CLERK,
+    MANAGER,
+    OFFICE,
+    Crew,
+    import_sheets,
+    make_drivers,
+    make_products,
+    make_user,
+    place_customers,
+    play,
+)
 from luckygas.environment import LOOPBACK
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from customers import phones
-from notifications import segments
+from notifications import carrier_rules
 from notifications.states import Status
 
 MOST_KEPT = 1000
@@ -67,7 +67,7 @@ class Sent:
 
     @property
     def segments(self) -> int:
-        return segments.count(self.text)
+        return carrier_rules.segments(self.text)
 
     @property
     def local(self) -> str:
@@ -103,7 +103,7 @@ class Telephones:
         with self._lock:
             if known := self._sent.get(self._keys.get((provider, key), 0) if key else 0):
                 return known, True
-            if (cost := segments.count(text)) > self.balance:
+            if (cost := carrier_rules.segments(text)) > self.balance:
                 raise NoCredit
             self.balance -= cost
             self._taken += 1

@@ -10,14 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from notifications import segments, sending_rules
+from notifications import carrier_rules, sending_rules
 from notifications.management import batch
 from notifications.management.batch import moment, positive
 from notifications.models import NotificationHistory, NotificationQuerySet
 from notifications.states import Kind, Status, Type
 from orders import numbers
 from orders.models import Order
-from web.ids import is_id
+from web.limits import is_id
 from web.text import plain
 
 WRONG_USE = 2
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             if not row.attempts:
                 row.type, row.recipient = sending_rules.way_to(row.customer)
             verdict = sending_rules.blocked_by(row)
-            cost = 0 if verdict or row.type != Type.SMS else segments.count(row.content or row.render())
+            cost = 0 if verdict or row.type != Type.SMS else carrier_rules.segments(row.content or row.render())
             total += cost
             said = verdict.reason.value if verdict else _("%d segments") % cost
             self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {said}")

@@ -44,4 +44,4 @@ function watch(area) {
   ask();
 }
 
-for (const area of findAll("[data-preview]")) watch(area);
+for (const area of findAll("textarea")) if (area.dataset.preview) watch(area);

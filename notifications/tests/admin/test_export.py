@@ -8,7 +8,7 @@ import pytest
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from notifications.admin import history
+from notifications import admin
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order
@@ -50,7 +50,7 @@ def test_no_cell_is_a_formula(admin_client: Client) -> None:
 def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         message()
-    monkeypatch.setattr(history, "MOST_ROWS", 2)
+    monkeypatch.setattr(admin, "MOST_ROWS", 2)
     lines = admin_client.get(EXPORT, headers={"accept-language": "en"}).getvalue().decode().splitlines()
     assert len(lines) == 4
     assert "after 2 messages" in lines[-1]
@@ -58,7 +58,7 @@ def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.Monke
 
 def test_what_just_fits_is_not_cut_off(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     message()
-    monkeypatch.setattr(history, "MOST_ROWS", 1)
+    monkeypatch.setattr(admin, "MOST_ROWS", 1)
     assert len(admin_client.get(EXPORT).getvalue().decode().splitlines()) == 2
 
 

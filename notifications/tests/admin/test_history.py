@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from notifications.admin.history import COLOUR
+from notifications.admin import COLOUR
 from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
 from notifications.states import Status
@@ -139,7 +139,7 @@ def test_the_action_sends_several(office: Client) -> None:
 
 
 def test_the_action_sends_no_more_than_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.admin.history.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("notifications.admin.MOST_AT_ONCE", 1)
     rows = [message(), message()]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
     answer = office.post(LIST, chosen, follow=True)

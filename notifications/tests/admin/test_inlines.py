@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from notifications.admin import history
+from notifications import admin
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message, make_quiet_order
@@ -21,7 +21,7 @@ def page_of(row: object) -> str:
 def test_a_customers_page_shows_the_newest_and_leads_to_all(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "NEWEST", 1)
+    monkeypatch.setattr(admin, "NEWEST", 1)
     customer = make_customer(phone="0912-345-678")
     older, newer = (make_message(Status.SENT, order=make_quiet_order(customer=customer)) for _ in range(2))
     other = make_message(Status.SENT)
@@ -42,7 +42,7 @@ def test_a_new_customer_has_no_messages(admin_client: Client) -> None:
 def test_a_customer_is_saved_though_the_newest_messages_are_others_by_now(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "NEWEST", 1)
+    monkeypatch.setattr(admin, "NEWEST", 1)
     customer = make_customer(phone="0912-345-678")
     shown = make_message(Status.SENT, order=make_quiet_order(customer=customer))
     make_message(Status.SENT, order=make_quiet_order(customer=customer))

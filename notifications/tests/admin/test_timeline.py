@@ -11,11 +11,11 @@ from django.utils import timezone, translation
 
 from customers.models import Customer
 from notifications import queue
-from notifications.admin.timeline import moment, story
 from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import Kind, Reason, Status
 from notifications.tests.factories import make_message, make_quiet_order
+from notifications.timeline import moment, story
 from orders.models import Change
 from orders.states import Status as OrderStatus
 from orders.tests.factories import make_office, make_order

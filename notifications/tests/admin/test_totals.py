@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications.admin.history import DAYS, totals
+from notifications.admin import DAYS, totals
 from notifications.models import NotificationHistory
 from notifications.states import Status
 from notifications.tests.factories import make_message

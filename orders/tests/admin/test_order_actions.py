@@ -9,7 +9,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.admin.browser import Browser, Forms, sign_in, told
 from orders.tests.factories import make_driver, make_office, make_order
-from web.admin import base
+from web import admin
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_order_changelist")
@@ -104,7 +104,7 @@ def test_selection_that_is_nonsense_is_told(office: Browser, chosen: str) -> Non
 
 
 def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(admin, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
     said = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
     answer = office.post(LIST, said)

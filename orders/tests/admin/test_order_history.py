@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.models import Order
 from orders.models.order import Proof
-from orders.proof_images import keep
+from orders.models.proof import keep
 from orders.tests.admin.browser import Browser, change
 from orders.tests.factories import make_office, make_order
 from orders.tests.test_proof_images import encoded

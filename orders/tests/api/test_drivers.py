@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
-from dispatch import presence
 from dispatch.models import Driver, DriverLocation
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_driver, make_office, make_user
+from realtime.models import OnlineDriver
 
 pytestmark = pytest.mark.django_db
 
@@ -62,22 +64,21 @@ def test_a_deactivated_driver_has_no_role() -> None:
     assert api.get("orders/").status_code == 403
 
 
-def test_locations_say_where_and_who_is_online(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locations_say_where_and_who_is_online() -> None:
     away, here = make_driver(name="甲"), make_driver(name="乙")
     make_driver(is_active=False)
     at = timezone.now()
     DriverLocation.objects.create(driver=here, latitude=25.03, longitude=121.56, speed=30, recorded_at=at)
-    monkeypatch.setattr(presence, "online_driver_ids", lambda: {here.pk})
+    OnlineDriver.objects.create(driver=here)
     rows = {row["driver"]: row for row in make_api("office").get("drivers/locations/").json()["results"]}
     assert set(rows) == {away.pk, here.pk}
     assert (rows[here.pk]["online"], rows[here.pk]["latitude"], rows[here.pk]["speed"]) == (True, 25.03, 30)
     assert (rows[away.pk]["online"], rows[away.pk]["latitude"], rows[away.pk]["timestamp"]) == (False, None, None)
 
 
-def test_locations_need_few_queries(django_assert_max_num_queries, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_locations_need_few_queries(django_assert_max_num_queries: Any) -> None:
     for _ in range(5):
         DriverLocation.objects.create(driver=make_driver(), latitude=25, longitude=121, recorded_at=timezone.now())
-    monkeypatch.setattr(presence, "online_driver_ids", frozenset)
     api = make_api("office")
     api.get("drivers/locations/")
     with django_assert_max_num_queries(6):

@@ -10,7 +10,7 @@ from accounts.roles import Side
 from catalogue.api import ProductFilters
 from customers.api import CustomerFilters
 from customers.models import Customer
-from orders.api.filters import OrderFilters
+from orders.api.orders import OrderFilters
 from orders.models import Order, Priority
 from orders.states import Status
 from orders.tests.api.client import Api, codes, make_api

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from PIL import Image
 
 from dispatch.models import Driver
-from orders import proof_images
-from orders.models import Order, ProofImage
+from orders.models import Order, ProofImage, proof
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded
@@ -78,21 +78,17 @@ def test_nobody_else_may_send_one(order: Order) -> None:
     assert not ProofImage.objects.exists()
 
 
-def undecoded(*args: Any) -> bytes:
-    raise AssertionError("it was decoded")
-
-
 def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof_images, "jpeg", undecoded)
+    broken = b"no image"
     customer = make_customer(user=make_user())
     assert customer.user is not None
     own = make_order(customer=customer)
-    assert [codes(send(Api(customer.user), each)) for each in (order, own)] == [[("forbidden", None)]] * 2
-    assert codes(send(make_api("driver"), order)) == [("not_found", None)]
-    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 0)
-    assert codes(send(make_api("office"), order)) == [("too_many_images", "image")]
+    assert [codes(send(Api(customer.user), each, broken)) for each in (order, own)] == [[("forbidden", None)]] * 2
+    assert codes(send(make_api("driver"), order, broken)) == [("not_found", None)]
+    monkeypatch.setattr(proof, "MOST_AN_ORDER", 0)
+    assert codes(send(make_api("office"), order, broken)) == [("too_many_images", "image")]
 
 
 def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates: Any) -> None:
@@ -106,21 +102,21 @@ def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates
 def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, started, seen = proof_images._encoded, threading.Barrier(6), list[tuple[int, bool]]()
+    real, started, seen = Image.Image.thumbnail, threading.Barrier(6), list[tuple[int, bool]]()
     now = [0]
 
-    def encode(opened: Any) -> bytes:
+    def decode(*arguments: Any) -> None:
         now[0] += 1
         seen.append((now[0], connection.connection is not None))
         time.sleep(0.02)
         now[0] -= 1
-        return real(opened)
+        real(*arguments)
 
     def send_one() -> None:
         started.wait()
         assert send(Api(driver.user), order).status_code == 201
 
-    monkeypatch.setattr(proof_images, "_encoded", encode)
+    monkeypatch.setattr(Image.Image, "thumbnail", decode)
     for work in [in_thread(send_one) for _ in range(6)]:
         work.join()
     assert seen == [(1, False)] * 6
@@ -130,8 +126,8 @@ def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
 def test_who_sends_an_image_in_a_crowd_is_told_to_come_back(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof_images.decoding, "places", threading.BoundedSemaphore(1))
-    with proof_images.decoding.turn():
+    monkeypatch.setattr(proof.decoding, "places", threading.BoundedSemaphore(1))
+    with proof.decoding.turn():
         answer = send(Api(driver.user), order)
     assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
 
@@ -153,7 +149,7 @@ def test_a_ref_names_one_image_only(driver: Driver, order: Order) -> None:
 
 
 def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof_images, "MOST_AN_ORDER", 1)
+    monkeypatch.setattr(proof, "MOST_AN_ORDER", 1)
     api = Api(driver.user)
     assert send(api, order).status_code == 201
     assert codes(send(api, order)) == [("too_many_images", "image")]
@@ -169,7 +165,7 @@ def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch:
         ({"ref": "x" * 65}, ("max_length", "ref")),
         ({"ref": "a\0b"}, ("null_characters_not_allowed", "ref")),
         ({"note": "?"}, ("unknown_field", "note")),
-        ({"content": encoded() + b" " * proof_images.MOST_BYTES}, ("image_too_large", "image")),
+        ({"content": encoded() + b" " * proof.MOST_BYTES}, ("image_too_large", "image")),
     ],
 )
 def test_what_is_wrong_is_said(order: Order, said: dict[str, Any], code: tuple[str, str]) -> None:

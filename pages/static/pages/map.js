@@ -1,6 +1,6 @@
 /** A map with drivers who move and stops with numbers. Without a tile server they stand on plain ground. */
 import * as L from "../js_lib_leaflet/leaflet-src.esm.js";
-import { told } from "../web/page.js";
+import { pageData } from "../web/page.js";
 
 /** @type {L.LatLngTuple} */
 const TAIWAN = [23.7, 120.9];
@@ -34,7 +34,7 @@ export class LiveMap {
   #pins = new Map();
 
   /** @param {HTMLElement} element */
-  constructor(element, { tiles, attribution } = told().map ?? {}) {
+  constructor(element, { tiles, attribution } = pageData().map ?? {}) {
     this.#map = L.map(element, { center: TAIWAN, zoom: 8, attributionControl: Boolean(tiles) });
     this.#map.attributionControl?.setPrefix(false);
     if (tiles) L.tileLayer(tiles, { attribution, maxZoom: 19 }).addTo(this.#map);

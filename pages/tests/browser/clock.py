@@ -44,8 +44,8 @@ class ServerClock:
 
     async def set(self, moment: datetime) -> None:
         self.ahead = moment - timezone.now()
-        hear = "(at) => import('/static/web/server-clock.js').then((clock) => clock.hear(at, 0))"
-        await self.page.evaluate(hear, moment.timestamp() * 1000)
+        set_time = "(at) => import('/static/web/server-clock.js').then((clock) => clock.setServerTime(at, 0))"
+        await self.page.evaluate(set_time, moment.timestamp() * 1000)
 
     async def _answer(self, route: Route) -> None:
         answer = await route.fetch()

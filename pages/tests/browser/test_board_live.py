@@ -163,11 +163,11 @@ async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Pag
     # The first wait is up to 500 ms: this one would be half a minute.
     await page.evaluate("""async () => {
       const { ApiError } = await import("/static/web/api.js");
-      const { insist } = await import("/static/web/retry.js");
+      const { retry } = await import("/static/web/retry.js");
       const { random } = Math;
       Math.random = () => 60;
       window.tries = 0;
-      insist(async () => { if ((window.tries += 1) === 1) throw new ApiError(0); });
+      retry(async () => { if ((window.tries += 1) === 1) throw new ApiError(0); });
       await new Promise((done) => setTimeout(done));
       Math.random = random;
     }""")

@@ -35,11 +35,11 @@ UNHEARD = """() => {
   window.fetch = () => Promise.reject(new TypeError("no line"));
 }"""
 # What the page has heard of the server, with a clock that was an hour fast.
-HEARD_FAST = """() => import("/static/web/server-clock.js").then(({ hear }) => {
+HEARD_FAST = """() => import("/static/web/server-clock.js").then(({ setServerTime }) => {
   const real = Date.now;
   const stamp = real() - 120_000;
   Date.now = () => real() + 3_600_000 - 120_000;
-  hear(stamp, 0);
+  setServerTime(stamp, 0);
   Date.now = real;
 })"""
 

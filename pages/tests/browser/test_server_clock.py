@@ -45,7 +45,7 @@ async def test_today_beside_a_date_of_the_admin_is_the_servers(page: Page, site:
 async def test_a_page_learns_the_servers_clock_from_answers_of_the_api(page: Page, site: Site) -> None:
     await opened(page, site)
     await page.evaluate(
-        f"set({DAY}); import('/static/web/api.js').then(({{ ask }}) => ask('GET', 'orders/').catch(() => 0))"
+        f"set({DAY}); import('/static/web/api.js').then(({{ request }}) => request('GET', 'orders/').catch(() => 0))"
     )
-    await page.wait_for_function("clock.correction() !== null")
+    await page.wait_for_function("clock.clockOffset() !== null")
     assert abs(await error(page)) < 2_000

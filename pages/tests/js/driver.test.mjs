@@ -1,184 +1,182 @@
 /** What a driver did and the server does not know yet, and what may come next. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { Entries } from "/static/pages/driver/entries.js";
 import { back, mayFail, onward } from "/static/pages/driver/moves.js";
-import { hear } from "/static/web/server-clock.js";
+import { Queue } from "/static/pages/driver/queue.js";
+import { setServerTime } from "/static/web/server-clock.js";
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
-globalThis.BroadcastChannel = class {
-  postMessage() {}
-};
-const { Queue } = await import("/static/pages/driver/queue.js");
+describe("driver", () => {
+  /** The disk, which may be full. */
+  class Disk {
+    rows = [];
+    isFull = false;
+    #number = 0;
 
-/** The disk, which may be full. */
-class Disk {
-  rows = [];
-  isFull = false;
-  #number = 0;
+    on() {}
 
-  on() {}
+    async all() {
+      return [...this.rows];
+    }
 
-  async all() {
-    return [...this.rows];
+    async write(_name, work) {
+      if (this.isFull) throw new DOMException("full", "QuotaExceededError");
+      work({
+        add: (entry) => this.rows.push({ ...entry, n: ++this.#number }),
+        put: (entry) => {
+          this.rows = [...this.rows.filter(({ n }) => n !== entry.n), entry];
+        },
+        delete: (gone) => {
+          this.rows = this.rows.filter(({ n }) => n !== gone);
+        },
+      });
+    }
   }
 
-  async write(_name, work) {
-    if (this.isFull) throw new DOMException("full", "QuotaExceededError");
-    work({
-      add: (entry) => this.rows.push({ ...entry, n: ++this.#number }),
-      put: (entry) => {
-        this.rows = [...this.rows.filter(({ n }) => n !== entry.n), entry];
-      },
-      delete: (gone) => {
-        this.rows = this.rows.filter(({ n }) => n !== gone);
-      },
-    });
-  }
-}
+  // Without the server's clock nobody knows when it was.
+  setServerTime(Date.now(), 0);
+  let disk, queue, said, answers, told;
 
-// Without the server's clock nobody knows when it was.
-hear(Date.now(), 0);
-let disk, queue, said, answers, told;
+  beforeEach(() => {
+    chance(0.5);
+    [disk, said, told] = [new Disk(), [], []];
+    answers = () => Response.json({ status: "delivering", version: 2 });
+    globalThis.fetch = async (url, { method, body }) => {
+      if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: 3 }] });
+      said.push([
+        method,
+        url.pathname.replace("/api/v1/orders/", ""),
+        typeof body === "string" ? JSON.parse(body) : body,
+      ]);
+      return answers(url.pathname);
+    };
+    queue = new Queue(disk, { user: 1, driver: 3 });
+    for (const name of ["done", "refused", "sign-in", "stranger"]) queue.on(name, (value) => told.push([name, value]));
+  });
 
-beforeEach(() => {
-  chance(0.5);
-  [disk, said, told] = [new Disk(), [], []];
-  answers = () => Response.json({ status: "delivering", version: 2 });
-  globalThis.fetch = async (url, { method, body }) => {
-    if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: 3 }] });
-    said.push([
-      method,
-      url.pathname.replace("/api/v1/orders/", ""),
-      typeof body === "string" ? JSON.parse(body) : body,
-    ]);
-    return answers(url.pathname);
-  };
-  queue = new Queue(disk, { user: 1, driver: 3 });
-  for (const name of ["done", "refused", "sign-in", "stranger"]) queue.on(name, (value) => told.push([name, value]));
-});
+  /** What waits would go on in the next test. */
+  afterEach(async () => {
+    answers = () => Response.json({ version: 2 });
+    await pass(31_000);
+  });
 
-/** What waits would go on in the next test. */
-afterEach(async () => {
-  answers = () => Response.json({ version: 2 });
-  await pass(31_000);
-});
+  const START = { kind: "status", order: 7, number: "A7", to: "delivering", reason: "" };
+  const refusal = (status, code) => () => Response.json({ errors: [{ code, detail: "No." }] }, { status });
+  const paths = () => said.map(([, path]) => path);
 
-const START = { kind: "status", order: 7, number: "A7", to: "delivering", reason: "" };
-const refusal = (status, code) => () => Response.json({ errors: [{ code, detail: "No." }] }, { status });
-const paths = () => said.map(([, path]) => path);
+  test("a report is written, sent with its own time and ref, and forgotten once it is done", async () => {
+    await queue.add(START);
+    await settled();
+    const [[method, path, { ref, at, status }]] = said;
+    assert.deepEqual([method, path, status, at], ["PATCH", "7/status/", "delivering", "2026-11-23T02:00:00.000Z"]);
+    assert.equal(told[0][1].entry.ref, ref);
+    assert.deepEqual([queue.entries, disk.rows], [[], []]);
+  });
 
-test("a report is written, sent with its own time and ref, and forgotten once it is done", async () => {
-  await queue.add(START);
-  await settled();
-  const [[method, path, { ref, at, status }]] = said;
-  assert.deepEqual([method, path, status, at], ["PATCH", "7/status/", "delivering", "2026-11-23T02:00:00.000Z"]);
-  assert.equal(told[0][1].entry.ref, ref);
-  assert.deepEqual([queue.entries, disk.rows], [[], []]);
-});
+  test("without a line all waits, and is sent in order with the same refs", async () => {
+    answers = () => Promise.reject(new TypeError("no line"));
+    await queue.add(START);
+    await queue.add({ ...START, to: "arriving" });
+    await settled();
+    const first = said[0][2].ref;
+    answers = () => Response.json({ version: 2 });
+    await pass(2_000);
+    const done = told.map(([, { entry }]) => entry.to);
+    assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
+  });
 
-test("without a line all waits, and is sent in order with the same refs", async () => {
-  answers = () => Promise.reject(new TypeError("no line"));
-  await queue.add(START);
-  await queue.add({ ...START, to: "arriving" });
-  await settled();
-  const first = said[0][2].ref;
-  answers = () => Response.json({ version: 2 });
-  await pass(2_000);
-  const done = told.map(([, { entry }]) => entry.to);
-  assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
-});
+  test("what is refused is kept until it was read, with what stands on it", async () => {
+    answers = (path) =>
+      path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
+    await queue.add(START, { ...START, to: "arriving" });
+    await settled();
+    assert.deepEqual(
+      queue.entries.map(({ refused }) => refused),
+      [{ detail: "No." }, { detail: null }],
+    );
+    assert.deepEqual(queue.waiting, []);
+    await queue.putAway(7);
+    assert.deepEqual(disk.rows, []);
+  });
 
-test("what is refused is kept until it was read, with what stands on it", async () => {
-  answers = (path) =>
-    path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
-  await queue.add(START, { ...START, to: "arriving" });
-  await settled();
-  assert.deepEqual(
-    queue.entries.map(({ refused }) => refused),
-    [{ detail: "No." }, { detail: null }],
-  );
-  assert.deepEqual(queue.waiting, []);
-  await queue.putAway(7);
-  assert.deepEqual(disk.rows, []);
-});
+  test("what the office did already is no refusal", async () => {
+    answers = (path) =>
+      path.includes("status")
+        ? refusal(409, "invalid_transition")()
+        : Response.json({ status: "delivering", version: 4 });
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([told[0][0], queue.entries], ["done", []]);
+  });
 
-test("what the office did already is no refusal", async () => {
-  answers = (path) =>
-    path.includes("status")
-      ? refusal(409, "invalid_transition")()
-      : Response.json({ status: "delivering", version: 4 });
-  await queue.add(START);
-  await settled();
-  assert.deepEqual([told[0][0], queue.entries], ["done", []]);
-});
+  test("an order that the server fails at keeps no other back, and images come last", async () => {
+    answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
+    const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
+    await queue.add(START, image, { ...START, order: 8, number: "A8" });
+    await settled();
+    assert.deepEqual(paths(), ["7/status/", "8/status/", "8/proof-images/"]);
+    assert.deepEqual(
+      queue.waiting.map(({ order }) => order),
+      [7],
+    );
+  });
 
-test("an order that the server fails at keeps no other back, and images come last", async () => {
-  answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
-  const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
-  await queue.add(START, image, { ...START, order: 8, number: "A8" });
-  await settled();
-  assert.deepEqual(paths(), ["7/status/", "8/status/", "8/proof-images/"]);
-  assert.deepEqual(
-    queue.waiting.map(({ order }) => order),
-    [7],
-  );
-});
+  test("a time that the server does not believe is left out", async () => {
+    answers = () => (said.at(-1)[2].at ? refusal(400, "invalid_time")() : Response.json({ version: 2 }));
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([said.length, queue.entries], [2, []]);
+  });
 
-test("a time that the server does not believe is left out", async () => {
-  answers = () => (said.at(-1)[2].at ? refusal(400, "invalid_time")() : Response.json({ version: 2 }));
-  await queue.add(START);
-  await settled();
-  assert.deepEqual([said.length, queue.entries], [2, []]);
-});
+  test("a server that wants to be left alone is, for as long as it wants", async () => {
+    answers = () => Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } });
+    await queue.add(START);
+    await pass(10_000);
+    await queue.add({ ...START, to: "arriving" });
+    await pass(9_000);
+    assert.equal(said.length, 1);
+    answers = () => Response.json({ version: 2 });
+    await pass(2_000);
+    assert.deepEqual([said.length, queue.entries], [3, []]);
+  });
 
-test("a server that wants to be left alone is, for as long as it wants", async () => {
-  answers = () => Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } });
-  await queue.add(START);
-  await pass(10_000);
-  await queue.add({ ...START, to: "arriving" });
-  await pass(9_000);
-  assert.equal(said.length, 1);
-  answers = () => Response.json({ version: 2 });
-  await pass(2_000);
-  assert.deepEqual([said.length, queue.entries], [3, []]);
-});
+  test("who is signed out is asked to sign in, and nothing is lost", async () => {
+    answers = refusal(401, "not_authenticated");
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
+  });
 
-test("who is signed out is asked to sign in, and nothing is lost", async () => {
-  answers = refusal(401, "not_authenticated");
-  await queue.add(START);
-  await settled();
-  assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
-});
+  test("what a full disk does not take is sent from the page, but not without a line", async () => {
+    disk.isFull = true;
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([said.length, queue.entries], [1, []]);
+    navigator.onLine = false;
+    await assert.rejects(queue.add(START));
+    navigator.onLine = true;
+  });
 
-test("what a full disk does not take is sent from the page, but not without a line", async () => {
-  disk.isFull = true;
-  await queue.add(START);
-  await settled();
-  assert.deepEqual([said.length, queue.entries], [1, []]);
-  navigator.onLine = false;
-  await assert.rejects(queue.add(START));
-  navigator.onLine = true;
-});
+  test("a button leads onward, another back, and to fail has its own", () => {
+    assert.deepEqual([onward("assigned")?.to, back("assigned"), mayFail("assigned")], ["delivering", undefined, false]);
+    assert.deepEqual(
+      [onward("delivering")?.to, back("delivering")?.to, mayFail("delivering")],
+      ["arriving", "assigned", true],
+    );
+    assert.deepEqual([onward("delivered"), back("delivered")], [undefined, undefined]);
+  });
 
-test("a button leads onward, another back, and to fail has its own", () => {
-  assert.deepEqual([onward("assigned")?.to, back("assigned"), mayFail("assigned")], ["delivering", undefined, false]);
-  assert.deepEqual(
-    [onward("delivering")?.to, back("delivering")?.to, mayFail("delivering")],
-    ["arriving", "assigned", true],
-  );
-  assert.deepEqual([onward("delivered"), back("delivered")], [undefined, undefined]);
-});
-
-test("a disk that does not answer is asked once for all that waits", async () => {
-  let tries = 0;
-  const write = async () => {
-    tries += 1;
-    throw new DOMException("The database does not answer.", "TimeoutError");
-  };
-  const entries = new Entries({ on() {}, write, all: async () => [] });
-  entries.hold(["a", "b", "c"].map((ref) => ({ ref })));
-  await entries.read();
-  await assert.rejects(entries.add([{ ref: "d" }]));
-  assert.deepEqual([tries, entries.list.length], [2, 3]);
+  test("a disk that does not answer is asked once for all that waits", async () => {
+    let tries = 0;
+    const write = async () => {
+      tries += 1;
+      throw new DOMException("The database does not answer.", "TimeoutError");
+    };
+    const entries = new Entries({ on() {}, write, all: async () => [] });
+    entries.hold(["a", "b", "c"].map((ref) => ({ ref })));
+    await entries.read();
+    await assert.rejects(entries.add([{ ref: "d" }]));
+    assert.deepEqual([tries, entries.list.length], [2, 3]);
+  });
 });

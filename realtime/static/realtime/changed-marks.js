@@ -27,14 +27,14 @@ const news = find("#live-news");
 function row(id) {
   const box = `#result_list input.action-select[value="${CSS.escape(id)}"]`;
   const link = `#result_list th a[href*="/${CSS.escape(id)}/change/"]`;
-  return (find(box) ?? find(link))?.closest("tr") ?? null;
+  return document.querySelector(`:is(${box}, ${link})`)?.closest("tr") ?? null;
 }
 
 /** @param {HTMLTableRowElement} changed */
 function mark(changed) {
   if (changed.classList.contains("changed")) return;
   changed.classList.add("changed");
-  (find("th", changed) ?? find("td", changed)).append(element("span", list.dataset.mark ?? "", "badge warn mark"));
+  find("th, td", changed).append(element("span", list.dataset.mark ?? "", "badge warn mark"));
 }
 
 const [prefix, field] = NAMES[list.dataset.model ?? ""] ?? [];

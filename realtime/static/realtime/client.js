@@ -1,5 +1,5 @@
 /**
- * The live view of Lucky Gas, for a page. No dependencies; the contract with the server is in the README.
+ * The live view of Lucky Gas, for a page. The contract with the server is in docs/realtime.md.
  *
  *     import { LuckyGasSocket } from "/static/realtime/client.js";
  *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
@@ -8,33 +8,34 @@
  * Every event comes once and in order, over losses of the link, of the server and of the network.
  */
 /** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
-/** @import { Fall } from "./link.js" */
-/** @import { Giver, Value } from "./token.js" */
-import { about, Backoff, restartMs, STABLE_MS } from "../web/backoff.js";
-import { watch } from "../web/wakes.js";
-import { Batch } from "./batch.js";
-import * as codes from "./codes.js";
-import { CommandError, Commands, LATER, RATE_MS } from "./commands.js";
+/** @import { Closed } from "./link.js" */
+/** @import { Source, Value } from "./token.js" */
+import { Backoff, jitter, serverWaitMs } from "../web/backoff.js";
+import { watchPage } from "../web/lifecycle.js";
+import { gather } from "../web/page.js";
+import { CommandError, Commands, RETRY_MS, RETRYABLE } from "./commands.js";
 import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
-import { Link, LOST } from "./link.js";
+import { FORBIDDEN, Link, LOST, RESTART, SWITCHED_OFF, TOO_MANY_CONNECTIONS, UNAUTHENTICATED } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
-import { Renewal } from "./renewal.js";
-import { Token } from "./token.js";
+import { Renewal, Token } from "./token.js";
 
+/** A link that held for so long was a good one: the backoff begins anew after it. */
+const STABLE_MS = 10_000;
 /** Links in a row that did not open although HTTP works: sockets are blocked here. */
 const BLOCKED_AFTER = 3;
-/** What says that a channel cannot be had, and need not be asked for again. */
-const REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
-const AGAIN_MS = 60_000;
-/** How often a page loads its rows that has no events to go by. */
+/** Errors by which the server refuses a channel for good. */
+const CHANNEL_REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
+/** How often a socket is tried again while the page polls. */
+const SOCKET_AGAIN_MS = 60_000;
+/** How often a page loads its rows that gets no events at all. */
 const RELOAD_MS = 30_000;
 const RESTART_MS = 5_000;
+const MOST_RESTART_SECONDS = 60;
 
 /**
- * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are switched off, and the page is
- * told to load afresh about every 30 s), `closed`. `heardAt`: when the server last said anything, in milliseconds since 1970
- * (null: never).
+ * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are turned off, and `resync` is
+ * emitted about every 30 s), `closed`. `heardAt`: when the server last sent anything, in milliseconds since 1970 (null: never).
  * @extends {Emitter<SocketEvents>}
  */
 export class LuckyGasSocket extends Emitter {
@@ -46,13 +47,16 @@ export class LuckyGasSocket extends Emitter {
   #cursor;
   #token;
   #renewal;
-  /** @type {Batch | undefined} */
+  /** @type {{ type: keyof SocketEvents, add: (frame: Frame) => void } | null} */
   #batch;
-  #polls;
+  #mayPoll;
+  /**
+   * The channels that the page subscribed to, and those that the address of the link named.
+   * @type {Set<string>}
+   */
+  #channels = new Set();
   /** @type {Set<string>} */
-  #wanted = new Set();
-  /** @type {Set<string>} */
-  #asked = new Set();
+  #addressed = new Set();
   #commands = new Commands();
   #backoff = new Backoff();
   /** @type {Link | null} */
@@ -61,17 +65,21 @@ export class LuckyGasSocket extends Emitter {
   #poller = null;
   /** @type {number | undefined} */
   #timer;
-  #opening = 0;
+  /** Counts the attempts to open a link: an older one that still waits for its token gives up. */
+  #attempt = 0;
   #blocked = 0;
-  /** @type {number | null} */
-  #toldMs = null;
-  #holdsBack = false;
-  #waitsToBeSeen = false;
+  /**
+   * The wait that the server announced before a restart.
+   * @type {number | null}
+   */
+  #restartMs = null;
+  #waitsForRestart = false;
+  #waitsUntilVisible = false;
   #unwatch;
 
   /**
    * @typedef {object} Options
-   * @property {Value | Giver} [token]
+   * @property {Value | Source} [token]
    * @property {string | number | null} [since]
    * @property {string | null} [epoch]
    * @property {number | string | null} [user]
@@ -86,7 +94,7 @@ export class LuckyGasSocket extends Emitter {
    * - `since`, `epoch`: resume after this event (`Last-Event-Id` of what the page shows) of this log (`Last-Event-Epoch`); without
    *   them, where this user left off.
    * - `user`: the id of the user, if the page knows; saves a connection on the first visit.
-   * - `remember`: false neither keeps nor uses where the user left off.
+   * - `remember`: false neither stores nor uses where the user left off.
    * - `poll`: false where there is no log over HTTP to fall back on.
    * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most so often.
    * @param {string} url
@@ -96,50 +104,50 @@ export class LuckyGasSocket extends Emitter {
     super();
     this.#url = new URL(url, location.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    // The link from an SMS stands for an order and not for a user.
-    const personal = !this.#url.pathname.includes("/ws/track/");
-    this.#cursor = new Cursor({ since, epoch, user, remember: remember ?? personal });
+    // The link from an SMS belongs to an order, not to a user.
+    const isPersonal = !this.#url.pathname.includes("/ws/track/");
+    this.#cursor = new Cursor({ since, epoch, user, remember: remember ?? isPersonal });
     this.#token = new Token(token);
-    this.#renewal = new Renewal(this.#token, (message) => this.#ifLive(message));
-    this.#polls = poll ?? personal;
-    if (batch) this.#batch = new Batch(batch, (frames) => this.#tell(batch.type, frames));
-    this.#unwatch = watch({ online: this.#hurry, offline: this.#lost, seen: this.#seen });
+    this.#renewal = new Renewal(this.#token, (message) => this.#sendIfLive(message));
+    this.#mayPoll = poll ?? isPersonal;
+    this.#batch = batch && { ...batch, add: gather(batch.ms, (frames) => this.#emitAs(batch.type, frames)) };
+    this.#unwatch = watchPage({ online: this.#reconnectNow, offline: this.#onOffline, visible: this.#onVisible });
     this.#open();
   }
 
-  /** The id of the last event told; a page that reloads its state may compare. */
+  /** The id of the last event; a page that reloads its state may compare. */
   get lastEventId() {
     return this.#cursor.id;
   }
 
   /**
-   * From the next event on, also after a reconnection. Refused, there is an `error` frame with `ref: channel`.
+   * From the next event on, also after a reconnection. If it is refused, there is an `error` frame with `ref: channel`.
    * @param {string} channel
    */
   subscribe(channel) {
-    this.#wanted.add(channel);
-    if (this.state === "live") this.#write({ type: "subscribe", channel, ref: channel });
+    this.#channels.add(channel);
+    this.#sendIfLive({ type: "subscribe", channel, ref: channel });
     return this;
   }
 
   /** @param {string} channel */
   unsubscribe(channel) {
-    this.#wanted.delete(channel);
-    if (this.state === "live") this.#write({ type: "unsubscribe", channel });
+    this.#channels.delete(channel);
+    this.#sendIfLive({ type: "unsubscribe", channel });
     return this;
   }
 
   /**
-   * Promises the `ack` of a message that has a `ref` (orders and deliveries get one), sending it again over losses of
-   * the link until it is answered; of others, that they are on their way. Rejects with a `CommandError`.
+   * Promises the `ack` of a message that has a `ref` (orders and deliveries get one), which is sent again over losses of the
+   * link until it is answered; of others, that they are on their way. Rejects with a `CommandError`.
    * @param {Message} message
    */
   async send(message) {
     if (this.#isClosed) throw new CommandError("closed");
     if (this.#poller) throw new CommandError("no_socket");
-    if (Commands.wants(message)) return this.#commands.add(message, (whole) => this.#ifLive(whole));
+    if (Commands.expectsAnswer(message)) return this.#commands.add(message, (whole) => this.#sendIfLive(whole));
     if (this.state !== "live") throw new CommandError("no_socket");
-    return this.#write(message);
+    return this.#link?.send(message);
   }
 
   get #isClosed() {
@@ -155,43 +163,38 @@ export class LuckyGasSocket extends Emitter {
 
   async #open() {
     clearTimeout(this.#timer);
-    this.#holdsBack = false;
+    this.#waitsForRestart = false;
     if (this.#link || this.#isClosed) return;
-    const opening = ++this.#opening;
+    const attempt = ++this.#attempt;
     const token = await this.#token.value().catch(() => undefined);
-    if (opening !== this.#opening || this.#link || this.#isClosed) return;
+    if (attempt !== this.#attempt || this.#link || this.#isClosed) return;
     if (token === undefined) {
-      this.#retry();
+      this.#openLater();
       return;
     }
     /** @param {Message} message */
     const sent = (message) => this.emit("sent", message);
-    this.#link = new Link(this.#address(token), { received: this.#receive, sent, fallen: this.#fallen });
+    this.#link = new Link(this.#address(token), { received: this.#receive, sent, closed: this.#linkClosed });
   }
 
   /** @param {string | null} token */
   #address(token) {
     const address = new URL(this.#url);
     const { id, epoch } = this.#cursor;
-    this.#asked = new Set(this.#wanted);
+    this.#addressed = new Set(this.#channels);
     const since = id === null ? null : String(id);
-    const said = { token, since, epoch, channels: [...this.#asked].join(",") || null };
-    for (const [name, value] of Object.entries(said)) if (value !== null) address.searchParams.set(name, value);
+    const query = { token, since, epoch, channels: [...this.#addressed].join(",") || null };
+    for (const [name, value] of Object.entries(query)) if (value !== null) address.searchParams.set(name, value);
     return address;
   }
 
   /** @param {Message} message */
-  #write(message) {
-    this.#link?.send(message);
+  #sendIfLive(message) {
+    if (this.state === "live") this.#link?.send(message);
   }
 
-  /** @param {Message} message */
-  #ifLive(message) {
-    if (this.state === "live") this.#write(message);
-  }
-
-  /** @param {Fall} fall */
-  #fallen = async ({ code, welcomed, heldMs }) => {
+  /** @param {Closed} closed */
+  #linkClosed = async ({ code, wasGreeted, heldMs }) => {
     this.#link = null;
     this.#renewal.stop();
     if (heldMs >= STABLE_MS) {
@@ -200,81 +203,81 @@ export class LuckyGasSocket extends Emitter {
     }
     this.emit("close", { code });
     if (this.#isClosed) return;
-    if (code === codes.UNAUTHENTICATED) this.#refused();
-    else if (code === codes.FORBIDDEN) this.#end("forbidden");
-    else if (code === codes.TOO_MANY_CONNECTIONS) this.#park();
-    else if (codes.SWITCHED_OFF.includes(code)) this.#doWithout();
-    else if (codes.RESTART.includes(code) || this.#toldMs !== null) this.#restart();
-    else await this.#comeBack(welcomed);
+    if (code === UNAUTHENTICATED) this.#tokenRefused();
+    else if (code === FORBIDDEN) this.#end("forbidden");
+    else if (code === TOO_MANY_CONNECTIONS) this.#waitUntilVisible();
+    else if (SWITCHED_OFF.includes(code)) this.#switchedOff();
+    else if (RESTART.includes(code) || this.#restartMs !== null) this.#openAfterRestart();
+    else await this.#reconnect(wasGreeted);
   };
 
-  #refused() {
+  #tokenRefused() {
     if (!this.#token.refused()) return this.#end("unauthenticated");
-    this.#become(this.#without());
+    this.#setState(this.#disconnected());
     this.#open();
   }
 
-  /** Another window of this user is in use: this one comes back when it is looked at. */
-  #park() {
-    this.#waitsToBeSeen = true;
-    this.#become("offline");
+  /** This user has too many windows open: this one reconnects when it is shown. */
+  #waitUntilVisible() {
+    this.#waitsUntilVisible = true;
+    this.#setState("offline");
   }
 
-  /** The server told everyone another time to come back; nobody hurries past it. */
-  #restart() {
-    const wait = this.#toldMs ?? Math.random() * RESTART_MS;
-    this.#toldMs = null;
-    this.#retry(wait);
-    this.#holdsBack = true;
+  /** The server gave each client its own time to reconnect: nothing opens a link sooner. */
+  #openAfterRestart() {
+    const wait = this.#restartMs ?? Math.random() * RESTART_MS;
+    this.#restartMs = null;
+    this.#openLater(wait);
+    this.#waitsForRestart = true;
   }
 
-  /** All pages are told at once: each begins at a moment of its own. */
-  #doWithout() {
-    if (this.#poller) return this.#retry(about(AGAIN_MS));
+  /** All pages get this at once: each begins at a moment of its own. */
+  #switchedOff() {
+    if (this.#poller) return this.#openLater(jitter(SOCKET_AGAIN_MS));
     const soon = Math.random() * RESTART_MS;
-    if (this.#polls) return this.#poll(soon);
-    if (this.state !== "reloading") return this.#retry(soon, "reloading");
+    if (this.#mayPoll) return this.#poll(soon);
+    if (this.state !== "reloading") return this.#openLater(soon, "reloading");
     this.emit("resync", {});
-    return this.#retry(about(RELOAD_MS), "reloading");
+    return this.#openLater(jitter(RELOAD_MS), "reloading");
   }
 
-  /** @param {boolean} welcomed */
-  async #comeBack(welcomed) {
-    if (this.#poller) return this.#retry(about(AGAIN_MS));
-    this.#retry();
-    const blocked = this.#polls && !welcomed && (await httpWorks(this.#http("/health/live")));
+  /** @param {boolean} wasGreeted */
+  async #reconnect(wasGreeted) {
+    if (this.#poller) return this.#openLater(jitter(SOCKET_AGAIN_MS));
+    this.#openLater();
+    const blocked = this.#mayPoll && !wasGreeted && (await httpWorks(this.#http("/health/live")));
     if (this.#poller || ["live", "closed"].includes(this.state)) return;
     this.#blocked = blocked ? this.#blocked + 1 : 0;
     if (this.#blocked >= BLOCKED_AFTER) this.#poll();
   }
 
-  /** @param {SocketState} state what the page is without a socket, unless it polls: then the poller says it */
-  #retry(wait = this.#backoff.next(), state = this.#without()) {
+  /** @param {SocketState} state until then, unless the page polls: then the poller decides */
+  #openLater(wait = this.#backoff.next(), state = this.#disconnected()) {
     clearTimeout(this.#timer);
-    if (!this.#poller) this.#become(state);
+    if (!this.#poller) this.#setState(state);
     this.#timer = setTimeout(() => this.#open(), wait);
   }
 
   /** @returns {SocketState} */
-  #without() {
+  #disconnected() {
     return navigator.onLine ? "reconnecting" : "offline";
   }
 
-  #hurry = () => {
-    if (this.#isClosed || this.#waitsToBeSeen) return;
+  #reconnectNow = () => {
+    if (this.#isClosed || this.#waitsUntilVisible) return;
     this.#poller?.now();
-    if (this.#link) this.#link.beat();
-    else if (!this.#holdsBack) this.#open();
+    if (this.#link) this.#link.ping();
+    else if (!this.#waitsForRestart) this.#open();
   };
 
-  #lost = () => {
-    if (this.#link) this.#link.fall(LOST);
-    else if (!this.#poller && !this.#isClosed) this.#become("offline");
+  #onOffline = () => {
+    if (this.#link) this.#link.close(LOST);
+    else if (!this.#poller && !this.#isClosed) this.#setState("offline");
   };
 
-  #seen = () => {
-    this.#waitsToBeSeen = false;
-    this.#hurry();
+  #onVisible = () => {
+    this.#waitsUntilVisible = false;
+    this.#reconnectNow();
   };
 
   /** @param {"closed" | "unauthenticated" | "forbidden"} why */
@@ -283,34 +286,34 @@ export class LuckyGasSocket extends Emitter {
     this.#unwatch();
     clearTimeout(this.#timer);
     this.#stopPolling();
-    this.#become("closed");
-    this.#link?.fall(LOST);
+    this.#setState("closed");
+    this.#link?.close(LOST);
     this.#commands.fail("closed");
     if (why !== "closed") this.emit(why, {});
   }
 
   /** @param {SocketState} state */
-  #become(state) {
+  #setState(state) {
     if (state === this.state) return;
     this.state = state;
     this.emit("state", state);
   }
 
-  // --- what the server says ---------------------------------------------------------------------------------------
+  // --- frames of the server ---------------------------------------------------------------------------------------
 
   /** @param {Frame} frame */
   #receive = (frame) => {
     this.heardAt = Date.now();
-    this.#renewal.heard(frame);
-    if (frame.type === "connection") this.#welcome(frame);
-    else if (!("data" in frame)) this.#answer(frame);
+    this.#renewal.receive(frame);
+    if (frame.type === "connection") this.#greeted(frame);
+    else if (!("data" in frame)) this.#control(frame);
     else if (frame.id === undefined) this.#deliver(frame);
     else this.#event(frame);
   };
 
   /** @param {Connected} frame */
-  #welcome(frame) {
-    if (!this.#cursor.claim(userOf(frame.channels))) {
+  #greeted(frame) {
+    if (!this.#cursor.setUser(userOf(frame.channels))) {
       this.#reopen();
       return;
     }
@@ -319,23 +322,23 @@ export class LuckyGasSocket extends Emitter {
     else this.#cursor.reset(head, epoch);
     this.#blocked = 0;
     this.#stopPolling();
-    this.#become("live");
+    this.#setState("live");
     this.#deliver(frame);
     this.emit("connected", frame);
     if (recovered === false) this.emit("resync", frame);
-    // What was missed is on its way. The answer comes behind it: up to there all was told.
-    if (recovered) this.#link?.beat();
-    this.#sayWhatChanged();
-    this.#commands.again((message) => this.#ifLive(message));
+    // Missed events are on their way. The answer to this heartbeat comes behind them, and says where they end.
+    if (recovered) this.#link?.ping();
+    this.#updateChannels();
+    this.#commands.resend((message) => this.#sendIfLive(message));
   }
 
-  /** Of the channels, since the address of this link was written. */
-  #sayWhatChanged() {
-    for (const channel of this.#wanted) if (!this.#asked.has(channel)) this.subscribe(channel);
-    for (const channel of this.#asked) if (!this.#wanted.has(channel)) this.unsubscribe(channel);
+  /** Sends what changed of the channels since the address of this link was made. */
+  #updateChannels() {
+    for (const channel of this.#channels) if (!this.#addressed.has(channel)) this.subscribe(channel);
+    for (const channel of this.#addressed) if (!this.#channels.has(channel)) this.unsubscribe(channel);
   }
 
-  /** The position was another user's: their own is known now. */
+  /** The cursor was another user's: resumes from that of this user. */
   #reopen() {
     this.#link?.abandon();
     this.#link = null;
@@ -348,36 +351,37 @@ export class LuckyGasSocket extends Emitter {
   }
 
   /** @param {Exclude<FlatFrame, Connected>} frame */
-  #answer(frame) {
+  #control(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
-    if (frame.type === "error") this.#refusedChannel(frame.code, frame.ref ?? "");
+    if (frame.type === "error") this.#channelRefused(frame.code, frame.ref ?? "");
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
-    if (frame.type === "restart") this.#toldMs = restartMs(frame.retry_in);
+    if (frame.type === "restart") this.#restartMs = serverWaitMs(frame.retry_in, MOST_RESTART_SECONDS);
     this.#deliver(frame);
   }
 
   /**
-   * Forgets it, or asks again a little later.
+   * Drops the channel, or subscribes again a little later.
    * @param {string} code
    * @param {string} channel
    */
-  #refusedChannel(code, channel) {
-    if (REFUSALS.has(code)) this.#wanted.delete(channel);
-    if (LATER.has(code)) setTimeout(() => this.#wanted.has(channel) && this.subscribe(channel), RATE_MS);
+  #channelRefused(code, channel) {
+    if (CHANNEL_REFUSALS.has(code)) this.#channels.delete(channel);
+    if (RETRYABLE.has(code)) setTimeout(() => this.#channels.has(channel) && this.subscribe(channel), RETRY_MS);
   }
 
   /** @param {Frame} frame */
   #deliver(frame) {
     this.emit("*", frame);
-    if (!this.#batch?.take(frame)) this.#tell(frame.type, frame);
+    if (frame.type === this.#batch?.type) this.#batch.add(frame);
+    else this.#emitAs(frame.type, frame);
   }
 
   /**
    * @param {keyof SocketEvents} type
    * @param {unknown} value a frame of this type, or an array of them
    */
-  #tell(type, value) {
-    this.emit(type, /** @type {any} */ (value));
+  #emitAs(type, value) {
+    this.emit(type, /** @type {never} */ (value));
   }
 
   // --- where sockets are blocked ----------------------------------------------------------------------------------
@@ -394,25 +398,25 @@ export class LuckyGasSocket extends Emitter {
     const client = {
       cursor: this.#cursor,
       token: this.#token,
-      channels: this.#wanted,
+      channels: this.#channels,
       /** @param {EventFrame[]} events */
-      told: (events) => {
+      received: (events) => {
         this.heardAt = Date.now();
-        this.#become("polling");
+        this.#setState("polling");
         for (const event of events) this.#event(event);
       },
       gone: () => this.emit("resync", {}),
       switchedOff: () => {
         this.heardAt = Date.now();
-        this.#become("reloading");
+        this.#setState("reloading");
         this.emit("resync", {});
       },
       denied: () => this.#end("unauthenticated"),
-      failed: () => this.#become(this.#without()),
+      failed: () => this.#setState(this.#disconnected()),
     };
     this.#poller = new Poller(this.#http("/api/v1/"), client, wait);
-    this.#become(this.#without());
-    this.#retry(about(AGAIN_MS));
+    this.#setState(this.#disconnected());
+    this.#openLater(jitter(SOCKET_AGAIN_MS));
   }
 
   #stopPolling() {

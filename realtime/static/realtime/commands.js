@@ -1,12 +1,12 @@
 /** @import { Frame, Message, Refused } from "types/events" */
 import { newRef } from "./ref.js";
 
-/** What may wait for an answer; the server takes bursts of 40 messages. */
+/** How many commands may wait for an answer; the server takes bursts of 40 messages. */
 const MOST_WAITING = 32;
-/** When to repeat what the server could not do now. */
-export const RATE_MS = 2_000;
+/** When a command is repeated that the server could not do now. */
+export const RETRY_MS = 2_000;
 /** Too much at once, a row that somebody else holds, a database that is away: nothing was done. */
-export const LATER = new Set(["rate_limited", "row_locked", "busy"]);
+export const RETRYABLE = new Set(["rate_limited", "row_locked", "busy"]);
 /** Messages the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
@@ -18,7 +18,7 @@ export class CommandError extends Error {
 
   /**
    * @param {string} code
-   * @param {Refused | null} frame what the server said, if it did
+   * @param {Refused | null} frame of the server; null where it sent none
    */
   constructor(code, frame = null) {
     super(frame?.detail ?? code);
@@ -40,15 +40,15 @@ export class CommandError extends Error {
  */
 
 /**
- * Messages with a `ref`, until they are answered. A link that fell leaves open whether the server did it: the same
- * message with the same `ref` is sent again, which does nothing twice.
+ * Messages with a `ref`, until they are answered. If the link closes, it is not known whether the server did them: each is sent
+ * again with the same `ref`, which does nothing twice.
  */
 export class Commands {
   /** @type {Map<string, Waiting>} */
   #waiting = new Map();
 
   /** @param {Message} message */
-  static wants(message) {
+  static expectsAnswer(message) {
     return message.ref !== undefined || ANSWERED.has(message.type);
   }
 
@@ -74,15 +74,15 @@ export class Commands {
   }
 
   /**
-   * Takes an `ack` or `error` to whom it is for; what could not be done now is said again a little later.
+   * Settles the command that an `ack` or `error` answers; a command that could not be done now is sent again a little later.
    * @param {Extract<Frame, { type: "ack" | "error" }>} frame
    */
   settle(frame) {
     const { ref = "" } = frame;
     const entry = this.#waiting.get(ref);
     if (!entry) return;
-    if (frame.type === "error" && LATER.has(frame.code)) {
-      setTimeout(() => this.#waiting.has(ref) && entry.write(entry.message), RATE_MS);
+    if (frame.type === "error" && RETRYABLE.has(frame.code)) {
+      setTimeout(() => this.#waiting.has(ref) && entry.write(entry.message), RETRY_MS);
       return;
     }
     this.#waiting.delete(ref);
@@ -91,7 +91,7 @@ export class Commands {
   }
 
   /** @param {Write} write */
-  again(write) {
+  resend(write) {
     for (const { message } of [...this.#waiting.values()]) write(message);
   }
 

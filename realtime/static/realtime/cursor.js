@@ -1,4 +1,4 @@
-import { keep, kept } from "../web/kept.js";
+import { readObject, writeStorage } from "../web/storage.js";
 
 const LAST_USER = "luckygas:user";
 /** @param {number} user */
@@ -13,11 +13,15 @@ export function userOf(channels) {
   return own ? Number(own.slice(5)) : null;
 }
 
+/** @param {unknown} value */
+const integer = (value) => (Number.isSafeInteger(value) ? Number(value) : null);
+
 /**
- * Up to where the log was told to this page: `id` (null: not known yet) in the log `epoch`. Kept a user, so that what
- * comes for them while they are away is told on their next visit; a page that names its own `since` begins there.
+ * `id`: the last event that this page has received (null: not known yet), of the log `epoch`. Stored for each user, so that
+ * their next visit resumes there; a page that names its own `since` begins there.
  */
 export class Cursor {
+  /** The position is of the user who was here last, who may be another one. */
   #isGuess = false;
 
   /** @type {number | null} */
@@ -28,53 +32,53 @@ export class Cursor {
   epoch;
   #remembers;
 
-  /** @param {{ since?: unknown, epoch?: string | null, user?: number | string | null, remember: boolean }} begins */
+  /** @param {{ since?: unknown, epoch?: string | null, user?: number | string | null, remember: boolean }} start */
   constructor({ since, epoch, user, remember }) {
     this.user = user ? Number(user) : null;
-    // A page that has no number to give begins as if it gave none; `NaN` would have it reload for ever.
+    // A `since` that is no number counts as none; `NaN` would make the page reload for ever.
     this.id = /^\d+$/.test(String(since)) ? Number(since) : null;
     this.epoch = epoch || null;
     this.#remembers = remember;
-    // Who it is, the server says only after we said where to resume; usually it is who it was the last time.
-    if (remember && this.user === null) this.user = kept(LAST_USER);
-    if (this.id === null) this.#recall();
+    // The server names the user only after the client has sent its cursor; usually it is the last one.
+    if (remember && this.user === null) this.user = integer(readObject(LAST_USER).id);
+    if (this.id === null) this.#restore();
   }
 
-  #recall() {
-    const last = this.#remembers && this.user !== null ? kept(key(this.user)) : null;
-    this.id = Number.isSafeInteger(last?.id) ? last.id : null;
-    this.epoch = this.id === null ? null : (last.epoch ?? null);
+  #restore() {
+    const stored = this.#remembers && this.user !== null ? readObject(key(this.user)) : {};
+    this.id = integer(stored.id);
+    this.epoch = this.id === null || typeof stored.epoch !== "string" ? null : stored.epoch;
     this.#isGuess = true;
   }
 
   /**
-   * Who it really is. False if we guessed wrong: the position is now where they left off, and to be resumed from.
+   * Sets the real user. False if the guess was wrong: the cursor is now this user's, and the client must resume from it.
    * @param {number | null} user
    */
-  claim(user) {
+  setUser(user) {
     if (user === this.user || user === null) return true;
     const before = this.id;
     this.user = user;
-    if (this.#remembers) keep(LAST_USER, user);
-    if (this.#isGuess) this.#recall();
+    if (this.#remembers) writeStorage(LAST_USER, { id: user });
+    if (this.#isGuess) this.#restore();
     this.#isGuess = false;
     return this.id === before;
   }
 
   /**
-   * Whether the event `id` is news, which moves the cursor there; what was told already is not.
+   * Moves the cursor to the event `id`. False if the event was received before.
    * @param {number} id
    */
   take(id) {
     if (this.id !== null && id <= this.id) return false;
     this.id = id;
     this.#isGuess = false;
-    this.#keep();
+    this.#save();
     return true;
   }
 
   /**
-   * All up to `id` was told, as far as it concerns this page.
+   * Everything up to `id` that concerns this page was received.
    * @param {number} id
    */
   move(id) {
@@ -90,14 +94,14 @@ export class Cursor {
     this.id = id;
     this.epoch = epoch;
     this.#isGuess = false;
-    this.#keep();
+    this.#save();
   }
 
-  #keep() {
+  #save() {
     if (!this.#remembers || this.user === null) return;
-    const last = kept(key(this.user));
+    const stored = readObject(key(this.user));
     // Another tab may be further than this one.
-    if (last?.epoch === this.epoch && last.id > (this.id ?? 0)) return;
-    keep(key(this.user), { id: this.id, epoch: this.epoch });
+    if (stored.epoch === this.epoch && Number(stored.id) > (this.id ?? 0)) return;
+    writeStorage(key(this.user), { id: this.id, epoch: this.epoch });
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Handlers by name. One that fails is reported, as an uncaught error is, and keeps nothing from the others.
+ * Handlers by name. An error of one is reported like an uncaught error; the others still run.
  * @template Events what the handlers of each name get
  */
 export class Emitter {
-  /** @type {Map<keyof Events, Set<(value: any) => void>>} */
-  #handlers = new Map();
+  /** @type {{ [Name in keyof Events]?: Set<(value: Events[Name]) => void> }} */
+  #handlers = {};
 
   /**
    * @template {keyof Events} Name
@@ -12,8 +12,8 @@ export class Emitter {
    * @param {(value: Events[Name]) => void} handler
    */
   on(name, handler) {
-    const known = this.#handlers.get(name) ?? new Set();
-    this.#handlers.set(name, known.add(handler));
+    this.#handlers[name] ??= new Set();
+    this.#handlers[name].add(handler);
     return this;
   }
 
@@ -23,7 +23,7 @@ export class Emitter {
    * @param {(value: Events[Name]) => void} handler
    */
   off(name, handler) {
-    this.#handlers.get(name)?.delete(handler);
+    this.#handlers[name]?.delete(handler);
     return this;
   }
 
@@ -33,9 +33,10 @@ export class Emitter {
    * @param {Events[Name] extends undefined ? [] : [Events[Name]]} values the one value, where there is one
    */
   emit(name, ...values) {
-    for (const handler of [...(this.#handlers.get(name) ?? [])]) {
+    const value = /** @type {Events[Name]} */ (values[0]);
+    for (const handler of [...(this.#handlers[name] ?? [])]) {
       try {
-        handler(values[0]);
+        handler(value);
       } catch (error) {
         reportError(error);
       }

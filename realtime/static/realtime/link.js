@@ -2,104 +2,107 @@
 
 /** The server greets within this, and answers a heartbeat within this; else the link is dead. */
 export const ANSWER_MS = 10_000;
-/** The code of a link that fell without a word (RFC 6455, 7.4.1). */
+
+/** Why a link was closed: of the server (docs/realtime.md), but for LOST, a link that broke (RFC 6455, 7.4.1). */
 export const LOST = 1006;
+export const UNAUTHENTICATED = 4401;
+export const FORBIDDEN = 4403;
+export const TOO_MANY_CONNECTIONS = 4409;
+/** Daphne may not send 1012 and 1013, and sends 4012 and 4013. */
+export const RESTART = [1012, 4012];
+export const SWITCHED_OFF = [1013, 4013];
 
-/** @typedef {{ code: number, welcomed: boolean, heldMs: number }} Fall */
+/** @typedef {{ code: number, wasGreeted: boolean, heldMs: number }} Closed */
 
-/**
- * One WebSocket, until it falls: which it does once, for whatever reason, and then says so to `fallen` with
- * `{code, welcomed, heldMs}`. `welcomed`: the server greeted.
- */
+/** One WebSocket. Calls `closed` once, whoever ended it; `wasGreeted`: the server sent its first frame, `heldMs` ago. */
 export class Link {
-  welcomed = false;
+  #wasGreeted = false;
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {((fall: Fall) => void) | null} */
-  #fallen;
+  /** @type {((closed: Closed) => void) | null} */
+  #closed;
   #received;
   #sent;
-  /** @type {number | null} */
-  #deadline = null;
+  /** @type {number | undefined} */
+  #deadline;
   /** @type {number | undefined} */
   #pulse;
   #interval = 0;
-  #beatAt = 0;
-  #since = performance.now();
+  #pingedAt = 0;
+  #greetedAt = 0;
 
   /**
    * @param {URL} address
-   * @param {{ received: (frame: Frame) => void, sent: (message: Message) => void, fallen: (fall: Fall) => void }} client
+   * @param {{ received: (frame: Frame) => void, sent: (message: Message) => void, closed: (closed: Closed) => void }} client
    */
-  constructor(address, { received, sent, fallen }) {
+  constructor(address, { received, sent, closed }) {
     this.#received = received;
     this.#sent = sent;
-    this.#fallen = fallen;
-    this.#deadline = setTimeout(() => this.fall(LOST), ANSWER_MS);
+    this.#closed = closed;
+    this.#deadline = setTimeout(() => this.close(LOST), ANSWER_MS);
     try {
       this.#socket = new WebSocket(address);
     } catch {
-      // Some filters and policies make the constructor throw; the caller is not ready for the news yet.
-      queueMicrotask(() => this.fall(LOST));
+      // Some filters and policies make the constructor throw; the caller does not hold this object yet.
+      queueMicrotask(() => this.close(LOST));
       return;
     }
-    this.#socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    this.#socket.onclose = ({ code }) => this.fall(code);
+    this.#socket.onmessage = (/** @type {MessageEvent<string>} */ { data }) => this.#receive(JSON.parse(data));
+    this.#socket.onclose = ({ code }) => this.close(code);
   }
 
   /** @param {Message} message */
   send(message) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return this.fall(LOST);
+    if (this.#socket?.readyState !== WebSocket.OPEN) return this.close(LOST);
     this.#socket.send(JSON.stringify(message));
     this.#sent(message);
   }
 
-  /** Asks for a sign of life. */
-  beat() {
-    if (!this.welcomed) return;
-    this.#beatAt = performance.now();
-    this.#deadline ??= setTimeout(() => this.fall(LOST), ANSWER_MS);
+  /** Sends a heartbeat; the link closes if no frame follows. */
+  ping() {
+    if (!this.#wasGreeted) return;
+    this.#pingedAt = performance.now();
+    this.#deadline ??= setTimeout(() => this.close(LOST), ANSWER_MS);
     this.send({ type: "heartbeat" });
   }
 
   /** @param {Frame} frame */
   #receive(frame) {
     if (frame.type === "connection") this.#greeted(frame);
-    if (this.welcomed) this.#alive();
+    if (this.#wasGreeted) this.#alive();
     this.#received(frame);
   }
 
   /** @param {Connected} frame */
   #greeted({ heartbeat_interval: seconds }) {
-    this.welcomed = true;
-    this.#since = performance.now();
+    this.#wasGreeted = true;
     this.#interval = (seconds > 0 ? seconds : 30) * 1000;
-    this.#beatAt = performance.now();
-    this.#pulse = setInterval(() => this.beat(), this.#interval);
+    this.#greetedAt = this.#pingedAt = performance.now();
+    this.#pulse = setInterval(() => this.ping(), this.#interval);
   }
 
   #alive() {
-    clearTimeout(this.#deadline ?? undefined);
-    this.#deadline = null;
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
     // Browsers slow the timers of hidden tabs down to one a minute; frames still come on time.
-    if (performance.now() - this.#beatAt > this.#interval) this.beat();
+    if (performance.now() - this.#pingedAt > this.#interval) this.ping();
   }
 
-  /** Ends it without a word to anyone. */
+  /** Ends it without calling `closed`. */
   abandon() {
-    this.#fallen = () => {};
-    this.fall(LOST);
+    this.#closed = () => {};
+    this.close(LOST);
   }
 
   /** @param {number} code */
-  fall(code) {
-    if (this.#fallen === null) return;
-    const fallen = this.#fallen;
-    this.#fallen = null;
+  close(code) {
+    if (this.#closed === null) return;
+    const closed = this.#closed;
+    this.#closed = null;
     this.#received = () => {};
-    clearTimeout(this.#deadline ?? undefined);
+    clearTimeout(this.#deadline);
     clearInterval(this.#pulse);
     this.#socket?.close();
-    fallen({ code, welcomed: this.welcomed, heldMs: this.welcomed ? performance.now() - this.#since : 0 });
+    closed({ code, wasGreeted: this.#wasGreeted, heldMs: this.#wasGreeted ? performance.now() - this.#greetedAt : 0 });
   }
 }

@@ -3,26 +3,16 @@
 /** @import { Cursor } from "./cursor.js" */
 /** @import { Token } from "./token.js" */
 
-import { about } from "../web/backoff.js";
+import { ApiError, request } from "../web/api.js";
+import { jitter } from "../web/backoff.js";
 
-/** How often to ask; a hidden tab is in no hurry. */
-export const SEEN_MS = 3_000;
-export const HIDDEN_MS = 15_000;
-const ANSWER_MS = 10_000;
+/** How often to poll. */
+const VISIBLE_MS = 3_000;
+const HIDDEN_MS = 15_000;
 const PROBE_MS = 5_000;
 const MOST_EVENTS = 500;
-const GONE = "cursor_gone";
+const CURSOR_GONE = 410;
 const SWITCHED_OFF = "switched_off";
-
-/**
- * What our server calls a refusal; null where somebody else answered.
- * @param {Response} answer
- * @returns {Promise<string | null>}
- */
-async function codeOf(answer) {
-  const body = await answer.json().catch(() => null);
-  return body?.errors?.[0]?.code ?? null;
-}
 
 /**
  * Whether the server answers a plain request at `url`.
@@ -38,26 +28,22 @@ export async function httpWorks(url) {
  * @property {Cursor} cursor
  * @property {Token} token
  * @property {Set<string>} channels
- * @property {(events: EventFrame[]) => void} told
- * @property {() => void} gone
- * @property {() => void} switchedOff
- * @property {() => void} denied
- * @property {() => void} failed
+ * @property {(events: EventFrame[]) => void} received new events, in order
+ * @property {() => void} gone events after the cursor are no longer kept; polling goes on at the end of the log
+ * @property {() => void} switchedOff events are turned off; called after each request while they are
+ * @property {() => void} denied the server wants a sign-in
+ * @property {() => void} failed no answer
  */
 
-/**
- * The log over HTTP, where sockets cannot be had. `told(events)`: what is new, in order. `gone()`: what came after the
- * cursor is no longer kept; it goes on at the log's end. `switchedOff()`: the log is not told at the moment; said again each
- * time that it was asked for. `denied()`: the server wants a sign-in. `failed()`: no answer.
- */
+/** Reads the log of events over HTTP, where sockets cannot be had. */
 export class Poller {
   #api;
   #client;
-  #stopped = false;
+  #isStopped = false;
   /** @type {number | undefined} */
   #timer;
   /** @type {(() => void) | null} */
-  #resume = null;
+  #wake = null;
 
   /**
    * @param {URL} api the root, `…/api/v1/`
@@ -71,21 +57,21 @@ export class Poller {
   }
 
   stop() {
-    this.#stopped = true;
+    this.#isStopped = true;
     this.now();
   }
 
-  /** Asks at once instead of at the next turn. */
+  /** Polls at once instead of at the next turn. */
   now() {
     clearTimeout(this.#timer);
-    this.#resume?.();
+    this.#wake?.();
   }
 
   /** @param {number} wait */
   async #run(wait) {
-    while (!this.#stopped) {
+    while (!this.#isStopped) {
       if (wait > 0) await this.#pause(wait);
-      if (!this.#stopped) wait = await this.#turn();
+      if (!this.#isStopped) wait = await this.#turn();
     }
   }
 
@@ -94,84 +80,82 @@ export class Poller {
    * @returns {Promise<void>}
    */
   #pause(ms) {
-    return new Promise((resume) => {
-      this.#resume = resume;
-      this.#timer = setTimeout(resume, ms);
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#timer = setTimeout(resolve, ms);
     });
   }
 
-  /** One round; milliseconds until the next. */
+  /** One turn; milliseconds until the next. */
   async #turn() {
-    const usual = document.hidden ? HIDDEN_MS : SEEN_MS;
-    const { cursor, failed, switchedOff } = this.#client;
+    const usual = document.hidden ? HIDDEN_MS : VISIBLE_MS;
+    const { cursor } = this.#client;
     try {
-      if (cursor.id === null) cursor.reset(...(await this.#end()));
+      if (cursor.id === null) await this.#toEnd();
       const before = cursor.id;
-      const more = await this.#read();
-      return more && cursor.id !== before ? 0 : usual;
+      const isMore = await this.#read();
+      return isMore && cursor.id !== before ? 0 : usual;
     } catch (error) {
-      if (this.#stopped) return 0;
-      if (!(error instanceof Unanswered)) throw error;
-      if (error.code !== SWITCHED_OFF) {
-        failed();
-        return Math.max(usual, error.retryMs);
-      }
-      switchedOff();
-      return Math.max(usual, about(error.retryMs));
+      if (this.#isStopped) return 0;
+      if (!(error instanceof ApiError)) throw error;
+      return Math.max(usual, this.#afterFailure(error));
     }
   }
 
-  /**
-   * The end of the log, `[id, epoch]`; every list names it.
-   * @returns {Promise<[number, string | null]>}
-   */
-  async #end() {
-    const answer = await this.#get("orders/", { page_size: "1" });
-    const head = answer.headers.get("Last-Event-Id");
-    if (!answer.ok || head === null) throw new Unanswered(answer);
-    return [Number(head), answer.headers.get("Last-Event-Epoch")];
+  /** @param {ApiError} error */
+  #afterFailure({ code, retryMs }) {
+    if (code !== SWITCHED_OFF) {
+      this.#client.failed();
+      return retryMs;
+    }
+    this.#client.switchedOff();
+    return jitter(retryMs);
   }
 
-  /** Reads what is new in the own channels and in those subscribed to. True if there is more. */
+  /** Moves the cursor to the end of the log, which every list names. */
+  async #toEnd() {
+    const { end } = await this.#get("orders/", { page_size: "1" });
+    if (end.since === null) throw new ApiError(0);
+    if (!this.#isStopped) this.#client.cursor.reset(Number(end.since), end.epoch);
+  }
+
+  /** Reads new events of the own channels and of those subscribed to. True if there are more. */
   async #read() {
-    const { cursor, channels, told } = this.#client;
-    const pages = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
-    if (pages.includes(GONE)) return this.#beginAnew();
-    const known = pages.flatMap((page) => (page === null || page === GONE ? [] : [page]));
-    if (this.#stopped || known.length === 0) return false;
+    const { cursor, channels, received, gone } = this.#client;
+    const answers = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
+    if (answers.includes(CURSOR_GONE)) {
+      await this.#toEnd();
+      if (!this.#isStopped) gone();
+      return false;
+    }
+    const pages = answers.filter((answer) => typeof answer === "object");
+    if (this.#isStopped || pages.length === 0) return false;
     // Each page is complete up to its own end only.
-    const end = Math.min(...known.map((page) => page.last_event_id));
-    const events = known.flatMap((page) => page.events).filter((event) => event.id <= end);
-    cursor.epoch = known[0].epoch;
-    told(/** @type {EventFrame[]} */ (/** @type {unknown} */ (events.sort((one, other) => one.id - other.id))));
+    const end = Math.min(...pages.map((page) => page.last_event_id));
+    const events = pages.flatMap((page) => page.events).filter((event) => event.id <= end);
+    cursor.epoch = pages[0].epoch;
+    received(/** @type {EventFrame[]} */ (/** @type {unknown} */ (events.sort((one, other) => one.id - other.id))));
     cursor.move(end);
-    return known.some((page) => page.more);
+    return pages.some((page) => page.more);
   }
 
   /**
-   * Null where the right to this channel has ended.
+   * The status where there is no page: the cursor is gone, or the channel may no longer be read and is dropped.
    * @param {string} channel
-   * @returns {Promise<EventPage | typeof GONE | null>}
    */
   async #page(channel) {
     const { cursor, channels } = this.#client;
     const from = { since: String(cursor.id), epoch: cursor.epoch ?? "" };
-    const answer = await this.#get("events/", { ...from, channel, limit: String(MOST_EVENTS) });
-    if (answer.ok) return answer.json().catch(() => Promise.reject(new Unanswered(answer)));
-    if (answer.status === 410) return GONE;
-    // The others go on.
-    if (channel && [403, 404].includes(answer.status)) channels.delete(channel);
-    else throw new Unanswered(answer, await codeOf(answer));
-    return null;
-  }
-
-  async #beginAnew() {
-    const { cursor, gone } = this.#client;
-    const end = await this.#end();
-    if (this.#stopped) return false;
-    cursor.reset(...end);
-    gone();
-    return false;
+    try {
+      const { data } = await this.#get("events/", { ...from, channel, limit: String(MOST_EVENTS) });
+      return /** @type {EventPage} */ (data);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const isDropped = channel && [403, 404].includes(error.status);
+      if (isDropped) channels.delete(channel);
+      else if (error.status !== CURSOR_GONE) throw error;
+      return error.status;
+    }
   }
 
   /**
@@ -182,33 +166,16 @@ export class Poller {
     const url = new URL(path, this.#api);
     url.search = String(new URLSearchParams(query));
     const { token, denied } = this.#client;
-    const answer = await this.#fetch(url).catch(() => null);
-    if (answer?.ok) token.accepted();
-    if (answer?.status === 401 || (answer?.status === 403 && !query.channel)) {
-      if (!token.refused() && !this.#stopped) denied();
+    const value = await token.value().catch(() => Promise.reject(new ApiError(0)));
+    try {
+      const answer = await request("GET", url, undefined, value);
+      token.accepted();
+      return answer;
+    } catch (error) {
+      const status = error instanceof ApiError ? error.status : 0;
+      const isRefused = status === 401 || (status === 403 && !query.channel);
+      if (isRefused && !token.refused() && !this.#isStopped) denied();
+      throw error;
     }
-    if (answer === null) throw new Unanswered();
-    return answer;
-  }
-
-  /** @param {URL} url */
-  async #fetch(url) {
-    const value = await this.#client.token.value();
-    /** @type {Record<string, string>} */
-    const headers = value ? { Authorization: `Bearer ${value}` } : {};
-    return fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS), cache: "no-store" });
-  }
-}
-
-/** The server is away, or wants to be left alone for `retryMs`; or someone else answers, as in a hotel. */
-class Unanswered extends Error {
-  /**
-   * @param {Response | null} answer
-   * @param {string | null} code
-   */
-  constructor(answer = null, code = null) {
-    super(answer ? `HTTP ${answer.status}` : "no answer");
-    this.code = code;
-    this.retryMs = Math.min(60, Number(answer?.headers.get("Retry-After")) || 0) * 1000;
   }
 }

@@ -1,7 +1,8 @@
 /** The test page: one socket, a form a message, and every frame both ways. */
 /** @import { Message } from "types/events" */
+/** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
-import { follow, now } from "../web/server-clock.js";
+import { followClock, now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;
@@ -19,7 +20,7 @@ function show(direction, frame) {
   const time = new Date(now()).toTimeString().slice(0, 8);
   row.append(element("time", time), element("span", ARROWS[direction]), element("pre", text));
   find("#frames").prepend(row);
-  while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild.remove();
+  while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild?.remove();
 }
 
 /** @param {Record<string, string>} asked */
@@ -28,7 +29,7 @@ function connect({ endpoint, link, token, since, channels }) {
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
   const options = { token: token || null, since: since || null, remember: false };
   socket = new LuckyGasSocket(address, options);
-  follow(socket);
+  followClock(socket);
   for (const channel of channels.split(",")) if (channel.trim()) socket.subscribe(channel.trim());
   socket.on("*", (frame) => show("in", frame)).on("sent", (message) => show("out", message));
   socket.on("state", (state) => show("note", state)).on("close", ({ code }) => show("note", `close ${code}`));
@@ -41,7 +42,7 @@ function connect({ endpoint, link, token, since, channels }) {
 function send(message) {
   if (!socket) return show("note", "no_socket");
   // An error of the server is shown as the frame it is.
-  return socket.send(message).catch((error) => error.frame ?? show("note", error.message));
+  return socket.send(message).catch((/** @type {CommandError} */ error) => error.frame ?? show("note", error.message));
 }
 
 /**
@@ -51,20 +52,25 @@ function send(message) {
 function messageOf(form) {
   /** @type {Message} */
   const message = { type: form.dataset.type ?? "" };
-  for (const field of findAll("[name]", form)) {
+  for (const field of /** @type {HTMLInputElement[]} */ (findAll("[name]", form))) {
     if (field.value.trim() !== "") put(message, field.name.split("."), fieldValue(field));
   }
   return message;
 }
 
 /**
- * @param {Record<string, any>} object
+ * @param {Record<string, unknown>} object
  * @param {string[]} path
  * @param {unknown} value
  */
 function put(object, [name, ...rest], value) {
-  object[name] = rest.length ? (object[name] ?? {}) : value;
-  if (rest.length) put(object[name], rest, value);
+  if (!rest.length) {
+    object[name] = value;
+    return;
+  }
+  const inner = { .../** @type {object} */ (object[name]) };
+  object[name] = inner;
+  put(inner, rest, value);
 }
 
 /**
@@ -88,7 +94,7 @@ find("#messages").addEventListener("submit", (/** @type {SubmitEvent} */ event) 
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
   try {
-    send("raw" in form.dataset ? JSON.parse(find("[name=raw]", form).value) : messageOf(form));
+    send("raw" in form.dataset ? JSON.parse(find("textarea", form).value) : messageOf(form));
   } catch (error) {
     show("note", String(error));
   }

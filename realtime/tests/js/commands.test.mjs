@@ -1,112 +1,114 @@
 /** What a page sends, and how it learns what became of it. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { newRef } from "/static/realtime/ref.js";
 import { pass, settled } from "../../../web/tests/js/page.mjs";
-import { PlayedServer } from "./played.mjs";
+import { FakeServer } from "./fake-server.mjs";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const MOVE = { type: "order_update", order_id: 17, status: "delivering" };
-let server, outcomes;
+describe("commands", () => {
+  const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  const MOVE = { type: "order_update", order_id: 17, status: "delivering" };
+  let server, outcomes;
 
-beforeEach(() => {
-  [server, outcomes] = [new PlayedServer(), []];
-});
-afterEach(() => server.leave());
+  beforeEach(() => {
+    [server, outcomes] = [new FakeServer(), []];
+  });
+  afterEach(() => server.leave());
 
-async function send(message) {
-  server.socket.send(message).then(
-    (frame) => outcomes.push(["done", frame]),
-    (error) => outcomes.push([error.code, error.frame]),
-  );
-  await settled();
-}
+  async function send(message) {
+    server.socket.send(message).then(
+      (frame) => outcomes.push(["done", frame]),
+      (error) => outcomes.push([error.code, error.frame]),
+    );
+    await settled();
+  }
 
-const codes = () => outcomes.map(([code]) => code);
+  const codes = () => outcomes.map(([code]) => code);
 
-test("a command gets a ref and resolves with its ack", async () => {
-  await server.live();
-  await send(MOVE);
-  const { ref } = server.said[0];
-  assert.match(ref, UUID);
-  const ack = { type: "ack", ref, order_id: 17, status: "delivering", version: 4 };
-  await server.tell({ type: "ack", ref: "another" });
-  await server.tell(ack);
-  assert.deepEqual(outcomes, [["done", ack]]);
-});
+  test("a command gets a ref and resolves with its ack", async () => {
+    await server.live();
+    await send(MOVE);
+    const { ref } = server.said[0];
+    assert.match(ref, UUID);
+    const ack = { type: "ack", ref, order_id: 17, status: "delivering", version: 4 };
+    await server.tell({ type: "ack", ref: "another" });
+    await server.tell(ack);
+    assert.deepEqual(outcomes, [["done", ack]]);
+  });
 
-test("a refused command rejects with the error", async () => {
-  await server.live();
-  await send({ ...MOVE, ref: "r1" });
-  const error = { type: "error", code: "invalid_transition", detail: "no", ref: "r1" };
-  await server.tell(error);
-  assert.deepEqual(outcomes, [["invalid_transition", error]]);
-});
-
-for (const code of ["rate_limited", "row_locked", "busy"])
-  test(`what could not be done now is said again a little later: ${code}`, async () => {
+  test("a refused command rejects with the error", async () => {
     await server.live();
     await send({ ...MOVE, ref: "r1" });
-    server.socket.subscribe("orders");
-    for (const ref of ["r1", "orders"]) await server.tell({ type: "error", code, detail: "slowly", ref });
-    await pass(2_000);
-    assert.deepEqual(server.said.slice(2), server.said.slice(0, 2));
+    const error = { type: "error", code: "invalid_transition", detail: "no", ref: "r1" };
+    await server.tell(error);
+    assert.deepEqual(outcomes, [["invalid_transition", error]]);
+  });
+
+  for (const code of ["rate_limited", "row_locked", "busy"])
+    test(`what could not be done now is said again a little later: ${code}`, async () => {
+      await server.live();
+      await send({ ...MOVE, ref: "r1" });
+      server.socket.subscribe("orders");
+      for (const ref of ["r1", "orders"]) await server.tell({ type: "error", code, detail: "slowly", ref });
+      await pass(2_000);
+      assert.deepEqual(server.said.slice(2), server.said.slice(0, 2));
+      await server.tell({ type: "ack", ref: "r1" });
+      assert.deepEqual(codes(), ["done"]);
+    });
+
+  test("an unanswered command is repeated with its ref on the next link", async () => {
+    await server.live();
+    await send({ ...MOVE, ref: "r1" });
+    await server.hangUp();
+    await pass(1_000);
+    await server.greet({ recovered: true });
+    assert.deepEqual(
+      server.said.flatMap(({ ref }) => ref ?? []),
+      ["r1", "r1"],
+    );
     await server.tell({ type: "ack", ref: "r1" });
     assert.deepEqual(codes(), ["done"]);
   });
 
-test("an unanswered command is repeated with its ref on the next link", async () => {
-  await server.live();
-  await send({ ...MOVE, ref: "r1" });
-  await server.hangUp();
-  await pass(1_000);
-  await server.greet({ recovered: true });
-  assert.deepEqual(
-    server.said.flatMap(({ ref }) => ref ?? []),
-    ["r1", "r1"],
-  );
-  await server.tell({ type: "ack", ref: "r1" });
-  assert.deepEqual(codes(), ["done"]);
-});
+  test("a command given while away is sent when back", async () => {
+    await server.open();
+    await send({ ...MOVE, ref: "r1" });
+    assert.deepEqual(server.said, []);
+    await server.greet();
+    assert.equal(server.said[0].ref, "r1");
+  });
 
-test("a command given while away is sent when back", async () => {
-  await server.open();
-  await send({ ...MOVE, ref: "r1" });
-  assert.deepEqual(server.said, []);
-  await server.greet();
-  assert.equal(server.said[0].ref, "r1");
-});
+  test("the same ref twice is one command", async () => {
+    await server.live();
+    await send({ ...MOVE, ref: "r1" });
+    await send({ ...MOVE, ref: "r1" });
+    await server.tell({ type: "ack", ref: "r1" });
+    assert.deepEqual([codes(), server.said.length], [["done", "done"], 1]);
+  });
 
-test("the same ref twice is one command", async () => {
-  await server.live();
-  await send({ ...MOVE, ref: "r1" });
-  await send({ ...MOVE, ref: "r1" });
-  await server.tell({ type: "ack", ref: "r1" });
-  assert.deepEqual([codes(), server.said.length], [["done", "done"], 1]);
-});
+  test("a message without an answer is told to be impossible while away", async () => {
+    await server.open();
+    await send({ type: "location_update", latitude: 25.0, longitude: 121.5 });
+    assert.deepEqual(codes(), ["no_socket"]);
+  });
 
-test("a message without an answer is told to be impossible while away", async () => {
-  await server.open();
-  await send({ type: "location_update", latitude: 25.0, longitude: 121.5 });
-  assert.deepEqual(codes(), ["no_socket"]);
-});
+  test("no more than a burst waits", async () => {
+    await server.open();
+    for (let number = 0; number < 33; number += 1) await send({ ...MOVE, ref: `r${number}` });
+    assert.deepEqual(codes(), ["too_many"]);
+  });
 
-test("no more than a burst waits", async () => {
-  await server.open();
-  for (let number = 0; number < 33; number += 1) await send({ ...MOVE, ref: `r${number}` });
-  assert.deepEqual(codes(), ["too_many"]);
-});
+  test("close rejects what waits", async () => {
+    await server.live();
+    await send(MOVE);
+    server.socket.close();
+    await send(MOVE);
+    assert.deepEqual(codes(), ["closed", "closed"]);
+  });
 
-test("close rejects what waits", async () => {
-  await server.live();
-  await send(MOVE);
-  server.socket.close();
-  await send(MOVE);
-  assert.deepEqual(codes(), ["closed", "closed"]);
-});
-
-test("a ref is a UUID without a secure context too", () => {
-  Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
-  assert.match(newRef(), UUID);
-  delete crypto.randomUUID;
+  test("a ref is a UUID without a secure context too", () => {
+    Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
+    assert.match(newRef(), UUID);
+    delete crypto.randomUUID;
+  });
 });

@@ -1,117 +1,118 @@
 /** From where a page resumes, and what it is told once only. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { pass } from "../../../web/tests/js/page.mjs";
-import { PlayedServer } from "./played.mjs";
+import { FakeServer } from "./fake-server.mjs";
 
-let server;
+describe("cursor", () => {
+  let server;
 
-beforeEach(() => {
-  localStorage.clear();
-  server = new PlayedServer();
-});
-afterEach(() => server.leave());
+  beforeEach(() => {
+    server = new FakeServer();
+  });
+  afterEach(() => server.leave());
 
-/** The next link after this one fell. */
-async function resumed() {
-  await server.hangUp();
-  await pass(1_000);
-  return server.query;
-}
+  /** The next link after this one fell. */
+  async function resumed() {
+    await server.hangUp();
+    await pass(1_000);
+    return server.query;
+  }
 
-test("a repeat is dropped", async () => {
-  await server.live();
-  await server.event(11, 11, 10, 12, 11, 13);
-  assert.deepEqual(server.ids, [11, 12, 13]);
-});
+  test("a repeat is dropped", async () => {
+    await server.live();
+    await server.event(11, 11, 10, 12, 11, 13);
+    assert.deepEqual(server.ids, [11, 12, 13]);
+  });
 
-test("a page without a past begins at now", async () => {
-  await server.open();
-  assert.deepEqual(server.query, {});
-});
-
-test("a lost link is resumed from the last event", async () => {
-  await server.live();
-  await server.event(11);
-  assert.deepEqual(await resumed(), { since: "11", epoch: "e1" });
-});
-
-test("a heartbeat's answer moves the cursor forward only", async () => {
-  await server.live();
-  for (const head of [50, 40]) await server.tell({ type: "heartbeat", last_event_id: head });
-  await server.event(45, 51);
-  assert.deepEqual(server.ids, [51]);
-});
-
-test("a replay that is cut is resumed where it was cut", async () => {
-  await server.live({ since: 5 }, { head: 20, recovered: true });
-  await server.event(6);
-  assert.deepEqual(await resumed(), { since: "6", epoch: "e1" });
-});
-
-test("the end of a replay is the answer that comes behind it", async () => {
-  await server.live({ since: 5 }, { head: 20, recovered: true });
-  assert.deepEqual(server.said, [{ type: "heartbeat" }]);
-  await server.event(6);
-  await server.tell({ type: "heartbeat", last_event_id: 20 });
-  assert.equal((await resumed()).since, "20");
-});
-
-test("what cannot be replayed is said, and the cursor is the new end", async () => {
-  await server.live({ since: 5 }, { head: 20, recovered: false, epoch: "e2" });
-  await server.event(21);
-  assert.deepEqual([server.ids, server.of("resync").length], [[21], 1]);
-  assert.deepEqual(await resumed(), { since: "21", epoch: "e2" });
-});
-
-for (const since of [NaN, "x", "", -1, undefined])
-  test(`a since that is no number is none: ${since}`, async () => {
-    await server.open({ since });
+  test("a page without a past begins at now", async () => {
+    await server.open();
     assert.deepEqual(server.query, {});
   });
 
-test("the next visit begins where the user left off", async () => {
-  await server.live({}, { user: 7 });
-  await server.event(11);
-  await server.open();
-  assert.deepEqual(server.query, { since: "11", epoch: "e1" });
-});
+  test("a lost link is resumed from the last event", async () => {
+    await server.live();
+    await server.event(11);
+    assert.deepEqual(await resumed(), { since: "11", epoch: "e1" });
+  });
 
-test("a page that names its own since begins there", async () => {
-  await server.live({}, { user: 7 });
-  await server.open({ since: 3 });
-  assert.deepEqual(server.query, { since: "3" });
-  await server.open({ since: 3, epoch: "e2" });
-  assert.deepEqual(server.query, { since: "3", epoch: "e2" });
-});
+  test("a heartbeat's answer moves the cursor forward only", async () => {
+    await server.live();
+    for (const head of [50, 40]) await server.tell({ type: "heartbeat", last_event_id: head });
+    await server.event(45, 51);
+    assert.deepEqual(server.ids, [51]);
+  });
 
-test("another user's past is not told", async () => {
-  await server.live({}, { user: 7 });
-  await server.open();
-  await server.greet({ head: 20, recovered: true, user: 8 });
-  assert.deepEqual([server.links.length, server.query, server.of("*")], [3, {}, []]);
-});
+  test("a replay that is cut is resumed where it was cut", async () => {
+    await server.live({ since: 5 }, { head: 20, recovered: true });
+    await server.event(6);
+    assert.deepEqual(await resumed(), { since: "6", epoch: "e1" });
+  });
 
-test("a page that knows its user needs no guess", async () => {
-  await server.live({ user: 7 }, { user: 7 });
-  await server.live({ user: 8 }, { head: 30, user: 8 });
-  await server.open({ user: 7 });
-  assert.equal(server.query.since, "10");
-});
+  test("the end of a replay is the answer that comes behind it", async () => {
+    await server.live({ since: 5 }, { head: 20, recovered: true });
+    assert.deepEqual(server.said, [{ type: "heartbeat" }]);
+    await server.event(6);
+    await server.tell({ type: "heartbeat", last_event_id: 20 });
+    assert.equal((await resumed()).since, "20");
+  });
 
-test("a tab behind another leaves the further mark", async () => {
-  await server.live({}, { user: 7 });
-  localStorage.setItem("luckygas:cursor:7", JSON.stringify({ id: 99, epoch: "e1" }));
-  await server.event(11);
-  assert.equal(JSON.parse(localStorage.getItem("luckygas:cursor:7")).id, 99);
-});
+  test("what cannot be replayed is said, and the cursor is the new end", async () => {
+    await server.live({ since: 5 }, { head: 20, recovered: false, epoch: "e2" });
+    await server.event(21);
+    assert.deepEqual([server.ids, server.of("resync").length], [[21], 1]);
+    assert.deepEqual(await resumed(), { since: "21", epoch: "e2" });
+  });
 
-test("a page without storage works", async (context) => {
-  const forbidden = () => {
-    throw new DOMException("no", "SecurityError");
-  };
-  for (const name of ["getItem", "setItem"]) context.mock.method(localStorage, name, forbidden);
-  await server.live();
-  await server.event(11);
-  assert.deepEqual(server.ids, [11]);
+  for (const since of [NaN, "x", "", -1, undefined])
+    test(`a since that is no number is none: ${since}`, async () => {
+      await server.open({ since });
+      assert.deepEqual(server.query, {});
+    });
+
+  test("the next visit begins where the user left off", async () => {
+    await server.live({}, { user: 7 });
+    await server.event(11);
+    await server.open();
+    assert.deepEqual(server.query, { since: "11", epoch: "e1" });
+  });
+
+  test("a page that names its own since begins there", async () => {
+    await server.live({}, { user: 7 });
+    await server.open({ since: 3 });
+    assert.deepEqual(server.query, { since: "3" });
+    await server.open({ since: 3, epoch: "e2" });
+    assert.deepEqual(server.query, { since: "3", epoch: "e2" });
+  });
+
+  test("another user's past is not told", async () => {
+    await server.live({}, { user: 7 });
+    await server.open();
+    await server.greet({ head: 20, recovered: true, user: 8 });
+    assert.deepEqual([server.links.length, server.query, server.of("*")], [3, {}, []]);
+  });
+
+  test("a page that knows its user needs no guess", async () => {
+    await server.live({ user: 7 }, { user: 7 });
+    await server.live({ user: 8 }, { head: 30, user: 8 });
+    await server.open({ user: 7 });
+    assert.equal(server.query.since, "10");
+  });
+
+  test("a tab behind another leaves the further mark", async () => {
+    await server.live({}, { user: 7 });
+    localStorage.setItem("luckygas:cursor:7", JSON.stringify({ id: 99, epoch: "e1" }));
+    await server.event(11);
+    assert.equal(JSON.parse(localStorage.getItem("luckygas:cursor:7")).id, 99);
+  });
+
+  test("a page without storage works", async (context) => {
+    const forbidden = () => {
+      throw new DOMException("no", "SecurityError");
+    };
+    for (const name of ["getItem", "setItem"]) context.mock.method(localStorage, name, forbidden);
+    await server.live();
+    await server.event(11);
+    assert.deepEqual(server.ids, [11]);
+  });
 });

@@ -1,13 +1,13 @@
+/** How long to wait before trying again. All times are milliseconds. */
+
 export const FIRST_MS = 500;
 export const MOST_MS = 30_000;
-/** A link that held for so long was a good one: the next loss begins at FIRST_MS again. */
-export const STABLE_MS = 10_000;
 
 /** Exponential with full jitter, so that a thousand clients of a server that died do not come back at once. */
 export class Backoff {
   #tries = 0;
 
-  /** Milliseconds to wait before the next try. */
+  /** The wait before the next try. */
   next() {
     const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
@@ -19,20 +19,16 @@ export class Backoff {
   }
 }
 
-const MOST_RESTART_SECONDS = 60;
-
 /**
- * The wait the server asked for, in milliseconds; whatever it says, it is one.
+ * The wait that a server asks for in seconds (`Retry-After`, `retry_in`): 0 where it names none, and never longer than
+ * `mostSeconds`.
  * @param {unknown} seconds
+ * @param {number} mostSeconds
  */
-export function restartMs(seconds) {
-  return Math.min(Math.max(Number(seconds) || 0, 0), MOST_RESTART_SECONDS) * 1000;
-}
+export const serverWaitMs = (seconds, mostSeconds) => Math.min(Math.max(Number(seconds) || 0, 0), mostSeconds) * 1000;
 
 /**
- * From half of `ms` to one and a half: what all clients were told at once, they do not all do at once.
+ * From half of `ms` to one and a half: clients that are told the same thing at once do not act at once.
  * @param {number} ms
  */
-export function about(ms) {
-  return ms * (0.5 + Math.random());
-}
+export const jitter = (ms) => ms * (0.5 + Math.random());

@@ -1,50 +1,57 @@
-/** What the pages share: what the server told them, and small things done with templates. */
-/** @import { PageData } from "types/page" */
+/** Small helpers for the DOM, and the data that the server writes into a page. */
+/** @import { ElementFor, PageData } from "types/page" */
 
 /**
- * The JSON that `json_script` put under this id; nothing where there is none.
+ * The JSON that `json_script` put under this id; an empty object where there is none.
  * @returns {PageData}
  */
-export function told(id = "page-data") {
+export function pageData(id = "page-data") {
   return JSON.parse(document.getElementById(id)?.textContent ?? "{}");
 }
 
 /**
- * The one element, of the kind that the caller declares; null where there is none.
- * @template [Kind=any]
- * @param {string} selector
+ * The first element with this selector, which the page must have: else it throws. A selector that is a tag alone says its type;
+ * otherwise callers declare it where `HTMLElement` is not enough.
+ * @template {string} Selector
+ * @template {Element} [Kind=ElementFor<Selector>]
+ * @param {Selector} selector
  * @param {ParentNode} [root]
  * @returns {Kind}
  */
-export const find = (selector, root = document) => /** @type {Kind} */ (root.querySelector(selector));
+export function find(selector, root = document) {
+  const found = /** @type {Kind | null} */ (root.querySelector(selector));
+  if (!found) throw new Error(`There is no ${selector}.`);
+  return found;
+}
 
 /**
- * @template [Kind=any]
- * @param {string} selector
+ * @template {string} Selector
+ * @template {Element} [Kind=ElementFor<Selector>]
+ * @param {Selector} selector
  * @param {ParentNode} [root]
  * @returns {Kind[]}
  */
-export const findAll = (selector, root = document) => /** @type {Kind[]} */ ([...root.querySelectorAll(selector)]);
+export const findAll = (selector, root = document) => [
+  .../** @type {NodeListOf<Kind>} */ (root.querySelectorAll(selector)),
+];
 
 /**
- * The element with this selector in which something happened.
- * @template [Kind=any]
+ * The element with this selector in which the event happened; null where it happened elsewhere.
+ * @template {string} Selector
+ * @template {Element} [Kind=ElementFor<Selector>]
  * @param {Event} event
- * @param {string} selector
+ * @param {Selector} selector
  * @returns {Kind | null}
  */
-export const closest = ({ target }, selector) =>
-  /** @type {Kind | null} */ (/** @type {Element} */ (target).closest(selector));
+export const closest = ({ target }, selector) => (target instanceof Element ? target.closest(selector) : null);
 
 /**
  * A copy of the one element in a `<template>`.
- * @template [Kind=any]
  * @param {string} id
- * @returns {Kind}
  */
-export function copyOf(id) {
+export function copyTemplate(id) {
   const { content } = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
-  return /** @type {Kind} */ (content.firstElementChild?.cloneNode(true));
+  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
 }
 
 /**
@@ -61,10 +68,10 @@ export function element(name, text, className = "") {
 }
 
 /**
- * Writes each value as text into the element with that `data-field`; the rest of the page's work is not redone.
+ * Writes each value as text into the elements with that `data-field`. Text that stays the same is not touched.
  * @template {ParentNode} Root
  * @param {Root} root
- * @param {object} values
+ * @param {Record<string, unknown>} values
  */
 export function fill(root, values) {
   for (const [name, value] of Object.entries(values)) {
@@ -77,7 +84,7 @@ export function fill(root, values) {
 }
 
 /**
- * Waits until nobody has called for `ms`, then calls once with what was said last.
+ * Waits until nobody has called for `ms`, then calls once with the last values.
  * @template {unknown[]} Values
  * @param {number} ms
  * @param {(...values: Values) => void} call
@@ -89,5 +96,24 @@ export function debounce(ms, call) {
   return (...values) => {
     clearTimeout(timer);
     timer = setTimeout(call, ms, ...values);
+  };
+}
+
+/**
+ * Collects the values that come within `ms` of the first, each once, then calls with all of them.
+ * @template Value
+ * @param {number} ms
+ * @param {(values: Value[]) => void} call
+ */
+export function gather(ms, call) {
+  /** @type {Set<Value>} */
+  let waiting = new Set();
+  return (/** @type {Value} */ value) => {
+    if (waiting.add(value).size > 1) return;
+    setTimeout(() => {
+      const values = [...waiting];
+      waiting = new Set();
+      call(values);
+    }, ms);
   };
 }

@@ -1,25 +1,22 @@
-/**
- * Asks again what the server did not answer. An event that only points at the truth counts as taken when the truth was
- * read; until then it is remembered here.
- */
+/** Repeats requests until the server has answered. */
 
 import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { watch } from "./wakes.js";
+import { watchPage } from "./lifecycle.js";
 
 /** @type {Set<() => void>} */
 const paused = new Set();
 
-/** An answer is likely now, because the socket is live again: whatever waits is asked for at once. */
-export function hurry() {
+/** Ends every pause between two tries: the socket is live again, so an answer is likely now. */
+export function retryNow() {
   for (const wake of [...paused]) wake();
 }
 
 // Timers of hidden pages are slow, those of frozen ones stand still.
-watch({ online: hurry, offline: () => {}, seen: hurry });
+watchPage({ online: retryNow, visible: retryNow });
 
 /**
- * Resolves after `ms`, or at `hurry()`; but not within `leastMs`, for which the server wants to be left alone.
+ * Resolves after `leastMs + ms`, or at `retryNow()`; but never within `leastMs`, the wait that the server asked for.
  * @param {number} ms
  * @param {number} leastMs
  * @returns {Promise<void>}
@@ -43,19 +40,19 @@ function pause(ms, leastMs) {
 }
 
 /**
- * What `call` promises, asked again with a backoff while it rejects with an `ApiError` that may pass. `failed(error)` hears
- * of each of these. Rejects with any other error.
+ * What `call` promises. While that rejects with a temporary `ApiError`, `failed(error)` is called, and after a backoff `call`
+ * again. Rejects with any other error.
  * @template Answer
  * @param {() => Answer | Promise<Answer>} call
  * @param {(error: ApiError) => void} failed
  */
-export async function insist(call, failed = () => {}) {
+export async function retry(call, failed = () => {}) {
   const backoff = new Backoff();
   for (;;) {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof ApiError && error.mayPass)) throw error;
+      if (!(error instanceof ApiError && error.isTemporary)) throw error;
       failed(error);
       await pause(backoff.next(), error.retryMs);
     }
@@ -63,20 +60,21 @@ export async function insist(call, failed = () => {}) {
 }
 
 /**
- * What changed and is still to be read, each by its key.
+ * Reads what changed, by key, until the server has answered. An event that says only that something changed is lost if the
+ * request behind it is not repeated.
  * @template {string | number} Key
  */
-export class Unread {
+export class Refetcher {
   #read;
   #failed;
   /**
-   * By key: whether it changed since it was last asked for.
+   * By key: whether it changed since the last request was sent.
    * @type {Map<Key, boolean>}
    */
   #keys = new Map();
 
   /**
-   * As `call` and `failed` of `insist`.
+   * As `call` and `failed` of `retry`.
    * @param {(key: Key) => unknown} read
    * @param {(error: ApiError) => void} [failed]
    */
@@ -91,34 +89,34 @@ export class Unread {
   }
 
   /**
-   * Whether it changed since it was last asked for: the answer is an old one, and another is to come.
+   * Whether it changed since the request was sent: the answer is stale, and another will follow.
    * @param {Key} key
    */
-  isOld(key) {
+  isStale(key) {
     return Boolean(this.#keys.get(key));
   }
 
   /**
-   * It changed. What is under way may have been read before that, and is read once more.
+   * It changed. A request that is under way may have been read before that, and is repeated once.
    * @param {Key} key
    */
   add(key) {
     const isUnderWay = this.#keys.has(key);
     this.#keys.set(key, true);
-    if (!isUnderWay) this.#insist(key);
+    if (!isUnderWay) this.#refetch(key);
   }
 
   /** @param {Key} key */
-  async #insist(key) {
+  async #refetch(key) {
     try {
-      while (this.#keys.get(key)) await insist(() => this.#ask(key), this.#failed);
+      while (this.#keys.get(key)) await retry(() => this.#send(key), this.#failed);
     } finally {
       this.#keys.delete(key);
     }
   }
 
   /** @param {Key} key */
-  #ask(key) {
+  #send(key) {
     this.#keys.set(key, false);
     return this.#read(key);
   }

@@ -1,11 +1,11 @@
 /**
  * The server's clock, by which all pages go: the clock of a telephone or an office PC may be days away from it.
  *
- * `api.js` passes on what each answer says. A page with a socket calls `follow(socket)`. A page that no browser keeps says
- * the time in its data (`now`), for its first requests. What is known outlives the page.
+ * `api.js` passes on the time in each answer. A page with a socket calls `followClock(socket)`. A page that no browser keeps has
+ * the time in its data (`now`), for its first requests. The offset is stored for the next page.
  */
-import { keep, kept } from "./kept.js";
-import { told } from "./page.js";
+import { pageData } from "./page.js";
+import { readObject, writeStorage } from "./storage.js";
 import { dayOf } from "./time.js";
 
 const KEY = "luckygas:clock";
@@ -20,60 +20,61 @@ const JUMP_MS = 5_000;
 const PATIENCE_MS = 5_000;
 
 /**
- * How far this device is behind the server, in milliseconds; null: never heard.
+ * What is to be added to this device's clock, in milliseconds; null: the server's is not known.
  * @type {number | null}
  */
-let behindMs = null;
-/** What the server's clock said last, in milliseconds since 1970, and when that was (`performance.now()`). */
-let heard = -Infinity;
-let heardAt = performance.now();
+let offsetMs = null;
+/** The last time the server sent, in milliseconds since 1970, and when that was (`performance.now()`). */
+let serverTime = -Infinity;
+let receivedAt = performance.now();
 
-/** Where nothing was kept, this page begins with the clock of the device. */
-function recall() {
-  const last = kept(KEY);
-  if (Number.isFinite(last?.behindMs) && Number.isFinite(last.heard)) ({ behindMs, heard } = last);
+/** Without a stored offset, this page begins with the clock of the device. */
+function restore() {
+  const stored = readObject(KEY);
+  if (!Number.isFinite(stored.offsetMs) || !Number.isFinite(stored.serverTime)) return;
+  [offsetMs, serverTime] = [Number(stored.offsetMs), Number(stored.serverTime)];
 }
 
-/** The least that the server's clock can say now: no later moment is earlier than what was heard. */
-export const least = () => heard + performance.now() - heardAt;
+/** The earliest that it can be: the last time from the server, and what went by since. Milliseconds since 1970. */
+export const earliestNow = () => serverTime + performance.now() - receivedAt;
 
-/** Milliseconds since 1970. A clock of this device that was set back since the server was heard changes nothing. */
-export const now = () => Math.max(Date.now() + (behindMs ?? 0), least());
+/** Milliseconds since 1970, also where the clock of this device was set back since the server sent its time. */
+export const now = () => Math.max(Date.now() + (offsetMs ?? 0), earliestNow());
 
-/** What is to be added to `Date.now()`, in milliseconds, by what was heard last; null where nothing was. */
-export const correction = () => behindMs;
+/** What is to be added to `Date.now()`, in milliseconds; null where the server's time is not known. */
+export const clockOffset = () => offsetMs;
 
 /**
- * The server said `stamp` (milliseconds since 1970) at some moment of the last `withinMs`. A correction that agrees with that stays:
- * an answer that was long on its way tells nothing new.
- * @param {number} stamp
+ * The server's clock said `time` (milliseconds since 1970) at some moment of the last `withinMs`. An offset that agrees with
+ * that stays: an answer that was long on its way says nothing more exact.
+ * @param {number} time
  */
-export function hear(stamp, withinMs = FRAME_MS) {
-  if (!Number.isFinite(stamp)) return;
-  const soonest = stamp - Date.now();
-  const isRight = behindMs !== null && behindMs >= soonest && behindMs <= soonest + withinMs;
-  [behindMs, heard, heardAt] = [isRight ? behindMs : soonest, stamp, performance.now()];
-  keep(KEY, { behindMs, heard });
+export function setServerTime(time, withinMs = FRAME_MS) {
+  if (!Number.isFinite(time)) return;
+  const soonest = time - Date.now();
+  const isRight = offsetMs !== null && offsetMs >= soonest && offsetMs <= soonest + withinMs;
+  [offsetMs, serverTime, receivedAt] = [isRight ? offsetMs : soonest, time, performance.now()];
+  writeStorage(KEY, { offsetMs, serverTime });
 }
 
 /**
- * Hears what the header of an answer says.
+ * Takes the time from the header of an answer.
  * @param {Response} answer
- * @param {number} asked when the question left (`performance.now()`)
+ * @param {number} sentAt when the request left (`performance.now()`)
  */
-export function hearAnswer(answer, asked) {
-  hear(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - asked);
+export function readServerTime(answer, sentAt) {
+  setServerTime(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - sentAt);
 }
 
-/** @typedef {(name: "connection" | "heartbeat", heard: (frame: { timestamp: string }) => void) => unknown} OnFrame */
+/** @typedef {(name: "connection" | "heartbeat", handler: (frame: { timestamp: string }) => void) => unknown} OnFrame */
 
 /**
- * Also hears what the server says by this `LuckyGasSocket`.
+ * Takes the time from the frames of this `LuckyGasSocket` too.
  * @param {{ on: OnFrame }} socket
  */
-export function follow(socket) {
-  socket.on("connection", ({ timestamp }) => hear(Date.parse(timestamp)));
-  socket.on("heartbeat", ({ timestamp }) => hear(Date.parse(timestamp)));
+export function followClock(socket) {
+  socket.on("connection", ({ timestamp }) => setServerTime(Date.parse(timestamp)));
+  socket.on("heartbeat", ({ timestamp }) => setServerTime(Date.parse(timestamp)));
 }
 
 /** The day so many days from today. */
@@ -82,7 +83,7 @@ export const today = (plus = 0) => dayOf(now() + plus * DAY_MS);
 // --- another day ------------------------------------------------------------------------------------------------------
 
 /** @type {Set<(day: string) => void>} */
-const followers = new Set();
+const dayHandlers = new Set();
 /** @type {string | null} */
 let day = null;
 /** @type {number | null} */
@@ -93,31 +94,31 @@ let ahead = null;
  * @param {(day: string) => void} call
  */
 export function onNewDay(call) {
-  followers.add(call);
+  dayHandlers.add(call);
 }
 
 async function look() {
   const before = ahead;
   ahead = Date.now() - performance.now();
   const isJump = before !== null && Math.abs(ahead - before) > JUMP_MS;
-  if (isJump) await askAgain();
+  if (isJump) await askServer();
   const last = day;
   day = today();
   // What was drawn between the jump and the answer may be of another day.
-  if (isJump || (last !== null && day !== last)) for (const call of followers) call(day);
+  if (isJump || (last !== null && day !== last)) for (const call of dayHandlers) call(day);
 }
 
-async function askAgain() {
-  const asked = performance.now();
+async function askServer() {
+  const sentAt = performance.now();
   /** @type {RequestInit} */
   const options = { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
   const answer = await fetch("/health/live", options).catch(() => null);
-  if (answer) hearAnswer(answer, asked);
+  if (answer) readServerTime(answer, sentAt);
 }
 
-recall();
-// Such a page may have been kept all the same: the server's clock says that or later.
-hear(Date.parse(told().now ?? ""), Infinity);
+restore();
+// A browser may have kept such a page all the same: the server's clock says `now` or later.
+setServerTime(Date.parse(pageData().now ?? ""), Infinity);
 setInterval(look, LOOK_MS);
 look();
 window.addEventListener("pageshow", look);

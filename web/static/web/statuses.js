@@ -1,8 +1,8 @@
 /** What the server says of the statuses of orders: which belong together, which may follow, and their words. */
 /** @import { OrderStatus, TimeSlot } from "types/rows" */
-import { told } from "./page.js";
+import { pageData } from "./page.js";
 
-const { statuses, slots, labels, moves } = told();
+const { statuses, slots, labels, moves } = pageData();
 
 /**
  * Neither delivered nor cancelled.

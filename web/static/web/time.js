@@ -1,8 +1,8 @@
 /** How days and moments are written: where the business is, whatever the zone of this device, in the language of the page. */
-import { told } from "./page.js";
+import { pageData } from "./page.js";
 
 /** A page that names no zone shows no moments. */
-const timeZone = told().time_zone;
+const timeZone = pageData().time_zone;
 const language = () => document.documentElement.lang || undefined;
 /** @type {Intl.DateTimeFormatOptions} */
 const HOUR = { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };

@@ -16,7 +16,7 @@ from orders.tests.factories import (
     make_route,
     make_staff,
 )
-from web.admin.base import OVERTAKEN
+from web.admin import OVERTAKEN
 
 pytestmark = pytest.mark.django_db
 MODELS = ["order", "customer", "product", "driver", "route"]

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from orders.admin import order_actions
+from orders.admin import order_moves
 from orders.tests.admin.browser import Browser, told
 from orders.tests.factories import make_customer, make_order
-from web.admin import confirmation
+from web import admin
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_order_changelist")
@@ -14,7 +14,7 @@ LIST = reverse("admin:orders_order_changelist")
 
 @pytest.fixture(autouse=True)
 def _two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (confirmation, order_actions):
+    for module in (admin, order_moves):
         monkeypatch.setattr(module, "MOST_SHOWN", 2)
 
 

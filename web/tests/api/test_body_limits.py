@@ -10,7 +10,7 @@ from channels.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 
 from orders.tests.api.client import V1
-from web.api.body_limits import MOST_OF_PAGES, BoundedBodies
+from web.api.bodies import MOST_OF_PAGES, BoundedBodies
 
 TOKEN = V1 + "auth/token/"
 CHUNK = b" " * 65_536

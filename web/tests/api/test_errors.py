@@ -9,10 +9,10 @@ from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 
 from orders.api.orders import Orders
-from orders.refusals import VersionConflict
+from orders.models.order import VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import make_office, make_order, make_user
-from web.api.fallback import UnknownPath
+from web.api.errors import UnknownPath
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 
 from orders.tests.api.client import V1, codes, make_api
 from orders.tests.factories import make_office
-from web.api.fallback import bad_request
+from web.api.errors import bad_request
 
 pytestmark = pytest.mark.django_db
 NOWHERE = "/no-such-page/<script>secret/"

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff, restartMs } from "/static/web/backoff.js";
+import { Backoff, serverWaitMs } from "/static/web/backoff.js";
 import { chance } from "./page.mjs";
 
 /** So many waits, and the one after a reset. */
@@ -21,6 +21,9 @@ test("jitter is full", () => {
   assert.deepEqual(delays(0.5, 2), [250, 500, 250]);
 });
 
-test("a restart is waited for as long as told, but for a minute at most", () => {
-  assert.deepEqual([4, -1, 3600, "soon", null].map(restartMs), [4000, 0, 60000, 0, 0]);
+test("a wait that the server names is kept, up to a limit", () => {
+  assert.deepEqual(
+    [4, -1, 3600, "soon", null].map((seconds) => serverWaitMs(seconds, 60)),
+    [4000, 0, 60000, 0, 0],
+  );
 });

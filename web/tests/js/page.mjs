@@ -79,6 +79,12 @@ put(
     getElementById: (id) => (id === "page-data" ? { textContent: JSON.stringify(pageData) } : null),
   }),
 );
+put(
+  "BroadcastChannel",
+  class {
+    postMessage() {}
+  },
+);
 put("reportError", (error) => {
   throw error;
 });

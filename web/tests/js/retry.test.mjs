@@ -1,88 +1,90 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { get } from "/static/web/api.js";
-import { hurry, Unread } from "/static/web/retry.js";
+import { Refetcher, retryNow } from "/static/web/retry.js";
 import { chance, pass, settled } from "./page.mjs";
 
-/** What the next answers are: a Response, or null where there is none; then 200. */
-let next, asked, got, held, unread;
+describe("retry", () => {
+  /** What the next answers are: a Response, or null where there is none; then 200. */
+  let next, asked, got, held, unread;
 
-beforeEach(() => {
-  [next, asked, got, held] = [[], 0, [], Promise.resolve()];
-  globalThis.fetch = async () => {
-    const value = ++asked;
-    const answer = next.length ? next.shift() : Response.json({ value });
-    await held;
-    if (answer === null) throw new TypeError("no line");
-    return answer;
+  beforeEach(() => {
+    [next, asked, got, held] = [[], 0, [], Promise.resolve()];
+    globalThis.fetch = async () => {
+      const value = ++asked;
+      const answer = next.length ? next.shift() : Response.json({ value });
+      await held;
+      if (answer === null) throw new TypeError("no line");
+      return answer;
+    };
+    chance(0.999);
+    unread = new Refetcher(async (key) => got.push((await get(`${key}/`)).value));
+  });
+
+  const errors = () => Response.json({ errors: [] }, { status: 401 });
+  const UNANSWERED = {
+    "no line": () => null,
+    503: () => new Response("", { status: 503 }),
+    "a proxy's 502": () => new Response("<h1>Bad Gateway</h1>", { status: 502 }),
+    401: errors,
+    "no JSON": () => new Response("not JSON"),
+    "a 500 without a body": () => Response.json(null, { status: 500 }),
+    "no object": () => Response.json(null),
   };
-  chance(0.999);
-  unread = new Unread(async (key) => got.push((await get(`${key}/`)).value));
-});
+  for (const [name, answer] of Object.entries(UNANSWERED))
+    test(`what is not answered is asked again: ${name}`, async () => {
+      next = [answer(), answer()];
+      unread.add("thing");
+      await pass(2_000);
+      assert.deepEqual(got, [3]);
+      assert.equal(unread.has("thing"), false);
+    });
 
-const errors = () => Response.json({ errors: [] }, { status: 401 });
-const UNANSWERED = {
-  "no line": () => null,
-  503: () => new Response("", { status: 503 }),
-  "a proxy's 502": () => new Response("<h1>Bad Gateway</h1>", { status: 502 }),
-  401: errors,
-  "no JSON": () => new Response("not JSON"),
-  "a 500 without a body": () => Response.json(null, { status: 500 }),
-  "no object": () => Response.json(null),
-};
-for (const [name, answer] of Object.entries(UNANSWERED))
-  test(`what is not answered is asked again: ${name}`, async () => {
-    next = [answer(), answer()];
+  test("the server is left alone as long as it wants, also when the page is in a retryNow", async () => {
+    next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
     unread.add("thing");
-    await pass(2_000);
-    assert.deepEqual(got, [3]);
-    assert.equal(unread.has("thing"), false);
-  });
-
-test("the server is left alone as long as it wants, also when the page is in a hurry", async () => {
-  next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
-  unread.add("thing");
-  for (let second = 0; second < 19; second += 1) {
-    await pass(1_000);
-    hurry();
-  }
-  assert.equal(asked, 1);
-  await pass(1_000);
-  assert.deepEqual(got, [2]);
-});
-
-const WAKES = {
-  hurry,
-  online: () => window.dispatchEvent(new Event("online")),
-  visibilitychange: () => document.dispatchEvent(new Event("visibilitychange")),
-};
-for (const [name, wake] of Object.entries(WAKES))
-  test(`a page that is seen or has a line again asks at once: ${name}`, async () => {
-    next = [null, null, null];
-    unread.add("thing");
-    for (let tries = 1; tries <= 4; tries += 1) {
-      await settled();
-      assert.equal(asked, tries);
-      wake();
+    for (let second = 0; second < 19; second += 1) {
+      await pass(1_000);
+      retryNow();
     }
-    await settled();
-    assert.deepEqual(got, [4]);
+    assert.equal(asked, 1);
+    await pass(1_000);
+    assert.deepEqual(got, [2]);
   });
 
-test("what changes while it is read is read once more", async () => {
-  const { promise, resolve } = Promise.withResolvers();
-  held = promise;
-  for (let times = 0; times < 20; times += 1) unread.add("thing");
-  resolve();
-  await settled();
-  assert.deepEqual(got, [1, 2]);
-});
+  const WAKES = {
+    retryNow,
+    online: () => window.dispatchEvent(new Event("online")),
+    visibilitychange: () => document.dispatchEvent(new Event("visibilitychange")),
+  };
+  for (const [name, wake] of Object.entries(WAKES))
+    test(`a page that is seen or has a line again asks at once: ${name}`, async () => {
+      next = [null, null, null];
+      unread.add("thing");
+      for (let tries = 1; tries <= 4; tries += 1) {
+        await settled();
+        assert.equal(asked, tries);
+        wake();
+      }
+      await settled();
+      assert.deepEqual(got, [4]);
+    });
 
-test("changes while nothing is answered make no more requests", async () => {
-  next = [null];
-  unread.add("thing");
-  await settled();
-  for (let times = 0; times < 20; times += 1) unread.add("thing");
-  await pass(1_000);
-  assert.deepEqual([got, asked], [[2], 2]);
+  test("what changes while it is read is read once more", async () => {
+    const { promise, resolve } = Promise.withResolvers();
+    held = promise;
+    for (let times = 0; times < 20; times += 1) unread.add("thing");
+    resolve();
+    await settled();
+    assert.deepEqual(got, [1, 2]);
+  });
+
+  test("changes while nothing is answered make no more requests", async () => {
+    next = [null];
+    unread.add("thing");
+    await settled();
+    for (let times = 0; times < 20; times += 1) unread.add("thing");
+    await pass(1_000);
+    assert.deepEqual([got, asked], [[2], 2]);
+  });
 });

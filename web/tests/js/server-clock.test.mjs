@@ -1,87 +1,89 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { pass } from "./page.mjs";
 
-const DAY = 86_400_000;
-/** How far the device's clock is from the right time. */
-let off = 0;
-let pages = 0;
-const real = Date.now;
-Date.now = () => real() + off;
+describe("server clock", () => {
+  const DAY = 86_400_000;
+  /** How far the device's clock is from the right time. */
+  let off = 0;
+  let pages = 0;
+  const real = Date.now;
+  Date.now = () => real() + off;
 
-beforeEach(() => {
-  off = 0;
-  localStorage.clear();
-});
+  beforeEach(() => {
+    off = 0;
+    localStorage.clear();
+  });
 
-/** The module as a page that opens now has it. */
-const opened = () => import(`/static/web/server-clock.js?${++pages}`);
-const wrong = ({ now }) => Math.abs(now() - real());
+  /** The module as a page that opens now has it. */
+  const opened = () => import(`/static/web/server-clock.js?${++pages}`);
+  const wrong = ({ now }) => Math.abs(now() - real());
 
-test("a device days off tells the server's time", async () => {
-  for (off of [-DAY, DAY, 3_600_000, -1024 * 7 * DAY]) {
+  test("a device days off tells the server's time", async () => {
+    for (off of [-DAY, DAY, 3_600_000, -1024 * 7 * DAY]) {
+      const clock = await opened();
+      clock.setServerTime(real(), 100);
+      assert.ok(wrong(clock) <= 100);
+    }
+  });
+
+  test("a clock that is set back after the server was heard changes nothing", async () => {
     const clock = await opened();
-    clock.hear(real(), 100);
+    clock.setServerTime(real(), 100);
+    off = -3_600_000;
     assert.ok(wrong(clock) <= 100);
-  }
-});
+    clock.setServerTime(real(), 100);
+    assert.ok(wrong(clock) <= 100);
+  });
 
-test("a clock that is set back after the server was heard changes nothing", async () => {
-  const clock = await opened();
-  clock.hear(real(), 100);
-  off = -3_600_000;
-  assert.ok(wrong(clock) <= 100);
-  clock.hear(real(), 100);
-  assert.ok(wrong(clock) <= 100);
-});
+  test("an answer that was long on its way does not move a right clock", async () => {
+    const clock = await opened();
+    clock.setServerTime(real(), 100);
+    clock.setServerTime(real() - 9_000, 9_500);
+    assert.ok(wrong(clock) <= 100);
+  });
 
-test("an answer that was long on its way does not move a right clock", async () => {
-  const clock = await opened();
-  clock.hear(real(), 100);
-  clock.hear(real() - 9_000, 9_500);
-  assert.ok(wrong(clock) <= 100);
-});
+  test("what was heard outlives the page, and nonsense changes nothing", async () => {
+    off = -DAY;
+    const clock = await opened();
+    for (const stamp of [real(), NaN, Infinity]) clock.setServerTime(stamp, 100);
+    assert.ok(wrong(clock) <= 100);
+    assert.ok(wrong(await opened()) <= 100);
+    localStorage.setItem("luckygas:clock", '{"offsetMs": "x"}');
+    assert.equal((await opened()).clockOffset(), null);
+  });
 
-test("what was heard outlives the page, and nonsense changes nothing", async () => {
-  off = -DAY;
-  const clock = await opened();
-  for (const stamp of [real(), NaN, Infinity]) clock.hear(stamp, 100);
-  assert.ok(wrong(clock) <= 100);
-  assert.ok(wrong(await opened()) <= 100);
-  localStorage.setItem("luckygas:clock", '{"behindMs": "x"}');
-  assert.equal((await opened()).correction(), null);
-});
+  test("a clock set ahead while the page is open asks the server before another day begins", async () => {
+    const clock = await opened();
+    const days = [];
+    clock.setServerTime(real(), 100);
+    clock.onNewDay((day) => days.push(day));
+    globalThis.fetch = async () => new Response("{}", { headers: { "X-Server-Time": String(real()) } });
+    off = DAY;
+    await pass(2_000);
+    assert.ok(wrong(clock) < 2_000);
+    assert.deepEqual(days, ["2026-11-23"]);
+  });
 
-test("a clock set ahead while the page is open asks the server before another day begins", async () => {
-  const clock = await opened();
-  const days = [];
-  clock.hear(real(), 100);
-  clock.onNewDay((day) => days.push(day));
-  globalThis.fetch = async () => new Response("{}", { headers: { "X-Server-Time": String(real()) } });
-  off = DAY;
-  await pass(2_000);
-  assert.ok(wrong(clock) < 2_000);
-  assert.deepEqual(days, ["2026-11-23"]);
-});
+  test("a device that slept over midnight without a line knows the day", async () => {
+    const clock = await opened();
+    const days = [];
+    clock.setServerTime(real(), 100);
+    clock.onNewDay((day) => days.push(day));
+    globalThis.fetch = async () => Promise.reject(new TypeError("no line"));
+    off = DAY;
+    await pass(2_000);
+    assert.deepEqual(days, ["2026-11-24"]);
+  });
 
-test("a device that slept over midnight without a line knows the day", async () => {
-  const clock = await opened();
-  const days = [];
-  clock.hear(real(), 100);
-  clock.onNewDay((day) => days.push(day));
-  globalThis.fetch = async () => Promise.reject(new TypeError("no line"));
-  off = DAY;
-  await pass(2_000);
-  assert.deepEqual(days, ["2026-11-24"]);
-});
-
-test("another day begins at midnight", async () => {
-  const clock = await opened();
-  const days = [];
-  clock.onNewDay((day) => days.push(day));
-  clock.hear(Date.parse("2026-11-24T00:00:00+08:00") - 1_500, 0);
-  await pass(1_000);
-  assert.deepEqual(days, []);
-  await pass(1_000);
-  assert.deepEqual(days, ["2026-11-24"]);
+  test("another day begins at midnight", async () => {
+    const clock = await opened();
+    const days = [];
+    clock.onNewDay((day) => days.push(day));
+    clock.setServerTime(Date.parse("2026-11-24T00:00:00+08:00") - 1_500, 0);
+    await pass(1_000);
+    assert.deepEqual(days, []);
+    await pass(1_000);
+    assert.deepEqual(days, ["2026-11-24"]);
+  });
 });

@@ -1,10 +1,11 @@
 /** A customer's page: what the server wrote, written anew whenever the order moves, and the driver on a map. */
 /** @import { DriverLocation } from "types/events" */
+/** @import { OrderStatus } from "types/rows" */
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { ApiError } from "../../web/api.js";
-import { find, told } from "../../web/page.js";
-import { hurry, Unread } from "../../web/retry.js";
-import { follow, hearAnswer, now } from "../../web/server-clock.js";
+import { find, pageData } from "../../web/page.js";
+import { Refetcher, retryNow } from "../../web/retry.js";
+import { followClock, now, readServerTime } from "../../web/server-clock.js";
 import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
@@ -23,7 +24,7 @@ let place = null;
 let isShown = false;
 
 /** A server that is away for a moment is asked again: what it told of is still to be read. */
-const unread = new Unread(async () => {
+const unread = new Refetcher(async () => {
   const page = await read();
   if (page) renew(page);
 });
@@ -36,7 +37,10 @@ const load = () => unread.add("state");
 async function read() {
   const asked = performance.now();
   const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LONGEST_MS) };
-  let answer, text;
+  /** @type {Response} */
+  let answer;
+  /** @type {string} */
+  let text;
   try {
     answer = await fetch(location.href, options);
     text = await answer.text();
@@ -48,8 +52,9 @@ async function read() {
     location.reload();
     return null;
   }
-  hearAnswer(answer, asked);
-  const fresh = answer.ok ? find("#state", new DOMParser().parseFromString(text, "text/html")) : null;
+  readServerTime(answer, asked);
+  /** @type {HTMLElement | null} */
+  const fresh = answer.ok ? new DOMParser().parseFromString(text, "text/html").querySelector("#state") : null;
   if (!fresh) throw new ApiError(answer.ok ? 0 : answer.status, [], answer.headers.get("Retry-After"));
   return fresh;
 }
@@ -69,10 +74,10 @@ function renew(fresh) {
 function draw() {
   const element = find("#place");
   const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
-  element.hidden = !isKnown || !isOnTheRoad(state.dataset.status);
+  element.hidden = !isKnown || !isOnTheRoad(/** @type {OrderStatus} */ (state.dataset.status));
   if (element.hidden || !place) return;
   element.classList.add("map");
-  const { door } = told();
+  const { door } = pageData();
   map ??= new LiveMap(element);
   const { driver, driverPin, door: doorTitle, doorPin } = element.dataset;
   map.place("driver", 0, { ...place, text: driverPin, title: driver });
@@ -82,11 +87,11 @@ function draw() {
   isShown = true;
 }
 
-const { socket: address, since, epoch } = state.dataset;
+const { socket: address = "", since, epoch } = state.dataset;
 const socket = new LuckyGasSocket(address, { since, epoch });
 find("connection-status").socket = socket;
-follow(socket);
-socket.on("connected", hurry).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
+followClock(socket);
+socket.on("connected", retryNow).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
 socket.on("driver.location", ({ data }) => {
   place = data;
   draw();

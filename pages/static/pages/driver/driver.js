@@ -2,12 +2,11 @@
 /** @import { ProofBody, ProofImage, Report, Stop } from "types/driver" */
 /** @import { Connected, OrderFrame, SocketState } from "types/events" */
 /** @import { OrderRow, OrderStatus } from "types/rows" */
-/** @import { NotificationToasts } from "../../realtime/elements.js" */
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { money } from "../../web/money.js";
-import { closest, copyOf, fill, find, told } from "../../web/page.js";
-import { hurry } from "../../web/retry.js";
-import { follow, now, onNewDay } from "../../web/server-clock.js";
+import { closest, copyTemplate, fill, find, pageData } from "../../web/page.js";
+import { retryNow } from "../../web/retry.js";
+import { followClock, now, onNewDay } from "../../web/server-clock.js";
 import { isOnTheRoad, isWithDriver, withDriver } from "../../web/statuses.js";
 import "../../realtime/elements.js";
 import { tellTheEnd } from "./all-reported.js";
@@ -23,7 +22,7 @@ import { Store } from "./store.js";
 import { isSecondTap, tapped } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
-const { user, driver } = told();
+const { user, driver } = pageData();
 /** A position as old as this says nothing of a delivery. */
 const RECENT_MS = 120_000;
 const AGE_MS = 30_000;
@@ -33,7 +32,6 @@ const stops = new Stops(store, driver);
 const queue = new Queue(store, { user, driver });
 const others = new Rows(find("#others"), "stop-row", choose);
 const done = new Rows(find("#done"), "done-row");
-/** @type {NotificationToasts} */
 const toasts = find("notification-toasts");
 /** @type {HTMLElement | null} */
 let card = null;
@@ -135,7 +133,7 @@ function drawNothing(open, all) {
 function drawCard(stop) {
   const id = stop ? String(stop.row.id) : undefined;
   if (card?.dataset.id !== id) {
-    card = stop ? copyOf("stop-card") : null;
+    card = stop ? copyTemplate("stop-card") : null;
     find("#next").replaceChildren(...(card ? [card] : []));
     if (card) card.dataset.id = id;
   }
@@ -152,14 +150,15 @@ function choose(id) {
 
 /** To what comes next: there whoever hears the page, or uses keys, goes on. */
 function lead() {
-  (card ?? find("#content"))?.focus({ preventScroll: true });
+  /** @type {HTMLElement} */
+  const next = card ?? find("#content");
+  next.focus({ preventScroll: true });
   window.scrollTo({ top: 0 });
 }
 
 // --- what the driver does -----------------------------------------------------------------------------------------
 
 find("#next").addEventListener("click", (/** @type {MouseEvent} */ event) => {
-  /** @type {HTMLElement | null} */
   const pressed = closest(event, "[data-move]");
   if (!pressed || isSecondTap(event)) return;
   tapped();
@@ -283,7 +282,7 @@ function listen() {
     .on("forbidden", leave);
   socket.on("connected", welcomed);
   socket.on("state", stateChanged);
-  follow(socket);
+  followClock(socket);
   position = new Position(socket, driver);
   setInterval(() => showAge(socket.state), AGE_MS);
   draw();
@@ -293,7 +292,7 @@ function listen() {
 function welcomed({ recovered, channels }) {
   if (!channels.includes(`user:${user}`)) return leave();
   if (!recovered) stops.load();
-  hurry();
+  retryNow();
   return queue.send();
 }
 

@@ -109,12 +109,12 @@ export class Entries {
   /** Together if possible; where a large one has no room, the small ones may have. */
   async #settle() {
     if (!this.#owed.size) return;
-    const error = await this.#write().then(
-      () => null,
-      (found) => found,
-    );
-    if (error && !isSilent(error) && this.#owed.size > 1)
+    try {
+      await this.#write();
+    } catch (error) {
+      if (isSilent(error) || this.#owed.size < 2) return;
       for (const one of [...this.#owed]) await this.#write(undefined, [one]).catch(() => {});
+    }
   }
 
   /**

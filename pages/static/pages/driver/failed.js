@@ -4,7 +4,6 @@ import { tapped } from "./taps.js";
 
 /** @type {HTMLDialogElement} */
 const dialog = find("#failed");
-/** @type {HTMLFormElement} */
 const form = find("form", dialog);
 /** @type {HTMLTextAreaElement} */
 const text = find("#failed-text");
@@ -26,8 +25,9 @@ export function askWhy(name, report) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const chosen = find("input:checked", form)?.value ?? "";
-  const reason = [chosen, text.value.trim()].filter(Boolean).join(": ");
+  /** @type {HTMLInputElement | null} */
+  const chosen = form.querySelector("input:checked");
+  const reason = [chosen?.value, text.value.trim()].filter(Boolean).join(": ");
   if (!reason) {
     fill(dialog, { wrong: gettext("Please choose a reason, or write one.") });
     return;

@@ -1,6 +1,6 @@
 /** When a report was made, by the server's clock. */
 /** @import { Moment } from "types/driver" */
-import { correction, least, now } from "../../web/server-clock.js";
+import { clockOffset, earliestNow, now } from "../../web/server-clock.js";
 
 /** Answers and frames say the time no more exactly. */
 const SLACK_MS = 2_000;
@@ -9,15 +9,15 @@ const SLACK_MS = 2_000;
  * What to keep of this moment: the clock of the telephone may be corrected before the report is sent.
  * @returns {Moment}
  */
-export const moment = () => ({ at: Date.now(), behindMs: correction(), notBefore: least() });
+export const moment = () => ({ at: Date.now(), offsetMs: clockOffset(), notBefore: earliestNow() });
 
 /**
- * Milliseconds since 1970; null where it cannot be known. By the correction that was known then; by today's where none was, or
+ * Milliseconds since 1970; null where it cannot be known. By the clockOffset that was known then; by today's where none was, or
  * where it leads to a moment before the server was heard last, or after now: then the clock was set meanwhile.
  * @param {Partial<Moment> & Pick<Moment, "at">} moment
  */
-export function happenedAt({ at, behindMs = null, notBefore = -Infinity }) {
-  const readings = [behindMs, correction()].filter((known) => known !== null).map((known) => at + known);
+export function happenedAt({ at, offsetMs = null, notBefore = -Infinity }) {
+  const readings = [offsetMs, clockOffset()].filter((known) => known !== null).map((known) => at + known);
   const possible = readings.filter((reading) => reading <= now() + SLACK_MS);
   return possible.find((reading) => reading >= notBefore - SLACK_MS) ?? possible[0] ?? null;
 }

@@ -1,7 +1,7 @@
 /** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
 /** @import { Entry, ProofBody } from "types/driver" */
 import { money } from "../../web/money.js";
-import { copyOf, element, fill, find } from "../../web/page.js";
+import { copyTemplate, element, fill, find } from "../../web/page.js";
 import { today } from "../../web/server-clock.js";
 import { statusWord } from "../../web/statuses.js";
 import { clock, dayAndClock, dayOf } from "../../web/time.js";
@@ -59,7 +59,7 @@ export function drawRefused(entries, putAway) {
  */
 function notice(entries, putAway) {
   const [first, ...later] = entries;
-  const shown = copyOf("refused-notice");
+  const shown = copyTemplate("refused-notice");
   fill(shown, {
     what: interpolate(gettext("Not accepted: %s"), [what(first)]),
     detail: first.refused?.detail,

@@ -1,8 +1,8 @@
 /** Says where the driver is, while an own order is on the road and never else, and shows that it does. */
 /** @import { DriverLocation, Envelope } from "types/events" */
 /** @import { LuckyGasSocket } from "../../realtime/client.js" */
-import { find, told } from "../../web/page.js";
-import { correction, now } from "../../web/server-clock.js";
+import { find, pageData } from "../../web/page.js";
+import { clockOffset, now } from "../../web/server-clock.js";
 
 const EVERY_MS = 2_000;
 /** What could not be said in this time nobody asks for any more. */
@@ -11,7 +11,7 @@ const OLDEST_MS = 60_000;
 const TOLD_MS = 10_000;
 const MS_TO_KMH = 3.6;
 /** What the server takes (km/h, degrees from north, metres): sensors also give -1, NaN or figures from another world. */
-const LIMITS = told().limits.motion;
+const LIMITS = pageData().limits.motion;
 
 /**
  * @param {number | null} value
@@ -26,7 +26,7 @@ const isWithin = (value, [least, most]) => value !== null && value >= least && v
  * @param {GeolocationPosition} fix
  */
 function takenAt({ timestamp }) {
-  const [stamp, received] = [timestamp + (correction() ?? 0), now()];
+  const [stamp, received] = [timestamp + (clockOffset() ?? 0), now()];
   return stamp > received - OLDEST_MS && stamp <= received ? stamp : received;
 }
 

@@ -1,26 +1,23 @@
 /** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
 /** @import { ProofBody, ProofImage } from "types/driver" */
 /** @import { OrderItem, OrderRow } from "types/rows" */
-import { closest, copyOf, fill, find, told } from "../../web/page.js";
-import { forgetProof, keepProof, keptProof } from "./kept-proof.js";
+import { closest, copyTemplate, fill, find, findAll, pageData } from "../../web/page.js";
 import { small } from "./photo.js";
+import { deleteDraft, readDraft, saveDraft } from "./proof-draft.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
 import { isSecondTap, tapped } from "./taps.js";
 
-const { limits } = told();
+const { limits } = pageData();
 
 /** @type {HTMLDialogElement} */
 const dialog = find("#proof");
-/** @type {HTMLFormElement} */
 const form = find("form", dialog);
 /** @type {HTMLInputElement} */
 const amount = find("#proof-amount");
 /** @type {HTMLInputElement} */
 const typed = find("#proof-serial");
-/** @type {HTMLElement} */
 const chips = find("[data-serials]", dialog);
-/** @type {HTMLElement} */
 const camera = find("[data-camera]", dialog);
 /** @type {HTMLImageElement} */
 const preview = find("[data-preview]", dialog);
@@ -32,7 +29,7 @@ const signature = new Signature(find("[data-signature]", dialog));
 const scanner = new Scanner(find("video", camera), (text) => addSerial(text, true) && navigator.vibrate?.(80));
 
 /**
- * @typedef {object} ProofDraft
+ * @typedef {object} Confirming
  * @property {OrderRow} row
  * @property {(proof: ProofBody, images: ProofImage[]) => Promise<string>} confirmed
  * @property {Map<number, number>} counts of each product, how many were taken
@@ -45,18 +42,18 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
 
 /**
  * What is being confirmed; nothing is pressed before something is.
- * @type {ProofDraft}
+ * @type {Confirming}
  */
 let draft;
 
 /**
  * Shows the form; `confirmed(proof, images)` once the driver is sure. It promises what is wrong: the form stays until that is "".
  * @param {OrderRow} row
- * @param {ProofDraft["confirmed"]} confirmed
+ * @param {Confirming["confirmed"]} confirmed
  */
 export function askProof(row, confirmed) {
-  const kept = keptProof(row);
-  const counted = new Map(kept.counts);
+  const typedBefore = readDraft(row);
+  const counted = new Map(typedBefore.counts);
   const counts = new Map(
     row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]),
   );
@@ -64,16 +61,16 @@ export function askProof(row, confirmed) {
     row,
     confirmed,
     counts,
-    serials: kept.serials,
-    scanned: new Set(kept.scanned),
+    serials: typedBefore.serials,
+    scanned: new Set(typedBefore.scanned),
     photo: null,
-    isOwnAmount: "amount" in kept,
+    isOwnAmount: "amount" in typedBefore,
     isSent: false,
   };
   form.reset();
-  amount.value = kept.amount ?? "";
+  amount.value = typedBefore.amount ?? "";
   signature.clear();
-  find(".sign", dialog).open = false;
+  find("details", dialog).open = false;
   showPhoto(null);
   fill(dialog, { name: row.customer_name, wrong: "" });
   find("[data-quantities]", dialog).replaceChildren(...row.items.map(quantityRow));
@@ -89,10 +86,10 @@ export function askProof(row, confirmed) {
 
 /** @param {OrderItem} item */
 function quantityRow({ product, name, quantity }) {
-  const element = copyOf("quantity-row");
+  const element = copyTemplate("quantity-row");
   element.setAttribute("aria-label", name);
   fill(element, { product: name });
-  element.dataset.product = product;
+  element.dataset.product = String(product);
   element.addEventListener("click", (/** @type {MouseEvent} */ event) => {
     const step = Number(closest(event, "[data-step]")?.dataset.step ?? 0);
     draft.counts.set(product, Math.min(quantity, Math.max(0, countOf(product) + step)));
@@ -111,23 +108,24 @@ function drawCounts() {
     refused += (quantity - count) * price;
     const element = find(`[data-product="${product}"]`, dialog);
     fill(element, { count: `${count} / ${quantity}` });
-    find('[data-step="-1"]', element).disabled = count === 0;
-    find('[data-step="1"]', element).disabled = count === quantity;
+    const [fewer, more] = findAll("button", element);
+    fewer.disabled = count === 0;
+    more.disabled = count === quantity;
   }
   if (!draft.isOwnAmount) amount.value = String(Math.max(0, draft.row.amount_due - refused));
   drawSerialCount();
-  keepTyped();
+  saveTyped();
 }
 
 amount.addEventListener("input", () => {
   draft.isOwnAmount = true;
-  keepTyped();
+  saveTyped();
 });
 
-function keepTyped() {
+function saveTyped() {
   const { row, counts, serials, scanned, isOwnAmount } = draft;
   const own = isOwnAmount ? { amount: amount.value } : {};
-  keepProof(row, { counts: [...counts], serials, scanned: [...scanned], ...own });
+  saveDraft(row, { counts: [...counts], serials, scanned: [...scanned], ...own });
 }
 
 // --- serial numbers -----------------------------------------------------------------------------------------------
@@ -153,12 +151,12 @@ function addTyped() {
 function drawSerials() {
   chips.replaceChildren(...draft.serials.map(chip));
   drawSerialCount();
-  keepTyped();
+  saveTyped();
 }
 
 /** @param {string} serial */
 function chip(serial) {
-  const element = fill(copyOf("serial-chip"), { serial });
+  const element = fill(copyTemplate("serial-chip"), { serial });
   const button = find("button", element);
   button.setAttribute("aria-label", interpolate(gettext("Remove %s"), [serial]));
   button.addEventListener("click", () => {
@@ -172,7 +170,7 @@ function drawSerialCount() {
   fill(dialog, { "serial-count": `${draft.serials.length} / ${total(draft)}` });
 }
 
-/** @param {ProofDraft} draft */
+/** @param {Confirming} draft */
 const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 find("[data-add]", dialog).addEventListener("click", addTyped);
@@ -236,7 +234,7 @@ function removePhoto() {
 
 /**
  * The strongest that there is.
- * @param {ProofDraft} draft
+ * @param {Confirming} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody["confirmation_type"]}
  */
@@ -246,7 +244,7 @@ function typeOf({ serials, scanned }, images) {
 }
 
 /**
- * @param {ProofDraft} draft
+ * @param {Confirming} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody}
  */
@@ -280,11 +278,11 @@ form.addEventListener("submit", (event) => {
   if (!wrong) send(draft);
 });
 
-/** @param {ProofDraft} confirming */
+/** @param {Confirming} confirming */
 async function send(confirming) {
   confirming.isSent = true;
   const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
-  if (wrong === "") forgetProof(confirming.row);
+  if (wrong === "") deleteDraft(confirming.row);
   if (confirming !== draft || !dialog.open) return;
   fill(dialog, { wrong });
   if (!wrong) dialog.close();
@@ -292,7 +290,7 @@ async function send(confirming) {
 
 /**
  * What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile.
- * @param {ProofDraft} confirming
+ * @param {Confirming} confirming
  */
 async function confirmed(confirming) {
   const signed = await signature.blob();

@@ -8,7 +8,7 @@ import { newRef } from "../../realtime/ref.js";
 /** @import { Entry, ImageReport, QueueEvents, Report } from "types/driver" */
 /** @import { Moved, OrderRow } from "types/rows" */
 /** @import { Store } from "./store.js" */
-import { ApiError, ask, get } from "../../web/api.js";
+import { ApiError, get, request } from "../../web/api.js";
 import { Backoff } from "../../web/backoff.js";
 import { Entries } from "./entries.js";
 import { happenedAt, moment } from "./moment.js";
@@ -39,7 +39,7 @@ function meaning({ status, code }) {
  * @param {string | undefined} at ISO 8601
  * @returns {[string, string, object]}
  */
-function request(entry, at) {
+function callOf(entry, at) {
   const { kind, ref } = entry;
   if (kind === "image") return ["POST", "proof-images/", formOf(entry)];
   if (kind === "delivery") return ["POST", "confirm-delivery/", { ...entry.body, ref, confirmed_at: at }];
@@ -227,9 +227,10 @@ export class Queue extends Emitter {
    */
   async #sendOne(entry, held) {
     const isImage = entry.kind === "image";
-    let said;
+    /** @type {Moved | OrderRow} */
+    let answer;
     try {
-      said = await this.#say(entry);
+      answer = await this.#say(entry);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const means = this.#meaning(error);
@@ -238,7 +239,7 @@ export class Queue extends Emitter {
       held.add(isImage ? entry.ref : entry.order);
       return;
     }
-    await this.#settle(entry, said);
+    await this.#settle(entry, answer);
   }
 
   /**
@@ -261,8 +262,9 @@ export class Queue extends Emitter {
    */
   async #post(entry, when) {
     const at = when === null ? undefined : new Date(when).toISOString();
-    const [method, path, body] = request(entry, at);
-    return (await ask(method, `orders/${entry.order}/${path}`, body)).data;
+    const [method, path, body] = callOf(entry, at);
+    const { data } = await request(method, `orders/${entry.order}/${path}`, body);
+    return /** @type {Moved | OrderRow} */ (data);
   }
 
   /**

@@ -4,8 +4,8 @@
 /** @import { LogEnd, OrderRow, OrderStatus } from "types/rows" */
 /** @import { Store } from "./store.js" */
 import { Emitter } from "../../realtime/emitter.js";
-import { ApiError, all, get } from "../../web/api.js";
-import { Unread } from "../../web/retry.js";
+import { ApiError, get, getAll } from "../../web/api.js";
+import { Refetcher } from "../../web/retry.js";
 import { now, today } from "../../web/server-clock.js";
 import { doneByDriver, isWithDriver, slotRank, withDriver } from "../../web/statuses.js";
 import { dayOf } from "../../web/time.js";
@@ -67,7 +67,7 @@ export class Stops extends Emitter {
    */
   #waiting = [];
   /** By id, or ALL. */
-  #unread = new Unread(
+  #unread = new Refetcher(
     (/** @type {number | typeof ALL} */ key) => (key === ALL ? this.#load() : this.#read(key)),
     ({ status }) => status === 401 && this.emit("sign-in"),
   );
@@ -91,7 +91,7 @@ export class Stops extends Emitter {
   async recall() {
     try {
       this.#hold(await this.#store.all("stops"));
-      this.loadedAt = (await this.#store.fact("loadedAt")) ?? null;
+      this.loadedAt = (await this.#store.loadedAt()) ?? null;
     } catch (error) {
       console.warn("Nothing that was kept can be read.", error);
     }
@@ -130,8 +130,8 @@ export class Stops extends Emitter {
    */
   async #all() {
     const day = today();
-    const first = await all(`orders/?status=${withDriver}&scheduled_date_to=${day}`);
-    const past = await all(
+    const first = await getAll(`orders/?status=${withDriver}&scheduled_date_to=${day}`);
+    const past = await getAll(
       `orders/?status=${doneByDriver}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`,
     );
     if (day !== today()) return this.#all();
@@ -204,7 +204,7 @@ export class Stops extends Emitter {
   /** @param {number} id */
   async #read(id) {
     const answer = await this.#present(id);
-    if (this.#unread.isOld(id)) return;
+    if (this.#unread.isStale(id)) return;
     if (answer) this.#took(answer);
     else this.#goes(id);
     await this.#changed();
@@ -219,7 +219,7 @@ export class Stops extends Emitter {
     try {
       return await get(`orders/${id}/`);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404 && !error.mayPass) return null;
+      if (error instanceof ApiError && error.status === 404 && !error.isTemporary) return null;
       throw error;
     }
   }

@@ -2,7 +2,7 @@
  * What the telephone keeps for one driver, in IndexedDB: a database a user, so that nobody finds another's. A browser may close
  * the connection at any time (iOS does so to a page in the background) or throw the database away: it is opened again.
  */
-/** @import { StoreEvents } from "types/driver" */
+/** @import { StoreEvents, StoreRows } from "types/driver" */
 import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
@@ -83,16 +83,20 @@ export class Store extends Emitter {
   }
 
   /**
-   * @param {string} name
-   * @returns {Promise<any[]>}
+   * @template {keyof StoreRows} Name
+   * @param {Name} name
+   * @returns {Promise<StoreRows[Name][]>}
    */
   all(name) {
     return this.#insist((db) => done(db.transaction(name).objectStore(name).getAll()), false);
   }
 
-  /** @param {string} name */
-  fact(name) {
-    return this.#insist((db) => done(db.transaction("facts").objectStore("facts").get(name)), false);
+  /**
+   * When the stops were loaded; undefined where they never were.
+   * @returns {Promise<number | null | undefined>}
+   */
+  loadedAt() {
+    return this.#insist((db) => done(db.transaction("facts").objectStore("facts").get("loadedAt")), false);
   }
 
   /**

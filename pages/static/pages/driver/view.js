@@ -2,7 +2,7 @@
 /** @import { Stop } from "types/driver" */
 /** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
 import { money } from "../../web/money.js";
-import { closest, copyOf, element, fill, find, findAll } from "../../web/page.js";
+import { closest, copyTemplate, element, fill, find, findAll } from "../../web/page.js";
 import { slotWord, statusWord } from "../../web/statuses.js";
 import { back, mayFail, onward } from "./moves.js";
 import { isSecondTap } from "./taps.js";
@@ -65,6 +65,7 @@ function fillItems(list, items) {
  * @param {string} href
  */
 function link(root, name, href) {
+  /** @type {HTMLAnchorElement} */
   const anchor = find(`[data-link="${name}"]`, root);
   if (anchor.getAttribute("href") !== href) anchor.href = href;
 }
@@ -77,9 +78,9 @@ function fillMoves(root, status) {
   const [go, reverse] = [onward(status), back(status)];
   const [first, second, fails] = ["", "back", "failed"].map((name) => find(`[data-move="${name}"]`, root));
   first.hidden = !go;
-  if (go) first.textContent = go.word;
+  if (go) first.textContent = go.word ?? "";
   second.hidden = !reverse;
-  if (reverse) second.textContent = reverse.word;
+  if (reverse) second.textContent = reverse.word ?? "";
   fails.hidden = !mayFail(status);
 }
 
@@ -106,7 +107,6 @@ export function fillCard(root, stop) {
 export class Rows {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
-  /** @type {HTMLElement} */
   #list;
   #template;
 
@@ -119,7 +119,6 @@ export class Rows {
     this.#list = find("[data-list]", section);
     this.#template = template;
     this.#list.addEventListener("click", (/** @type {MouseEvent} */ event) => {
-      /** @type {HTMLElement | null} */
       const pressed = closest(event, "button.stop");
       if (pressed && !isSecondTap(event)) onPress(Number(pressed.dataset.id));
     });
@@ -144,8 +143,8 @@ export class Rows {
    * @returns {HTMLElement}
    */
   #add(id) {
-    const made = copyOf(this.#template);
-    find(".stop", made).dataset.id = id;
+    const made = copyTemplate(this.#template);
+    find(".stop", made).dataset.id = String(id);
     this.#rows.set(id, made);
     return made;
   }

@@ -1,6 +1,6 @@
 /** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
 import { ApiError, get, post } from "../../../web/api.js";
-import { insist } from "../../../web/retry.js";
+import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
 // A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
@@ -34,7 +34,7 @@ export class Actions {
       const { failed } = await post("orders/bulk-update/", said);
       for (const refusal of failed) this.#refused(order, refusal);
       // It is done: what became of it is asked for until it is known.
-      await insist(() => this.read(order.id), signInAgain);
+      await retry(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#broke(order, error);

@@ -1,5 +1,5 @@
 /** The dispatch board: puts its parts together. */
-import { closest, find, findAll, told } from "../../../web/page.js";
+import { closest, find, findAll, pageData } from "../../../web/page.js";
 import { onNewDay } from "../../../web/server-clock.js";
 import { Actions } from "./actions.js";
 import { Columns } from "./columns.js";
@@ -18,8 +18,9 @@ import { Search } from "./search.js";
 import { Store } from "./store.js";
 
 const AGES_MS = 30_000;
-const { labels, moves: table } = told();
+const { labels, moves: table } = pageData();
 const root = find("#board");
+/** @type {any} */
 const form = find("#filters");
 const toasts = find("notification-toasts");
 
@@ -176,27 +177,32 @@ document.addEventListener("click", (event) => {
 
 /** The order a toast is about opens here, without a new page. */
 toasts.addEventListener("click", (event) => {
-  const link = event.target.closest("a.action");
+  const link = closest(event, "a");
   if (!link) return;
   event.preventDefault();
   drawer.open(Number(new URL(link.href).searchParams.get("order")));
 });
 
 root.addEventListener("click", (event) => {
-  const chosen = event.target.closest("[data-choose-driver]")?.closest("[data-target]").dataset.target.split(":")[1];
+  /** @type {HTMLElement | undefined} */
+  const row = closest(event, "[data-choose-driver]")?.closest("[data-target]");
+  const chosen = row?.dataset.target.split(":")[1];
   if (chosen) filters.set("driver", form.elements.driver.value === chosen ? "" : chosen);
 });
 
 for (const column of findAll(".column.closed", root)) {
-  find("button", column).addEventListener("click", ({ currentTarget }) => {
-    const isOpen = column.classList.toggle("unfolded");
-    currentTarget.setAttribute("aria-expanded", isOpen);
+  const button = find("button", column);
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-expanded", String(column.classList.toggle("unfolded")));
   });
 }
 
 /** The address of this page has changed since the server wrote the form. */
-find("form.language").addEventListener("submit", ({ target }) => {
-  target.elements.next.value = location.pathname + location.search;
+const language = find("form.language");
+language.addEventListener("submit", () => {
+  /** @type {HTMLInputElement} */
+  const next = find("[name=next]", language);
+  next.value = location.pathname + location.search;
 });
 
 // --- start --------------------------------------------------------------------------------------------------------

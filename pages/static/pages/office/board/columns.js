@@ -1,5 +1,5 @@
 /** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
-import { copyOf, fill, find, findAll } from "../../../web/page.js";
+import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
 import { fillCard } from "./cards.js";
 import { rank } from "./store.js";
@@ -91,7 +91,7 @@ export class Columns {
   };
 
   #add(id) {
-    const card = copyOf("order-card");
+    const card = copyTemplate("order-card");
     card.dataset.id = id;
     setReachable(card, false);
     const row = { card, column: null, key: "", isUrgent: false };

@@ -1,5 +1,5 @@
 /** Drivers and routes of the day beside the board: who is online, how much each has, where cards can be dropped. */
-import { copyOf, fill, find } from "../../../web/page.js";
+import { copyTemplate, fill, find } from "../../../web/page.js";
 import { today } from "../../../web/server-clock.js";
 import { isWithDriver } from "../../../web/statuses.js";
 import { shortDay } from "../../../web/time.js";
@@ -95,7 +95,7 @@ export class Crew {
   #row(kind, id) {
     const key = `${kind}:${id}`;
     if (!this.#rows.has(key)) {
-      const row = copyOf(`${kind}-row`);
+      const row = copyTemplate(`${kind}-row`);
       row.dataset.target = key;
       this.#rows.set(key, row);
     }

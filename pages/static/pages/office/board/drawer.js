@@ -1,8 +1,8 @@
 /** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
-import { ApiError, all, get } from "../../../web/api.js";
+import { ApiError, get, getAll } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
-import { closest, copyOf, debounce, fill, find } from "../../../web/page.js";
-import { Unread } from "../../../web/retry.js";
+import { closest, copyTemplate, debounce, fill, find } from "../../../web/page.js";
+import { Refetcher } from "../../../web/retry.js";
 import { phoneText } from "../../../web/telephone.js";
 import { dayAndClock, shortDay } from "../../../web/time.js";
 import { productsText } from "./cards.js";
@@ -11,7 +11,7 @@ import { lateText } from "./live.js";
 const GATHER_MS = 200;
 
 function rows(list, template, values) {
-  list.replaceChildren(...values.map((value) => fill(copyOf(template), value)));
+  list.replaceChildren(...values.map((value) => fill(copyTemplate(template), value)));
   find(`#${list.dataset.none}`).hidden = values.length > 0;
 }
 
@@ -78,9 +78,9 @@ export class Drawer {
   }
 
   /** Nothing tells of a change twice. */
-  #unread = new Unread(async () => {
+  #unread = new Refetcher(async () => {
     const error = this.id === null ? null : await this.#read();
-    if (error?.mayPass) throw error;
+    if (error?.isTemporary) throw error;
   });
 
   #followSoon = debounce(GATHER_MS, () => this.#unread.add("order"));
@@ -92,7 +92,7 @@ export class Drawer {
       const order = await get(`orders/${this.id}/`);
       const [customer, messages] = await Promise.all([
         get(`customers/${order.customer}/`),
-        all(`notifications/?order=${order.id}`),
+        getAll(`notifications/?order=${order.id}`),
       ]);
       if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
       return null;
@@ -145,10 +145,11 @@ export class Drawer {
       collected: order.amount_collected === null ? "–" : money(order.amount_collected),
       attempt: order.attempt,
     });
+    /** @type {HTMLAnchorElement} */
     const phone = find(".phone", this.#element);
     phone.textContent = phoneText(customer.phone || customer.phone2);
     phone.href = `tel:${customer.phone || customer.phone2}`;
-    const edit = find(".edit", this.#element);
+    const edit = this.#element.querySelector(".edit");
     if (edit) edit.href = edit.dataset.href.replace("/0/", `/${order.id}/`);
     find("[data-do=move]", this.#element).hidden = this.#isEnd(order.status);
     for (const button of this.#element.querySelectorAll("[data-again]")) button.hidden = order.status !== "failed";
@@ -171,7 +172,7 @@ export class Drawer {
   }
 
   #image({ url, kind }) {
-    const link = copyOf("proof-image");
+    const link = copyTemplate("proof-image");
     Object.assign(find("img", link), { src: url, alt: this.#labels.confirmation_type[kind] });
     return Object.assign(link, { href: url });
   }

@@ -4,7 +4,7 @@ import { closest, find, findAll } from "../../../web/page.js";
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 function focusCard(card) {
-  find("a", card)?.focus();
+  find("a", card).focus();
 }
 
 function beside(card, [across, down]) {

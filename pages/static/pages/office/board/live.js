@@ -1,10 +1,10 @@
 /** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
 
 import { LuckyGasSocket } from "../../../realtime/client.js";
-import { ApiError, all, get } from "../../../web/api.js";
-import { told } from "../../../web/page.js";
-import { hurry, insist, Unread } from "../../../web/retry.js";
-import { follow, today } from "../../../web/server-clock.js";
+import { ApiError, get, getAll } from "../../../web/api.js";
+import { gather, pageData } from "../../../web/page.js";
+import { Refetcher, retry, retryNow } from "../../../web/retry.js";
+import { followClock, today } from "../../../web/server-clock.js";
 import { closed, open } from "../../../web/statuses.js";
 import { laterText, rowOf } from "./store.js";
 
@@ -39,23 +39,9 @@ async function found(call, instead) {
   try {
     return await call();
   } catch (error) {
-    if (error instanceof ApiError && !error.mayPass) return instead;
+    if (error instanceof ApiError && !error.isTemporary) return instead;
     throw error;
   }
-}
-
-/** Collects what comes within `ms` of the first, then calls once with all of it. */
-function gather(ms, call) {
-  const waiting = new Set();
-  return (id) => {
-    waiting.add(id);
-    if (waiting.size > 1) return;
-    setTimeout(() => {
-      const ids = [...waiting];
-      waiting.clear();
-      call(ids);
-    }, ms);
-  };
 }
 
 /** A list that nobody need be asked for. */
@@ -79,10 +65,10 @@ export class Live {
   #wanted;
   #newest = "";
   #crewEvents = 0;
-  #unreadOrders = new Unread((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
-  #unreadRoutes = new Unread((id) => this.#readRoute(id), signInAgain);
-  #unreadCrew = new Unread(() => this.#loadCrew(), signInAgain);
-  #unreadClosed = new Unread(async () => this.take((await this.#closed()).rows), signInAgain);
+  #unreadOrders = new Refetcher((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
+  #unreadRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
+  #unreadCrew = new Refetcher(() => this.#loadCrew(), signInAgain);
+  #unreadClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
 
   /**
    * `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (read afresh).
@@ -98,10 +84,10 @@ export class Live {
   }
 
   async start() {
-    const { end } = await insist(() => this.#load(), signInAgain);
+    const { end } = await retry(() => this.#load(), signInAgain);
     const socket = new LuckyGasSocket(SOCKET, {
       ...end,
-      user: told().user,
+      user: pageData().user,
       batch: { type: "driver.location", ms: POSITIONS_MS },
     });
     this.#listen(socket);
@@ -116,7 +102,7 @@ export class Live {
 
   /** All that is open, and what was closed on the day that is looked at. */
   async #loadOrders() {
-    const answers = await Promise.all([all(`orders/?status=${open}`), this.#closed()]);
+    const answers = await Promise.all([getAll(`orders/?status=${open}`), this.#closed()]);
     const rows = answers.flatMap((answer) => answer.rows);
     this.take(rows);
     return { ids: rows.map(({ id }) => id), end: earliest(answers) };
@@ -131,7 +117,7 @@ export class Live {
   async #loadCrew() {
     const [drivers, routes] = [this.#crew.drivers, this.#crew.routes].map((known) => [...known.keys()]);
     const told = this.#crewEvents;
-    const answers = await Promise.all([all("drivers/locations/"), this.#ahead(), this.#past()]);
+    const answers = await Promise.all([getAll("drivers/locations/"), this.#ahead(), this.#past()]);
     this.#crew.readDrivers(answers[0].rows);
     this.#crew.readRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.crew();
@@ -142,25 +128,25 @@ export class Live {
   }
 
   #ahead() {
-    return all(`routes/?date_from=${today()}&status=planned,active`);
+    return getAll(`routes/?date_from=${today()}&status=planned,active`);
   }
 
   #past() {
     const { day } = this.#filters;
     if (day === null || day >= today()) return NONE;
-    return found(() => all(`routes/?date=${day}&status=planned,active,completed`), NONE);
+    return found(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
   /** Events are missing. What came by new ones while all was read is not in what was read, and stays. */
   #resync = async () => {
     const before = this.#store.puts;
-    const { ids } = await insist(() => this.#load(), signInAgain);
+    const { ids } = await retry(() => this.#load(), signInAgain);
     this.#store.keep(new Set([...ids, ...this.#wanted()]), before);
     this.#changed.all();
   };
 
   #closed() {
-    return found(() => all(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
+    return found(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
   /** Another day is looked at, or today is another. */
@@ -175,8 +161,8 @@ export class Live {
   }
 
   #listen(socket) {
-    follow(socket);
-    socket.on("connected", hurry);
+    followClock(socket);
+    socket.on("connected", retryNow);
     for (const type of ORDER_EVENTS) socket.on(type, this.#order);
     for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
     for (const type of ["driver.online", "driver.offline"]) socket.on(type, this.#presence);

@@ -1,10 +1,11 @@
 /** “Move…”: the same as dragging, for keyboard and touch; and where a reason or a driver has still to be said. */
-import { copyOf, fill, find, findAll } from "../../../web/page.js";
+import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 
 const NEEDS_TARGET = ["status", "driver", "route"];
 
 export class MoveDialog {
   #dialog;
+  /** @type {any} */
   #form;
   #names;
   #targets = new Map();
@@ -31,8 +32,11 @@ export class MoveDialog {
     fill(this.#dialog, { number: order.order_number, customer: order.customer_name });
     for (const kind of NEEDS_TARGET) this.#offer(kind);
     find(".nowhere", this.#form).hidden = this.#targets.size > 0;
-    find("[type=submit]", this.#form).disabled = this.#targets.size === 0;
+    /** @type {HTMLButtonElement} */
+    const button = find("[type=submit]", this.#form);
+    button.disabled = this.#targets.size === 0;
     this.#dialog.showModal();
+    /** @type {HTMLInputElement[]} */
     const options = findAll("input[type=radio]", this.#form);
     if (options.length === 1) options[0].checked = true;
     this.#askForReason();
@@ -47,7 +51,7 @@ export class MoveDialog {
   }
 
   #option = (key) => {
-    const option = copyOf("move-option");
+    const option = copyTemplate("move-option");
     find("input", option).value = key;
     return fill(option, { label: this.#names(key) });
   };

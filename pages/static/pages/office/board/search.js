@@ -1,7 +1,7 @@
 /** Finds as one types: at once among what is here, and by the whole telephone number on the server. */
 import { ApiError, get } from "../../../web/api.js";
 import { debounce } from "../../../web/page.js";
-import { insist } from "../../../web/retry.js";
+import { retry } from "../../../web/retry.js";
 
 const PAUSE_MS = 150;
 const SHORTEST = 2;
@@ -31,7 +31,7 @@ export class Search {
   /** While there is no answer, what is here is searched all the same. */
   #ask = debounce(PAUSE_MS, async (text, mine) => {
     const isWanted = () => mine === this.#asked;
-    const rows = await insist(() => (isWanted() ? found(text) : []));
+    const rows = await retry(() => (isWanted() ? found(text) : []));
     if (isWanted()) this.#found(rows);
   });
 }
@@ -41,7 +41,7 @@ async function found(text) {
     return (await get(`orders/?page_size=${MOST}&q=${encodeURIComponent(text)}`)).results;
   } catch (error) {
     // What the server cannot look for is nowhere.
-    if (error instanceof ApiError && !error.mayPass) return [];
+    if (error instanceof ApiError && !error.isTemporary) return [];
     throw error;
   }
 }

@@ -1,15 +1,15 @@
 /** The lines of an order and what they come to. */
-import { all } from "../../../web/api.js";
+import { getAll } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
-import { copyOf, fill, find, findAll, told } from "../../../web/page.js";
+import { copyTemplate, fill, find, findAll, pageData } from "../../../web/page.js";
 
-const { products: offered, usual } = told();
+const { products: offered, usual } = pageData();
 let products = offered;
 const lines = find("#lines");
 
 function price(line) {
-  const product = products.find(({ id }) => id === Number(find("[name=product]", line).value));
-  return (product?.price ?? 0) * (Number(find("[name=quantity]", line).value) || 0);
+  const product = products.find(({ id }) => id === Number(find("select", line).value));
+  return (product?.price ?? 0) * (Number(find("input", line).value) || 0);
 }
 
 /** NT$, by the prices the page knows. */
@@ -27,11 +27,9 @@ function count() {
 }
 
 function add(product = usual, quantity = 1) {
-  const line = copyOf("line");
-  find("[name=product]", line).append(
-    ...products.map(({ id, name }) => new Option(name, String(id), false, id === product)),
-  );
-  find("[name=quantity]", line).value = quantity;
+  const line = copyTemplate("line");
+  find("select", line).append(...products.map(({ id, name }) => new Option(name, String(id), false, id === product)));
+  find("input", line).value = String(quantity);
   find(".remove", line).addEventListener("click", () => {
     line.remove();
     count();
@@ -52,8 +50,8 @@ export function repeat(items) {
 export function items() {
   const said = new Map();
   for (const line of findAll(".line", lines)) {
-    const product = Number(find("[name=product]", line).value);
-    said.set(product, (said.get(product) ?? 0) + Number(find("[name=quantity]", line).value));
+    const product = Number(find("select", line).value);
+    said.set(product, (said.get(product) ?? 0) + Number(find("input", line).value));
   }
   return [...said].map(([product, quantity]) => ({ product, quantity }));
 }
@@ -61,13 +59,13 @@ export function items() {
 /** The field of this item, which may be the sum of several lines: in the last of them. */
 export function fieldOf(index, name) {
   const product = String(items()[index]?.product);
-  const line = findAll(".line", lines).findLast((line) => find("[name=product]", line).value === product);
-  return line && find(`[name="${name}"]`, line);
+  const line = findAll(".line", lines).findLast((line) => find("select", line).value === product);
+  return line?.querySelector(`[name="${name}"]`);
 }
 
 /** Prices as they are now: the form may have been open for long. */
 export async function renew() {
-  const { rows } = await all("products/?is_active=true&ordering=-cylinder_kg");
+  const { rows } = await getAll("products/?is_active=true&ordering=-cylinder_kg");
   products = rows;
   count();
 }

@@ -1,6 +1,6 @@
 /** The one box: whoever calls is found by any part of telephone, name or address, with the last order beside. */
 import { ApiError, get } from "../../../web/api.js";
-import { copyOf, debounce, fill, find } from "../../../web/page.js";
+import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
 import { isMobile, isNumber } from "../../../web/telephone.js";
 
@@ -60,6 +60,7 @@ export function guess(text) {
  * yet, `later` their promise, null where they could not be; `fresh(typed)`: somebody new.
  */
 export class Finder {
+  /** @type {HTMLInputElement} */
   #box = find("#who");
   #list = find("#found");
   #take;
@@ -131,7 +132,7 @@ export class Finder {
   }
 
   #draw({ customer, orders, typed }, index) {
-    const row = copyOf("option");
+    const row = copyTemplate("option");
     row.id = `found-${index}`;
     if (typed) return fill(row, { name: gettext("New customer"), phone: typed });
     orders.then((known) => known?.last && fill(row, { last: wordsOf(known.last.items) }));

@@ -3,13 +3,14 @@ import { LuckyGasSocket } from "../../../realtime/client.js";
 import { newRef } from "../../../realtime/ref.js";
 import { get, patch, post } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
-import { debounce, fill, find, findAll, told } from "../../../web/page.js";
-import { hurry, insist, Unread } from "../../../web/retry.js";
-import { follow, onNewDay, today } from "../../../web/server-clock.js";
+import { debounce, fill, find, findAll, pageData } from "../../../web/page.js";
+import { Refetcher, retry, retryNow } from "../../../web/retry.js";
+import { followClock, onNewDay, today } from "../../../web/server-clock.js";
 import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
 import { fieldOf, items, renew, repeat, total } from "./basket.js";
 import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 
+/** @type {any} */
 const form = find("#order");
 const PAUSE_MS = 300;
 let customer = null;
@@ -33,6 +34,9 @@ function warn(warnings) {
   find("#warnings").replaceChildren(...rows);
 }
 
+/** @returns {HTMLInputElement[]} */
+const newInputs = () => findAll("#new input");
+
 /** The form for another caller: nothing of the one before stays in it. */
 function open(known) {
   form.reset();
@@ -43,7 +47,7 @@ function open(known) {
   find("#done").hidden = find("#wrong").hidden = find("#signed-out").hidden = true;
   find("#known").hidden = !known;
   find("#new").hidden = known;
-  for (const input of findAll("#new input")) input.disabled = known;
+  for (const input of newInputs()) input.disabled = known;
   for (const name of ["name", "address"]) form.elements[name].required = !known;
 }
 
@@ -116,20 +120,20 @@ const isChosen = (chosen) => customer?.id === chosen.id;
 
 /** In a list the numbers are masked; to be read back they are needed in full, of the one who calls. */
 async function readNumbers(chosen) {
-  const { phone, phone2 } = await insist(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
+  const { phone, phone2 } = await retry(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
 /** They were not read when the customer was chosen. */
 async function readOrders(chosen, later) {
-  const orders = (await later) ?? (await insist(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
+  const orders = (await later) ?? (await retry(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (!orders || !isChosen(chosen)) return;
   ordersRead = orders;
   warnOf(chosen, orders);
 }
 
 async function readWarnings(chosen) {
-  const found = await insist(() => (isChosen(chosen) ? get(`orders/warnings/?customer=${chosen.id}`) : []));
+  const found = await retry(() => (isChosen(chosen) ? get(`orders/warnings/?customer=${chosen.id}`) : []));
   if (!isChosen(chosen)) return;
   more = found.filter(({ code }) => !SAID_BY_THE_PAGE.includes(code)).map(({ detail }) => detail);
   if (more.length) warnOf(chosen, ordersRead);
@@ -141,13 +145,13 @@ function fresh(typed) {
   for (const [name, value] of Object.entries(guess(typed))) form.elements[name].value = value;
   repeat([]);
   lookAtPhone();
-  findAll("#new input")
+  newInputs()
     .find(({ value }) => !value)
     ?.focus();
 }
 
 /** Whoever has this number may be known already; a landline gets no SMS. */
-const alike = new Unread(async () => {
+const alike = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
   const digits = dialled(phone);
   const found = digits && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
@@ -222,6 +226,7 @@ async function place(status) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  /** @type {HTMLButtonElement[]} */
   const buttons = findAll("button[type=submit]", form);
   for (const button of buttons) button.disabled = true;
   try {
@@ -237,10 +242,10 @@ onNewDay(dayBegan);
 addEventListener("keydown", (event) => event.key === "Escape" && startAgain());
 const finder = new Finder({ take, fresh });
 
-const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: told().user, remember: false });
+const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-follow(socket);
-const prices = new Unread(renew);
+followClock(socket);
+const prices = new Refetcher(renew);
 const renewSoon = debounce(PAUSE_MS, () => prices.add("prices"));
-socket.on("connected", hurry).on("inventory.updated", renewSoon).on("resync", renewSoon);
+socket.on("connected", retryNow).on("inventory.updated", renewSoon).on("resync", renewSoon);

@@ -1,0 +1,211 @@
+"""Who may sign in, and who tried. Accounts of the office are made here, those of drivers and customers on their own
+pages, which let somebody sign in by `mail_link`, `show_password` and `renew_password`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from axes.models import AccessAttempt
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import users
+from accounts.roles import Role, appointed, check_page
+from web.admin import Button, HouseAdmin, HouseForm, HouseList, user_of
+
+# They show whole tokens, with which one could act as their owners.
+admin.site.unregister([BlacklistedToken, OutstandingToken])
+
+
+log = logging.getLogger(__name__)
+
+
+def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, language: str | None = None) -> None:
+    """After the commit: the link works only then, and the mail server is no part of the transaction."""
+    try:
+        users.send_link(user, language)
+    except OSError:
+        log.exception("No link to set the password could be mailed to user %s", user.pk)
+        said = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email
+        model_admin.message_user(request, said, messages.ERROR)
+    else:
+        said = gettext("The account is “%(name)s”. The link to set its password was sent to %(email)s.")
+        names = {"name": user.username, "email": user.email}
+        model_admin.message_user(request, said % names, messages.SUCCESS)
+
+
+def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
+    said = gettext("The account is “%(name)s”, its password “%(password)s”. It is shown only now: please hand it on.")
+    model_admin.message_user(request, said % {"name": user.username, "password": password}, messages.WARNING)
+
+
+def renew_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User) -> None:
+    """By the link in an e-mail; whoever has no e-mail gets a new password, which the reader hands on."""
+    if user.email:
+        mail_link(request, model_admin, user)
+    else:
+        password = users.new_password()
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        show_password(request, model_admin, user, password)
+
+
+admin.site.unregister([User, Group])
+
+
+class AccountForm(HouseForm):
+    """`by`: who fills it in; a manager gives no role above a clerk's."""
+
+    by: User
+    without_role: tuple[tuple[str, Any], ...] = (("", _("not of the office")),)
+    first_name = forms.CharField(label=_("full name"), max_length=150)
+    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What somebody of the office may do."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "role" in self.fields:
+            given = [(role.value, role.label) for role in users.roles_to_give(self.by)]
+            self.fields["role"].choices = [*self.without_role, *given]  # type: ignore[attr-defined]
+            self.initial["role"] = appointed(self.instance) or ""
+
+
+class NewAccountForm(AccountForm):
+    without_role = ()
+    email = forms.EmailField(label=_("e-mail"), help_text=_("The link to set a password goes there."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].required = True
+        self.initial["role"] = Role.CLERK
+
+
+@admin.register(User)
+class AccountAdmin(HouseAdmin):
+    form = AccountForm
+    change_form_template = "admin/accounts/account_form.html"
+    list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
+    list_filter = ("is_active",)
+    search_fields = ("username", "first_name", "last_name", "email")
+    ordering = ("username",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).select_related("staff_role", "driver", "customer")
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **(kwargs if obj else {"form": NewAccountForm} | kwargs))
+        form.by = user_of(request)
+        return form
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        asked = ("username", "first_name", "email", "role")
+        return (*asked, "is_active", "last_login", "date_joined") if obj else asked
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Nobody changes the own role, or deactivates the own account."""
+        own = ("role", "is_active") if obj is not None and obj.pk == request.user.pk else ()
+        return (*own, "last_login", "date_joined")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or users.may_manage(user_of(request), obj))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """Whoever may see the account but not change it is told who may."""
+        found: User | None = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            check_page(request.user, users.right_to_manage(found))
+        return found
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Raises Refusal."""
+        said = form.cleaned_data
+        if not change:
+            obj.set_password(users.new_password())
+        elif "is_active" in form.changed_data and not obj.is_active:
+            users.check_not_last_owner(obj)
+        super().save_model(request, obj, form, change)
+        if "role" in said and (not change or "role" in form.changed_data):
+            users.appoint(user_of(request), obj, said["role"])
+        if not change:
+            transaction.on_commit(partial(mail_link, request, self, obj))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.password_view)
+        return [path("<int:pk>/password/", view, name="auth_user_link"), *super().get_urls()]
+
+    def buttons(self, request: HttpRequest, obj: User) -> Sequence[Button]:
+        label = _("Send the link to set a password") if obj.email else _("Make a new password")
+        return [Button(label, reverse("admin:auth_user_link", args=[obj.pk]))] if obj.is_active else []
+
+    @method_decorator(require_POST)
+    def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = get_object_or_404(User, pk=pk)
+        check_page(request.user, users.right_to_manage(user))
+        renew_password(request, self, user)
+        return redirect("admin:auth_user_change", pk)
+
+    @admin.display(description=_("full name"), ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description=_("role"))
+    def role(self, user: User) -> str:
+        return users.role_of(user)
+
+
+# django-axes has them in no Chinese: named here, our catalogue has them.
+WORDS = [
+    gettext_noop("Attempt Time"),
+    gettext_noop("Failed Logins"),
+    gettext_noop("IP Address"),
+    gettext_noop("User Agent"),
+    gettext_noop("access attempt"),
+    gettext_noop("access attempts"),
+]
+
+
+@admin.register(AccessAttempt)
+class AttemptAdmin(HouseList):
+    list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
+    search_fields = ("username", "ip_address")
+    search_help_text = _("Name or address. Deleting an attempt unlocks the name from there.")
+    fields = readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With `counted`, as the lock counts: a row is of one browser, the lock of a name and an address."""
+        same = AccessAttempt.objects.filter(
+            username=OuterRef("username"),
+            ip_address=OuterRef("ip_address"),
+            attempt_time__gte=timezone.now() - settings.AXES_COOLOFF_TIME,
+        )
+        counted = same.order_by().values("username").annotate(sum=Sum("failures_since_start")).values("sum")
+        attempts: QuerySet[Any] = super().get_queryset(request).annotate(counted=Subquery(counted))
+        return attempts
+
+    @admin.display(description=_("locked"), boolean=True)
+    def locked(self, attempt: Any) -> bool:
+        return (attempt.counted or 0) >= int(settings.AXES_FAILURE_LIMIT)

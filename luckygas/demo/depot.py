@@ -1,0 +1,182 @@
+"""What `manage.py demo` puts into an empty database: a small depot on an ordinary day, on which every status occurs.
+
+The passwords are public, so that every run can print them: the command refuses where more than this machine could
+reach the site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from accounts.models import StaffRole
+from accounts.roles import STAFF, Role
+from catalogue.models import Product
+from customers.models import Customer
+from dispatch.models import Driver, DriverLocation, Route, RouteStatus
+from importing.importer import Track, import_orders
+from importing.report import Report
+from orders.models import Order
+from orders.models.order import Proof
+from orders.states import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    role: Role
+    username: str
+    password: str
+    name: str
+    phone: str = ""
+    plate: str = ""
+
+
+OFFICE = Account(Role.OWNER, "office", "office-demo", "林老闆")
+MANAGER = Account(Role.MANAGER, "manager", "manager-demo", "王店長")
+CLERK = Account(Role.CLERK, "clerk", "clerk-demo", "張雅婷")
+CUSTOMER = Account(Role.CUSTOMER, "customer", "customer-demo", "")
+DRIVERS = [
+    Account(Role.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
+    Account(Role.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
+    Account(Role.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
+]
+ACCOUNTS = [OFFICE, MANAGER, CLERK, *DRIVERS, CUSTOMER]
+
+
+def make_user(account: Account) -> User:
+    is_staff = account.role in STAFF
+    user = User.objects.create_user(
+        account.username, password=account.password, first_name=account.name, is_staff=is_staff
+    )
+    if is_staff:
+        StaffRole.give(user, account.role)
+    return user
+
+
+def make_drivers() -> list[Driver]:
+    return [
+        Driver.objects.create(
+            user=make_user(account), name=account.name, phone=account.phone, vehicle_plate=account.plate
+        )
+        for account in DRIVERS
+    ]
+
+
+# kg, NT$, in stock, low below, names that the weight alone does not give.
+CYLINDERS = [
+    (4, 260, 60, 10, ("小桶4",)),
+    (10, 450, 80, 15, ()),
+    (16, 640, 120, 25, ()),
+    (20, 760, 200, 40, ()),
+    (50, 1_850, 55, 15, ("大桶50", "大桶")),
+]
+
+
+def make_products() -> None:
+    for kg, price, stock, low, more in CYLINDERS:
+        Product.objects.create(
+            code=f"LPG{kg}", name=f"{kg}kg 瓦斯桶", cylinder_kg=kg, price=price, stock=stock, low_stock_threshold=low,
+            aliases="\n".join((f"{kg}kg", f"{kg}公斤", f"{kg}公斤瓦斯", f"{kg}公斤瓦斯桶", *more)),
+        )  # fmt: skip
+
+
+# The middle of each district, degrees WGS 84.
+DISTRICTS = {
+    "大安區": (25.0265, 121.5436), "中正區": (25.0324, 121.5180), "信義區": (25.0339, 121.5645),
+    "文山區": (24.9890, 121.5700), "永和區": (25.0095, 121.5160), "中和區": (24.9990, 121.4985),
+    "新店區": (24.9680, 121.5410), "板橋區": (25.0115, 121.4620), "三重區": (25.0615, 121.4880),
+}  # fmt: skip
+# About a kilometre.
+SPREAD = 0.009
+
+
+def place_customers() -> None:
+    """Gives each a door; the same one in every demo."""
+    customers = list(Customer.objects.filter(area__in=DISTRICTS, latitude=None).order_by("id"))
+    for customer in customers:
+        chance = Random(customer.address)  # noqa: S311  (a demo, not a secret)
+        middle = DISTRICTS[customer.area]
+        customer.latitude, customer.longitude = (place + chance.uniform(-SPREAD, SPREAD) for place in middle)
+    # No screen is open yet that would have to be told.
+    Customer.objects.unannounced().bulk_update(customers, ["latitude", "longitude"])
+
+
+HERE = Path(__file__).parent
+# File, encoding, its day as it writes it.
+FIRST = ("orders-2026-11-23.csv", "utf-8-sig", "%Y-%m-%d", date(2026, 11, 23))
+SECOND = ("orders-2026-11-24-big5.csv", "cp950", "%Y/%m/%d", date(2026, 11, 24))
+
+
+def import_sheets(today: date, track: Track) -> list[Report]:
+    reports = []
+    for (name, encoding, written, own_day), day in ((FIRST, today), (SECOND, today + timedelta(days=1))):
+        text = (HERE / name).read_bytes().decode(encoding)
+        moved = text.replace(own_day.strftime(written), day.strftime(written))
+        reports.append(import_orders(moved.encode(encoding), track=track))
+    return reports
+
+
+ON_THE_WAY = (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+# Few, because each confirmed order is an SMS: name of the route, and how far each stop has come.
+ROUTES = [
+    ("大安", [Status.DELIVERED, Status.ARRIVING, Status.DELIVERING, Status.ASSIGNED]),
+    ("中正", [Status.FAILED, Status.ASSIGNED, Status.ASSIGNED]),
+]
+# Near 大安, 中正 and 信義, degrees WGS 84.
+POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    office: User
+    drivers: Sequence[Driver]
+
+
+def play(crew: Crew, today: date) -> None:
+    """Moves some of today's orders through their lives, and gives one customer an account."""
+    for driver, (latitude, longitude) in zip(crew.drivers, POSITIONS, strict=True):
+        DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
+    for driver, (area, stops) in zip(crew.drivers, ROUTES, strict=False):
+        _drive(crew, driver, Route(date=today, name=area, driver=driver, status=RouteStatus.ACTIVE), stops)
+    waiting = Order.objects.filter(scheduled_date=today, status=Status.PENDING).order_by("-id")
+    confirmed, cancelled = waiting[:2]
+    confirmed.transition_to(Status.CONFIRMED, by=crew.office)
+    cancelled.transition_to(Status.CANCELLED, by=crew.office, reason="客戶改日再訂")
+    _give_account()
+
+
+def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[Status]) -> None:
+    route.save()
+    orders = Order.objects.filter(scheduled_date=route.date, area=f"{route.name}區", status=Status.PENDING)
+    # Urgent ones first, and those that an SMS can reach.
+    reachable = orders.filter(customer__phone__startswith="+8869").order_by("-priority", "id")[: len(stops)]
+    for number, (order, status) in enumerate(zip(reachable, stops, strict=True), 1):
+        order.route, order.stop_sequence = route, number
+        order.save()
+        order.transition_to(Status.CONFIRMED, by=crew.office)
+        order.assign(driver, by=crew.office)
+        _bring(order, driver, status)
+
+
+def _bring(order: Order, driver: Driver, status: Status) -> None:
+    """From assigned to `status`, as the driver reports it."""
+    if status == Status.FAILED:
+        order.transition_to(Status.DELIVERING, by=driver.user)
+        order.transition_to(Status.FAILED, by=driver.user, reason="按鈴無人應門")
+    elif status in ON_THE_WAY:
+        for step in ON_THE_WAY[: ON_THE_WAY.index(status) + 1]:
+            proof = Proof(parts={"amount_collected": order.amount_due}) if step == Status.DELIVERED else None
+            order.transition_to(step, by=driver.user, proof=proof)
+
+
+def _give_account() -> None:
+    """To the customer whose driver is about to arrive: there is something to watch."""
+    customer = Order.objects.get(status=Status.ARRIVING).customer
+    customer.user = make_user(CUSTOMER)
+    customer.save()

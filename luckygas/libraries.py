@@ -1,0 +1,174 @@
+"""How the libraries are set, where nothing is read from the environment."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import global_settings
+from django.core.exceptions import ImproperlyConfigured
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.tokens.Authentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.access.ByRole"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.access.RoleThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["web.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "web.api.lists.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "web.api.schema.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+# By role, a user; and by what is asked, a user or a stranger's address (accounts.api.access). Empty: no limit.
+THROTTLE_RATES = {
+    "anonymous": "120/min",
+    "customer": "120/min",
+    # The reports of a day without a line, all at once.
+    "driver": "600/min",
+    # Two boards, fifty cards moved, and a program beside them.
+    "office": "3000/min",
+    # By address: name and password, also of the page; an office behind one address comes to work at once.
+    "sign_in": "60/min",
+    "password_reset": "10/min",
+    # A customer's new orders.
+    "order": "10/min",
+    # Signatures and photos: each is decoded. Those of a day without a line come one after the other.
+    "proof_image": "120/min",
+    # Reading the log: five pages without sockets ask each three seconds, for up to three channels.
+    "events": "600/min",
+    # Each takes a second or more of a whole processor.
+    "schema": "20/min",
+    "import": "20/min",
+    # By address: the page behind the link in an SMS, its socket, and wrong secrets of receipts.
+    "track": "120/min",
+    "track_socket": "120/min",
+    "callback": "60/min",
+    # By address: tickets, tokens, session cookies of sockets and links of mails that open nothing. An office whose
+    # sessions all end at once tries each once.
+    "wrong_secret": "120/min",
+}
+
+
+RATE = re.compile(r"([1-9][0-9]{0,6})/(s|min|h)")
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+Rate = tuple[int, int] | None
+
+
+def throttle_rates(said: list[str]) -> dict[str, Rate]:
+    """Those above, changed by `office=6000/min`, `order=`. Raises ImproperlyConfigured: no server starts so."""
+    rates = dict(THROTTLE_RATES)
+    for one in said:
+        name, equals, value = (part.strip() for part in one.partition("="))
+        if not equals or name not in rates:
+            raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
+        rates[name] = value
+    return {name: throttle_rate(name, value) for name, value in rates.items()}
+
+
+def throttle_rate(name: str, said: str) -> Rate:
+    """How often, and in how many seconds; None: no limit. Raises ImproperlyConfigured."""
+    if not said:
+        return None
+    if (found := RATE.fullmatch(said)) is None:
+        raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: “{said}” is no rate; one is like 120/min (s, min, h).")
+    return int(found[1]), SECONDS[found[2]]
+
+
+ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
+DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+    "EXCEPTION_HANDLER_CLASS": "web.api.errors.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "web.api.errors.Formatter",
+    "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
+    "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "web.api.errors.ErrorResponse"),
+}
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "TOKEN_OBTAIN_SERIALIZER": "accounts.api.tokens.TokenSerializer",
+}
+
+
+def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        "TITLE": "Lucky Gas",
+        "VERSION": "1",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "SCHEMA_PATH_PREFIX": "/api/v1",
+        "ENUM_NAME_OVERRIDES": {
+            "OrderStatusEnum": "orders.states.Status",
+            "RouteStatusEnum": "dispatch.models.RouteStatus",
+            "MessageStatusEnum": "notifications.states.Status",
+            "MessageTypeEnum": "notifications.states.Type",
+            "MessageReasonEnum": "notifications.states.Reason",
+            "KindEnum": "notifications.states.Kind",
+            "ProofImageKindEnum": "orders.models.ProofImageKind",
+            "LanguageEnum": languages,
+            "ErrorTypeEnum": "web.api.errors.ERROR_TYPES",
+        },
+    }
+
+
+def caches(redis_url: str) -> dict[str, Any]:
+    """`default` is shared by all processes, or off: what only one of them forgets would be stale in the others.
+
+    `switches` is django-waffle's: its own lookups, too, know of a change within a second.
+    """
+    # A Redis that hangs costs a request no more than this (seconds); then it is left alone for a while.
+    limits = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "max_connections": 10_000}
+    shared = {
+        "BACKEND": "web.caching.ForgivingRedis", "LOCATION": redis_url, "KEY_PREFIX": "luckygas",
+        "OPTIONS": limits | {"serializer": "web.caching.Json"},
+    }  # fmt: skip
+    return {
+        "default": shared if redis_url else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        "switches": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "switches", "TIMEOUT": 1,
+        },
+    }  # fmt: skip
+
+
+SETTINGS: dict[str, Any] = {
+    # The first hashes; the others are Django's, for passwords from elsewhere.
+    "PASSWORD_HASHERS": ["accounts.backends.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]],
+    # Rows of web.audit are found by what they are of, not by their time.
+    "SIMPLE_HISTORY_DATE_INDEX": False,
+    # django-axes counts wrong passwords in the database (accounts.attempts): a name is locked from one address.
+    "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
+    "AXES_RESET_ON_SUCCESS": True,
+    # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
+    "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
+    "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
+    "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
+    "AXES_LOCKOUT_CALLABLE": "accounts.attempts.answered",
+    # Who came and went stands in the log, and is not kept for ever beside it.
+    "AXES_DISABLE_ACCESS_LOG": True,
+    # Ours shows the attempts without what else is never written (accounts.admin).
+    "AXES_ENABLE_ADMIN": False,
+    "AXES_VERBOSE": False,
+    "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "accounts.backends.RolesBackend"],
+}
+
+
+def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
+    """Without the last slash. Unless it is named: by the first host, or by where the links in SMS lead to."""
+    if named:
+        return named.strip().rstrip("/")
+    first = next((host.lstrip(".") for host in hosts if host != "*"), "")
+    parts = urlsplit(tracking_url)
+    return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,470 @@
+"""The office's pages: messages to be read, exported and sent again, never written; their texts; the providers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field
+from django.contrib.admin.views.main import PAGE_VAR
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+from django.forms import ModelForm, Script
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from accounts.roles import check_page
+from customers import phones
+from customers.admin import CustomerAdmin
+from customers.models import telephones
+from notifications import queue, statistics
+from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
+from notifications.states import Kind, Reason, Status, Type
+from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, total
+from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
+from notifications.timeline import next_step, story
+from orders import numbers
+from orders.admin.order import OrderAdmin
+from web import charts, csv_export, flags
+from web.admin import Button, HouseAdmin, HouseList, ReadOnly, user_of
+from web.limits import is_id
+from web.refusals import Refusal
+from web.text import visible
+
+
+@admin.register(GatewayState)
+class GatewayStateAdmin(HouseAdmin):
+    list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
+    fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A provider gets its row when there is something to know of it."""
+        return False
+
+    def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
+        url = reverse("admin:notifications_gateway_start", args=[obj.pk])
+        return [Button(_("Start again"), url)] if obj.stopped_at else []
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context |= {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        start = self.admin_site.admin_view(self.start)
+        return [path("<slug:pk>/start/", start, name="notifications_gateway_start"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def start(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """What waited goes out at once."""
+        state = get_object_or_404(GatewayState, pk=pk)
+        check_page(request.user, "notifications.change_gatewaystate")
+        if state.start():
+            said = gettext("%s was started again; what waited is being sent.") % state
+            self.log_change(request, state, said)
+            self.message_user(request, said, messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("%s was not stopped.") % state, messages.WARNING)
+        return redirect("admin:notifications_gatewaystate_change", pk)
+
+    @admin.display(description=_("state"), ordering="stopped_at")
+    def badge(self, state: GatewayState) -> str:
+        colour, word = "good", _("In order")
+        if state.stopped_at:
+            colour, word = "bad", _("Stopped")
+        elif state.is_doubtful:
+            colour, word = "warn", _("Answer not understood")
+        return format_html('<span class="badge {}">{}</span>', colour, word)
+
+
+@admin.register(MessageTemplate)
+class MessageTemplateAdmin(HouseAdmin):
+    list_display = ("__str__", "is_on", "chinese", "english")
+    list_display_links = ("__str__",)
+    fields = ("is_on", "placeholders", "body_zh", "body_en")
+    readonly_fields = ("placeholders",)
+
+    class Media:
+        js = (Script("notifications/preview.js", type="module"),)
+        css = {"all": ("notifications/preview.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Every kind has its row already."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        MessageTemplate.make_missing()
+        return super().changelist_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj is not None:
+            self.prepare(form, Kind(obj.kind))
+        return form
+
+    def prepare(self, form: type[ModelForm[MessageTemplate]], kind: Kind) -> None:
+        """The default shows where nothing is typed, and the script learns what to ask."""
+        for language, name in MessageTemplate.BODIES.items():
+            if field := form.base_fields.get(name):
+                field.widget.attrs |= {
+                    "rows": 4, "placeholder": TEXTS[language][kind], "data-language": language, "data-kind": kind.value,
+                    "data-preview": reverse("admin:notifications_text_preview"),
+                }  # fmt: skip
+
+    @admin.display(description=_("Chinese text"))
+    def chinese(self, row: MessageTemplate) -> str:
+        return row.body("zh-hant")
+
+    @admin.display(description=_("English text"))
+    def english(self, row: MessageTemplate) -> str:
+        return row.body("en")
+
+    @admin.display(description=_("placeholders"))
+    def placeholders(self, row: MessageTemplate) -> str:
+        return " ".join(f"{{{name}}}" for name in allowed(row.kind))
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("preview/", wrap(self.preview), name="notifications_text_preview"),
+            path("<int:pk>/default/", wrap(self.restore), name="notifications_text_default"),
+            *super().get_urls(),
+        ]
+
+    def buttons(self, request: HttpRequest, obj: MessageTemplate) -> Sequence[Button]:
+        return [Button(_("Restore the default"), reverse("admin:notifications_text_default", args=[obj.pk]))]
+
+    @method_decorator(require_POST)
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """What a text would be at its longest, what it costs, and what is wrong with it. Changes nothing."""
+        check_page(request.user, "notifications.view_messagetemplate")
+        kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
+        if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
+            return JsonResponse({"detail": gettext("Name a kind, a language and a text.")}, status=400)
+        found = Preview(kind, language, body if body.strip() else TEXTS[language][Kind(kind)])
+        return JsonResponse(
+            {
+                "text": found.text, "segments": found.segments, "points": found.segments, "cost": found.cost,
+                "problems": found.problems,
+            }
+        )  # fmt: skip
+
+    @method_decorator(require_POST)
+    @method_decorator(transaction.atomic)
+    def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = get_object_or_404(MessageTemplate.objects.select_for_update(no_key=True), pk=pk)
+        check_page(request.user, "notifications.change_messagetemplate")
+        row.body_zh = row.body_en = ""
+        row.save()
+        said = gettext("The default texts are sent again.")
+        self.log_change(request, row, said)
+        self.message_user(request, said, messages.SUCCESS)
+        return redirect("admin:notifications_messagetemplate_change", pk)
+
+
+if TYPE_CHECKING:
+    Inline = admin.TabularInline[NotificationHistory, Any]
+else:
+    Inline = admin.TabularInline
+
+# Class of `web/static/web/admin.css`.
+COLOUR = {
+    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
+    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
+    Status.CANCELLED: "over",
+}  # fmt: skip
+# On a customer's page.
+NEWEST = 50
+# An SMS costs money: more at once is a matter for `resend_sms`.
+MOST_AT_ONCE = 100
+MOST_ROWS = 100_000
+# Above the list.
+DAYS = 14
+EXPORT = "notifications.export_notificationhistory"
+STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
+DETAILS = (
+    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
+    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
+    "delivered_at", "request_id",
+)  # fmt: skip
+
+SHEET = (
+    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
+    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
+)  # fmt: skip
+
+
+def is_uuid(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
+class MessageColumns:
+    """What the lists of messages share."""
+
+    @admin.display(description=_("status"), ordering="status")
+    def badge(self, row: NotificationHistory) -> str:
+        known = Status(row.status)
+        return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+
+    @admin.display(description=_("recipient"))
+    def masked(self, row: NotificationHistory) -> str:
+        return row.masked_recipient
+
+    @admin.display(description=_("cost"))
+    def cost(self, row: NotificationHistory) -> str:
+        """What the provider charged; where it did not say, what it is likely to."""
+        if row.points is not None:
+            return gettext("%s points") % f"{row.points.normalize():f}"
+        return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"
+
+
+@admin.register(NotificationHistory)
+class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
+    is_pk = staticmethod(is_uuid)
+    list_display = (
+        "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
+    )  # fmt: skip
+    asked_for = ("order",)
+    date_hierarchy = "created_at"
+    list_select_related = ("order", "customer")
+    list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
+    list_per_page = MOST_AT_ONCE
+    search_fields = ("recipient",)  # opens the field; what is searched is said in `get_search_results`
+    search_help_text = _("Order number, customer, or the last digits of the telephone")
+    show_full_result_count = False
+    actions = ("send_again",)
+    change_form_template = "admin/house_change_form.html"
+
+    class Media:
+        css = {"all": ("notifications/history.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        response = super().changelist_view(request, extra_context)
+        if changes := getattr(response, "context_data", {}).get("cl"):
+            response.context_data |= {
+                "totals": totals(changes.queryset),
+                "switched_off": not flags.on(flags.SMS),
+                "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
+                "export": self.export_url(changes) if request.user.has_perm(EXPORT) else "",
+            }
+        return response
+
+    def export_url(self, changes: Any) -> str:
+        return reverse("admin:notifications_export") + str(changes.get_query_string(remove=[PAGE_VAR]))
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows with these filters, all its pages, as CSV."""
+        check_page(request.user, EXPORT)
+        try:
+            changes = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:notifications_notificationhistory_changelist")
+        return csv_export.stream(request, sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
+    ) -> tuple[QuerySet[NotificationHistory], bool]:
+        text = visible(search_term).strip()[:100]
+        found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
+        if request.user.has_perm("notifications.view_full_number"):
+            found |= telephones(text, "contains", "recipient")
+        else:  # they see masked numbers, and search in what they see: digit by digit, they would find the rest
+            for part in phones.searched(text):
+                found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
+        return queryset.filter(found) if text else queryset, False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = context["original"]
+        _words, possible, against_rules = next_step(row)
+        possible &= self.has_resend_permission(request, overrule=against_rules)
+        label = _("Send nevertheless") if against_rules else _("Send again")
+        url = reverse("admin:notifications_resend", args=[row.pk])
+        context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("order"), ordering="order")
+    def order_link(self, row: NotificationHistory) -> str:
+        if row.order is None:
+            return "–"
+        return format_html('<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[row.order_id]), row.order)
+
+    @admin.display(description=_("customer"))
+    def customer_link(self, row: NotificationHistory) -> str:
+        page = reverse("admin:customers_customer_change", args=[row.customer_id])
+        return format_html('<a href="{}">{}</a>', page, row.customer)
+
+    @admin.display(description=_("what happened"))
+    def trail(self, row: NotificationHistory) -> str:
+        return story(row)
+
+    @admin.display(description=_("reason"))
+    def why(self, row: NotificationHistory) -> str:
+        """With what the provider said of it."""
+        reason = row.get_status_reason_display() if row.status_reason else ""
+        return ": ".join(filter(None, [reason, row.error_message])) or "–"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        whole = request.user.has_perm("notifications.view_full_number")
+        first = ("recipient" if whole else "masked", *STORY)
+        return [(None, {"fields": first}), (_("Details"), {"fields": DETAILS, "classes": ["collapse"]})]
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/resend/", wrap(self.send_one_again), name="notifications_resend"),
+            path("export/", wrap(self.export), name="notifications_export"),
+            *super().get_urls(),
+        ]
+
+    def has_resend_permission(self, request: HttpRequest, *, overrule: bool = False) -> bool:
+        return self.has_view_permission(request) and request.user.has_perms(queue.asked(overrule=overrule))
+
+    @admin.action(description=_("Send again"), permissions=["resend"])
+    def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
+        chosen = list(rows.select_related("order", "customer")[: MOST_AT_ONCE + 1])
+        if len(chosen) > MOST_AT_ONCE:
+            said = gettext("At most %d messages at once; nothing was sent.") % MOST_AT_ONCE
+            self.message_user(request, said, messages.ERROR)
+            return
+        # One transaction is one wait for the senders, however many messages.
+        with transaction.atomic():
+            for row in chosen:
+                self.resend(request, row)
+
+    @method_decorator(require_POST)
+    def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
+        overrule = request.POST.get("overrule") == "yes"
+        for right in queue.asked(overrule=overrule):
+            check_page(request.user, right)
+        row = self.resend(request, row, overrule=overrule)
+        return redirect("admin:notifications_notificationhistory_change", row.pk)
+
+    def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:
+        """Sends one again, or says why not; the outcome itself is told by the middleware."""
+        try:
+            return queue.resend(row, by=user_of(request), overrule=overrule)
+        except Refusal as refusal:
+            self.message_user(request, f"{row.order or ''} {row}: {refusal}", messages.WARNING)
+            return row
+
+
+def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
+    """The lines of a sheet of at most MOST_ROWS, numbers masked; the last line says so where that cut some off."""
+    head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
+    words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
+    cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
+    # One more than fits tells that some are left.
+    found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
+    shown = (cells(row, words) for row in islice(found, MOST_ROWS))
+    return chain([head], shown, ([cut] for left in found))
+
+
+def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:
+    values = {name: getattr(row, name) for name in SHEET if name != "recipient"} | {"recipient": row.masked_recipient}
+    for name in ("type", "kind", "status", "status_reason"):
+        values[name] = words.get(values[name], values[name])
+    for name in ("created_at", "sent_at", "delivered_at"):
+        values[name] = values[name] and f"{timezone.localtime(values[name]):%Y-%m-%d %H:%M:%S}"
+    return list(map(values.get, SHEET))
+
+
+# --- how they ended, above the list ---
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date | None
+    counts: dict[str, int]
+    points: Decimal
+
+
+def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
+    """Of the newest days among `messages`; None where there are none. Two queries, however many."""
+    messages = messages.order_by()
+    newest = messages.aggregate(at=Max("created_at"))["at"]
+    if newest is None:
+        return None
+    first = timezone.localtime(newest).date() - timedelta(days=DAYS - 1)
+    rows = list(statistics.by_day(messages.filter(created_at__gte=midnight(first))))
+    days = [counted(day, list(group)) for day, group in groupby(rows, lambda row: row["day"])]
+    return {
+        "days": days, "image": drawn(days, first), "sum": counted(None, rows), "first": first, "last": days[-1].day,
+        "goal": percent(GOAL), **shares(statistics.figures(rows)),
+    }  # fmt: skip
+
+
+def shares(figures: Row) -> dict[str, Any]:
+    """In words, and whether each misses the goal."""
+    taken, delivered = figures["taken_share"], figures["delivered_share"]
+    return {
+        "taken": percent(taken), "taken_low": taken is not None and taken < GOAL,
+        "delivered": percent(delivered), "delivered_low": delivered is not None and delivered < GOAL,
+    }  # fmt: skip
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.4g} %"
+
+
+def counted(day: date | None, rows: list[Row]) -> Day:
+    counts: dict[str, int] = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
+    return Day(day, counts, sum((row["points"] for row in rows), Decimal()))
+
+
+def drawn(days: list[Day], first: date) -> str:
+    """The chart, as the address of an image; days without a message have their place in it."""
+    known = {day.day: day.counts for day in days}
+    dates = [first + timedelta(days=number) for number in range(DAYS)]
+    names = [date_format(day, "n/j") for day in dates]
+    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
+
+
+# --- on the pages of what they are about ---
+
+
+class Messages(ReadOnly, MessageColumns, Inline):
+    model = NotificationHistory
+    show_change_link = True
+    extra = 0
+    verbose_name_plural = _("messages to the customer")
+
+
+class MessageInline(Messages):
+    """What the customer of an order was told, on the order's page."""
+
+    fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "cost")
+
+
+class CustomerMessages(Messages):
+    """The newest of a customer, with a link to all."""
+
+    fields = readonly_fields = ("created_at", "kind", "order", "masked", "badge", "status_reason", "cost")
+    template = "admin/notifications/customer_messages.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationHistory]:
+        rows = super().get_queryset(request).select_related("order")
+        customer = (request.resolver_match.kwargs if request.resolver_match else {}).get("object_id", "")
+        if not is_id(customer):
+            return rows.none()
+        return rows.filter(pk__in=rows.filter(customer=customer).order_by("-created_at", "-id").values("pk")[:NEWEST])
+
+
+# These pages belong to an app on the left; what they show of messages is added from here.
+OrderAdmin.inlines = [*OrderAdmin.inlines, MessageInline]
+CustomerAdmin.inlines = [*CustomerAdmin.inlines, CustomerMessages]

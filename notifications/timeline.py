@@ -1,0 +1,146 @@
+"""The whole story of one message in plain words, for whoever has the customer on the telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from datetime import datetime
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from notifications import routing, sending_rules
+from notifications.models import NotificationHistory, StatusNote
+from notifications.states import OVERRULABLE, Kind, Reason, Status
+from orders.models import OrderStatusChange
+from web import flags
+
+Line = tuple[datetime | None, str]
+
+
+def story(row: NotificationHistory) -> SafeString:
+    """From what caused it to what may be done, each step with its time."""
+    lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, next_step(row).words))]
+    return format_html(
+        '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
+    )
+
+
+def moment(at: datetime | None) -> str:
+    return f"{timezone.localtime(at):%m/%d %H:%M:%S}" if at else ""
+
+
+def beginning(row: NotificationHistory) -> Iterator[Line]:
+    if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
+        yield row.happened_at, caused(change)
+    elif row.kind == Kind.ORDER_RESCHEDULED:
+        yield row.happened_at, _("The order got another day or time, by %s.") % name(row.caused_by)
+    if row.resend_of_id and row.requested_by:
+        said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
+        yield row.created_at, said % name(row.requested_by)
+    else:
+        yield row.created_at, _("Sent again") if row.resend_of_id else _("The message was made.")
+
+
+def caused(change: OrderStatusChange) -> str:
+    said = {
+        "before": change.get_from_status_display() or "–",
+        "after": change.get_to_status_display(),
+        "who": name(change.by),
+        "source": change.get_source_display(),
+    }
+    return _("The order: %(before)s → %(after)s, by %(who)s (%(source)s)") % said
+
+
+def name(user: User | None) -> str:
+    return (user.get_full_name() or user.get_username()) if user else _("the system")
+
+
+def steps(row: NotificationHistory) -> Iterator[Line]:
+    before = ""
+    for note in row.trail.select_related("by"):
+        if note.by:
+            nevertheless = before == Status.SUPPRESSED
+            said = _("To be sent nevertheless; asked for by %s") if nevertheless else _("Sent again; asked for by %s")
+            yield note.at, said % name(note.by)
+        else:
+            yield note.at, said_of(note)
+        before = note.status
+
+
+def said_of(note: StatusNote) -> str:
+    """`Sent (mitake)`, `Failed (mitake): refused by the provider [t]`."""
+    if note.reply:
+        return _("The customer answered: “%s”") % note.reply
+    said = note.get_status_display()
+    if note.gateway:
+        said = _("%(status)s (%(gateway)s)") % {"status": said, "gateway": note.gateway}
+    if note.reason:
+        said = _("%(said)s: %(reason)s") % {"said": said, "reason": note.get_reason_display()}
+    return f"{said} [{note.raw_status}]" if note.raw_status else said
+
+
+class Next(NamedTuple):
+    """What may be done now: in words, whether by a button, and whether that is against our own rules."""
+
+    words: str
+    button: bool = False
+    overrule: bool = False
+
+
+def next_step(row: NotificationHistory) -> Next:
+    if newer := NotificationHistory.objects.filter(resend_of=row).first():
+        page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
+        return Next(format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message.")))
+    is_alive = row.status == Status.SENDING and not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
+    if row.status == Status.CANCELLED or is_alive:
+        return Next(words(row))
+    if reason := obstacle(row):
+        return Next(_("It cannot be sent: %s.") % reason.label)
+    if row.status == Status.PENDING and (why := why_it_waits(row)):
+        return Next(why)
+    suppressed = row.status == Status.SUPPRESSED
+    return Next(words(row), True, suppressed or (not row.overruled and sending_rules.unwanted(row) is not None))
+
+
+def words(row: NotificationHistory) -> str:
+    return {
+        Status.PENDING: _("It waits to be sent. “Send again” sends this one now, not a second one."),
+        Status.SENDING: _("It is being sent; load the page again for the outcome."),
+        Status.SENT: _("The provider took it; nobody said yet that it arrived. Sending again costs a second SMS."),
+        Status.DELIVERED: _("It arrived. Sending again costs a second SMS."),
+        Status.FAILED: _("It did not arrive. It may be sent again."),
+        Status.EXPIRED: _("It did not arrive in time. It may be sent again."),
+        Status.UNKNOWN: _("It may have gone out. Ask the customer before you send it again."),
+        Status.SUPPRESSED: _("It was not sent. A person may send it nevertheless."),
+        Status.CANCELLED: _("It is no longer true and is not sent any more."),
+    }[Status(row.status)]
+
+
+def obstacle(row: NotificationHistory) -> Reason | None:
+    """What keeps a message from being sent, and no button could change."""
+    if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
+        return Reason(row.status_reason)
+    asked = copy(row)
+    # What waits is not asked of a person: our own rules stand.
+    asked.overruled = row.overruled or row.status != Status.PENDING
+    verdict = sending_rules.blocked_by(asked)
+    return verdict.reason if verdict else None
+
+
+def why_it_waits(row: NotificationHistory) -> str:
+    if not flags.on(flags.SMS):
+        return _("It waits until messages are switched on again.")
+    asked = copy(row)
+    if not row.attempts:
+        asked.type, asked.recipient = sending_rules.way_to(row.customer)
+    if not routing.ways(asked):
+        return _("It waits until the channel is started again.")
+    if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
+        return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""
+    return ""

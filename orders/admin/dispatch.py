@@ -1,0 +1,249 @@
+"""Drivers, each made together with the account of that person, and routes: the stops of one driver on one day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.validators import MaxLengthValidator
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from accounts import users
+from accounts.admin import mail_link, renew_password, show_password
+from accounts.roles import check_page
+from customers import phones
+from dispatch.models import Driver, Route, RouteQuerySet
+from orders import services
+from orders.admin.badges import badge
+from orders.admin.order_moves import DriverForm, tell
+from orders.models import Order
+from orders.models.order import VersionConflict
+from orders.states import OPEN
+from web.admin import Button, Deactivation, HouseAdmin, HouseForm, Inline, ModelForm, actor, ask, user_of
+
+
+class RouteForm(HouseForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "driver" in self.fields:
+            self.fields["driver"].queryset = Driver.objects.filter(is_active=True)  # type: ignore[attr-defined]
+
+
+class StopForm(ModelForm):
+    """`seen` is the place the reader saw: who moved the stop in between is not overruled."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stop: Order = self.instance
+        self.fields["seen"].initial = stop.stop_sequence
+        if field := self.fields.get("stop_sequence"):
+            field.disabled = stop.status not in OPEN
+
+    def has_changed(self) -> bool:
+        return "stop_sequence" in self.changed_data
+
+
+class StopInline(Inline):
+    model = Order
+    form = StopForm
+    fields = ("stop_sequence", "seen", "number", "customer_name", "delivery_address", "badge")
+    readonly_fields = ("number", "customer_name", "delivery_address", "badge")
+    verbose_name_plural = _("stops")
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        stops = super().get_queryset(request).select_related("customer")
+        return stops.order_by(F("stop_sequence").asc(nulls_last=True), "pk")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A stop is an order: it comes onto a route on its own page."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("order"))
+    def number(self, order: Order) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[order.pk]), order)
+
+    @admin.display(description=_("customer"))
+    def customer_name(self, order: Order) -> str:
+        return order.customer.name
+
+    @admin.display(description=_("status"))
+    def badge(self, order: Order) -> str:
+        return badge(order.status)
+
+
+@admin.register(Route)
+class RouteAdmin(HouseAdmin):
+    form = RouteForm
+    inlines = (StopInline,)
+    pages = {"<int:pk>/assign/": "assign"}
+    list_display = ("name", "date", "driver", "status", "stops")
+    list_filter = ("status", "date", "driver")
+    list_select_related = ("driver",)
+    date_hierarchy = "date"
+    search_fields = ("name", "driver__name")
+    fields = ("name", "date", "driver", "status")
+    actions = ("assign",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
+        return cast("RouteQuerySet", super().get_queryset(request)).with_stops()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """Later the driver changes together with the orders, by the button."""
+        return ("driver",) if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Route | None) -> Any:
+        return self.inlines if obj else ()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        for formset in formsets:
+            formset.save(commit=False)  # writes nothing; the admin's log reads from it what changed
+            moved = {stop.instance.pk: stop.cleaned_data for stop in formset.forms if stop.has_changed()}
+            for pk in sorted(moved):  # as everywhere, so that two who lock many wait and do not block each other
+                self.resequence(request, pk, moved[pk])
+
+    def resequence(self, request: HttpRequest, pk: int, said: dict[str, Any]) -> None:
+        """The route, which this transaction holds, and the place must still be those the form showed."""
+        order = Order.objects.held().get(pk=pk)
+        if order.stop_sequence != said["seen"]:
+            raise VersionConflict(order.version)
+        services.change(order, {"stop_sequence": said["stop_sequence"]}, actor(request))
+
+    def buttons(self, request: HttpRequest, obj: Route) -> Sequence[Button]:
+        return [Button(_("Assign to a driver"), reverse("admin:dispatch_route_assign", args=[obj.pk]), posts=False)]
+
+    def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Gives the route, and its confirmed and assigned orders, to a driver."""
+        route = get_object_or_404(Route, pk=pk)
+        check_page(request.user, "dispatch.change_route")
+        check_page(request.user, "orders.change_order")
+        title, back = gettext("Assign to a driver"), reverse("admin:dispatch_route_change", args=[pk])
+        form = DriverForm(request.POST or None, initial={"driver": route.driver_id})
+        if form.is_valid():
+            outcome = services.assign_route(pk, form.cleaned_data["driver"], actor(request))
+            self.log_change(request, route, [{"changed": {"fields": ["driver"]}}])
+            tell(request, self, outcome, title)
+            return redirect(back)
+        return ask(request, self, title=title, form=form, subjects=[route], back=back)
+
+    @admin.display(description=_("stops"))
+    def stops(self, route: Route) -> int:
+        return route.total_stops
+
+
+FIELDS = ("name", "phone", "vehicle_plate", "is_active")
+
+
+class NewDriverForm(HouseForm):
+    username = forms.CharField(
+        label=_("account name"),
+        validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],
+        help_text=_("To sign in with: letters, digits and @ . + - _"),
+    )
+    email = forms.EmailField(
+        label=_("e-mail"),
+        required=False,
+        max_length=users.LONGEST_EMAIL,
+        help_text=_("The link to set a password goes there. Without one, a password is shown to you once."),
+    )
+
+
+@admin.register(Driver)
+class DriverAdmin(Deactivation):
+    pages = {"<int:pk>/password/": "password"}
+    list_display = ("name", "masked_phone", "vehicle_plate", "user", "open_orders", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("user",)
+    search_fields = ("name", "vehicle_plate", "user__username")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Driver]:
+        drivers: QuerySet[Driver] = super().get_queryset(request)
+        return drivers.annotate(undone=Count("orders", filter=Q(orders__status__in=OPEN)))
+
+    def get_form(self, request: HttpRequest, obj: Driver | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewDriverForm} | kwargs))
+
+    def get_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("username", "email", *FIELDS)
+        return (*FIELDS, *self.get_readonly_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
+        """The e-mail, where links to set a password go, only for who may see accounts."""
+        return ("account", "account_email") if request.user.has_perm("auth.view_user") else ("account",)
+
+    def save_model(self, request: HttpRequest, obj: Driver, form: Any, change: bool) -> None:
+        if not change:
+            self.give_account(request, obj, form.cleaned_data["username"], form.cleaned_data["email"])
+        super().save_model(request, obj, form, change)
+        if change and not obj.is_active:
+            self.warn_of_orders(request, obj)
+
+    def give_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
+        password = users.new_password()
+        driver.user = users.make(username, email, driver.name, password)
+        after = partial(mail_link, request, self, driver.user)
+        if not email:
+            after = partial(show_password, request, self, driver.user, password)
+        transaction.on_commit(after)
+
+    def deactivated(self, request: HttpRequest, row: Driver) -> None:
+        super().deactivated(request, row)
+        self.warn_of_orders(request, row)
+
+    def warn_of_orders(self, request: HttpRequest, driver: Driver) -> None:
+        if count := driver.orders.open().count():
+            said = ngettext(
+                "%(name)s still has %(count)d open order: please give it to another driver.",
+                "%(name)s still has %(count)d open orders: please give them to another driver.",
+                count,
+            )
+            self.message_user(request, said % {"name": driver.name, "count": count}, messages.WARNING)
+
+    def buttons(self, request: HttpRequest, obj: Driver) -> Sequence[Button]:
+        label = _("Send the link to set a password") if obj.user.email else _("Make a new password")
+        may = users.may_manage(user_of(request), obj.user)
+        return [Button(label, reverse("admin:dispatch_driver_password", args=[obj.pk]))] if may else []
+
+    @method_decorator(require_POST)
+    def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        driver = get_object_or_404(Driver.objects.select_related("user"), pk=pk)
+        user = driver.user
+        for right in ("dispatch.change_driver", users.right_to_manage(user)):
+            check_page(request.user, right)
+        renew_password(request, self, user)
+        return redirect("admin:dispatch_driver_change", pk)
+
+    @admin.display(description=_("telephone"))
+    def masked_phone(self, driver: Driver) -> str:
+        return phones.mask(driver.phone)
+
+    @admin.display(description=_("open orders"))
+    def open_orders(self, driver: Any) -> int:
+        return int(driver.undone)
+
+    @admin.display(description=_("account"))
+    def account(self, driver: Driver) -> str:
+        return driver.user.username
+
+    @admin.display(description=_("e-mail"))
+    def account_email(self, driver: Driver) -> str:
+        return driver.user.email or "–"

@@ -1,0 +1,75 @@
+"""Home, where everyone finds what is theirs, and the office's pages: its dispatch board, and a new order while on the
+telephone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts import visibility
+from accounts.roles import Side, check_page, side_of
+from catalogue.models import Product
+from orders.models import Order, OrderItem, TimeSlot
+from orders.states import OPEN, Status
+from pages.page_data import clock, page_data
+from web.limits import YEAR
+
+# Failed ones wait for the office as new ones do, so they stand beside them.
+COLUMNS = (
+    Status.PENDING, Status.FAILED, Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING,
+    Status.DELIVERED, Status.CANCELLED,
+)  # fmt: skip
+
+
+def board(request: HttpRequest, user: User) -> HttpResponse:
+    """For staff; the caller has looked."""
+    context = {
+        "data": page_data(user, Side.OFFICE) | clock(),
+        "columns": [{"status": status, "is_open": status in OPEN} for status in COLUMNS],
+        "slots": TimeSlot.choices,
+    }
+    return render(request, "office/board.html", context)
+
+
+MOST_ORDERS = 100
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The office finds its board, customers their open orders; drivers have a page of their own."""
+    user = cast("User", request.user)
+    role = side_of(user)
+    if role is Side.OFFICE:
+        return board(request, user)
+    if role is Side.DRIVER:
+        return redirect("driver")
+    orders = visibility.visible(user, Order.objects.open()).order_by("scheduled_date", "stop_sequence", "id")
+    return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})
+
+
+@require_safe
+@login_required
+def new_order(request: HttpRequest) -> HttpResponse:
+    """For the office; all it does goes through the API."""
+    check_page(request.user, "orders.add_order")
+    today = timezone.localdate()
+    products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
+    data = page_data(cast("User", request.user), Side.OFFICE) | clock()
+    data |= {"products": list(products.values("id", "name", "price")), "usual": most_ordered()}
+    told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + YEAR}
+    return render(request, "office/new_order.html", told)
+
+
+def most_ordered() -> int | None:
+    """The product that is asked for most lately: likely that of somebody who orders for the first time."""
+    lately = OrderItem.objects.filter(product__is_active=True).order_by("-id").values_list("product", flat=True)
+    return next((product for product, _count in Counter(lately[:200]).most_common(1)), None)

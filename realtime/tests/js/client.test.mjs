@@ -1,0 +1,95 @@
+/** What a page gets from its socket, and which channels it asks for. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { pass } from "../../../web/tests/js/page.mjs";
+import { FakeServer } from "./fake-server.mjs";
+
+describe("client", () => {
+  let server;
+
+  beforeEach(() => {
+    server = new FakeServer();
+  });
+  afterEach(() => server.leave());
+
+  test("a handler gets events of its type until it is taken off", async () => {
+    const ids = [];
+    const handler = ({ id }) => ids.push(id) === 2 && server.socket.off("order.updated", handler);
+    await server.live();
+    server.socket.on("order.updated", handler).on("order.created", () => ids.push("wrong"));
+    await server.event(11, 12, 13);
+    assert.deepEqual(ids, [11, 12]);
+  });
+
+  test("a handler that fails is reported, and the others run", async (context) => {
+    const found = [];
+    context.mock.method(globalThis, "reportError", ({ message }) => found.push(message));
+    await server.live();
+    server.socket.on("order.updated", () => {
+      throw new Error("mine");
+    });
+    server.socket.on("order.updated", ({ id }) => found.push(id));
+    await server.event(11);
+    assert.deepEqual(found, ["mine", 11]);
+  });
+
+  test("channels are asked for, and again on the next link", async () => {
+    await server.live();
+    server.socket.subscribe("order:1").subscribe("order:2").unsubscribe("order:1");
+    const said = server.said.map(({ type, channel }) => `${type} ${channel}`);
+    assert.deepEqual(said, ["subscribe order:1", "subscribe order:2", "unsubscribe order:1"]);
+    await server.hangUp();
+    await pass(500);
+    assert.equal(server.query.channels, "order:2");
+    server.socket.subscribe("order:3");
+    await server.greet({ recovered: true, channels: ["user:1", "order:2"] });
+    const later = server.said.slice(3).filter(({ type }) => type === "subscribe");
+    assert.deepEqual(
+      later.map(({ channel }) => channel),
+      ["order:3"],
+    );
+  });
+
+  test("a channel asked for before the greeting is asked for once", async () => {
+    await server.open();
+    server.socket.subscribe("order:1");
+    await server.greet();
+    assert.deepEqual(server.said, [{ type: "subscribe", channel: "order:1", ref: "order:1" }]);
+  });
+
+  test("a refused channel is not asked for again", async () => {
+    await server.live();
+    server.socket.subscribe("order:1").subscribe("order:2");
+    await server.tell({ type: "error", code: "forbidden", detail: "no", ref: "order:1" });
+    await server.tell({ type: "error", code: "rate_limited", detail: "slowly", ref: "order:2" });
+    await server.hangUp();
+    await pass(500);
+    assert.equal(server.query.channels, "order:2");
+  });
+
+  test("positions come in batches to a page that asks for them", async () => {
+    const batches = [];
+    await server.live({ batch: { type: "driver.location", ms: 250 } });
+    server.socket.on("driver.location", (frames) => batches.push(frames.map(({ data }) => data.driver_id)));
+    for (const driver_id of [1, 2, 3])
+      await server.tell({ type: "driver.location", channel: "drivers", data: { driver_id } });
+    assert.deepEqual(batches, []);
+    await pass(250);
+    assert.deepEqual(batches, [[1, 2, 3]]);
+  });
+
+  test("a page knows when the server last sent something", async () => {
+    await server.open();
+    assert.equal(server.socket.heardAt, null);
+    await server.greet();
+    assert.equal(server.socket.heardAt, Date.now());
+  });
+
+  test("the link of an SMS neither stores nor uses where a user left off", async () => {
+    await server.live({}, { user: 7 });
+    await server.open({}, "/api/v1/websocket/ws/track/abc");
+    assert.deepEqual(server.query, {});
+    await server.greet({ head: 20, channels: ["track:1"] });
+    assert.equal(JSON.parse(localStorage.getItem("luckygas:cursor:7")).id, 10);
+  });
+});

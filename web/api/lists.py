@@ -1,0 +1,95 @@
+"""Pages of lists, and the kinds of filters, for all apps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import F, OrderBy, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters.fields import BaseCSVField
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+
+from web.limits import MOST_ID
+
+# Of one filter that takes several, with commas.
+MOST_VALUES = 50
+
+
+class IdFilter(filters.Filter):
+    """`?driver=3`: a whole number, not the decimal that NumberFilter takes."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**({"min_value": 1, "max_value": MOST_ID} | kwargs))
+
+
+class FewValues(BaseCSVField):
+    def clean(self, value: list[str] | None) -> Any:
+        if value and len(value) > MOST_VALUES:
+            raise forms.ValidationError(_("At most %d values are taken.") % MOST_VALUES, "max_length")
+        return super().clean(value)
+
+
+class IdsFilter(filters.BaseInFilter, IdFilter):
+    """`?customer=3,7`: any of these."""
+
+    base_field_class = FewValues
+
+
+class TrueOrFalse(forms.Field):
+    """django-filter's own takes every other word for “either”."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if (word := str(value).lower()) not in ("true", "false"):
+            raise forms.ValidationError(_("Say true or false."), "invalid")
+        return word == "true"
+
+
+class TrueOrFalseFilter(filters.BooleanFilter):
+    field_class = TrueOrFalse
+
+
+class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
+    """`?status=pending,confirmed`."""
+
+
+class StableOrdering(filters.OrderingFilter):
+    """`?ordering=-scheduled_date,id`; the id last, so that no row is on two pages. What is unknown comes last."""
+
+    def limit_to(self, columns: Collection[str]) -> None:
+        self.field.choices = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        columns = [self.get_ordering_value(name) for name in value or () if name]
+        return qs.order_by(*[_term(column) for column in columns], "-pk") if columns else qs
+
+
+def _term(column: str) -> OrderBy:
+    return F(column[1:]).desc(nulls_last=True) if column.startswith("-") else F(column).asc(nulls_last=True)
+
+
+def ordering(*names: str) -> StableOrdering:
+    return StableOrdering(fields=[(name, name) for name in names])
+
+
+class Pages(PageNumberPagination):
+    """`?page=2&page_size=100`: 50 rows a page unless asked, 500 at most."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int | None:
+        """A size that is none is refused; DRF would take it for 50."""
+        said = request.query_params.get(self.page_size_query_param, "1")
+        if not (said.isdecimal() and int(said[:9]) > 0):
+            raise ValidationError({self.page_size_query_param: [_("Please name a number of rows, 1 or more.")]})
+        return super().get_page_size(request)

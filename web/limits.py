@@ -1,0 +1,45 @@
+"""The widest values that make sense: ids, days, moments, sums of money, places on the earth."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+MOST_ID = 2**63 - 1
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id that a column can hold: of 18 digits at the most, however large they are."""
+    return text.isascii() and text.isdecimal() and len(text) < len(str(MOST_ID))
+
+
+YEAR = timedelta(days=366)
+
+
+def validate_moment(moment: datetime) -> None:
+    if abs(moment - timezone.now()) > YEAR:
+        raise ValidationError(_("This moment is more than a year away."), code="far")
+
+
+def validate_day(day: date) -> None:
+    if abs(day - timezone.localdate()) > YEAR:
+        raise ValidationError(_("This day is more than a year away."), code="far")
+
+
+# The largest that a price or a payment at the door may be; more is a typing error.
+MOST_MONEY = 10_000_000
+
+
+def latitude_field() -> models.FloatField[float | None, float | None]:
+    """Degrees north, WGS 84."""
+    return models.FloatField(null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)])
+
+
+def longitude_field() -> models.FloatField[float | None, float | None]:
+    """Degrees east, WGS 84."""
+    return models.FloatField(null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)])

@@ -1,0 +1,17 @@
+/**
+ * Calls `visible` whenever the page is shown again, `online` and `offline` when the network changes. Returns a function that
+ * ends it.
+ * @param {{ visible: () => void, online: () => void, offline?: () => void }} handlers
+ */
+export function watchPage({ visible, online, offline = () => {} }) {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const look = () => {
+    if (document.visibilityState === "visible") visible();
+  };
+  window.addEventListener("online", online, { signal });
+  window.addEventListener("offline", offline, { signal });
+  window.addEventListener("pageshow", look, { signal });
+  document.addEventListener("visibilitychange", look, { signal });
+  return () => ending.abort();
+}
