@@ -35,4 +35,4 @@ class DemoSite(Server):
 
     def environment(self) -> dict[str, str]:
         own = {"DATABASE_URL": f"sqlite:///{self.directory}/db.sqlite3", "PYTHONPATH": str(ROOT), "REDIS_URL": ""}
-        return os.environ | own | {"SMS_GATEWAY": ""}
+        return os.environ | own | {"SMS_GATEWAY": "", "LOG_LEVEL": "INFO"}

@@ -20,13 +20,12 @@ def main() -> None:
     address = parser.parse_args().address
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        environment = dict(os.environ)
+        # A line for each request and SMS would push the addresses and passwords off the screen.
+        environment = {"LOG_LEVEL": "WARNING"} | os.environ
         # First, so that the day that the demo plays is on the telephones too.
         sandbox = with_sandbox(stack, environment, address)
-        # A line for each SMS of that day would hide the names and passwords.
-        quiet = {"LOG_LEVEL": "WARNING"} | environment
-        manage(quiet, "migrate", "--verbosity", "0")
-        words = welcome(address, sandbox, manage(quiet, "demo"))
+        manage(environment, "migrate", "--verbosity", "0")
+        words = welcome(address, sandbox, manage(environment, "demo"))
         sender = ["manage.py", "send_pending_sms", "--loop"]
         run([["manage.py", "runserver", "--noreload", address], sender], environment, address, words)
 
