@@ -34,7 +34,7 @@ PRELUDE = """
 import signal
 from django.db import transaction
 from django.db.models.signals import pre_save
-from notifications.signals import message_moved
+from notifications.models import message_moved
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 def kill_at(status, do):
