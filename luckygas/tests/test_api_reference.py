@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from luckygas.api_reference import ERRORS, SUMMARIES
 
