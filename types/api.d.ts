@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out: end the tokens and sockets of this sign-in
-         * @description Ends the sign-in of a refresh token: its tokens open nothing any more, its sockets close.
+         * @description Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.
          */
         post: operations["auth_logout"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in: name and password for a pair of tokens
-         * @description Name and password for an access token (15 min) and a refresh token (14 days, single use).
+         * @description The access token works for 15 minutes, the refresh token once within 14 days.
          */
         post: operations["auth_token"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh: a refresh token for a new pair
-         * @description A refresh token for a new pair, with the roles of now. Used again, the old one ends the sign-in.
+         * @description The new tokens have the present roles. Using the old refresh token again ends the sign-in.
          */
         post: operations["auth_token_refresh"];
         delete?: never;
@@ -73,13 +73,13 @@ export interface paths {
         };
         /**
          * List customers
-         * @description The office; a driver reads those to whom an open order of theirs goes.
+         * @description For the office. A driver may read the customers of their own open orders.
          */
         get: operations["customers_list"];
         put?: never;
         /**
          * Add a customer
-         * @description The office; a driver reads those to whom an open order of theirs goes.
+         * @description For the office. A driver may read the customers of their own open orders.
          */
         post: operations["customers_create"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * Read a customer
-         * @description The office; a driver reads those to whom an open order of theirs goes.
+         * @description For the office. A driver may read the customers of their own open orders.
          */
         get: operations["customers_retrieve"];
         put?: never;
@@ -107,7 +107,7 @@ export interface paths {
         head?: never;
         /**
          * Change a customer
-         * @description The office; a driver reads those to whom an open order of theirs goes.
+         * @description For the office. A driver may read the customers of their own open orders.
          */
         patch: operations["customers_partial_update"];
         trace?: never;
@@ -121,13 +121,13 @@ export interface paths {
         };
         /**
          * List drivers
-         * @description The office; a driver reads the own record.
+         * @description For the office. A driver may read their own record.
          */
         get: operations["drivers_list"];
         put?: never;
         /**
          * Add a driver
-         * @description The office; a driver reads the own record.
+         * @description For the office. A driver may read their own record.
          */
         post: operations["drivers_create"];
         delete?: never;
@@ -145,7 +145,7 @@ export interface paths {
         };
         /**
          * Read a driver
-         * @description The office; a driver reads the own record.
+         * @description For the office. A driver may read their own record.
          */
         get: operations["drivers_retrieve"];
         put?: never;
@@ -155,7 +155,7 @@ export interface paths {
         head?: never;
         /**
          * Change a driver
-         * @description The office; a driver reads the own record.
+         * @description For the office. A driver may read their own record.
          */
         patch: operations["drivers_partial_update"];
         trace?: never;
@@ -169,7 +169,7 @@ export interface paths {
         };
         /**
          * List the drivers' latest positions, and who is online
-         * @description Where each active driver was last, and who is connected now.
+         * @description The last position of each active driver, and whether they are online.
          */
         get: operations["drivers_locations"];
         put?: never;
@@ -189,16 +189,16 @@ export interface paths {
         };
         /**
          * Poll events
-         * @description The events after `since` that the caller may see: of all their channels, or of one.
+         * @description The events after `since` that the caller may see, of all their channels or of one.
          *
-         *     `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
-         *     `switched_off`: load it again after Retry-After, until events can be read again.
+         *     Go on from `last_event_id`, at once if there is `more`. 410 `cursor_gone`: load the data afresh. 503
+         *     `switched_off`: load the data again after `Retry-After`, until events can be read again.
          */
         get: operations["events_list"];
         put?: never;
         /**
          * Publish an event
-         * @description Tells an event to all readers of a channel, or to all screens of one user; who is away gets it later.
+         * @description Sends an event to all readers of a channel, or to all screens of one user. Absent readers get it later.
          */
         post: operations["events_publish"];
         delete?: never;
@@ -216,9 +216,7 @@ export interface paths {
         };
         /**
          * List messages to customers
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
-         *
-         *     `all_rows`: a right to own rows is not enough.
+         * @description SMS and e-mail to customers, for the office.
          */
         get: operations["notifications_list"];
         put?: never;
@@ -238,9 +236,7 @@ export interface paths {
         };
         /**
          * Read a message and its trail
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
-         *
-         *     `all_rows`: a right to own rows is not enough.
+         * @description SMS and e-mail to customers, for the office.
          */
         get: operations["notifications_retrieve"];
         put?: never;
@@ -262,7 +258,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message again
-         * @description Sends the message again; answers with the row that stands for it, and its outcome if that came in time.
+         * @description Sends the message again. Answers with the message that replaces it, and its outcome if known in time.
          */
         post: operations["notifications_resend_create"];
         delete?: never;
@@ -282,10 +278,10 @@ export interface paths {
         put?: never;
         /**
          * Say that no more late reports follow
-         * @description A driver's telephone, back from where there was no signal, has reported all that happened there.
+         * @description A driver's telephone has sent all reports that waited for a signal.
          *
-         *     The message of a late report waits for a minute, because a later report may follow it that makes it untrue.
-         *     This ends the wait; without it the minute does. It may be repeated.
+         *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
+         *     the wait. It may be repeated.
          */
         post: operations["notifications_all_reported_create"];
         delete?: never;
@@ -303,7 +299,7 @@ export interface paths {
         };
         /**
          * Take a provider's receipt
-         * @description Takes a receipt. 404: the secret is wrong or no message has this id; 400: it is not a receipt of ours.
+         * @description Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message.
          */
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
@@ -327,7 +323,7 @@ export interface paths {
         };
         /**
          * Read the figures of messages
-         * @description Messages by day, gateway and status: how many arrived, their cost. The last 30 days unless asked.
+         * @description Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days.
          */
         get: operations["notifications_statistics_retrieve"];
         put?: never;
@@ -347,13 +343,13 @@ export interface paths {
         };
         /**
          * List orders
-         * @description The office sees all orders, drivers and customers their own; another's is 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
          */
         get: operations["orders_list"];
         put?: never;
         /**
          * Place an order
-         * @description A new order, pending. A customer orders for itself; prices are those of today and stay.
+         * @description The order is pending. Customers order for themselves. Prices are today's and stay.
          */
         post: operations["orders_create"];
         delete?: never;
@@ -371,7 +367,7 @@ export interface paths {
         };
         /**
          * Read an order
-         * @description The office sees all orders, drivers and customers their own; another's is 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
          */
         get: operations["orders_retrieve"];
         put?: never;
@@ -381,7 +377,7 @@ export interface paths {
         head?: never;
         /**
          * Change an order
-         * @description All of it or nothing. `driver` assigns the order, null takes it back to the office.
+         * @description All changes are made, or none. `driver` assigns the order; null takes it from the driver.
          */
         patch: operations["orders_partial_update"];
         trace?: never;
@@ -397,7 +393,7 @@ export interface paths {
         put?: never;
         /**
          * Deliver an order, with proof
-         * @description Proof of delivery, and the move to delivered in one.
+         * @description Stores the proof and moves the order to delivered, in one step.
          */
         post: operations["orders_confirm_delivery"];
         delete?: never;
@@ -417,7 +413,7 @@ export interface paths {
         put?: never;
         /**
          * Store a signature or photo
-         * @description Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest.
+         * @description Also after the delivery, because an image may wait for a signal.
          */
         post: operations["orders_proof_images_create"];
         delete?: never;
@@ -435,7 +431,7 @@ export interface paths {
         };
         /**
          * Read a signature or photo
-         * @description The image itself, for the office and the order's driver; of an earlier attempt for who took it.
+         * @description For the office and the order's driver. Images of earlier attempts: for the office and who took them.
          */
         get: operations["orders_proof_images_retrieve"];
         put?: never;
@@ -477,7 +473,7 @@ export interface paths {
         put?: never;
         /**
          * Change several orders at once
-         * @description Each order on its own merit. Applied in this order: date, priority, route; status; driver.
+         * @description Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver.
          */
         post: operations["orders_bulk_update"];
         delete?: never;
@@ -495,7 +491,7 @@ export interface paths {
         };
         /**
          * Read the figures of a period
-         * @description By delivery date, the last 30 days unless asked, 366 days at most.
+         * @description By delivery date. By default the last 30 days; at most 366 days.
          */
         get: operations["orders_statistics"];
         put?: never;
@@ -535,7 +531,7 @@ export interface paths {
         };
         /**
          * Read what to know before taking an order
-         * @description An open order, nobody to send a message to, and what else is known.
+         * @description Such as an open order, or no number for messages.
          */
         get: operations["orders_warnings"];
         put?: never;
@@ -555,7 +551,7 @@ export interface paths {
         };
         /**
          * Read how long operations take
-         * @description How often each named operation was done in the last hour, and how long it took.
+         * @description The number of calls of each operation in the last hour, and how long they took.
          */
         get: operations["performance_retrieve"];
         put?: never;
@@ -577,7 +573,7 @@ export interface paths {
         put?: never;
         /**
          * Clear the cache
-         * @description Forgets kept answers, 10,000 at most; nothing else in Redis is touched.
+         * @description Forgets cached answers, 10,000 at most. Nothing else in Redis is touched.
          */
         post: operations["performance_cache_clear"];
         delete?: never;
@@ -615,13 +611,13 @@ export interface paths {
         };
         /**
          * List products
-         * @description The office; drivers and customers read what is sold now.
+         * @description For the office. Drivers and customers may read what is sold now.
          */
         get: operations["products_list"];
         put?: never;
         /**
          * Add a product
-         * @description The office; drivers and customers read what is sold now.
+         * @description For the office. Drivers and customers may read what is sold now.
          */
         post: operations["products_create"];
         delete?: never;
@@ -639,7 +635,7 @@ export interface paths {
         };
         /**
          * Read a product
-         * @description The office; drivers and customers read what is sold now.
+         * @description For the office. Drivers and customers may read what is sold now.
          */
         get: operations["products_retrieve"];
         put?: never;
@@ -649,7 +645,7 @@ export interface paths {
         head?: never;
         /**
          * Change a product
-         * @description The office; drivers and customers read what is sold now.
+         * @description For the office. Drivers and customers may read what is sold now.
          */
         patch: operations["products_partial_update"];
         trace?: never;
@@ -663,13 +659,13 @@ export interface paths {
         };
         /**
          * List routes
-         * @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”.
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_list"];
         put?: never;
         /**
          * Plan a route
-         * @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”.
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
          */
         post: operations["routes_create"];
         delete?: never;
@@ -687,7 +683,7 @@ export interface paths {
         };
         /**
          * Read a route
-         * @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”.
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_retrieve"];
         put?: never;
@@ -697,7 +693,7 @@ export interface paths {
         head?: never;
         /**
          * Change a route
-         * @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”.
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
          */
         patch: operations["routes_partial_update"];
         trace?: never;
@@ -713,7 +709,7 @@ export interface paths {
         put?: never;
         /**
          * Assign a route and its orders to a driver
-         * @description Assigns the route, and its confirmed and assigned orders.
+         * @description Its confirmed and assigned orders are assigned too.
          */
         post: operations["routes_assign_driver"];
         delete?: never;
@@ -753,7 +749,7 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket for one WebSocket
-         * @description A pass for one socket, for a client that should not put its token in a URL.
+         * @description For clients that should not put their token into a URL. It works once, within 30 seconds.
          */
         post: operations["websocket_ticket_create"];
         delete?: never;

@@ -89,7 +89,7 @@ class OrderFilters(Filters):
 
 
 class Orders(ProofImages, RowsByRole[Order]):
-    """The office sees all orders, drivers and customers their own; another's is 404."""
+    """The office sees all orders, drivers and customers their own. Other orders get 404."""
 
     queryset = Order.objects.all()
     filterset_class = OrderFilters
@@ -141,7 +141,7 @@ class Orders(ProofImages, RowsByRole[Order]):
 
     @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """A new order, pending. A customer orders for itself; prices are those of today and stay."""
+        """The order is pending. Customers order for themselves. Prices are today's and stay."""
         said = self._said(NewOrder).validated_data
         permissions.check_placing(request.user, said.keys())
         if not self._is_office():
@@ -152,7 +152,7 @@ class Orders(ProofImages, RowsByRole[Order]):
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
+        """All changes are made, or none. `driver` assigns the order; null takes it from the driver."""
         said = self._said(OrderChanges, partial=True).validated_data
         with transaction.atomic():
             order = self.get_object()
@@ -178,7 +178,7 @@ class Orders(ProofImages, RowsByRole[Order]):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Proof of delivery, and the move to delivered in one."""
+        """Stores the proof and moves the order to delivered, in one step."""
         form = self._said(ConfirmationInput)
         said = form.validated_data
         circumstances = {name: said[name] for name in ("version", "ref") if name in said}
@@ -195,7 +195,7 @@ class Orders(ProofImages, RowsByRole[Order]):
         rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
-        """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""
+        """Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver."""
         said = self._said(BulkInput).validated_data
         ids, versions = said.pop("ids"), said.pop("versions", {})
         return Response(BulkOutput(services.bulk_update(ids, said, self._actor(), versions)).data)
@@ -213,7 +213,7 @@ class Orders(ProofImages, RowsByRole[Order]):
         pagination_class=None,
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
-        """An open order, nobody to send a message to, and what else is known."""
+        """Such as an open order, or no number for messages."""
         asked = OfWhom(data=request.query_params)
         asked.is_valid(raise_exception=True)
         found = order_warnings.of(asked.validated_data["customer"])
@@ -222,5 +222,5 @@ class Orders(ProofImages, RowsByRole[Order]):
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """By delivery date, the last 30 days unless asked, 366 days at most."""
+        """By delivery date. By default the last 30 days; at most 366 days."""
         return Response(statistics.cached(*days_of(request)))

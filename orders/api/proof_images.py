@@ -67,7 +67,7 @@ class ProofImages(GenericViewSet[Order]):
         rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
-        """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""
+        """Also after the delivery, because an image may wait for a signal."""
         form = ProofImageInput(data=request.data, context=self.get_serializer_context())
         form.is_valid(raise_exception=True)
         said = form.validated_data
@@ -85,7 +85,7 @@ class ProofImages(GenericViewSet[Order]):
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
+        """For the office and the order's driver. Images of earlier attempts: for the office and who took them."""
         order = visibility.visible(request.user, Order.objects.filter(pk=pk)).first()
         held = sides_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE:
