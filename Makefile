@@ -1,6 +1,9 @@
 # `make help` lists the targets: what stands behind `##`.
-# Two jobs at once: types are checked while the browser is fetched and the first tests run.
+# Two jobs at once: types are checked while the browser is fetched and the first tests run, and where one run of the
+# tests waits, another one goes on.
 MAKEFLAGS += --jobs=2
+# A container often forbids to keep what Python compiled; then each of the many processes compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +15,7 @@ SEED := $(or $(SEED),$(shell od -An -N2 -tu2 /dev/urandom | tr -d ' '))
 ROUNDS ?= 10
 EXAMPLES ?= 100
 
-.PHONY: run help serve test test-sqlite test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
+.PHONY: run help serve test test-sqlite test-servers test-browser test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run ## the site with a day of demo orders (ADDRESS=127.0.0.1:8000)
@@ -25,12 +28,13 @@ help: ## this list
 serve: $(VENV)/test ## the site as in production: PostgreSQL, Redis, several workers (ADDRESS, WORKERS=2, DATA=.serve)
 	$(BIN)/python -m luckygas.testing.serve $(DATA) --address $(ADDRESS) --workers $(WORKERS)
 
-test: check test-sqlite ## all tests but the long ones, in some minutes
-	TEST_ON=servers $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
-	TEST_ON=browser $(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist worksteal
+test: check test-sqlite test-servers test-browser ## all tests but the long ones, in some minutes
 
-test-sqlite: $(VENV)/test $(VENV)/browser $(VENV)/deployment ## only the tests that need neither PostgreSQL nor a browser
-	TEST_ON=sqlite $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
+test-sqlite: ## of them those that need neither PostgreSQL nor a browser
+test-servers: ## those on PostgreSQL and Redis
+test-browser: ## those in a browser
+test-sqlite test-servers test-browser: test-%: $(VENV)/test $(VENV)/browser $(VENV)/deployment
+	TEST_ON=$* $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist worksteal
 
 # CI runs it after `make test`.
 test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment ## the long tests: kills and restarts, a standby, every role and page

@@ -36,6 +36,15 @@ admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 log = logging.getLogger(__name__)
+# django-axes has them in no Chinese: named here, our catalogue has them.
+WORDS = [
+    gettext_noop("Attempt Time"),
+    gettext_noop("Failed Logins"),
+    gettext_noop("IP Address"),
+    gettext_noop("User Agent"),
+    gettext_noop("access attempt"),
+    gettext_noop("access attempts"),
+]
 
 
 def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, language: str | None = None) -> None:
@@ -169,17 +178,6 @@ class AccountAdmin(HouseAdmin):
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
         return users.role_of(user)
-
-
-# django-axes has them in no Chinese: named here, our catalogue has them.
-WORDS = [
-    gettext_noop("Attempt Time"),
-    gettext_noop("Failed Logins"),
-    gettext_noop("IP Address"),
-    gettext_noop("User Agent"),
-    gettext_noop("access attempt"),
-    gettext_noop("access attempts"),
-]
 
 
 @admin.register(AccessAttempt)

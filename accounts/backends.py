@@ -13,7 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import RIGHTS, Anyone, may, side_of
-from web.one_at_a_time import OneAtATime
+from web.slow_work import OneAtATime
 
 
 class RolesBackend(ModelBackend):

@@ -19,7 +19,7 @@ from django.views import csrf, defaults, generic
 from accounts import attempts
 from accounts.roles import who_may
 from web import throttling
-from web.one_at_a_time import RETRY_SECONDS, Overloaded
+from web.slow_work import RETRY_SECONDS, Overloaded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase

@@ -18,7 +18,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 packages() {
     say "Debian's packages"
-    local wanted=(git nginx openssl postgresql python3-venv redis-server rsync)
+    local wanted=(ca-certificates git nginx openssl postgresql python3-venv redis-server rsync)
     dpkg-query --show "${wanted[@]}" >/dev/null 2>&1 && return
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null

@@ -29,8 +29,7 @@ from accounts.api.access import ByRole
 from health import parts
 from health.parts import SEE_HEALTH
 from health.probes import Answer, Health, Probe
-from web.metrics import GAUGES
-from web.multiprocess import counted
+from web.metrics import GAUGES, registry
 
 
 class Monitor(AnonymousUser):
@@ -86,7 +85,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 class Everything(Collector):
     def collect(self) -> Iterator[Metric]:
-        yield from counted().collect()
+        yield from registry().collect()
         yield from state()
 
 

@@ -17,7 +17,7 @@ from orders.metrics import by_status
 from orders.models import Order
 from orders.states import OPEN
 from realtime import presence, statistics
-from web.models import SystemMetric
+from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, Counts, by_label, minute_of, minutes, total
 
 Figures = dict[str, Any]
@@ -28,6 +28,7 @@ KEPT_HOURS = timedelta(days=400)
 MOST_MINUTES, MOST_HOURS = 120, 2
 # Their 503 is an answer and not a failure.
 OWN = "/health/"
+MINUTES, HOURS = 60, 24
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -48,6 +49,8 @@ def record() -> SystemMetric | None:
     row, is_new = SystemMetric.objects.get_or_create(**hour, defaults={"metrics_json": snapshot(hour_of(now), now)})
     _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MOST_MINUTES)
     _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MOST_HOURS)
+    # One is left by each process that counts alone, and by each start of a machine.
+    WrittenCounts.objects.filter(at__lt=now - KEPT_HOURS).delete()
     return row if is_new else None
 
 
@@ -106,7 +109,6 @@ def failed_requests(counts: Counts) -> int:
     return int(failed)
 
 
-MINUTES, HOURS = 60, 24
 NONE: Figures = summed([])
 
 

@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from health.probes import Answer, Health, Probe, ask_all, worst
-from notifications import receipts, routing, sender
+from notifications import gateways, receipts, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
@@ -127,7 +127,7 @@ def _age(moment: datetime) -> float:
 
 def ask_notifications() -> Answer:
     now = timezone.now()
-    asked = {name: provider_probe(name).begin() for name in routing.in_use()}
+    asked = {name: provider_probe(name).begin() for name in gateways.in_use()}
     counts = count_messages(now)
     providers = [{"name": name} | answer() for name, answer in asked.items()]
     oldest = counts.pop("oldest_pending")
@@ -135,10 +135,12 @@ def ask_notifications() -> Answer:
     known = counts.pop("good") + counts["bad"]
     switched_on = flags.on(flags.SMS)
     late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
-    states = [answer["status"] for answer in providers]
+    states = {answer["status"] for answer in providers}
+    # While one of the providers sends, messages still go out.
+    unwell = Health.UNHEALTHY if states == {Health.UNHEALTHY} else Health.DEGRADED
     receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
-        "status": late if set(states) == {Health.HEALTHY} else states_together(states),
+        "status": late if states == {Health.HEALTHY} else unwell,
         "switched_on": switched_on,
         "sms_provider": providers[0],
         "sms_fallback": providers[1] if len(providers) > 1 else None,
@@ -148,11 +150,6 @@ def ask_notifications() -> Answer:
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }
-
-
-def states_together(states: list[str]) -> Health:
-    """Of providers of which one or more is not well: while one of them sends, messages still go out."""
-    return Health.UNHEALTHY if set(states) == {Health.UNHEALTHY} else Health.DEGRADED
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from web.thread_pool import ThreadPool
+from web.slow_work import ThreadPool
 
 Answer = dict[str, Any]
 # A thread that was not heard of for so long is given up and another one asks; so often, and no more: each is memory

@@ -33,8 +33,7 @@ def faults(answers: Answers, failed_requests: int) -> list[Fault]:
     if answers["database"]["status"] == Health.UNHEALTHY:
         # All the rest follows from it.
         return [database_down()]
-    found = [*_migrations(answers), *_redis(answers), *_sockets(answers["websocket"]), *_requests(failed_requests)]
-    found += _messages(answers["notifications"])
+    found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
     found += [Fault(_("“%s” is switched off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
@@ -47,18 +46,23 @@ def database_down() -> Fault:
     )
 
 
-def _migrations(answers: Answers) -> Iterator[Fault]:
+def _servers(answers: Answers, failed: int) -> Iterator[Fault]:
     if answers["migrations"]["status"] != Health.HEALTHY:
-        remedy = _("Run “manage.py migrate” on one server; pages may fail until then.")
-        yield Fault(_("The database is not yet as this version needs it."), remedy, is_bad=True)
-
-
-def _redis(answers: Answers) -> Iterator[Fault]:
+        yield Fault(
+            _("The database is not yet as this version needs it."),
+            _("Run “manage.py migrate” on one server; pages may fail until then."),
+            is_bad=True,
+        )
     if answers["redis"]["status"] != Health.HEALTHY:
         yield Fault(
             _("Redis does not answer."),
             _("Screens are up to a second late, and nothing is lost. Look whether Redis runs, and at REDIS_URL."),
         )
+    if failed:
+        said = ngettext(
+            "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
+        )
+        yield Fault(said % failed, _("The log of the servers says why, with “error” in its line."), is_bad=True)
 
 
 def _sockets(answer: Answer) -> Iterator[Fault]:
@@ -66,28 +70,27 @@ def _sockets(answer: Answer) -> Iterator[Fault]:
         yield Fault(_("The figures of the live connections cannot be read."), _("Look into the log of the servers."))
         return
     if answer["hub_stuck"]:
-        remedy = _("Restart this server; the screens connect again by themselves and miss nothing.")
-        yield Fault(_("This server no longer tells its screens what changed."), remedy, is_bad=True)
+        yield Fault(
+            _("This server no longer tells its screens what changed."),
+            _("Restart this server; the screens connect again by themselves and miss nothing."),
+            is_bad=True,
+        )
     elif waited := answer["waiting_seconds"]:
-        remedy = _("Some process holds the head of the log. Restart the servers; the screens miss nothing.")
-        said = _("For %d seconds no screen has been told what changed.") % waited
-        yield Fault(said, remedy, is_bad=True)
+        yield Fault(
+            _("For %d seconds no screen has been told what changed.") % waited,
+            _("Some process holds the head of the log. Restart the servers; the screens miss nothing."),
+            is_bad=True,
+        )
     if answer["bells_are_missed"]:
         yield Fault(
             _("Redis answers, but most of its messages do not arrive."),
             _("Screens are up to a second late. Look at what stands between servers and Redis; restart the servers."),
         )
     if (answer["hub_lag_p99_ms"] or 0) > SLOW_MS:
-        remedy = _("Look how busy the servers and the database are; another worker may help.")
-        yield Fault(_("Changes reach the screens more than two seconds late."), remedy)
-
-
-def _requests(failed: int) -> Iterator[Fault]:
-    if failed:
-        said = ngettext(
-            "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
+        yield Fault(
+            _("Changes reach the screens more than two seconds late."),
+            _("Look how busy the servers and the database are; another worker may help."),
         )
-        yield Fault(said % failed, _("The log of the servers says why, with “error” in its line."), is_bad=True)
 
 
 def _messages(answer: Answer) -> Iterator[Fault]:
@@ -96,7 +99,12 @@ def _messages(answer: Answer) -> Iterator[Fault]:
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
         yield from _provider(provider, answer["status"] == Health.UNHEALTHY)
-    yield from _waiting(answer["oldest_pending_seconds"])
+    if (seconds := answer["oldest_pending_seconds"]) > LONGEST_PENDING.total_seconds():
+        yield Fault(
+            _("An SMS that should be out has waited for %d minutes.") % (seconds // 60),
+            _("Look whether “manage.py send_pending_sms --loop” runs, and restart it."),
+            is_bad=True,
+        )
     if answer["unknown"]:
         said = ngettext(
             "Of %d SMS it is not known whether it went out.",
@@ -107,8 +115,10 @@ def _messages(answer: Answer) -> Iterator[Fault]:
     taken = answer["success_rate_24h"]
     if taken is not None and taken < GOAL:
         said = _("Of the SMS of the last 24 hours %(taken).0f %% were taken; the goal is %(goal).0f %%.")
-        remedy = _("“Messages” in the admin shows each that failed, with the provider's reason.")
-        yield Fault(said % {"taken": 100 * taken, "goal": 100 * GOAL}, remedy)
+        yield Fault(
+            said % {"taken": 100 * taken, "goal": 100 * GOAL},
+            _("“Messages” in the admin shows each that failed, with the provider's reason."),
+        )
 
 
 def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
@@ -126,9 +136,3 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
     elif answer["status"] != Health.HEALTHY:
         remedy = _("SMS go by the stand-in or wait, and nothing is sent twice. Ask the provider if it lasts.")
         yield Fault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)
-
-
-def _waiting(seconds: float) -> Iterator[Fault]:
-    if seconds > LONGEST_PENDING.total_seconds():
-        said = _("An SMS that should be out has waited for %d minutes.") % (seconds // 60)
-        yield Fault(said, _("Look whether “manage.py send_pending_sms --loop” runs, and restart it."), is_bad=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -28,6 +28,10 @@ from health.verdict import database_down, faults
 from web.system_metrics import lately
 
 NOTHING = "–"
+# What has no address of its own.
+WHERE = {"migrations": "health_ready"}
+LATELY = timedelta(minutes=10)
+View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,19 @@ class Tile:
 def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
     """Dashes where a part did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
-    yield Tile(_("Live connections"), figure(sockets.get("connections")), _roles(sockets.get("by_role", {})))
+    sides = dict(Side.choices)
+    roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))
+    yield Tile(_("Live connections"), figure(sockets.get("connections")), _listed(roles))
     yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
     slow = _("half of them; 99 of 100: %s") % milliseconds(sockets.get("hub_lag_p99_ms"))
     yield Tile(_("From change to screen"), milliseconds(sockets.get("hub_lag_ms")), slow)
-    yield Tile(_("Open orders"), figure(sum(orders.values())), _statuses(orders))
+    statuses = ((str(status.label), orders[status]) for status in STATUSES if orders.get(status))
+    yield Tile(_("Open orders"), figure(sum(orders.values())), _listed(statuses))
     failed = _("failed: %s") % figure(messages.get("notifications_failed_today"))
     yield Tile(_("SMS sent today"), figure(messages.get("notifications_sent_today")), failed)
     unknown = _("of unknown fate: %s") % figure(messages.get("unknown"))
     yield Tile(_("SMS waiting"), figure(messages.get("pending")), unknown)
-    yield Tile(_("Points left"), figure(messages.get("balance")), _provider(messages))
+    yield Tile(_("Points left"), figure(messages.get("balance")), str(messages.get("sms_provider", {}).get("name", "")))
 
 
 def figure(value: Any) -> str:
@@ -60,27 +67,8 @@ def milliseconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,.{'3g' if value < 100 else '0f'}} ms"
 
 
-def _roles(counts: Mapping[str, int]) -> str:
-    labels = dict(Side.choices)
-    return _listed((str(labels.get(role, role)), count) for role, count in sorted(counts.items()))
-
-
-def _statuses(counts: Mapping[str, int]) -> str:
-    return _listed((str(status.label), counts[status]) for status in STATUSES if counts.get(status))
-
-
-def _listed(counts: Any) -> str:
+def _listed(counts: Iterable[tuple[str, int]]) -> str:
     return " · ".join(f"{label} {count}" for label, count in counts)
-
-
-def _provider(messages: Answer) -> str:
-    return str(messages.get("sms_provider", {}).get("name", ""))
-
-
-# What has no address of its own.
-WHERE = {"migrations": "health_ready"}
-LATELY = timedelta(minutes=10)
-View = Callable[..., HttpResponse]
 
 
 def for_office(view: View) -> View:

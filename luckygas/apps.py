@@ -14,10 +14,10 @@ class LuckyGasConfig(AppConfig):
 
     def ready(self) -> None:
         from luckygas import checks, lock_waiters, logs  # noqa: F401  (registers the checks)
-        from web import multiprocess
+        from web import metrics
 
-        if directory := multiprocess.directory():
-            multiprocess.share(directory)
+        if directory := metrics.directory():
+            metrics.share(directory)
         logs.configure_structlog(settings.LOG_FORMAT)
         lock_waiters.connect()
 

@@ -73,8 +73,10 @@ def gateway(name: str) -> Iterator[Problem]:
         if not value:
             yield "E002", f"{setting} is empty.", f"The {name} gateway needs it."
         elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
-            hint = "Use https: password and telephone numbers would be sent in the clear."
-            yield "E005", f"{setting} is no https URL.", hint
+            yield (
+                "E005", f"{setting} is no https URL.",
+                "Use https: password and telephone numbers would be sent in the clear.",
+            )  # fmt: skip
 
 
 def figures() -> Iterator[Problem]:
@@ -94,51 +96,73 @@ def site() -> Iterator[Problem]:
     if settings.LOG_FORMAT not in FORMATS:
         yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
     if is_refused(parse_url, settings.REDIS_URL or "redis://"):  # the reason repeats part of a password
-        hint = "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket."
-        yield "E018", "REDIS_URL is no address of a Redis.", hint
+        yield (
+            "E018", "REDIS_URL is no address of a Redis.",
+            "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket.",
+        )  # fmt: skip
     if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREAS:
-        hint = f"Use one of {', '.join(sorted(AREAS))}, or leave it empty."
-        yield "E019", f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.", hint
+        yield (
+            "E019", f"SHOP_AREA_CODE is {settings.SHOP_AREA_CODE!r}.",
+            f"Use one of {', '.join(sorted(AREAS))}, or leave it empty.",
+        )  # fmt: skip
     url = urlsplit(settings.SITE_URL)
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
-        hint = "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it."
-        yield "E021", f"SITE_URL is {settings.SITE_URL!r}.", hint
+        yield (
+            "E021", f"SITE_URL is {settings.SITE_URL!r}.",
+            "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it.",
+        )  # fmt: skip
     if "*" in settings.ALLOWED_HOSTS:
-        hint = "With * the site takes any name for its own, also that of whoever made one for it: name the hosts."
-        yield "W001", "ALLOWED_HOSTS contains *.", hint
+        yield (
+            "W001", "ALLOWED_HOSTS contains *.",
+            "With * the site takes any name for its own, also that of whoever made one for it: name the hosts.",
+        )  # fmt: skip
     if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
-        hint = "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody."
-        yield "W004", "E-mail is written to the log.", hint
+        yield (
+            "W004", "E-mail is written to the log.",
+            "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody.",
+        )  # fmt: skip
 
 
 def messages() -> Iterator[Problem]:
     """What goes into an SMS, and when it goes."""
     tracking = settings.TRACKING_URL
     if is_refused(sending_rules.quiet_hours):
-        hint = "Write 21:00-08:00, or leave it empty."
-        yield "E010", f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.", hint
+        yield (
+            "E010", f"SMS_QUIET_HOURS is {settings.SMS_QUIET_HOURS!r}.",
+            "Write 21:00-08:00, or leave it empty.",
+        )  # fmt: skip
     host = urlsplit(tracking).hostname
     if not host or carrier_rules.foreign_links(tracking):
-        hint = "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent."
-        yield "E011", f"TRACKING_URL is {tracking!r}.", hint
+        yield (
+            "E011", f"TRACKING_URL is {tracking!r}.",
+            "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent.",
+        )  # fmt: skip
     if texts.segments_at_worst(SHORT_URL if host in LOOPBACK else tracking) > 1:
-        wrong = f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}."
-        yield "W002", wrong, "Each message costs two segments: shorten name or link."
+        yield (
+            "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}.",
+            "Each message costs two segments: shorten name or link.",
+        )  # fmt: skip
     if not settings.SMS_SENDER.strip():
-        hint = "Name the sender that is registered: the carriers block what does not carry it."
-        yield "E015", "SMS_SENDER is empty.", hint
+        yield (
+            "E015", "SMS_SENDER is empty.",
+            "Name the sender that is registered: the carriers block what does not carry it.",
+        )  # fmt: skip
     key = settings.SMS_API_KEY
     if not key.isprintable() or key != key.strip():  # with the end of a line in it, say, no request can be made
-        hint = "Write it without spaces around it, and without the end of a line."
-        yield "E016", "SMS_API_KEY cannot stand in a header.", hint
+        yield (
+            "E016", "SMS_API_KEY cannot stand in a header.",
+            "Write it without spaces around it, and without the end of a line.",
+        )  # fmt: skip
 
 
 def receipts() -> Iterator[Problem]:
     """Who may say what became of an SMS."""
     for network in settings.SMS_CALLBACK_ADDRESSES:
         if is_refused(ip_network, network, strict=False):  # every receipt would be refused
-            hint = "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24."
-            yield "E012", f"SMS_CALLBACK_ADDRESSES has {network!r}.", hint
+            yield (
+                "E012", f"SMS_CALLBACK_ADDRESSES has {network!r}.",
+                "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24.",
+            )  # fmt: skip
     if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
         yield "E013", "SMS_CALLBACK_SECRET cannot stand in a path.", "Use letters, digits, - and _ only."
     url = settings.SMS_CALLBACK_BASE_URL

@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "pages",
     "health",
 ]
-# Static files are answered before it (luckygas.static).
+# Static files are answered before it (luckygas.asgi).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
     "luckygas.middleware.default_headers",

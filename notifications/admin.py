@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -42,10 +41,35 @@ from notifications.timeline import next_step, story
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
-from web.admin import Button, HouseAdmin, HouseList, ReadOnly, user_of
+from web.admin import Button, HouseAdmin, HouseList, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
+
+# Class of `web/static/web/admin.css`.
+COLOUR = {
+    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
+    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
+    Status.CANCELLED: "over",
+}  # fmt: skip
+# On a customer's page.
+NEWEST = 50
+# An SMS costs money: more at once is a matter for `resend_sms`.
+MOST_AT_ONCE = 100
+MOST_ROWS = 100_000
+# Above the list.
+DAYS = 14
+EXPORT = "notifications.export_notificationhistory"
+STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
+DETAILS = (
+    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
+    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
+    "delivered_at", "request_id",
+)  # fmt: skip
+SHEET = (
+    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
+    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
+)  # fmt: skip
 
 
 @admin.register(GatewayState)
@@ -177,38 +201,6 @@ class MessageTemplateAdmin(HouseAdmin):
         return redirect("admin:notifications_messagetemplate_change", pk)
 
 
-if TYPE_CHECKING:
-    Inline = admin.TabularInline[NotificationHistory, Any]
-else:
-    Inline = admin.TabularInline
-
-# Class of `web/static/web/admin.css`.
-COLOUR = {
-    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
-    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
-    Status.CANCELLED: "over",
-}  # fmt: skip
-# On a customer's page.
-NEWEST = 50
-# An SMS costs money: more at once is a matter for `resend_sms`.
-MOST_AT_ONCE = 100
-MOST_ROWS = 100_000
-# Above the list.
-DAYS = 14
-EXPORT = "notifications.export_notificationhistory"
-STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
-DETAILS = (
-    "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
-    "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
-    "delivered_at", "request_id",
-)  # fmt: skip
-
-SHEET = (
-    "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
-    "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
-)  # fmt: skip
-
-
 def is_uuid(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
@@ -260,12 +252,11 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
                 "totals": totals(changes.queryset),
                 "switched_off": not flags.on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
-                "export": self.export_url(changes) if request.user.has_perm(EXPORT) else "",
             }
+            if request.user.has_perm(EXPORT):
+                query = changes.get_query_string(remove=[PAGE_VAR])
+                response.context_data["export"] = reverse("admin:notifications_export") + query
         return response
-
-    def export_url(self, changes: Any) -> str:
-        return reverse("admin:notifications_export") + str(changes.get_query_string(remove=[PAGE_VAR]))
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the list shows with these filters, all its pages, as CSV."""
@@ -387,13 +378,6 @@ def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:
 # --- how they ended, above the list ---
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    day: date | None
-    counts: dict[str, int]
-    points: Decimal
-
-
 def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
     """Of the newest days among `messages`; None where there are none. Two queries, however many."""
     messages = messages.order_by()
@@ -402,34 +386,27 @@ def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
         return None
     first = timezone.localtime(newest).date() - timedelta(days=DAYS - 1)
     rows = list(statistics.by_day(messages.filter(created_at__gte=midnight(first))))
-    days = [counted(day, list(group)) for day, group in groupby(rows, lambda row: row["day"])]
-    return {
-        "days": days, "image": drawn(days, first), "sum": counted(None, rows), "first": first, "last": days[-1].day,
-        "goal": percent(GOAL), **shares(statistics.figures(rows)),
-    }  # fmt: skip
-
-
-def shares(figures: Row) -> dict[str, Any]:
-    """In words, and whether each misses the goal."""
-    taken, delivered = figures["taken_share"], figures["delivered_share"]
-    return {
-        "taken": percent(taken), "taken_low": taken is not None and taken < GOAL,
-        "delivered": percent(delivered), "delivered_low": delivered is not None and delivered < GOAL,
-    }  # fmt: skip
+    days = [{"day": day} | counted(list(group)) for day, group in groupby(rows, lambda row: row["day"])]
+    told = {"days": days, "sum": counted(rows), "first": first, "last": days[-1]["day"], "image": drawn(days, first)}
+    figures = statistics.figures(rows)
+    for name in ("taken", "delivered"):
+        share = figures[f"{name}_share"]
+        told |= {name: percent(share), f"{name}_low": share is not None and share < GOAL}
+    return told | {"goal": percent(GOAL)}
 
 
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.4g} %"
 
 
-def counted(day: date | None, rows: list[Row]) -> Day:
-    counts: dict[str, int] = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
-    return Day(day, counts, sum((row["points"] for row in rows), Decimal()))
+def counted(rows: list[Row]) -> dict[str, Any]:
+    counts = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
+    return {"counts": counts, "points": sum((row["points"] for row in rows), Decimal())}
 
 
-def drawn(days: list[Day], first: date) -> str:
+def drawn(days: list[dict[str, Any]], first: date) -> str:
     """The chart, as the address of an image; days without a message have their place in it."""
-    known = {day.day: day.counts for day in days}
+    known = {day["day"]: day["counts"] for day in days}
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     names = [date_format(day, "n/j") for day in dates]
     return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))

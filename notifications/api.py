@@ -70,7 +70,8 @@ class NotificationDetailSerializer(NotificationSerializer):
         read_only_fields = fields
 
     def get_recipient(self, row: NotificationHistory) -> str:
-        return row.recipient_for(self.context["request"].user)
+        may_see = self.context["request"].user.has_perm("notifications.view_full_number")
+        return row.recipient if may_see else row.masked_recipient
 
 
 class ResendSerializer(Strict):

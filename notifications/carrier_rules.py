@@ -29,6 +29,15 @@ TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
 # 11/23, 2026-11-23 or 115.11.23, one or from one to another.
 DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
 DAYS = re.compile(rf"(?<![\d/.-])(?<!\d\s){DAY}(?:\s*[-–—]\s*{DAY})?(?!\d|[/.-]\d)")
+GSM_7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Each is sent as an escape and a character.
+GSM_7_EXTENDED = frozenset("^{}\\[~]|€\f")
+# Units of a text that is one segment, and of each part of a longer one (the rest is the header that joins them).
+GSM_7_UNITS = (160, 153)
+UCS_2_UNITS = (70, 67)
 
 
 def violation(text: str, literal: str) -> Reason | None:
@@ -58,17 +67,6 @@ def _plain(text: str) -> str:
     """As a telephone reads it: no full-width forms, nothing invisible, and the dots that browsers take for one."""
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)
-
-
-GSM_7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-# Each is sent as an escape and a character.
-GSM_7_EXTENDED = frozenset("^{}\\[~]|€\f")
-# Units of a text that is one segment, and of each part of a longer one (the rest is the header that joins them).
-GSM_7_UNITS = (160, 153)
-UCS_2_UNITS = (70, 67)
 
 
 def segments(text: str) -> int:

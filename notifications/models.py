@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.dispatch import Signal
@@ -210,10 +210,6 @@ class NotificationHistory(models.Model):
         """When a provider was first given it; of one that no provider was given, when it was made."""
         first = self.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
         return first or self.claimed_at or self.sent_at or self.created_at
-
-    def recipient_for(self, user: User | AnonymousUser) -> str:
-        """The whole number for those who may see it, else the masked one."""
-        return self.recipient if user.has_perm("notifications.view_full_number") else self.masked_recipient
 
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
         """A conditional write: `before` → `to`, if the row is still in `before` and was not sent since it was read.

@@ -17,8 +17,8 @@ from waffle.models import Switch
 
 from accounts.roles import check_right
 from notifications import sender, sending_rules
+from notifications.gateways import repeatable
 from notifications.models import GatewayState, NotificationHistory
-from notifications.routing import repeatable
 from notifications.sender import MOST_AT_ONCE
 from notifications.sending_rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status
@@ -36,6 +36,14 @@ FOLLOWS_WITHIN = timedelta(minutes=1)
 MAY_BE_FOLLOWED = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY})
 # The rights to send a message again, and to do so against our own rules.
 SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
+KIND_OF = {
+    OrderStatus.CONFIRMED: Kind.ORDER_CONFIRMED,
+    OrderStatus.DELIVERING: Kind.DRIVER_ON_THE_WAY,
+    OrderStatus.ARRIVING: Kind.DRIVER_ARRIVING,
+    OrderStatus.DELIVERED: Kind.ORDER_DELIVERED,
+    OrderStatus.FAILED: Kind.DELIVERY_FAILED,
+    OrderStatus.CANCELLED: Kind.ORDER_CANCELLED,
+}
 
 
 def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
@@ -183,16 +191,6 @@ def not_sent(reason: str) -> Refusal:
     if reason in OVERRULABLE:
         detail = _("%(said)s A person may overrule that.") % {"said": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
-
-
-KIND_OF = {
-    OrderStatus.CONFIRMED: Kind.ORDER_CONFIRMED,
-    OrderStatus.DELIVERING: Kind.DRIVER_ON_THE_WAY,
-    OrderStatus.ARRIVING: Kind.DRIVER_ARRIVING,
-    OrderStatus.DELIVERED: Kind.ORDER_DELIVERED,
-    OrderStatus.FAILED: Kind.DELIVERY_FAILED,
-    OrderStatus.CANCELLED: Kind.ORDER_CANCELLED,
-}
 
 
 def order_saved(instance: Order, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from notifications import routing, sending_rules
+from notifications import gateways, sending_rules
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, Gateway, GatewayError, Receipt, Reply
 from notifications.models import GatewayState, NotificationHistory, NotificationQuerySet, StatusNote, reply_received
@@ -151,12 +151,9 @@ def unanswered(since: datetime) -> Iterator[Row]:
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
         pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MOST_DOUBLINGS)
         rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
-        if rested and routing.ways(row) and may_go(row) and routing.repeatable(row):
+        held = not rested or sending_rules.blocked_by(row) or sending_rules.not_before(row)
+        if not held and gateways.ways(row) and gateways.repeatable(row):
             yield row
-
-
-def may_go(row: Row) -> bool:
-    return not sending_rules.blocked_by(row) and not sending_rules.not_before(row)
 
 
 def ask(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, bool]]:

@@ -25,14 +25,14 @@ from django.db import Error, connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
-from notifications import carrier_rules, routing, sending_rules, statistics
+from notifications import carrier_rules, gateways, sending_rules, statistics
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
 from notifications.states import MOVES, Reason, Status, Type
 from web import request_id
 from web.database import is_away
-from web.thread_pool import ThreadPool
+from web.slow_work import ThreadPool
 from web.timings import measured
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def pool() -> ThreadPool[UUID, Row | None]:
 @cache
 def _pool() -> ThreadPool[UUID, Row | None]:
     # Of this process: several share what the provider allows (docs/operations.md).
-    allowed = filter(None, (get_gateway(name).most_connections for name in routing.in_use()))
+    allowed = filter(None, (get_gateway(name).most_connections for name in gateways.in_use()))
     made = ThreadPool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
@@ -133,11 +133,11 @@ def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
         row.type, row.recipient = sending_rules.way_to(row.customer)
     if (verdict := sending_rules.blocked_by(row)) is not None:
         return row if _withhold(row, verdict) else None
-    if row.attempts and not routing.repeatable(row):
+    if row.attempts and not gateways.repeatable(row):
         return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
     if (morning := sending_rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(routing.ways(row) if ways is None else ways, row)
+    return _send_by(gateways.ways(row) if ways is None else ways, row)
 
 
 def _send_by(ways: list[Gateway], row: Row) -> Row | None:
@@ -155,7 +155,7 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     if not kept:
         log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
-    routing.note(gateway, outcome["status_reason"], outcome["error_message"])
+    gateways.note(gateway, outcome["status_reason"], outcome["error_message"])
     if kept and others and row.status == Status.PENDING:
         return deliver_one(row.pk, others) or row
     return row

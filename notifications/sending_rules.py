@@ -71,13 +71,10 @@ def blocked_by(row: NotificationHistory) -> Verdict | None:
     if not recipient:
         return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
     # What may have gone out before keeps its words.
-    if type_ == Type.SMS and not row.attempts and (reason := _blocked_by_carriers(row)):
-        return Verdict(Status.SUPPRESSED, reason)
+    if type_ == Type.SMS and not row.attempts:
+        reason = carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
+        return Verdict(Status.SUPPRESSED, reason) if reason else None
     return None
-
-
-def _blocked_by_carriers(row: NotificationHistory) -> Reason | None:
-    return carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
 
 
 def still_true(row: NotificationHistory) -> bool:

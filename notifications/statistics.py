@@ -15,7 +15,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from notifications import routing
+from notifications import gateways
 from notifications.gateways import get_gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import GOOD_NEWS, Reason, Status
@@ -37,6 +37,12 @@ GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
 
 Row = dict[str, Any]
+SENDINGS = Histogram(
+    "luckygas_sms_send_seconds",
+    "What one sending took, with all its tries, by what became of it.",
+    ["gateway", "kind", "outcome"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+)
 
 
 def oldest_due(now: datetime) -> Min:
@@ -122,14 +128,6 @@ def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
     )
 
 
-SENDINGS = Histogram(
-    "luckygas_sms_send_seconds",
-    "What one sending took, with all its tries, by what became of it.",
-    ["gateway", "kind", "outcome"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
-)
-
-
 def gauges() -> Iterator[Metric]:
     """As the database has it now."""
     yield from _waiting()
@@ -163,7 +161,7 @@ def _gateways() -> Iterator[Metric]:
     receipt = GaugeMetricFamily(
         "luckygas_sms_last_receipt_timestamp_seconds", "When a receipt last came.", labels=["gateway"]
     )
-    for name in routing.in_use():
+    for name in gateways.in_use():
         state = known.get(name) or GatewayState(gateway=name)
         stopped.add_metric([name], state.stopped_at is not None)
         if state.balance is not None:

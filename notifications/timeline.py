@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from notifications import routing, sending_rules
+from notifications import gateways, sending_rules
 from notifications.models import NotificationHistory, StatusNote
 from notifications.states import OVERRULABLE, Kind, Reason, Status
 from orders.models import OrderStatusChange
@@ -139,7 +139,7 @@ def why_it_waits(row: NotificationHistory) -> str:
     asked = copy(row)
     if not row.attempts:
         asked.type, asked.recipient = sending_rules.way_to(row.customer)
-    if not routing.ways(asked):
+    if not gateways.ways(asked):
         return _("It waits until the channel is started again.")
     if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
         return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""

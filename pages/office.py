@@ -27,6 +27,7 @@ COLUMNS = (
     Status.PENDING, Status.FAILED, Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING,
     Status.DELIVERED, Status.CANCELLED,
 )  # fmt: skip
+MOST_ORDERS = 100
 
 
 def board(request: HttpRequest, user: User) -> HttpResponse:
@@ -37,9 +38,6 @@ def board(request: HttpRequest, user: User) -> HttpResponse:
         "slots": TimeSlot.choices,
     }
     return render(request, "office/board.html", context)
-
-
-MOST_ORDERS = 100
 
 
 @require_safe

@@ -159,12 +159,14 @@ class Connection:
         """
         if self.closing.done():
             return
-        waiting = self.out.bytes_waiting()
-        self._waiting = self._waiting + len(batch.texts) if waiting else 0
-        if waiting > settings.WEBSOCKET_WAITING_BYTES or self._waiting > settings.WEBSOCKET_WAITING_EVENTS:
-            self.close(SLOW_CLIENT)
+        if waiting := self.out.bytes_waiting():
+            self._waiting += len(batch.texts)
+            if waiting > settings.WEBSOCKET_WAITING_BYTES or self._waiting > settings.WEBSOCKET_WAITING_EVENTS:
+                self.close(SLOW_CLIENT)
+                return
         else:
-            self.out.write(batch)
+            self._waiting = 0
+        self.out.write(batch)
 
     def offer(self, batch: Batch) -> None:
         """Writes ephemeral events, unless something waits for this client already: the next ones tell it more."""

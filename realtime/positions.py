@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -41,6 +41,8 @@ FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
 # Degrees of WGS 84; km/h; degrees from north; metres.
 PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
 MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
+# What the office reads of a position, besides its time.
+FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,17 @@ class Place:
 
     @classmethod
     def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> Place:
-        data = {name: getattr(location, name) for name in ("driver_id", "latitude", "longitude", "speed", "heading")}
+        data = {name: getattr(location, name) for name in FIELDS}
         return cls(data | {"timestamp": frames.iso(location.recorded_at)}, order_id, customer_id)
+
+    @classmethod
+    def heard(cls, message: dict[str, Any]) -> Place:
+        """From another process, in an upgrade one of another release: what that does not say is null."""
+        data = {name: message.get(name) for name in (*FIELDS, "timestamp")}
+        return cls(data, message.get("order_id"), message.get("customer_id"))
+
+    def message(self) -> dict[str, Any]:
+        return self.data | {"order_id": self.order_id, "customer_id": self.customer_id}
 
     @property
     def driver_id(self) -> int:
@@ -123,9 +134,8 @@ class Positions:
             self._filled.set()
 
     def hear(self, message: dict[str, Any]) -> None:
-        """From the channel layer, which brings back our own too, and in an upgrade those of another release."""
-        places = [Place(*(place.get(field.name) for field in fields(Place))) for place in message["places"]]
-        new, now = self._tell(places), asyncio.get_running_loop().time()
+        """From the channel layer, which brings back our own too."""
+        new, now = self._tell(map(Place.heard, message["places"])), asyncio.get_running_loop().time()
         self._taken.update((place.driver_id, now) for place in new)
 
     async def turn(self) -> None:
@@ -142,7 +152,7 @@ class Positions:
             places = await self._ask(keep, waiting.values())
             self._tell(places)
             if places:
-                await outbox.broadcast({"type": "positions", "places": [asdict(place) for place in places]})
+                await outbox.broadcast({"type": "positions", "places": [place.message() for place in places]})
         if not self._new and not self._waiting:
             self._filled.clear()
 

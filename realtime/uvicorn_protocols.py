@@ -135,17 +135,21 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         """ASGI's `send` would wait for the client to read first."""
         if not self.close_sent and not self.transport.is_closing():
             self.conn.send_close(code)
-            self._say_goodbye(code)
+            self._end(code)
 
     def handle_parser_exception(self) -> None:
         """Says what was wrong (1002, 1007, 1009)."""
         if not self.close_sent and self.conn.close_sent is not None:
-            self._say_goodbye(self.conn.close_sent.code, self.conn.close_sent.reason)
+            self._end(self.conn.close_sent.code, self.conn.close_sent.reason)
+            if self.transport.can_write_eof():
+                self.transport.write_eof()  # the client's answer is not read any more
 
-    def _say_goodbye(self, code: int, reason: str = "") -> None:
+    def _end(self, code: int, reason: str = "") -> None:
+        """Sends the frame that closes, and gives the client time to read it."""
+        self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.close_timer = say_goodbye(self.transport, b"".join(self.conn.data_to_send()))
+        self.close_timer = self.loop.call_later(ABORT_SECONDS, self.transport.abort)
 
     def shutdown(self) -> None:
         """Says when to come back before saying goodbye (1012), so that not all clients return in one instant."""
@@ -160,11 +164,11 @@ def refuse(transport: asyncio.Transport, status: int) -> None:
     say_goodbye(transport, f"{head}connection: close\r\n\r\n{text}".encode())
 
 
-def say_goodbye(transport: asyncio.Transport, last_words: bytes) -> asyncio.TimerHandle:
+def say_goodbye(transport: asyncio.Transport, last_words: bytes) -> None:
     """Writes, and closes when the client has: closing at once, on data not yet read, would reset the line, and the
     client would not learn why.
     """
     transport.write(last_words)
     if transport.can_write_eof():
         transport.write_eof()
-    return asyncio.get_running_loop().call_later(ABORT_SECONDS, transport.abort)
+    asyncio.get_running_loop().call_later(ABORT_SECONDS, transport.abort)

@@ -50,6 +50,15 @@ MOST_AT_ONCE = 500
 OVERTAKEN = _(
     "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
 )
+# What a page that asks first lists of its subjects, and a page “History” of changes.
+MOST_SHOWN, MOST_CHANGES = 20, 200
+EMPTY = "–"
+# django-waffle's own words, which it has in no Chinese.
+WORDS = (
+    gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
+    gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
+    gettext_noop("Is this switch active?"), gettext_noop("Note where this Switch is used."),
+)  # fmt: skip
 
 
 def user_of(request: HttpRequest) -> User:
@@ -283,9 +292,6 @@ class Deactivation(HouseAdmin):
         self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)
 
 
-MOST_SHOWN = 20
-
-
 class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
@@ -313,10 +319,6 @@ def ask(
         "hidden": hidden,
     }
     return TemplateResponse(request, "admin/ask.html", context)
-
-
-MOST_CHANGES = 200
-EMPTY = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,14 +382,6 @@ def differences(row: Any, left: dict[str, dict[Any, Any]]) -> Iterator[Differenc
 
 def shown(value: Any, column: Any) -> Any:
     return str(value) if isinstance(column, ForeignKey) and value else display_for_field(value, column, EMPTY)
-
-
-# django-waffle's own words, which it has in no Chinese.
-WORDS = (
-    gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
-    gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
-    gettext_noop("Is this switch active?"), gettext_noop("Note where this Switch is used."),
-)  # fmt: skip
 
 
 @admin.register(Switch)

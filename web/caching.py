@@ -33,6 +33,13 @@ log = logging.getLogger(__name__)
 REST_SECONDS = 1.0
 # Keys that one command looks through.
 SCAN = 1000
+STATISTICS = "statistics"
+KINDS = (STATISTICS,)
+SECONDS = 60
+# Others count requests in the same cache.
+ANSWER, VERSION = "answer:", "version:"
+# What `size` and `clear` look through at most.
+MOST_KEYS = 10_000
 
 
 class Json:
@@ -84,28 +91,6 @@ class ForgivingRedis(RedisCache):
     def _cache(self) -> OneClient:
         return client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]
 
-    def matching(self, pattern: str, most: int) -> list[bytes]:
-        """The keys that match, `most` at most. Raises RedisError."""
-        keys: Iterable[bytes] = self._plain.scan_iter(match=self.make_key(pattern), count=SCAN)
-        return list(islice(keys, most))
-
-    def remove(self, keys: list[bytes]) -> int:
-        """How many there were. Raises RedisError."""
-        return int(self._plain.unlink(*keys)) if keys else 0
-
-    @property
-    def _plain(self) -> Redis:
-        return Redis(connection_pool=self._cache.get_client().connection_pool)
-
-
-STATISTICS = "statistics"
-KINDS = (STATISTICS,)
-SECONDS = 60
-# Others count requests in the same cache.
-ANSWER, VERSION = "answer:", "version:"
-# What `size` and `clear` look through at most.
-MOST_KEYS = 10_000
-
 
 def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
     """What `make` returned when it was last asked for the same `parts`, unless something changed since; JSON.
@@ -144,17 +129,21 @@ def shared_cache() -> ForgivingRedis | None:
 
 def size(kind: str) -> int | None:
     """How many answers are kept, MOST_KEYS at most; None: the cache does not answer."""
-    return _of_keys(f"{kind}:*", len)
+    return _of_keys(f"{kind}:*", lambda redis, keys: len(keys))
 
 
 def clear(pattern: str) -> int | None:
     """Forgets the answers whose keys match (`statistics:*`), MOST_KEYS at most; how many. None: no answer."""
-    return _of_keys(pattern, shared.remove if (shared := shared_cache()) else len)
+    return _of_keys(pattern, lambda redis, keys: redis.unlink(*keys) if keys else 0)
 
 
-def _of_keys(pattern: str, work: Callable[[list[bytes]], int]) -> int | None:
-    shared = shared_cache()
+def _of_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | None:
+    if (shared := shared_cache()) is None:
+        return 0
+    # Not forgiving: who asks is told that it does not answer.
+    redis = Redis(connection_pool=shared._cache.get_client().connection_pool)
     try:
-        return work(shared.matching(ANSWER + pattern, MOST_KEYS)) if shared else 0
+        found: Iterable[bytes] = redis.scan_iter(match=shared.make_key(ANSWER + pattern), count=SCAN)
+        return int(work(redis, list(islice(found, MOST_KEYS))))
     except RedisError:
         return None

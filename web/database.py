@@ -13,19 +13,6 @@ from django.utils.translation import gettext_lazy as _
 # SQLSTATEs of PostgreSQL that are no OperationalError: a transaction ended because its process was frozen in
 # it (25P03, 25P04), and a standby takes no changes (25006).
 AWAY = {"25P03", "25P04", "25006"}
-
-
-def sqlstate(error: BaseException | None) -> str | None:
-    """PostgreSQL's name for an error (its appendix A); None: it is no error of PostgreSQL, or has no name."""
-    return getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
-
-
-def is_away(error: BaseException | None) -> bool:
-    if isinstance(error, InternalError):
-        return sqlstate(error) in AWAY
-    return isinstance(error, (OperationalError, InterfaceError))
-
-
 Held = TypeVar("Held")
 # PostgreSQL's names for a statement that waited too long for a lock, and for one that was cancelled while it waited
 # (luckygas.lock_waiters); PostgreSQL 15, appendix A.
@@ -40,6 +27,17 @@ SET_LOCAL = (
     "SELECT set_config('application_name', %s, true), set_config('lock_timeout', %s, true),"
     " set_config('idle_in_transaction_session_timeout', '0', true)"
 )
+
+
+def sqlstate(error: BaseException | None) -> str | None:
+    """PostgreSQL's name for an error (its appendix A); None: it is no error of PostgreSQL, or has no name."""
+    return getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
+
+
+def is_away(error: BaseException | None) -> bool:
+    if isinstance(error, InternalError):
+        return sqlstate(error) in AWAY
+    return isinstance(error, (OperationalError, InterfaceError))
 
 
 def is_row_locked(error: BaseException | None) -> bool:

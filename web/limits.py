@@ -11,14 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 MOST_ID = 2**63 - 1
+YEAR = timedelta(days=366)
+# The largest that a price or a payment at the door may be; more is a typing error.
+MOST_MONEY = 10_000_000
 
 
 def is_id(text: str) -> bool:
     """Whether a text is an id that a column can hold: of 18 digits at the most, however large they are."""
     return text.isascii() and text.isdecimal() and len(text) < len(str(MOST_ID))
-
-
-YEAR = timedelta(days=366)
 
 
 def validate_moment(moment: datetime) -> None:
@@ -29,10 +29,6 @@ def validate_moment(moment: datetime) -> None:
 def validate_day(day: date) -> None:
     if abs(day - timezone.localdate()) > YEAR:
         raise ValidationError(_("This day is more than a year away."), code="far")
-
-
-# The largest that a price or a payment at the door may be; more is a typing error.
-MOST_MONEY = 10_000_000
 
 
 def latitude_field() -> models.FloatField[float | None, float | None]:

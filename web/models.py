@@ -1,4 +1,4 @@
-"""The figures of all servers: of each minute for two days, of each hour for longer."""
+"""The figures of all servers: of each minute for two days, of each hour for longer; and which are in them already."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ class SystemMetric(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M}"
+
+
+class WrittenCounts(models.Model):
+    """What processes that count together (`web.metrics`) had counted when it was last added to a minute."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+    processes = models.PositiveIntegerField(default=1)
+    counts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name

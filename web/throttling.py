@@ -22,6 +22,8 @@ from web import flags
 MOST_CALLERS = 10_000
 
 own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
+# One household or one server has as many addresses as it likes, within one network of this size (RFC 6177).
+IPV6_NETWORK = 64
 
 
 def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
@@ -90,10 +92,6 @@ def please_wait(seconds: float) -> str:
         )
         % whole
     )
-
-
-# One household or one server has as many addresses as it likes, within one network of this size (RFC 6177).
-IPV6_NETWORK = 64
 
 
 def address_of(request: HttpRequest) -> str | None:

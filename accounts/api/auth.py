@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,19 +30,21 @@ class Token(views.TokenObtainPairView):
         return answer
 
 
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair,
+        description="The new tokens have the present roles. Using the old refresh token again ends the sign-in.",
+    )
+)  # fmt: skip
 class TokenRefresh(views.TokenRefreshView):
     serializer_class = RefreshSerializer
 
-    @extend_schema(operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair)
-    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """The new tokens have the present roles. Using the old refresh token again ends the sign-in."""
-        return super().post(request, *args, **kwargs)
 
-
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="auth_logout", request=LogoutSerializer, responses={200: None},
+        description="Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.",
+    )
+)  # fmt: skip
 class Logout(views.TokenBlacklistView):
     serializer_class = LogoutSerializer
-
-    @extend_schema(operation_id="auth_logout", request=LogoutSerializer, responses={200: None})
-    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close."""
-        return super().post(request, *args, **kwargs)

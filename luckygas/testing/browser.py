@@ -18,7 +18,7 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from axe_playwright_python.async_playwright import Axe
 from django.test import Client
-from playwright.async_api import Error, Page, Playwright, async_playwright, expect
+from playwright.async_api import Browser, Error, Page, Playwright, async_playwright, expect
 
 from luckygas.testing.servers import Server, Unavailable, running
 from luckygas.testing.waiting import PATIENCE_SECONDS
@@ -48,7 +48,9 @@ OPEN_SECONDS = 15
 
 
 class Chromium(Server):
-    """Debugged over its port: so it serves all tests, each with an event loop of its own."""
+    """Debugged over its port; `debugger` is the connection to it that all tests share."""
+
+    debugger: Browser | None = None
 
     @property
     def url(self) -> str:
@@ -68,6 +70,7 @@ class Chromium(Server):
             os.killpg(self.process.pid, number)
 
     def restart(self) -> None:
+        self.debugger = None
         self.kill()
         self.start()
 
@@ -106,15 +109,17 @@ async def page(playwright: Playwright, chromium: Chromium) -> AsyncIterator[Page
     errors = list[str]()
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
-    await opened.context.close()
-    await opened.context.browser.close()  # type: ignore[union-attr]  # it is one of a browser: only this line to it
+    assert chromium.debugger is not None
+    for context in chromium.debugger.contexts[1:]:  # the first is the browser's own; a test may have opened several
+        await context.close()
     assert errors == []
 
 
 async def _open(playwright: Playwright, chromium: Chromium) -> Page:
     async with asyncio.timeout(OPEN_SECONDS):
-        browser = await playwright.chromium.connect_over_cdp(chromium.url)
-        context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
+        if chromium.debugger is None:
+            chromium.debugger = await playwright.chromium.connect_over_cdp(chromium.url)
+        context = await chromium.debugger.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
         context.set_default_timeout(WAIT_MS)
         return await context.new_page()
 

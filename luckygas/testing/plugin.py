@@ -59,8 +59,12 @@ def start(server: Server) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def test_on() -> str:
+    return os.environ.get("TEST_ON", "sqlite")
+
+
 def on_servers() -> bool:
-    return os.environ.get("TEST_ON", "sqlite") == "servers"
+    return test_on() == "servers"
 
 
 def prepare_worker() -> None:
@@ -100,9 +104,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     logging.raiseExceptions = False
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Spares the browser's run the import of all other tests, which takes each worker as long as its own."""
+    is_other = test_on() == "browser" and collection_path.match("test_*.py") and not names_browser(collection_path)
+    return is_other or None
+
+
+def names_browser(path: Path) -> bool:
+    """Whether the file may hold a test in a browser: its page comes from a module whose name says so."""
+    return "browser" in path.read_text()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what belongs to the other runs."""
-    run = os.environ.get("TEST_ON", "sqlite")
+    run = test_on()
+    assert [item.nodeid for item in items if in_browser(item) and not names_browser(item.path)] == []
     left_out = [item for item in items if run not in runs(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if run in runs(item)]

@@ -34,7 +34,7 @@ def environment(**extra: str) -> dict[str, str]:
 def manage(*arguments: str, **extra: str) -> None:
     """A management command in a process of its own."""
     subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=50
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=100
     )
 
 

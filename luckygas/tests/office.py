@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 import requests
@@ -29,18 +28,3 @@ class Office:
 
     def confirms(self, order: Order) -> requests.Response:
         return self.call("PATCH", f"orders/{order.pk}/status/", {"status": "confirmed"})
-
-
-def slowest(*asks: Ask, seconds: float = 1.5) -> float:
-    """Seconds that the slowest answer took of these, asked one after the other for so long; all must be well."""
-    answers: list[requests.Response] = []
-    end = monotonic() + seconds
-    while not answers or monotonic() < end:
-        answers += [ask() for ask in asks]
-    assert [answer.text for answer in answers if answer.status_code >= 400] == []
-    return max(answer.elapsed.total_seconds() for answer in answers)
-
-
-def soon(usual: float) -> float:
-    """A second, on a machine that has nothing else to do; `usual`: what the slowest takes there without a crowd."""
-    return 1.0 + 10 * usual

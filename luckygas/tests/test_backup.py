@@ -51,8 +51,10 @@ class Keeper:
     def run(self, script: str, argument: Path, url: str, media: Path | None = None) -> subprocess.CompletedProcess[str]:
         here = {"PATH": self.path, "DATABASE_URL": url, "MEDIA_ROOT": str(media or self.media), "PYTHONPATH": str(ROOT)}
         command = [str(self.home / "release/deploy" / script), str(argument)]
+        # Several programs, one after the other: each takes a busy machine half a minute.
+        limit = 2 * PATIENCE_SECONDS
         return subprocess.run(
-            command, env=os.environ | here, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+            command, env=os.environ | here, capture_output=True, text=True, timeout=limit, check=False
         )
 
     def backup(self) -> Path:

@@ -22,7 +22,7 @@ from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from unicodedata import normalize
+from urllib.parse import urlencode
 
 from django.conf import settings
 
@@ -18,6 +19,7 @@ from notifications.states import Reason, Status
 
 Fates = Mapping[str, tuple[Status, str]]
 Refusals = Mapping[str, tuple[Reason, Any]]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
 MORNING = ("上午", "凌晨", "清晨", "早上", "AM")
 AFTERNOON = ("下午", "中午", "傍晚", "晚上", "PM")
@@ -138,7 +140,8 @@ class FormGateway(Gateway):
     def ask(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
         """The whole body of an answer. Raises GatewayError."""
         seconds = seconds or settings.SMS_TIMEOUT_SECONDS
-        answer = exchange("POST", self.url + path, seconds=seconds, data=self.account | fields)
+        form = urlencode(self.account | fields).encode()
+        answer = exchange("POST", self.url + path, FORM, form, seconds=seconds)
         if answer.status != 200:
             said = f"HTTP {answer.status}"
             raise GatewayError(f"{said}: {answer.body}", reason=status_reason(answer.status), raw_status=said)

@@ -1,5 +1,9 @@
 """One bounded exchange with a provider over HTTP, its faults told apart: was the request ever out? And the generic
 provider: JSON over HTTP; 200 is accepted; 400, 413 and 422 say that this message never will be.
+
+The exchange is by `http.client`, on a socket of our own: what fails before the request is sent is then certain, and a
+timer can cut the socket. (A time limit of a library, of `requests` too, starts anew with every byte.) It follows no
+redirect and takes nothing from the environment: a proxy or a ~/.netrc would see, or replace, the key.
 """
 
 from __future__ import annotations
@@ -7,17 +11,17 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from urllib.parse import urlsplit
 
-import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
 from notifications.states import Reason
@@ -25,7 +29,6 @@ from notifications.states import Reason
 CONNECT_SECONDS = 3.05
 # No provider's answer is longer; what is beyond is not read.
 ANSWER_BYTES = 65_536
-PIECE_BYTES = 4_096
 # What a status says of the request, whoever the provider is (RFC 9110, 15; RFC 8470): each of these was not obeyed.
 STATUS_REASONS = {
     **dict.fromkeys([401, 403, 407], Reason.CHANNEL_STOPPED), 402: Reason.NO_CREDIT,
@@ -60,107 +63,91 @@ def status_reason(status: int) -> Reason:
     return Reason.UNKNOWN_CODE if 300 <= status < 500 and status != CONFLICT else Reason.NO_ANSWER
 
 
-class Cuttable(HTTPAdapter):
-    """Notes its sockets, so that they can be cut: a time limit of `requests` starts anew with every byte."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sockets: list[socket.socket] = []
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        sockets = self.sockets
-
-        class Noting(type(pool).ConnectionCls):  # type: ignore[misc]
-            def __setattr__(self, name: str, value: Any) -> None:
-                if name == "sock" and isinstance(value, socket.socket):
-                    sockets.append(value)
-                super().__setattr__(name, value)
-
-        pool.ConnectionCls = Noting
-        return pool
-
-    def cut(self) -> None:
-        for each in self.sockets:
-            # Past TLS's own shutdown; an OSError says that it is closed, which is what we want.
-            with suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        super().close()
-        # An answer whose head breaks the library leaves its socket open: half read, it closes only with its file.
-        for each in self.sockets:
-            if (number := each.detach()) >= 0:
-                socket.close(number)
-
-
-class Session(requests.Session):
-    """Follows no redirect; the library would otherwise read the whole body of one, however long.
-
-    Takes nothing from the environment: a ~/.netrc would replace the key, and who set a proxy did not mean this. So
-    neither HTTPS_PROXY nor REQUESTS_CA_BUNDLE counts.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trust_env = False
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-def exchange(method: str, url: str, *, seconds: float, **request: Any) -> Answer:
-    """One request and its answer within `seconds` in all, redirects not followed. Raises GatewayError."""
-    times = (min(CONNECT_SECONDS, seconds), seconds)
-    with cuttable_session(seconds) as session:
+def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, seconds: float) -> Answer:
+    """One request and its answer within `seconds` in all. Raises GatewayError, in words without URL and headers."""
+    until = time.monotonic() + seconds
+    try:
+        request = prepared(method, url, {**headers, "Content-Length": str(len(body)), "Connection": "close"})
+        sock = connected(request, until)
+    except (ValueError, HTTPException) as error:
+        text = f"The settings of the provider make no request ({type(error).__name__})."
+        raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
+    except OSError:
+        raise GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE) from None
+    with sock, cut_at(until, sock):
+        if isinstance(sock, ssl.SSLSocket):
+            shake_hands(sock)
+        request.sock = sock
         try:
-            checked = prepared(session, requests.Request(method, url, **request))
-        except (requests.RequestException, ValueError) as error:
-            raise unusable(error) from None
-        try:
-            with session.send(checked, timeout=times, stream=True) as response:
-                return Answer(response.status_code, *body_of(response))
-        except (requests.RequestException, HTTPError, ValueError) as error:
-            raise fault(error, seconds) from None
+            request.endheaders(body)
+            response = request.getresponse()
+            text, whole = body_of(response)
+        except (OSError, HTTPException, ValueError) as error:
+            text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
+            raise GatewayError(text, reason=Reason.NO_ANSWER) from None
+    return Answer(response.status, text, whole and time.monotonic() < until)
 
 
-def prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
-    """What is to be sent, with all that the libraries would refuse only while they send it. Raises ValueError."""
-    checked = session.prepare_request(request)
-    session.get_adapter(checked.url or "")
-    values: list[str | bytes] = list(checked.headers.values())
-    sent = b"".join(value if isinstance(value, bytes) else value.encode("latin-1") for value in values)
-    if b"\r" in sent or b"\n" in sent:
-        raise ValueError("A header is one line.")
-    return checked
+def prepared(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnection:
+    """A request that is not sent yet. Raises ValueError or HTTPException where none can be made of these."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\r\n]", "".join(headers.values())):
+        raise ValueError
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    request = kind(parts.hostname, parts.port or kind.default_port)
+    request.putrequest(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    for name, value in headers.items():
+        request.putheader(name, value.encode())
+    return request
+
+
+def connected(request: HTTPConnection, until: float) -> socket.socket:
+    """A new connection: on one kept from before, which may be dead, nobody knows whether a request was seen."""
+    left = max(until - time.monotonic(), 0.001)
+    sock = socket.create_connection((request.host, request.port), min(CONNECT_SECONDS, left))
+    sock.settimeout(left)
+    if not isinstance(request, HTTPSConnection):
+        return sock
+    context = ssl.create_default_context()
+    return context.wrap_socket(sock, server_hostname=request.host, do_handshake_on_connect=False)
+
+
+def shake_hands(sock: ssl.SSLSocket) -> None:
+    """Raises GatewayError: nothing was sent."""
+    try:
+        sock.do_handshake()
+    except ssl.SSLCertVerificationError:
+        text = "The provider's certificate is not valid."
+        raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
+    except OSError:
+        raise GatewayError("No secure connection to the provider.", reason=Reason.UNREACHABLE) from None
 
 
 @contextmanager
-def cuttable_session(seconds: float) -> Iterator[requests.Session]:
-    """A new session: on a connection kept from before, which may be dead, nobody knows whether a request was seen."""
-    adapter = Cuttable()
-    timer = threading.Timer(seconds, adapter.cut)
+def cut_at(until: float, sock: socket.socket) -> Iterator[None]:
+    def cut() -> None:
+        # Past TLS's own shutdown; an OSError says that it is closed, which is what we want.
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = threading.Timer(until - time.monotonic(), cut)
     timer.daemon = True
-    with Session() as session:
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        timer.start()
-        try:
-            yield session
-        finally:
-            timer.cancel()
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
-def body_of(response: requests.Response) -> tuple[str, bool]:
-    """What can be read of the body, and whether it is all: to some providers the status has decided already."""
-    pieces: list[bytes] = []
-    size, whole = 0, False
-    with suppress(HTTPError, OSError):
-        while size < ANSWER_BYTES and not whole:
-            pieces.append(response.raw.read1(PIECE_BYTES, decode_content=True))
-            size += len(pieces[-1])
-            whole = not pieces[-1]
-    return decoded(b"".join(pieces)[:ANSWER_BYTES]), whole
+def body_of(response: HTTPResponse) -> tuple[str, bool]:
+    """What came of the body, and whether it is all: to some providers the status has decided already."""
+    try:
+        body = response.read(ANSWER_BYTES)
+    except IncompleteRead as error:
+        return decoded(error.partial), False
+    except (OSError, HTTPException, ValueError):
+        return "", False
+    return decoded(body), len(body) < ANSWER_BYTES and not response.length
 
 
 def decoded(body: bytes) -> str:
@@ -169,28 +156,6 @@ def decoded(body: bytes) -> str:
         return getincrementaldecoder("utf-8-sig")().decode(body)
     except UnicodeDecodeError:
         return body.decode("cp950", errors="replace")
-
-
-def unusable(error: Exception) -> GatewayError:
-    """What no request can be made of: nothing was sent."""
-    said = f"The settings of the provider make no request ({type(error).__name__})."
-    return GatewayError(said, reason=Reason.UNREACHABLE, permanent=True)
-
-
-def fault(error: Exception, seconds: float) -> GatewayError:
-    """What an exception of the library means, in words of our own: its own contain the URL and the headers.
-
-    What is not certainly from before the sending may as well be from behind it: an answer can break the library too.
-    """
-    cause = getattr(error.args[0] if error.args else None, "reason", None)
-    if isinstance(error, LocationValueError):
-        return unusable(error)
-    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return GatewayError("The provider's certificate is not valid.", reason=Reason.UNREACHABLE, permanent=True)
-    if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-        return GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE)
-    text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
-    return GatewayError(text, reason=Reason.NO_ANSWER)
 
 
 class Http(Gateway):
@@ -202,23 +167,22 @@ class Http(Gateway):
     def __init__(self) -> None:
         self.url = settings.SMS_PROVIDER_URL
         self.secrets = (settings.SMS_API_KEY,)
-        self.key: dict[str, str | bytes] = {"Authorization": f"Bearer {settings.SMS_API_KEY}".encode()}
+        self.key = {"Authorization": f"Bearer {settings.SMS_API_KEY}"}
 
     def transmit(self, message: Message) -> Accepted:
-        answer = exchange(
-            "POST", self.url, seconds=settings.SMS_TIMEOUT_SECONDS,
-            json={"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER},
-            headers=self.key | {"Idempotency-Key": str(message.id)},
-        )  # fmt: skip
+        said = {"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER}
+        headers = self.key | {"Content-Type": "application/json", "Idempotency-Key": str(message.id)}
+        seconds = settings.SMS_TIMEOUT_SECONDS
+        answer = exchange("POST", self.url, headers, json.dumps(said).encode(), seconds=seconds)
         if answer.status != 200:
             reason = Reason.REFUSED if answer.status in ABOUT_THE_MESSAGE else status_reason(answer.status)
-            said = answer.body or f"HTTP {answer.status}"
-            raise GatewayError(said, reason=reason, permanent=True, raw_status=str(answer.status))
+            text = answer.body or f"HTTP {answer.status}"
+            raise GatewayError(text, reason=reason, permanent=True, raw_status=str(answer.status))
         return Accepted(message_id(answer), str(answer.status))
 
     def health(self) -> Health:
         try:
-            answer = exchange("GET", self.url.rstrip("/") + "/health", seconds=HEALTH_SECONDS, headers=self.key)
+            answer = exchange("GET", self.url.rstrip("/") + "/health", self.key, seconds=HEALTH_SECONDS)
         except GatewayError as error:
             return Health(reachable=False, detail=str(error))
         return Health(reachable=answer.status == 200, detail=f"HTTP {answer.status}")

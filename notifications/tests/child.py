@@ -10,6 +10,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from luckygas.testing.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 # What a process beside the test needs to know of its settings.
 OURS = ("SMS_", "MITAKE_", "EVERY8D_")
@@ -51,5 +53,5 @@ Order.objects.get(pk={order_id}).transition_to("confirmed")
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and all it said."""
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said

@@ -110,6 +110,10 @@ def drips_status(handler: Handler) -> None:
     drip(handler)
 
 
+def says_no_status(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 abc\r\n\r\n")
+
+
 def drips_body(handler: Handler) -> None:
     handler.send_response(200)
     handler.end_headers()

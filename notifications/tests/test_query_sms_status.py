@@ -10,7 +10,7 @@ import time_machine
 from django.core.management import CommandError
 from django.utils import timezone
 
-from notifications import routing
+from notifications import gateways
 from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory
@@ -131,14 +131,14 @@ def test_a_channel_that_takes_our_account_again_is_started(run: Any, monkeypatch
 
 def test_an_account_that_was_mended_before_anybody_asked_is_started(run: Any) -> None:
     run()
-    routing.stop(get_gateway(), "e: wrong password", Reason.CHANNEL_STOPPED)
+    gateways.stop(get_gateway(), "e: wrong password", Reason.CHANNEL_STOPPED)
     run()
     assert GatewayState.objects.get().stopped_at is None
 
 
 def test_what_a_channel_without_credit_had_is_remembered(run: Any) -> None:
     run()
-    routing.stop(get_gateway(), "s: the account could not be charged", Reason.NO_CREDIT)
+    gateways.stop(get_gateway(), "s: the account could not be charged", Reason.NO_CREDIT)
     run()
     assert GatewayState.objects.get().stopped_at
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from notifications import routing, sender
+from notifications import gateways, sender
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import WAITING, Accepted, Gateway, GatewayError, Message
 from notifications.gateways.local import Memory
@@ -193,7 +193,7 @@ def test_a_stopped_gateway_keeps_its_messages_until_it_is_started(
 
 def test_a_gateway_is_stopped_and_started_once_and_the_office_is_told(caplog: pytest.LogCaptureFixture) -> None:
     for because in ("k: one", "k: two"):
-        routing.stop(get_gateway(), because)
+        gateways.stop(get_gateway(), because)
     state = GatewayState.objects.get()
     assert (state.stopped_because, caplog.text.count("is stopped")) == ("k: one", 1)
     assert [state.start(), state.start()] == [True, False]
@@ -205,7 +205,7 @@ def test_a_gateway_is_stopped_and_started_once_and_the_office_is_told(caplog: py
 
 
 def test_while_stopped_the_stand_in_takes_all() -> None:
-    routing.stop(get_gateway(), "k")
+    gateways.stop(get_gateway(), "k")
     row = sent(make_message())
     assert (row.status, row.gateway, row.trail.count()) == (Status.SENT, "memory", 2)
 
@@ -230,11 +230,11 @@ def test_for_how_long_a_repeat_is_safe(settings: Any, gateway: str, hours: float
     row = make_message(Status.UNKNOWN, gateway=gateway)
     row.trail.create(status=Status.SENDING, at=timezone.now() - timedelta(hours=hours))
     row.trail.create(status=Status.SENDING)
-    assert routing.repeatable(row) == repeatable
+    assert gateways.repeatable(row) == repeatable
 
 
 def test_a_provider_no_longer_in_use_is_not_asked_again() -> None:
-    assert not routing.repeatable(make_message(Status.UNKNOWN, gateway="http"))
+    assert not gateways.repeatable(make_message(Status.UNKNOWN, gateway="http"))
 
 
 def test_what_may_no_longer_be_repeated_is_unknown_when_its_turn_comes() -> None:

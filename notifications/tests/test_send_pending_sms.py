@@ -24,7 +24,6 @@ from notifications.tests import child
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message
 from notifications.tests.provider import Provider, says, slow
-from web import system_metrics
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = timezone.now() - timedelta(hours=1)
@@ -136,11 +135,11 @@ class Once(threading.Event):
 
 
 def test_figures_that_cannot_be_written_keep_no_sms(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     no_directory = tmp_path / "file"
     no_directory.touch()
-    monkeypatch.setattr(system_metrics, "directory", lambda: no_directory)
+    settings.PROMETHEUS_MULTIPROC_DIR = str(no_directory)
     make_message(created_at=LONG_AGO)
     Service(Once(), 10).run()
     assert all_sent()

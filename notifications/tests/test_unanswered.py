@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 
 from luckygas.testing.sandbox.faults import Fault, Kind
 from luckygas.testing.sandbox.server import Sandbox
-from notifications import routing, sender
+from notifications import gateways, sender
 from notifications.gateways import get_gateway
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import Reason, Status
@@ -112,7 +112,7 @@ def test_a_receipt_of_mitake_finds_it(flag: str, status: Status, sandbox: Sandbo
 def test_on_a_stopped_channel_it_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
-    routing.stop(get_gateway(), "s", Reason.NO_CREDIT)
+    gateways.stop(get_gateway(), "s", Reason.NO_CREDIT)
     GatewayState.objects.update(balance=sandbox.operator.telephones.balance)
     assert ask(sandbox, row) == (Status.UNKNOWN, 1)
     assert not row.trail.filter(status=Status.PENDING).exists()

@@ -22,8 +22,8 @@ from orders.models.order import Order, no_such_order, ref_reused
 from orders.models.queries import OrderQuerySet
 from orders.permissions import sides_towards
 from web.limits import latitude_field, longitude_field
-from web.one_at_a_time import OneAtATime, Overloaded
 from web.refusals import Refusal
+from web.slow_work import OneAtATime, Overloaded
 
 MOST_BYTES = 2 * 1024 * 1024
 # 4,000 × 4,000: 64 MB while a PNG is decoded.

@@ -13,9 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from accounts.api.tokens import Refresh
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from realtime.connection import Queue
-
-WAIT_SECONDS = 5
 
 
 def token_for(user: User | None) -> str:
@@ -43,7 +42,7 @@ class Client:
         self.welcome: dict[str, Any] = {}
 
     async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             frame: dict[str, Any] = json.loads(await self.socket.recv())
             return frame
 
@@ -85,7 +84,7 @@ class Client:
 
     async def closed(self) -> int:
         """Reads until the server closes the socket; the code."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()

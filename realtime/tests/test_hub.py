@@ -72,12 +72,11 @@ async def until(hub: Hub, cursor: int) -> None:
     await wait_for_async(lambda: hub.cursor >= cursor)
 
 
-async def test_a_change_in_this_process_is_written_at_once(hub: Hub) -> None:
+async def test_a_change_in_this_process_is_written_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
     reader, before = join(hub, Reader("customers")), counted()
-    started = asyncio.get_running_loop().time()
     await change(7)
     await until(hub, 1)
-    assert asyncio.get_running_loop().time() - started < module.TIMER_SECONDS / 2
     assert reader.frames[0]["data"] == {"customer_id": 7, "name": "王"}
     assert BELL_MISSED not in growth(counted(), before)
 
@@ -195,11 +194,9 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
         return number()
 
     monkeypatch.setattr(log, "number_batch", sometimes)
-    started = asyncio.get_running_loop().time()
     await change(1)
     await until(hub, 1)
-    assert reader.ids == [1]
-    assert asyncio.get_running_loop().time() - started < 2.7 * module.TIMER_SECONDS
+    assert (reader.ids, broken) == ([1], [])
 
 
 async def test_a_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -60,7 +59,7 @@ def fix(driver: int, latitude: float = 25.0, ago: float = 0, **fields: Any) -> D
 
 
 def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, Any]:
-    place = asdict(positions.Place.of(fix(driver, latitude, ago), 7, 5))
+    place = positions.Place.of(fix(driver, latitude, ago), 7, 5).message()
     return {"type": "positions", "places": [place]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.utils import timezone
 from dispatch.models import Driver
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
+from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
@@ -31,11 +32,6 @@ HERE = {"latitude": 25.0330, "longitude": 121.5654, "speed": 30, "heading": 45, 
 
 async def token(user: Any) -> str:
     return await make(token_for)(user)
-
-
-async def next_second() -> None:
-    """A driver's positions are taken once a second."""
-    await asyncio.sleep(1.05)
 
 
 async def location(client: Client) -> dict[str, Any]:
@@ -59,19 +55,28 @@ class Scene:
     later: Order
     clients: dict[str, Client]
 
-    async def seen(self, **fields: Any) -> set[str]:
-        """Who is told of a position of the driver: it is left out for a client for whom something else waits."""
+    async def moves(self, order: Order, *statuses: Status) -> None:
+        """Returns when the server's hub knows, and no position of before is under way."""
+        for status in statuses:
+            await make(order.transition_to)(status, reason="測試")
+            event: dict[str, Any] = {"data": {}}
+            while (event["data"].get("order_id"), event["data"].get("status")) != (order.pk, status):
+                event = await self.clients["office"].until("order.status_changed")
         for client in self.clients.values():
             await client.everything()
-        told = None
-        async with asyncio.timeout(15):
-            while told is None:
-                await self.clients["driver"].send(type="location_update", **(HERE | fields))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(1.1):
-                        told = await location(self.clients["office"])
-        await asyncio.sleep(0.2)
-        return {"office"} | {name for name, client in self.clients.items() if await locations(client)}
+
+    async def tells(self, *names: str) -> None:
+        """The driver's positions reach these clients and no other.
+
+        One a second is taken, and it is left out for a client for whom something else waits: so several are sent.
+        """
+        told: set[str] = set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not told.issuperset(names):
+                await self.clients["driver"].send(type="location_update", **HERE)
+                await asyncio.sleep(0.3)
+                told |= {name for name, client in self.clients.items() if await locations(client)}
+        assert told == set(names)
 
 
 @asynccontextmanager
@@ -97,19 +102,15 @@ async def a_scene(site: Site) -> AsyncIterator[Scene]:
 
 
 async def test_who_is_told_where_a_driver_is_from_stop_to_stop(either_site: Site) -> None:
-    always = {"office", "driver", "office, this driver"}
+    always = ("office", "driver", "office, this driver")
     async with a_scene(either_site) as scene:
-        assert await scene.seen() == always | {"link"}
-        await next_second()
-        await make(scene.order.transition_to)(Status.DELIVERING, reason="測試")
-        assert await scene.seen() == always | {"link"}  # turned away from the door, and still the first stop
-        await next_second()
-        await make(scene.order.transition_to)(Status.ASSIGNED)
-        assert await scene.seen() == always | {"link of the later stop"}
-        await next_second()
-        await make(scene.later.transition_to)(Status.ARRIVING)
-        await make(scene.later.transition_to)(Status.DELIVERED)
-        assert await scene.seen() == always
+        await scene.tells(*always, "link")
+        await scene.moves(scene.order, Status.DELIVERING)
+        await scene.tells(*always, "link")  # turned away from the door, and still the first stop
+        await scene.moves(scene.order, Status.ASSIGNED)
+        await scene.tells(*always, "link of the later stop")
+        await scene.moves(scene.later, Status.ARRIVING, Status.DELIVERED)
+        await scene.tells(*always)
 
 
 async def test_a_position_says_to_each_what_concerns_them(either_site: Site) -> None:
@@ -160,7 +161,8 @@ async def test_a_bad_position_is_answered_and_nothing_is_told(either_site: Site)
         assert answer["code"] == "forbidden"
         await asyncio.sleep(0.3)
         assert await locations(office) == []
-        assert await scene.seen()  # and a good one right behind is taken
+        await driver.send(type="location_update", **HERE)
+        await location(office)  # a good one right behind is taken
 
 
 async def test_a_second_server_tells_its_readers_once(transactional_db: None) -> None:
@@ -182,17 +184,6 @@ async def test_a_second_server_tells_its_readers_once(transactional_db: None) ->
     assert "driver_id" not in told[2]["data"]
 
 
-async def until_told(client: Client, type_: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                frame = await client.receive()
-            except TimeoutError:
-                continue
-            if frame["type"] == type_:
-                return frame
-
-
 def online(site: Site, jwt: str) -> dict[int, bool]:
     answer = requests.get(
         f"{site.url}/api/v1/drivers/locations/", headers={"Authorization": f"Bearer {jwt}"}, timeout=10
@@ -208,9 +199,7 @@ async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_
         path, loop = f"/driver?token={await token(driver.user)}", asyncio.get_running_loop()
         async with open_client(f"{second.ws}/office?token={jwt}") as office:
             async with open_client(first.ws + path):
-                started = loop.time()
-                came = await until_told(office, "driver.online")
-                assert loop.time() - started < 2
+                came = await office.until("driver.online")
                 assert await asyncio.to_thread(online, first, jwt) == {driver.pk: True}
                 async with open_client(second.ws + path):
                     await asyncio.sleep(0.7)
@@ -218,8 +207,8 @@ async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_
                 await asyncio.sleep(5.5)
                 assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
             started = loop.time()
-            went = await until_told(office, "driver.offline")
-            assert 4 < loop.time() - started < 11
+            went = await office.until("driver.offline")
+            assert loop.time() - started > 4
             assert await asyncio.to_thread(online, second, jwt) == {driver.pk: False}
             assert office.welcome["last_event_id"] < came["id"] < went["id"]
             assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
@@ -231,11 +220,11 @@ async def test_drivers_of_a_server_that_was_killed_are_called_offline_by_the_nex
     with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/driver?token={await token(driver.user)}"):
             async with open_client(f"{site.ws}/office?token={jwt}") as office:
-                await until_told(office, "driver.online")
+                await office.until("driver.online")
             site.kill()
         old = timezone.now() - DEAD
         await make(WebSocketConnection.objects.update)(last_ping=old)
         await asyncio.to_thread(site.start)
         async with open_client(f"{site.ws}/office?token={jwt}") as office:
-            assert (await until_told(office, "driver.offline"))["data"] == {"driver_id": driver.pk}
+            assert (await office.until("driver.offline"))["data"] == {"driver_id": driver.pk}
         assert await make(WebSocketConnection.objects.filter(last_ping__lte=old).count)() == 0

@@ -24,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 # The largest file that a page of the site sends, a sheet of orders; and the form around it.
 MOST_OF_FILE = 5 * 1024 * 1024
 MOST_OF_PAGES = MOST_OF_FILE + 1024 * 1024
+CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
 
 
 class BoundedBodies:
@@ -86,9 +87,6 @@ def refused(request: HttpRequest) -> HttpResponse:
         response = answer(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
     response["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
 
 
 def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

@@ -43,13 +43,6 @@ MOST_ERRORS = 50
 NON_FIELD = "non_field_errors"
 
 
-# What the database says no to. Each is logged: a check of ours should have come first.
-SURPRISES: dict[type[Exception] | tuple[type[Exception], ...], type[exceptions.APIException]] = {
-    (DataError, OverflowError): Impossible,
-    IntegrityError: Conflict,
-}
-
-
 class Handler(ExceptionHandler):
     """Translates what is not DRF's own; the rest is drf-standardized-errors."""
 
@@ -67,7 +60,10 @@ class Handler(ExceptionHandler):
                 return TooMany(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
                 return self._wrong_token() or _plain_token_error(exc)
-        return for_now(exc) or _surprise(exc) or super().convert_known_exceptions(exc)
+            case DataError() | OverflowError() | IntegrityError():
+                logger.warning("Refused by the database, not by a check of ours.", exc_info=exc)
+                return Conflict() if isinstance(exc, IntegrityError) else Impossible()
+        return for_now(exc) or super().convert_known_exceptions(exc)
 
     def _wrong_token(self) -> TooMany | None:
         """Of who tries one token after the other: also a wrong monitoring token ends here."""
@@ -97,14 +93,6 @@ def _plain_token_error(exc: exceptions.AuthenticationFailed) -> exceptions.Authe
     code = str(exc.detail.get("code", exc.default_code)) if isinstance(exc.detail, dict) else exc.default_code
     exc.detail = exceptions.ErrorDetail(_("The token is wrong or has expired. Please sign in again."), code)
     return exc
-
-
-def _surprise(exc: Exception) -> exceptions.APIException | None:
-    for kinds, answer in SURPRISES.items():
-        if isinstance(exc, kinds):
-            logger.warning("Refused by the database, not by a check of ours.", exc_info=exc)
-            return answer()
-    return None
 
 
 class Formatter(ExceptionFormatter):

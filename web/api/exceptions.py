@@ -8,8 +8,8 @@ from rest_framework.exceptions import APIException
 
 from web import database
 from web.database import is_away
-from web.one_at_a_time import RETRY_SECONDS, Overloaded
 from web.refusals import Refusal
+from web.slow_work import RETRY_SECONDS, Overloaded
 from web.throttling import please_wait
 
 

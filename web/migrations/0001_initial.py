@@ -44,4 +44,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('span', 'at'), name='one_row_a_span')],
             },
         ),
+        migrations.CreateModel(
+            name='WrittenCounts',
+            fields=[
+                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('processes', models.PositiveIntegerField(default=1)),
+                ('counts', models.JSONField(default=dict)),
+            ],
+        ),
     ]

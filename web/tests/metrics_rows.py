@@ -11,7 +11,7 @@ from web.system_metrics import write
 
 
 def make_minute(at: datetime, counts: Mapping[str, float] = {}, gauges: Mapping[str, float] = {}) -> SystemMetric:  # noqa: B006
-    figures: dict[str, Any] = {"counts": dict(counts), "gauges": dict(gauges), "processes": {}}
+    figures: dict[str, Any] = {"counts": dict(counts), "gauges": dict(gauges)}
     minute = at.replace(second=0, microsecond=0)
     return SystemMetric.objects.create(span=SystemMetric.Span.MINUTE, at=minute, metrics_json=figures)
 

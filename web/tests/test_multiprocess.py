@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from luckygas.testing.site import ROOT
-from web.multiprocess import processes
+from web.metrics import processes
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from web.multiprocess import share
+from web.metrics import share
 share(Path(sys.argv[1]))
 from prometheus_client import Counter
 Counter("seen", "x").inc(int(sys.argv[2]))

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import json
-import os
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ from django.db import OperationalError, transaction
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from web import metrics, system_metrics
+from web import metrics, system_metrics, timings
 from web.metrics import kept, percentile
-from web.models import SystemMetric
+from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
 from web.tests.metrics_rows import make_minute, nothing_unwritten
 
@@ -56,13 +55,7 @@ def test_each_write_adds_what_is_new_and_only_that(clock: time_machine.Traveller
     assert counts() == {B: 1}
 
 
-def written_at(moment: datetime) -> None:
-    """Files have the machine's own time."""
-    os.utime(system_metrics.directory() / system_metrics.NOTE, (moment.timestamp(), moment.timestamp()))
-
-
 def test_nothing_is_written_a_moment_after_a_write() -> None:
-    written_at(NOW)
     SEEN.labels("a", "5").inc()
     write()
     assert SystemMetric.objects.count() == 0
@@ -110,29 +103,6 @@ def test_a_gauge_that_fails_keeps_no_other_and_no_count(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_what_cannot_be_noted_is_not_added() -> None:
-    SEEN.labels("a", "5").inc()
-    in_the_way = (system_metrics.directory() / system_metrics.NOTE).with_suffix(".new")
-    in_the_way.mkdir()
-    for _ in range(2):
-        with pytest.raises(OSError, match="directory"):
-            write(every=0)
-    in_the_way.rmdir()
-    write(every=0)
-    assert counts() == {A: 1}
-
-
-@pytest.mark.parametrize("text", [b"", b'{"luck', b"\0\0", b"\xff"])
-def test_with_a_note_that_cannot_be_read_it_is_counted_from_now_on(text: bytes) -> None:
-    SEEN.labels("a", "5").inc()
-    (system_metrics.directory() / system_metrics.NOTE).write_bytes(text)
-    assert lately(HOUR).counts[A] == 0
-    write(every=0)
-    SEEN.labels("a", "5").inc()
-    write(every=0)
-    assert counts() == {A: 1}
-
-
 def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
     SEEN.labels("a", "5").inc(100)
     write(every=0)
@@ -141,8 +111,7 @@ def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypat
 
     def slowly() -> dict[str, float]:
         found = count()
-        note = system_metrics.directory() / system_metrics.NOTE
-        note.write_text(json.dumps(found | {A: found[A] + 1}))
+        WrittenCounts.objects.update(counts=found | {A: found[A] + 1})
         return found
 
     monkeypatch.setattr(system_metrics, "counted", slowly)
@@ -159,19 +128,21 @@ def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> No
 
 
 def test_of_processes_those_count_that_wrote_of_late() -> None:
-    row = make_minute(NOW)
-    now = NOW.timestamp()
-    row.metrics_json["processes"] = {"other": [now - 30, 4], "ended": [now - 61, 2]}
-    row.save()
+    for seconds, processes in ((30, 4), (61, 2)):
+        at = NOW - timedelta(seconds=seconds)
+        WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=processes)
     assert lately(HOUR).processes == 5
 
 
-def test_containers_that_share_a_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_containers_that_share_a_directory_count_once(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     for host in ("app1", "app2"):
         monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
         write(every=0)
-    assert len(SystemMetric.objects.get(span="minute").metrics_json["processes"]) == 1
-    assert lately(HOUR).processes == 1
+    assert WrittenCounts.objects.exclude(name=timings.instance()).count() == 1
 
 
 def test_the_buckets_of_a_histogram_by_its_labels() -> None:

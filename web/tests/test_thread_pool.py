@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from web.thread_pool import ThreadPool
+from web.slow_work import ThreadPool
 
 
 def test_results_come_back() -> None:

@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import routing
+from notifications import gateways
 from notifications.management import batch
 from notifications.management.batch import positive
 from notifications.models import NotificationHistory
@@ -93,7 +93,7 @@ class Service:
         close_old_connections()
         if not flags.on(flags.SMS):
             return 0
-        now, stopped = time.monotonic(), routing.stopped(routing.in_use())
+        now, stopped = time.monotonic(), gateways.stopped(gateways.in_use())
         if self.stopped - stopped:
             self.left = {}
         self.stopped = stopped

@@ -129,7 +129,7 @@ def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
 
 
 def test_an_answer_that_breaks_the_library_leaves_it_unknown(provider: Provider) -> None:
-    provider.behave(says(200, '{"id": "a1"}', **{"content-length": "2"}))
+    provider.behave(doing.says_no_status)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
     assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(MESSAGE.id)] * 2
 
@@ -144,9 +144,10 @@ def test_a_key_that_no_header_can_hold_is_certainly_not_sent(provider: Provider,
     assert failed.__suppress_context__
 
 
-def test_an_answer_without_tls_where_tls_is_expected_is_no_500(provider: Provider, settings: Any) -> None:
+def test_where_tls_is_expected_and_not_spoken_nothing_is_sent(provider: Provider, settings: Any) -> None:
     settings.SMS_PROVIDER_URL = provider.url.replace("http:", "https:")
-    assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
+    assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
+    assert provider.asked == []
 
 
 def test_a_key_beyond_latin_1_is_sent_as_utf_8(provider: Provider, settings: Any) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 from dispatch.models import Driver
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
+from luckygas.tests.test_switches import let_in
 from orders.models import Order
 from orders.states import Status
 from orders.tests.factories import make_order, turn
@@ -49,5 +50,7 @@ async def test_a_customers_page_says_that_it_is_read_anew_while_a_switch_is_off(
     await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
     await expect(status).to_have_attribute("data-state", "reloading")
     await make(turn)(switch, True)
+    # The server knows of it: who is refused once more waits for another half a minute.
+    await let_in(f"{site.ws}/track/{order.tracking_token}")
     await page.clock.fast_forward(45_000)
     await expect(status).to_have_attribute("data-state", "live")

@@ -23,15 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
-        held = sum(map(hold, list(owed())))
+        # Since the backup a sender may have been at what was due by now. What waits for later was not sent.
+        due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
+        held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
         self.stdout.write(_("The log begins anew; %d messages may have gone out since the backup: unknown.") % held)
-
-
-def owed() -> Any:
-    """What was due by now: since the backup a sender may have been at it. What waits for later was not sent."""
-    interrupted = Q(status=Status.SENDING)
-    due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
-    return NotificationHistory.objects.filter(interrupted | due)
 
 
 def hold(row: NotificationHistory) -> bool:

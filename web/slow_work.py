@@ -1,18 +1,58 @@
-"""A few threads for one kind of slow work, so that the threads that Django shares never wait for it."""
+"""Slow work: one at a time in a process, or on threads of its own, so that nothing else waits for it."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
+from threading import BoundedSemaphore, Lock
 from typing import Generic, TypeVar
 
+from django.db import connection
+from django.utils.functional import Promise
+
+# When who was turned away may come back.
+RETRY_SECONDS = 5
+# Who works and who waits for it.
+MOST_AT_ONCE = 16
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
+
+
+class Overloaded(Exception):
+    """Too many wait for the same work; nothing was done. `detail` is for people."""
+
+    def __init__(self, detail: str | Promise) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class OneAtATime:
+    """Of one kind of work. `overloaded`: what is said to whom does not even wait."""
+
+    def __init__(self, overloaded: str | Promise) -> None:
+        self.overloaded = overloaded
+        self.places, self.lock = BoundedSemaphore(MOST_AT_ONCE), Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Gives the connection back and waits. A transaction cannot do so: it does not wait. Raises Overloaded."""
+        if connection.in_atomic_block:
+            yield
+            return
+        if not self.places.acquire(blocking=False):
+            raise Overloaded(self.overloaded)
+        try:
+            connection.close()
+            with self.lock:
+                yield
+        finally:
+            self.places.release()
 
 
 class ThreadPool(Generic[Job, Result]):
