@@ -76,7 +76,7 @@ def worker(request: HttpRequest) -> HttpResponse:
     """The service worker, in front of it what it keeps: another file on the server makes it another worker."""
     kept = files()
     told = {"version": version(kept), "files": [static(name) for name in kept], "words": reverse("words")}
-    body = f"const TOLD = {json.dumps(told)};\n{_path(WORKER).read_text()}"
+    body = f"const BUILD = {json.dumps(told)};\n{_path(WORKER).read_text()}"
     return HttpResponse(body, "text/javascript; charset=utf-8")
 
 

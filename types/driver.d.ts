@@ -1,8 +1,8 @@
-/** What the driver's page keeps on the telephone. */
+/** What the driver's page stores on the telephone, and its events. */
 import type { Moved, OrderRow, OrderStatus, Proof } from "./rows";
 
-/** When something was done, by what was known then. */
-export interface Moment {
+/** When a report was made, as far as it was known then. */
+export interface ReportTime {
   /** By the clock of the telephone. */
   at: number;
   offsetMs: number | null;
@@ -39,35 +39,34 @@ export interface ImageReport extends OfOrder, ProofImage {
 }
 
 export type Report = StatusReport | DeliveryReport | ImageReport;
-export type Made = Report & Moment & { ref: string };
-/** `n` rises. `refused`: the server will never do it; without a `detail` because of another that it refused. */
-export type Entry = Made & { n: number; refused?: { detail: string | null } };
+export type NewEntry = Report & ReportTime & { ref: string };
+/** `n` rises. `refused`: the server will never accept it; `detail` is null where an earlier entry was refused. */
+export type Entry = NewEntry & { n: number; refused?: { detail: string | null } };
 
 export interface QueueEvents {
   changed: undefined;
   done: { entry: Entry; data: Moved | OrderRow };
   refused: Entry;
   "sign-in": undefined;
-  stranger: undefined;
-  sent: undefined;
+  "other-user": undefined;
 }
 
 export interface StopsEvents {
   changed: undefined;
   news: { type: "assigned" | "gone"; row: OrderRow };
-  stranger: undefined;
+  "other-user": undefined;
   "sign-in": undefined;
 }
 
 /** What the database of the telephone holds. */
-export interface StoreRows {
+export interface DatabaseRows {
   stops: OrderRow;
   queue: Entry;
 }
 
-export interface StoreEvents {
-  keeping: boolean;
-  emptied: undefined;
+export interface DatabaseEvents {
+  writable: boolean;
+  cleared: undefined;
 }
 
 /** A stop as the driver sees it: with the status that the newest waiting report will give it. */

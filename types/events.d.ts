@@ -1,4 +1,4 @@
-/** What comes over the WebSocket. */
+/** Frames and messages of the WebSocket. */
 import type { components } from "./api";
 import type { OrderStatus } from "./rows";
 
@@ -52,7 +52,7 @@ export interface EventData {
   "maintenance.alert": Notice;
 }
 
-/** What has no number is not in the log. */
+/** An event without `id` is not in the log. */
 export interface Envelope<Type, Data> {
   type: Type;
   id?: number;
@@ -83,7 +83,7 @@ export interface Refused {
   ref?: string;
 }
 
-/** What the server says besides events. */
+/** Frames of the server that are no events. */
 export type FlatFrame =
   | Connected
   | Refused
@@ -96,7 +96,7 @@ export type FlatFrame =
 
 export type Frame = EventFrame | FlatFrame;
 
-/** What a page sends. */
+/** A message of a page. */
 export interface Message {
   type: string;
   ref?: string;

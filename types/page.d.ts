@@ -1,4 +1,4 @@
-/** What the server writes into a page as JSON (`pages/page_data.py`, and what a view adds). */
+/** The JSON that the server writes into a page (`pages/page_data.py`, and what a view adds). */
 import type { OrderStatus, TimeSlot } from "./rows";
 
 export interface Move {
@@ -18,7 +18,7 @@ export interface Place {
   longitude: number | null;
 }
 
-/** A page has those that it needs, and one without data none. */
+/** Each page has the fields that it needs; a page without data has none. */
 export interface PageData {
   user: number;
   driver: number;
@@ -32,15 +32,15 @@ export interface PageData {
   statuses: Record<"open" | "closed" | "with_driver" | "on_the_road" | "done_by_driver", OrderStatus[]>;
   slots: TimeSlot[];
   moves: Record<OrderStatus, Move[]>;
-  /** What the server takes from a driver. */
+  /** What the server accepts from a driver. */
   limits: { serials: number; serial_length: number; motion: Record<string, [number, number]> };
   time_zone?: string;
   map?: MapSettings;
-  /** When it was written, where no browser keeps the page. */
+  /** The server's time, on pages that browsers do not cache. */
   now?: string;
-  /** Where the customer lives, about. */
+  /** About where the customer lives. */
   door?: Place | null;
-  /** What can be ordered, and the id of what most people order. */
+  /** The products that can be ordered, and the id of the usual one. */
   products: { id: number; name: string; price: number }[];
   usual: number;
   /** The address of the health check. */

@@ -63,7 +63,7 @@ def test_the_page_is_kept_by_no_cache_and_has_nothing_inline() -> None:
 def test_the_worker_is_told_every_file_and_the_version_of_the_page() -> None:
     body = Client().get("/driver/sw.js")
     assert body.headers["Content-Type"].startswith("text/javascript")
-    told = json.loads(body.content.decode().split("\n")[0].removeprefix("const TOLD = ").removesuffix(";"))
+    told = json.loads(body.content.decode().split("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
     shown = sign_in(make_driver().user).client.get(DRIVER)
     assert told["version"] == shown.headers["X-Page-Version"]
     loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', shown.content.decode())

@@ -1,26 +1,26 @@
-/** Keeps the dashboard that of the moment: fetched anew when something changed, at most each second, and now and then. */
+/** Keeps the dashboard up to date: fetches the page again after events, at most once a second, and every ten seconds. */
 import { LuckyGasSocket } from "../realtime/client.js";
 import { find, findAll, pageData } from "../web/page.js";
 
-/** Events that come close together are one reason to look. */
+/** Events that come close together cause one request. */
 const SOONEST_MS = 1_000;
-/** What no event tells of (connections, a part that fails) is seen after so long. */
+/** Changes without an event (connections, a part that fails) are seen after so long. */
 const LATEST_MS = 10_000;
-/** So soon the server has written down that somebody connected: this page itself, too. */
+/** The server counts a new connection, also that of this page, within so long. */
 const COUNTED_MS = 2_000;
-/** What this page shows; where drivers are is not among it. */
+/** Events that change what this page shows; positions do not. */
 const SHOWN = /^(order|notification|delivery)\./;
-/** Why there is no page, each by the element that says so. */
+/** Why there is no page: the id of the element that explains it. */
 const REASONS = ["database-down", "failing", "unreachable"];
 /** @type {number | undefined} */
 let timer;
 let due = Infinity;
-let lookedAt = performance.now();
-let isLooking = false;
-let isNews = false;
+let loadedAt = performance.now();
+let isLoading = false;
+let isOutdated = false;
 
 /**
- * Only what is not the same: an opened table stays open, and nothing is spoken twice.
+ * Changes only what differs: an opened table stays open, and a screen reader speaks nothing twice.
  * @param {Document} fresh
  */
 function put(fresh) {
@@ -35,14 +35,14 @@ function put(fresh) {
   }
 }
 
-/** @typedef {{ answer: Response, text: string }} Answered */
+/** @typedef {{ answer: Response, text: string }} Page */
 
 /**
- * Null where nobody answers.
+ * Null where no server answers.
  * @param {string} url
- * @returns {Promise<Answered | null>}
+ * @returns {Promise<Page | null>}
  */
-async function ask(url) {
+async function fetchText(url) {
   try {
     const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
     return { answer, text: await answer.text() };
@@ -52,62 +52,62 @@ async function ask(url) {
   }
 }
 
-/** The site may answer and its database not. */
+/** The site may answer while its database does not. */
 async function isDatabaseDown() {
-  const asked = await ask(pageData().ready);
-  if (!asked?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
+  const health = await fetchText(pageData().ready);
+  if (!health?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
   /** @type {{ database?: { status: string } }} */
-  const health = JSON.parse(asked.text);
-  return health.database?.status === "unhealthy";
+  const { database } = JSON.parse(health.text);
+  return database?.status === "unhealthy";
 }
 
 /**
- * The one of REASONS that holds.
- * @param {Answered | null} page
+ * One of REASONS.
+ * @param {Page | null} page
  */
 async function reasonFor(page) {
   if (await isDatabaseDown()) return "database-down";
-  // A proxy that finds no server answers too, without an id of ours.
+  // The answer of a proxy that finds no server has no request id.
   return page?.answer.headers.has("X-Request-ID") ? "failing" : "unreachable";
 }
 
-async function look() {
-  [timer, due, isLooking, isNews] = [undefined, Infinity, true, false];
+async function load() {
+  [timer, due, isLoading, isOutdated] = [undefined, Infinity, true, false];
   try {
     await renew();
   } finally {
-    // Whatever came of it, there is a next look.
-    [lookedAt, isLooking] = [performance.now(), false];
-    within(isNews ? SOONEST_MS : LATEST_MS);
+    // Also after an error.
+    [loadedAt, isLoading] = [performance.now(), false];
+    within(isOutdated ? SOONEST_MS : LATEST_MS);
   }
 }
 
 async function renew() {
-  const page = await ask(location.href);
+  const page = await fetchText(location.href);
   if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
   const isThere = page?.answer.ok ?? false;
   if (page && isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
   const wrong = isThere ? null : await reasonFor(page);
   for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
-  // What it says is of then.
+  // An old verdict would mislead.
   find("#verdict").hidden = !isThere;
 }
 
 /**
- * Looks `ms` from now, or sooner where that was said before; a hidden page does not look.
+ * Loads the page `ms` from now, or sooner if that was planned already; a hidden page does not load.
  * @param {number} ms
  */
 function within(ms) {
-  if (isLooking) isNews = true;
-  if (isLooking || document.hidden) return;
+  if (isLoading) isOutdated = true;
+  if (isLoading || document.hidden) return;
   const at = performance.now() + ms;
   if (at >= due) return;
   clearTimeout(timer);
   due = at;
-  timer = setTimeout(look, ms);
+  timer = setTimeout(load, ms);
 }
 
-const soon = () => within(Math.max(0, lookedAt + SOONEST_MS - performance.now()));
+const soon = () => within(Math.max(0, loadedAt + SOONEST_MS - performance.now()));
 
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;

@@ -1,4 +1,4 @@
-/** Below each text of a message: how it reads at its longest, what it costs, what is wrong with it. The server counts. */
+/** Below each text of a message, as the server computes it: the longest that it can become, its cost, and its problems. */
 import { csrfToken } from "../web/api.js";
 import { debounce, element, findAll } from "../web/page.js";
 
@@ -12,22 +12,22 @@ function watch(area) {
   shown.append(text, cost, problems);
   area.after(shown);
   /** @type {AbortController | undefined} */
-  let asked;
+  let request;
 
-  async function ask() {
-    asked?.abort();
-    asked = new AbortController();
+  async function load() {
+    request?.abort();
+    request = new AbortController();
     const { language = "", kind = "", preview = "" } = area.dataset;
     try {
       const answer = await fetch(preview, {
         method: "POST",
-        signal: asked.signal,
+        signal: request.signal,
         headers: { "X-CSRFToken": csrfToken() },
         body: new URLSearchParams({ language, kind, body: area.value }),
       });
       show(await answer.json());
     } catch (error) {
-      // Overtaken by the next letter; or the server is away, and says what is wrong when the form is saved.
+      // Aborted by the next letter; or there is no answer, and problems show when the form is saved.
       if (!(error instanceof DOMException && error.name === "AbortError")) show({});
     }
   }
@@ -40,8 +40,8 @@ function watch(area) {
     problems.replaceChildren(...(found.problems ?? []).map((problem) => element("li", problem)));
   }
 
-  area.addEventListener("input", debounce(PAUSE_MS, ask));
-  ask();
+  area.addEventListener("input", debounce(PAUSE_MS, load));
+  load();
 }
 
 for (const area of findAll("textarea")) if (area.dataset.preview) watch(area);

@@ -1,4 +1,4 @@
-/** A map with drivers who move and stops with numbers. Without a tile server they stand on plain ground. */
+/** A map with drivers and numbered stops; without a tile server its ground is plain. */
 import * as L from "../js_lib_leaflet/leaflet-src.esm.js";
 import { pageData } from "../web/page.js";
 
@@ -27,7 +27,7 @@ function icon(className, text) {
  * @property {boolean} [keyboard]
  */
 
-/** `place(kind, id, {…})` puts or moves a pin, `remove(kind, id)` takes it away, `show()` fits them all in. */
+/** `place(kind, id, {…})` adds or moves a pin, `remove(kind, id)` removes it, `show()` zooms to all of them. */
 export class LiveMap {
   #map;
   /** @type {Map<string, L.Marker>} */
@@ -38,7 +38,7 @@ export class LiveMap {
     this.#map = L.map(element, { center: TAIWAN, zoom: 8, attributionControl: Boolean(tiles) });
     this.#map.attributionControl?.setPrefix(false);
     if (tiles) L.tileLayer(tiles, { attribution, maxZoom: 19 }).addTo(this.#map);
-    // What changes its size (a drawer, a turned telephone) must be told to the map.
+    // Leaflet does not see that its element changes its size (a drawer, a turned telephone).
     new ResizeObserver(() => this.#map.invalidateSize()).observe(element);
   }
 

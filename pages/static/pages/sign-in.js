@@ -1,5 +1,6 @@
-/** Nobody is signed in here: what the driver's page kept of whoever was is thrown away, except what waits to be sent. */
-import { forgetPage } from "./driver/home-screen.js";
-import { forgetStops } from "./driver/store.js";
+/** Nobody is signed in: deletes what the driver's page stored, except reports that wait to be sent. */
 
-await Promise.all([forgetPage(), forgetStops()]);
+import { deleteStops } from "./driver/database.js";
+import { deletePage } from "./driver/home-screen.js";
+
+await Promise.all([deletePage(), deleteStops()]);

@@ -266,6 +266,8 @@ async def test_order_that_is_typed_over_midnight_is_for_the_day_that_was_meant(
     await take(call, "777888", "王太太")
     await call.fill("[name=scheduled_date]", days[given])
     noon = datetime.fromisoformat(f"{days[1]}T12:00+08:00").timestamp() * 1000
+    # A late answer would set the clock back.
+    await call.wait_for_load_state("networkidle")
     await call.evaluate("(noon) => import('/static/web/server-clock.js').then((c) => c.setServerTime(noon, 0))", noon)
     await expect(call.locator("[name=scheduled_date]")).to_have_attribute("min", days[1])
     await expect(call.locator("[name=scheduled_date]")).to_have_value(days[after])

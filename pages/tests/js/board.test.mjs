@@ -1,4 +1,4 @@
-/** What the board knows of orders, and where they may go. */
+/** The board's store of orders, and where an order may go. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Moves } from "/static/pages/office/board/moves.js";
@@ -18,7 +18,7 @@ describe("board", () => {
   const event = (data) =>
     rowOf({ data: { products: [], address: "A", ...data }, timestamp: "2026-11-23T09:00:00+08:00" });
 
-  test("what is older than what is known changes nothing", () => {
+  test("an older version changes nothing", () => {
     store.read(row({ id: 1, version: 3, status: "assigned" }));
     assert.equal(store.put(event({ order_id: 1, version: 2, status: "confirmed" })), false);
     assert.deepEqual([store.get(1).status, drawn], ["assigned", [1]]);
@@ -26,7 +26,7 @@ describe("board", () => {
     assert.deepEqual([store.get(1).status, drawn], ["delivering", [1, 1]]);
   });
 
-  test("an order that events alone told of, or whose address changed, is still to be read", () => {
+  test("an order is incomplete if only events brought it, or if its address changed", () => {
     store.put(event({ order_id: 1, version: 1 }));
     assert.equal(store.lacks(1), true);
     store.read(row({ id: 1, version: 1 }));
@@ -35,7 +35,7 @@ describe("board", () => {
     assert.equal(store.lacks(1), true);
   });
 
-  test("read afresh, what is not there is gone, but not what came meanwhile", () => {
+  test("loading everything removes orders that are gone, but none that came meanwhile", () => {
     for (const id of [1, 2]) store.read(row({ id, version: 1 }));
     const before = store.puts;
     store.put(event({ order_id: 3, version: 1 }));
@@ -80,14 +80,14 @@ describe("board", () => {
     );
   }
 
-  test("a new order is confirmed by what gives it a driver", () => {
+  test("giving a new order a driver confirms it", () => {
     const found = targets({ status: "pending" });
     assert.deepEqual(found["driver:3"].changes, { status: "confirmed", driver: 3 });
     assert.deepEqual(found["route:5"].changes, { status: "confirmed", route: 5, driver: 3 });
     assert.equal("route:6" in found, false);
   });
 
-  test("who has an order already is no target for it", () => {
+  test("the driver of an order is no target for it", () => {
     const found = targets({ status: "delivering", driver: 3 });
     assert.equal("driver:3" in found, false);
     assert.equal("route:5" in found, true);
@@ -104,7 +104,7 @@ describe("board", () => {
     assert.equal("route:5" in found, false);
   });
 
-  test("what is closed goes nowhere", () => {
+  test("a closed order has no targets", () => {
     assert.deepEqual(targets({ status: "delivered" }), {});
   });
 });

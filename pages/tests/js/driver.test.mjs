@@ -1,9 +1,9 @@
-/** What a driver did and the server does not know yet, and what may come next. */
+/** The driver's queue of reports, and the moves of a stop. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { Entries } from "/static/pages/driver/entries.js";
 import { back, mayFail, onward } from "/static/pages/driver/moves.js";
 import { Queue } from "/static/pages/driver/queue.js";
+import { QueueStorage } from "/static/pages/driver/queue-storage.js";
 import { setServerTime } from "/static/web/server-clock.js";
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
@@ -34,12 +34,12 @@ describe("driver", () => {
     }
   }
 
-  // Without the server's clock nobody knows when it was.
-  setServerTime(Date.now(), 0);
   let disk, queue, said, answers, told;
 
   beforeEach(() => {
     chance(0.5);
+    // Without the server's clock nobody knows when it was.
+    setServerTime(Date.now(), 0);
     [disk, said, told] = [new Disk(), [], []];
     answers = () => Response.json({ status: "delivering", version: 2 });
     globalThis.fetch = async (url, { method, body }) => {
@@ -52,10 +52,11 @@ describe("driver", () => {
       return answers(url.pathname);
     };
     queue = new Queue(disk, { user: 1, driver: 3 });
-    for (const name of ["done", "refused", "sign-in", "stranger"]) queue.on(name, (value) => told.push([name, value]));
+    for (const name of ["done", "refused", "sign-in", "other-user"])
+      queue.on(name, (value) => told.push([name, value]));
   });
 
-  /** What waits would go on in the next test. */
+  /** Lets everything be sent, or it would be sent in the next test. */
   afterEach(async () => {
     answers = () => Response.json({ version: 2 });
     await pass(31_000);
@@ -65,7 +66,7 @@ describe("driver", () => {
   const refusal = (status, code) => () => Response.json({ errors: [{ code, detail: "No." }] }, { status });
   const paths = () => said.map(([, path]) => path);
 
-  test("a report is written, sent with its own time and ref, and forgotten once it is done", async () => {
+  test("a report is stored, sent with its time and ref, and deleted once it is done", async () => {
     await queue.add(START);
     await settled();
     const [[method, path, { ref, at, status }]] = said;
@@ -74,7 +75,7 @@ describe("driver", () => {
     assert.deepEqual([queue.entries, disk.rows], [[], []]);
   });
 
-  test("without a line all waits, and is sent in order with the same refs", async () => {
+  test("reports wait while offline, and are sent in order with the same refs", async () => {
     answers = () => Promise.reject(new TypeError("no line"));
     await queue.add(START);
     await queue.add({ ...START, to: "arriving" });
@@ -86,7 +87,7 @@ describe("driver", () => {
     assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
-  test("what is refused is kept until it was read, with what stands on it", async () => {
+  test("a refused report is kept until it is dismissed, with those that build on it", async () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
     await queue.add(START, { ...START, to: "arriving" });
@@ -96,11 +97,11 @@ describe("driver", () => {
       [{ detail: "No." }, { detail: null }],
     );
     assert.deepEqual(queue.waiting, []);
-    await queue.putAway(7);
+    await queue.dismiss(7);
     assert.deepEqual(disk.rows, []);
   });
 
-  test("what the office did already is no refusal", async () => {
+  test("a report of what the office did already is not refused", async () => {
     answers = (path) =>
       path.includes("status")
         ? refusal(409, "invalid_transition")()
@@ -110,7 +111,7 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.entries], ["done", []]);
   });
 
-  test("an order that the server fails at keeps no other back, and images come last", async () => {
+  test("an order that the server fails at does not block others, and images come last", async () => {
     answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
     const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
     await queue.add(START, image, { ...START, order: 8, number: "A8" });
@@ -122,14 +123,14 @@ describe("driver", () => {
     );
   });
 
-  test("a time that the server does not believe is left out", async () => {
+  test("a time that the server refuses is left out", async () => {
     answers = () => (said.at(-1)[2].at ? refusal(400, "invalid_time")() : Response.json({ version: 2 }));
     await queue.add(START);
     await settled();
     assert.deepEqual([said.length, queue.entries], [2, []]);
   });
 
-  test("a server that wants to be left alone is, for as long as it wants", async () => {
+  test("nothing is sent before the wait that the server asked for", async () => {
     answers = () => Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } });
     await queue.add(START);
     await pass(10_000);
@@ -141,14 +142,14 @@ describe("driver", () => {
     assert.deepEqual([said.length, queue.entries], [3, []]);
   });
 
-  test("who is signed out is asked to sign in, and nothing is lost", async () => {
+  test("a driver who is signed out is asked to sign in, and nothing is lost", async () => {
     answers = refusal(401, "not_authenticated");
     await queue.add(START);
     await settled();
     assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
   });
 
-  test("what a full disk does not take is sent from the page, but not without a line", async () => {
+  test("a report that the full disk does not take is sent from the page, but refused while offline", async () => {
     disk.isFull = true;
     await queue.add(START);
     await settled();
@@ -158,7 +159,7 @@ describe("driver", () => {
     navigator.onLine = true;
   });
 
-  test("a button leads onward, another back, and to fail has its own", () => {
+  test("moves onward, back and to failed", () => {
     assert.deepEqual([onward("assigned")?.to, back("assigned"), mayFail("assigned")], ["delivering", undefined, false]);
     assert.deepEqual(
       [onward("delivering")?.to, back("delivering")?.to, mayFail("delivering")],
@@ -167,14 +168,14 @@ describe("driver", () => {
     assert.deepEqual([onward("delivered"), back("delivered")], [undefined, undefined]);
   });
 
-  test("a disk that does not answer is asked once for all that waits", async () => {
+  test("a disk that does not answer is tried once for all entries", async () => {
     let tries = 0;
     const write = async () => {
       tries += 1;
       throw new DOMException("The database does not answer.", "TimeoutError");
     };
-    const entries = new Entries({ on() {}, write, all: async () => [] });
-    entries.hold(["a", "b", "c"].map((ref) => ({ ref })));
+    const entries = new QueueStorage({ on() {}, write, all: async () => [] });
+    entries.addUnsaved(["a", "b", "c"].map((ref) => ({ ref })));
     await entries.read();
     await assert.rejects(entries.add([{ ref: "d" }]));
     assert.deepEqual([tries, entries.list.length], [2, 3]);

@@ -23,7 +23,7 @@ describe("new order", () => {
       for (const text of texts) assert.deepEqual(Object.keys(guess(text)), [field], text);
     });
 
-  test("what cannot be seen is left out", () => {
+  test("invisible characters are left out", () => {
     assert.deepEqual(guess("信義路4段1號\u200b"), { address: "信義路4段1號" });
   });
 });

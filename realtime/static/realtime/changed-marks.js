@@ -1,10 +1,12 @@
-/** A list of the admin: rows that changed since it was loaded are marked, and what is new is one press away. */
+/** A list of the admin: marks rows that changed since it was loaded, and offers to load it again. */
 import { element, find } from "../web/page.js";
 import { LuckyGasSocket } from "./client.js";
 
-/** Where an event of a type names the row, by the model of the list. */
-/** @type {Record<string, [string, string]>} */
-const NAMES = {
+/**
+ * By the model of the list: how the types of its events begin, and their field with the id of the row.
+ * @type {Record<string, [string, string]>}
+ */
+const EVENTS = {
   "orders.order": ["order.", "order_id"],
   "customers.customer": ["customer.", "customer_id"],
   "catalogue.product": ["inventory.", "product_id"],
@@ -12,15 +14,13 @@ const NAMES = {
   "dispatch.driver": ["driver.o", "driver_id"],
   "notifications.notificationhistory": ["notification.", "notification_id"],
 };
-/** What was committed so long before the list was read is in it, though the log may tell it later. */
+/** An event that is so much older than the list is in it already, though the log may deliver it later. */
 const MARGIN_MS = 2_000;
-/** @type {HTMLElement} */
 const list = find("#live-list");
-/** @type {HTMLElement} */
 const news = find("#live-news");
 
 /**
- * By its box; lists without actions have none.
+ * Found by its checkbox, or by its link: lists without actions have no checkboxes.
  * @param {string} id
  * @returns {HTMLTableRowElement | null}
  */
@@ -37,7 +37,7 @@ function mark(changed) {
   find("th, td", changed).append(element("span", list.dataset.mark ?? "", "badge warn mark"));
 }
 
-const [prefix, field] = NAMES[list.dataset.model ?? ""] ?? [];
+const [prefix, field] = EVENTS[list.dataset.model ?? ""] ?? [];
 const status = find("connection-status", list);
 if (prefix) {
   const { since, epoch, user, read } = list.dataset;

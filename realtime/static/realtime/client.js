@@ -13,6 +13,7 @@
 import { Backoff, jitter, serverWaitMs } from "../web/backoff.js";
 import { watchPage } from "../web/lifecycle.js";
 import { gather } from "../web/page.js";
+import { setServerTime } from "../web/server-clock.js";
 import { CommandError, Commands, RETRY_MS, RETRYABLE } from "./commands.js";
 import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
@@ -304,6 +305,7 @@ export class LuckyGasSocket extends Emitter {
   /** @param {Frame} frame */
   #receive = (frame) => {
     this.heardAt = Date.now();
+    if (frame.type === "connection" || frame.type === "heartbeat") setServerTime(Date.parse(frame.timestamp));
     this.#renewal.receive(frame);
     if (frame.type === "connection") this.#greeted(frame);
     else if (!("data" in frame)) this.#control(frame);

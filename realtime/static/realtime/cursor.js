@@ -1,4 +1,4 @@
-import { readObject, writeStorage } from "../web/storage.js";
+import { readStorage, writeStorage } from "../web/storage.js";
 
 const LAST_USER = "luckygas:user";
 /** @param {number} user */
@@ -40,12 +40,12 @@ export class Cursor {
     this.epoch = epoch || null;
     this.#remembers = remember;
     // The server names the user only after the client has sent its cursor; usually it is the last one.
-    if (remember && this.user === null) this.user = integer(readObject(LAST_USER).id);
+    if (remember && this.user === null) this.user = integer(readStorage(LAST_USER).id);
     if (this.id === null) this.#restore();
   }
 
   #restore() {
-    const stored = this.#remembers && this.user !== null ? readObject(key(this.user)) : {};
+    const stored = this.#remembers && this.user !== null ? readStorage(key(this.user)) : {};
     this.id = integer(stored.id);
     this.epoch = this.id === null || typeof stored.epoch !== "string" ? null : stored.epoch;
     this.#isGuess = true;
@@ -99,7 +99,7 @@ export class Cursor {
 
   #save() {
     if (!this.#remembers || this.user === null) return;
-    const stored = readObject(key(this.user));
+    const stored = readStorage(key(this.user));
     // Another tab may be further than this one.
     if (stored.epoch === this.epoch && Number(stored.id) > (this.id ?? 0)) return;
     writeStorage(key(this.user), { id: this.id, epoch: this.epoch });

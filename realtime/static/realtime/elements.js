@@ -1,6 +1,6 @@
 /**
- * What a page shows of its socket. Both take it as `element.socket = socket` and their words from data attributes,
- * see templates/realtime/.
+ * Elements that show the state and the messages of a socket. Both take it as `element.socket = socket`, and their texts from
+ * data attributes (templates/realtime/).
  */
 
 /** @import { Notice, SocketState } from "types/events" */
@@ -9,15 +9,15 @@ import { element } from "../web/page.js";
 import { ago } from "../web/time.js";
 
 const AGE_MS = 5_000;
-/** A glance; what is a warning stays until it is put away. */
+/** How long a message is shown; a warning stays until it is dismissed. */
 const SHOWN_MS = 10_000;
 const MOST_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
 const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
-const TOLD = ["notification", "system.message", "maintenance.alert"];
+const MESSAGES = ["notification", "system.message", "maintenance.alert"];
 
-/** The state in a word (`data-live`, `data-offline`, …); while it is not live, also how old what is shown is. */
+/** The state in a word (`data-live`, `data-offline`, …), and for how long there was no connection. */
 export class ConnectionStatus extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
@@ -35,7 +35,7 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   connectedCallback() {
-    // The word alone is spoken: an age that counts up would never be silent.
+    // A screen reader speaks the word alone: it would never stop speaking the age.
     this.#word.setAttribute("role", "status");
     this.#word.setAttribute("aria-live", "polite");
     this.replaceChildren(this.#word, " ", this.#age);
@@ -58,18 +58,18 @@ export class ConnectionStatus extends HTMLElement {
   };
 }
 
-/** Messages for people, the newest last. Words: `data-open`, `data-dismiss`; `data-order-url` with `{id}` in it. */
+/** Messages for people, the newest last. Texts: `data-open`, `data-dismiss`; `data-order-url` with `{id}` in it. */
 export class NotificationToasts extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
   /** @param {{ data: Notice }} frame */
-  #told = (frame) => this.show(frame.data);
+  #receive = (frame) => this.show(frame.data);
 
   /** @param {LuckyGasSocket} socket */
   set socket(socket) {
-    for (const type of TOLD) {
-      this.#socket?.off(type, this.#told);
-      socket.on(type, this.#told);
+    for (const type of MESSAGES) {
+      this.#socket?.off(type, this.#receive);
+      socket.on(type, this.#receive);
     }
     this.#socket = socket;
   }
@@ -87,7 +87,7 @@ export class NotificationToasts extends HTMLElement {
     toast.append(element("p", message, "text"), ...this.#link(action), this.#button(toast));
     this.append(toast);
     while (this.children.length > MOST_TOASTS) this.firstElementChild?.remove();
-    if (!STAYS.includes(kind)) this.#leave(toast);
+    if (!STAYS.includes(kind)) this.#removeLater(toast);
   }
 
   /** @param {Notice["action"]} action */
@@ -109,12 +109,12 @@ export class NotificationToasts extends HTMLElement {
   }
 
   /**
-   * In a while, unless someone is about to use it (WCAG 2.2.1).
+   * Removes it after a while, unless it has the focus or the pointer (WCAG 2.2.1).
    * @param {HTMLElement} toast
    */
-  #leave(toast) {
+  #removeLater(toast) {
     setTimeout(() => {
-      if (toast.matches(":hover, :focus-within")) this.#leave(toast);
+      if (toast.matches(":hover, :focus-within")) this.#removeLater(toast);
       else toast.remove();
     }, SHOWN_MS);
   }

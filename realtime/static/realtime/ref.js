@@ -1,6 +1,6 @@
-/** The name of a command, by which the server knows it again: a UUID, version 4 (RFC 9562). */
+/** The name of a command, by which the server recognises a repetition: a UUID, version 4 (RFC 9562). */
 export function newRef() {
-  // There in secure contexts only; a site on plain http in a LAN is none.
+  // Browsers offer it in secure contexts only; a site on plain http in a LAN is none.
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -1,8 +1,8 @@
-/** The test page: one socket, a form a message, and every frame both ways. */
+/** The test page: one socket, a form for each message, and every frame in both directions. */
 /** @import { Message } from "types/events" */
 /** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
-import { followClock, now } from "../web/server-clock.js";
+import { now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
 const MOST_FRAMES = 500;
@@ -23,13 +23,12 @@ function show(direction, frame) {
   while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild?.remove();
 }
 
-/** @param {Record<string, string>} asked */
+/** @param {Record<string, string>} fields */
 function connect({ endpoint, link, token, since, channels }) {
   socket?.close();
   const address = endpoint.endsWith("/") ? endpoint + encodeURIComponent(link) : endpoint;
   const options = { token: token || null, since: since || null, remember: false };
   socket = new LuckyGasSocket(address, options);
-  followClock(socket);
   for (const channel of channels.split(",")) if (channel.trim()) socket.subscribe(channel.trim());
   socket.on("*", (frame) => show("in", frame)).on("sent", (message) => show("out", message));
   socket.on("state", (state) => show("note", state)).on("close", ({ code }) => show("note", `close ${code}`));
@@ -46,7 +45,7 @@ function send(message) {
 }
 
 /**
- * The message a form says: what is empty is left out, `details.eta` nests.
+ * The message of a form: empty fields are left out, `details.eta` nests.
  * @param {HTMLFormElement} form
  */
 function messageOf(form) {
@@ -74,7 +73,7 @@ function put(object, [name, ...rest], value) {
 }
 
 /**
- * What should be a number and is none goes as it is: the server's answer to it is of interest here.
+ * A text where a number belongs is sent as it is: this page tests what the server answers.
  * @param {HTMLInputElement} field
  */
 function fieldValue({ value, dataset }) {
@@ -85,8 +84,8 @@ function fieldValue({ value, dataset }) {
 find("connection-status").hidden = true;
 find("#connect").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
-  const said = new FormData(/** @type {HTMLFormElement} */ (event.target));
-  connect(Object.fromEntries([...said].map(([name, value]) => [name, String(value)])));
+  const fields = new FormData(/** @type {HTMLFormElement} */ (event.target));
+  connect(Object.fromEntries([...fields].map(([name, value]) => [name, String(value)])));
 });
 find("#disconnect").addEventListener("click", () => socket?.close());
 find("#clear").addEventListener("click", () => find("#frames").replaceChildren());

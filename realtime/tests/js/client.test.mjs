@@ -92,4 +92,16 @@ describe("client", () => {
     await server.greet({ head: 20, channels: ["track:1"] });
     assert.equal(JSON.parse(localStorage.getItem("luckygas:cursor:7")).id, 10);
   });
+
+  test("the first frame and heartbeats set the page's clock", async () => {
+    const { now } = await import("/static/web/server-clock.js");
+    const hour = 3_600_000;
+    const stamp = (hours) => ({ timestamp: new Date(Date.now() + hours * hour).toISOString() });
+    await server.live({}, stamp(1));
+    assert.equal(now(), Date.now() + hour);
+    await server.tell({ type: "heartbeat", last_event_id: 10, ...stamp(2) });
+    assert.equal(now(), Date.now() + 2 * hour);
+    await server.tell({ type: "heartbeat", last_event_id: 10, ...stamp(0) });
+    assert.equal(now(), Date.now());
+  });
 });

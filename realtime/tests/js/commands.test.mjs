@@ -1,4 +1,4 @@
-/** What a page sends, and how it learns what became of it. */
+/** Commands that a page sends, and their answers. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { newRef } from "/static/realtime/ref.js";
@@ -45,7 +45,7 @@ describe("commands", () => {
   });
 
   for (const code of ["rate_limited", "row_locked", "busy"])
-    test(`what could not be done now is said again a little later: ${code}`, async () => {
+    test(`a command that could not be done now is sent again: ${code}`, async () => {
       await server.live();
       await send({ ...MOVE, ref: "r1" });
       server.socket.subscribe("orders");
@@ -70,7 +70,7 @@ describe("commands", () => {
     assert.deepEqual(codes(), ["done"]);
   });
 
-  test("a command given while away is sent when back", async () => {
+  test("a command given while offline is sent on the next link", async () => {
     await server.open();
     await send({ ...MOVE, ref: "r1" });
     assert.deepEqual(server.said, []);
@@ -86,19 +86,19 @@ describe("commands", () => {
     assert.deepEqual([codes(), server.said.length], [["done", "done"], 1]);
   });
 
-  test("a message without an answer is told to be impossible while away", async () => {
+  test("a message without an answer is refused while offline", async () => {
     await server.open();
     await send({ type: "location_update", latitude: 25.0, longitude: 121.5 });
     assert.deepEqual(codes(), ["no_socket"]);
   });
 
-  test("no more than a burst waits", async () => {
+  test("no more commands wait than a burst", async () => {
     await server.open();
     for (let number = 0; number < 33; number += 1) await send({ ...MOVE, ref: `r${number}` });
     assert.deepEqual(codes(), ["too_many"]);
   });
 
-  test("close rejects what waits", async () => {
+  test("close rejects waiting commands", async () => {
     await server.live();
     await send(MOVE);
     server.socket.close();

@@ -1,4 +1,4 @@
-/** From where a page resumes, and what it is told once only. */
+/** From where a page resumes, and that it gets each event once. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { pass } from "../../../web/tests/js/page.mjs";
@@ -12,20 +12,20 @@ describe("cursor", () => {
   });
   afterEach(() => server.leave());
 
-  /** The next link after this one fell. */
+  /** The query of the next link, after this one was lost. */
   async function resumed() {
     await server.hangUp();
     await pass(1_000);
     return server.query;
   }
 
-  test("a repeat is dropped", async () => {
+  test("a repeated event is dropped", async () => {
     await server.live();
     await server.event(11, 11, 10, 12, 11, 13);
     assert.deepEqual(server.ids, [11, 12, 13]);
   });
 
-  test("a page without a past begins at now", async () => {
+  test("a page without a cursor begins at the end of the log", async () => {
     await server.open();
     assert.deepEqual(server.query, {});
   });
@@ -43,13 +43,13 @@ describe("cursor", () => {
     assert.deepEqual(server.ids, [51]);
   });
 
-  test("a replay that is cut is resumed where it was cut", async () => {
+  test("an interrupted replay resumes where it stopped", async () => {
     await server.live({ since: 5 }, { head: 20, recovered: true });
     await server.event(6);
     assert.deepEqual(await resumed(), { since: "6", epoch: "e1" });
   });
 
-  test("the end of a replay is the answer that comes behind it", async () => {
+  test("the answer behind a replay says where it ends", async () => {
     await server.live({ since: 5 }, { head: 20, recovered: true });
     assert.deepEqual(server.said, [{ type: "heartbeat" }]);
     await server.event(6);
@@ -57,7 +57,7 @@ describe("cursor", () => {
     assert.equal((await resumed()).since, "20");
   });
 
-  test("what cannot be replayed is said, and the cursor is the new end", async () => {
+  test("events that cannot be replayed cause a resync, and the cursor is the new end", async () => {
     await server.live({ since: 5 }, { head: 20, recovered: false, epoch: "e2" });
     await server.event(21);
     assert.deepEqual([server.ids, server.of("resync").length], [[21], 1]);
@@ -65,7 +65,7 @@ describe("cursor", () => {
   });
 
   for (const since of [NaN, "x", "", -1, undefined])
-    test(`a since that is no number is none: ${since}`, async () => {
+    test(`a since that is no number is ignored: ${since}`, async () => {
       await server.open({ since });
       assert.deepEqual(server.query, {});
     });
@@ -85,21 +85,21 @@ describe("cursor", () => {
     assert.deepEqual(server.query, { since: "3", epoch: "e2" });
   });
 
-  test("another user's past is not told", async () => {
+  test("events of another user are not replayed", async () => {
     await server.live({}, { user: 7 });
     await server.open();
     await server.greet({ head: 20, recovered: true, user: 8 });
     assert.deepEqual([server.links.length, server.query, server.of("*")], [3, {}, []]);
   });
 
-  test("a page that knows its user needs no guess", async () => {
+  test("a page that knows its user resumes at once", async () => {
     await server.live({ user: 7 }, { user: 7 });
     await server.live({ user: 8 }, { head: 30, user: 8 });
     await server.open({ user: 7 });
     assert.equal(server.query.since, "10");
   });
 
-  test("a tab behind another leaves the further mark", async () => {
+  test("a tab that is behind another does not move the stored cursor back", async () => {
     await server.live({}, { user: 7 });
     localStorage.setItem("luckygas:cursor:7", JSON.stringify({ id: 99, epoch: "e1" }));
     await server.event(11);

@@ -1,7 +1,7 @@
 /** The server at the other end of a page's socket. */
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 
-/** What the page opened last. */
+/** The server of the current test. */
 let server;
 
 class Link {
@@ -59,7 +59,7 @@ export class FakeServer {
     };
   }
 
-  /** A page with a socket; another one before is gone. */
+  /** Opens a page with a socket, after closing the one before. */
   async open(options = {}, endpoint = "/api/v1/websocket/ws/office") {
     const { LuckyGasSocket } = await import("/static/realtime/client.js");
     this.leave();
@@ -83,7 +83,7 @@ export class FakeServer {
     return this.heard.filter(([heard]) => heard === name).map(([, value]) => value);
   }
 
-  /** Of the events of the log so far. */
+  /** The ids of the events that the page has got. */
   get ids() {
     return this.of("*").flatMap(({ id }) => id ?? []);
   }
@@ -114,14 +114,14 @@ export class FakeServer {
     await settled();
   }
 
-  /** How many links there were, that much later. */
+  /** Lets time pass; how many links there were by then. */
   async linksAfter(seconds) {
     await pass(seconds * 1000);
     return this.links.length;
   }
 }
 
-/** A tab that is left, or looked at again. */
+/** The user leaves the tab, or shows it again. */
 export async function look(visibility) {
   document.visibilityState = visibility;
   document.hidden = visibility === "hidden";
@@ -129,7 +129,7 @@ export async function look(visibility) {
   await settled();
 }
 
-/** The network goes, or is there again. */
+/** The network is lost, or is there again. */
 export async function network(isThere) {
   navigator.onLine = isThere;
   window.dispatchEvent(new Event(isThere ? "online" : "offline"));

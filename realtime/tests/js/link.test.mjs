@@ -1,4 +1,4 @@
-/** One link: how its death is noticed, and when the next is opened. */
+/** One link: how the page notices that it is dead, and when the next is opened. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { chance, pass } from "../../../web/tests/js/page.mjs";
@@ -34,7 +34,7 @@ describe("link", () => {
     assert.equal(server.links.length, 1);
   });
 
-  test("a tab whose timers are slow beats when it hears something", async (context) => {
+  test("a tab whose timers are slow sends a heartbeat when a frame comes", async (context) => {
     context.mock.method(globalThis, "setInterval", () => 0);
     await server.live();
     await pass(29_000);
@@ -62,7 +62,7 @@ describe("link", () => {
   });
 
   for (const code of [4408, 4429])
-    test(`who was silent or too fast comes back by the backoff: ${code}`, async () => {
+    test(`a client that was silent or too fast reconnects by the backoff: ${code}`, async () => {
       chance(0.9);
       await server.live();
       await server.hangUp(code);
@@ -71,7 +71,7 @@ describe("link", () => {
       assert.equal(server.query.since, "10");
     });
 
-  test("ten good seconds begin the backoff anew", async () => {
+  test("the backoff begins anew after ten good seconds", async () => {
     chance(0.99);
     server.refuses = true;
     await server.open();
@@ -85,21 +85,21 @@ describe("link", () => {
   });
 
   for (const [name, wake] of Object.entries({ online: () => network(true), seen: () => look("visible") }))
-    test(`a wake reconnects at once: ${name}`, async () => {
+    test(`the page reconnects at once: ${name}`, async () => {
       await server.live();
       await server.hangUp();
       await wake();
       assert.equal(server.links.length, 2);
     });
 
-  test("a wake asks a live link whether it is", async () => {
+  test("a live link is checked when the page is shown", async () => {
     await server.live();
     await look("visible");
     assert.deepEqual(server.said, [HEARTBEAT]);
     assert.equal(await server.linksAfter(11), 2);
   });
 
-  test("a network that goes is said at once", async () => {
+  test("the state is offline at once without a network", async () => {
     await server.live();
     await network(false);
     assert.equal(server.socket.state, "offline");
@@ -119,7 +119,7 @@ describe("link", () => {
       assert.equal(await server.linksAfter(120), 1);
     });
 
-  /** A function that gives another token each time. */
+  /** A source that gives another token each time. */
   function tokens() {
     let given = 0;
     return () => `t${++given}`;
@@ -134,7 +134,7 @@ describe("link", () => {
     assert.deepEqual([server.socket.state, server.of("unauthenticated").length], ["closed", 1]);
   });
 
-  test("a token that served well may be renewed again", async () => {
+  test("a token that was accepted may be replaced again", async () => {
     const token = tokens();
     await server.live({ token: async () => token() });
     for (const number of [2, 3]) {
@@ -145,7 +145,7 @@ describe("link", () => {
     }
   });
 
-  test("a connection too many waits until it is looked at", async () => {
+  test("a page with a connection too many waits until it is shown", async () => {
     await server.live();
     await server.hangUp(4409);
     assert.equal(server.socket.state, "offline");
@@ -156,7 +156,7 @@ describe("link", () => {
     assert.equal(server.links.length, 2);
   });
 
-  test("a restart is waited for as long as told", async () => {
+  test("a page waits for a restart as long as the server says", async () => {
     await server.live();
     await server.tell({ type: "restart", retry_in: 4 });
     await server.hangUp(4012);
@@ -164,7 +164,7 @@ describe("link", () => {
     assert.deepEqual([await server.linksAfter(3), await server.linksAfter(2)], [1, 2]);
   });
 
-  test("close ends it", async () => {
+  test("close ends the connection for good", async () => {
     await server.live();
     server.socket.close();
     await look("visible");
@@ -185,7 +185,7 @@ describe("link", () => {
     }
   }
 
-  test("a fresh token is said a minute before the old one ends", async () => {
+  test("a fresh token is sent a minute before the old one expires", async () => {
     const END = "2026-11-23T08:15:00.000+08:00";
     await server.live({ token: tokens() }, { timestamp: START, expires_at: END });
     await minutes(13.5);
@@ -197,7 +197,7 @@ describe("link", () => {
     assert.deepEqual(renewals(), ["t2", "t3"]);
   });
 
-  test("who has no fresh token is asked again", async () => {
+  test("a source without a fresh token is asked again", async () => {
     const token = tokens();
     let isAway = false;
     const given = async () => {

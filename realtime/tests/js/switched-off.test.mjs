@@ -16,7 +16,7 @@ describe("switched off", () => {
   });
   afterEach(() => server.leave());
 
-  test("a page that may not poll says that it is loaded anew, as long as sockets are off", async () => {
+  test("a page that may not poll reloads its rows while sockets are off", async () => {
     await server.live({ poll: false });
     await server.hangUp(SWITCHED_OFF);
     assert.equal(await server.linksAfter(2.5), 2);
@@ -30,7 +30,7 @@ describe("switched off", () => {
     assert.equal(server.socket.state, "live");
   });
 
-  test("a page that is loaded anew and loses the network is offline", async () => {
+  test("a page that reloads its rows and loses the network is offline", async () => {
     await server.live({ poll: false });
     await server.hangUp(SWITCHED_OFF);
     await network(false);
@@ -43,7 +43,7 @@ describe("switched off", () => {
     [0.9, 4.5, 42],
   ])
     for (const poll of [true, false])
-      test(`pages that are told at once load at moments of their own: ${poll ? "polling" : "without"} ${part}`, async () => {
+      test(`pages load at different moments after the switch: ${poll ? "polling" : "without"} ${part}`, async () => {
         server.answers[EVENTS] = () => OFF.clone();
         await server.live({ poll });
         chance(part);

@@ -1,7 +1,7 @@
-/** “Today” and “Now” beside the date fields of Django's admin are the server's, as on all other pages. */
+/** Makes “Today” and “Now” beside the date fields of Django's admin go by the server's clock. */
 import { now } from "./server-clock.js";
 
-/** What the server's wall clock says, as a moment of this device's zone: so `DateTimeShortcuts` reads it. */
+/** The server's local time as if it were that of this device: `DateTimeShortcuts` reads it so. */
 function serverNow() {
   const moment = new Date(now());
   const offset = Number(document.body.dataset.adminUtcOffset) + moment.getTimezoneOffset() * 60;

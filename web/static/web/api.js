@@ -103,6 +103,20 @@ export async function get(path) {
 }
 
 /**
+ * As `get`; null where there is no such thing, or not for this user.
+ * @template {string} Path
+ * @param {Path} path
+ */
+export async function getOrNull(path) {
+  try {
+    return await get(path);
+  } catch (error) {
+    if (error instanceof ApiError && !error.isTemporary) return null;
+    throw error;
+  }
+}
+
+/**
  * @template {string} Path
  * @param {Path} path
  * @param {object} [body]

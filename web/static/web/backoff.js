@@ -1,6 +1,6 @@
 /** How long to wait before trying again. All times are milliseconds. */
 
-export const FIRST_MS = 500;
+const FIRST_MS = 500;
 export const MOST_MS = 30_000;
 
 /** Exponential with full jitter, so that a thousand clients of a server that died do not come back at once. */

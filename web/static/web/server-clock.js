@@ -1,11 +1,11 @@
 /**
  * The server's clock, by which all pages go: the clock of a telephone or an office PC may be days away from it.
  *
- * `api.js` passes on the time in each answer. A page with a socket calls `followClock(socket)`. A page that no browser keeps has
- * the time in its data (`now`), for its first requests. The offset is stored for the next page.
+ * `api.js` passes on the time in each answer, `LuckyGasSocket` that in its first frame and in each heartbeat. A page that no browser
+ * keeps has the time in its data (`now`), for its first requests. The offset is stored for the next page.
  */
 import { pageData } from "./page.js";
-import { readObject, writeStorage } from "./storage.js";
+import { readStorage, writeStorage } from "./storage.js";
 import { dayOf } from "./time.js";
 
 const KEY = "luckygas:clock";
@@ -30,7 +30,7 @@ let receivedAt = performance.now();
 
 /** Without a stored offset, this page begins with the clock of the device. */
 function restore() {
-  const stored = readObject(KEY);
+  const stored = readStorage(KEY);
   if (!Number.isFinite(stored.offsetMs) || !Number.isFinite(stored.serverTime)) return;
   [offsetMs, serverTime] = [Number(stored.offsetMs), Number(stored.serverTime)];
 }
@@ -64,17 +64,6 @@ export function setServerTime(time, withinMs = FRAME_MS) {
  */
 export function readServerTime(answer, sentAt) {
   setServerTime(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - sentAt);
-}
-
-/** @typedef {(name: "connection" | "heartbeat", handler: (frame: { timestamp: string }) => void) => unknown} OnFrame */
-
-/**
- * Takes the time from the frames of this `LuckyGasSocket` too.
- * @param {{ on: OnFrame }} socket
- */
-export function followClock(socket) {
-  socket.on("connection", ({ timestamp }) => setServerTime(Date.parse(timestamp)));
-  socket.on("heartbeat", ({ timestamp }) => setServerTime(Date.parse(timestamp)));
 }
 
 /** The day so many days from today. */

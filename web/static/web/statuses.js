@@ -1,4 +1,4 @@
-/** What the server says of the statuses of orders: which belong together, which may follow, and their words. */
+/** Statuses of orders, from the page data: which belong together, which may follow, and their words. */
 /** @import { OrderStatus, TimeSlot } from "types/rows" */
 import { pageData } from "./page.js";
 
@@ -11,7 +11,7 @@ const { statuses, slots, labels, moves } = pageData();
 export const isOpen = (status) => statuses.open.includes(status);
 
 /**
- * A driver has it, and has not done with it.
+ * A driver has it, and has neither delivered it nor failed to.
  * @param {OrderStatus} status
  */
 export const isWithDriver = (status) => statuses.with_driver.includes(status);
@@ -19,7 +19,7 @@ export const isWithDriver = (status) => statuses.with_driver.includes(status);
 /** @param {OrderStatus} status */
 export const isOnTheRoad = (status) => statuses.on_the_road.includes(status);
 
-/** In the order of an order's life. */
+/** The statuses of each group, from first to last. */
 export const { open, closed, with_driver: withDriver, done_by_driver: doneByDriver } = statuses;
 
 /** @param {OrderStatus} status */
@@ -29,13 +29,13 @@ export const statusWord = (status) => labels.status[status];
 export const slotWord = (slot) => labels.time_slot[slot];
 
 /**
- * By when they end: the whole day comes last.
+ * The position of a time slot by its end: the whole day comes last.
  * @param {TimeSlot} slot
  */
 export const slotRank = (slot) => slots.indexOf(slot);
 
 /**
- * What the reader of this page may do with an order in this status.
+ * The moves that the user of this page may make from this status.
  * @param {OrderStatus} status
  */
 export const movesFrom = (status) => moves[status];

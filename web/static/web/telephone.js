@@ -1,11 +1,11 @@
-/** Telephone numbers as people write and read them; the server's rules are those of `customers/phones.py`. */
+/** Telephone numbers as people write and read them, by the rules of `customers/phones.py`. */
 
 /** What stands before the first hyphen. */
 const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
-/** Digits and these are a telephone number: what it is called, what stands between, and its extension. */
+/** What may stand around the digits of a telephone number: labels, separators, the word for an extension. */
 const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
 const LEAST_DIGITS = 8;
-/** A mobile number begins so; nothing else gets an SMS. */
+/** How mobile numbers begin; only they get SMS. */
 const MOBILE = "09";
 
 /**
@@ -23,7 +23,7 @@ export function phoneText(stored) {
 }
 
 /**
- * Whether this can only be meant as a telephone number.
+ * Whether the text is nothing but a telephone number.
  * @param {string} text
  */
 export const isNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));

@@ -1,7 +1,7 @@
-/** How days and moments are written: where the business is, whatever the zone of this device, in the language of the page. */
+/** Days and times as text: in the time zone of the business, whatever that of this device, and in the language of the page. */
 import { pageData } from "./page.js";
 
-/** A page that names no zone shows no moments. */
+/** Undefined on pages that show no times. */
 const timeZone = pageData().time_zone;
 const language = () => document.documentElement.lang || undefined;
 /** @type {Intl.DateTimeFormatOptions} */

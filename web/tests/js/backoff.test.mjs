@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Backoff, serverWaitMs } from "/static/web/backoff.js";
 import { chance } from "./page.mjs";
 
-/** So many waits, and the one after a reset. */
+/** The first `count` waits, and the one after a reset. */
 function delays(random, count) {
   chance(random);
   const backoff = new Backoff();
@@ -16,7 +16,7 @@ test("delays double from half a second to thirty until reset", () => {
   assert.deepEqual(delays(1, 9), [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 500]);
 });
 
-test("jitter is full", () => {
+test("waits are anything from zero on", () => {
   assert.deepEqual(delays(0, 3), [0, 0, 0, 0]);
   assert.deepEqual(delays(0.5, 2), [250, 500, 250]);
 });

@@ -20,7 +20,7 @@ registerHooks({
   },
 });
 
-/** What the server says in the page; as `page_data` has it, as far as tests need it. */
+/** The page data, as far as tests need it. */
 export const pageData = {
   time_zone: "Asia/Taipei",
   statuses: {
@@ -99,10 +99,10 @@ const began = performance.now();
 const clock = Date.now;
 performance.now = () => began + clock() - START;
 
-/** All that is promised already happens. */
+/** Lets all promises settle that can. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** So much time goes by, in steps, so that what waits for one timer can set the next. */
+/** Lets time pass, in steps: after a timer, code can set the next. */
 export async function pass(ms, step = 250) {
   await settled();
   for (let left = ms; left > 0; left -= step) {
@@ -111,7 +111,7 @@ export async function pass(ms, step = 250) {
   }
 }
 
-/** What would be chance is this from now on. */
+/** Sets what `Math.random` returns from now on. */
 export function chance(value) {
   Math.random = () => value;
 }

@@ -5,7 +5,7 @@ import { Refetcher, retryNow } from "/static/web/retry.js";
 import { chance, pass, settled } from "./page.mjs";
 
 describe("retry", () => {
-  /** What the next answers are: a Response, or null where there is none; then 200. */
+  /** `next`: the next answers, each a Response, or null where there is none; then 200. */
   let next, asked, got, held, unread;
 
   beforeEach(() => {
@@ -32,7 +32,7 @@ describe("retry", () => {
     "no object": () => Response.json(null),
   };
   for (const [name, answer] of Object.entries(UNANSWERED))
-    test(`what is not answered is asked again: ${name}`, async () => {
+    test(`a request without an answer is repeated: ${name}`, async () => {
       next = [answer(), answer()];
       unread.add("thing");
       await pass(2_000);
@@ -40,7 +40,7 @@ describe("retry", () => {
       assert.equal(unread.has("thing"), false);
     });
 
-  test("the server is left alone as long as it wants, also when the page is in a retryNow", async () => {
+  test("nothing is sent before the wait that the server asked for, not even by retryNow", async () => {
     next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
     unread.add("thing");
     for (let second = 0; second < 19; second += 1) {
@@ -58,7 +58,7 @@ describe("retry", () => {
     visibilitychange: () => document.dispatchEvent(new Event("visibilitychange")),
   };
   for (const [name, wake] of Object.entries(WAKES))
-    test(`a page that is seen or has a line again asks at once: ${name}`, async () => {
+    test(`the request is repeated at once: ${name}`, async () => {
       next = [null, null, null];
       unread.add("thing");
       for (let tries = 1; tries <= 4; tries += 1) {
@@ -70,7 +70,7 @@ describe("retry", () => {
       assert.deepEqual(got, [4]);
     });
 
-  test("what changes while it is read is read once more", async () => {
+  test("a change during a request causes one more", async () => {
     const { promise, resolve } = Promise.withResolvers();
     held = promise;
     for (let times = 0; times < 20; times += 1) unread.add("thing");
@@ -79,7 +79,7 @@ describe("retry", () => {
     assert.deepEqual(got, [1, 2]);
   });
 
-  test("changes while nothing is answered make no more requests", async () => {
+  test("changes while there is no answer cause no more requests", async () => {
     next = [null];
     unread.add("thing");
     await settled();

@@ -15,11 +15,11 @@ describe("server clock", () => {
     localStorage.clear();
   });
 
-  /** The module as a page that opens now has it. */
+  /** The module as a new page loads it. */
   const opened = () => import(`/static/web/server-clock.js?${++pages}`);
   const wrong = ({ now }) => Math.abs(now() - real());
 
-  test("a device days off tells the server's time", async () => {
+  test("a device whose clock is days off shows the server's time", async () => {
     for (off of [-DAY, DAY, 3_600_000, -1024 * 7 * DAY]) {
       const clock = await opened();
       clock.setServerTime(real(), 100);
@@ -27,7 +27,7 @@ describe("server clock", () => {
     }
   });
 
-  test("a clock that is set back after the server was heard changes nothing", async () => {
+  test("setting the clock of the device back changes nothing", async () => {
     const clock = await opened();
     clock.setServerTime(real(), 100);
     off = -3_600_000;
@@ -36,14 +36,14 @@ describe("server clock", () => {
     assert.ok(wrong(clock) <= 100);
   });
 
-  test("an answer that was long on its way does not move a right clock", async () => {
+  test("a slow answer does not change a right offset", async () => {
     const clock = await opened();
     clock.setServerTime(real(), 100);
     clock.setServerTime(real() - 9_000, 9_500);
     assert.ok(wrong(clock) <= 100);
   });
 
-  test("what was heard outlives the page, and nonsense changes nothing", async () => {
+  test("the offset outlives the page, and nonsense does not change it", async () => {
     off = -DAY;
     const clock = await opened();
     for (const stamp of [real(), NaN, Infinity]) clock.setServerTime(stamp, 100);
@@ -65,7 +65,7 @@ describe("server clock", () => {
     assert.deepEqual(days, ["2026-11-23"]);
   });
 
-  test("a device that slept over midnight without a line knows the day", async () => {
+  test("a device that slept over midnight offline knows the day", async () => {
     const clock = await opened();
     const days = [];
     clock.setServerTime(real(), 100);
@@ -85,5 +85,13 @@ describe("server clock", () => {
     assert.deepEqual(days, []);
     await pass(1_000);
     assert.deepEqual(days, ["2026-11-24"]);
+  });
+
+  test("an answer of the API sets the clock", async () => {
+    const [{ get }, clock] = [await import("/static/web/api.js"), await import("/static/web/server-clock.js")];
+    globalThis.fetch = async () => Response.json({}, { headers: { "X-Server-Time": String(real()) } });
+    off = DAY;
+    await get("orders/");
+    assert.ok(wrong(clock) <= 100);
   });
 });

@@ -1,16 +1,17 @@
-/** A customer's page: what the server wrote, written anew whenever the order moves, and the driver on a map. */
+/** A customer's page: reads its state from the server again whenever the order changes, and shows the driver on a map. */
 /** @import { DriverLocation } from "types/events" */
 /** @import { OrderStatus } from "types/rows" */
 import { LuckyGasSocket } from "../../realtime/client.js";
 import { ApiError } from "../../web/api.js";
 import { find, pageData } from "../../web/page.js";
 import { Refetcher, retryNow } from "../../web/retry.js";
-import { followClock, now, readServerTime } from "../../web/server-clock.js";
+import { now, readServerTime } from "../../web/server-clock.js";
 import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
-/** The driver comes nearer without the order moving: what is said of the minutes is asked again so often. */
+/** The driver comes nearer without an event of the order: the expected time is read again so often. */
 const AGAIN_MS = 60_000;
+/** An older position of the driver is not shown. */
 const OLD_MS = 5 * 60_000;
 const GONE = [404, 410];
 const DRAW_MS = 5_000;
@@ -23,12 +24,11 @@ let map = null;
 let place = null;
 let isShown = false;
 
-/** A server that is away for a moment is asked again: what it told of is still to be read. */
-const unread = new Refetcher(async () => {
+const refetcher = new Refetcher(async () => {
   const page = await read();
   if (page) renew(page);
 });
-const load = () => unread.add("state");
+const load = () => refetcher.add("state");
 
 /**
  * The state as it is now; null where the page is loaded anew. Rejects with an `ApiError` that may pass.
@@ -47,7 +47,7 @@ async function read() {
   } catch {
     throw new ApiError(0);
   }
-  // A link that has ended says so on a page of its own.
+  // A link that has expired has a page of its own.
   if (GONE.includes(answer.status)) {
     location.reload();
     return null;
@@ -61,16 +61,16 @@ async function read() {
 
 /** @param {HTMLElement} fresh */
 function renew(fresh) {
-  const sentence = find("h1", fresh).textContent;
-  // Said once for those who hear the page.
-  if (sentence !== find("h1", state).textContent) find("#said").textContent = sentence;
+  const heading = find("h1", fresh).textContent;
+  // A screen reader speaks it once.
+  if (heading !== find("h1", state).textContent) find("#said").textContent = heading;
   find("#place", fresh).replaceWith(find("#place"));
   state.replaceWith(fresh);
   state = fresh;
   draw();
 }
 
-/** Only while somebody drives to this stop does the server tell where; what it told of another time is taken away. */
+/** The server sends positions only while the driver is on the way to this stop; an older one is hidden. */
 function draw() {
   const element = find("#place");
   const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
@@ -90,7 +90,6 @@ function draw() {
 const { socket: address = "", since, epoch } = state.dataset;
 const socket = new LuckyGasSocket(address, { since, epoch });
 find("connection-status").socket = socket;
-followClock(socket);
 socket.on("connected", retryNow).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
 socket.on("driver.location", ({ data }) => {
   place = data;

@@ -1,35 +1,36 @@
-/** The driver's page: what the server said of the stops, with what it does not know yet drawn on top. */
+/** The driver's page: the stops as the server sent them, with the reports that wait drawn on top. */
 /** @import { ProofBody, ProofImage, Report, Stop } from "types/driver" */
 /** @import { Connected, OrderFrame, SocketState } from "types/events" */
 /** @import { OrderRow, OrderStatus } from "types/rows" */
 import { LuckyGasSocket } from "../../realtime/client.js";
+import { watchPage } from "../../web/lifecycle.js";
 import { money } from "../../web/money.js";
 import { closest, copyTemplate, fill, find, pageData } from "../../web/page.js";
 import { retryNow } from "../../web/retry.js";
-import { followClock, now, onNewDay } from "../../web/server-clock.js";
+import { now, onNewDay } from "../../web/server-clock.js";
 import { isOnTheRoad, isWithDriver, withDriver } from "../../web/statuses.js";
 import "../../realtime/elements.js";
-import { tellTheEnd } from "./all-reported.js";
+import { announceAllReported } from "./all-reported.js";
+import { Database } from "./database.js";
 import { askWhy } from "./failed.js";
-import { forgetPage, install, onSignOut } from "./home-screen.js";
+import { deletePage, install, onSignOut } from "./home-screen.js";
 import { back, onward } from "./moves.js";
 import { drawAge, drawRefused, drawWaiting } from "./notices.js";
 import { Position } from "./position.js";
 import { askProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import { Stops } from "./stops.js";
-import { Store } from "./store.js";
-import { isSecondTap, tapped } from "./taps.js";
+import { isSecondTap, pageChanged } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
 const { user, driver } = pageData();
-/** A position as old as this says nothing of a delivery. */
+/** An older position is not where the delivery was made. */
 const RECENT_MS = 120_000;
 const AGE_MS = 30_000;
 
-const store = new Store(user);
-const stops = new Stops(store, driver);
-const queue = new Queue(store, { user, driver });
+const database = new Database(user);
+const stops = new Stops(database, driver);
+const queue = new Queue(database, { user, driver });
 const others = new Rows(find("#others"), "stop-row", choose);
 const done = new Rows(find("#done"), "done-row");
 const toasts = find("notification-toasts");
@@ -41,8 +42,11 @@ let chosen = null;
 let position = null;
 let isLeaving = false;
 
-/** @returns {Stop[]} */
-function seen() {
+/**
+ * The stops with the statuses of waiting reports.
+ * @returns {Stop[]}
+ */
+function currentStops() {
   const numbers = numbersOf(stops.list);
   return stops.list.map((row) => {
     const waiting = queue.waiting.filter(({ order }) => order === row.id);
@@ -52,7 +56,7 @@ function seen() {
 }
 
 /**
- * As on the route; what is on none, or stands there twice, comes behind.
+ * The number of each stop, by order: as on the route; orders without a place there, or with one that is taken, come behind.
  * @param {OrderRow[]} rows
  */
 function numbersOf(rows) {
@@ -66,7 +70,7 @@ function numbersOf(rows) {
 }
 
 /**
- * Where the driver arrives, else what is on the road, else what comes first; unless another was chosen.
+ * The stop that the driver chose; else where they arrive, else one on the road, else the first.
  * @param {Stop[]} open
  * @returns {Stop | undefined}
  */
@@ -77,7 +81,7 @@ function nextOf(open) {
 }
 
 function draw() {
-  const all = seen();
+  const all = currentStops();
   const open = all.filter(({ status }) => isWithDriver(status));
   const closed = all.filter(({ status }) => !isWithDriver(status));
   const next = nextOf(open);
@@ -91,10 +95,10 @@ function draw() {
   drawSum(closed);
   drawNothing(open.length, all.length);
   drawWaiting(queue.waiting);
-  find("#unkept").hidden = store.isKeeping && !queue.isUnkept;
+  find("#unkept").hidden = database.isWritable && !queue.hasUnsaved;
   drawRefused(
     queue.entries.filter(({ refused }) => refused),
-    (order) => queue.putAway(order),
+    (order) => queue.dismiss(order),
   );
   position?.share(open.some(({ status }) => isOnTheRoad(status)));
 }
@@ -144,12 +148,12 @@ function drawCard(stop) {
 function choose(id) {
   chosen = id;
   draw();
-  tapped();
-  lead();
+  pageChanged();
+  focusNext();
 }
 
-/** To what comes next: there whoever hears the page, or uses keys, goes on. */
-function lead() {
+/** Moves the focus to the next stop: people who use a screen reader or a keyboard go on there. */
+function focusNext() {
   /** @type {HTMLElement} */
   const next = card ?? find("#content");
   next.focus({ preventScroll: true });
@@ -161,8 +165,8 @@ function lead() {
 find("#next").addEventListener("click", (/** @type {MouseEvent} */ event) => {
   const pressed = closest(event, "[data-move]");
   if (!pressed || isSecondTap(event)) return;
-  tapped();
-  const stop = seen().find(({ row }) => row.id === Number(card?.dataset.id));
+  pageChanged();
+  const stop = currentStops().find(({ row }) => row.id === Number(card?.dataset.id));
   if (!stop) return;
   if (pressed.dataset.move === "failed") askWhy(stop.row.customer_name, (reason) => report(stop, "failed", reason));
   else press(stop, pressed.dataset.move === "back" ? back(stop.status)?.to : onward(stop.status)?.to);
@@ -183,28 +187,28 @@ function show(message) {
 }
 
 for (const dialog of ["#proof", "#failed"]) {
-  // What opened it is gone with the stop that is done.
-  find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || lead());
+  // The button that opened the dialog is gone, if the stop is done.
+  find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || focusNext());
 }
 
 /**
- * Like `confirm` it promises what is wrong: "" once it is kept.
+ * Like `confirm` it promises what is wrong: "" once the report is stored.
  * @param {Stop} stop
  * @param {OrderStatus} to
  */
 function report({ row }, to, reason = "") {
-  // Whoever begins a stop goes on with it.
+  // A stop that was started stays the next one.
   chosen = isOnTheRoad(to) ? row.id : null;
-  return keep({ kind: "status", order: row.id, number: row.order_number, to, reason });
+  return enqueue({ kind: "status", order: row.id, number: row.order_number, to, reason });
 }
 
 /** @param {Report[]} entries */
-async function keep(...entries) {
+async function enqueue(...entries) {
   try {
     await queue.add(...entries);
     return "";
   } catch (error) {
-    console.warn("Nothing was kept.", error);
+    console.warn("The report was not stored.", error);
     return gettext("This telephone could not keep it: nothing was reported. Is its memory full?");
   }
 }
@@ -219,10 +223,10 @@ function confirm({ row }, proof, images) {
   const named = { order: row.id, number: row.order_number };
   /** @type {Report[]} */
   const sent = images.map(({ image, blob }) => ({ kind: "image", ...named, image, blob }));
-  return keep({ kind: "delivery", ...named, to: "delivered", body: { ...proof, ...place() } }, ...sent);
+  return enqueue({ kind: "delivery", ...named, to: "delivered", body: { ...proof, ...place() } }, ...sent);
 }
 
-/** Where the driver is, if that is known. */
+/** Where the driver is, if that is known and recent. */
 function place() {
   const last = position?.last;
   if (!last || now() - last.at >= RECENT_MS) return {};
@@ -230,22 +234,22 @@ function place() {
   return { latitude, longitude };
 }
 
-// --- what the server says -----------------------------------------------------------------------------------------
+// --- the server's answers and events -----------------------------------------------------------------------------------------
 
 queue.on("changed", draw);
-tellTheEnd(queue);
+announceAllReported(queue);
 queue.on("done", ({ entry, data }) => {
   find("#sign-in").hidden = true;
   if (entry.kind === "image") return;
   const collected = entry.kind === "delivery" ? { amount_collected: entry.body.amount_collected } : {};
   stops.change(entry.order, { status: entry.to, version: data.version, ...collected });
 });
-queue.on("refused", ({ order }) => stops.ask(order));
+queue.on("refused", ({ order }) => stops.refetch(order));
 queue.on("sign-in", askToSignIn);
-queue.on("stranger", leave);
+queue.on("other-user", leave);
 
-store.on("keeping", draw);
-stops.on("changed", draw).on("sign-in", askToSignIn).on("stranger", leave);
+database.on("writable", draw);
+stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
   const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
   toasts.show({
@@ -256,13 +260,13 @@ stops.on("news", ({ type, row }) => {
 });
 
 /**
- * Another driver is signed in by now: this page is not theirs, and what waits is not theirs to send. Nor is the page that
- * lies here: over a slow line it would come again and again.
+ * Another driver is signed in by now: this page and the reports that wait are not theirs. The cached page goes too: over a slow
+ * line the service worker would show it again and again.
  */
 async function leave() {
   if (isLeaving) return;
   isLeaving = true;
-  await forgetPage().finally(() => location.reload());
+  await deletePage().finally(() => location.reload());
 }
 
 function askToSignIn() {
@@ -273,23 +277,22 @@ function listen() {
   const socket = new LuckyGasSocket("/api/v1/websocket/ws/driver", { ...stops.end, user, remember: false });
   find("connection-status").socket = toasts.socket = socket;
   socket.on("*", (frame) => {
-    if (frame.type.startsWith("order.")) stops.take(/** @type {OrderFrame} */ (frame));
+    if (frame.type.startsWith("order.")) stops.receive(/** @type {OrderFrame} */ (frame));
   });
   socket
     .on("route.updated", () => stops.load())
     .on("resync", () => stops.load())
     .on("unauthenticated", askToSignIn)
     .on("forbidden", leave);
-  socket.on("connected", welcomed);
+  socket.on("connected", connected);
   socket.on("state", stateChanged);
-  followClock(socket);
   position = new Position(socket, driver);
   setInterval(() => showAge(socket.state), AGE_MS);
   draw();
 }
 
 /** @param {Connected} frame */
-function welcomed({ recovered, channels }) {
+function connected({ recovered, channels }) {
   if (!channels.includes(`user:${user}`)) return leave();
   if (!recovered) stops.load();
   retryNow();
@@ -313,16 +316,15 @@ function showAge(state) {
 
 onSignOut({
   queue,
-  forget: () => stops.forget(),
+  deleteData: () => stops.deleteStored(),
   failed: () =>
     show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
 });
 onNewDay(() => stops.load());
 install();
-await stops.recall();
+await stops.restore();
 await queue.read();
 await stops.load();
 listen();
 queue.send();
-for (const name of ["online", "pageshow"]) window.addEventListener(name, () => queue.send());
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && queue.send());
+watchPage({ online: () => queue.send(), visible: () => queue.send() });

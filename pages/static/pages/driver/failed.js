@@ -1,6 +1,6 @@
-/** Asks why a stop could not be delivered. */
+/** The dialog that asks why a stop could not be delivered. */
 import { fill, find } from "../../web/page.js";
-import { tapped } from "./taps.js";
+import { pageChanged } from "./taps.js";
 
 /** @type {HTMLDialogElement} */
 const dialog = find("#failed");
@@ -11,10 +11,10 @@ const text = find("#failed-text");
 let done = null;
 
 /**
- * Shows the question.
+ * Shows the dialog.
  * @param {string} name
- * @param {(reason: string) => Promise<string>} report is called once there is an answer, and promises what is wrong: the
- *   question stays until that is ""
+ * @param {(reason: string) => Promise<string>} report is called with the reason, and promises what is wrong: the dialog stays
+ *   until that is ""
  */
 export function askWhy(name, report) {
   done = report;
@@ -41,4 +41,4 @@ form.addEventListener("submit", async (event) => {
   if (!wrong) dialog.close();
 });
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
-dialog.addEventListener("close", tapped);
+dialog.addEventListener("close", pageChanged);

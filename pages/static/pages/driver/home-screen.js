@@ -1,17 +1,17 @@
-/** The page as an app of the telephone: it opens without a line, stands on the home screen, and leaves nothing behind. */
+/** The page as an app of the telephone: it opens offline, can be put on the home screen, and deletes its data on signing out. */
 /** @import { Queue } from "./queue.js" */
 import { csrfToken } from "../../web/api.js";
 import { fill, find } from "../../web/page.js";
 
 const WORKER = "/driver/sw.js";
 const PAGES = "driver-pages";
-/** Who presses “Sign out” waits for it. */
+/** How long the driver waits after “Sign out”. */
 const SIGN_OUT_MS = 15_000;
 
 export function install() {
   // There in secure contexts only: https, and this machine itself.
   navigator.serviceWorker?.register(WORKER, { scope: "/driver/" });
-  // What waits is not thrown away when the telephone needs room.
+  // Asks the browser not to delete waiting reports when the telephone needs room.
   navigator.storage?.persist?.();
   /** @type {HTMLButtonElement} */
   const button = find("#install");
@@ -28,17 +28,17 @@ export function install() {
   });
 }
 
-/** The page of whoever was signed in, as it lies here for when there is no line. */
-export async function forgetPage() {
+/** Deletes the cached page of the driver who was signed in. */
+export async function deletePage() {
   await globalThis.caches?.delete(PAGES);
 }
 
 /**
- * Signing out throws away what the next one must not see, once the server knows of it; else `failed()`. What waits stays for
- * its own driver, who is told so first.
- * @param {{ queue: Queue, forget: () => Promise<unknown>, failed: () => void }} page
+ * Signing out deletes what the next user must not see, once the server has answered; else it calls `failed()`. Waiting reports
+ * stay for their driver, who is asked first.
+ * @param {{ queue: Queue, deleteData: () => Promise<unknown>, failed: () => void }} page
  */
-export function onSignOut({ queue, forget, failed }) {
+export function onSignOut({ queue, deleteData, failed }) {
   /** @type {HTMLFormElement} */
   const form = find("#sign-out");
   form.addEventListener("submit", async (event) => {
@@ -49,13 +49,13 @@ export function onSignOut({ queue, forget, failed }) {
       failed();
       return;
     }
-    await Promise.allSettled([forget(), forgetPage()]);
+    await Promise.allSettled([deleteData(), deletePage()]);
     location.assign(to);
   });
 }
 
 /**
- * Where that leads; null where it did not happen.
+ * The address that follows; null where the driver is still signed in.
  * @param {string} url
  */
 async function signedOut(url) {
@@ -64,12 +64,12 @@ async function signedOut(url) {
     const answer = await fetch(url, { method: "POST", headers, signal: AbortSignal.timeout(SIGN_OUT_MS) });
     return answer.ok ? answer.url : null;
   } catch {
-    return null; // no line, or too slow a one: the same to whoever waits
+    return null; // offline, or too slow
   }
 }
 
 /** @param {Queue} queue */
-function isSure({ waiting: { length: count }, isUnkept }) {
+function isSure({ waiting: { length: count }, hasUnsaved }) {
   /** @type {HTMLDialogElement} */
   const dialog = find("#leave");
   const kept = ngettext(
@@ -82,7 +82,7 @@ function isSure({ waiting: { length: count }, isUnkept }) {
     "%s reports were not sent yet, and this telephone could not keep all of them: those are lost when you sign out.",
     count,
   );
-  const text = isUnkept ? lost : kept;
+  const text = hasUnsaved ? lost : kept;
   fill(dialog, { text: interpolate(text, [count]) });
   dialog.returnValue = "stay";
   dialog.showModal();

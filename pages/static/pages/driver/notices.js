@@ -1,11 +1,11 @@
-/** What the driver must know beside the stops: what waits, what was refused, how old all of it is. */
+/** Notices beside the stops: reports that wait, reports that were refused, how old the stops are. */
 /** @import { Entry, ProofBody } from "types/driver" */
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";
 import { today } from "../../web/server-clock.js";
 import { statusWord } from "../../web/statuses.js";
 import { clock, dayAndClock, dayOf } from "../../web/time.js";
-import { happenedAt } from "./moment.js";
+import { happenedAt } from "./report-time.js";
 
 /**
  * The hour; of another day the day too.
@@ -35,19 +35,19 @@ export function drawWaiting(entries) {
 /**
  * One notice an order, until the driver has read it.
  * @param {Entry[]} entries
- * @param {(order: number) => void} putAway
+ * @param {(order: number) => void} dismiss
  */
-export function drawRefused(entries, putAway) {
+export function drawRefused(entries, dismiss) {
   const box = find("#refused");
   const shown = entries.map(({ ref }) => ref).join(" ");
-  // An alert that is written again is spoken again.
+  // A screen reader speaks an alert again when it is written again.
   if (box.dataset.shown === shown) return;
   box.dataset.shown = shown;
   const orders = new Set(entries.map(({ order }) => order));
   const notices = [...orders].map((order) =>
     notice(
       entries.filter((entry) => entry.order === order),
-      putAway,
+      dismiss,
     ),
   );
   box.replaceChildren(...notices);
@@ -55,9 +55,9 @@ export function drawRefused(entries, putAway) {
 
 /**
  * @param {Entry[]} entries
- * @param {(order: number) => void} putAway
+ * @param {(order: number) => void} dismiss
  */
-function notice(entries, putAway) {
+function notice(entries, dismiss) {
   const [first, ...later] = entries;
   const shown = copyTemplate("refused-notice");
   fill(shown, {
@@ -67,12 +67,12 @@ function notice(entries, putAway) {
   find('[data-show="later"]', shown).hidden = !later.length;
   const delivery = entries.find((entry) => entry.kind === "delivery");
   fillProof(find('[data-show="proof"]', shown), delivery?.body);
-  find("button", shown).addEventListener("click", () => putAway(first.order));
+  find("button", shown).addEventListener("click", () => dismiss(first.order));
   return shown;
 }
 
 /**
- * What is now on no server and must be told the office.
+ * What the driver wrote down in a refused report, to be told the office.
  * @param {HTMLElement} line
  * @param {ProofBody | undefined} body
  */

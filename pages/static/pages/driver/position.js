@@ -1,16 +1,16 @@
-/** Says where the driver is, while an own order is on the road and never else, and shows that it does. */
+/** Sends the driver's position, only while an order of theirs is on the road, and shows whether the office gets it. */
 /** @import { DriverLocation, Envelope } from "types/events" */
 /** @import { LuckyGasSocket } from "../../realtime/client.js" */
 import { find, pageData } from "../../web/page.js";
 import { clockOffset, now } from "../../web/server-clock.js";
 
 const EVERY_MS = 2_000;
-/** What could not be said in this time nobody asks for any more. */
+/** An older position is not sent any more. */
 const OLDEST_MS = 60_000;
-/** So long after the page said a position the office has it, or does not. */
-const TOLD_MS = 10_000;
+/** The server confirms a position within this, or the office does not get it. */
+const CONFIRM_MS = 10_000;
 const MS_TO_KMH = 3.6;
-/** What the server takes (km/h, degrees from north, metres): sensors also give -1, NaN or figures from another world. */
+/** What the server accepts (km/h, degrees from north, metres): sensors also give -1, NaN or impossible figures. */
 const LIMITS = pageData().limits.motion;
 
 /**
@@ -19,7 +19,7 @@ const LIMITS = pageData().limits.motion;
  */
 const isWithin = (value, [least, most]) => value !== null && value >= least && value <= most;
 
-/** @typedef {ReturnType<typeof positionOf>} Said */
+/** @typedef {ReturnType<typeof positionOf>} Sent */
 
 /**
  * Milliseconds since 1970. A stamp that cannot be right (years old, in the future, no number) counts as of now.
@@ -31,7 +31,7 @@ function takenAt({ timestamp }) {
 }
 
 /**
- * As the server wants it; null where it is no place.
+ * As the server accepts it; null where it is no place.
  * @param {GeolocationPosition} fix
  * @param {number} at
  */
@@ -43,7 +43,7 @@ function positionOf({ coords }, at) {
   return { latitude, longitude, ...Object.fromEntries(known), timestamp: new Date(at).toISOString() };
 }
 
-/** @typedef {{ position: NonNullable<Said>, at: number }} Fix */
+/** @typedef {{ position: NonNullable<Sent>, at: number }} Fix */
 
 export class Position {
   /**
@@ -61,13 +61,13 @@ export class Position {
   #socket;
   #driver;
   /**
-   * When the first position was said that nobody has told back yet (`performance.now()`); null: none. And of when it was.
+   * When the first position was sent that the server has not confirmed yet (`performance.now()`); null: all are confirmed.
    * @type {number | null}
    */
-  #unheardAt = null;
-  #saidAt = 0;
-  /** Whether the office has what was said, as far as is known. */
-  #isTold = false;
+  #unconfirmedSince = null;
+  /** When that position was taken, in milliseconds since 1970. */
+  #unconfirmedTime = 0;
+  #isConfirmed = false;
 
   /**
    * @param {LuckyGasSocket} socket
@@ -76,7 +76,7 @@ export class Position {
   constructor(socket, driver) {
     this.#socket = socket;
     this.#driver = driver;
-    socket.on("driver.location", this.#heard);
+    socket.on("driver.location", this.#confirmed);
   }
 
   /**
@@ -89,30 +89,30 @@ export class Position {
   }
 
   #begin() {
-    if (!navigator.geolocation) return this.#tell(gettext("This browser cannot share your position."));
+    if (!navigator.geolocation) return this.#show(gettext("This browser cannot share your position."));
     this.#watch = navigator.geolocation.watchPosition(this.#fixed, this.#failed, {
       enableHighAccuracy: true,
       maximumAge: 5_000,
     });
-    return this.#tell(gettext("Looking for your position…"));
+    return this.#show(gettext("Looking for your position…"));
   }
 
   /** @param {number} watch */
   #end(watch) {
     navigator.geolocation.clearWatch(watch);
     clearTimeout(this.#timer ?? undefined);
-    this.#watch = this.#timer = this.last = this.#unheardAt = null;
-    this.#isKnown = this.#isTold = false;
+    this.#watch = this.#timer = this.last = this.#unconfirmedSince = null;
+    this.#isKnown = this.#isConfirmed = false;
     this.#waiting = [];
     find("#sharing").hidden = true;
   }
 
-  /** @param {string} words */
-  #tell(words, isShared = false) {
+  /** @param {string} text */
+  #show(text, isShared = false) {
     const line = find("#sharing");
     line.hidden = false;
     line.classList.toggle("good", isShared);
-    if (line.textContent !== words) line.textContent = words;
+    if (line.textContent !== text) line.textContent = text;
   }
 
   /** @param {GeolocationPosition} fix */
@@ -125,63 +125,64 @@ export class Position {
     this.#waiting.push(this.last);
     this.#isKnown = true;
     this.lineChanged();
-    if (this.#timer === null) this.#say();
+    if (this.#timer === null) this.#send();
   };
 
   /**
-   * The server tells a driver's own page too, once it has told the office.
+   * The server sends each position to the driver's own page too, after the office.
    * @param {Envelope<"driver.location", DriverLocation>} frame
    */
-  #heard = ({ data }) => {
-    if (data.driver_id !== this.#driver || this.#unheardAt === null) return;
-    // Whoever connects is told the one before first.
-    if (Date.parse(data.timestamp) < this.#saidAt - TOLD_MS) return;
-    [this.#unheardAt, this.#isTold] = [null, true];
+  #confirmed = ({ data }) => {
+    if (data.driver_id !== this.#driver || this.#unconfirmedSince === null) return;
+    // After connecting, the server first sends the position before.
+    if (Date.parse(data.timestamp) < this.#unconfirmedTime - CONFIRM_MS) return;
+    [this.#unconfirmedSince, this.#isConfirmed] = [null, true];
     this.lineChanged();
   };
 
-  /** Says whether the office sees the position: it does over the socket alone, and where the server has told it. */
+  /** Shows whether the office gets the position: only over the socket, and only once the server has confirmed it. */
   lineChanged() {
     if (!this.#isKnown) return;
-    if (this.#socket.state !== "live") this.#tell(gettext("Your position is not shared: there is no line."));
-    else if (this.#isTold) this.#tell(gettext("Your position is shared"), true);
+    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: there is no line."));
+    else if (this.#isConfirmed) this.#show(gettext("Your position is shared"), true);
     else if (this.#isLost())
-      this.#tell(gettext("Your position is not shared: the office does not get it at the moment."));
+      this.#show(gettext("Your position is not shared: the office does not get it at the moment."));
   }
 
-  /** Who stands still has nothing new to say. */
-  #askAgain() {
-    this.#isTold = false;
+  /** Sends the last position again: a driver who stands still has no new one. */
+  #resend() {
+    this.#isConfirmed = false;
     this.lineChanged();
     if (!this.#waiting.length && this.last) this.#waiting.push(this.last);
   }
 
   #isLost() {
-    return this.#unheardAt !== null && performance.now() - this.#unheardAt > TOLD_MS;
+    return this.#unconfirmedSince !== null && performance.now() - this.#unconfirmedSince > CONFIRM_MS;
   }
 
   /** @param {GeolocationPositionError} [error] */
   #failed = (error) => {
     this.#isKnown = false;
     const isForbidden = error && error.code === error.PERMISSION_DENIED;
-    this.#tell(
+    this.#show(
       isForbidden
         ? gettext("Your position is not shared: allow it in the settings of the browser.")
         : gettext("Your position is not known at the moment."),
     );
   };
 
-  /** All that waits in one message, so often at most. */
-  #say() {
+  /** Sends all waiting positions in one message, at most every two seconds. */
+  #send() {
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#waiting.length || this.#unheardAt !== null) this.#say();
+      if (this.#waiting.length || this.#unconfirmedSince !== null) this.#send();
     }, EVERY_MS);
-    if (this.#isLost()) this.#askAgain();
+    if (this.#isLost()) this.#resend();
     this.#waiting = this.#waiting.filter(({ at }) => now() - at < OLDEST_MS);
     if (this.#socket.state !== "live" || !this.#waiting.length) return;
-    if (this.#unheardAt === null) [this.#unheardAt, this.#saidAt] = [performance.now(), this.#waiting[0].at];
+    if (this.#unconfirmedSince === null)
+      [this.#unconfirmedSince, this.#unconfirmedTime] = [performance.now(), this.#waiting[0].at];
     const locations = this.#waiting.splice(0).map(({ position }) => position);
-    this.#socket.send({ type: "location_update", locations }).catch(() => {}); // the line is gone: it says so itself
+    this.#socket.send({ type: "location_update", locations }).catch(() => {}); // the socket shows by its state that it is gone
   }
 }

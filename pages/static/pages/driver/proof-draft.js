@@ -1,6 +1,6 @@
 /** What was typed of the last proof: a telephone may close the page while its camera takes the photo. */
 /** @import { OrderRow } from "types/rows" */
-import { readObject, writeStorage } from "../../web/storage.js";
+import { readStorage, writeStorage } from "../../web/storage.js";
 
 const KEY = "luckygas:proof";
 
@@ -21,12 +21,12 @@ export const saveDraft = (row, draft) => writeStorage(KEY, { name: nameOf(row), 
  * @returns {ProofDraft}
  */
 export function readDraft(row) {
-  const stored = readObject(KEY);
+  const stored = readStorage(KEY);
   const draft = /** @type {ProofDraft} */ (/** @type {unknown} */ (stored));
   return stored.name === nameOf(row) ? draft : { counts: [], serials: [], scanned: [] };
 }
 
 /** @param {OrderRow} row */
 export function deleteDraft(row) {
-  if (readObject(KEY).name === nameOf(row)) writeStorage(KEY, null);
+  if (readStorage(KEY).name === nameOf(row)) writeStorage(KEY, null);
 }

@@ -1,4 +1,4 @@
-/** The proof of a delivery: filled in already as if all went well, so that one press confirms it. */
+/** The form for the proof of a delivery. It is filled in for the usual case, so that one press confirms it. */
 /** @import { ProofBody, ProofImage } from "types/driver" */
 /** @import { OrderItem, OrderRow } from "types/rows" */
 import { closest, copyTemplate, fill, find, findAll, pageData } from "../../web/page.js";
@@ -6,7 +6,7 @@ import { small } from "./photo.js";
 import { deleteDraft, readDraft, saveDraft } from "./proof-draft.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
-import { isSecondTap, tapped } from "./taps.js";
+import { isSecondTap, pageChanged } from "./taps.js";
 
 const { limits } = pageData();
 
@@ -41,13 +41,14 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
  */
 
 /**
- * What is being confirmed; nothing is pressed before something is.
+ * What is being confirmed; set before the form is shown.
  * @type {Confirming}
  */
 let draft;
 
 /**
- * Shows the form; `confirmed(proof, images)` once the driver is sure. It promises what is wrong: the form stays until that is "".
+ * Shows the form; calls `confirmed(proof, images)` when it is submitted, which promises what is wrong: the form stays until
+ * that is "".
  * @param {OrderRow} row
  * @param {Confirming["confirmed"]} confirmed
  */
@@ -78,7 +79,7 @@ export function askProof(row, confirmed) {
   drawSerials();
   find("[data-scan]", dialog).hidden = !canScan();
   dialog.showModal();
-  // The button that is pressed most, and no keyboard that covers half of the form.
+  // Most often nothing else is pressed; and no keyboard covers half of the form.
   find("[type=submit]", dialog).focus();
 }
 
@@ -131,7 +132,7 @@ function saveTyped() {
 // --- serial numbers -----------------------------------------------------------------------------------------------
 
 /**
- * Whether it is a new one.
+ * True if it is a new one.
  * @param {string} text
  */
 function addSerial(text, isScanned = false) {
@@ -233,7 +234,7 @@ function removePhoto() {
 // --- the end ------------------------------------------------------------------------------------------------------
 
 /**
- * The strongest that there is.
+ * The strongest kind of proof that was given.
  * @param {Confirming} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody["confirmation_type"]}
@@ -289,7 +290,7 @@ async function send(confirming) {
 }
 
 /**
- * What is wrong, or "". Waits for the photo that is still being read; null where the form was left meanwhile.
+ * What is wrong, or ""; null where the form was closed meanwhile. Waits for the photo, which may still be read.
  * @param {Confirming} confirming
  */
 async function confirmed(confirming) {
@@ -308,5 +309,5 @@ async function confirmed(confirming) {
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
   stopScanning();
-  tapped();
+  pageChanged();
 });

@@ -1,40 +1,40 @@
 /**
- * What the driver did and the server does not know yet. Written to the disk with its own time and `ref` before anything
- * is sent; sent in order, one at a time, by one tab of all; repeated until there is an answer, which does nothing twice.
+ * Reports of the driver that the server does not have yet. Each is stored with its time and `ref` before it is sent. They are sent
+ * in order, one at a time, by one tab of all, and repeated until the server answers; by `ref` it does nothing twice.
  */
 
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
 /** @import { Entry, ImageReport, QueueEvents, Report } from "types/driver" */
 /** @import { Moved, OrderRow } from "types/rows" */
-/** @import { Store } from "./store.js" */
-import { ApiError, get, request } from "../../web/api.js";
-import { Backoff } from "../../web/backoff.js";
-import { Entries } from "./entries.js";
-import { happenedAt, moment } from "./moment.js";
-import { OneTab } from "./one-tab.js";
+/** @import { Database } from "./database.js" */
+import { ApiError, get, getOrNull, request } from "../../web/api.js";
+import { Refetcher, retryNow } from "../../web/retry.js";
+import { QueueStorage } from "./queue-storage.js";
+import { happenedAt, reportTime } from "./report-time.js";
+import { TabLock } from "./tab-lock.js";
 
-/** What an error means for what was sent. */
-const LINE = "line"; // nobody was there: all waits
-const SERVER = "server"; // this one fails there: others may go
-const SIGN_IN = "sign-in"; // all waits until the driver has signed in
-const REFUSED = "refused"; // it will never be done
+/** What an error means for the queue. */
+const UNREACHABLE = "unreachable"; // all reports wait
+const FAILED = "failed"; // this report waits, others are sent
+const SIGN_IN = "sign-in"; // all reports wait until the driver has signed in
+const REFUSED = "refused"; // this report will never be accepted
 
-/** Too early, too much at once or busy: said by our server, and to be said again. */
-const AGAIN = new Set([408, 429, 503]);
+/** The server asks to send it later. */
+const LATER = new Set([408, 429, 503]);
 
 /** @param {ApiError} error */
-function meaning({ status, code }) {
-  // Somebody else holds this order for the moment.
-  if (code === "row_locked") return SERVER;
+function kindOf({ status, code }) {
+  // Another request holds the lock on this order.
+  if (code === "row_locked") return FAILED;
   if (status === 401 || (status === 403 && code === "permission_denied")) return SIGN_IN;
-  // A 4xx that is not in the shape of our API comes from something between, which knows nothing of orders.
-  if (status === 0 || AGAIN.has(status) || (status < 500 && code === "error")) return LINE;
-  return status >= 500 ? SERVER : REFUSED;
+  // A 4xx that is not in the shape of our API comes from a proxy.
+  if (status === 0 || LATER.has(status) || (status < 500 && code === "error")) return UNREACHABLE;
+  return status >= 500 ? FAILED : REFUSED;
 }
 
 /**
- * How an entry is said: method, path below the order, body.
+ * The request for an entry: method, path below the order, body.
  * @param {Entry} entry
  * @param {string | undefined} at ISO 8601
  * @returns {[string, string, object]}
@@ -57,54 +57,49 @@ function formOf({ image, ref, blob }) {
 }
 
 /**
- * What goes next: images last, for they are large, and only behind what else waits of their order.
+ * The entry to send next. Images come last, because they are large, and only after all other reports of their order.
  * @param {Entry[]} waiting
- * @param {Set<string | number>} held
+ * @param {Set<string | number>} blocked
  */
-function nextOf(waiting, held) {
+function nextOf(waiting, blocked) {
   const others = waiting.filter(({ kind }) => kind !== "image");
   /** @param {Entry} entry */
-  const isFree = ({ ref, order }) => !held.has(ref) && !others.some((other) => other.order === order);
+  const isFree = ({ ref, order }) => !blocked.has(ref) && !others.some((other) => other.order === order);
   return (
-    others.find(({ order }) => !held.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry))
+    others.find(({ order }) => !blocked.has(order)) ?? waiting.find((entry) => entry.kind === "image" && isFree(entry))
   );
 }
 
 /**
- * `entries` in their order. Tells `changed`; `done` with `{entry, data}`;
- * `refused` with the entry; `sign-in`, `stranger` (somebody else is signed in) and `sent` (nothing waits).
+ * Emits `changed`; `done` with `{entry, data}`; `refused` with the entry; `sign-in`; `other-user` (another driver is signed in).
  * @extends {Emitter<QueueEvents>}
  */
 export class Queue extends Emitter {
-  #entries;
+  #storage;
   #driver;
-  #tab;
+  #lock;
   #tabs;
-  #backoff = new Backoff();
-  /** @type {number | undefined} */
-  #timer;
-  /** Until then the server wants to hear nothing (`performance.now()`). */
-  #notBefore = 0;
-  #isSending = false;
-  #isWanted = false;
+  #sender = new Refetcher(() => this.#sendAll());
+  /** The longest wait that the server asked for in this round. */
+  #retryMs = 0;
 
   /**
-   * @param {Store} store
+   * @param {Database} database
    * @param {{ user: number, driver: number }} who
    */
-  constructor(store, { user, driver }) {
+  constructor(database, { user, driver }) {
     super();
     const name = `lucky-gas-driver-${user}`;
-    this.#entries = new Entries(store);
+    this.#storage = new QueueStorage(database);
     this.#driver = driver;
-    this.#tab = new OneTab(name);
+    this.#lock = new TabLock(name);
     this.#tabs = new BroadcastChannel(name);
     this.#tabs.onmessage = () => this.read();
-    store.on("emptied", () => this.#changed());
+    database.on("cleared", () => this.#changed());
   }
 
   get entries() {
-    return this.#entries.list;
+    return this.#storage.list;
   }
 
   /** Those not refused. */
@@ -112,40 +107,40 @@ export class Queue extends Emitter {
     return this.entries.filter(({ refused }) => !refused);
   }
 
-  /** Whether some of them live in this page alone: the disk did not take them. */
-  get isUnkept() {
-    return this.#entries.isUnkept;
+  /** Whether this page alone has some of them: the database did not take them. */
+  get hasUnsaved() {
+    return this.#storage.hasUnsaved;
   }
 
   async read() {
-    await this.#entries.read();
+    await this.#storage.read();
     this.emit("changed");
   }
 
   /**
-   * They count as done now, whenever they will be sent. What the disk does not take lives as long as this page, where there is
-   * a line to send it by; else it rejects, and none of them was taken.
+   * Adds reports that were made now. Those that the database does not take live as long as this page, if there is a connection to
+   * send them by; else this rejects, and none of them was added.
    * @param {Report[]} entries
    */
   async add(...entries) {
-    const made = entries.map((entry) => ({ ...entry, ...moment(), ref: newRef() }));
+    const made = entries.map((entry) => ({ ...entry, ...reportTime(), ref: newRef() }));
     try {
-      await this.#entries.add(made);
+      await this.#storage.add(made);
       await this.#changed();
     } catch (error) {
       if (!navigator.onLine) throw error;
-      this.#entries.hold(made);
+      this.#storage.addUnsaved(made);
       this.emit("changed");
     }
     this.send();
   }
 
   /**
-   * What was refused and read by the driver.
+   * Deletes the refused entries of an order, once the driver has read that they were.
    * @param {number} order
    */
-  async putAway(order) {
-    this.#entries.delete(this.entries.filter((entry) => entry.refused && entry.order === order));
+  async dismiss(order) {
+    this.#storage.delete(this.entries.filter((entry) => entry.refused && entry.order === order));
     await this.#changed();
   }
 
@@ -154,29 +149,17 @@ export class Queue extends Emitter {
     this.#tabs.postMessage(null);
   }
 
-  /** Sends what waits, as soon as the server lets us; again by itself until nothing does. */
-  async send() {
-    this.#isWanted = true;
-    if (this.#isSending) return;
-    clearTimeout(this.#timer);
-    const waitMs = this.#notBefore - performance.now();
-    if (waitMs > 0) {
-      this.#timer = setTimeout(() => this.send(), waitMs);
-      return;
-    }
-    this.#isSending = true;
-    /** @type {boolean | undefined} */
-    let isDone = false;
-    try {
-      while (this.#isWanted) {
-        this.#isWanted = false;
-        isDone = await this.#tab.run((isOurs) => this.#round(isOurs));
-      }
-    } finally {
-      this.#isSending = false;
-      if (isDone) this.#backoff.reset();
-      else this.#timer = setTimeout(() => this.send(), this.#backoff.next());
-    }
+  /** Sends all that waits, at once or as soon as the server allows it, and repeats that until nothing waits. */
+  send() {
+    this.#sender.add("all");
+    retryNow();
+  }
+
+  /** Rejects with a temporary error where something still waits. */
+  async #sendAll() {
+    this.#retryMs = 0;
+    const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
+    if (!isDone) throw new ApiError(0, [], String(this.#retryMs / 1000));
   }
 
   /**
@@ -186,73 +169,71 @@ export class Queue extends Emitter {
   async #round(isOurs) {
     await this.read();
     if (!this.waiting.length) return true;
-    const held = new Set();
+    const blocked = new Set();
     try {
       if (!(await this.#isSignedIn())) return false;
-      for (let next = nextOf(this.waiting, held); next && isOurs(); next = nextOf(this.waiting, held))
-        await this.#sendOne(next, held);
+      for (let next = nextOf(this.waiting, blocked); next && isOurs(); next = nextOf(this.waiting, blocked))
+        await this.#sendOne(next, blocked);
     } catch (error) {
-      const means = this.#meaning(error);
-      if (means === null) throw error;
-      if (means === SIGN_IN) this.emit(SIGN_IN);
+      const kind = this.#failure(error);
+      if (kind === null) throw error;
+      if (kind === SIGN_IN) this.emit(SIGN_IN);
       return false;
     }
-    if (this.waiting.length) return false;
-    this.emit("sent");
-    return true;
+    return !this.waiting.length;
   }
 
   /**
-   * Null: an error of this page.
+   * What the error means; null where it is a fault of this page.
    * @param {unknown} error
    */
-  #meaning(error) {
+  #failure(error) {
     if (!(error instanceof ApiError)) return null;
-    this.#notBefore = performance.now() + error.retryMs;
-    return meaning(error);
+    this.#retryMs = Math.max(this.#retryMs, error.retryMs);
+    return kindOf(error);
   }
 
   /** The session is the browser's: another driver may have signed in since this page was opened. */
   async #isSignedIn() {
     const { results } = await get("drivers/?page_size=1");
     const isSignedIn = results[0]?.id === this.#driver;
-    if (!isSignedIn) this.emit("stranger");
+    if (!isSignedIn) this.emit("other-user");
     return isSignedIn;
   }
 
   /**
-   * Throws what stops the round.
+   * Throws an error that stops the round.
    * @param {Entry} entry
-   * @param {Set<string | number>} held until the next one: the order that the server fails at, the image on the way
+   * @param {Set<string | number>} blocked for this round: orders that the server fails at, and images
    */
-  async #sendOne(entry, held) {
+  async #sendOne(entry, blocked) {
     const isImage = entry.kind === "image";
     /** @type {Moved | OrderRow} */
     let answer;
     try {
-      answer = await this.#say(entry);
+      answer = await this.#deliver(entry);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const means = this.#meaning(error);
-      if (means === REFUSED) return this.#refused(entry, error);
-      if (means !== SERVER && !(means === LINE && isImage && !error.retryMs)) throw error;
-      held.add(isImage ? entry.ref : entry.order);
+      const kind = this.#failure(error);
+      if (kind === REFUSED) return this.#refused(entry, error);
+      if (kind !== FAILED && !(kind === UNREACHABLE && isImage && !error.retryMs)) throw error;
+      blocked.add(isImage ? entry.ref : entry.order);
       return;
     }
     await this.#settle(entry, answer);
   }
 
   /**
-   * The server's answer. A time that it does not believe is left out: that it was done weighs more than when.
+   * The server's answer. If the server refuses the time, the report is sent without it: that it was done matters more than when.
    * @param {Entry} entry
    */
-  async #say(entry) {
+  async #deliver(entry) {
     const at = happenedAt(entry);
     try {
-      return await this.#post(entry, at);
+      return await this.#send(entry, at);
     } catch (error) {
       if (!(error instanceof ApiError && error.code === "invalid_time")) throw error;
-      return this.#post(entry, null);
+      return this.#send(entry, null);
     }
   }
 
@@ -260,7 +241,7 @@ export class Queue extends Emitter {
    * @param {Entry} entry
    * @param {number | null} when
    */
-  async #post(entry, when) {
+  async #send(entry, when) {
     const at = when === null ? undefined : new Date(when).toISOString();
     const [method, path, body] = callOf(entry, at);
     const { data } = await request(method, `orders/${entry.order}/${path}`, body);
@@ -268,27 +249,13 @@ export class Queue extends Emitter {
   }
 
   /**
-   * The order as it is; null where it is no longer this driver's.
-   * @param {number} order
-   * @returns {Promise<OrderRow | null>}
-   */
-  async #present(order) {
-    try {
-      return await get(`orders/${order}/`);
-    } catch (error) {
-      if (!(error instanceof ApiError && meaning(error) === REFUSED)) throw error;
-      return null;
-    }
-  }
-
-  /**
    * @param {Entry} entry
    * @param {Moved | OrderRow} data
    */
   async #settle(entry, data) {
-    // Told before it is removed: between the two the stop would be shown as it was.
+    // Emitted before it is removed: between the two the stop would be shown as it was.
     this.emit("done", { entry, data });
-    this.#entries.delete([entry]);
+    this.#storage.delete([entry]);
     await this.#changed();
   }
 
@@ -297,23 +264,25 @@ export class Queue extends Emitter {
    * @param {ApiError} error
    */
   async #refused(entry, { message, code }) {
-    const order = entry.kind === "image" ? null : await this.#present(entry.order);
-    // The office was asked by telephone, and was faster.
+    // Null where it is no longer this driver's.
+    const order = entry.kind === "image" ? null : await getOrNull(`orders/${entry.order}/`);
+    // The office did it first, perhaps because the driver called.
     if (order && code === "invalid_transition" && entry.kind === "status" && order.status === entry.to)
       return this.#settle(entry, order);
     /** @type {Entry[]} */
     const refused = [{ ...entry, refused: { detail: message } }];
-    // What follows stands on what was refused; but a picture of what is still ours is worth having whatever became of it.
+    // Later reports build on the refused one. Pictures are still worth having while the order is this driver's.
     /** @param {Entry} other */
-    const isLost = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
-    for (const other of this.#after(entry)) if (isLost(other)) refused.push({ ...other, refused: { detail: null } });
-    this.#entries.put(refused);
+    const isObsolete = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
+    for (const other of this.#after(entry))
+      if (isObsolete(other)) refused.push({ ...other, refused: { detail: null } });
+    this.#storage.put(refused);
     await this.#changed();
     this.emit(REFUSED, entry);
   }
 
   /**
-   * What waits of the same order behind this one.
+   * Later entries of the same order.
    * @param {Entry} entry
    */
   #after({ order, ref }) {

@@ -1,19 +1,19 @@
-/** The driver's stops of today: what the server said of them, kept for when it cannot be asked. */
+/** The driver's stops of today, as the server sent them; stored on the telephone for when there is no connection. */
 /** @import { StopsEvents } from "types/driver" */
 /** @import { OrderFrame } from "types/events" */
 /** @import { LogEnd, OrderRow, OrderStatus } from "types/rows" */
-/** @import { Store } from "./store.js" */
+/** @import { Database } from "./database.js" */
 import { Emitter } from "../../realtime/emitter.js";
-import { ApiError, get, getAll } from "../../web/api.js";
+import { getAll, getOrNull } from "../../web/api.js";
 import { Refetcher } from "../../web/retry.js";
 import { now, today } from "../../web/server-clock.js";
 import { doneByDriver, isWithDriver, slotRank, withDriver } from "../../web/statuses.js";
 import { dayOf } from "../../web/time.js";
 
-/** A stop of an earlier day that is done today is today's. */
+/** A stop of an earlier day that is done today is one of today's: so many days are read. */
 const DAYS_BACK = 7;
-/** By these an order shows more than the event says, or is new here: it is asked for. */
-const WHOLE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
+/** Events that do not carry all that the page shows: the order is read. */
+const INCOMPLETE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
 const ALL = "all";
 const LAST = Number.MAX_SAFE_INTEGER;
 
@@ -40,92 +40,95 @@ function isOfToday(row) {
 }
 
 /**
- * Tells `changed`; `news` with `{type, row}` of what the driver must be told: `assigned`, `gone`; `stranger` (what the server
- * says is another driver's); `sign-in`.
+ * Emits `changed`; `news` with `{type, row}` for a notice to the driver: `assigned`, `gone`; `other-user` (the rows are another
+ * driver's); `sign-in`.
  * @extends {Emitter<StopsEvents>}
  */
 export class Stops extends Emitter {
   /**
-   * When the server last said all of it, in milliseconds since 1970 (its clock).
+   * When all stops were last loaded, in milliseconds since 1970 (the server's clock).
    * @type {number | null}
    */
   loadedAt = null;
   /**
-   * The end of the log before that.
+   * The end of the log before they were loaded.
    * @type {LogEnd | null}
    */
   end = null;
   /** @type {Map<number, OrderRow>} */
   #rows = new Map();
-  #store;
+  #database;
   #driver;
-  /** @type {OrderFrame[] | null} */
-  #meanwhile = null;
   /**
-   * Whoever waits for the next answer to ALL, or for the next time that there is none.
+   * Events that came while all stops were being loaded.
+   * @type {OrderFrame[] | null}
+   */
+  #delayed = null;
+  /**
+   * Resolved after the next try to load all stops.
    * @type {(() => void)[]}
    */
-  #waiting = [];
+  #loadWaiters = [];
   /** By id, or ALL. */
-  #unread = new Refetcher(
+  #refetcher = new Refetcher(
     (/** @type {number | typeof ALL} */ key) => (key === ALL ? this.#load() : this.#read(key)),
     ({ status }) => status === 401 && this.emit("sign-in"),
   );
 
   /**
-   * @param {Store} store
+   * @param {Database} database
    * @param {number} driver
    */
-  constructor(store, driver) {
+  constructor(database, driver) {
     super();
-    this.#store = store;
+    this.#database = database;
     this.#driver = driver;
-    store.on("emptied", () => this.#keep());
+    database.on("cleared", () => this.#save());
   }
 
   get list() {
     return [...this.#rows.values()].filter(isOfToday).sort(inOrder);
   }
 
-  /** What this telephone knows by itself. */
-  async recall() {
+  /** Reads what this telephone has stored. */
+  async restore() {
     try {
-      this.#hold(await this.#store.all("stops"));
-      this.loadedAt = (await this.#store.loadedAt()) ?? null;
+      this.#put(await this.#database.all("stops"));
+      this.loadedAt = (await this.#database.loadedAt()) ?? null;
     } catch (error) {
-      console.warn("Nothing that was kept can be read.", error);
+      console.warn("The stored stops cannot be read.", error);
     }
     this.emit("changed");
   }
 
   /**
-   * Reads all from the server, until it has answered. Resolves with the first try; what is told meanwhile comes after.
+   * Loads all stops, until the server has answered. Resolves after the first try. Events that come meanwhile are applied after it.
    * @returns {Promise<void>}
    */
   load() {
-    this.#unread.add(ALL);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#refetcher.add(ALL);
+    return new Promise((resolve) => this.#loadWaiters.push(resolve));
   }
 
   async #load() {
-    this.#meanwhile = [];
+    this.#delayed = [];
     try {
       const { rows, end } = await this.#all();
       if (rows.every(({ driver }) => driver === this.#driver)) {
         this.end = end;
         this.#replace(rows);
-      } else this.emit("stranger");
+      } else this.emit("other-user");
     } finally {
-      const later = this.#meanwhile;
-      this.#meanwhile = null;
-      for (const frame of later) this.take(frame);
+      const later = this.#delayed;
+      this.#delayed = null;
+      for (const frame of later) this.receive(frame);
       await this.#changed();
-      for (const resolve of this.#waiting.splice(0)) resolve();
+      for (const resolve of this.#loadWaiters.splice(0)) resolve();
     }
   }
 
   /**
-   * Once more where the answers said that it is another day.
+   * Once more if the answers showed that it is another day.
    * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
    */
   async #all() {
@@ -139,14 +142,14 @@ export class Stops extends Emitter {
   }
 
   /**
-   * What came and went is told, but for the first time, when all of it came.
+   * Emits news of stops that came and went, except for the first load.
    * @param {OrderRow[]} rows
    */
   #replace(rows) {
     const isFirst = this.loadedAt === null;
     const before = this.list.filter(isAhead);
     this.#rows.clear();
-    this.#hold(rows);
+    this.#put(rows);
     this.loadedAt = now();
     if (isFirst) return;
     for (const row of before) if (!this.#rows.has(row.id)) this.emit("news", { type: "gone", row });
@@ -164,21 +167,21 @@ export class Stops extends Emitter {
   }
 
   /** @param {OrderRow[]} rows */
-  #hold(rows) {
+  #put(rows) {
     for (const row of rows) if (row.version >= (this.#rows.get(row.id)?.version ?? 0)) this.#rows.set(row.id, row);
   }
 
   /**
-   * One event of an order.
+   * Applies an event of an order.
    * @param {OrderFrame} frame
    */
-  async take(frame) {
+  async receive(frame) {
     const { order_id: id, version } = frame.data;
     const row = this.#rows.get(id);
-    if (this.#meanwhile) this.#meanwhile.push(frame);
+    if (this.#delayed) this.#delayed.push(frame);
     else if (row && version < row.version) return;
-    else if (frame.type === "order.unassigned" || frame.data.status === "cancelled") await this.#lost(id);
-    else if (!row || this.#saysMore(frame.type, frame.data.status, row)) this.ask(id);
+    else if (frame.type === "order.unassigned" || frame.data.status === "cancelled") await this.#unassigned(id);
+    else if (!row || this.#isIncomplete(frame.type, frame.data.status, row)) this.refetch(id);
     else await this.change(id, { status: frame.data.status, version });
   }
 
@@ -187,65 +190,51 @@ export class Stops extends Emitter {
    * @param {OrderStatus} status
    * @param {OrderRow} row
    */
-  #saysMore(type, status, row) {
-    // By another, who knows what was collected.
+  #isIncomplete(type, status, row) {
+    // Somebody else delivered it: the event does not tell what was collected.
     const isDelivered = status === "delivered" && row.status !== status;
-    return WHOLE.includes(type) || isDelivered;
+    return INCOMPLETE.includes(type) || isDelivered;
   }
 
   /**
-   * Reads the whole order, or that it is no longer ours, until the server has answered.
+   * Reads the whole order, or that it is no longer this driver's, until the server has answered.
    * @param {number} id
    */
-  ask(id) {
-    this.#unread.add(id);
+  refetch(id) {
+    this.#refetcher.add(id);
   }
 
   /** @param {number} id */
   async #read(id) {
-    const answer = await this.#present(id);
-    if (this.#unread.isStale(id)) return;
-    if (answer) this.#took(answer);
-    else this.#goes(id);
+    const answer = await getOrNull(`orders/${id}/`);
+    if (this.#refetcher.isStale(id)) return;
+    if (answer) this.#update(answer);
+    else this.#remove(id);
     await this.#changed();
   }
 
-  /**
-   * Null where it is no longer ours.
-   * @param {number} id
-   * @returns {Promise<OrderRow | null>}
-   */
-  async #present(id) {
-    try {
-      return await get(`orders/${id}/`);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404 && !error.isTemporary) return null;
-      throw error;
-    }
-  }
-
   /** @param {number} id */
-  #goes(id) {
+  #remove(id) {
     const row = this.#ahead(id);
     this.#rows.delete(id);
     if (row) this.emit("news", { type: "gone", row });
   }
 
   /**
-   * Of several events that each ask, the first answer is news.
+   * If several events cause a request each, only the first answer is news.
    * @param {OrderRow} answer
    */
-  #took(answer) {
+  #update(answer) {
     const before = this.#ahead(answer.id);
-    this.#hold([answer]);
+    this.#put([answer]);
     const row = this.#ahead(answer.id);
     if (row && !before) this.emit("news", { type: "assigned", row });
-    // On another day from now on.
+    // It was moved to another day.
     if (before && !row && isAhead(answer)) this.emit("news", { type: "gone", row: before });
   }
 
   /**
-   * What is known of an order without asking.
+   * Changes an order without reading it.
    * @param {number} id
    * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} facts
    */
@@ -256,15 +245,15 @@ export class Stops extends Emitter {
     await this.#changed();
   }
 
-  /** What the next one to sign in must not find. */
-  forget() {
-    return this.#store.write("stops", (stops) => stops.clear());
+  /** Deletes the stored stops, before somebody else signs in. */
+  deleteStored() {
+    return this.#database.write("stops", (stops) => stops.clear());
   }
 
   /** @param {number} id */
-  async #lost(id) {
-    // What is on its way may have been read while it was still ours.
-    if (this.#unread.has(id)) this.ask(id);
+  async #unassigned(id) {
+    // A request under way may have been read while the order was still this driver's.
+    if (this.#refetcher.has(id)) this.refetch(id);
     const row = this.#rows.get(id);
     if (!row) return;
     this.#rows.delete(id);
@@ -274,19 +263,19 @@ export class Stops extends Emitter {
 
   async #changed() {
     this.emit("changed");
-    await this.#keep();
+    await this.#save();
   }
 
-  async #keep() {
+  async #save() {
     const rows = [...this.#rows.values()];
     try {
-      await this.#store.write("stops", (stops) => {
+      await this.#database.write("stops", (stops) => {
         stops.clear();
         for (const row of rows) stops.put(row);
       });
-      await this.#store.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
+      await this.#database.write("facts", (facts) => facts.put(this.loadedAt, "loadedAt"));
     } catch (error) {
-      console.warn("The stops were not kept.", error); // what is shown came over the line and stays
+      console.warn("The stops were not stored.", error);
     }
   }
 }

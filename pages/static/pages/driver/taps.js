@@ -1,10 +1,10 @@
-/** A finger that pressed twice meant once: below it stands another button by now. */
+/** Ignores the second press of a double tap: another button stands under the finger by then. */
 
 const DOUBLE_MS = 600;
 let at = -DOUBLE_MS;
 
-/** What is below the finger has just changed. */
-export function tapped() {
+/** The page has just changed under the finger. */
+export function pageChanged() {
   at = performance.now();
 }
 

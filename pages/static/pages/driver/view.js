@@ -7,7 +7,7 @@ import { slotWord, statusWord } from "../../web/statuses.js";
 import { back, mayFail, onward } from "./moves.js";
 import { isSecondTap } from "./taps.js";
 
-/** Telephones of Apple know no `geo:`; their tablets call themselves a Macintosh, which has no fingers on it. */
+/** Apple's devices know no `geo:`. Their tablets call themselves a Macintosh, but have a touch screen. */
 const isApple = () =>
   /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
@@ -21,10 +21,10 @@ function show(root, name, isShown) {
 }
 
 /**
- * Where the map of the telephone is to lead (RFC 5870; `q` as Android reads it).
+ * The link that opens the place in the telephone's map (RFC 5870; `q` as Android reads it).
  * @param {OrderRow} row
  */
-function place({ latitude, longitude, delivery_address: address }) {
+function mapLink({ latitude, longitude, delivery_address: address }) {
   const isKnown = latitude != null && longitude != null;
   const where = isKnown ? `${latitude},${longitude}` : encodeURIComponent(address);
   if (isApple()) return `https://maps.apple.com/?daddr=${where}`;
@@ -95,7 +95,7 @@ export function fillCard(root, stop) {
   fill(root, { due: money(row.amount_due), notes: row.notes, order: row.order_number });
   show(root, "notes", Boolean(row.notes));
   fillItems(find(".items", root), row.items);
-  link(root, "navigate", place(row));
+  link(root, "navigate", mapLink(row));
   link(root, "call", `tel:${row.customer_phone}`);
   show(root, "call", Boolean(row.customer_phone));
   link(root, "second", `tel:${row.customer_phone2}`);

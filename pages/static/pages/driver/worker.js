@@ -1,32 +1,32 @@
 /*
- * Opens the driver's page without a line. The server puts `TOLD` in front: `version`, of what the static files hold,
- * their `files`, and the URL of the `words`. It keeps no answer of the API: the page keeps its stops itself, a user.
+ * Opens the driver's page offline. The server puts `BUILD` in front (types/worker). Caches no answers of the API: the page
+ * stores the stops of each user itself.
  */
 const PAGE = "/driver/";
-/** Page and words: of whoever is signed in, in their language. The page throws them away when they sign out. */
+/** Page and words of the user who is signed in, in their language. The page deletes them at sign-out. */
 const PAGES = "driver-pages";
-const FILES = `driver-files-${TOLD.version}`;
-/** Longer than this nobody waits for a page that lies ready. */
-const PATIENCE_MS = 4_000;
-/** The line that made us wait once makes nobody wait again at once. */
+const FILES = `driver-files-${BUILD.version}`;
+/** How long to wait for the server where there is a cached page. */
+const TIMEOUT_MS = 4_000;
+/** After one such timeout the cache is used at once for so long. */
 const SLOW_MS = 30_000;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 let slowUntil = 0;
-/** The server's files are newer than these: what it says is not mixed with them. */
+/** The server has a newer version: its pages are not mixed with these files. */
 let isOutdated = false;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
 worker.addEventListener("activate", (event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (event) => {
-  const answer = answerTo(event.request);
+  const answer = answerFor(event.request);
   if (answer) event.respondWith(answer);
 });
 
 async function install() {
   const files = await caches.open(FILES);
-  await files.addAll(TOLD.files.map((path) => new Request(path, { cache: "no-cache" })));
-  for (const path of [PAGE, TOLD.words]) await keep(path, await fetch(path, { cache: "no-cache" }));
+  await files.addAll(BUILD.files.map((path) => new Request(path, { cache: "no-cache" })));
+  for (const path of [PAGE, BUILD.words]) await cache(path, await fetch(path, { cache: "no-cache" }));
   await worker.skipWaiting();
 }
 
@@ -37,32 +37,32 @@ async function activate() {
 }
 
 /** @param {Request} request */
-function answerTo(request) {
+function answerFor(request) {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return null;
-  if (pathname === PAGE || pathname === TOLD.words) return fresh(request, pathname);
-  return TOLD.files.includes(pathname) ? kept(request, pathname) : null;
+  if (pathname === PAGE || pathname === BUILD.words) return networkFirst(request, pathname);
+  return BUILD.files.includes(pathname) ? cachedFile(request, pathname) : null;
 }
 
 /**
- * What the server says, if it says it soon; else what it said last.
+ * The server's answer, if it comes soon; else the cached one.
  * @param {Request} request
  * @param {string} path
  */
-async function fresh(request, path) {
-  const last = await (await caches.open(PAGES)).match(path);
-  if (last && performance.now() < slowUntil) return last;
+async function networkFirst(request, path) {
+  const cached = await (await caches.open(PAGES)).match(path);
+  if (cached && performance.now() < slowUntil) return cached;
   let answer;
   try {
-    answer = await fetch(request, last ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
+    answer = await fetch(request, cached ? { signal: AbortSignal.timeout(TIMEOUT_MS) } : {});
   } catch (error) {
-    if (!last) throw error;
+    if (!cached) throw error;
     slowUntil = performance.now() + SLOW_MS;
-    return last;
+    return cached;
   }
-  if (answer.status >= 500 && last) return last;
-  // A full disk takes nothing from a page that came over the line.
-  await keep(path, answer.clone()).catch((error) => console.warn("The page was not kept.", error));
+  if (answer.status >= 500 && cached) return cached;
+  // A full disk must not spoil an answer that has come.
+  await cache(path, answer.clone()).catch((error) => console.warn("The page was not cached.", error));
   return answer;
 }
 
@@ -70,8 +70,8 @@ async function fresh(request, path) {
  * @param {string} path
  * @param {Response} answer
  */
-async function keep(path, answer) {
-  if (path === PAGE) isOutdated = answer.ok && answer.headers.get("X-Page-Version") !== TOLD.version;
+async function cache(path, answer) {
+  if (path === PAGE) isOutdated = answer.ok && answer.headers.get("X-Page-Version") !== BUILD.version;
   if (answer.ok && !answer.redirected && !isOutdated) await (await caches.open(PAGES)).put(path, answer);
 }
 
@@ -79,7 +79,7 @@ async function keep(path, answer) {
  * @param {Request} request
  * @param {string} path
  */
-async function kept(request, path) {
+async function cachedFile(request, path) {
   const file = await (await caches.open(FILES)).match(path);
   if (!file) return fetch(request);
   return isOutdated ? fetch(request).catch(() => file) : file;

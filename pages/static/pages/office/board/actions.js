@@ -1,9 +1,9 @@
-/** What a clerk does to an order: one request, all of it or nothing, refused where someone else was faster. */
+/** Changes an order by one request, all or nothing; the server refuses it if somebody else changed the order first. */
 import { ApiError, get, post } from "../../../web/api.js";
 import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
-// A request may have been done although its answer was lost; tried again on the same version, it is not done twice.
+// The server may have done it although the answer was lost. By the version it is not done twice.
 const OFFLINE = () =>
   gettext("There is no connection. The board will show whether it was done; if not, please try again.");
 const GONE = () => ({
@@ -18,7 +18,7 @@ export class Actions {
   #card;
   #outdated;
 
-  /** `card(id)`: the element that shows that something is under way. `outdated()`: drivers or routes are others by now. */
+  /** `card(id)`: the element that is busy meanwhile. `outdated()`: drivers or routes have changed. */
   constructor(store, toasts, { card, outdated }) {
     this.#store = store;
     this.#toasts = toasts;
@@ -26,14 +26,14 @@ export class Actions {
     this.#outdated = outdated;
   }
 
-  /** `order`: as the clerk saw it when deciding. Shows what the server said, whatever it said. */
+  /** `order`: as the clerk saw it when deciding. Shows the outcome, also a refusal. */
   async change(order, changes) {
     this.#card(order.id)?.setAttribute("aria-busy", "true");
     try {
-      const said = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
-      const { failed } = await post("orders/bulk-update/", said);
+      const change = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
+      const { failed } = await post("orders/bulk-update/", change);
       for (const refusal of failed) this.#refused(order, refusal);
-      // It is done: what became of it is asked for until it is known.
+      // It is done: the order is read until there is an answer.
       await retry(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

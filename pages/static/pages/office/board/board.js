@@ -3,10 +3,10 @@ import { closest, find, findAll, pageData } from "../../../web/page.js";
 import { onNewDay } from "../../../web/server-clock.js";
 import { Actions } from "./actions.js";
 import { Columns } from "./columns.js";
-import { Crew } from "./crew.js";
 import { Dragging } from "./drag.js";
 import { Drawer } from "./drawer.js";
 import { Filters } from "./filters.js";
+import { Fleet } from "./fleet.js";
 import { useKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { MapPanel } from "./map-panel.js";
@@ -27,15 +27,15 @@ const toasts = find("notification-toasts");
 const painter = new Painter(draw, settle);
 const store = new Store(painter.add);
 const filters = new Filters(form);
-const crew = new Crew(root, store, filters);
-const moves = new Moves(table, crew.drivers, crew.routes);
+const fleet = new Fleet(root, store, filters);
+const moves = new Moves(table, fleet.drivers, fleet.routes);
 const columns = new Columns(root, {
   store,
   shows: filters.shows,
-  words: { labels, driverName: crew.driverName, isEnd: moves.isEnd },
+  words: { labels, driverName: fleet.driverName, isEnd: moves.isEnd },
 });
-const map = new MapPanel({ store, crew, shows: filters.shows, opened: (id) => drawer.open(id) });
-const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readCrew() });
+const map = new MapPanel({ store, fleet, shows: filters.shows, opened: (id) => drawer.open(id) });
+const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readFleet() });
 const drawer = new Drawer(find("#drawer"), {
   labels,
   isEnd: moves.isEnd,
@@ -48,11 +48,11 @@ const dialog = new MoveDialog(find("#move"), {
 });
 const live = new Live({
   store,
-  crew,
+  fleet,
   filters,
   news: new News(toasts, store),
   changed: {
-    crew: () => {
+    fleet: () => {
       settle(false);
       offerDrivers();
     },
@@ -80,7 +80,7 @@ function draw(id) {
 
 function settle(isDone) {
   columns.settle();
-  crew.draw();
+  fleet.draw();
   offerAreas();
   if (isDone) map.settle();
 }
@@ -92,7 +92,7 @@ function drawAll() {
 function nameOf(key) {
   const [kind, id] = key.split(":");
   if (kind === "status") return labels.status[id];
-  return kind === "driver" ? crew.driverName(Number(id)) : crew.routeName(Number(id));
+  return kind === "driver" ? fleet.driverName(Number(id)) : fleet.routeName(Number(id));
 }
 
 function unreadable({ code, message }) {
@@ -105,7 +105,7 @@ function openMove(id) {
   dialog.open(order, moves.targets(order));
 }
 
-/** What was dropped may still want a driver or a reason. */
+/** After a drop the dialog may still have to ask for a driver or a reason. */
 function dropped(order, target) {
   if (target.needsReason) dialog.open(order, [target]);
   else if (target.needsDriver)
@@ -130,7 +130,7 @@ function offer(name, values) {
 function offerDrivers() {
   offer(
     "driver",
-    [...crew.drivers.values()].map(({ id, name }) => [String(id), name]),
+    [...fleet.drivers.values()].map(({ id, name }) => [String(id), name]),
   );
 }
 
@@ -149,7 +149,7 @@ form.addEventListener("change", ({ target }) => {
   if (target.name === "day" || target.name === "date") live.dayChanged();
   map.refit();
   drawAll();
-  crew.draw();
+  fleet.draw();
 });
 form.elements.q.addEventListener("input", ({ target }) => {
   filters.read();
@@ -197,7 +197,7 @@ for (const column of findAll(".column.closed", root)) {
   });
 }
 
-/** The address of this page has changed since the server wrote the form. */
+/** The address of this page has changed since the server made the form. */
 const language = find("form.language");
 language.addEventListener("submit", () => {
   /** @type {HTMLInputElement} */
@@ -213,7 +213,7 @@ setInterval(drawAll, AGES_MS);
 onNewDay(() => {
   live.dayChanged();
   drawAll();
-  crew.draw();
+  fleet.draw();
 });
 
 const socket = await live.start();

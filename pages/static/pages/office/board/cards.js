@@ -1,4 +1,4 @@
-/** What a card says of its order. */
+/** Writes an order into its card. */
 import { fill, find } from "../../../web/page.js";
 import { now, today } from "../../../web/server-clock.js";
 import { isOpen, slotWord } from "../../../web/statuses.js";
@@ -14,7 +14,7 @@ function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
 }
 
-/** `labels`: words by field and value; `driverName(id)`; `isEnd(status)`: it goes nowhere any more. */
+/** `labels`: words by field and value; `driverName(id)`; `isEnd(status)`: there are no further moves. */
 export function fillCard(card, order, { labels, driverName, isEnd }) {
   const isAhead = isOpen(order.status);
   card.dataset.version = order.version;

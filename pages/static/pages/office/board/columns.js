@@ -1,4 +1,4 @@
-/** The columns: one card an order, each in its column and in its place, and only what changed is touched. */
+/** The columns: a card for each order, sorted. Only what changed is touched. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
 import { fillCard } from "./cards.js";
@@ -41,7 +41,7 @@ class Column {
     if (this.reachable === row.card) this.reachable = null;
   }
 
-  /** The one card of the column that Tab stops at; arrows lead to the others. */
+  /** Sets the one card of the column that Tab stops at; arrow keys lead to the others. */
   reach(card) {
     if (this.reachable === card) return;
     if (this.reachable) setReachable(this.reachable, false);
@@ -64,7 +64,7 @@ export class Columns {
   #shows;
   #words;
 
-  /** `words`: what a card needs to know beside its order, see `fillCard`. */
+  /** `words`: see `fillCard`. */
   constructor(root, { store, shows, words }) {
     this.#columns = new Map(findAll(".column", root).map((section) => [section.dataset.status, new Column(section)]));
     this.#store = store;
@@ -125,7 +125,7 @@ export class Columns {
     if (hadFocus) this.#focus(neighbour);
   }
 
-  /** Gives the focus to the first of these, or of all cards, that can take it: what is folded away cannot. */
+  /** Focuses the first of these, or of all cards, that can take the focus: cards in a folded column cannot. */
   #focus(...wanted) {
     const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
     for (const element of [...wanted, ...firsts].filter(Boolean)) {
@@ -135,7 +135,7 @@ export class Columns {
     }
   }
 
-  /** Counts, once behind many draws. */
+  /** Updates the counts, once after many draws. */
   settle = () => {
     for (const column of this.#columns.values()) column.settle();
   };

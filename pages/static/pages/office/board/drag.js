@@ -1,4 +1,4 @@
-/** Cards dragged onto columns, drivers and routes. Where an order may not go is no target, and is seen to be none. */
+/** Dragging cards onto columns, drivers and routes. Places where an order may not go look so, and take no drop. */
 import { findAll } from "../../../web/page.js";
 
 export class Dragging {
@@ -28,12 +28,12 @@ export class Dragging {
     const order = card && this.#store.get(Number(card.dataset.id));
     if (!order) return;
     this.#order = order;
-    // A card that has left the board by then tells nobody but itself.
+    // If the card has left the board by then, the event does not bubble.
     card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", this.#order.order_number);
-    // Later: a browser gives up dragging what changes its look at once.
+    // Later: a browser ends the drag if the look of the card changes at once.
     setTimeout(() => this.#mark(true));
   };
 

@@ -1,4 +1,4 @@
-/** One order in full: what is ordered, its history, its messages, the proof. It follows the order while it is open. */
+/** One whole order: its items, history, messages and proof. Follows changes while it is open. */
 import { ApiError, get, getAll } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
 import { closest, copyTemplate, debounce, fill, find } from "../../../web/page.js";
@@ -24,11 +24,11 @@ export class Drawer {
   #from = null;
   #asked = 0;
   #takesFocus = false;
-  /** The order that was asked for; and the one that is shown, which may still be the one before. */
+  /** The order that was opened last, and the one that is shown, which may still be the one before. */
   id = null;
   shown = null;
 
-  /** `isEnd(status)`: it goes nowhere any more. `took(row)`: an order was read. `failed(error)`: the one asked for could not be. */
+  /** `isEnd(status)`: there are no further moves. `took(row)`: an order was read. `failed(error)`: the one to open was not. */
   constructor(element, { labels, isEnd, took, failed }) {
     this.#element = element;
     this.#labels = labels;
@@ -77,15 +77,14 @@ export class Drawer {
     this.#followSoon();
   }
 
-  /** Nothing tells of a change twice. */
-  #unread = new Refetcher(async () => {
+  #refetcher = new Refetcher(async () => {
     const error = this.id === null ? null : await this.#read();
     if (error?.isTemporary) throw error;
   });
 
-  #followSoon = debounce(GATHER_MS, () => this.#unread.add("order"));
+  #followSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
 
-  /** Shows the order, unless another is wanted meanwhile. The error, where it could not be read. */
+  /** Reads and shows the order, unless another is opened meanwhile. Returns the error, if there is one. */
   async #read() {
     const mine = ++this.#asked;
     try {
@@ -156,14 +155,14 @@ export class Drawer {
     this.#element.classList.toggle("urgent", order.priority === "urgent");
   }
 
-  #historyValues({ from_status: from, to_status: to, changed_by: by, at, recorded_at: learned, reason }) {
+  #historyValues({ from_status: from, to_status: to, changed_by: by, at, recorded_at: recorded, reason }) {
     const names = this.#labels.status;
     return {
       move: from ? `${names[from]} → ${names[to]}` : names[to],
       by: by ?? gettext("the system"),
       at: dayAndClock(at),
       reason,
-      late: lateText(at, learned) ?? "",
+      late: lateText(at, recorded) ?? "",
     };
   }
 

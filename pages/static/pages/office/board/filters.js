@@ -1,9 +1,9 @@
-/** What of the orders is shown: day, time slot, driver, area, and what was typed. Kept in the address of the page. */
+/** Which orders are shown: by day, time slot, driver, area and text. All but the text stand in the address of the page. */
 import { today } from "../../../web/server-clock.js";
 import { isOpen } from "../../../web/statuses.js";
 import { dayOf } from "../../../web/time.js";
 
-const KEPT = ["day", "date", "slot", "driver", "area"];
+const IN_ADDRESS = ["day", "date", "slot", "driver", "area"];
 const plain = (text) =>
   text
     .normalize("NFKC")
@@ -19,11 +19,11 @@ export class Filters {
   constructor(form) {
     this.#form = form;
     const address = new URLSearchParams(location.search);
-    for (const name of KEPT) if (address.has(name)) this.#restore(form.elements[name], address.get(name));
+    for (const name of IN_ADDRESS) if (address.has(name)) this.#restore(form.elements[name], address.get(name));
     this.read();
   }
 
-  /** Drivers and areas are not known yet when the page opens. */
+  /** Adds the option first: drivers and areas are not loaded yet when the page opens. */
   #restore(field, value) {
     if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === value)) {
       field.add(new Option(value, value));
@@ -31,15 +31,15 @@ export class Filters {
     field.value = value;
   }
 
-  /** Takes what the form says now. */
+  /** Reads the form. */
   read() {
-    const said = Object.fromEntries(new FormData(this.#form));
-    this.#chosen = { ...said, q: plain(String(said.q)) };
-    this.#form.elements.date.hidden = said.day !== "date";
+    const values = Object.fromEntries(new FormData(this.#form));
+    this.#chosen = { ...values, q: plain(String(values.q)) };
+    this.#form.elements.date.hidden = values.day !== "date";
     const address = new URL(location.href);
-    for (const name of KEPT) {
-      if (said[name] && said[name] !== this.#form.elements[name].dataset.usual)
-        address.searchParams.set(name, String(said[name]));
+    for (const name of IN_ADDRESS) {
+      if (values[name] && values[name] !== this.#form.elements[name].dataset.usual)
+        address.searchParams.set(name, String(values[name]));
       else address.searchParams.delete(name);
     }
     history.replaceState(null, "", address);
@@ -50,12 +50,12 @@ export class Filters {
     this.#form.elements[name].dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  /** The day whose delivered and cancelled orders are wanted. */
+  /** The day whose delivered and cancelled orders are shown. */
   get closedDay() {
     return this.day ?? today();
   }
 
-  /** The one day that is looked at, null where all are. With today comes what is overdue. */
+  /** The chosen day; null for all days. Overdue orders are shown with today's. */
   get day() {
     const { day, date } = this.#chosen;
     if (day === "all" || (day === "date" && !date)) return null;
@@ -68,7 +68,7 @@ export class Filters {
     if (slot && order.time_slot !== slot) return false;
     if (driver && String(order.driver ?? "none") !== driver) return false;
     if (area && order.area !== area) return false;
-    // Who looks for an order does not know its day.
+    // A search finds orders of all days.
     return q ? this.#matches(order, q) : this.isOnDay(order);
   };
 

@@ -1,41 +1,41 @@
-/** Keeps the board's state that of the server: read once, then event by event, and read afresh where events are missing. */
+/** Keeps the board up to date: loads everything once, then applies events, and loads again where events are missing. */
 
 import { LuckyGasSocket } from "../../../realtime/client.js";
-import { ApiError, get, getAll } from "../../../web/api.js";
+import { ApiError, getAll, getOrNull } from "../../../web/api.js";
 import { gather, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
-import { followClock, today } from "../../../web/server-clock.js";
+import { today } from "../../../web/server-clock.js";
 import { closed, open } from "../../../web/statuses.js";
 import { laterText, rowOf } from "./store.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
-/** A report is late when so much lies between what happened and our learning of it. */
+/** A report is late when it reaches the server so long after what it reports. */
 const LATE_MS = 60_000;
-/** What events left out is read together; beyond so many orders all are read. */
+/** Orders that events do not describe whole are read together; if they are more than MOST_SINGLE, all orders are read. */
 const GATHER_MS = 250;
 const MOST_SINGLE = 10;
 const POSITIONS_MS = 250;
-/** Of orders, all of them instead of one. */
+/** The key for all orders instead of one. */
 const ALL = "all";
 
-/** When it happened, where it was reported long after; else null. */
-function reportedLater(at, learned) {
-  return Date.parse(learned) - Date.parse(at) >= LATE_MS ? at : null;
+/** When it happened, if it was reported late; else null. */
+function reportedLater(at, recorded) {
+  return Date.parse(recorded) - Date.parse(at) >= LATE_MS ? at : null;
 }
 
-/** “Reported late”, with the hour at which it happened; null where it was told at once. */
-export function lateText(at, learned) {
-  return reportedLater(at, learned) && laterText(at);
+/** “Reported late”, with the hour at which it happened; null where it was reported at once. */
+export function lateText(at, recorded) {
+  return reportedLater(at, recorded) && laterText(at);
 }
 
-/** Who is signed out is sent to the sign-in, and comes back to this board. */
+/** Loads the page again where the clerk is signed out: the server asks them to sign in, and leads back here. */
 export function signInAgain({ status }) {
   if (status === 401 || status === 403) location.reload();
 }
 
-/** `instead` where what is asked for is not there: it went, or the clerk is still typing its day. */
-async function found(call, instead) {
+/** `instead` where the server refuses for good: the day that the clerk is typing is not a date yet. */
+async function orElse(call, instead) {
   try {
     return await call();
   } catch (error) {
@@ -44,12 +44,12 @@ async function found(call, instead) {
   }
 }
 
-/** A list that nobody need be asked for. */
+/** An empty list that needs no request. */
 const NONE = { rows: [], end: null };
-/** No log has it: the server says that all is to be loaded afresh. */
+/** An epoch of no log: with it the server answers that everything is to be loaded again. */
 const NO_EPOCH = "none";
 
-/** Where to go on after several answers. Between two of them another database may have come in the place of the one before. */
+/** The cursor to resume from after several answers. The database may have been replaced between two of them. */
 function earliest(answers) {
   const ends = answers.map(({ end }) => end).filter((end) => end !== null);
   const [epoch, ...others] = new Set(ends.map((end) => end.epoch));
@@ -58,25 +58,25 @@ function earliest(answers) {
 
 export class Live {
   #store;
-  #crew;
+  #fleet;
   #filters;
   #news;
   #changed;
   #wanted;
   #newest = "";
-  #crewEvents = 0;
-  #unreadOrders = new Refetcher((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
-  #unreadRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
-  #unreadCrew = new Refetcher(() => this.#loadCrew(), signInAgain);
-  #unreadClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
+  #fleetEvents = 0;
+  #refetchOrders = new Refetcher((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
+  #unsetRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
+  #refetchFleet = new Refetcher(() => this.#loadFleet(), signInAgain);
+  #refetchClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
 
   /**
-   * `changed.crew()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (read afresh).
-   * `wanted()`: the ids of orders that are looked at, which stay whatever their day.
+   * `changed.fleet()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (loaded again).
+   * `wanted()`: the ids of orders that are shown elsewhere, which stay whatever their day.
    */
-  constructor({ store, crew, filters, news, changed, wanted }) {
+  constructor({ store, fleet, filters, news, changed, wanted }) {
     this.#store = store;
-    this.#crew = crew;
+    this.#fleet = fleet;
     this.#filters = filters;
     this.#news = news;
     this.#changed = changed;
@@ -94,13 +94,13 @@ export class Live {
     return socket;
   }
 
-  /** The ids of the orders there are, and the event to go on from. */
+  /** The ids of all loaded orders, and the cursor to resume from. */
   async #load() {
-    const [orders, crew] = await Promise.all([this.#loadOrders(), this.#loadCrew()]);
-    return { ids: orders.ids, end: earliest([orders, crew]) };
+    const [orders, fleet] = await Promise.all([this.#loadOrders(), this.#loadFleet()]);
+    return { ids: orders.ids, end: earliest([orders, fleet]) };
   }
 
-  /** All that is open, and what was closed on the day that is looked at. */
+  /** All open orders, and those that were closed on the chosen day. */
   async #loadOrders() {
     const answers = await Promise.all([getAll(`orders/?status=${open}`), this.#closed()]);
     const rows = answers.flatMap((answer) => answer.rows);
@@ -108,22 +108,22 @@ export class Live {
     return { ids: rows.map(({ id }) => id), end: earliest(answers) };
   }
 
-  /** Drivers and routes are others by now. */
-  readCrew() {
-    this.#unreadCrew.add("crew");
+  /** Loads drivers and routes again: they have changed. */
+  readFleet() {
+    this.#refetchFleet.add("fleet");
   }
 
-  /** Drivers, and the routes that are ahead or of the day that is looked at, as they are now. */
-  async #loadCrew() {
-    const [drivers, routes] = [this.#crew.drivers, this.#crew.routes].map((known) => [...known.keys()]);
-    const told = this.#crewEvents;
+  /** Drivers, and the routes that are ahead or of the chosen day. */
+  async #loadFleet() {
+    const [drivers, routes] = [this.#fleet.drivers, this.#fleet.routes].map((known) => [...known.keys()]);
+    const eventsBefore = this.#fleetEvents;
     const answers = await Promise.all([getAll("drivers/locations/"), this.#ahead(), this.#past()]);
-    this.#crew.readDrivers(answers[0].rows);
-    this.#crew.readRoutes([...answers[1].rows, ...answers[2].rows], routes);
-    this.#changed.crew();
-    this.#changed.positions([...drivers, ...this.#crew.drivers.keys()]);
-    // They may have been read before what was told meanwhile.
-    if (told !== this.#crewEvents) this.readCrew();
+    this.#fleet.setDrivers(answers[0].rows);
+    this.#fleet.setRoutes([...answers[1].rows, ...answers[2].rows], routes);
+    this.#changed.fleet();
+    this.#changed.positions([...drivers, ...this.#fleet.drivers.keys()]);
+    // The answers may be older than events that came meanwhile.
+    if (eventsBefore !== this.#fleetEvents) this.readFleet();
     return { end: earliest(answers) };
   }
 
@@ -134,10 +134,10 @@ export class Live {
   #past() {
     const { day } = this.#filters;
     if (day === null || day >= today()) return NONE;
-    return found(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
+    return orElse(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
-  /** Events are missing. What came by new ones while all was read is not in what was read, and stays. */
+  /** Events are missing: loads everything. Orders that new events brought meanwhile may not be in the answers, and stay. */
   #resync = async () => {
     const before = this.#store.puts;
     const { ids } = await retry(() => this.#load(), signInAgain);
@@ -146,22 +146,21 @@ export class Live {
   };
 
   #closed() {
-    return found(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
+    return orElse(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
-  /** Another day is looked at, or today is another. */
+  /** Another day was chosen, or a new day has begun. */
   dayChanged() {
-    this.#unreadClosed.add("closed");
-    this.readCrew();
+    this.#refetchClosed.add("closed");
+    this.readFleet();
   }
 
   take(rows) {
-    this.#crew.learnNames(rows);
+    this.#fleet.addNames(rows);
     this.#store.readAll(rows);
   }
 
   #listen(socket) {
-    followClock(socket);
     socket.on("connected", retryNow);
     for (const type of ORDER_EVENTS) socket.on(type, this.#order);
     for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
@@ -176,63 +175,63 @@ export class Live {
 
   #order = (frame) => {
     const { type, data, timestamp, channel } = frame;
-    // What is said to a driver or customer of an order leaves out what the board needs.
+    // On other channels (of drivers, of customers) events lack fields that the board needs.
     if (channel !== "orders") return;
     const late = type === "order.status_changed" ? { reported_later: reportedLater(data.at, timestamp) } : {};
     const isNews = this.#isNews(data);
     if (!this.#store.put({ ...rowOf(frame), ...late })) return;
     if (this.#store.lacks(data.order_id)) this.#readLater(data.order_id);
     this.#changed.order(data.order_id);
-    if (isNews) this.#tell(frame);
+    if (isNews) this.#notify(frame);
   };
 
-  /** Not what was on the board when it was loaded. One version may come as several events: changed, and urgent. */
+  /** Whether the event is newer than the loaded order. One version may come as several events: changed, and urgent. */
   #isNews({ order_id: id, version }) {
     if (version > (this.#store.get(id)?.version ?? 0)) this.#newest = `${id} ${version}`;
     return this.#newest === `${id} ${version}`;
   }
 
-  #tell({ type, data: { order_id: id, priority, status, reason } }) {
-    if (type === "order.created" && priority !== "urgent") this.#news.tell("created", id);
-    if (type === "order.urgent") this.#news.tell("urgent", id);
-    if (type === "order.status_changed" && status === "failed") this.#news.tell("failed", id, reason);
+  #notify({ type, data: { order_id: id, priority, status, reason } }) {
+    if (type === "order.created" && priority !== "urgent") this.#news.add("created", id);
+    if (type === "order.urgent") this.#news.add("urgent", id);
+    if (type === "order.status_changed" && status === "failed") this.#news.add("failed", id, reason);
   }
 
   #readLater = gather(GATHER_MS, (ids) => {
-    for (const id of ids.length > MOST_SINGLE ? [ALL] : ids) this.#unreadOrders.add(id);
+    for (const id of ids.length > MOST_SINGLE ? [ALL] : ids) this.#refetchOrders.add(id);
   });
 
   async #readOne(id) {
-    const row = await found(() => get(`orders/${id}/`), null);
+    const row = await getOrNull(`orders/${id}/`);
     if (row) this.take([row]);
   }
 
   #route = ({ data, channel }) => {
     if (channel !== "routes") return;
-    this.#crewEvents += 1;
-    const known = this.#crew.routes.get(data.route_id);
+    this.#fleetEvents += 1;
+    const known = this.#fleet.routes.get(data.route_id);
     if (known) Object.assign(known, { driver: data.driver_id, stops: data.total_stops, date: data.date });
-    this.#changed.crew();
+    this.#changed.fleet();
     this.#readRouteLater(data.route_id);
   };
 
   #readRouteLater = gather(GATHER_MS, (ids) => {
-    for (const id of ids) this.#unreadRoutes.add(id);
+    for (const id of ids) this.#unsetRoutes.add(id);
   });
 
-  /** Its name, and whether it is still to be driven, is in no event. */
+  /** No event carries its name and status. */
   async #readRoute(id) {
-    const row = await found(() => get(`routes/${id}/`), null);
-    this.#crew.readRoutes(row ? [row] : [], [id]);
-    this.#changed.crew();
+    const row = await getOrNull(`routes/${id}/`);
+    this.#fleet.setRoutes(row ? [row] : [], [id]);
+    this.#changed.fleet();
   }
 
   #presence = ({ type, data }) => {
-    this.#crewEvents += 1;
-    const driver = this.#crew.drivers.get(data.driver_id);
-    if (!driver) return this.readCrew();
+    this.#fleetEvents += 1;
+    const driver = this.#fleet.drivers.get(data.driver_id);
+    if (!driver) return this.readFleet();
     driver.online = type === "driver.online";
-    this.#changed.crew();
+    this.#changed.fleet();
     this.#changed.positions([data.driver_id]);
   };
 
@@ -241,7 +240,7 @@ export class Live {
     for (const {
       data: { driver_id: id, latitude, longitude },
     } of frames) {
-      const driver = this.#crew.drivers.get(id);
+      const driver = this.#fleet.drivers.get(id);
       if (!driver) continue;
       Object.assign(driver, { latitude, longitude });
       moved.add(id);
@@ -251,6 +250,6 @@ export class Live {
 
   #message = ({ type, data }) => {
     this.#changed.order(data.order_id);
-    if (type === "notification.failed" && data.status !== "suppressed") this.#news.tell("sms", data.order_id);
+    if (type === "notification.failed" && data.status !== "suppressed") this.#news.add("sms", data.order_id);
   };
 }

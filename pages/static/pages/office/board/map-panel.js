@@ -1,9 +1,9 @@
-/** The map: drivers as they move, stops with their numbers. It comes after the board itself is there. */
+/** The map, with moving drivers and numbered stops. It is loaded after the board. */
 import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** The map's code, as soon as there is a line to load it by: the board does without until then. */
+/** Loads the map's code, and tries again while there is no connection: the board works without it. */
 async function loaded() {
   for (;;) {
     try {
@@ -19,25 +19,25 @@ export class MapPanel {
   #signs = new Map();
   #fits = true;
   #store;
-  #crew;
+  #fleet;
   #shows;
   #opened;
 
-  constructor({ store, crew, shows, opened }) {
+  constructor({ store, fleet, shows, opened }) {
     this.#store = store;
-    this.#crew = crew;
+    this.#fleet = fleet;
     this.#shows = shows;
     this.#opened = opened;
   }
 
-  /** The orders are then to be drawn once more. */
+  /** After it, orders must be drawn again. */
   async open(element) {
     const { LiveMap } = await loaded();
     this.#map = new LiveMap(element);
-    for (const id of this.#crew.drivers.keys()) this.drawDriver(id);
+    for (const id of this.#fleet.drivers.keys()) this.drawDriver(id);
   }
 
-  /** Other orders are looked at: once they are drawn, the map is to show them all. */
+  /** Other orders are chosen: once they are drawn, the map zooms to all of them. */
   refit() {
     this.#fits = true;
   }
@@ -69,7 +69,7 @@ export class MapPanel {
   }
 
   drawDriver(id) {
-    const driver = this.#crew.drivers.get(id);
+    const driver = this.#fleet.drivers.get(id);
     if (!driver) return this.#remove("driver", id);
     const { name, online, latitude, longitude } = driver;
     this.#place("driver", id, {
@@ -81,7 +81,7 @@ export class MapPanel {
     });
   }
 
-  /** A pin that would look the same is left alone. */
+  /** Does not touch a pin that would look the same. */
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;

@@ -1,4 +1,4 @@
-/** “Move…”: the same as dragging, for keyboard and touch; and where a reason or a driver has still to be said. */
+/** “Move…”: the same as dragging, for keyboard and touch; it also asks for a reason or a driver after a drop. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 
 const NEEDS_TARGET = ["status", "driver", "route"];
@@ -71,7 +71,7 @@ export class MoveDialog {
     this.#checkReason();
   };
 
-  /** Spaces are no reason. */
+  /** A reason of spaces alone is refused. */
   #checkReason = () => {
     const { value, required } = this.#form.elements.reason;
     const isBlank = required && value !== "" && !value.trim();

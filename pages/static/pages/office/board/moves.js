@@ -1,4 +1,4 @@
-/** Where an order may go next: what the table of statuses allows the office, as a target to drop it on or choose. */
+/** Where an order may go next, by the office's table of moves: targets to drop it on, or to choose. */
 import { today } from "../../../web/server-clock.js";
 import { isOpen, isWithDriver } from "../../../web/statuses.js";
 
@@ -12,7 +12,7 @@ export class Moves {
     this.routes = routes;
   }
 
-  /** Whether an order in this status goes nowhere any more. */
+  /** Whether there are no further moves from this status. */
   isEnd = (status) => !this.#table[status].length;
 
   #move(from, to) {
@@ -20,8 +20,8 @@ export class Moves {
   }
 
   /**
-   * `{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}`, what may be done at once
-   * as one change. `needsDriver`: it is for the clerk to say whose it becomes.
+   * `{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}`: each is one change.
+   * `needsDriver`: the clerk must choose the driver.
    */
   targets(order) {
     return [...this.#statuses(order), ...this.#drivers(order), ...this.#routes(order)];

@@ -1,6 +1,6 @@
-/** What a clerk should hear of without looking: new, urgent and failed orders, and SMS that did not arrive. */
+/** Toasts for a clerk who looks elsewhere: new, urgent and failed orders, and SMS that did not arrive. */
 
-/** What comes together is told together. */
+/** Events that come within so long are one toast. */
 const GATHER_MS = 400;
 
 const KINDS = {
@@ -37,7 +37,7 @@ export class News {
   }
 
   /** `kind`: of KINDS; `why`: the reason, if one was given. */
-  tell(kind, id, why = "") {
+  add(kind, id, why = "") {
     if (!this.#waiting.has(kind)) {
       this.#waiting.set(kind, new Map());
       setTimeout(() => this.#show(kind), GATHER_MS);
@@ -46,11 +46,11 @@ export class News {
   }
 
   #show(kind) {
-    const told = this.#waiting.get(kind);
+    const orders = this.#waiting.get(kind);
     this.#waiting.delete(kind);
     const { severity, one, many } = KINDS[kind];
-    if (told.size > 1) return this.#toasts.show({ title: many(told.size), severity });
-    const [[id, why]] = told;
+    if (orders.size > 1) return this.#toasts.show({ title: many(orders.size), severity });
+    const [[id, why]] = orders;
     const order = this.#store.get(id);
     const message = [order?.order_number, order?.customer_name, order?.delivery_address, why].filter(Boolean).join(" ");
     this.#toasts.show({ title: one(), message, severity, action: id ? { type: "order", order_id: id } : null });

@@ -1,4 +1,4 @@
-/** Draws what changed once a frame, and for a few milliseconds only: what is left waits for the next frame. */
+/** Draws changed orders once in a frame, for a few milliseconds at most; the rest waits for the next frame. */
 
 const BUDGET_MS = 8;
 
@@ -8,7 +8,7 @@ export class Painter {
   #draw;
   #drawn;
 
-  /** `draw(id)` each; `drawn(isDone)` once behind all of a frame, `isDone` where nothing waits for the next. */
+  /** `draw(id)` each; `drawn(isDone)` after each frame, `isDone` if nothing waits for the next. */
   constructor(draw, drawn) {
     this.#draw = draw;
     this.#drawn = drawn;

@@ -1,16 +1,16 @@
-/** The orders the board knows, by id; what comes in is applied only if it is not older than what is there. */
+/** The orders of the board, by id. An older version never replaces a newer one. */
 import { slotRank } from "../../../web/statuses.js";
 import { clock } from "../../../web/time.js";
 
-/** The mark of what was reported long after it happened. */
+/** The mark of an order that was reported late. */
 export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
 
-/** What orders stand by in their column: urgent ones first, then by when they are due. */
+/** The sort key of orders in a column: urgent ones first, then by when they are due. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
   return [priority === "urgent" ? 0 : 1, date, slotRank(slot), String(id).padStart(12, "0")].join("|");
 }
 
-/** What an event says of its order, by the names that a row has. Telephone, place on the map and age are in rows alone. */
+/** The order of an event, with the field names of a row. Only rows have the telephone number, the coordinates and the age. */
 export function rowOf({ data, timestamp }) {
   const { order_id: id, customer_id: customer, products: items, driver_id: driver, route_id: route } = data;
   return { ...data, id, customer, items, driver, route, delivery_address: data.address, updated_at: timestamp };
@@ -43,24 +43,24 @@ export class Store {
     return true;
   }
 
-  /** True where an event left out what it does not carry, and the order must be read. */
+  /** Whether the order must be read: events did not carry all of it. */
   lacks(id) {
     const { created_at: createdAt, addressRead, delivery_address: address } = this.#orders.get(id);
     return createdAt === undefined || addressRead !== address;
   }
 
-  /** An order as it was read: nothing of it is missing. */
+  /** A whole row. */
   read(row) {
     return this.put({ ...row, addressRead: row.delivery_address });
   }
 
-  /** In the order in which they stand, so that drawing many moves none that is drawn. */
+  /** Sorted as the columns are, so that drawing a card does not move others. */
   readAll(rows) {
     const ranks = new Map(rows.map((row) => [row, rank(row)]));
     for (const row of rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1))) this.read(row);
   }
 
-  /** After a state read afresh: what is not in it is gone, but for what was put since there were `before` puts. */
+  /** After loading everything: removes orders that are not among `ids`, except those put after the first `before` puts. */
   keep(ids, before) {
     for (const { id, heard } of [...this]) {
       if (ids.has(id) || heard > before) continue;

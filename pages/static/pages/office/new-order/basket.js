@@ -1,4 +1,4 @@
-/** The lines of an order and what they come to. */
+/** The lines of an order and their total. */
 import { getAll } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
 import { copyTemplate, fill, find, findAll, pageData } from "../../../web/page.js";
@@ -39,7 +39,7 @@ function add(product = usual, quantity = 1) {
   return line;
 }
 
-/** Fills the basket with what was ordered last, as far as it is still sold; else with one of what most people order. */
+/** Fills the basket with the last order, as far as its products are still sold; else with one of the usual product. */
 export function repeat(items) {
   lines.replaceChildren();
   const sold = items.filter(({ product }) => products.some(({ id }) => id === product));
@@ -48,12 +48,12 @@ export function repeat(items) {
 }
 
 export function items() {
-  const said = new Map();
+  const quantities = new Map();
   for (const line of findAll(".line", lines)) {
     const product = Number(find("select", line).value);
-    said.set(product, (said.get(product) ?? 0) + Number(find("input", line).value));
+    quantities.set(product, (quantities.get(product) ?? 0) + Number(find("input", line).value));
   }
-  return [...said].map(([product, quantity]) => ({ product, quantity }));
+  return [...quantities].map(([product, quantity]) => ({ product, quantity }));
 }
 
 /** The field of this item, which may be the sum of several lines: in the last of them. */

@@ -1,4 +1,4 @@
-/** The one box: whoever calls is found by any part of telephone, name or address, with the last order beside. */
+/** The search box for customers: by any part of telephone, name or address; each is shown with their last order. */
 import { ApiError, get } from "../../../web/api.js";
 import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
@@ -9,7 +9,7 @@ const MOST = 7;
 const LEAST = 2;
 /** Orders looked at, of each customer found. */
 const LATEST = 20;
-/** Who is on the telephone does not wait longer for them. */
+/** How long to wait for them: the caller is on the telephone. */
 const ORDERS_MS = 1_500;
 
 /** The newest orders of all of them, in one request. */
@@ -47,7 +47,7 @@ export function wordsOf(items) {
 /** As `visible` on the server (orders/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** What was typed for somebody who is not known, put where it most likely belongs. */
+/** The text of the box, by the field of a new customer to which it most likely belongs. */
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
   // Digits of an input method are as wide as Chinese letters.
@@ -56,8 +56,8 @@ export function guess(text) {
 }
 
 /**
- * A combobox over the API. `take(customer, orders, later)`: somebody known was chosen, `orders` null where they are not read
- * yet, `later` their promise, null where they could not be; `fresh(typed)`: somebody new.
+ * A combobox over the API. Calls `take(customer, orders, later)` for a known customer: `orders` is null where they are not read
+ * yet, `later` promises them (null where the request failed). Calls `fresh(typed)` for a new one.
  */
 export class Finder {
   /** @type {HTMLInputElement} */
@@ -68,14 +68,14 @@ export class Finder {
   #options = [];
   #at = 0;
   #asked = 0;
-  /** Enter came before the answer: the first that is found is meant. */
+  /** Enter was pressed before the answer came: the first one found is chosen. */
   #isHurried = false;
 
   constructor({ take, fresh }) {
     [this.#take, this.#fresh] = [take, fresh];
     const askSoon = debounce(PAUSE_MS, () => this.#ask());
     this.#box.addEventListener("input", () => {
-      // What was found for other words is nobody's answer any more.
+      // The results are of another text.
       this.#forget();
       askSoon();
     });
@@ -109,9 +109,9 @@ export class Finder {
     const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(
       (/** @type {ApiError} */ error) => error,
     );
-    // An answer that comes after the next question is none.
+    // The text has changed meanwhile.
     if (asked !== this.#asked) return;
-    // Who cannot be looked for is not new.
+    // A failed search does not mean that the customer is new.
     if (found instanceof ApiError) return this.#broke(found);
     const customers = found.results;
     const orders = newestOf(customers).catch(() => null);
@@ -170,7 +170,7 @@ export class Finder {
     if (typed) return this.#fresh(typed);
     const asked = this.#asked;
     const known = await within(ORDERS_MS, orders);
-    // Esc, or other words, meanwhile: nobody is taken.
+    // The text was changed or cleared meanwhile: nobody is chosen.
     if (asked === this.#asked) this.#take(customer, known, orders);
   }
 }

@@ -1,11 +1,11 @@
-/** A telephone call: who, what, when; placed with Enter. */
+/** Takes an order on the telephone: who, what, when; Enter places it. */
 import { LuckyGasSocket } from "../../../realtime/client.js";
 import { newRef } from "../../../realtime/ref.js";
 import { get, patch, post } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
 import { debounce, fill, find, findAll, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
-import { followClock, onNewDay, today } from "../../../web/server-clock.js";
+import { onNewDay, today } from "../../../web/server-clock.js";
 import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
 import { fieldOf, items, renew, repeat, total } from "./basket.js";
 import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
@@ -14,17 +14,17 @@ import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 const form = find("#order");
 const PAUSE_MS = 300;
 let customer = null;
-/** The name of this call's order: sent again after a lost answer, it makes no second one. */
+/** The `ref` of this order: sent again after a lost answer, it makes no second order. */
 let ref = null;
-/** What the server warns of besides what the rows say, which the page says by itself, and sooner. */
+/** Warnings of the server, except those that the page shows sooner by itself. */
 let more = [];
-/** The orders of the customer, as far as they are read. */
+/** The orders of the customer, once they are read. */
 let ordersRead = null;
-const SAID_BY_THE_PAGE = ["open_order", "no_message"];
-/** What the server made of it, while confirming it is still to be done. */
+const OWN_WARNINGS = ["open_order", "no_message"];
+/** The placed order, while it is still to be confirmed. */
 let placed = null;
 
-/** Each warning: a text, or what stands in it in order. */
+/** Each warning: a text, or a list of texts and elements. */
 function warn(warnings) {
   const rows = warnings.filter(Boolean).map((parts) => {
     const row = document.createElement("li");
@@ -37,7 +37,7 @@ function warn(warnings) {
 /** @returns {HTMLInputElement[]} */
 const newInputs = () => findAll("#new input");
 
-/** The form for another caller: nothing of the one before stays in it. */
+/** Clears the form for another caller. */
 function open(known) {
   form.reset();
   [ref, placed] = [newRef(), null];
@@ -56,7 +56,7 @@ function offerToday() {
   field.value = field.min = today();
 }
 
-/** Who meant today still does at midnight. */
+/** If today was chosen, it is the new day after midnight. */
 function dayBegan() {
   const { scheduled_date: field } = form.elements;
   if (field.value === field.min) offerToday();
@@ -64,14 +64,14 @@ function dayBegan() {
 }
 
 /**
- * Why the clerk has still to say that an order is wanted, with a tick, since Enter comes by habit: one is `open` already, or
- * whether one is was not read yet (`unread`). Null: no need.
+ * Makes the clerk tick that the order is wanted, because they press Enter by habit: the customer has an `open` order, or it is
+ * not known yet whether they have one (`unread`). Null: not necessary.
  */
 function askForTick(why) {
   const { another } = form.elements;
   const row = find("#another");
   if (!why && document.activeElement === another) find("#lines select").focus();
-  // A tick for the one reason is none for the other.
+  // A tick counts for one of the two reasons only.
   if (row.dataset.why !== String(why)) another.checked = false;
   row.dataset.why = why;
   row.hidden = !why;
@@ -89,7 +89,7 @@ function take(chosen, orders, later) {
   readNumbers(chosen);
   readWarnings(chosen);
   if (!orders) readOrders(chosen, later);
-  // With Enter nobody places what nobody has looked at.
+  // The focus is not on the button: Enter must not place an order that nobody has checked.
   if (!orders) find("#lines select").focus();
   else (orders.open.length ? form.elements.another : find("#confirm")).focus();
 }
@@ -104,7 +104,7 @@ function warnOf(chosen, orders) {
   else askForTick(orders.open.length ? "open" : null);
 }
 
-/** The number leads to the order; in another tab, for here somebody is on the telephone. */
+/** The number links to the order, in another tab: this page is in use for the call. */
 function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
   const words = interpolate(gettext("There is an open order already: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
   const link = Object.assign(document.createElement("a"), {
@@ -118,13 +118,13 @@ function openWarning({ id, order_number: number, items: ordered, scheduled_date:
 
 const isChosen = (chosen) => customer?.id === chosen.id;
 
-/** In a list the numbers are masked; to be read back they are needed in full, of the one who calls. */
+/** Lists mask telephone numbers; the clerk reads them back to the caller in full. */
 async function readNumbers(chosen) {
   const { phone, phone2 } = await retry(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
-/** They were not read when the customer was chosen. */
+/** Of a customer whose orders were not read when they were chosen. */
 async function readOrders(chosen, later) {
   const orders = (await later) ?? (await retry(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (!orders || !isChosen(chosen)) return;
@@ -135,7 +135,7 @@ async function readOrders(chosen, later) {
 async function readWarnings(chosen) {
   const found = await retry(() => (isChosen(chosen) ? get(`orders/warnings/?customer=${chosen.id}`) : []));
   if (!isChosen(chosen)) return;
-  more = found.filter(({ code }) => !SAID_BY_THE_PAGE.includes(code)).map(({ detail }) => detail);
+  more = found.filter(({ code }) => !OWN_WARNINGS.includes(code)).map(({ detail }) => detail);
   if (more.length) warnOf(chosen, ordersRead);
 }
 
@@ -150,7 +150,7 @@ function fresh(typed) {
     ?.focus();
 }
 
-/** Whoever has this number may be known already; a landline gets no SMS. */
+/** Warns where a customer with this number is known already, and where no SMS reaches it. */
 const alike = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
   const digits = dialled(phone);
@@ -199,7 +199,7 @@ function say(text, order) {
   find("#done").hidden = false;
 }
 
-/** In the two languages of people: what is wrong, and with which field. */
+/** Shows what is wrong, and moves the focus to the field. */
 function refuse(error) {
   const offline = gettext("The site does not answer. Try again: nothing is ordered twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
@@ -245,7 +245,6 @@ const finder = new Finder({ take, fresh });
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-followClock(socket);
 const prices = new Refetcher(renew);
 const renewSoon = debounce(PAUSE_MS, () => prices.add("prices"));
 socket.on("connected", retryNow).on("inventory.updated", renewSoon).on("resync", renewSoon);

@@ -1,13 +1,13 @@
 /**
- * What the telephone keeps for one driver, in IndexedDB: a database a user, so that nobody finds another's. A browser may close
- * the connection at any time (iOS does so to a page in the background) or throw the database away: it is opened again.
+ * The IndexedDB database of one driver; each user of the telephone has another. A browser may close the connection at any time
+ * (iOS does so to a page in the background) or throw the database away: it is opened again.
  */
-/** @import { StoreEvents, StoreRows } from "types/driver" */
+/** @import { DatabaseEvents, DatabaseRows } from "types/driver" */
 import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
-/** Some browsers never answer at all; who pressed a button waits for it. */
-const LONGEST_MS = 4_000;
+/** Some browsers never answer; the driver who pressed a button waits for it. */
+const TIMEOUT_MS = 4_000;
 /** An attempt while the browser is still deleting may never be answered. */
 const REOPEN_MS = 1_000;
 const NAME = "lucky-gas-driver-";
@@ -32,19 +32,19 @@ function done(request) {
  */
 function inTime(promise) {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new DOMException("The database does not answer.", "TimeoutError"));
-    const timer = setTimeout(late, LONGEST_MS);
+    const fail = () => reject(new DOMException("The database does not answer.", "TimeoutError"));
+    const timer = setTimeout(fail, TIMEOUT_MS);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
-/** @typedef {(store: IDBObjectStore) => void} Work */
+/** @typedef {(store: IDBObjectStore) => void} Write */
 
 /**
  * All of `work(store)` is on the disk when the promise is fulfilled; else nothing is.
  * @param {IDBDatabase} db
  * @param {string} name
- * @param {Work} work
+ * @param {Write} work
  * @returns {Promise<void>}
  */
 function written(db, name, work) {
@@ -62,19 +62,19 @@ function written(db, name, work) {
 }
 
 /**
- * `stops`: the rows of the API by id; `queue`: what waits, by `n`, which rises; `facts`: small things by name.
+ * `stops`: the rows of the API by id; `queue`: reports that wait, by `n`, which rises; `facts`: single values by name.
  *
- * Tells `keeping` when `isKeeping` changes, and `emptied` when the browser has thrown the database away: what is still known
- * is to be written again.
- * @extends {Emitter<StoreEvents>}
+ * Emits `writable` when `isWritable` changes, and `cleared` when the browser has thrown the database away: pages then write
+ * again what they know.
+ * @extends {Emitter<DatabaseEvents>}
  */
-export class Store extends Emitter {
+export class Database extends Emitter {
   /** Whether the last write succeeded. */
-  isKeeping = true;
+  isWritable = true;
   #name;
   /** @type {Promise<IDBDatabase> | null} */
   #connection = null;
-  #wasThere = false;
+  #wasOpened = false;
 
   /** @param {number | string} user */
   constructor(user) {
@@ -83,12 +83,12 @@ export class Store extends Emitter {
   }
 
   /**
-   * @template {keyof StoreRows} Name
+   * @template {keyof DatabaseRows} Name
    * @param {Name} name
-   * @returns {Promise<StoreRows[Name][]>}
+   * @returns {Promise<DatabaseRows[Name][]>}
    */
   all(name) {
-    return this.#insist((db) => done(db.transaction(name).objectStore(name).getAll()), false);
+    return this.#run((db) => done(db.transaction(name).objectStore(name).getAll()), false);
   }
 
   /**
@@ -96,16 +96,16 @@ export class Store extends Emitter {
    * @returns {Promise<number | null | undefined>}
    */
   loadedAt() {
-    return this.#insist((db) => done(db.transaction("facts").objectStore("facts").get("loadedAt")), false);
+    return this.#run((db) => done(db.transaction("facts").objectStore("facts").get("loadedAt")), false);
   }
 
   /**
    * `work(store)` in one transaction that is on the disk when the promise is fulfilled; all of it, or nothing.
    * @param {string} name
-   * @param {Work} work
+   * @param {Write} work
    */
   write(name, work) {
-    return this.#insist((db) => written(db, name, work), true);
+    return this.#run((db) => written(db, name, work), true);
   }
 
   close() {
@@ -117,18 +117,18 @@ export class Store extends Emitter {
   }
 
   /**
-   * What `use(db)` promises; it is tried once more on a new connection, whatever the first try failed of.
+   * What `use(db)` promises. Whatever the error, it is tried once more on a new connection.
    * @template Answer
    * @param {(db: IDBDatabase) => Answer | Promise<Answer>} use
    * @param {boolean} isWrite
    */
-  async #insist(use, isWrite) {
+  async #run(use, isWrite) {
     try {
-      const found = await this.#try(use).catch(() => this.#try(use));
-      if (isWrite) this.#keeps(true);
-      return found;
+      const result = await this.#try(use).catch(() => this.#try(use));
+      if (isWrite) this.#setWritable(true);
+      return result;
     } catch (error) {
-      this.#keeps(false);
+      this.#setWritable(false);
       throw error;
     }
   }
@@ -149,42 +149,41 @@ export class Store extends Emitter {
   }
 
   async #open() {
-    const asked = indexedDB.open(this.#name, VERSION);
+    const opening = indexedDB.open(this.#name, VERSION);
     let isNew = false;
-    asked.onupgradeneeded = () => {
+    opening.onupgradeneeded = () => {
       isNew = true;
-      asked.result.createObjectStore("stops", { keyPath: "id" });
-      asked.result.createObjectStore("queue", { keyPath: "n", autoIncrement: true });
-      asked.result.createObjectStore("facts");
+      opening.result.createObjectStore("stops", { keyPath: "id" });
+      opening.result.createObjectStore("queue", { keyPath: "n", autoIncrement: true });
+      opening.result.createObjectStore("facts");
     };
-    const db = await done(asked);
-    // A newer page in another tab, or whoever deletes the database, need not wait for this one.
+    const db = await done(opening);
+    // Another tab may upgrade or delete the database without waiting for this one.
     db.onversionchange = () => this.close();
-    // If the database is gone, what this page still knows is to be written.
+    // If the database is gone, opening it again emits `cleared`.
     db.onclose = () => {
       this.close();
-      setTimeout(() => this.#insist(() => null, false).catch(() => {}), REOPEN_MS);
+      setTimeout(() => this.#run(() => null, false).catch(() => {}), REOPEN_MS);
     };
-    if (isNew && this.#wasThere) this.emit("emptied");
-    this.#wasThere = true;
+    if (isNew && this.#wasOpened) this.emit("cleared");
+    this.#wasOpened = true;
     return db;
   }
 
-  /** @param {boolean} isKeeping */
-  #keeps(isKeeping) {
-    if (isKeeping === this.isKeeping) return;
-    this.isKeeping = isKeeping;
-    this.emit("keeping", isKeeping);
+  /** @param {boolean} isWritable */
+  #setWritable(isWritable) {
+    if (isWritable === this.isWritable) return;
+    this.isWritable = isWritable;
+    this.emit("writable", isWritable);
   }
 }
 
-/** Deletes the stops of every driver who was signed in here, never what waits to be sent. */
-export async function forgetStops() {
-  const found = (await globalThis.indexedDB?.databases?.()) ?? [];
-  for (const { name } of found) {
+/** Deletes the stops of every driver who was signed in here, but not the reports that wait. */
+export async function deleteStops() {
+  for (const { name } of (await globalThis.indexedDB?.databases?.()) ?? []) {
     if (!name?.startsWith(NAME)) continue;
-    const store = new Store(name.slice(NAME.length));
-    await store.write("stops", (stops) => stops.clear());
-    store.close();
+    const database = new Database(name.slice(NAME.length));
+    await database.write("stops", (stops) => stops.clear());
+    database.close();
   }
 }

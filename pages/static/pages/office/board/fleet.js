@@ -1,4 +1,4 @@
-/** Drivers and routes of the day beside the board: who is online, how much each has, where cards can be dropped. */
+/** Drivers and routes of the day, beside the board: who is online, how many orders each has; cards can be dropped on them. */
 import { copyTemplate, fill, find } from "../../../web/page.js";
 import { today } from "../../../web/server-clock.js";
 import { isWithDriver } from "../../../web/statuses.js";
@@ -9,17 +9,17 @@ function isAhead({ status, date }) {
   return (status === "planned" || status === "active") && date >= today();
 }
 
-/** Of a day that is over there is nothing to be driven: what was is shown. */
+/** Of a past day, all routes that were not cancelled are shown. */
 function isPast({ status, date }) {
   return status !== "cancelled" && date < today();
 }
 
-/** Puts `element` where it belongs; an element that is there already is not touched. */
+/** Moves `element` to this position, unless it is there already. */
 function place(list, element, position) {
   if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
 }
 
-export class Crew {
+export class Fleet {
   /** By id: `{id, name, online, latitude, longitude}` and `{id, date, name, driver, stops}`. */
   drivers = new Map();
   routes = new Map();
@@ -29,15 +29,15 @@ export class Crew {
   #store;
   #filters;
 
-  /** `filters`: which day is looked at. */
+  /** `filters`: for the chosen day. */
   constructor(root, store, filters) {
     this.#root = root;
     this.#store = store;
     this.#filters = filters;
   }
 
-  /** All there are. */
-  readDrivers(rows) {
+  /** `rows`: all drivers. */
+  setDrivers(rows) {
     const ids = new Set(rows.map(({ driver }) => driver));
     for (const id of [...this.drivers.keys()]) if (!ids.has(id)) this.drivers.delete(id);
     for (const { driver: id, name, ...where } of rows) {
@@ -46,8 +46,8 @@ export class Crew {
     }
   }
 
-  /** What there is now of the routes that were `asked` for, and of others; who asked for all asked for those known then. */
-  readRoutes(rows, asked) {
+  /** Updates routes. `asked`: the ids of all routes that `rows` would contain if they still exist. */
+  setRoutes(rows, asked) {
     const ids = new Set(rows.filter((row) => isAhead(row) || isPast(row)).map(({ id }) => id));
     for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
     for (const { id, date, name, driver, total_stops: stops } of rows) {
@@ -55,8 +55,8 @@ export class Crew {
     }
   }
 
-  /** Also of a driver who is no longer active. */
-  learnNames(rows) {
+  /** Names from orders: they may be of drivers who are no longer active. */
+  addNames(rows) {
     for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
   }
 

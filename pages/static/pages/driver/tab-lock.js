@@ -1,16 +1,16 @@
-/** One tab of all that a driver has open does the work, as long as it shows that it is alive. */
+/** A Web Lock by which one tab of all that a driver has open does the work, as long as it shows that it is alive. */
 
-/** How often the tab that works says so. */
+/** How often the tab that works sends a sign of life. */
 const ALIVE_MS = 3_000;
-/** After so long a silence it is frozen or hangs, and another takes over. */
+/** A tab that was silent for so long is frozen or hangs: another takes the lock from it. */
 const SILENT_MS = 10_000;
 
-export class OneTab {
+export class TabLock {
   #name;
   #others;
   #heardAt = 0;
 
-  /** @param {string} name of the Web Lock */
+  /** @param {string} name */
   constructor(name) {
     this.#name = name;
     this.#others = new BroadcastChannel(`${name}-alive`);
@@ -18,8 +18,8 @@ export class OneTab {
   }
 
   /**
-   * What `work(isOurs)` promises; undefined where another tab took over meanwhile, which `isOurs()` says too. Where the browser
-   * has no locks, every tab works.
+   * What `work(isOurs)` promises; undefined where another tab took the lock meanwhile, which `isOurs()` tells too. Where the
+   * browser has no locks, every tab works.
    * @template Answer
    * @param {(isOurs: () => boolean) => Promise<Answer>} work
    * @returns {Promise<Answer | undefined>}
@@ -33,13 +33,13 @@ export class OneTab {
     const held = () => {
       clearInterval(watch);
       isOurs = true;
-      return this.#alive(() => work(() => isOurs));
+      return this.#whileAlive(() => work(() => isOurs));
     };
     try {
       return await navigator.locks.request(this.#name, { signal: patience.signal }, held);
     } catch (error) {
-      unlessStolen(error);
-      return isOurs ? undefined : await navigator.locks.request(this.#name, { steal: true }, held).catch(unlessStolen);
+      unlessAborted(error);
+      return isOurs ? undefined : await navigator.locks.request(this.#name, { steal: true }, held).catch(unlessAborted);
     } finally {
       clearInterval(watch);
       isOurs = false;
@@ -50,7 +50,7 @@ export class OneTab {
    * @template Answer
    * @param {() => Promise<Answer>} work
    */
-  async #alive(work) {
+  async #whileAlive(work) {
     const timer = setInterval(() => this.#others.postMessage(null), ALIVE_MS);
     try {
       return await work();
@@ -61,10 +61,10 @@ export class OneTab {
 }
 
 /**
- * The lock was taken from us, or we lost patience; throws any other error.
+ * Throws the error again, unless the lock was stolen or the request for it given up.
  * @param {unknown} error
  * @returns {undefined}
  */
-function unlessStolen(error) {
+function unlessAborted(error) {
   if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
 }
