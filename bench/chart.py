@@ -1,4 +1,4 @@
-"""The chart of bench/README.md: bars on a logarithmic scale, as plain SVG."""
+"""The chart of docs/benchmarks.md: bars on a logarithmic scale, as plain SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures as JSON, as the tables of bench/README.md, and as a chart."""
+"""The figures as JSON, as the tables of docs/benchmarks.md, and as a chart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from bench import chart
 from bench.figures import Figure
 from bench.goals import CPU, GOALS, Missing, Values
 
-HERE = Path(__file__).resolve().parent
-README, BEGIN, END = HERE / "README.md", "<!-- figures: written by bench.run -->", "<!-- end of figures -->"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, PICTURE = DOCS / "benchmarks.md", DOCS / "pictures/fanout.svg"
+BEGIN, END = "<!-- figures: written by bench.run -->", "<!-- end of figures -->"
 
 
 def save(figures: Sequence[Figure], machine: dict[str, str], path: Path) -> None:
@@ -39,18 +40,18 @@ def _rows(figures: Sequence[Figure]) -> dict[tuple[str, str], list[Figure]]:
     return rows
 
 
-def write(figures: Sequence[Figure], machine: dict[str, str], picture: Path) -> None:
-    """Puts the tables into the README and draws the chart."""
-    before, _, rest = README.read_text().partition(BEGIN)
+def write(figures: Sequence[Figure], machine: dict[str, str]) -> None:
+    """Puts the tables into the page and draws the chart."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     parts = [
         machine_lines(machine),
         *goals(figures),
-        f"![CPU a delivery]({picture.relative_to(HERE)})",
+        f"![CPU a delivery]({PICTURE.relative_to(DOCS)})",
         *tables(figures),
     ]
-    README.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
-    draw(figures, picture)
+    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    draw(figures, PICTURE)
 
 
 def machine_lines(machine: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Measures the real-time part beside its peers: `python -m bench.run`, see bench/README.md."""
+"""Measures the real-time part beside its peers: `python -m bench.run`, see docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--server", default="", help="fan-out of servers with this in their name only")
     parser.add_argument("--ws", default=FRAMES, help="the WebSocket class uvicorn gives the product")
     parser.add_argument("--json", type=Path, default=RESULTS / "last.json", help="where the figures go")
-    parser.add_argument("--readme", action="store_true", help="write the tables and the chart of bench/README.md too")
+    parser.add_argument("--docs", action="store_true", help="write the tables and the chart of docs/benchmarks.md too")
     return parser.parse_args()
 
 
@@ -79,8 +79,8 @@ def measure(chosen: argparse.Namespace, postgres: Postgres, redis: Redis) -> Non
     if chosen.only and chosen.json.exists():
         figures = report.merged(figures, report.load(chosen.json)[0])
     report.save(figures, facts, chosen.json)
-    if chosen.readme:
-        report.write(figures, facts, RESULTS / "fanout.svg")
+    if chosen.docs:
+        report.write(figures, facts)
 
 
 if __name__ == "__main__":

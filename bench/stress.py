@@ -1,4 +1,4 @@
-"""`make load`: a site as in production under the load of a large depot, then three and ten times that (README)."""
+"""`make load`: a site as in production under the load of a large depot, then three and ten times that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 3, 10], help="of 100 sockets, 10 requests/s")
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--readme", action="store_true", help="write the tables of bench/README.md too")
+    parser.add_argument("--docs", action="store_true", help="write the tables of docs/benchmarks.md too")
     return parser.parse_args()
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         for factor in chosen.factors:
             results.append(step(site, factor, chosen.seconds, made[: factor * SOCKETS // 2]))
             print(results[-1].text(), flush=True)
-            if chosen.readme:
+            if chosen.docs:
                 write(results, facts)
 
 

@@ -1,4 +1,4 @@
-"""What `make load` found, as the tables of bench/README.md."""
+"""What `make load` found, as the tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.callers import percentile
-from bench.report import README, machine_lines
+from bench.report import PAGE, machine_lines
 from bench.stress_load import CHANGE, READ, TOLD, Answers
 from bench.whole_site import Usage
 
@@ -74,10 +74,10 @@ class Result:
 
 
 def write(results: Sequence[Result], machine: dict[str, str]) -> None:
-    before, _, rest = README.read_text().partition(BEGIN)
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     parts = [machine_lines(machine), _promise(results[0]), _steps(results), _processes(results), _gave(results)]
-    README.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
 
 
 def _promise(result: Result) -> str:

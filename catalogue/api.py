@@ -36,7 +36,7 @@ class ProductFilters(Filters):
 
 
 class Products(RowsByRole[Product]):
-    """The office; drivers and customers read what is sold now."""
+    """For the office. Drivers and customers may read what is sold now."""
 
     queryset = Product.objects.all()
     serializer_class = ProductSerializer

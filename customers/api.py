@@ -90,7 +90,7 @@ class CustomerFilters(Filters):
 
 
 class Customers(RowsByRole[Customer]):
-    """The office; a driver reads those to whom an open order of theirs goes."""
+    """For the office. A driver may read the customers of their own open orders."""
 
     queryset = CUSTOMERS
     filterset_class = CustomerFilters

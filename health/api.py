@@ -62,7 +62,7 @@ class HealthView(APIView):
     rights = {"GET": [SEE_HEALTH]}
     # Whoever watches is never told to wait, and no query stands before a probe's time limit.
     throttle_classes: list[Any] = []
-    schema = None  # for monitors, not for clients: described in the README
+    schema = None  # for monitors, not for clients: described in docs/operations.md
     tell: Callable[[], Answer] = staticmethod(parts.summary)
 
     def get(self, request: Request) -> Response:

@@ -72,7 +72,7 @@ class Performance(APIView):
 
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
-        """How often each named operation was done in the last hour, and how long it took."""
+        """The number of calls of each operation in the last hour, and how long they took."""
         hour = lately(HOUR)
         return Response({
             "measuring": flags.on(flags.PERFORMANCE), "processes": hour.processes,
@@ -122,7 +122,7 @@ class CacheClear(APIView):
 
     @extend_schema(operation_id="performance_cache_clear", request=ClearInput, responses=ClearOutput)
     def post(self, request: Request) -> Response:
-        """Forgets kept answers, 10,000 at most; nothing else in Redis is touched."""
+        """Forgets cached answers, 10,000 at most. Nothing else in Redis is touched."""
         asked = ClearInput(data=request.data)
         asked.is_valid(raise_exception=True)
         cleared = caching.clear(asked.validated_data["pattern"])

@@ -110,6 +110,10 @@ def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
         "SWAGGER_UI_DIST": "SIDECAR",
         "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
         "SCHEMA_PATH_PREFIX": "/api/v1",
+        "POSTPROCESSING_HOOKS": [
+            "drf_spectacular.hooks.postprocess_schema_enums",
+            "luckygas.api_reference.describe",
+        ],
         "ENUM_NAME_OVERRIDES": {
             "OrderStatusEnum": "orders.states.Status",
             "RouteStatusEnum": "dispatch.models.RouteStatus",

@@ -1,4 +1,4 @@
-"""Settings: the one place that reads the environment. Every name read here is described in README.md.
+"""Settings: the one place that reads the environment. Every name read here is described in docs/settings.md.
 
 With an empty environment this is the embedded default: SQLite, one process, loopback only, no shared cache.
 """

@@ -142,6 +142,8 @@ class NotificationFilters(Filters):
 
 
 class Notifications(ReadOnlyResource[NotificationHistory]):
+    """SMS and e-mail to customers, for the office."""
+
     queryset = NotificationHistory.objects.select_related("order", "customer", "resent_as")
     filterset_class = NotificationFilters
     lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -155,7 +157,7 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         pagination_class=None,
     )  # fmt: skip
     def resend(self, request: Request, pk: str) -> Response:
-        """Sends the message again; answers with the row that stands for it, and its outcome if that came in time."""
+        """Sends the message again. Answers with the message that replaces it, and its outcome if known in time."""
         asked = ResendSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         row = queue.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
@@ -167,10 +169,10 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def all_reported(self, request: Request) -> Response:
-        """A driver's telephone, back from where there was no signal, has reported all that happened there.
+        """A driver's telephone has sent all reports that waited for a signal.
 
-        The message of a late report waits for a minute, because a later report may follow it that makes it untrue.
-        This ends the wait; without it the minute does. It may be repeated.
+        The message of a late report waits for a minute, because a later report may make it untrue. This call ends
+        the wait. It may be repeated.
         """
         with no_waiting():
             count = queue.all_reported(cast(User, request.user))
@@ -179,5 +181,5 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
     @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """Messages by day, gateway and status: how many arrived, their cost. The last 30 days unless asked."""
+        """Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days."""
         return Response(StatisticsSerializer(statistics.summary(*days_of(request))).data)

@@ -51,7 +51,7 @@ class Callback(APIView):
 
     @READ
     def get(self, request: Request, gateway: str, secret: str, message: UUID | None = None) -> HttpResponse:
-        """Takes a receipt. 404: the secret is wrong or no message has this id; 400: it is not a receipt of ours."""
+        """Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message."""
         found = provider(request, gateway, secret)
         heard = None
         try:

@@ -99,7 +99,7 @@ def pool() -> ThreadPool[UUID, Row | None]:
 
 @cache
 def _pool() -> ThreadPool[UUID, Row | None]:
-    # Of this process: several share what the provider allows (README, “In production”).
+    # Of this process: several share what the provider allows (docs/operations.md).
     allowed = filter(None, (get_gateway(name).most_connections for name in gateways.in_use()))
     made = ThreadPool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
     # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.

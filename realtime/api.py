@@ -79,10 +79,10 @@ class Events(LastEventId):
         responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse, 503: ErrorResponse},
     )
     def get(self, request: Request) -> Response:
-        """The events after `since` that the caller may see: of all their channels, or of one.
+        """The events after `since` that the caller may see, of all their channels or of one.
 
-        `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
-        `switched_off`: load it again after Retry-After, until events can be read again.
+        Go on from `last_event_id`, at once if there is `more`. 410 `cursor_gone`: load the data afresh. 503
+        `switched_off`: load the data again after `Retry-After`, until events can be read again.
         """
         if not flags.on(flags.REAL_TIME):
             raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
@@ -95,7 +95,7 @@ class Events(LastEventId):
 
     @extend_schema(operation_id="events_publish", request=NewEvent, responses={201: PublishedEvent})
     def post(self, request: Request) -> Response:
-        """Tells an event to all readers of a channel, or to all screens of one user; who is away gets it later."""
+        """Sends an event to all readers of a channel, or to all screens of one user. Absent readers get it later."""
         form = NewEvent(data=request.data)
         form.is_valid(raise_exception=True)
         said = form.validated_data
@@ -140,6 +140,6 @@ class Ticket(APIView):
 
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:
-        """A pass for one socket, for a client that should not put its token in a URL."""
+        """For clients that should not put their token into a URL. It works once, within 30 seconds."""
         ticket = auth.new_ticket(request.user, auth.session_of(request))  # type: ignore[arg-type]
         return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

@@ -2,7 +2,7 @@
 
 A promoted standby, a restored backup and a copy of the data directory give the numbers of lost events again, to other
 events. A cursor beyond the end would skip those. So the head of the log holds in which database it was numbered last,
-and each process remembers how far it saw the log (README, “Another database”).
+and each process remembers how far it saw the log (docs/realtime.md).
 """
 
 from __future__ import annotations

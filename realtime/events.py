@@ -1,4 +1,4 @@
-"""Which change becomes which events, for which channels, with which payload (README, “Events”).
+"""Which change becomes which events, for which channels, with which payload (docs/realtime.md).
 
 Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
 a stranger's eyes may see: never a reason, a member of staff's name, or another's id. What is published

@@ -1,4 +1,4 @@
-"""The text of frames: events in their envelope, and the flat ones (README, “Real time”)."""
+"""The text of frames: events in their envelope, and the flat ones (docs/realtime.md)."""
 
 from __future__ import annotations
 

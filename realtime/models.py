@@ -1,4 +1,4 @@
-"""What the screens are told, in the order it was committed (see README, “Real time”)."""
+"""What the screens are told, in the order it was committed (see docs/realtime.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom events: what programs and the office tell screens, by the same log as all other events (README, “Events”)."""
+"""Custom events: what programs and the office tell screens, by the same log as all other events (docs/realtime.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Rights that end while sockets are open: by a change of the account, by signing out, and of a link with the order's
-customer (README, “Real time”).
+customer (docs/realtime.md).
 
 They end by events of the log, on a channel that nobody can read, so that every hub obeys them in the log's order.
 """

@@ -30,7 +30,7 @@ def _numbers(**values: str) -> list[Field]:
 
 
 _ORDER = Field("order_id", kind="id")
-# What a client may send (README, “Real time”), each with values to begin with.
+# What a client may send (docs/realtime.md), each with values to begin with.
 MESSAGES: dict[str, list[Field]] = {
     "heartbeat": [],
     "subscribe": [Field("channel", "orders")],

@@ -13,7 +13,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Ends the sign-in of a refresh token: its tokens open nothing any more, its sockets close. */
+        /**
+         * Sign out: end the tokens and sockets of this sign-in
+         * @description Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.
+         */
         post: operations["auth_logout"];
         delete?: never;
         options?: never;
@@ -30,7 +33,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Name and password for an access token (15 min) and a refresh token (14 days, single use). */
+        /**
+         * Sign in: name and password for a pair of tokens
+         * @description The access token works for 15 minutes, the refresh token once within 14 days.
+         */
         post: operations["auth_token"];
         delete?: never;
         options?: never;
@@ -47,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A refresh token for a new pair, with the roles of now. Used again, the old one ends the sign-in. */
+        /**
+         * Refresh: a refresh token for a new pair
+         * @description The new tokens have the present roles. Using the old refresh token again ends the sign-in.
+         */
         post: operations["auth_token_refresh"];
         delete?: never;
         options?: never;
@@ -62,10 +71,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads those to whom an open order of theirs goes. */
+        /**
+         * List customers
+         * @description For the office. A driver may read the customers of their own open orders.
+         */
         get: operations["customers_list"];
         put?: never;
-        /** @description The office; a driver reads those to whom an open order of theirs goes. */
+        /**
+         * Add a customer
+         * @description For the office. A driver may read the customers of their own open orders.
+         */
         post: operations["customers_create"];
         delete?: never;
         options?: never;
@@ -80,14 +95,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads those to whom an open order of theirs goes. */
+        /**
+         * Read a customer
+         * @description For the office. A driver may read the customers of their own open orders.
+         */
         get: operations["customers_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description The office; a driver reads those to whom an open order of theirs goes. */
+        /**
+         * Change a customer
+         * @description For the office. A driver may read the customers of their own open orders.
+         */
         patch: operations["customers_partial_update"];
         trace?: never;
     };
@@ -98,10 +119,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads the own record. */
+        /**
+         * List drivers
+         * @description For the office. A driver may read their own record.
+         */
         get: operations["drivers_list"];
         put?: never;
-        /** @description The office; a driver reads the own record. */
+        /**
+         * Add a driver
+         * @description For the office. A driver may read their own record.
+         */
         post: operations["drivers_create"];
         delete?: never;
         options?: never;
@@ -116,14 +143,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads the own record. */
+        /**
+         * Read a driver
+         * @description For the office. A driver may read their own record.
+         */
         get: operations["drivers_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description The office; a driver reads the own record. */
+        /**
+         * Change a driver
+         * @description For the office. A driver may read their own record.
+         */
         patch: operations["drivers_partial_update"];
         trace?: never;
     };
@@ -134,7 +167,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where each active driver was last, and who is connected now. */
+        /**
+         * List the drivers' latest positions, and who is online
+         * @description The last position of each active driver, and whether they are online.
+         */
         get: operations["drivers_locations"];
         put?: never;
         post?: never;
@@ -152,14 +188,18 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description The events after `since` that the caller may see: of all their channels, or of one.
+         * Poll events
+         * @description The events after `since` that the caller may see, of all their channels or of one.
          *
-         *     `last_event_id` is where to go on, `more`: at once. 410 `cursor_gone`: load the present state afresh. 503
-         *     `switched_off`: load it again after Retry-After, until events can be read again.
+         *     Go on from `last_event_id`, at once if there is `more`. 410 `cursor_gone`: load the data afresh. 503
+         *     `switched_off`: load the data again after `Retry-After`, until events can be read again.
          */
         get: operations["events_list"];
         put?: never;
-        /** @description Tells an event to all readers of a channel, or to all screens of one user; who is away gets it later. */
+        /**
+         * Publish an event
+         * @description Sends an event to all readers of a channel, or to all screens of one user. Absent readers get it later.
+         */
         post: operations["events_publish"];
         delete?: never;
         options?: never;
@@ -175,9 +215,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
-         *
-         *     `all_rows`: a right to own rows is not enough.
+         * List messages to customers
+         * @description SMS and e-mail to customers, for the office.
          */
         get: operations["notifications_list"];
         put?: never;
@@ -196,9 +235,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
-         *
-         *     `all_rows`: a right to own rows is not enough.
+         * Read a message and its trail
+         * @description SMS and e-mail to customers, for the office.
          */
         get: operations["notifications_retrieve"];
         put?: never;
@@ -218,7 +256,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Sends the message again; answers with the row that stands for it, and its outcome if that came in time. */
+        /**
+         * Send a message again
+         * @description Sends the message again. Answers with the message that replaces it, and its outcome if known in time.
+         */
         post: operations["notifications_resend_create"];
         delete?: never;
         options?: never;
@@ -236,10 +277,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description A driver's telephone, back from where there was no signal, has reported all that happened there.
+         * Say that no more late reports follow
+         * @description A driver's telephone has sent all reports that waited for a signal.
          *
-         *     The message of a late report waits for a minute, because a later report may follow it that makes it untrue.
-         *     This ends the wait; without it the minute does. It may be repeated.
+         *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
+         *     the wait. It may be repeated.
          */
         post: operations["notifications_all_reported_create"];
         delete?: never;
@@ -255,10 +297,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Takes a receipt. 404: the secret is wrong or no message has this id; 400: it is not a receipt of ours. */
+        /**
+         * Take a provider's receipt
+         * @description Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message.
+         */
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
-        /** @description The same, for providers that post a form. */
+        /**
+         * Take a provider's receipt, as a form
+         * @description The same, for providers that post a form.
+         */
         post: operations["notifications_callbacks_create"];
         delete?: never;
         options?: never;
@@ -273,7 +321,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Messages by day, gateway and status: how many arrived, their cost. The last 30 days unless asked. */
+        /**
+         * Read the figures of messages
+         * @description Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days.
+         */
         get: operations["notifications_statistics_retrieve"];
         put?: never;
         post?: never;
@@ -290,10 +341,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office sees all orders, drivers and customers their own; another's is 404. */
+        /**
+         * List orders
+         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         */
         get: operations["orders_list"];
         put?: never;
-        /** @description A new order, pending. A customer orders for itself; prices are those of today and stay. */
+        /**
+         * Place an order
+         * @description The order is pending. Customers order for themselves. Prices are today's and stay.
+         */
         post: operations["orders_create"];
         delete?: never;
         options?: never;
@@ -308,14 +365,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office sees all orders, drivers and customers their own; another's is 404. */
+        /**
+         * Read an order
+         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         */
         get: operations["orders_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description All of it or nothing. `driver` assigns the order, null takes it back to the office. */
+        /**
+         * Change an order
+         * @description All changes are made, or none. `driver` assigns the order; null takes it from the driver.
+         */
         patch: operations["orders_partial_update"];
         trace?: never;
     };
@@ -328,7 +391,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Proof of delivery, and the move to delivered in one. */
+        /**
+         * Deliver an order, with proof
+         * @description Stores the proof and moves the order to delivered, in one step.
+         */
         post: operations["orders_confirm_delivery"];
         delete?: never;
         options?: never;
@@ -345,7 +411,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest. */
+        /**
+         * Store a signature or photo
+         * @description Also after the delivery, because an image may wait for a signal.
+         */
         post: operations["orders_proof_images_create"];
         delete?: never;
         options?: never;
@@ -360,7 +429,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The image itself, for the office and the order's driver; of an earlier attempt for who took it. */
+        /**
+         * Read a signature or photo
+         * @description For the office and the order's driver. Images of earlier attempts: for the office and who took them.
+         */
         get: operations["orders_proof_images_retrieve"];
         put?: never;
         post?: never;
@@ -383,7 +455,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** @description Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed. */
+        /**
+         * Move an order to another status
+         * @description Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed.
+         */
         patch: operations["orders_status"];
         trace?: never;
     };
@@ -396,7 +471,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Each order on its own merit. Applied in this order: date, priority, route; status; driver. */
+        /**
+         * Change several orders at once
+         * @description Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver.
+         */
         post: operations["orders_bulk_update"];
         delete?: never;
         options?: never;
@@ -412,8 +490,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description By delivery date, the last 30 days unless asked, 366 days at most. Rows by day, product and driver leave
-         *     cancelled orders out.
+         * Read the figures of a period
+         * @description By delivery date. By default the last 30 days; at most 366 days.
          */
         get: operations["orders_statistics"];
         put?: never;
@@ -431,7 +509,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Urgent, and neither delivered nor cancelled. */
+        /**
+         * List urgent open orders
+         * @description Urgent, and neither delivered nor cancelled.
+         */
         get: operations["orders_urgent"];
         put?: never;
         post?: never;
@@ -448,7 +529,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description An open order, nobody to send a message to, and what else is known. */
+        /**
+         * Read what to know before taking an order
+         * @description Such as an open order, or no number for messages.
+         */
         get: operations["orders_warnings"];
         put?: never;
         post?: never;
@@ -465,7 +549,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How often each named operation was done in the last hour, and how long it took. */
+        /**
+         * Read how long operations take
+         * @description The number of calls of each operation in the last hour, and how long they took.
+         */
         get: operations["performance_retrieve"];
         put?: never;
         post?: never;
@@ -484,7 +571,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Forgets kept answers, 10,000 at most; nothing else in Redis is touched. */
+        /**
+         * Clear the cache
+         * @description Forgets cached answers, 10,000 at most. Nothing else in Redis is touched.
+         */
         post: operations["performance_cache_clear"];
         delete?: never;
         options?: never;
@@ -499,7 +589,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Hits, misses and size of each cache. */
+        /**
+         * Read the use of the caches
+         * @description Hits, misses and size of each cache.
+         */
         get: operations["performance_cache_stats"];
         put?: never;
         post?: never;
@@ -516,10 +609,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; drivers and customers read what is sold now. */
+        /**
+         * List products
+         * @description For the office. Drivers and customers may read what is sold now.
+         */
         get: operations["products_list"];
         put?: never;
-        /** @description The office; drivers and customers read what is sold now. */
+        /**
+         * Add a product
+         * @description For the office. Drivers and customers may read what is sold now.
+         */
         post: operations["products_create"];
         delete?: never;
         options?: never;
@@ -534,14 +633,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; drivers and customers read what is sold now. */
+        /**
+         * Read a product
+         * @description For the office. Drivers and customers may read what is sold now.
+         */
         get: operations["products_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description The office; drivers and customers read what is sold now. */
+        /**
+         * Change a product
+         * @description For the office. Drivers and customers may read what is sold now.
+         */
         patch: operations["products_partial_update"];
         trace?: never;
     };
@@ -552,10 +657,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”. */
+        /**
+         * List routes
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         */
         get: operations["routes_list"];
         put?: never;
-        /** @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”. */
+        /**
+         * Plan a route
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         */
         post: operations["routes_create"];
         delete?: never;
         options?: never;
@@ -570,14 +681,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”. */
+        /**
+         * Read a route
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         */
         get: operations["routes_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”. */
+        /**
+         * Change a route
+         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         */
         patch: operations["routes_partial_update"];
         trace?: never;
     };
@@ -590,7 +707,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Assigns the route, and its confirmed and assigned orders. */
+        /**
+         * Assign a route and its orders to a driver
+         * @description Its confirmed and assigned orders are assigned too.
+         */
         post: operations["routes_assign_driver"];
         delete?: never;
         options?: never;
@@ -605,7 +725,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Connections now, by role and endpoint; events, deliveries, reconnects, errors, and how late events were. */
+        /**
+         * Read the figures of WebSockets
+         * @description Connections now, by role and endpoint; events, deliveries, reconnects, errors, and how late events were.
+         */
         get: operations["websocket_stats_retrieve"];
         put?: never;
         post?: never;
@@ -624,7 +747,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A pass for one socket, for a client that should not put its token in a URL. */
+        /**
+         * Get a ticket for one WebSocket
+         * @description For clients that should not put their token into a URL. It works once, within 30 seconds.
+         */
         post: operations["websocket_ticket_create"];
         delete?: never;
         options?: never;
@@ -637,16 +763,22 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AllReported: {
-            /** @description Those that waited for a later report and wait no longer. */
+            /**
+             * @description Those that waited for a later report and wait no longer.
+             * @example 17
+             */
             messages: number;
         };
         /** @description Who is to drive the route. */
         AssignDriverInput: {
+            /** @example 17 */
             driver: number;
         };
         /** @description The orders that were given to the driver, and the open ones that could not be. */
         AssignDriverOutput: {
+            /** @example 17 */
             route: number;
+            /** @example 17 */
             driver: number;
             assigned: number[];
             failed: components["schemas"]["FailureOutput"][];
@@ -655,35 +787,66 @@ export interface components {
         BlankEnum: "";
         /** @description What to change of which orders. */
         BulkInput: {
+            /** @example nobody there */
             reason?: string;
+            /**
+             * @example [
+             *       17
+             *     ]
+             */
             ids: number[];
-            /** @description By id: an order that has another version by now is not changed. */
+            /**
+             * @description By id: an order that has another version by now is not changed.
+             * @example {
+             *       "17": 4
+             *     }
+             */
             versions?: {
                 [key: string]: number;
             };
             status?: components["schemas"]["OrderStatusEnum"];
+            /** @example 17 */
             driver?: number | null;
+            /** @example 17 */
             route?: number | null;
             priority?: components["schemas"]["PriorityEnum"];
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             scheduled_date?: string;
         };
         BulkOutput: {
+            /**
+             * @example [
+             *       17
+             *     ]
+             */
             updated: number[];
             failed: components["schemas"]["FailureOutput"][];
         };
         CacheOutput: {
+            /** @example default */
             cache: string;
-            /** @description How long an answer is kept at most. */
+            /**
+             * @description How long an answer is kept at most.
+             * @example 17
+             */
             seconds: number;
+            /** @example 17 */
             hits: number;
+            /** @example 17 */
             misses: number;
             /**
              * Format: double
              * @description Of the questions, 0 to 1.
+             * @example 0.95
              */
             hit_rate: number | null;
-            /** @description Answers kept now; null: the cache does not answer. */
+            /**
+             * @description Answers kept now; null: the cache does not answer.
+             * @example 17
+             */
             size: number | null;
         };
         /** @description Hits and misses are of the last hour and all servers. */
@@ -692,7 +855,10 @@ export interface components {
             shared: boolean;
             /** @description Whether the switch caching_layer is on. */
             switched_on: boolean;
-            /** @description That run now: workers of servers, senders, commands. */
+            /**
+             * @description That run now: workers of servers, senders, commands.
+             * @example 17
+             */
             processes: number;
             caches: components["schemas"]["CacheOutput"][];
         };
@@ -701,41 +867,76 @@ export interface components {
             /**
              * @description Which answers, by their key: `statistics:*`; all unless said.
              * @default *
+             * @example statistics:*
              */
             pattern: string;
         };
         ClearOutput: {
+            /** @example 17 */
             cleared: number;
         };
         /** @description Proof of delivery. `quantities` only where less was delivered than ordered. */
         ConfirmationInput: {
+            /** @example 4 */
             version?: number;
+            /** @example order-2026-0001 */
             ref?: string;
             confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
+            /**
+             * @example [
+             *       "CYL789"
+             *     ]
+             */
             cylinder_serials?: string[];
-            /** @description Cylinders delivered, by the id of the product. */
+            /**
+             * @description Cylinders delivered, by the id of the product.
+             * @example {
+             *       "1": 2
+             *     }
+             */
             quantities?: {
                 [key: string]: number;
             };
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             confirmed_at?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             longitude?: number;
+            /** @example 1520 */
             amount_collected?: number;
         };
         ConfirmationOutput: {
+            /** @example 1 */
             readonly attempt: number;
             /** Proof */
             readonly confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
             readonly cylinder_serials: unknown;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly confirmed_at: string;
+            /** @example text */
             readonly confirmed_by: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             readonly latitude: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             readonly longitude: number | null;
         };
         /**
@@ -747,27 +948,51 @@ export interface components {
          */
         ConfirmationTypeEnum: "qr_code" | "signature" | "photo" | "manual";
         ConfirmedData: {
+            /** @example 17 */
             order_id: number;
             confirmation_type: components["schemas"]["ConfirmationTypeEnum"];
+            /**
+             * @example [
+             *       "CYL789"
+             *     ]
+             */
             cylinder_serials: string[];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             confirmed_at: string;
         };
         /** @description A customer; telephones are taken as people write them and kept in E.164. */
         Customer: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 王小姐 */
             name: string;
+            /** @example +886912345678 */
             phone?: string;
+            /** @example  */
             phone2?: string;
             /** E-mail */
             email?: string;
+            /** @example 大安區信義路1號 */
             address: string;
-            /** @description Taken from the address where left empty. */
+            /**
+             * @description Taken from the address where left empty.
+             * @example 大安區
+             */
             area?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             longitude?: number | null;
+            /** @example 後門 */
             notes?: string;
             language?: components["schemas"]["LanguageEnum"];
             /** No SMS at all */
@@ -782,27 +1007,46 @@ export interface components {
             sms_delivered?: boolean;
             /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
+            /** @example 17 */
             user?: number | null;
             /** Active */
             is_active?: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at?: string;
         };
         /** @description In a list, the telephones are masked. */
         CustomerRow: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 王小姐 */
             name: string;
+            /** @example +886912345678 */
             readonly phone: string;
+            /** @example  */
             readonly phone2: string;
             /** E-mail */
             email?: string;
+            /** @example 大安區信義路1號 */
             address: string;
-            /** @description Taken from the address where left empty. */
+            /**
+             * @description Taken from the address where left empty.
+             * @example 大安區
+             */
             area?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             longitude?: number | null;
+            /** @example 後門 */
             notes?: string;
             language?: components["schemas"]["LanguageEnum"];
             /** No SMS at all */
@@ -817,22 +1061,33 @@ export interface components {
             sms_delivered?: boolean;
             /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
+            /** @example 17 */
             user?: number | null;
             /** Active */
             is_active?: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at?: string;
         };
         Day: {
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             day: string;
+            /** @example mitake */
             gateway: string;
             status: components["schemas"]["MessageStatusEnum"];
+            /** @example 17 */
             messages: number;
+            /** @example 1 */
             segments: number;
             /**
              * Format: double
              * @description What the provider said that it charged.
+             * @example 1
              */
             points: number;
         };
@@ -840,29 +1095,42 @@ export interface components {
             /**
              * Format: double
              * @description Of the delivered, 0 to 1.
+             * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
              * @description From confirmed to delivered.
+             * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
              * @description Nine of ten took no longer.
+             * @example 0.95
              */
             p90_minutes: number | null;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             date: string;
+            /** @example 17 */
             orders: number;
+            /** @example 17 */
             delivered: number;
         };
         DeliveryConfirmed: {
             type: components["schemas"]["DeliveryConfirmedTypeEnum"];
             data: components["schemas"]["ConfirmedData"];
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         /**
@@ -873,18 +1141,29 @@ export interface components {
         DeliveryUpdate: {
             type: components["schemas"]["DeliveryUpdateTypeEnum"];
             data: components["schemas"]["DeliveryUpdateData"];
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         /** @description `message` in the customer's language. */
         DeliveryUpdateData: {
+            /** @example 17 */
             order_id: number;
+            /** @example 4821-7736 */
             order_number: string;
             status: components["schemas"]["OrderStatusEnum"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             eta: string | null;
+            /** @example Your order is confirmed. */
             message: string;
         };
         /**
@@ -894,59 +1173,100 @@ export interface components {
         DeliveryUpdateTypeEnum: "delivery.update";
         /** @description Who delivers, and the account of that person. */
         Driver: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 王小姐 */
             name: string;
+            /** @example +886912345678 */
             phone?: string;
+            /** @example AKT-2301 */
             vehicle_plate?: string;
+            /** @example 17 */
             user: number;
             /** Active */
             is_active?: boolean;
         };
         /** @description The latest position (WGS 84; km/h; degrees from north; metres), null where none was ever sent. */
         DriverPlace: {
+            /** @example 17 */
             readonly driver: number;
+            /** @example 王小姐 */
             name: string;
             readonly online: boolean;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             readonly latitude: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             readonly longitude: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 30
+             */
             readonly speed: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 45
+             */
             readonly heading: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 10
+             */
             readonly accuracy: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly timestamp: string | null;
         };
         DriverSumOutput: {
             /**
              * Format: double
              * @description Of the delivered, 0 to 1.
+             * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
              * @description From confirmed to delivered.
+             * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
              * @description Nine of ten took no longer.
+             * @example 0.95
              */
             p90_minutes: number | null;
+            /** @example 17 */
             driver: number;
+            /** @example 王小姐 */
             name: string;
+            /** @example 17 */
             orders: number;
+            /** @example 17 */
             delivered: number;
         };
         Error: {
-            /** @description Stable, for programs. */
+            /**
+             * @description Stable, for programs.
+             * @example LPG20
+             */
             code: string;
-            /** @description For people, in the caller's language. */
+            /**
+             * @description For people, in the caller's language.
+             * @example Only the office may do this.
+             */
             detail: string;
-            /** @description The field it is about. */
+            /**
+             * @description The field it is about.
+             * @example text
+             */
             attr: string | null;
         };
         /** @description Every error, 400 to 503. */
@@ -962,49 +1282,79 @@ export interface components {
          */
         ErrorTypeEnum: "client_error" | "validation_error" | "server_error";
         EventEnvelope: {
+            /** @example custom.shift */
             type: string;
+            /**
+             * @example {
+             *       "note": "text"
+             *     }
+             */
             data: {
                 [key: string]: unknown;
             };
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         EventPage: {
             events: (components["schemas"]["OfficeOrderEvent"] | components["schemas"]["OrderEvent"] | components["schemas"]["OrderUnassigned"] | components["schemas"]["DeliveryUpdate"] | components["schemas"]["DeliveryConfirmed"] | components["schemas"]["EventEnvelope"])[];
+            /** @example 17 */
             last_event_id: number;
+            /** @example 9f3c8a61 */
             epoch: string;
             more: boolean;
         };
         FailureOutput: {
+            /** @example 17 */
             id: number;
+            /** @example LPG20 */
             code: string;
+            /** @example Only the office may do this. */
             detail: string;
         };
         GatewayDay: {
+            /** @example 17 */
             messages: number;
-            /** @description Those that a provider was asked to send. */
+            /**
+             * @description Those that a provider was asked to send.
+             * @example 17
+             */
             tried: number;
-            /** @description Of the messages that the provider may put on the bill. */
+            /**
+             * @description Of the messages that the provider may put on the bill.
+             * @example 1
+             */
             segments: number;
             /**
              * Format: double
              * @description What the provider said that it charged.
+             * @example 1
              */
             points: number;
             /**
              * Format: double
              * @description Of those that were tried, how many the provider took, 0 to 1.
+             * @example 0.95
              */
             taken_share: number | null;
             /**
              * Format: double
              * @description Of those whose end the provider told, how many arrived, 0 to 1.
+             * @example 0.95
              */
             delivered_share: number | null;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             day: string;
+            /** @example mitake */
             gateway: string;
         };
         HistoryOutput: {
@@ -1023,31 +1373,53 @@ export interface components {
             readonly from_status: components["schemas"]["OrderStatusEnum"] | components["schemas"]["BlankEnum"];
             /** To */
             readonly to_status: components["schemas"]["OrderStatusEnum"];
+            /** @example office */
             readonly changed_by: string | null;
             readonly source: components["schemas"]["SourceEnum"];
+            /** @example nobody there */
             readonly reason: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly recorded_at: string;
             /** @description Done without a line and reported later; `at` is when it happened. */
             readonly sent_later: boolean;
             readonly details: unknown;
+            /** @example 4 */
             readonly version: number;
         };
         /** @description So many cylinders of one product. */
         ItemInput: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @example 17
+             */
             product: number;
+            /** @example 2 */
             quantity: number;
         };
         ItemOutput: {
+            /** @example 17 */
             readonly product: number;
+            /** @example 王小姐 */
             readonly name: string;
+            /** @example 2 */
             readonly quantity: number;
-            /** Unit price, NT$ */
+            /**
+             * Unit price, NT$
+             * @example 760
+             */
             readonly unit_price: number;
-            /** Delivered */
+            /**
+             * Delivered
+             * @example 2
+             */
             readonly quantity_delivered: number | null;
         };
         /**
@@ -1070,6 +1442,7 @@ export interface components {
         LanguageEnum: "zh-hant" | "en";
         /** @description Ends the sign-in that a refresh token belongs to. */
         Logout: {
+            /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
         };
         /**
@@ -1113,27 +1486,50 @@ export interface components {
         MessageTypeEnum: "sms" | "email";
         /** @description A move that was made; a command repeated with its `ref` gets the very same answer. */
         MoveOutput: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example text */
             readonly status: string;
+            /** @example 4 */
             readonly version: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly at: string;
+            /** @example order-2026-0001 */
             readonly ref: string | null;
         };
         /** @description Somebody who orders for the first time; the rest can be said later. */
         NewCustomer: {
+            /** @example 王小姐 */
             name: string;
+            /** @example +886912345678 */
             phone?: string;
+            /** @example 大安區信義路1號 */
             address: string;
         };
         /** @description A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named. */
         NewEvent: {
-            /** @description system.message, maintenance.alert, notification, or custom.… */
+            /**
+             * @description system.message, maintenance.alert, notification, or custom.…
+             * @example custom.shift
+             */
             type: string;
+            /** @example orders */
             channel?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @example 17
+             */
             user?: number | null;
+            /**
+             * @example {
+             *       "note": "text"
+             *     }
+             */
             data?: {
                 [key: string]: unknown;
             };
@@ -1141,179 +1537,314 @@ export interface components {
         /** @description An order to place. The same `ref` again is answered with the order it made. */
         NewOrder: {
             items: components["schemas"]["ItemInput"][];
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             scheduled_date: string;
             time_slot?: components["schemas"]["TimeSlotEnum"];
+            /** @example 台北市大安區信義路四段1號 */
             delivery_address?: string;
+            /** @example 後門 */
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
-            /** @description Required of the office; a customer orders for itself. */
+            /**
+             * @description Required of the office; a customer orders for itself.
+             * @example 17
+             */
             customer?: number;
             /** @description Of the office, instead of `customer`. */
             new_customer?: components["schemas"]["NewCustomer"];
+            /** @example order-2026-0001 */
             ref?: string;
         };
         /** @description A message as lists show it: the number masked. */
         Notification: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
+             */
             readonly id: string;
             readonly type: components["schemas"]["MessageTypeEnum"];
             readonly kind: components["schemas"]["KindEnum"];
+            /** @example 17 */
             readonly order: number | null;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 17 */
             readonly customer: number;
+            /** @example 王小姐 */
             readonly customer_name: string;
+            /** @example 0912-***-678 */
             readonly recipient: string;
-            /** Text */
+            /**
+             * Text
+             * @example 【幸福氣】訂單 4821-7736 已送達。
+             */
             readonly content: string;
             /** @default pending */
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly status_reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** Error */
+            /**
+             * Error
+             * @example
+             */
             readonly error_message: string;
+            /** @example mitake */
             readonly gateway: string;
-            /** Provider's id */
+            /**
+             * Provider's id
+             * @example 1010079522
+             */
             readonly provider_message_id: string;
-            /** Provider's status */
+            /**
+             * Provider's status
+             * @example 4
+             */
             readonly raw_status: string;
+            /** @example 1 */
             readonly segments: number;
             /**
              * Format: double
              * @description What the provider charged.
+             * @example 1
              */
             readonly points: number | null;
-            /** Times sent */
+            /**
+             * Times sent
+             * @example 1
+             */
             readonly attempts: number;
-            /** @default 1 */
+            /**
+             * @default 1
+             * @example 1
+             */
             readonly delivery_attempt: number;
+            /** @example 17 */
             readonly caused_by: number | null;
+            /** @example 17 */
             readonly requested_by: number | null;
             /** Sent against our own rules */
             readonly overruled: boolean;
             /**
              * Not before
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly send_after: string | null;
             /**
              * Repeats
              * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
              */
             readonly resend_of: string | null;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
+             */
             readonly resent_as: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly happened_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly sent_at: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly delivered_at: string | null;
         };
         /** @description One message with its trail; the whole number for those who may see it. */
         NotificationDetail: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
+             */
             readonly id: string;
             readonly type: components["schemas"]["MessageTypeEnum"];
             readonly kind: components["schemas"]["KindEnum"];
+            /** @example 17 */
             readonly order: number | null;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 17 */
             readonly customer: number;
+            /** @example 王小姐 */
             readonly customer_name: string;
+            /** @example 0912-***-678 */
             readonly recipient: string;
-            /** Text */
+            /**
+             * Text
+             * @example 【幸福氣】訂單 4821-7736 已送達。
+             */
             readonly content: string;
             /** @default pending */
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly status_reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** Error */
+            /**
+             * Error
+             * @example
+             */
             readonly error_message: string;
+            /** @example mitake */
             readonly gateway: string;
-            /** Provider's id */
+            /**
+             * Provider's id
+             * @example 1010079522
+             */
             readonly provider_message_id: string;
-            /** Provider's status */
+            /**
+             * Provider's status
+             * @example 4
+             */
             readonly raw_status: string;
+            /** @example 1 */
             readonly segments: number;
             /**
              * Format: double
              * @description What the provider charged.
+             * @example 1
              */
             readonly points: number | null;
-            /** Times sent */
+            /**
+             * Times sent
+             * @example 1
+             */
             readonly attempts: number;
-            /** @default 1 */
+            /**
+             * @default 1
+             * @example 1
+             */
             readonly delivery_attempt: number;
+            /** @example 17 */
             readonly caused_by: number | null;
+            /** @example 17 */
             readonly requested_by: number | null;
             /** Sent against our own rules */
             readonly overruled: boolean;
             /**
              * Not before
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly send_after: string | null;
             /**
              * Repeats
              * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
              */
             readonly resend_of: string | null;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
+             */
             readonly resent_as: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly happened_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly sent_at: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly delivered_at: string | null;
             readonly trail: components["schemas"]["Step"][];
         };
         OfficeOrderEvent: {
             type: components["schemas"]["OfficeOrderEventTypeEnum"];
             data: components["schemas"]["OfficeOrderEventData"];
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         /** @description What the office reads. `changed_by`, `source`, `reason` and `at`: of `order.status_changed`. */
         OfficeOrderEventData: {
-            /** ID */
+            /**
+             * ID
+             * @example 17
+             */
             readonly order_id: number;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 4 */
             readonly version: number;
             readonly status: components["schemas"]["OrderStatusEnum"];
             readonly priority: components["schemas"]["PriorityEnum"];
+            /** @example 1 */
             readonly attempt: number;
+            /** @example 17 */
             readonly customer_id: number;
             /**
              * Delivery date
              * Format: date
+             * @example 2026-12-01
              */
             readonly scheduled_date: string;
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
              * Expected at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly eta: string | null;
+            /** @example 大安區信義路1號 */
             readonly address: string;
+            /** @example 大安區 */
             readonly area: string;
+            /** @example 17 */
             readonly driver_id: number | null;
+            /** @example 17 */
             readonly route_id: number | null;
-            /** Stop */
+            /**
+             * Stop
+             * @example 3
+             */
             readonly stop_sequence: number | null;
-            /** Amount due, NT$ */
+            /**
+             * Amount due, NT$
+             * @example 1520
+             */
             readonly amount_due: number;
+            /** @example 王小姐 */
             customer_name: string;
             products: components["schemas"]["ProductCount"][];
             previous_status?: components["schemas"]["OrderStatusEnum"];
+            /** @example office */
             changed_by?: string;
             source?: components["schemas"]["SourceEnum"];
+            /** @example nobody there */
             reason?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             at?: string;
         };
         /**
@@ -1326,56 +1857,86 @@ export interface components {
          */
         OfficeOrderEventTypeEnum: "order.created" | "order.updated" | "order.status_changed" | "order.urgent" | "order.cancelled";
         OperationOutput: {
+            /** @example move */
             operation: string;
+            /** @example 17 */
             count: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 0.95
+             */
             mean_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 0.95
+             */
             total_ms: number;
             /**
              * Format: double
              * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
+             * @example 0.95
              */
             p50_ms: number;
             /**
              * Format: double
              * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
+             * @example 0.95
              */
             p95_ms: number;
         };
         OrderEvent: {
             type: components["schemas"]["OrderEventTypeEnum"];
             data: components["schemas"]["OrderEventData"];
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         /** @description What the driver and the customer of an order read. `previous_status`: of `order.status_changed`. */
         OrderEventData: {
-            /** ID */
+            /**
+             * ID
+             * @example 17
+             */
             readonly order_id: number;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 4 */
             readonly version: number;
             readonly status: components["schemas"]["OrderStatusEnum"];
             readonly priority: components["schemas"]["PriorityEnum"];
+            /** @example 1 */
             readonly attempt: number;
+            /** @example 17 */
             readonly customer_id: number;
             /**
              * Delivery date
              * Format: date
+             * @example 2026-12-01
              */
             readonly scheduled_date: string;
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
              * Expected at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly eta: string | null;
+            /** @example 大安區信義路1號 */
             readonly address: string;
+            /** @example 大安區 */
             readonly area: string;
-            /** Amount due, NT$ */
+            /**
+             * Amount due, NT$
+             * @example 1520
+             */
             readonly amount_due: number;
+            /** @example 王小姐 */
             customer_name: string;
             products: components["schemas"]["ProductCount"][];
             previous_status?: components["schemas"]["OrderStatusEnum"];
@@ -1392,54 +1953,90 @@ export interface components {
         OrderEventTypeEnum: "order.created" | "order.updated" | "order.status_changed" | "order.urgent" | "order.cancelled" | "order.assigned";
         /** @description A row of a list. */
         OrderOutput: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 4 */
             readonly version: number;
             readonly status: components["schemas"]["OrderStatusEnum"];
             readonly priority: components["schemas"]["PriorityEnum"];
+            /** @example 1 */
             readonly attempt: number;
+            /** @example 17 */
             readonly customer: number;
+            /** @example 王小姐 */
             readonly customer_name: string;
+            /** @example 0912-***-678 */
             readonly customer_phone?: string;
+            /** @example  */
             readonly customer_phone2?: string;
             readonly items: components["schemas"]["ItemOutput"][];
             /**
              * Delivery date
              * Format: date
+             * @example 2026-12-01
              */
             readonly scheduled_date: string;
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
              * Expected at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly eta: string | null;
             /**
              * Format: date-time
              * @description When the last move happened, if it was done without a line and reported later; else null.
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
+            /** @example 台北市大安區信義路四段1號 */
             readonly delivery_address: string;
+            /** @example 大安區 */
             readonly area: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             readonly latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             readonly longitude?: number | null;
+            /** @example 後門 */
             readonly notes: string;
+            /** @example 17 */
             readonly driver?: number | null;
+            /** @example 陳志明 */
             readonly driver_name?: string | null;
+            /** @example 17 */
             readonly route?: number | null;
-            /** Stop */
+            /**
+             * Stop
+             * @example 3
+             */
             readonly stop_sequence?: number | null;
-            /** Amount due, NT$ */
+            /**
+             * Amount due, NT$
+             * @example 1520
+             */
             readonly amount_due: number;
-            /** Amount collected, NT$ */
+            /**
+             * Amount collected, NT$
+             * @example 1520
+             */
             readonly amount_collected: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at: string;
             /**
              * Changed at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly updated_at: string;
         };
@@ -1458,9 +2055,14 @@ export interface components {
         OrderUnassigned: {
             type: components["schemas"]["OrderUnassignedTypeEnum"];
             data: components["schemas"]["UnassignedData"];
+            /** @example 17 */
             id: number;
+            /** @example orders */
             channel: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             timestamp: string;
         };
         /**
@@ -1469,125 +2071,140 @@ export interface components {
          */
         OrderUnassignedTypeEnum: "order.unassigned";
         PaginatedCustomerRowList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["CustomerRow"][];
         };
         PaginatedDriverList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["Driver"][];
         };
         PaginatedDriverPlaceList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["DriverPlace"][];
         };
         PaginatedNotificationList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["Notification"][];
         };
         PaginatedOrderOutputList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["OrderOutput"][];
         };
         PaginatedProductList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["Product"][];
         };
         PaginatedRouteList: {
-            /** @example 123 */
+            /** @example 17 */
             count: number;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=4
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             next?: string | null;
             /**
              * Format: uri
-             * @example http://api.example.org/accounts/?page=2
+             * @example https://gas.example.tw/api/v1/orders/?page=2
              */
             previous?: string | null;
             results: components["schemas"]["Route"][];
         };
         /** @description A customer; telephones are taken as people write them and kept in E.164. */
         PatchedCustomer: {
+            /** @example 17 */
             readonly id?: number;
+            /** @example 王小姐 */
             name?: string;
+            /** @example +886912345678 */
             phone?: string;
+            /** @example  */
             phone2?: string;
             /** E-mail */
             email?: string;
+            /** @example 大安區信義路1號 */
             address?: string;
-            /** @description Taken from the address where left empty. */
+            /**
+             * @description Taken from the address where left empty.
+             * @example 大安區
+             */
             area?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             longitude?: number | null;
+            /** @example 後門 */
             notes?: string;
             language?: components["schemas"]["LanguageEnum"];
             /** No SMS at all */
@@ -1602,18 +2219,27 @@ export interface components {
             sms_delivered?: boolean;
             /** SMS: failed, cancelled or rescheduled */
             sms_changes?: boolean;
+            /** @example 17 */
             user?: number | null;
             /** Active */
             is_active?: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at?: string;
         };
         /** @description Who delivers, and the account of that person. */
         PatchedDriver: {
+            /** @example 17 */
             readonly id?: number;
+            /** @example 王小姐 */
             name?: string;
+            /** @example +886912345678 */
             phone?: string;
+            /** @example AKT-2301 */
             vehicle_plate?: string;
+            /** @example 17 */
             user?: number;
             /** Active */
             is_active?: boolean;
@@ -1621,64 +2247,114 @@ export interface components {
         /** @description Only what changes is named; `version`, where named, must be the present one. */
         PatchedOrderChanges: {
             items?: components["schemas"]["ItemInput"][];
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             scheduled_date?: string;
             time_slot?: components["schemas"]["TimeSlotEnum"];
+            /** @example 台北市大安區信義路四段1號 */
             delivery_address?: string;
+            /** @example 後門 */
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
+            /** @example 17 */
             customer?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             eta?: string | null;
+            /** @example 17 */
             driver?: number | null;
+            /** @example 17 */
             route?: number | null;
+            /** @example 3 */
             stop_sequence?: number | null;
+            /** @example 4 */
             version?: number;
         };
         /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
         PatchedProduct: {
+            /** @example 17 */
             readonly id?: number;
+            /** @example LPG20 */
             code?: string;
+            /** @example 王小姐 */
             name?: string;
-            /** Cylinder, kg */
+            /**
+             * Cylinder, kg
+             * @example 20
+             */
             cylinder_kg?: number;
-            /** Price, NT$ */
+            /**
+             * Price, NT$
+             * @example 760
+             */
             price?: number;
-            /** @description Other names for it in order sheets, one a line. */
+            /**
+             * @description Other names for it in order sheets, one a line.
+             * @example 20公斤,20kg
+             */
             aliases?: string;
+            /** @example 120 */
             stock?: number;
-            /** Low stock below */
+            /**
+             * Low stock below
+             * @example 10
+             */
             low_stock_threshold?: number;
             /** Active */
             is_active?: boolean;
         };
         /** @description One driver's stops of one day. */
         PatchedRoute: {
+            /** @example 17 */
             readonly id?: number;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             date?: string;
+            /** @example 王小姐 */
             name?: string;
+            /** @example 17 */
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
-            /** @description Without cancelled ones. */
+            /**
+             * @description Without cancelled ones.
+             * @example 8
+             */
             readonly total_stops?: number;
         };
         /** @description The status to move to, and why. `at`: when it happened. */
         PatchedStatusInput: {
+            /** @example nobody there */
             reason?: string;
+            /** @example 4 */
             version?: number;
+            /** @example order-2026-0001 */
             ref?: string;
             status?: components["schemas"]["OrderStatusEnum"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             at?: string;
-            /** @description For “assigned”, where the route has none. */
+            /**
+             * @description For “assigned”, where the route has none.
+             * @example 17
+             */
             driver?: number;
         };
         /** @description Of the last hour and all servers. */
         PerformanceOutput: {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
-            /** @description That run now: workers of servers, senders, commands. */
+            /**
+             * @description That run now: workers of servers, senders, commands.
+             * @example 17
+             */
             processes: number;
             operations: components["schemas"]["OperationOutput"][];
         };
@@ -1690,29 +2366,51 @@ export interface components {
         PriorityEnum: "normal" | "urgent";
         /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
         Product: {
+            /** @example 17 */
             readonly id: number;
+            /** @example LPG20 */
             code: string;
+            /** @example 王小姐 */
             name: string;
-            /** Cylinder, kg */
+            /**
+             * Cylinder, kg
+             * @example 20
+             */
             cylinder_kg: number;
-            /** Price, NT$ */
+            /**
+             * Price, NT$
+             * @example 760
+             */
             price: number;
-            /** @description Other names for it in order sheets, one a line. */
+            /**
+             * @description Other names for it in order sheets, one a line.
+             * @example 20公斤,20kg
+             */
             aliases?: string;
+            /** @example 120 */
             stock?: number;
-            /** Low stock below */
+            /**
+             * Low stock below
+             * @example 10
+             */
             low_stock_threshold?: number;
             /** Active */
             is_active?: boolean;
         };
         ProductCount: {
+            /** @example 王小姐 */
             name: string;
+            /** @example 2 */
             quantity: number;
         };
         ProductSumOutput: {
+            /** @example 17 */
             product: number;
+            /** @example 王小姐 */
             name: string;
+            /** @example 17 */
             ordered: number;
+            /** @example 17 */
             delivered: number;
         };
         /** @description A JPEG or PNG of at most 2 MB. With the `ref` of a kept one nothing is kept twice. */
@@ -1720,6 +2418,7 @@ export interface components {
             kind: components["schemas"]["ProofImageKindEnum"];
             /** Format: binary */
             image: string;
+            /** @example order-2026-0001 */
             ref?: string;
         };
         /**
@@ -1729,26 +2428,39 @@ export interface components {
          */
         ProofImageKindEnum: "signature" | "photo";
         ProofImageOutput: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 1 */
             readonly attempt: number;
             readonly kind: components["schemas"]["ProofImageKindEnum"];
             /**
              * Received at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly uploaded_at: string;
+            /** @example /api/v1/orders/17/proof-images/2/ */
             readonly url: string;
         };
         PublishedEvent: {
+            /** @example custom.shift */
             type: string;
+            /** @example orders */
             channel: string;
+            /**
+             * @example {
+             *       "note": "text"
+             *     }
+             */
             data: {
                 [key: string]: unknown;
             };
         };
         /** @description A refresh token for a new pair; the old one is used up. */
         Refresh: {
+            /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
+            /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
         };
         /** @description Refuses fields it does not know: a misspelt name must not look like success. */
@@ -1761,13 +2473,22 @@ export interface components {
         };
         /** @description One driver's stops of one day. */
         Route: {
+            /** @example 17 */
             readonly id: number;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             date: string;
+            /** @example 王小姐 */
             name: string;
+            /** @example 17 */
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
-            /** @description Without cancelled ones. */
+            /**
+             * @description Without cancelled ones.
+             * @example 8
+             */
             readonly total_stops: number;
         };
         /**
@@ -1789,29 +2510,45 @@ export interface components {
          */
         SourceEnum: "admin" | "rest" | "socket" | "page" | "command" | "import";
         Statistics: {
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             from: string;
+            /** @example 17 */
             messages: number;
-            /** @description Those that a provider was asked to send. */
+            /**
+             * @description Those that a provider was asked to send.
+             * @example 17
+             */
             tried: number;
-            /** @description Of the messages that the provider may put on the bill. */
+            /**
+             * @description Of the messages that the provider may put on the bill.
+             * @example 1
+             */
             segments: number;
             /**
              * Format: double
              * @description What the provider said that it charged.
+             * @example 1
              */
             points: number;
             /**
              * Format: double
              * @description Of those that were tried, how many the provider took, 0 to 1.
+             * @example 0.95
              */
             taken_share: number | null;
             /**
              * Format: double
              * @description Of those whose end the provider told, how many arrived, 0 to 1.
+             * @example 0.95
              */
             delivered_share: number | null;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             to: string;
             days: components["schemas"]["Day"][];
             gateways: components["schemas"]["GatewayDay"][];
@@ -1820,22 +2557,32 @@ export interface components {
             /**
              * Format: double
              * @description Of the delivered, 0 to 1.
+             * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
              * @description From confirmed to delivered.
+             * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
              * @description Nine of ten took no longer.
+             * @example 0.95
              */
             p90_minutes: number | null;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             from: string;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 2026-12-01
+             */
             to: string;
+            /** @example 17 */
             total: number;
             by_status: {
                 [key: string]: number;
@@ -1843,18 +2590,30 @@ export interface components {
             by_day: components["schemas"]["DayOutput"][];
             by_product: components["schemas"]["ProductSumOutput"][];
             by_driver: components["schemas"]["DriverSumOutput"][];
+            /** @example 17 */
             delivered: number;
         };
         Step: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly at: string;
             readonly status: components["schemas"]["MessageStatusEnum"];
             readonly reason: components["schemas"]["MessageReasonEnum"] | components["schemas"]["BlankEnum"];
-            /** Provider's status */
+            /**
+             * Provider's status
+             * @example 4
+             */
             readonly raw_status: string;
+            /** @example mitake */
             readonly gateway: string;
-            /** The customer's answer */
+            /**
+             * The customer's answer
+             * @example 謝謝
+             */
             readonly reply: string;
+            /** @example 17 */
             readonly by: number | null;
         };
         /**
@@ -1867,27 +2626,41 @@ export interface components {
         TimeSlotEnum: "anytime" | "morning" | "afternoon" | "evening";
         /** @description Name and password for a pair of tokens. Raises Refusal where the account has no role. */
         Token: {
+            /** @example office */
             username: string;
+            /** @example office-demo */
             password: string;
         };
         /** @description For the schema: what both calls answer. */
         TokenPair: {
+            /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
+            /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly refresh: string;
         };
         UnassignedData: {
+            /** @example 17 */
             order_id: number;
+            /** @example 4821-7736 */
             order_number: string;
+            /** @example 4 */
             version: number;
         };
         WarningOutput: {
-            /** @description Stable, for programs. */
+            /**
+             * @description Stable, for programs.
+             * @example LPG20
+             */
             code: string;
-            /** @description For people, in the caller's language. */
+            /**
+             * @description For people, in the caller's language.
+             * @example Only the office may do this.
+             */
             detail: string;
         };
         /** @description Of all servers. Counts are of the last hour. */
         WebSocketStatistics: {
+            /** @example 17 */
             connections: number;
             /** @description Connections now. */
             by_role: {
@@ -1897,26 +2670,38 @@ export interface components {
             by_endpoint: {
                 [key: string]: number;
             };
-            /** @description Processes with open connections. */
+            /**
+             * @description Processes with open connections.
+             * @example 17
+             */
             servers: number;
             /**
              * Format: double
              * @description A second, over the last one to two minutes.
+             * @example 0.95
              */
             events_per_second: number;
             /**
              * Format: double
              * @description A second, over the last one to two minutes.
+             * @example 0.95
              */
             deliveries_per_second: number;
-            /** @description Connections that came with a cursor. */
+            /**
+             * @description Connections that came with a cursor.
+             * @example 17
+             */
             reconnects: number;
             /**
              * Format: double
              * @description A second, over the last one to two minutes.
+             * @example 0.95
              */
             reconnect_rate: number;
-            /** @description Those whose cursor was gone. */
+            /**
+             * @description Those whose cursor was gone.
+             * @example 17
+             */
             resyncs: number;
             /** @description By close code. */
             disconnects: {
@@ -1929,23 +2714,30 @@ export interface components {
             /**
              * Format: double
              * @description A second, over the last one to two minutes.
+             * @example 0.95
              */
             error_rate: number;
             /**
              * Format: double
              * @description Seconds, of connections that have ended.
+             * @example 0.95
              */
             average_duration: number | null;
-            /** @description Events that came with the timer and not with the bell. */
+            /**
+             * @description Events that came with the timer and not with the bell.
+             * @example 17
+             */
             bell_missed: number;
             /**
              * Format: double
              * @description From the change to the socket, over the last one to two minutes.
+             * @example 0.95
              */
             hub_lag_ms: number | null;
             /**
              * Format: double
              * @description From the change to the socket, over the last one to two minutes.
+             * @example 0.95
              */
             hub_lag_p99_ms: number | null;
             /** @description Events by milliseconds, at most. */
@@ -1954,59 +2746,97 @@ export interface components {
             };
         };
         WebSocketTicket: {
+            /** @example 0b2f7c… */
             ticket: string;
+            /** @example 30 */
             expires_in: number;
         };
         /** @description One order, for the office with its history and proofs of delivery. */
         WholeOrderOutput: {
+            /** @example 17 */
             readonly id: number;
+            /** @example 4821-7736 */
             readonly order_number: string;
+            /** @example 4 */
             readonly version: number;
             readonly status: components["schemas"]["OrderStatusEnum"];
             readonly priority: components["schemas"]["PriorityEnum"];
+            /** @example 1 */
             readonly attempt: number;
+            /** @example 17 */
             readonly customer: number;
+            /** @example 王小姐 */
             readonly customer_name: string;
+            /** @example 0912-***-678 */
             readonly customer_phone?: string;
+            /** @example  */
             readonly customer_phone2?: string;
             readonly items: components["schemas"]["ItemOutput"][];
             /**
              * Delivery date
              * Format: date
+             * @example 2026-12-01
              */
             readonly scheduled_date: string;
             readonly time_slot: components["schemas"]["TimeSlotEnum"];
             /**
              * Expected at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly eta: string | null;
             /**
              * Format: date-time
              * @description When the last move happened, if it was done without a line and reported later; else null.
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
+            /** @example 台北市大安區信義路四段1號 */
             readonly delivery_address: string;
+            /** @example 大安區 */
             readonly area: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 25.033
+             */
             readonly latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @example 121.5654
+             */
             readonly longitude?: number | null;
+            /** @example 後門 */
             readonly notes: string;
+            /** @example 17 */
             readonly driver?: number | null;
+            /** @example 陳志明 */
             readonly driver_name?: string | null;
+            /** @example 17 */
             readonly route?: number | null;
-            /** Stop */
+            /**
+             * Stop
+             * @example 3
+             */
             readonly stop_sequence?: number | null;
-            /** Amount due, NT$ */
+            /**
+             * Amount due, NT$
+             * @example 1520
+             */
             readonly amount_due: number;
-            /** Amount collected, NT$ */
+            /**
+             * Amount collected, NT$
+             * @example 1520
+             */
             readonly amount_collected: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
+             */
             readonly created_at: string;
             /**
              * Changed at
              * Format: date-time
+             * @example 2026-12-01T09:30:00+08:00
              */
             readonly updated_at: string;
             readonly history?: components["schemas"]["HistoryOutput"][];
@@ -2014,7 +2844,281 @@ export interface components {
             readonly proof_images?: components["schemas"]["ProofImageOutput"][];
         };
     };
-    responses: never;
+    responses: {
+        /** @description A value is wrong: correct the field `attr`. */
+        Error400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "validation_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "invalid",
+                 *           "detail": "A valid integer is required.",
+                 *           "attr": "quantity"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description No valid token: sign in again. */
+        Error401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "not_authenticated",
+                 *           "detail": "Please sign in.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Your role may not do this. */
+        Error403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "forbidden",
+                 *           "detail": "Only the office may do this.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description There is none, or it is not yours. */
+        Error404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "not_found",
+                 *           "detail": "Not found.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description This path has no such method. */
+        Error405: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "method_not_allowed",
+                 *           "detail": "Method \"PUT\" not allowed.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Ask for JSON. */
+        Error406: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "not_acceptable",
+                 *           "detail": "Could not satisfy the request Accept header.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description It was changed meanwhile, or cannot become that. Nothing was changed: read it again. */
+        Error409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "invalid_transition",
+                 *           "detail": "An order that is “Pending” cannot become “Delivered”.",
+                 *           "attr": "status"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The cursor is too old: load the data afresh. */
+        Error410: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "cursor_gone",
+                 *           "detail": "Load the present state.",
+                 *           "attr": "since"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The body is too large. */
+        Error413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "too_large",
+                 *           "detail": "The request is too large.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Send JSON. */
+        Error415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "unsupported_media_type",
+                 *           "detail": "Unsupported media type \"text/plain\" in request.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Too many requests: wait as `Retry-After` says. */
+        Error429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "client_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "throttled",
+                 *           "detail": "Request was throttled.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Our fault: `X-Request-ID` names it in the log. */
+        Error500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "server_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "error",
+                 *           "detail": "A server error occurred.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Not possible for the moment: repeat it after `Retry-After`. */
+        Error503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "server_error",
+                 *       "errors": [
+                 *         {
+                 *           "code": "row_locked",
+                 *           "detail": "Somebody else is changing this. Please try again.",
+                 *           "attr": null
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -2042,94 +3146,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     auth_token: {
@@ -2153,94 +3180,17 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     auth_token_refresh: {
@@ -2264,94 +3214,17 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     customers_list: {
@@ -2395,86 +3268,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedCustomerRowList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     customers_create: {
@@ -2498,102 +3301,18 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     customers_retrieve: {
@@ -2619,78 +3338,15 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     customers_partial_update: {
@@ -2716,102 +3372,18 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     drivers_list: {
@@ -2841,86 +3413,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedDriverList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     drivers_create: {
@@ -2944,102 +3446,18 @@ export interface operations {
                     "application/json": components["schemas"]["Driver"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     drivers_retrieve: {
@@ -3065,78 +3483,15 @@ export interface operations {
                     "application/json": components["schemas"]["Driver"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     drivers_partial_update: {
@@ -3162,102 +3517,18 @@ export interface operations {
                     "application/json": components["schemas"]["Driver"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     drivers_locations: {
@@ -3286,86 +3557,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedDriverPlaceList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     events_list: {
@@ -3394,94 +3595,17 @@ export interface operations {
                     "application/json": components["schemas"]["EventPage"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            410: components["responses"]["Error410"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     events_publish: {
@@ -3505,94 +3629,17 @@ export interface operations {
                     "application/json": components["schemas"]["PublishedEvent"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_list: {
@@ -3663,86 +3710,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedNotificationList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_retrieve: {
@@ -3768,78 +3745,15 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationDetail"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_resend_create: {
@@ -3865,102 +3779,18 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationDetail"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_all_reported_create: {
@@ -3980,86 +3810,16 @@ export interface operations {
                     "application/json": components["schemas"]["AllReported"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_callbacks_retrieve: {
@@ -4083,62 +3843,13 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_callbacks_create: {
@@ -4168,78 +3879,15 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     notifications_statistics_retrieve: {
@@ -4266,78 +3914,15 @@ export interface operations {
                     "application/json": components["schemas"]["Statistics"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_list: {
@@ -4413,86 +3998,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedOrderOutputList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_create: {
@@ -4518,102 +4033,18 @@ export interface operations {
                     "application/json": components["schemas"]["WholeOrderOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_retrieve: {
@@ -4641,78 +4072,15 @@ export interface operations {
                     "application/json": components["schemas"]["WholeOrderOutput"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_partial_update: {
@@ -4740,102 +4108,18 @@ export interface operations {
                     "application/json": components["schemas"]["WholeOrderOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_confirm_delivery: {
@@ -4863,102 +4147,18 @@ export interface operations {
                     "application/json": components["schemas"]["MoveOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_proof_images_create: {
@@ -4984,102 +4184,18 @@ export interface operations {
                     "application/json": components["schemas"]["ProofImageOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_proof_images_retrieve: {
@@ -5106,78 +4222,15 @@ export interface operations {
                     "image/jpeg": string;
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_status: {
@@ -5205,102 +4258,18 @@ export interface operations {
                     "application/json": components["schemas"]["MoveOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_bulk_update: {
@@ -5324,94 +4293,17 @@ export interface operations {
                     "application/json": components["schemas"]["BulkOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_statistics: {
@@ -5438,78 +4330,15 @@ export interface operations {
                     "application/json": components["schemas"]["StatisticsOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_urgent: {
@@ -5585,86 +4414,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedOrderOutputList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     orders_warnings: {
@@ -5690,78 +4449,15 @@ export interface operations {
                     "application/json": components["schemas"]["WarningOutput"][];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     performance_retrieve: {
@@ -5781,70 +4477,14 @@ export interface operations {
                     "application/json": components["schemas"]["PerformanceOutput"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     performance_cache_clear: {
@@ -5868,94 +4508,17 @@ export interface operations {
                     "application/json": components["schemas"]["ClearOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     performance_cache_stats: {
@@ -5975,70 +4538,14 @@ export interface operations {
                     "application/json": components["schemas"]["CacheStatsOutput"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     products_list: {
@@ -6083,86 +4590,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedProductList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     products_create: {
@@ -6186,102 +4623,18 @@ export interface operations {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     products_retrieve: {
@@ -6307,78 +4660,15 @@ export interface operations {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     products_partial_update: {
@@ -6404,102 +4694,18 @@ export interface operations {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     routes_list: {
@@ -6552,86 +4758,16 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedRouteList"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     routes_create: {
@@ -6655,102 +4791,18 @@ export interface operations {
                     "application/json": components["schemas"]["Route"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     routes_retrieve: {
@@ -6776,78 +4828,15 @@ export interface operations {
                     "application/json": components["schemas"]["Route"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     routes_partial_update: {
@@ -6873,102 +4862,18 @@ export interface operations {
                     "application/json": components["schemas"]["Route"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     routes_assign_driver: {
@@ -6994,102 +4899,18 @@ export interface operations {
                     "application/json": components["schemas"]["AssignDriverOutput"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     websocket_stats_retrieve: {
@@ -7109,70 +4930,14 @@ export interface operations {
                     "application/json": components["schemas"]["WebSocketStatistics"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
     websocket_ticket_create: {
@@ -7192,86 +4957,16 @@ export interface operations {
                     "application/json": components["schemas"]["WebSocketTicket"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            405: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorResponse"];
-                };
-            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            405: components["responses"]["Error405"];
+            406: components["responses"]["Error406"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
         };
     };
 }

@@ -1,4 +1,4 @@
-"""How long things take: named operations and SQL (README, “Performance”)."""
+"""How long things take: named operations and SQL (docs/operations.md)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Token(views.TokenObtainPairView):
 
     @extend_schema(operation_id="auth_token", request=TokenSerializer, responses=TokenPair)
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """Name and password for an access token (15 min) and a refresh token (14 days, single use)."""
+        """The access token works for 15 minutes, the refresh token once within 14 days."""
         try:
             answer = super().post(request, *args, **kwargs)
         except AuthenticationFailed:
@@ -33,7 +33,7 @@ class Token(views.TokenObtainPairView):
 @extend_schema_view(
     post=extend_schema(
         operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair,
-        description="A refresh token for a new pair, with the roles of now. Used again, the old one ends the sign-in.",
+        description="The new tokens have the present roles. Using the old refresh token again ends the sign-in.",
     )
 )  # fmt: skip
 class TokenRefresh(views.TokenRefreshView):
@@ -43,7 +43,7 @@ class TokenRefresh(views.TokenRefreshView):
 @extend_schema_view(
     post=extend_schema(
         operation_id="auth_logout", request=LogoutSerializer, responses={200: None},
-        description="Ends the sign-in of a refresh token: its tokens open nothing any more, its sockets close.",
+        description="Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.",
     )
 )  # fmt: skip
 class Logout(views.TokenBlacklistView):

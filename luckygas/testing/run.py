@@ -10,11 +10,8 @@ import sys
 from contextlib import ExitStack
 
 from luckygas.testing.sandbox.process import with_sandbox
-from luckygas.testing.serve import run
+from luckygas.testing.serve import manage, run, welcome
 from luckygas.testing.servers import Unavailable
-from luckygas.testing.site import ROOT
-
-PREPARATIONS = (("migrate", "--verbosity", "0"), ("demo",))
 
 
 def main() -> None:
@@ -23,15 +20,14 @@ def main() -> None:
     address = parser.parse_args().address
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        environment = dict(os.environ)
+        # A line for each request and SMS would push the addresses and passwords off the screen.
+        environment = {"LOG_LEVEL": "WARNING"} | os.environ
         # First, so that the day that the demo plays is on the telephones too.
-        with_sandbox(stack, environment, address)
-        # A line for each SMS of that day would hide the names and passwords.
-        quiet = {"LOG_LEVEL": "WARNING"} | environment
-        for command in PREPARATIONS:
-            subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=True)
+        sandbox = with_sandbox(stack, environment, address)
+        manage(environment, "migrate", "--verbosity", "0")
+        words = welcome(address, sandbox, manage(environment, "demo"))
         sender = ["manage.py", "send_pending_sms", "--loop"]
-        run([["manage.py", "runserver", "--noreload", address], sender], environment)
+        run([["manage.py", "runserver", "--noreload", address], sender], environment, address, words)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from luckygas.environment import LOOPBACK
-from luckygas.testing.sandbox.process import with_sandbox
+from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
@@ -51,16 +52,44 @@ def commands(host: str, port: str, workers: int) -> list[list[str]]:
     return [[*uvicorn, *more], ["manage.py", "send_pending_sms", "--loop"]]
 
 
-def run(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> None:
-    """Until Ctrl-C, or until one of them ends by itself."""
+def manage(environment: dict[str, str], *command: str) -> str:
+    """What a management command prints. Raises CalledProcessError."""
+    made = [sys.executable, "manage.py", *command]
+    return subprocess.run(made, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def welcome(address: str, sandbox: SandboxServer | None, demo: str) -> str:
+    """Where to look and as whom: the last that a newcomer reads. `demo`: what the command says, with the accounts."""
+    pages = {"The site": f"http://{address}/", "The driver's page": f"http://{address}/driver/"}
+    if sandbox is not None:
+        pages["The customers' telephones"] = f"{sandbox.url}/"
+    lines = [f"{name + ':':<28}{url}" for name, url in pages.items()]
+    return "\n".join(["", demo, *lines, "Ctrl-C stops it.", ""])
+
+
+def answers(address: str) -> bool:
+    host, _colon, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address: str, welcome: str) -> None:
+    """Until Ctrl-C, or until one of them ends by itself. Prints `welcome` once the site answers."""
     children = [
         subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, process_group=0, preexec_fn=die_with_parent
         )
         for command in commands
     ]
+    silent = True
     try:
         while all(child.poll() is None for child in children):
+            if silent and answers(address):
+                print(welcome, flush=True)
+                silent = False
             time.sleep(0.2)
     finally:
         for child in children:
@@ -79,15 +108,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         environment = servers(stack, options.data)
-        with_sandbox(stack, environment, options.address)
-        manage = [[sys.executable, "manage.py", "migrate", "--verbosity", "0"]]
+        sandbox = with_sandbox(stack, environment, options.address)
+        manage(environment, "migrate", "--verbosity", "0")
         # The passwords of the demo are public: only for a database of our own that this machine alone can reach.
-        if "DATABASE_URL" not in os.environ and host in LOOPBACK:
-            manage.append([sys.executable, "manage.py", "demo", "--force"])
-        for command in manage:
-            subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        print(f"http://{options.address}/, {options.workers} workers; Ctrl-C stops it.", flush=True)
-        run(commands(host, port, options.workers), environment)
+        is_own = "DATABASE_URL" not in os.environ and host in LOOPBACK
+        demo = manage(environment, "demo", "--force") if is_own else ""
+        words = welcome(options.address, sandbox, demo)
+        run(commands(host, port, options.workers), environment, options.address, words)
 
 
 if __name__ == "__main__":

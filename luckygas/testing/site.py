@@ -38,7 +38,7 @@ def manage(*arguments: str, **extra: str) -> None:
     )
 
 
-# `python -m …`, as README says to start them; the second is what production runs on.
+# `python -m …`, as docs/operations.md says to start them; the second is what production runs on.
 COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [

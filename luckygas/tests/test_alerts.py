@@ -21,7 +21,7 @@ from promql_parser import AggregateExpr, Expr, VectorSelector
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT, Site
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
-from luckygas.tests.test_docs import README
+from luckygas.tests import docs
 from notifications.models import GatewayState
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import open_client, token_for
@@ -128,7 +128,7 @@ async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
     ((_none, lags),) = samples["luckygas_hub_lag_seconds_count"]
     assert lags > 0
     ours = {re.sub("_(bucket|sum|count)$", "", name) for name in told if name.startswith("luckygas_")}
-    assert {name for name in ours if f"`{name}`" not in README} == set()
+    assert {name for name in ours if f"`{name}`" not in docs.text("operations")} == set()
 
 
 def appeared(samples: dict[str, list[tuple[dict[str, str], float]]]) -> set[str]:

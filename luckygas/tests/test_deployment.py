@@ -18,6 +18,7 @@ from luckygas.testing.deployed import DEPLOY, Nginx, exec_start, nginx
 from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
 from luckygas.testing.waiting import PATIENCE_SECONDS
+from luckygas.tests import docs
 from luckygas.tests.test_docs import settings_read
 from luckygas.tests.test_imports import HOUSE, files
 from notifications.management.commands.send_pending_sms import NICENESS
@@ -86,7 +87,7 @@ def test_uvicorn_is_told_how_to_log(file: str, root: str) -> None:
 
 
 def test_prometheus_asks_nginx_for_every_server() -> None:
-    config = yaml.safe_load(re.findall(r"```yaml\n(.+?)```", (DEPLOY / "README.md").read_text(), re.DOTALL)[0])
+    config = yaml.safe_load(re.findall(r"```yaml\n(.+?)```", docs.text("operations"), re.DOTALL)[0])
     machine, server = config["scrape_configs"]
     alerts = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]
     (jobs,) = [re.findall(r'job=~"(.+?)"', rule["expr"]) for rule in alerts if rule["alert"] == "ServiceDown"]
@@ -168,12 +169,8 @@ def test_a_timer_starts_what_there_is_and_is_started_itself(timer: str) -> None:
     assert timer in (DEPLOY / "systemd/luckygas.target").read_text()
 
 
-def test_the_readme_names_commands_and_files_that_exist() -> None:
-    text = (DEPLOY / "README.md").read_text()
-    commands = set(re.findall(r"(?:^|`|&& )luckygas ([a-z_]+)", text, re.MULTILINE))
-    assert len(commands) > 3
-    assert commands - set(get_commands()) == {"backup", "restore"}
-    for file in re.findall(r"`([a-z-]+\.(?:sh|py|conf|yml|env)|rolling-restart)`", text):
+def test_the_page_names_files_that_exist() -> None:
+    for file in re.findall(r"`([a-z-]+\.(?:sh|py|conf|yml|env)|rolling-restart)`", docs.text("operations")):
         assert (DEPLOY / file).exists(), file
 
 

@@ -1,10 +1,12 @@
-"""`make run` as a process: a newcomer confirms an order, and sees the telephone's side."""
+"""`make run` as a newcomer meets it: README's ten minutes, and the commands on the pages of `docs/`, over HTTP."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
-import sys
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,66 +14,147 @@ from typing import Any
 import pytest
 import requests
 
-from luckygas.testing.servers import Server, running
-from luckygas.testing.site import ROOT
+from luckygas.testing.demo_site import DemoSite
+from luckygas.testing.servers import running
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
+from luckygas.tests.docs import PAGES, README, Block, blocks
 
-PHONES = "The customers' telephones: "
-
-
-class Run(Server):
-    """On an empty database of its own."""
-
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "luckygas.testing.run", "--address", f"127.0.0.1:{self.port}"]
-
-    def environment(self) -> dict[str, str]:
-        own = {"DATABASE_URL": f"sqlite:///{self.directory}/db.sqlite3", "PYTHONPATH": str(ROOT), "REDIS_URL": ""}
-        return os.environ | own | {"SMS_GATEWAY": ""}
-
-    @property
-    def sandbox(self) -> str:
-        return self.log.read_text().partition(PHONES)[2].partition("/\n")[0]
+# Printed between two blocks.
+BETWEEN = "--- next block ---"
+# Where the pages say that the site and the telephones are.
+ADDRESS, PHONES = "127.0.0.1:8000", "http://127.0.0.1:8025"
 
 
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with running(Run()) as server:
+@pytest.fixture(scope="module")
+def run() -> Iterator[DemoSite]:
+    """Shared, because a day of orders takes a while. In the end Ctrl-C leaves no process behind."""
+    with running(DemoSite()) as server:
         yield server
+        assert server.process is not None
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        assert len(children) == 3
+        assert server.kill(signal.SIGINT) == 0
+        assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-def signed_in(run: Run) -> requests.Session:
-    session = requests.Session()
-    who = {"username": "office", "password": "office-demo"}
-    answer = session.post(f"http://127.0.0.1:{run.port}/api/v1/auth/token/", json=who, timeout=PATIENCE_SECONDS)
-    session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
-    return session
+class Person:
+    """Somebody with an account of the demo, and a program of their own."""
+
+    def __init__(self, run: DemoSite, name: str) -> None:
+        self.root = f"{run.url}/api/v1"
+        self.session = requests.Session()
+        said = {"username": name, "password": f"{name}-demo"}
+        self.session.headers["Authorization"] = f"Bearer {self.ask('post', 'auth/token', said)['access']}"
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+        url = f"{self.root}/{path}/"
+        answer = self.session.request(method, url, json=body, params=query, timeout=PATIENCE_SECONDS)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def move(self, order: int, status: str, **more: Any) -> None:
+        self.ask("patch", f"orders/{order}/status", {"status": status, **more})
 
 
-def test_a_confirmed_order_rings_a_telephone_and_its_receipt_comes_back(run: Run) -> None:
-    api = f"http://127.0.0.1:{run.port}/api/v1"
-    with signed_in(run) as office:
+def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
+    """What the customers' telephones show."""
+    shown = requests.get(f"{run.phones}/control", timeout=PATIENCE_SECONDS).json()["messages"]
+    return {message["text"]: message for message in shown}
 
-        def get(path: str, **query: Any) -> Any:
-            return office.get(f"{api}/{path}/", params=query, timeout=PATIENCE_SECONDS).json()
 
-        order = get("orders", status="pending")["results"][0]
-        office.patch(f"{api}/orders/{order['id']}/status/", json={"status": "confirmed"}, timeout=PATIENCE_SECONDS)
-        (message,) = wait_for(lambda: get("notifications", order=order["id"], status="delivered,suppressed")["results"])
-        texts = {
-            m["text"]: m for m in requests.get(f"{run.sandbox}/control", timeout=PATIENCE_SECONDS).json()["messages"]
-        }
-        # The day that the demo plays went there as well.
-        assert len(texts) > 1
-        assert texts[message["content"]]["state"] == "delivered"
-    assert run.process is not None
-    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-    assert len(children) == 3
+def arrived(run: DemoSite, *words: str) -> str:
+    """Waits for the SMS with these words; its text."""
+    found = wait_for(lambda: [text for text in texts(run) if all(word in text for word in words)])
+    return str(found[0])
+
+
+def page(url: str) -> str:
+    answer = requests.get(url, headers={"Accept-Language": "en"}, timeout=PATIENCE_SECONDS)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_readmes_ten_minutes(run: DemoSite) -> None:
+    said = README.read_text()
+    office, driver = Person(run, "office"), Person(run, "driver3")
+    searched = re.findall(r"Type `(.+?)`", said)[0]
+    (order,) = office.ask("get", "orders", q=searched, status="pending")["results"]
+    office.move(order["id"], "confirmed")
+    confirmed = arrived(run, order["order_number"])
+    wait_for(lambda: texts(run)[confirmed]["state"] == "delivered")
+    receipts = {"order": order["id"], "status": "delivered"}
+    wait_for(lambda: office.ask("get", "notifications", **receipts)["count"] == 1)
+
+    name = re.findall(r"to the driver (\w+)", said)[0]
+    (free,) = [one for one in office.ask("get", "drivers")["results"] if one["name"] == name]
+    office.move(order["id"], "assigned", driver=free["id"])
+    assert order["id"] in [stop["id"] for stop in driver.ask("get", "orders", status="assigned")["results"]]
+    driver.move(order["id"], "delivering")
+    link = re.findall(r"https?://\S+", arrived(run, order["order_number"], "/t/"))[0]
+    assert 'data-status="delivering"' in page(link)
+    driver.move(order["id"], "arriving")
+    driver.ask("post", f"orders/{order['id']}/confirm-delivery", {"confirmation_type": "manual"})
+    assert 'class="card receipt"' in page(link)
+
+    day = order["scheduled_date"]
+    figures = office.ask("get", "orders/statistics", **{"from": day, "to": day})
+    assert {one["name"]: one["delivered"] for one in figures["by_driver"]}[name] == 1
+
+
+def with_commands(languages: str = "sh") -> list[Path]:
+    return [page for page in PAGES if page != README and any(block.language == languages for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
+def test_every_command_of_a_page_runs_and_answers_as_the_page_says(run: DemoSite, page: Path) -> None:
+    """One after the other in one shell, as a reader types them."""
+    shown = [block for block in blocks(page) if block.language in ("sh", "json")]
+    script = f"echo '{BETWEEN}'\n".join(block.text for block in shown if block.language == "sh")
+    here = script.replace(ADDRESS, run.address).replace(PHONES, run.phones)
+    said = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", here],
+        env=os.environ | {"no_proxy": "127.0.0.1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (said.returncode, said.stderr) == (0, "")
+    printed = iter(said.stdout.split(f"{BETWEEN}\n"))
+    for block, after in zip(shown, [*shown[1:], None], strict=True):
+        if block.language == "sh":
+            check(next(printed), after)
+
+
+def check(printed: str, after: Block | None) -> None:
+    """Every line is JSON without an error of ours; the last is of the shape that the page shows below."""
+    answers = [json.loads(line) for line in printed.splitlines() if line]
+    assert answers
+    if after is not None and after.language == "json":
+        assert_like(json.loads(after.text), answers[-1])
+    else:
+        assert not any("errors" in answer for answer in answers)
+
+
+def assert_like(example: Any, answer: Any) -> None:
+    """The same names and types; words that say something to programs are the same."""
+    if isinstance(example, dict):
+        assert example.keys() <= answer.keys(), (example.keys(), answer.keys())
+        for name, value in example.items():
+            assert_like(value, answer[name])
+            assert name not in ("status", "code", "type", "detail") or value == answer[name]
+    elif isinstance(example, list):
+        assert bool(example) == bool(answer)
+        for value in example:
+            assert_like(value, answer[0])
+    elif example is not None:
+        assert isinstance(answer, type(example)), (example, answer)
+
+
+def test_the_log_begins_with_the_accounts_and_keeps_secrets(run: DemoSite) -> None:
+    office = Person(run, "office")
+    order = office.ask("get", "orders", status="pending", q="0900")["results"][0]
+    office.move(order["id"], "confirmed")
+    arrived(run, order["order_number"])
     # Its access log and all its processes'.
     wait_for(lambda: "/callbacks/<slug:gateway>/<str:secret>/" in run.log.read_text())
     log = run.log.read_text()
+    assert "office-demo" in log.split("Ctrl-C stops it.")[0]
     assert "sandbox-password" not in log
-    assert message["recipient"][-3:] in log
-    assert not [m["phone"] for m in texts.values() if m["phone"].removeprefix("+886") in log.replace("-", "")]
-    assert run.kill(signal.SIGINT) == 0
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert not [m["phone"] for m in texts(run).values() if m["phone"].removeprefix("+886") in log.replace("-", "")]

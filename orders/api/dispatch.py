@@ -74,7 +74,7 @@ class AssignDriverOutput(serializers.Serializer[Any]):
 
 
 class Routes(RowsByRole[Route]):
-    """The office; a driver reads the own routes. A route no longer wanted gets the status “cancelled”."""
+    """For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”."""
 
     queryset = Route.objects.with_stops()
     serializer_class = RouteSerializer
@@ -87,7 +87,7 @@ class Routes(RowsByRole[Route]):
         pagination_class=None,
     )  # fmt: skip
     def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Assigns the route, and its confirmed and assigned orders."""
+        """Its confirmed and assigned orders are assigned too."""
         said = self.validated(AssignDriverInput).validated_data
         route, driver = self.get_object(), said["driver"]
         actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # ByRole lets only users in
@@ -137,7 +137,7 @@ class DriverPlace(serializers.ModelSerializer[Driver]):
 
 
 class Drivers(RowsByRole[Driver]):
-    """The office; a driver reads the own record."""
+    """For the office. A driver may read their own record."""
 
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer
@@ -146,7 +146,7 @@ class Drivers(RowsByRole[Driver]):
     @extend_schema(operation_id="drivers_locations", responses=DriverPlace(many=True))
     @action(detail=False, all_rows=True, filterset_class=None)
     def locations(self, request: Request) -> Response:
-        """Where each active driver was last, and who is connected now."""
+        """The last position of each active driver, and whether they are online."""
         drivers = self.paginate_queryset(Driver.objects.filter(is_active=True).select_related("location"))
         context = self.get_serializer_context() | {"online": presence.online_driver_ids()}
         return self.get_paginated_response(DriverPlace(drivers, many=True, context=context).data)

@@ -89,7 +89,7 @@ class OrderFilters(Filters):
 
 
 class Orders(ProofImages):
-    """The office sees all orders, drivers and customers their own; another's is 404."""
+    """The office sees all orders, drivers and customers their own. Other orders get 404."""
 
     queryset = Order.objects.all()
     filterset_class = OrderFilters
@@ -133,7 +133,7 @@ class Orders(ProofImages):
 
     @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """A new order, pending. A customer orders for itself; prices are those of today and stay."""
+        """The order is pending. Customers order for themselves. Prices are today's and stay."""
         said = self.validated(NewOrder).validated_data
         permissions.check_placing(request.user, said.keys())
         if not is_office(self.request.user):
@@ -144,7 +144,7 @@ class Orders(ProofImages):
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All of it or nothing. `driver` assigns the order, null takes it back to the office."""
+        """All changes are made, or none. `driver` assigns the order; null takes it from the driver."""
         said = self.validated(OrderChanges, partial=True).validated_data
         with transaction.atomic():
             order = self.get_object()
@@ -170,7 +170,7 @@ class Orders(ProofImages):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Proof of delivery, and the move to delivered in one."""
+        """Stores the proof and moves the order to delivered, in one step."""
         form = self.validated(ConfirmationInput)
         said = form.validated_data
         circumstances = {name: said[name] for name in ("version", "ref") if name in said}
@@ -187,7 +187,7 @@ class Orders(ProofImages):
         rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
-        """Each order on its own merit. Applied in this order: date, priority, route; status; driver."""
+        """Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver."""
         said = self.validated(BulkInput).validated_data
         ids, versions = said.pop("ids"), said.pop("versions", {})
         return Response(BulkOutput(services.bulk_update(ids, said, self._actor(), versions)).data)
@@ -205,7 +205,7 @@ class Orders(ProofImages):
         pagination_class=None,
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
-        """An open order, nobody to send a message to, and what else is known."""
+        """Such as an open order, or no number for messages."""
         asked = self.validated(OfWhom, request.query_params).validated_data
         found = order_warnings.of(asked["customer"])
         return Response(WarningOutput(found, many=True).data)
@@ -213,6 +213,5 @@ class Orders(ProofImages):
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """By delivery date, the last 30 days unless asked, 366 days at most. Rows by day, product and driver leave
-        cancelled orders out."""
+        """By delivery date. By default the last 30 days; at most 366 days."""
         return Response(statistics.cached(*days_of(request)))

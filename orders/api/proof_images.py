@@ -67,7 +67,7 @@ class ProofImages(RowsByRole[Order]):
         rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
-        """Keeps a signature or photo, also after the delivery: it may wait for a line longer than the rest."""
+        """Also after the delivery, because an image may wait for a signal."""
         said = self.validated(ProofImageInput).validated_data
         user = cast("User", request.user)
         kept = proof.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
@@ -83,7 +83,7 @@ class ProofImages(RowsByRole[Order]):
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """The image itself, for the office and the order's driver; of an earlier attempt for who took it."""
+        """For the office and the order's driver. Images of earlier attempts: for the office and who took them."""
         order = visibility.visible(request.user, Order.objects.filter(pk=pk)).first()
         held = sides_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not held & MAY_SEE:

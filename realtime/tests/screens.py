@@ -1,4 +1,4 @@
-"""What a client keeps: loaded by REST, then changed by events, by the README's rule. For the property test."""
+"""What a client keeps: loaded by REST, then changed by events, as docs/realtime.md says. For the property test."""
 
 from __future__ import annotations
 

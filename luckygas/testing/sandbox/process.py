@@ -31,7 +31,10 @@ class SandboxServer(Server):
 
 
 def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
-    """Starts it and names it in the site's environment; a provider that is named there stays. `options`: its own."""
+    """Starts it and names it in the site's environment; a provider that is named there stays. `options`: its own.
+
+    Its telephones are awake at night, so that a newcomer sees an SMS at any hour.
+    """
     if environment.get("SMS_GATEWAY"):
         return None
     sandbox = SandboxServer(*options)
@@ -44,8 +47,8 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *o
         "SMS_CALLBACK_BASE_URL": f"http://127.0.0.1:{address.rpartition(':')[2]}",
         "SMS_CALLBACK_SECRET": secrets.token_urlsafe(16),
         "TRACKING_URL": environment.get("TRACKING_URL") or f"http://{address}/t/",
+        "SMS_QUIET_HOURS": environment.get("SMS_QUIET_HOURS", ""),
     }  # fmt: skip
-    print(f"The customers' telephones: {sandbox.url}/", flush=True)
     return sandbox
 
 

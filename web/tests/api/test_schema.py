@@ -32,8 +32,10 @@ def test_every_error_has_the_one_shape(schema: dict[str, Any]) -> None:
     for operation in operations(schema):
         for status, response in operation["responses"].items():
             if status >= "4":
-                content = response["content"]["application/json"]["schema"]
-                assert content == {"$ref": "#/components/schemas/ErrorResponse"}, operation["operationId"]
+                assert response == {"$ref": f"#/components/responses/Error{status}"}, operation["operationId"]
+    for response in schema["components"]["responses"].values():
+        content = response["content"]["application/json"]["schema"]
+        assert content == {"$ref": "#/components/schemas/ErrorResponse"}
 
 
 def test_nothing_is_deleted_or_put(schema: dict[str, Any]) -> None:

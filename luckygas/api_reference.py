@@ -1,0 +1,151 @@
+"""What `/api/v1/docs/` says of each operation: a summary, its errors, and examples. Three tables, in English."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+SUMMARIES = {
+    "auth_token": "Sign in: name and password for a pair of tokens",
+    "auth_token_refresh": "Refresh: a refresh token for a new pair",
+    "auth_logout": "Sign out: end the tokens and sockets of this sign-in",
+    "customers_list": "List customers",
+    "customers_create": "Add a customer",
+    "customers_retrieve": "Read a customer",
+    "customers_partial_update": "Change a customer",
+    "products_list": "List products",
+    "products_create": "Add a product",
+    "products_retrieve": "Read a product",
+    "products_partial_update": "Change a product",
+    "drivers_list": "List drivers",
+    "drivers_create": "Add a driver",
+    "drivers_retrieve": "Read a driver",
+    "drivers_partial_update": "Change a driver",
+    "drivers_locations": "List the drivers' latest positions, and who is online",
+    "routes_list": "List routes",
+    "routes_create": "Plan a route",
+    "routes_retrieve": "Read a route",
+    "routes_partial_update": "Change a route",
+    "routes_assign_driver": "Assign a route and its orders to a driver",
+    "orders_list": "List orders",
+    "orders_create": "Place an order",
+    "orders_retrieve": "Read an order",
+    "orders_partial_update": "Change an order",
+    "orders_status": "Move an order to another status",
+    "orders_confirm_delivery": "Deliver an order, with proof",
+    "orders_proof_images_create": "Store a signature or photo",
+    "orders_proof_images_retrieve": "Read a signature or photo",
+    "orders_bulk_update": "Change several orders at once",
+    "orders_urgent": "List urgent open orders",
+    "orders_warnings": "Read what to know before taking an order",
+    "orders_statistics": "Read the figures of a period",
+    "notifications_list": "List messages to customers",
+    "notifications_retrieve": "Read a message and its trail",
+    "notifications_resend_create": "Send a message again",
+    "notifications_all_reported_create": "Say that no more late reports follow",
+    "notifications_statistics_retrieve": "Read the figures of messages",
+    "notifications_callbacks_retrieve": "Take a provider's receipt",
+    "notifications_callbacks_create": "Take a provider's receipt, as a form",
+    "events_list": "Poll events",
+    "events_publish": "Publish an event",
+    "websocket_ticket_create": "Get a ticket for one WebSocket",
+    "websocket_stats_retrieve": "Read the figures of WebSockets",
+    "performance_retrieve": "Read how long operations take",
+    "performance_cache_stats": "Read the use of the caches",
+    "performance_cache_clear": "Clear the cache",
+}
+
+
+class Failure(NamedTuple):
+    """One status code: what it means and what to do, and an error that has it."""
+
+    means: str
+    code: str
+    detail: str
+    attr: str | None = None
+    type: str = "client_error"
+
+
+ERRORS = {
+    "400": Failure(
+        "A value is wrong: correct the field `attr`.", "invalid", "A valid integer is required.", "quantity",
+        "validation_error",
+    ),
+    "401": Failure("No valid token: sign in again.", "not_authenticated", "Please sign in."),
+    "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
+    "404": Failure("There is none, or it is not yours.", "not_found", "Not found."),
+    "405": Failure("This path has no such method.", "method_not_allowed", 'Method "PUT" not allowed.'),
+    "406": Failure("Ask for JSON.", "not_acceptable", "Could not satisfy the request Accept header."),
+    "409": Failure(
+        "It was changed meanwhile, or cannot become that. Nothing was changed: read it again.", "invalid_transition",
+        "An order that is “Pending” cannot become “Delivered”.", "status",
+    ),
+    "410": Failure("The cursor is too old: load the data afresh.", "cursor_gone", "Load the present state.", "since"),
+    "413": Failure("The body is too large.", "too_large", "The request is too large."),
+    "415": Failure("Send JSON.", "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
+    "429": Failure("Too many requests: wait as `Retry-After` says.", "throttled", "Request was throttled."),
+    "500": Failure(
+        "Our fault: `X-Request-ID` names it in the log.", "error", "A server error occurred.", type="server_error"
+    ),
+    "503": Failure(
+        "Not possible for the moment: repeat it after `Retry-After`.", "row_locked",
+        "Somebody else is changing this. Please try again.", type="server_error",
+    ),
+}  # fmt: skip
+# By the name of a field; where that is of another type in some place, the defaults below.
+EXAMPLES: dict[str, Any] = {
+    "access": "eyJhbGciOiJIUzI1NiIs…", "refresh": "eyJhbGciOiJIUzI1NiIs…", "ticket": "0b2f7c…", "username": "office",
+    "password": "office-demo", "accuracy": 10.0, "address": "大安區信義路1號", "aliases": "20公斤,20kg",
+    "amount_collected": 1520, "amount_due": 1520, "area": "大安區", "attempt": 1, "attempts": 1, "cache": "default",
+    "changed_by": "office", "channel": "orders", "code": "LPG20", "content": "【幸福氣】訂單 4821-7736 已送達。",
+    "customer_name": "王小姐", "customer_phone": "0912-***-678", "customer_phone2": "", "cylinder_kg": 20,
+    "cylinder_serials": ["CYL789"], "data": {"note": "text"}, "delivery_address": "台北市大安區信義路四段1號",
+    "delivery_attempt": 1, "detail": "Only the office may do this.", "driver_name": "陳志明", "epoch": "9f3c8a61",
+    "error_message": "", "expires_in": 30, "gateway": "mitake", "heading": 45.0, "ids": [17], "latitude": 25.0330,
+    "longitude": 121.5654, "low_stock_threshold": 10, "message": "Your order is confirmed.", "name": "王小姐",
+    "notes": "後門", "operation": "move", "order_number": "4821-7736", "pattern": "statistics:*",
+    "phone": "+886912345678",
+    "phone2": "", "points": 1.0, "price": 760, "provider_message_id": "1010079522", "quantities": {"1": 2},
+    "quantity": 2, "quantity_delivered": 2, "raw_status": "4", "reason": "nobody there", "recipient": "0912-***-678",
+    "ref": "order-2026-0001", "reply": "謝謝", "segments": 1, "speed": 30.0, "stop_sequence": 3, "stock": 120,
+    "total_stops": 8, "type": "custom.shift", "unit_price": 760, "updated": [17],
+    "url": "/api/v1/orders/17/proof-images/2/", "vehicle_plate": "AKT-2301", "version": 4, "versions": {"17": 4},
+}  # fmt: skip
+FORMATS: dict[str, Any] = {
+    "date": "2026-12-01", "date-time": "2026-12-01T09:30:00+08:00", "uuid": "1b184825-ebcd-4281-ad8e-1531baffd31f",
+    "uri": "https://gas.example.tw/api/v1/orders/?page=2", "integer": 17, "number": 0.95, "string": "text",
+}  # fmt: skip
+TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "array": list, "object": dict}
+
+
+def describe(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
+    """The schema with them: drf-spectacular's hook after all else."""
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["summary"] = SUMMARIES.get(operation["operationId"], "")
+            for status in ERRORS.keys() & operation["responses"].keys():
+                operation["responses"][status] = {"$ref": f"#/components/responses/Error{status}"}
+    result["components"]["responses"] = {f"Error{status}": shown(failure) for status, failure in ERRORS.items()}
+    for schema in result["components"]["schemas"].values():
+        for name, field in schema.get("properties", {}).items():
+            if (value := example(name, field)) is not None:
+                field["example"] = value
+    return result
+
+
+def shown(failure: Failure) -> dict[str, Any]:
+    error = {"code": failure.code, "detail": failure.detail, "attr": failure.attr}
+    content = {
+        "schema": {"$ref": "#/components/schemas/ErrorResponse"},
+        "example": {"type": failure.type, "errors": [error]},
+    }
+    return {"description": failure.means, "content": {"application/json": content}}
+
+
+def example(name: str, field: dict[str, Any]) -> Any:
+    """A value that the field may have; None where its own schema shows one (choices, flags, objects)."""
+    type_, format_ = field.get("type", ""), field.get("format", "")
+    if "enum" in field or format_ == "binary":
+        return None
+    if format_ not in FORMATS and isinstance(EXAMPLES.get(name), TYPES.get(type_, ())):
+        return EXAMPLES[name]
+    return FORMATS.get(format_, FORMATS.get(type_))

@@ -1,0 +1,40 @@
+"""`/api/v1/docs/`: each operation has a summary, an example and its errors, and they are true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from luckygas.api_reference import SUMMARIES
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    with translation.override("en"):
+        made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
+@pytest.fixture
+def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in schema["paths"].values() for operation in path.values()]
+
+
+def test_each_operation_has_a_summary(operations: list[dict[str, Any]]) -> None:
+    assert {operation["operationId"] for operation in operations} == SUMMARIES.keys()
+    assert len(set(SUMMARIES.values())) == len(SUMMARIES)
+
+
+def test_each_example_is_one_that_its_field_may_have(schema: dict[str, Any]) -> None:
+    shown = 0
+    for name, component in schema["components"]["schemas"].items():
+        for field, described in component.get("properties", {}).items():
+            if "example" in described and "$ref" not in str(described):
+                shown += 1
+                wrong = list(Draft202012Validator(described).iter_errors(described["example"]))
+                assert wrong == [], f"{name}.{field}"
+    assert shown > 200

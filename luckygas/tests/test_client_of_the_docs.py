@@ -1,0 +1,53 @@
+"""The client in `docs/realtime.md`, as a reader saves and runs it: it prints events, also those it missed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from asgiref.sync import sync_to_async as make
+from django.contrib.auth.models import User
+
+from luckygas.testing.site import Site
+from luckygas.testing.waiting import wait_for
+from luckygas.tests.docs import ROOT, blocks
+from orders.states import Status
+from orders.tests.factories import make_order
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def printed(site: Site, tmp_path: Path) -> Iterator[Path]:
+    """What the client has printed so far."""
+    User.objects.create_user("office", password="office-demo", is_staff=True)  # noqa: S106
+    (client,) = [block.text for block in blocks(ROOT / "docs/realtime.md") if block.language == "python"]
+    output = tmp_path / "output"
+    with output.open("w") as file:
+        command = [sys.executable, "-c", client, f"127.0.0.1:{site.port}"]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        yield output
+        process.kill()
+        process.wait()
+
+
+def count(printed: Path, status: str) -> int:
+    moves = [line for line in printed.read_text().splitlines() if line.startswith("order.status_changed ")]
+    return sum(f"'status': '{status}'" in line for line in moves)
+
+
+async def test_it_prints_each_event_once_over_a_killed_server(site: Site, printed: Path) -> None:
+    order = await make(make_order)()
+    await asyncio.to_thread(wait_for, lambda: "connection" in printed.read_text())
+    await make(order.transition_to)(Status.CONFIRMED)
+    await asyncio.to_thread(wait_for, lambda: count(printed, "confirmed") == 1)
+    site.kill()
+    await make(order.transition_to)(Status.CANCELLED, reason="missed")
+    await asyncio.to_thread(wait_for, lambda: "disconnected" in printed.read_text())
+    await asyncio.to_thread(site.start)
+    await asyncio.to_thread(wait_for, lambda: count(printed, "cancelled") > 0)
+    assert (count(printed, "confirmed"), count(printed, "cancelled")) == (1, 1)
