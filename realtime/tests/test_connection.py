@@ -91,6 +91,13 @@ async def test_nothing_is_queued_behind_the_end() -> None:
     assert queue.bytes_waiting() == 0
 
 
+async def test_what_is_dropped_does_not_wait() -> None:
+    queue = nowhere()
+    queue.write(batch("x"))
+    queue.drop(4401)
+    assert queue.bytes_waiting() == 0
+
+
 async def test_the_first_reason_to_close_counts() -> None:
     connection = connect(nowhere())
     connection.close(4401)
