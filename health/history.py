@@ -113,7 +113,7 @@ NONE: Figures = summed([])
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A minute or an hour. `figures`: as `snapshots.summed`; `orders`, `messages`: counts by status."""
+    """A minute or an hour. `figures`: as `summed`; `orders`, `messages`: counts by status."""
 
     at: datetime
     figures: Figures

@@ -336,7 +336,7 @@ class Entry:
 
 
 def story(model: type[Model], pk: str) -> list[Entry]:
-    """The newest MOST changes of one row, the newest first; one query, and one for each table that a change left."""
+    """The newest MOST_CHANGES changes of a row, the newest first; one query, and one for each table a change left."""
     historic = model.audit.model  # type: ignore[attr-defined]  # of web.audit
     references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
     rows = historic.objects.filter(id=pk).select_related("history_user", *(column.name for column in references))

@@ -1,4 +1,4 @@
-"""Who may call a view of the API: and how often. A call that names no right is refused to all."""
+"""Who may call a view of the API, and how often. A call that names no right is refused to all."""
 
 from __future__ import annotations
 

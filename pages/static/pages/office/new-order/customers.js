@@ -44,7 +44,7 @@ export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** As `visible` on the server (orders/text.py). */
+/** As `visible` on the server (web/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** The text of the box, by the field of a new customer to which it most likely belongs. */
