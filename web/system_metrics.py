@@ -59,20 +59,23 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
     One process writes for all that share a directory, and for those that ended.
     """
-    now, pause, group = timezone.now(), timedelta(seconds=every), name()
-    if WrittenCounts.objects.filter(pk=group, at__gt=now - pause, at__lt=now + pause).exists():
+    now, pause = timezone.now(), timedelta(seconds=every)
+    before = WrittenCounts.objects.filter(pk=name()).first() or WrittenCounts(pk=name(), at=now - pause)
+    if abs(now - before.at) < pause:
         return
     minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(now)}
-    # Before any lock: who waits for a gauge holds up nobody else.
+    # All that takes time comes before the locks: every host waits for the row of the minute.
     gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
+    counts, processes = counted(), metrics.processes()
     empty = {"metrics_json": {"counts": {}, "gauges": gauges}}
     with transaction.atomic():
-        written, _created = WrittenCounts.objects.select_for_update().get_or_create(pk=group)
+        written, _created = WrittenCounts.objects.select_for_update().get_or_create(pk=before.pk)
+        if written.counts != before.counts:  # another process of this directory wrote meanwhile
+            return
         row, is_new = SystemMetric.objects.select_for_update().get_or_create(**minute, defaults=empty)
-        counts = counted()
-        row.metrics_json["counts"] = total([row.metrics_json["counts"], growth(counts, written.counts)])
+        row.metrics_json["counts"] = total([row.metrics_json["counts"], growth(counts, before.counts)])
         row.save(update_fields=["metrics_json"])
-        written.at, written.counts, written.processes = now, counts, metrics.processes()
+        written.at, written.counts, written.processes = now, counts, processes
         written.save()
     if is_new:
         new_minute.send_robust(sender=SystemMetric)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -122,6 +122,31 @@ def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypat
 
     monkeypatch.setattr(system_metrics, "counted", slowly)
     assert lately(HOUR).counts[A] == 101
+
+
+def test_of_two_writers_of_one_directory_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second reads the counters while the first does, and comes to the row after it."""
+    SEEN.labels("a", "5").inc(100)
+    count, first = system_metrics.counted, list[None]()
+
+    def slowly() -> dict[str, float]:
+        found = count()
+        if not first:
+            first.append(None)
+            write(every=0)
+        return found
+
+    monkeypatch.setattr(system_metrics, "counted", slowly)
+    write(every=0)
+    assert counts() == {A: 100}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_row_is_locked_while_counters_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = list[bool]()
+    monkeypatch.setattr(system_metrics, "counted", lambda: locked.append(connection.in_atomic_block) or {})
+    write(every=0)
+    assert locked == [False]
 
 
 def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> None:
