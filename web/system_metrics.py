@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.dispatch import Signal
 from django.utils import timezone
 from prometheus_client.metrics_core import Metric
@@ -79,6 +79,15 @@ def write(*, every: float = WRITE_SECONDS) -> None:
         written.save()
     if is_new:
         new_minute.send_robust(sender=SystemMetric)
+
+
+def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
+    """Deletes the last counts of processes that ended so long ago, and those of directories unused for so long.
+
+    A process that counted alone never comes back. A directory does, with all that was ever counted in it.
+    """
+    of_processes = Q(name__contains=":")  # as `instance` has it, and no name of a directory
+    WrittenCounts.objects.filter(Q(of_processes, at__lt=now - alone) | Q(at__lt=now - shared)).delete()
 
 
 def unwritten() -> Counts:
