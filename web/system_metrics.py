@@ -81,6 +81,14 @@ def write(*, every: float = WRITE_SECONDS) -> None:
         new_minute.send_robust(sender=SystemMetric)
 
 
+def count_from_now() -> None:
+    """After a restore: the counters of a directory outlive it, and nobody knows in which minute they belong."""
+    if metrics.directory() is None:
+        return
+    now = {"at": timezone.now(), "counts": counted(), "processes": metrics.processes()}
+    WrittenCounts.objects.update_or_create(pk=name(), defaults=now)
+
+
 def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
     """Deletes the last counts of processes that ended so long ago, and those of directories unused for so long.
 

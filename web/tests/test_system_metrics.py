@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -249,3 +250,15 @@ def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_pa
     kill(second)
     kill(third)
     assert (total(directory), processes()) == (111, 0)
+
+
+def test_after_a_restore_it_counts_from_then_on(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """The directory of the counters outlives the stop of the servers, what the restored database knows of it is old."""
+    settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(metrics, "KEPT", {"seen"})
+    kill(start(tmp_path, 100))
+    call_command("after_restore")
+    kill(start(tmp_path, 1))
+    write(every=0)
+    assert SystemMetric.objects.get(span="minute").metrics_json["counts"] == {"seen_total": 1}
