@@ -144,10 +144,15 @@ def test_of_two_writers_of_one_directory_one_writes(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.django_db(transaction=True)
 def test_no_row_is_locked_while_counters_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    locked = list[bool]()
-    monkeypatch.setattr(system_metrics, "counted", lambda: locked.append(connection.in_atomic_block) or {})
+    count, in_transaction = system_metrics.counted, list[bool]()
+
+    def seen() -> dict[str, float]:
+        in_transaction.append(connection.in_atomic_block)
+        return count()
+
+    monkeypatch.setattr(system_metrics, "counted", seen)
     write(every=0)
-    assert locked == [False]
+    assert in_transaction == [False]
 
 
 def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> None:
