@@ -30,6 +30,8 @@ _local: set[Callable[[], None]] = set()
 ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
 # A bell that waits its turn tells of all that is committed by then.
 _waits = threading.Event()
+# At the end of a process several threads ring by themselves, on the one loop.
+_one_rings = threading.Lock()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
@@ -57,12 +59,16 @@ def ring() -> None:
                 _local.discard(wake)
     elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _waits.is_set():
         _waits.set()
-        ringer.submit(_ring_others)
+        try:
+            ringer.submit(_ring_others)
+        except RuntimeError:  # the process ends, and commits what it waited for
+            _ring_others()
 
 
 def _ring_others() -> None:
     _waits.clear()
-    _loop().run(broadcast({"type": "bell"}))
+    with _one_rings:
+        _loop().run(broadcast({"type": "bell"}))
 
 
 @cache
