@@ -46,7 +46,7 @@ def most_waiting() -> int:
 
 
 class Blockers:
-    """Which sessions block others, and since when each was seen to. `most` may wait for one."""
+    """Which sessions block others, and since when each was seen to. `most`: sessions that may wait for one blocker."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -77,7 +77,7 @@ class Watch:
     """The thread. It asks nothing while fewer connections are at work than may wait."""
 
     def __init__(self) -> None:
-        # Read once: the thread goes on while a test puts settings back, and then they are gone for a moment.
+        # Read once: while a test restores its settings, the thread would find none for a moment.
         self.most = most_waiting()
         # A pool replaces its connections now and then.
         self._connections: deque[ref[Any]] = deque(maxlen=4 * settings.DATABASE_POOL)

@@ -30,7 +30,7 @@ _local: set[Callable[[], None]] = set()
 ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
 # A bell that waits its turn tells of all that is committed by then.
 _waits = threading.Event()
-# At the end of a process several threads ring by themselves, on the one loop.
+# During shutdown several threads may ring directly, and they share one event loop.
 _one_rings = threading.Lock()
 
 
@@ -61,7 +61,7 @@ def ring() -> None:
         _waits.set()
         try:
             ringer.submit(_ring_others)
-        except RuntimeError:  # the process ends, and commits what it waited for
+        except RuntimeError:  # the interpreter is shutting down and the executor refuses work
             _ring_others()
 
 

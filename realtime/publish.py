@@ -126,7 +126,7 @@ def _check(data: Any) -> None:
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    """What a value consists of. Raises a Refusal where json.dumps accepts what a database does not."""
+    """The values nested in `value`. Raises a Refusal for values that JSON allows and a database cannot store."""
     if isinstance(value, dict) and all(isinstance(key, str) and not unstorable(key) for key in value):
         return value.values()
     if isinstance(value, list):

@@ -64,7 +64,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
     if abs(now - before.at) < pause:
         return
     minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(now)}
-    # All that takes time comes before the locks: every host waits for the row of the minute.
+    # Slow work comes before the locks: all hosts share the row of the minute.
     gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
     counts, processes = counted(), metrics.processes()
     empty = {"metrics_json": {"counts": {}, "gauges": gauges}}
@@ -82,7 +82,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
 
 def count_from_now() -> None:
-    """After a restore: the counters of a directory outlive it, and nobody knows in which minute they belong."""
+    """Skips all counts up to now; for use after a restore, which the counter files of a shared directory survive."""
     if metrics.directory() is None:
         return
     now = {"at": timezone.now(), "counts": counted(), "processes": metrics.processes()}
@@ -90,12 +90,12 @@ def count_from_now() -> None:
 
 
 def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
-    """Deletes the last counts of processes that ended so long ago, and those of directories unused for so long.
+    """Deletes rows last written before `now - alone` (a single process) or `now - shared` (a shared directory).
 
-    A process that counted alone never comes back. A directory does, with all that was ever counted in it.
+    A process that ended never writes again. A directory keeps its counters and may be used again.
     """
-    of_processes = Q(name__contains=":")  # as `instance` has it, and no name of a directory
-    WrittenCounts.objects.filter(Q(of_processes, at__lt=now - alone) | Q(at__lt=now - shared)).delete()
+    is_process = Q(name__contains=":")  # the names of `instance` have colons, those of directories none
+    WrittenCounts.objects.filter(Q(is_process, at__lt=now - alone) | Q(at__lt=now - shared)).delete()
 
 
 def unwritten() -> Counts:

@@ -19,7 +19,7 @@ from luckygas.testing.waiting import wait_for
 pytestmark = pytest.mark.servers
 TOKEN = {"Authorization": f"Bearer {MONITOR}"}
 PARTS = ("database", "redis", "websocket", "notifications")
-# Monitors give up by then; the longest part may take four, and this machine does much beside.
+# A monitor's timeout. The slowest health check may take 4 s; the rest is for a busy machine.
 MONITOR_SECONDS = 10
 
 

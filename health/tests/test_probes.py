@@ -93,10 +93,10 @@ def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> 
     release.set()
 
 
-def test_each_part_has_its_seconds() -> None:
+def test_time_limits_of_health_checks() -> None:
     limits = {"database": 1, "migrations": 2, "redis": 1, "websocket": 2, "notifications": 4}
     assert {name: probe.seconds for name, probe in parts.PARTS.items()} == limits
-    # Its answer, or that it gave none, is part of the last one.
+    # The answer about notifications contains the provider's.
     assert parts.provider_probe("console").seconds < limits["notifications"]
     assert limits["redis"] > parts.REDIS_SECONDS
 

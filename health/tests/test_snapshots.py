@@ -99,7 +99,7 @@ def test_old_rows_go() -> None:
     assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (2, 1)
 
 
-def test_last_counts_are_kept_as_long_as_who_wrote_them_may_come_back() -> None:
+def test_written_counts_expire_by_process_or_directory() -> None:
     directory = "0123456789abcdef" * 2
     for name, age in {instance(): 3, "host:1:abcdef": 3, "host:2:abcdef": 1, directory: 300, "f" * 32: 401}.items():
         WrittenCounts.objects.update_or_create(pk=name, defaults={"at": NOW - timedelta(days=age)})

@@ -177,7 +177,7 @@ def dump_over_the_tables(office: Office) -> Iterator[None]:
 
 
 def dump_in_a_new_database(office: Office) -> Iterator[None]:
-    """In one transaction, as `deploy/restore`: else a running server writes into tables that are not filled yet."""
+    """In one transaction, as `deploy/restore` does: else a running server writes into tables before their rows."""
     dump = office.dump()
     yield
     with psycopg.connect(office.postgres.url, autocommit=True) as admin:

@@ -326,8 +326,8 @@ def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it
     assert blockers.too_many({5: [7]}, 0.4) == []
 
 
-def test_the_thread_goes_on_while_a_test_puts_settings_back(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a moment there are none."""
+def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a moment while a test restores its settings."""
     watch, looks = Watch(), list[int]()
 
     def at_work() -> list[int]:

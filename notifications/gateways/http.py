@@ -30,7 +30,7 @@ CONNECT_SECONDS = 3.05
 # No provider's answer is longer; what is beyond is not read.
 ANSWER_BYTES = 65_536
 OWN_HEADERS = {"User-Agent": "luckygas", "Accept": "*/*", "Connection": "close"}
-# What stays as it is in a path and a query (RFC 3986); `%` too, for it may quote already.
+# Not percent-encoded in a path or query (RFC 3986). `%` is among them: the URL may be encoded already.
 URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
 # What a status says of the request, whoever the provider is (RFC 9110, 15; RFC 8470): each of these was not obeyed.
 STATUS_REASONS = {
@@ -146,7 +146,7 @@ def cut_at(until: float, sock: socket.socket) -> Iterator[None]:
 def body_of(response: HTTPResponse) -> tuple[str, bool]:
     """What came of the body, and whether it is all: to some providers the status has decided already."""
     body, ended = b"", False
-    # Piece by piece: `read` loses what it has when the connection is reset.
+    # In pieces: `read` discards what it has received when the connection is reset.
     with suppress(OSError, HTTPException, ValueError):
         while len(body) < ANSWER_BYTES and (piece := response.read1(ANSWER_BYTES - len(body))):
             body += piece

@@ -92,7 +92,7 @@ def cut(body: bytes) -> Behaviour:
 
 
 def writes(answer: bytes, *, reset: bool = False) -> Behaviour:
-    """The whole answer with its headers, byte by byte as given; then the connection ends or is reset."""
+    """Writes the raw answer, headers included, then closes or resets the connection."""
 
     def behave(handler: Handler) -> None:
         handler.wfile.write(answer)

@@ -66,7 +66,7 @@ def test_bells_that_wait_are_one(settings: Settings, monkeypatch: pytest.MonkeyP
 @pytest.mark.servers
 @pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
 def test_a_process_that_ends_at_once_has_rung(act: str) -> None:
-    """In a process of its own, whose last act is the bell, as when an SMS was under way."""
+    """In a process of its own, whose last act is the bell; in `atexit` as the sender, which finishes its SMS there."""
     code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]

@@ -91,7 +91,7 @@ async def test_nothing_is_queued_behind_the_end() -> None:
     assert queue.bytes_waiting() == 0
 
 
-async def test_what_is_dropped_does_not_wait() -> None:
+async def test_dropped_queue_counts_no_bytes() -> None:
     queue = nowhere()
     queue.write(batch("x"))
     queue.drop(4401)

@@ -125,8 +125,8 @@ def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypat
     assert lately(HOUR).counts[A] == 101
 
 
-def test_of_two_writers_of_one_directory_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second reads the counters while the first does, and comes to the row after it."""
+def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second write reads the counters before the first one commits, and locks the row after it."""
     SEEN.labels("a", "5").inc(100)
     count, first = system_metrics.counted, list[None]()
 
@@ -143,7 +143,7 @@ def test_of_two_writers_of_one_directory_one_writes(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_row_is_locked_while_counters_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_reads_counters_outside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     count, in_transaction = system_metrics.counted, list[bool]()
 
     def seen() -> dict[str, float]:
@@ -257,8 +257,8 @@ def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_pa
     assert (total(directory), processes()) == (111, 0)
 
 
-def test_after_a_restore_it_counts_from_then_on(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
-    """The directory of the counters outlives the stop of the servers, what the restored database knows of it is old."""
+def test_after_restore_skips_counts_from_before(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """The counter files survive the restart of the servers; the restored database has no row for them."""
     settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setattr(metrics, "KEPT", {"seen"})

@@ -37,7 +37,7 @@ def test_the_request_is_the_documented_one(fake_provider: Provider) -> None:
         ("a%20b?c=d&e=/", "a%20b?c=d&e=/"),
     ],
 )
-def test_an_url_is_quoted_where_it_is_not_yet(fake_provider: Provider, settings: Any, path: str, sent: str) -> None:
+def test_url_is_percent_encoded_once(fake_provider: Provider, settings: Any, path: str, sent: str) -> None:
     settings.SMS_PROVIDER_URL = f"{fake_provider.url}/{path}"
     get_gateway().send(MESSAGE)
     assert fake_provider.asked[0].path == f"/sms/{sent}"
@@ -137,12 +137,12 @@ CHUNK = HEAD + b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + SAID + b"\r\n"
         (HEAD + b"Content-Length: 13\r\nContent-Length: 99\r\n\r\n" + SAID, False),
     ],
 )  # fmt: skip
-def test_what_came_of_an_answer_counts_however_the_connection_ends(
+def test_partial_answer_is_read_when_the_connection_breaks(
     fake_provider: Provider, answer: bytes, whole: bool, reset: bool
 ) -> None:
     fake_provider.behave(doing.writes(answer, reset=reset))
     found = exchange("GET", fake_provider.url, {}, seconds=10)
-    # Without a length or chunks only the end of the connection says that it is all.
+    # Without length or chunks, only a closed connection marks the end of the body.
     expected = whole and not (reset and answer.startswith(HEAD + b"\r\n"))
     assert (found.body.strip(), found.whole) == (SAID.decode(), expected)
     assert get_gateway().send(MESSAGE).provider_message_id == "m-7"
