@@ -87,6 +87,26 @@ describe("driver", () => {
     assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
+  test("a report that hangs when the line is back is sent again as soon as the request fails", async () => {
+    const { promise, reject } = Promise.withResolvers();
+    answers = () => promise;
+    await queue.add(START);
+    await settled();
+    assert.equal(said.length, 1);
+    queue.send();
+    answers = () => Response.json({ version: 2 });
+    reject(new TypeError("timeout"));
+    await pass(1);
+    assert.deepEqual([said.length, queue.entries], [2, []]);
+  });
+
+  test("a first report is not sent twice at once when it fails", async () => {
+    answers = () => Promise.reject(new TypeError("no line"));
+    await queue.add(START);
+    await pass(1);
+    assert.equal(said.length, 1);
+  });
+
   test("a refused report is kept until it is dismissed, with those that build on it", async () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
