@@ -40,6 +40,22 @@ describe("retry", () => {
       assert.equal(refetcher.has("thing"), false);
     });
 
+  test("a request that stalls is given up and repeated", async (context) => {
+    context.mock.method(AbortSignal, "timeout", (ms) => {
+      const stalled = new AbortController();
+      setTimeout(() => stalled.abort(), ms);
+      return stalled.signal;
+    });
+    const answerLater = globalThis.fetch;
+    globalThis.fetch = (_, { signal }) => {
+      globalThis.fetch = answerLater;
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+    };
+    refetcher.add("thing");
+    await pass(16_000);
+    assert.deepEqual(got, [1]);
+  });
+
   test("nothing is sent before the wait that the server asked for, not even by retryNow", async () => {
     next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
     refetcher.add("thing");
