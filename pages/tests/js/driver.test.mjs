@@ -34,16 +34,16 @@ describe("driver", () => {
     }
   }
 
-  let disk, queue, said, answers, told;
+  let disk, queue, said, answers, told, signedIn;
 
   beforeEach(() => {
     chance(0.5);
     // Without the server's clock nobody knows when it was.
     setServerTime(Date.now(), 0);
-    [disk, said, told] = [new Disk(), [], []];
+    [disk, said, told, signedIn] = [new Disk(), [], [], 3];
     answers = () => Response.json({ status: "delivering", version: 2 });
     globalThis.fetch = async (url, { method, body }) => {
-      if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: 3 }] });
+      if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: signedIn }] });
       said.push([
         method,
         url.pathname.replace("/api/v1/orders/", ""),
@@ -58,6 +58,7 @@ describe("driver", () => {
 
   /** Lets everything be sent, or it would be sent in the next test. */
   afterEach(async () => {
+    signedIn = 3;
     answers = () => Response.json({ version: 2 });
     await pass(31_000);
   });
@@ -167,6 +168,13 @@ describe("driver", () => {
     await queue.add(START);
     await settled();
     assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
+  });
+
+  test("nothing is sent while another driver is signed in, and the page learns of it", async () => {
+    signedIn = 4;
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([said, told, queue.waiting.length], [[], [["other-user", undefined]], 1]);
   });
 
   test("a report that the full disk does not take is sent from the page, but refused while offline", async () => {
