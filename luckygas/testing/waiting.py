@@ -13,6 +13,8 @@ Found = TypeVar("Found")
 PAUSE_SECONDS, ANSWER_SECONDS = 30, 15
 # A machine that does much beside keeps that too; who means "soon" says how soon.
 PATIENCE_SECONDS = PAUSE_SECONDS + ANSWER_SECONDS + 5
+# What the docs promise within a second (a switch, a position, a driver who comes) keeps this on a busy machine.
+SOON_SECONDS = 10
 AGAIN_SECONDS = 0.02
 
 

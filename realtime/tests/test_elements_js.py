@@ -143,6 +143,7 @@ async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site
     await make(changed.transition_to)(Status.CONFIRMED)
     row = page.locator("#result_list tr", has_text=changed.order_number)
     await expect(row).to_have_class("changed")
+    await expect(row.locator("th .mark")).to_be_visible()
     await expect(page.locator("#result_list tr", has_text=same.order_number)).not_to_have_class("changed")
     await make(make_order)()
     await page.click("#live-news")
