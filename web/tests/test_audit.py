@@ -22,7 +22,7 @@ from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
-from web.admin import story
+from web.admin import history_entries
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +146,7 @@ def test_customers_and_products_have_the_page_too(model: Any) -> None:
 def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
     """The newest entry of the page: by whom, whether it is the first, and what was before and after."""
     with translation.override("en"):
-        entry = story(type(row), str(row.pk))[0]
+        entry = history_entries(type(row), str(row.pk))[0]
     told = [(change.label, change.before, change.after) for change in entry.differences]
     return entry.who, entry.is_first, told
 
@@ -192,7 +192,7 @@ def test_an_entry_of_a_deletion_tells_no_change() -> None:
     product.save()
     key = product.pk
     product.delete()
-    assert story(Product, str(key))[0].differences == []
+    assert history_entries(Product, str(key))[0].differences == []
 
 
 def test_who_may_not_see_customers_sees_no_history() -> None:
