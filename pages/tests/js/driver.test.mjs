@@ -38,7 +38,7 @@ describe("driver", () => {
 
   beforeEach(() => {
     chance(0.5);
-    // Without the server's clock nobody knows when it was.
+    // Without the server's clock the time of a report is unknown.
     setServerTime(Date.now(), 0);
     [disk, said, told] = [new Disk(), [], []];
     answers = () => Response.json({ status: "delivering", version: 2 });
@@ -56,7 +56,7 @@ describe("driver", () => {
       queue.on(name, (value) => told.push([name, value]));
   });
 
-  /** Lets everything be sent, or it would be sent in the next test. */
+  /** Sends everything, so that nothing is left for the next test. */
   afterEach(async () => {
     answers = () => Response.json({ version: 2 });
     await pass(31_000);
@@ -87,7 +87,7 @@ describe("driver", () => {
     assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
-  test("a refused report is kept until it is dismissed, with those that build on it", async () => {
+  test("a refused report and those that depend on it stay until dismissed", async () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
     await queue.add(START, { ...START, to: "arriving" });
@@ -101,7 +101,7 @@ describe("driver", () => {
     assert.deepEqual(disk.rows, []);
   });
 
-  test("a report of what the office did already is not refused", async () => {
+  test("a report of a move that the office already made is not refused", async () => {
     answers = (path) =>
       path.includes("status")
         ? refusal(409, "invalid_transition")()
@@ -111,7 +111,7 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.entries], ["done", []]);
   });
 
-  test("an order that the server fails at does not block others, and images come last", async () => {
+  test("an order with a server error does not block others, and images are sent last", async () => {
     answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
     const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
     await queue.add(START, image, { ...START, order: 8, number: "A8" });
@@ -149,7 +149,7 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
   });
 
-  test("a report that the full disk does not take is sent from the page, but refused while offline", async () => {
+  test("a report that does not fit on the disk is sent at once, but refused while offline", async () => {
     disk.isFull = true;
     await queue.add(START);
     await settled();
