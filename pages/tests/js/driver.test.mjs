@@ -37,7 +37,7 @@ describe("driver", () => {
   let disk, queue, said, answers, told, signedIn;
 
   beforeEach(() => {
-    // Without the server's clock nobody knows when it was.
+    // Without the server's clock the time of a report is unknown.
     setServerTime(Date.now(), 0);
     [disk, said, told, signedIn] = [new Disk(), [], [], 3];
     answers = () => Response.json({ status: "delivering", version: 2 });
@@ -55,7 +55,7 @@ describe("driver", () => {
       queue.on(name, (value) => told.push([name, value]));
   });
 
-  /** Lets everything be sent, or it would be sent in the next test. */
+  /** Sends everything, so that nothing is left for the next test. */
   afterEach(async () => {
     signedIn = 3;
     answers = () => Response.json({ version: 2 });
@@ -107,7 +107,7 @@ describe("driver", () => {
     assert.equal(said.length, 1);
   });
 
-  test("a refused report is kept until it is dismissed, with those that build on it", async () => {
+  test("a refused report and those that depend on it stay until dismissed", async () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
     await queue.add(START, { ...START, to: "arriving" });
@@ -121,7 +121,7 @@ describe("driver", () => {
     assert.deepEqual(disk.rows, []);
   });
 
-  test("a report of what the office did already is not refused", async () => {
+  test("a report of a move that the office already made is not refused", async () => {
     answers = (path) =>
       path.includes("status")
         ? refusal(409, "invalid_transition")()
@@ -131,7 +131,7 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.entries], ["done", []]);
   });
 
-  test("an order that the server fails at does not block others, and images come last", async () => {
+  test("an order with a server error does not block others, and images are sent last", async () => {
     answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
     const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
     await queue.add(START, image, { ...START, order: 8, number: "A8" });
@@ -176,7 +176,7 @@ describe("driver", () => {
     assert.deepEqual([said, told, queue.waiting.length], [[], [["other-user", undefined]], 1]);
   });
 
-  test("a report that the full disk does not take is sent from the page, but refused while offline", async () => {
+  test("a report that does not fit on the disk is sent at once, but refused while offline", async () => {
     disk.isFull = true;
     await queue.add(START);
     await settled();

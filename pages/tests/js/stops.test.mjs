@@ -1,4 +1,4 @@
-/** The driver's stops where requests fail, or answer too late. */
+/** The driver's stops when requests fail or are answered too late. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Stops } from "/static/pages/driver/stops.js";
@@ -80,7 +80,7 @@ describe("stops", () => {
     );
   });
 
-  test("rows of another driver are not taken", async () => {
+  test("rows of another driver are not stored", async () => {
     let isOther = false;
     listed = [{ ...ROW, driver: 4 }];
     stops.on("other-user", () => {
