@@ -1,8 +1,8 @@
-"""Which change becomes which events, for which channels, with which payload (docs/realtime.md).
+"""Builds events from outbox rows: their types, channels and payloads (docs/realtime.md).
 
-Office channels carry all. Personal ones (`driver:`, `customer:`, `order:`, `track:`) are built here from the few fields
-a stranger's eyes may see: never a reason, a member of staff's name, or another's id. What is published
-(`realtime.publish`) is told as it was written.
+Events on office channels carry every field. Those on `driver:`, `customer:`, `order:` and `track:` carry only fields
+that people outside the office may see: no reasons, staff names or ids of other people. Custom events
+(`realtime.publish`) are delivered as written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that has no number yet. The first channel is the one its readers see named."""
+    """An event without a number. Its envelope names the first channel."""
 
     type: str
     channels: list[str]
@@ -38,9 +38,9 @@ class Draft:
 
 
 def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
-    """The events of each row. The subjects of the whole batch are read in a fixed number of queries."""
+    """Returns the events of each row. The number of queries does not grow with the number of rows."""
     orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
-    # A route tells its number of stops once a batch, behind the last order that came or went.
+    # A route's number of stops is sent once in a batch, after the last order that joined or left the route.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
     customers = [row.delta["customer_id"] for row in orders]
@@ -53,12 +53,12 @@ def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
 
 
 def _build(row: Outbox, facts: Facts) -> list[Draft]:
-    """One row that nobody understands (another release wrote it) must not stop all that stand behind it."""
+    """Returns no events for an invalid row (written by another release), so that it cannot block those after it."""
     try:
         return _made(row, facts)
     except (KeyError, TypeError, ValueError):
-        said = "The outbox row %s (%s, %s, request %s) becomes no event."
-        logger.exception(said, row.pk, row.type, row.subject, row.request_id or "-")
+        text = "Outbox row %s (%s, %s, request %s) is invalid and was skipped."
+        logger.exception(text, row.pk, row.type, row.subject, row.request_id or "-")
         return []
 
 
@@ -78,16 +78,16 @@ def _made(row: Outbox, facts: Facts) -> list[Draft]:
         case "notification":
             return [Draft(row.type, ["notifications"], {"notification_id": name} | row.delta)]
         case "user":
-            # What the rights are when it is numbered: two changes at once did not know of each other.
-            return [_rights_ended(row.subject, facts.rights.get(int(name)))]
+            # The rights at the time of numbering: neither of two concurrent changes saw the other.
+            return [_revocation(row.subject, facts.rights.get(int(name)))]
         case "session":
-            return [_rights_ended(row.subject, None)]
+            return [_revocation(row.subject, None)]
         case "published":
             return [Draft(row.type, row.delta.get("channels") or [name], row.delta["data"])]
     raise KeyError(kind)
 
 
-def _rights_ended(whose: str, present: str | None) -> Draft:
+def _revocation(whose: str, present: str | None) -> Draft:
     return Draft(rights.TYPE, [rights.CHANNEL], {"whose": whose, "rights": present})
 
 
@@ -116,12 +116,12 @@ def _order(row: Outbox, facts: Facts) -> list[Draft]:
 
 
 def _carried(delta: dict[str, Any], side: Side) -> dict[str, Any]:
-    """A row of another release lacks what is new since, and is told without it."""
+    """The fields for this side. A row of an older release may lack new fields; they are left out."""
     return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
 
 
 def _also(delta: dict[str, Any]) -> Iterable[str]:
-    """What the change is besides being a change: a toast of its own on the office's screens."""
+    """Further event types of the change. The office's screens show a toast for each."""
     if delta["now_urgent"]:
         yield "order.urgent"
     if delta["previous_status"] and delta["status"] == "cancelled":
@@ -129,7 +129,7 @@ def _also(delta: dict[str, Any]) -> Iterable[str]:
 
 
 def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
-    """For the office alone."""
+    """Who changed the status, how, when and why. Only for the office."""
     return {
         "previous_status": delta["previous_status"], "changed_by": delta["by"], "source": delta["source"],
         "reason": delta["reason"], "at": delta["at"],
@@ -137,14 +137,14 @@ def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
 
 
 def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
-    """Of an order and of the people whose it is at this moment."""
-    # All readers see the first channel named: it must not tell the customer who the driver is.
+    """The channels of an order, its customer and its current driver."""
+    # The envelope names the first channel, so it must not reveal the driver to the customer.
     return [f"order:{order}", f"customer:{customer}", *([f"driver:{driver}"] if driver else [])]
 
 
 def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
-    """Before all else of the change. Another customer has another link: the one before ends."""
-    # All readers see the first channel named, as in `order_channels`.
+    """Events for the former driver and customer, sent before the others. A new customer revokes the old link."""
+    # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
     few = {name: data[name] for name in ("order_id", "order_number", "version")}
@@ -152,7 +152,7 @@ def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
     if not delta["previous_customer"]:
         return gone
     link = Identity.of_link(data["order_id"], data["customer_id"])
-    return [*gone, _rights_ended(link.owner, link.rights)]
+    return [*gone, _revocation(link.owner, link.rights)]
 
 
 def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
@@ -160,7 +160,7 @@ def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
 
 
 def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[Draft]:
-    """What the customer, and whoever holds the link, reads of a move or a new hour: nothing for strangers' eyes."""
+    """The event for the customer and the link when the status or the ETA changed. Holds no personal data."""
     if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
@@ -172,7 +172,7 @@ def _route(row: Outbox, facts: Facts) -> list[Draft]:
     delta, pk = row.delta, _pk(row)
     data = facts.routes[pk] | {name: delta[name] for name in ("driver_id", "date")}
     former = delta["previous_driver"]
-    # The former driver learns that the route is gone, not whose it is now.
+    # The former driver must not see who drives the route now.
     lost = [Draft("route.updated", [f"driver:{former}"], data | {"driver_id": None})] if former else []
     return [*lost, _route_event(row.type, pk, data)]
 
@@ -188,12 +188,15 @@ def _product(row: Outbox) -> list[Draft]:
     return [Draft(type_, ["inventory"], data) for type_ in types]
 
 
-# --- what an event tells of its subject besides the change: it hardly changes, or was not yet there when saved -----
+# --- facts read at numbering: they rarely change, or did not exist when the change was saved ----------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Of a whole batch: orders' products (saved after the order), customers' names and languages, routes, rights."""
+    """The facts of a batch, by id: products of orders, names and languages of customers, route data, user rights.
+
+    Products are saved after their order, so the order's outbox row cannot hold them.
+    """
 
     products: dict[int, list[dict[str, Any]]]
     customers: dict[int, tuple[str, str]]
@@ -204,12 +207,11 @@ class Facts:
 def _read(
     order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int], user_ids: Iterable[int]
 ) -> Facts:
-    """In one query a kind, and none for a kind that is not asked for: building it alone takes half a millisecond.
+    """Reads each kind with one query, or none if there are no ids: just building a query takes half a millisecond.
 
-    The customers are those of the changes, not those the orders have by now: an event for the one must not name the
-    other.
+    The customers are those at the time of the change. If an order has another one by now, the event must not name them.
     """
-    return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.present(user_ids))
+    return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.current(user_ids))
 
 
 def _products(order_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
@@ -230,7 +232,7 @@ def _customers(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
 
 
 def _routes(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """What a route's event says, by id."""
+    """The payloads of route events, by route id."""
     if not (wanted := set(ids)):
         return {}
     stops = Count("orders", filter=~Q(orders__status=Status.CANCELLED))

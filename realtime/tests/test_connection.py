@@ -33,7 +33,7 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
     writer = asyncio.create_task(queue.drain())
     for number in range(60):
         connection.deliver(batch(f"{number}a", f"{number}b"))
-        connection.say(f"{number}c")
+        connection.write(f"{number}c")
         if number % 7 == 0:
             await asyncio.sleep(0)
     while len(sent) < 180:
@@ -87,7 +87,7 @@ async def test_nothing_is_queued_behind_the_end() -> None:
     connection.close(4401)
     for _ in range(1000):
         connection.deliver(batch("x"))
-        connection.say("x")
+        connection.write("x")
     assert queue.bytes_waiting() == 0
 
 
@@ -118,7 +118,7 @@ async def test_a_round_is_one_piece_of_frames() -> None:
     wire = Wire()
     connection = connect(wire)
     connection.deliver(batch("a" * 125, "b" * 126, "c" * 65_536))
-    connection.say("瓦")
+    connection.write("瓦")
     parser = ClientProtocol(parse_uri("ws://x/"))
     parser.state = State.OPEN
     parser.parser = parser.parse()
@@ -170,9 +170,9 @@ async def test_whoever_is_closed_while_it_does_not_read_is_dropped() -> None:
 
 async def test_who_goes_on_after_refusals_is_closed() -> None:
     connection = connect(nowhere())
-    heard = [connection.hear() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
+    heard = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
     assert heard.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()
     while not connection.closing.done():
-        connection.hear()
+        connection.count_message()
     assert connection.closing.result() == TOO_FAST

@@ -82,7 +82,7 @@ def test_whether_it_is_another_database(origin: str, here: str, seen: Seen, move
 )
 def test_cursors_of_epochs_before(since: int, epoch: str, held: bool) -> None:
     past = [("long ago", 1), ("before", 3)]
-    assert log.holds(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
+    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
 
 
 def numbered(*customers: int) -> LogHead:
@@ -117,7 +117,7 @@ def test_in_another_database_the_log_goes_on_with_a_new_epoch() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_the_oldest_epochs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "MOST_KEPT", 2)
+    monkeypatch.setattr(epochs, "MOST_PAST", 2)
     numbered(1)
     for number in range(3):
         LogHead.objects.update(origin=f"{number}@1")
@@ -209,13 +209,13 @@ async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: 
 async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -> None:
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
-    hub.readers.end(Encoded.of(end))
-    assert hub.readers.ends.concern(Identity(user_id=9))
+    hub.readers.revoke(Encoded.of(end))
+    assert hub.readers.revocations.cover(Identity(user_id=9))
     await make(LogHead.objects.update)(epoch="restored")
     async with asyncio.timeout(5):
         while hub.epoch != "restored":
             await asyncio.sleep(0.02)
-    assert not hub.readers.ends.concern(Identity(user_id=9))
+    assert not hub.readers.revocations.cover(Identity(user_id=9))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -240,7 +240,7 @@ def test_no_cursor_of_before_is_good() -> None:
     before = log.head()
     after_restore()
     after = log.head()
-    assert not log.holds(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
+    assert not log.covers(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
 
 
 @pytest.mark.django_db

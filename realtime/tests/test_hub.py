@@ -121,7 +121,7 @@ async def test_what_was_missed_is_told_by_channel(hub: Hub) -> None:
 
 
 async def test_who_missed_more_than_a_hub_remembers_loads_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RING", 3)
+    monkeypatch.setattr(module, "RECENT", 3)
     hub = await Hub.current()
     try:
         await change(*range(1, 6))

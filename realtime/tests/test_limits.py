@@ -16,7 +16,7 @@ from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order
 from realtime import connection as limits
 from realtime.channels import Identity
-from realtime.connection import Allowance, Connection
+from realtime.connection import Connection, RateLimit
 from realtime.readers import Readers
 from realtime.tests.client import Client, nowhere, open_client, token_for
 
@@ -56,7 +56,7 @@ async def test_who_leaves_or_is_being_closed_makes_room(settings: Any) -> None:
 async def test_the_holders_of_one_link_are_counted_together(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     readers = Readers()
-    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.PER_LINK)]
+    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.LINK_CONNECTIONS)]
     other = join(readers, Identity(tracked_order_id=8))
     assert set(codes([*holders, other])) == {None}
     join(readers, Identity(tracked_order_id=7))
@@ -93,28 +93,28 @@ async def test_across_servers_the_oldest_is_closed_within_five_seconds(transacti
                 assert (await window.ask(type="heartbeat"))["type"] == "heartbeat"
 
 
-def taken(allowance: Allowance, times: int) -> int:
-    return sum(allowance.take() for _ in range(times))
+def taken(limit: RateLimit, times: int) -> int:
+    return sum(limit.take() for _ in range(times))
 
 
 def test_an_allowance_is_a_burst_and_then_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
-    allowance = Allowance(per_second=20, burst=40)
-    assert taken(allowance, 100) == 40
+    limit = RateLimit(per_second=20, burst=40)
+    assert taken(limit, 100) == 40
     now[0] += 0.5
-    assert taken(allowance, 100) == 10
+    assert taken(limit, 100) == 10
     now[0] += 3600
-    assert taken(allowance, 100) == 40
+    assert taken(limit, 100) == 40
 
 
 def test_refusals_use_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
-    allowance = Allowance(per_second=1, burst=1)
-    taken(allowance, 1000)
+    limit = RateLimit(per_second=1, burst=1)
+    taken(limit, 1000)
     now[0] += 1
-    assert taken(allowance, 1000) == 1
+    assert taken(limit, 1000) == 1
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])

@@ -101,7 +101,7 @@ def test_who_finds_another_at_the_log_does_not_wait(rung: bool) -> None:
     [(0, None, False), (4, None, False), (2, "other", False), (1, "this", True), (3, None, True), (2, "", True)],
 )
 def test_which_cursors_are_still_good(since: int, epoch: str | None, held: bool) -> None:
-    assert log.holds(since, epoch, floor=1, seq=3, log_epoch="this") is held
+    assert log.covers(since, epoch, floor=1, seq=3, log_epoch="this") is held
 
 
 def test_a_row_that_nobody_understands_stops_no_other() -> None:

@@ -151,7 +151,7 @@ async def test_a_database_that_is_away_costs_positions_and_no_more(
     hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = await make(make_driver)()
-    office, keep = track(hub, "drivers"), positions.keep
+    office, keep = track(hub, "drivers"), positions.store
 
     def away(locations: Any) -> Any:
         monkeypatch.setattr(positions, "keep", keep)
@@ -194,13 +194,13 @@ async def test_nobody_who_begins_to_read_sees_a_driver_go_back(hub: Hub, monkeyp
 
     def overtaken() -> list[positions.Place]:
         found = latest()
-        hub.loop.call_soon_threadsafe(hub.positions.hear, elsewhere)
+        hub.loop.call_soon_threadsafe(hub.positions.receive, elsewhere)
         return found
 
     await make(fix(driver.pk, 1, ago=20).save)()
     monkeypatch.setattr(positions, "latest", overtaken)
     await greeted(hub, late)
-    hub.positions.hear(elsewhere)
+    hub.positions.receive(elsewhere)
     assert (early.latitudes, late.latitudes) == ([2], [2])
 
 
@@ -225,8 +225,8 @@ async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
 
 async def test_what_another_server_heard_is_told_and_never_backwards(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
-    hub.positions.hear(from_elsewhere(1, latitude=5))
-    hub.positions.hear(from_elsewhere(1, latitude=4, ago=10))
+    hub.positions.receive(from_elsewhere(1, latitude=5))
+    hub.positions.receive(from_elsewhere(1, latitude=4, ago=10))
     assert (office.latitudes, customer.latitudes) == ([5], [5])
 
 
@@ -235,13 +235,13 @@ async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
     heard = from_elsewhere(1, latitude=5)
     (place,) = heard["places"]
     del place["customer_id"]
-    hub.positions.hear({**heard, "places": [place | {"altitude": 30}]})
+    hub.positions.receive({**heard, "places": [place | {"altitude": 30}]})
     assert (office.latitudes, customer.latitudes) == ([5], [])
 
 
 async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
-    hub.positions.hear(from_elsewhere(driver.pk, latitude=5, ago=1))
+    hub.positions.receive(from_elsewhere(driver.pk, latitude=5, ago=1))
     hub.positions.take(fix(driver.pk, latitude=6))
     await asyncio.sleep(0.3)
     assert office.latitudes == [5]
@@ -261,7 +261,7 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     hub.positions.take(fix(driver.pk))
     await wait_for_async(lambda: said)
     await asyncio.sleep(0.2)
-    hub.positions.hear(said[0])
+    hub.positions.receive(said[0])
     assert len(office.frames) == 1
 
 
@@ -297,7 +297,7 @@ async def test_who_begins_to_read_is_told_whatever_else_waits_for_them(hub: Hub)
     busy = Busy("drivers")
     join(hub, busy)
     hub.positions.subscribed(busy, ["drivers"])
-    hub.positions.hear(from_elsewhere(driver.pk, 2))
+    hub.positions.receive(from_elsewhere(driver.pk, 2))
     await wait_for_async(lambda: busy.frames)
-    hub.positions.hear(from_elsewhere(driver.pk, 3))
+    hub.positions.receive(from_elsewhere(driver.pk, 3))
     assert busy.latitudes == [2]

@@ -83,7 +83,7 @@ def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> Non
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.note([], [], [], due=True)
+    presence.update([], [], [], due=True)
     assert WebSocketConnection.objects.count() == 2
 
 
@@ -185,18 +185,18 @@ def test_a_storm_of_arrivals_asks_for_no_drivers_where_none_came(
 ) -> None:
     connections = [connect(make_user()) for _ in range(3)]
     with django_assert_num_queries(2):  # their rows, and who has too many
-        presence.note(connections, [], [], due=False)
+        presence.update(connections, [], [], due=False)
     with django_assert_num_queries(1):
-        presence.note([], connections[1:], connections[:1], due=False)
+        presence.update([], connections[1:], connections[:1], due=False)
     assert presence.live().count() == 2
 
 
 def test_a_driver_who_comes_or_goes_is_seen_at_once() -> None:
     driver = make_driver()
     connection = connect(driver.user, driver_id=driver.pk)
-    presence.note([connection], [], [], due=False)
+    presence.update([connection], [], [], due=False)
     assert presence.online_driver_ids() == {driver.pk}
-    presence.note([], [], [connection], due=False)
+    presence.update([], [], [connection], due=False)
     assert OnlineDriver.objects.get().unseen_since is not None
 
 
@@ -204,5 +204,5 @@ def test_now_and_then_all_is_looked_at() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
     open_elsewhere(make_user(), now - 2 * DEAD)
-    presence.note([], [], [], due=True)
+    presence.update([], [], [], due=True)
     assert (WebSocketConnection.objects.count(), presence.online_driver_ids()) == (1, {driver.pk})

@@ -178,9 +178,9 @@ async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None
     await until(hub, 1)
     newer = auth.of_token(await make(token_for)(user))
     with pytest.raises(Refusal) as caught:
-        hub.readers.ends.check(older)
+        hub.readers.revocations.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
-    hub.readers.ends.check(newer)
+    hub.readers.revocations.check(newer)
     # Who was on the way in meanwhile, and whoever asks for what was missed.
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
@@ -194,7 +194,7 @@ async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) 
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     later = await Hub.current()
-    assert later.readers.ends.concern(older)
+    assert later.readers.revocations.cover(older)
     await later.stop()
 
 
@@ -210,7 +210,7 @@ async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
 
     await make(away_and_back)()
     await until(hub, 2)
-    hub.readers.ends.check(token)
+    hub.readers.revocations.check(token)
 
 
 async def test_what_no_signal_told_is_noticed_within_a_minute(
@@ -236,32 +236,32 @@ async def test_what_no_signal_told_is_noticed_within_a_minute(
 
 
 def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
-    user, ends = make_office(), rights.Ends()
+    user, ends = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
     log.number()
     (end,) = rights.recent()
-    ends.hear(end)
+    ends.add(end)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert (rights.recent(), ends.concern(older)) == ([end], True)
+        assert (rights.recent(), ends.cover(older)) == ([end], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
         assert rights.recent() == []
         lose_staff(make_office())
         log.number()
-        ends.hear(rights.recent()[-1])
-    assert not ends.concern(older)
+        ends.add(rights.recent()[-1])
+    assert not ends.cover(older)
 
 
 def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
-    users, ends = [make_office(), make_office()], rights.Ends()
+    users, ends = [make_office(), make_office()], rights.Revocations()
     identities = [Identity.of(user) for user in users]
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
     log.number()
     for event in rights.recent():
-        ends.hear(event)
-    assert all(map(ends.concern, identities))
+        ends.add(event)
+    assert all(map(ends.cover, identities))
 
 
 def test_the_log_names_neither_session_nor_password() -> None:

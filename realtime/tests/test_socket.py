@@ -253,7 +253,7 @@ async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_s
     socket = await connect(await make(make_office)(), "&since=0")
     await asyncio.sleep(0.05)
     (reader,) = hub.readers.open
-    assert reader.heard_at >= began + 0.2
+    assert reader.last_message_at >= began + 0.2
     socket.leave()
     await socket.task
 
