@@ -39,7 +39,7 @@ def use_redis(settings: Settings, port: int) -> None:
     channel_layers.backends.clear()
 
 
-def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(frozen_redis: None) -> None:
+def test_frozen_redis_delays_no_change_and_the_exit_by_at_most_two_seconds(frozen_redis: None) -> None:
     started = time.monotonic()
     for _ in range(50):
         outbox.ring()
@@ -48,7 +48,7 @@ def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(fro
     assert time.monotonic() - started < 2 * outbox.RING_SECONDS + 0.5
 
 
-def test_bells_that_wait_are_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
 
     async def slow(message: Any) -> None:
@@ -64,7 +64,7 @@ def test_bells_that_wait_are_one(settings: Settings, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.servers
-def test_a_process_that_ends_at_once_has_rung() -> None:
+def test_process_rings_before_it_exits() -> None:
     """In a process of its own, whose last act is the bell."""
     code = "import django; django.setup(); from realtime import outbox; outbox.ring()"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
@@ -77,7 +77,7 @@ def test_a_process_that_ends_at_once_has_rung() -> None:
 
 
 @pytest.mark.servers
-async def test_a_process_without_a_hub_is_heard_by_one_with() -> None:
+async def test_bell_from_a_process_without_a_hub_wakes_hubs() -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(outbox.GROUP, channel)
@@ -100,7 +100,7 @@ def rings() -> Iterator[list[str]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) -> None:
+def test_one_bell_per_transaction_after_the_commit(rings: list[str]) -> None:
     with transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         announce("customer.updated", "customer:2", {"name": "李"})
@@ -109,7 +109,7 @@ def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
+def test_rollback_rings_no_bell(rings: list[str]) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         raise ZeroDivisionError
@@ -117,7 +117,7 @@ def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> None:
+def test_bell_rings_after_a_rolled_back_savepoint(rings: list[str]) -> None:
     with transaction.atomic():
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             announce("customer.updated", "customer:1", {"name": "王"})
@@ -127,7 +127,7 @@ def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_screens_are_told_before_the_sms_is_sent() -> None:
+def test_bell_rings_before_the_sms_is_sent() -> None:
     order, at_the_bell = make_order(), []
 
     def wake() -> None:

@@ -93,7 +93,7 @@ def url(either_site: Site) -> Iterator[str]:
 
 @pytest.mark.long
 @pytest.mark.timeout(120)
-def test_no_message_ends_a_connection(url: str) -> None:
+def test_no_message_closes_a_socket(url: str) -> None:
     talker, order = Talker(url), Order.objects.get()
 
     @settings(max_examples=150, deadline=None)
@@ -126,7 +126,7 @@ BROKEN = {
 }
 
 
-def test_a_broken_frame_closes_its_own_connection_only(url: str) -> None:
+def test_broken_frame_closes_only_its_own_socket(url: str) -> None:
     with connect(url, proxy=None, compression=None) as other:
         other.recv(timeout=5)
         for what, (sent, code) in BROKEN.items():

@@ -85,38 +85,38 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("expected", "said"), REFUSED.values(), ids=REFUSED)
-async def test_a_head_with_too_much_in_it_is_refused_and_the_line_closed(port: int, expected: int, said: bytes) -> None:
+async def test_too_large_head_is_refused_and_the_connection_closed(port: int, expected: int, said: bytes) -> None:
     assert status(await answer_to(port, said)) == expected
 
 
-async def test_a_head_that_comes_in_parts_counts_as_a_whole(port: int) -> None:
+async def test_size_limit_counts_all_parts_of_a_head(port: int) -> None:
     parts = [HTTP, *([b"X: " + b"x" * 20_000 + b"\r\n"] * 4)]
     assert status(await answer_to(port, *parts, pause=0.02)) == 431
 
 
-async def test_a_head_of_usual_size_is_let_in(port: int) -> None:
+async def test_head_of_usual_size_is_accepted(port: int) -> None:
     assert status(await answer_to(port, HTTP + b"Connection: close\r\n" + COOKIES)) == 200
     assert status(await answer_to(port, WEBSOCKET + b"Cookie: c=1\r\n\r\n", end=b"\r\n\r\n")) == 101
 
 
-async def test_a_large_body_is_no_large_head(port: int) -> None:
+async def test_body_does_not_count_as_head(port: int) -> None:
     head = HTTP.replace(b"GET", b"POST") + b"Connection: close\r\nContent-Length: 200000\r\n\r\n"
     assert status(await answer_to(port, head + b"x" * 200_000)) == 200
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /", HTTP, WEBSOCKET])
-async def test_a_head_that_does_not_end_has_a_deadline(port: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_head_is_refused_after_the_deadline(port: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
     assert status(await answer_to(port, said)) == 408
 
 
-async def test_the_deadline_is_each_requests_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_request_has_its_own_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.3)
     answered = await answer_to(port, *[HTTP + b"\r\n"] * 4, HTTP, pause=0.15)
     assert [int(part.split()[0]) for part in answered.split(b"HTTP/1.1")[1:]] == [200, 200, 200, 200, 408]
 
 
-async def test_a_socket_that_is_open_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_open_socket_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
     # The code that the application closes with.
     closed = b"\x88\x02" + (4000).to_bytes(2, "big")

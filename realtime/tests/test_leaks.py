@@ -108,7 +108,7 @@ async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.mark.timeout(240)
-async def test_a_thousand_connections_that_end_somehow_leave_nothing(inspected: Site) -> None:
+async def test_thousand_closed_connections_leak_nothing(inspected: Site) -> None:
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(AT_ONCE)]
     await ends_well(inspected, tokens[0])
     before = await inside(inspected)

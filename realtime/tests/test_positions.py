@@ -73,7 +73,7 @@ async def on_the_way() -> tuple[Driver, Order]:
     return driver, await make(make_order)(Status.DELIVERING, driver=driver)
 
 
-async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub) -> None:
+async def test_position_reaches_each_reader_once_and_hides_the_driver_from_customers(hub: Hub) -> None:
     driver, order = await on_the_way()
     office = track(hub, "drivers", f"driver:{driver.pk}")
     own, customer = track(hub, f"driver:{driver.pk}"), follow(hub, order.pk, order.customer_id)
@@ -90,7 +90,7 @@ async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub
     assert set(customer.frames[0]["data"]) == {"latitude", "longitude", "speed", "heading", "timestamp"}
 
 
-async def test_of_a_second_one_position_is_taken(hub: Hub) -> None:
+async def test_one_position_per_second_is_accepted(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     office = track(hub, "drivers")
     for number in range(5):
@@ -101,7 +101,7 @@ async def test_of_a_second_one_position_is_taken(hub: Hub) -> None:
     assert office.latitudes == [0, 9]
 
 
-async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: None) -> None:
+async def test_older_position_is_neither_stored_nor_sent(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
     office = track(hub, "drivers")
     hub.positions.take(fix(driver.pk, latitude=1))
@@ -112,7 +112,7 @@ async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: Non
     assert await make(lambda: DriverLocation.objects.get().latitude)() == 1
 
 
-async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
+async def test_stale_position_is_dropped(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
     hub.positions.take(fix(driver.pk, ago=13 * 3600))
     hub.positions.take(fix(driver.pk))
@@ -120,7 +120,7 @@ async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
     assert await make(lambda: DriverLocation.objects.get().recorded_at > timezone.now() - timedelta(minutes=1))()
 
 
-async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
+async def test_position_of_inactive_driver_is_dropped(hub: Hub) -> None:
     former, gone = await make(make_driver)(is_active=False), await make(make_driver)()
     office, driver = track(hub, "drivers"), await make(make_driver)()
 
@@ -135,7 +135,7 @@ async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
     assert [frame["data"]["driver_id"] for frame in office.frames] == [driver.pk]
 
 
-async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: Hub, at_once: None) -> None:
+async def test_latest_position_of_each_driver_waits_for_a_busy_database(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk, ago=60).save)()
     office = track(hub, "drivers")
@@ -147,9 +147,7 @@ async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: H
     assert office.latitudes == [0, 9]
 
 
-async def test_a_database_that_is_away_costs_positions_and_no_more(
-    hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
     office, keep = track(hub, "drivers"), positions.store
 
@@ -173,7 +171,7 @@ async def greeted(hub: Hub, reader: Tracker) -> Tracker:
     return reader
 
 
-async def test_who_begins_to_read_is_told_the_latest(hub: Hub) -> None:
+async def test_new_subscriber_gets_the_latest_positions(hub: Hub) -> None:
     driver, order = await on_the_way()
     idle, old = await make(make_driver)(), await make(make_driver)()
     for row in (fix(driver.pk, 1), fix(idle.pk, 2), fix(old.pk, 3, ago=13 * 3600)):
@@ -187,7 +185,7 @@ async def test_who_begins_to_read_is_told_the_latest(hub: Hub) -> None:
     assert "driver_id" not in customer.frames[0]["data"]
 
 
-async def test_nobody_who_begins_to_read_sees_a_driver_go_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_new_subscriber_never_sees_an_older_position(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver, latest = await make(make_driver)(), positions.latest
     early, late = track(hub, "drivers"), track(hub, "drivers")
     elsewhere = from_elsewhere(driver.pk, 2, ago=10)
@@ -204,7 +202,7 @@ async def test_nobody_who_begins_to_read_sees_a_driver_go_back(hub: Hub, monkeyp
     assert (early.latitudes, late.latitudes) == ([2], [2])
 
 
-async def test_what_no_channel_layer_brought_is_told_when_somebody_looks(hub: Hub) -> None:
+async def test_position_lost_by_the_channel_layer_is_sent_on_the_next_subscription(hub: Hub) -> None:
     driver = await make(make_driver)()
     early = track(hub, "drivers")
     await make(fix(driver.pk, 1).save)()
@@ -213,7 +211,7 @@ async def test_what_no_channel_layer_brought_is_told_when_somebody_looks(hub: Hu
     assert (early.latitudes, late.latitudes) == ([1], [1])
 
 
-async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
+async def test_unsubscribed_reader_gets_no_positions(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk).save)()
     reader = track(hub, "drivers")
@@ -223,14 +221,14 @@ async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
     assert reader.frames == []
 
 
-async def test_what_another_server_heard_is_told_and_never_backwards(hub: Hub) -> None:
+async def test_position_from_another_server_is_sent_unless_older(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
     hub.positions.receive(from_elsewhere(1, latitude=5))
     hub.positions.receive(from_elsewhere(1, latitude=4, ago=10))
     assert (office.latitudes, customer.latitudes) == ([5], [5])
 
 
-async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
+async def test_position_from_another_release_is_accepted(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
     heard = from_elsewhere(1, latitude=5)
     (place,) = heard["places"]
@@ -239,7 +237,7 @@ async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
     assert (office.latitudes, customer.latitudes) == ([5], [])
 
 
-async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hub: Hub) -> None:
+async def test_rate_limit_of_positions_holds_across_servers(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
     hub.positions.receive(from_elsewhere(driver.pk, latitude=5, ago=1))
     hub.positions.take(fix(driver.pk, latitude=6))
@@ -247,9 +245,7 @@ async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hu
     assert office.latitudes == [5]
 
 
-async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_own_position_from_the_channel_layer_is_not_sent_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver, said = await make(make_driver)(), list[dict[str, Any]]()
     office, broadcast = track(hub, "drivers"), outbox.broadcast
 
@@ -265,7 +261,7 @@ async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
     assert len(office.frames) == 1
 
 
-async def test_a_storm_of_arrivals_is_few_looks(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_new_subscribers_cause_few_queries(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
     await make(lambda: fix(driver.pk, latitude=24).save())()
     looks, latest = list[int](), positions.latest
@@ -291,7 +287,7 @@ class Busy(Tracker):
         pass
 
 
-async def test_who_begins_to_read_is_told_whatever_else_waits_for_them(hub: Hub) -> None:
+async def test_new_subscriber_gets_positions_even_with_data_waiting(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk, 1, ago=20).save)()
     busy = Busy("drivers")

@@ -30,14 +30,14 @@ def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
     return [(event.type, event.channels, event.data) for event in Event.objects.order_by("seq")[before:]]
 
 
-def test_a_receipt_is_told_once() -> None:
+def test_receipt_is_announced_once() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
     said = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
     told = heard(Receipt("m-1", row.recipient, Status.DELIVERED))
     assert told == [("notification.sent", ["notifications"], said | {"reason": ""})]
 
 
-def test_a_customers_answer_is_told_once_to_all_staff() -> None:
+def test_customer_reply_is_announced_once_to_all_staff() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
     with translation.override("en"):  # the provider's, which is nobody's
         ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
@@ -49,7 +49,7 @@ def test_a_customers_answer_is_told_once_to_all_staff() -> None:
 
 
 @pytest.mark.parametrize(("reason", "types"), [("switched_off", []), ("opt_out", ["notification.failed"])])
-def test_a_kind_switched_off_for_all_is_no_news(reason: str, types: list[str]) -> None:
+def test_message_skipped_by_a_global_switch_is_not_announced(reason: str, types: list[str]) -> None:
     row = make_message()
     number()
     before = Event.objects.count()

@@ -103,7 +103,7 @@ async def reader_of(user: User, hub: Hub) -> Reader:
 
 
 @pytest.mark.parametrize(("made", "end"), ENDS)
-async def test_a_change_of_the_account_closes_its_sockets_and_no_others(
+async def test_account_change_closes_only_its_sockets(
     hub: Hub, made: Callable[[], Any], end: Callable[[Any], None]
 ) -> None:
     row = await make(made)()
@@ -131,7 +131,7 @@ def unnoticed() -> list[Callable[[Any], None]]:
 
 
 @pytest.mark.parametrize("change_of_no_matter", unnoticed())
-async def test_a_change_that_takes_no_right_closes_nothing(
+async def test_change_without_effect_on_rights_closes_nothing(
     hub: Hub, change_of_no_matter: Callable[[Any], None]
 ) -> None:
     driver = await make(make_driver)()
@@ -142,7 +142,7 @@ async def test_a_change_that_takes_no_right_closes_nothing(
     assert not reader.closing.done()
 
 
-def test_a_sign_in_writes_nothing() -> None:
+def test_sign_in_writes_no_revocation() -> None:
     Client().force_login(make_office())
     assert not Outbox.objects.exists()
 
@@ -155,7 +155,7 @@ class Socket(Reader):
             super().deliver(batch)
 
 
-async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(hub: Hub) -> None:
+async def test_events_before_a_revocation_are_written_and_none_after(hub: Hub) -> None:
     user = await make(make_office)()
     reader = join(hub, Socket("customers", identity=await make(Identity.of)(user)))
 
@@ -171,7 +171,7 @@ async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(hub: 
     assert [frame["data"]["name"] for frame in reader.frames] == ["前"]
 
 
-async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None:
+async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
     user = await make(make_office)()
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
@@ -189,7 +189,7 @@ async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None
     assert missed(hub, 0, "customers", identity=newer) == [2]
 
 
-async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) -> None:
+async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
     user = await make(make_office)()
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
@@ -198,7 +198,7 @@ async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) 
     await later.stop()
 
 
-async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
+async def test_reactivated_account_may_connect(hub: Hub) -> None:
     user = await make(make_office)()
     token = auth.of_token(await make(token_for)(user))
 
@@ -213,7 +213,7 @@ async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
     hub.readers.revocations.check(token)
 
 
-async def test_what_no_signal_told_is_noticed_within_a_minute(
+async def test_change_without_a_signal_closes_sockets_within_a_minute(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.05)
@@ -235,7 +235,7 @@ async def test_what_no_signal_told_is_noticed_within_a_minute(
     assert not link.closing.done()
 
 
-def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
+def test_revocations_outlive_tokens() -> None:
     user, ends = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
@@ -252,7 +252,7 @@ def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
     assert not ends.cover(older)
 
 
-def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
+def test_clock_ahead_drops_no_revocation() -> None:
     users, ends = [make_office(), make_office()], rights.Revocations()
     identities = [Identity.of(user) for user in users]
     lose_staff(users[0])
@@ -264,7 +264,7 @@ def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
     assert all(map(ends.cover, identities))
 
 
-def test_the_log_names_neither_session_nor_password() -> None:
+def test_log_contains_neither_session_nor_password() -> None:
     user, browser = make_office(), Client()
     browser.force_login(user)
     key = browser.cookies["sessionid"].value

@@ -191,7 +191,7 @@ class Play:
 @pytest.mark.timeout(180)
 @settings(max_examples=20, deadline=None)
 @given(st.lists(STEP, min_size=4, max_size=MOST_STEPS), MOMENTS)
-def test_a_screen_that_follows_shows_what_a_fresh_one_shows(steps: list[Any], moments: list[tuple[int, int]]) -> None:
+def test_screen_following_events_equals_a_fresh_one(steps: list[Any], moments: list[tuple[int, int]]) -> None:
     with transaction.atomic():
         play = Play()
         with play.runner:

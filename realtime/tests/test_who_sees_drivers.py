@@ -101,7 +101,7 @@ async def a_scene(site: Site) -> AsyncIterator[Scene]:
         yield Scene(driver, order, later, clients)
 
 
-async def test_who_is_told_where_a_driver_is_from_stop_to_stop(either_site: Site) -> None:
+async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     always = ("office", "driver", "office, this driver")
     async with a_scene(either_site) as scene:
         await scene.tells(*always, "link")
@@ -113,7 +113,7 @@ async def test_who_is_told_where_a_driver_is_from_stop_to_stop(either_site: Site
         await scene.tells(*always)
 
 
-async def test_a_position_says_to_each_what_concerns_them(either_site: Site) -> None:
+async def test_position_payload_depends_on_the_reader(either_site: Site) -> None:
     async with a_scene(either_site) as scene:
         await scene.clients["driver"].send(type="location_update", timestamp="2026-11-22T00:00:00Z", locations=[
             HERE | {"latitude": 24}, HERE,
@@ -147,7 +147,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_a_bad_position_is_answered_and_nothing_is_told(either_site: Site) -> None:
+async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site) -> None:
     async with a_scene(either_site) as scene:
         driver, office = scene.clients["driver"], scene.clients["office"]
         for fields, code in BAD:
@@ -165,7 +165,7 @@ async def test_a_bad_position_is_answered_and_nothing_is_told(either_site: Site)
         await location(office)  # a good one right behind is taken
 
 
-async def test_a_second_server_tells_its_readers_once(transactional_db: None) -> None:
+async def test_second_server_sends_each_position_once(transactional_db: None) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         driver, jwt = await make(make_driver)(), await token(await make(make_office)())
         order = await make(make_order)(Status.DELIVERING, driver=driver)
@@ -191,7 +191,7 @@ def online(site: Site, jwt: str) -> dict[int, bool]:
     return {row["driver"]: row["online"] for row in answer.json()["results"]}
 
 
-async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_last_socket(
+async def test_driver_is_offline_when_no_server_has_a_socket(
     transactional_db: None,
 ) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
@@ -215,7 +215,7 @@ async def test_a_driver_is_online_at_once_and_offline_once_all_servers_lost_the_
     assert came["data"] == went["data"] == {"driver_id": driver.pk}
 
 
-async def test_drivers_of_a_server_that_was_killed_are_called_offline_by_the_next(transactional_db: None) -> None:
+async def test_drivers_of_a_killed_server_go_offline(transactional_db: None) -> None:
     driver, jwt = await make(make_driver)(), await token(await make(make_office)())
     with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/driver?token={await token(driver.user)}"):
