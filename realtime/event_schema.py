@@ -31,11 +31,11 @@ class OrderEventData(OrderFieldsSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         made = super().get_fields()
-        told = {}
+        fields = {}
         for field in in_events(self.side):
-            told[field.event] = made[field.name]
-            told[field.event].source = field.name if field.name != field.event else None
-        return told | {name: made[name] for name in self._declared_fields}
+            fields[field.event] = made[field.name]
+            fields[field.event].source = field.name if field.name != field.event else None
+        return fields | {name: made[name] for name in self._declared_fields}
 
 
 class OfficeOrderEventData(OrderEventData):

@@ -78,12 +78,12 @@ class Place:
     def events(self) -> list[Encoded]:
         """One event for the office and the driver, and one without `driver_id` for the customer who is next."""
         drivers = ["drivers", f"driver:{self.driver_id}"]
-        told = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
+        events = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
         if self.order_id is not None:
             data = {name: value for name, value in self.data.items() if name != "driver_id"}
             track = f"track:{self.order_id}"
-            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
-        return told
+            events.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
+        return events
 
 
 def store(locations: Collection[DriverLocation]) -> list[Place]:
@@ -170,13 +170,13 @@ class Positions:
         return new
 
     def _is_new(self, place: Place) -> bool:
-        told = self._latest.get(place.driver_id)
-        return told is None or place.at > told.at
+        latest = self._latest.get(place.driver_id)
+        return latest is None or place.at > latest.at
 
     def _write(self, places: Iterable[Place], to: set[Connection]) -> None:
         events = [event for place in places for event in place.events()]
-        heard = frozenset[str]().union(*(event.channels for event in events))
-        by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in heard}
+        names = frozenset[str]().union(*(event.channels for event in events))
+        by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in names}
         for reader, batch in batches(events, by_channel):
             reader.deliver(batch)
 

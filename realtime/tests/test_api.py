@@ -87,7 +87,7 @@ def test_prune_during_a_request_reports_cursor_gone() -> None:
     for _ in range(3):
         make_customer()
     log.number()
-    Event.objects.filter(seq__lte=2).delete()  # the floor that the reader saw had not moved yet
+    Event.objects.filter(seq__lte=2).delete()  # the request read the floor before it moved
     assert [events(make_office(), since=since).status_code for since in (0, 1, 2)] == [410, 410, 200]
 
 

@@ -59,7 +59,7 @@ def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
 
 
 def identified(query: str, **scope: str) -> str:
-    """How the handshake ended."""
+    """Returns the role, or the refusal's code and close code."""
     try:
         return str(async_to_sync(auth.identify)(scope_of(query, **scope), "ws").role)
     except Refusal as refusal:
@@ -129,8 +129,8 @@ def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
 
 
 def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:
-    said = origin.encode() if isinstance(origin, str) else origin
-    found = [(b"origin", said), (b"host", host.encode())]
+    raw = origin.encode() if isinstance(origin, str) else origin
+    found = [(b"origin", raw), (b"host", host.encode())]
     found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": found}
 
@@ -186,15 +186,15 @@ def test_other_scheme_host_or_port_may_not_use_the_session(origin: str | bytes, 
 
 @pytest.mark.usefixtures("_site")
 def test_missing_origin_may_not_use_the_session() -> None:
-    said = scope("")
-    said["headers"] = said["headers"][1:]
-    assert not may_use_session(said)
+    without = scope("")
+    without["headers"] = without["headers"][1:]
+    assert not may_use_session(without)
 
 
 @pytest.mark.usefixtures("_site")
 def test_scheme_comes_from_the_trusted_proxy(settings: Settings) -> None:
     secure, plain = ({"x_forwarded_proto": scheme} for scheme in ("https", "http"))
-    assert not may_use_session(scope("https://gas.example.tw", **secure))  # nobody believes it yet
+    assert not may_use_session(scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert may_use_session(scope("https://gas.example.tw", **secure))
     assert not may_use_session(scope("http://gas.example.tw", **secure))

@@ -26,7 +26,7 @@ from realtime.outbox import announce
 
 @pytest.fixture
 def frozen_redis(settings: Settings) -> Iterator[None]:
-    """A Redis that takes connections and says nothing."""
+    """A Redis that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         use_redis(settings, listener.getsockname()[1])
         yield
@@ -65,14 +65,14 @@ def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.Monkey
 
 @pytest.mark.servers
 def test_process_rings_before_it_exits() -> None:
-    """In a process of its own, whose last act is the bell."""
+    """Runs in its own process, which exits right after the bell."""
     code = "import django; django.setup(); from realtime import outbox; outbox.ring()"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
-    with layer.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
-        heard.psubscribe("*")
-        heard.get_message(timeout=1)
+    with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
+        messages.psubscribe("*")
+        messages.get_message(timeout=1)
         subprocess.run([sys.executable, "-c", code], env=environment(), check=True, timeout=30)
-        assert heard.get_message(timeout=1) is not None
+        assert messages.get_message(timeout=1) is not None
     layer.close()
 
 
@@ -88,14 +88,14 @@ async def test_bell_from_a_process_without_a_hub_wakes_hubs() -> None:
 
 @pytest.fixture
 def rings() -> Iterator[list[str]]:
-    """How often the bell was rung in this process, with what was committed by then."""
-    heard: list[str] = []
+    """The bells rung in this process, each with what was committed by then."""
+    bells: list[str] = []
 
     def wake() -> None:
-        heard.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
+        bells.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
 
     outbox.register(wake)
-    yield heard
+    yield bells
     outbox.unregister(wake)
 
 

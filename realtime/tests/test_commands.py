@@ -1,4 +1,4 @@
-"""What an order command over a socket may say has the same bounds as over REST."""
+"""Socket commands: orders have the same limits as over REST, and positions are validated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59
 
 
 def say(user: Any, order: Order, **fields: Any) -> str:
-    """The type of the answer, or the code of the refusal."""
+    """Returns the type of the answer or the code of the refusal."""
     return say_as(Identity.of(user), order, **fields)
 
 
@@ -42,7 +42,7 @@ def say_as(identity: Identity, order: Order, **fields: Any) -> str:
 @pytest.mark.django_db
 @pytest.mark.parametrize("far", [*FAR, -367, 367])
 def test_eta_more_than_a_year_away_is_refused_by_socket_and_rest(far: str | int) -> None:
-    """Some named, some by days from now."""
+    """`far`: a time as text, or days from now."""
     eta = far if isinstance(far, str) else (timezone.now() + timedelta(days=far)).isoformat()
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
@@ -93,12 +93,12 @@ def test_sms_of_late_reports_wait_for_later_reports() -> None:
     identity = Identity.of(driver.user)
     for status, minutes in (("delivering", 2), ("driver_arrived", 1)):
         at = (now - timedelta(minutes=minutes)).isoformat()
-        said = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
-        assert carry_out(identity, said)["type"] == "ack"
+        message = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
+        assert carry_out(identity, message)["type"] == "ack"
     rows = NotificationHistory.objects.filter(order=order)
     assert {(row.status, row.send_after is None) for row in rows} == {("pending", False)}
-    said = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
-    assert carry_out(identity, said)["type"] == "ack"
+    message = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
+    assert carry_out(identity, message)["type"] == "ack"
     assert sender.pool().drain(10)
     assert rows.get(kind="order_delivered").status == "sent"
 
@@ -163,14 +163,14 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("said", BAD, ids=str)
-def test_invalid_position_is_refused_and_skipped_in_a_batch(said: dict[str, Any]) -> None:
-    for message in (HERE | said, {"locations": [HERE | said, HERE | said]}):
+@pytest.mark.parametrize("wrong", BAD, ids=str)
+def test_invalid_position_is_refused_and_skipped_in_a_batch(wrong: dict[str, Any]) -> None:
+    for message in (HERE | wrong, {"locations": [HERE | wrong, HERE | wrong]}):
         with pytest.raises(Refusal) as refused:
             positions.newest(7, message)
         assert refused.value.code == "invalid_message"
-        assert next(iter(said)) in str(refused.value)
-    for batch in ([HERE | {"accuracy": 1}, HERE | said], [HERE | said, HERE | {"accuracy": 1}, 1]):
+        assert next(iter(wrong)) in str(refused.value)
+    for batch in ([HERE | {"accuracy": 1}, HERE | wrong], [HERE | wrong, HERE | {"accuracy": 1}, 1]):
         assert positions.newest(7, {"locations": batch}).accuracy == 1
 
 
@@ -179,7 +179,7 @@ IMPOSSIBLE = [
     pytest.param(in_(hours=1), id="in an hour"), pytest.param(in_(minutes=20), id="in 20 minutes"),
     "2001-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
     "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
-    # Microseconds taken for milliseconds, as JavaScript writes it.
+    # Microseconds read as milliseconds, as JavaScript formats them.
     "+057862-08-14T07:33:20.000Z", "-271821-04-20T00:00:00.000Z",
 ]  # fmt: skip
 

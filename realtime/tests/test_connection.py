@@ -99,7 +99,7 @@ async def test_first_close_code_counts() -> None:
 
 
 class Wire:
-    """A server's transport that takes what is written, or lets it wait."""
+    """A transport that sends at once or buffers."""
 
     def __init__(self) -> None:
         self.written, self.waiting, self.dropped = b"", 0, list[int]()
@@ -170,8 +170,8 @@ async def test_closing_a_stalled_transport_drops_it() -> None:
 
 async def test_client_that_ignores_rate_limit_is_closed() -> None:
     connection = connect(nowhere())
-    heard = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
-    assert heard.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
+    accepted = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
+    assert accepted.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()
     while not connection.closing.done():
         connection.count_message()

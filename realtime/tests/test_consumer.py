@@ -1,4 +1,4 @@
-"""A real client against the real server."""
+"""Tests with a real client and a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
 
-# On SQLite the whole path is walked by luckygas/tests/test_end_to_end.py; twice these would double the suite's time.
+# luckygas/tests/test_end_to_end.py covers this path on SQLite. Running these twice would double the suite's time.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
@@ -28,7 +28,7 @@ def site(either_site: Site) -> Site:
     return either_site
 
 
-make = sync_to_async  # factories are synchronous, these tests are not
+make = sync_to_async  # factories are synchronous
 
 
 async def token(user: User | None) -> str:
@@ -129,12 +129,12 @@ async def test_endpoint_of_another_role_is_refused(site: Site) -> None:
 
 
 async def test_refusal_is_in_the_clients_language(site: Site) -> None:
-    said = []
+    details = []
     for language in ("en", "zh-TW"):
         async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
-            said.append(client.welcome["detail"])
-    assert said[0] == "The token is not valid or has ended."
-    assert said[1] != said[0]
+            details.append(client.welcome["detail"])
+    assert details[0] == "The token is not valid or has ended."
+    assert details[1] != details[0]
 
 
 BAD_FRAMES: list[tuple[str | bytes, str]] = [
@@ -305,7 +305,7 @@ async def test_customer_reads_only_their_events(site: Site) -> None:
 
 
 async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
-    """Its rows wait in the outbox, and the client that returns with its cursor gets them once each."""
+    """Its rows stay in the outbox. A client that resumes gets each event once."""
     office, order = await make(make_office)(), await make(make_order)()
     url = f"/office?token={await token(office)}"
     async with open_client(site.ws + url) as client:
@@ -321,7 +321,7 @@ async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
 
 
 async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
-    """More sockets than redis-py's default pool, idle for longer than its default time-out."""
+    """Uses more sockets than redis-py's default pool, idle for longer than its default timeout."""
     order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()
@@ -332,12 +332,12 @@ async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
                 await go.wait()
                 return str((await client.receive())["type"])
 
-        heard = [group.create_task(listen(jwt)) for jwt in jwts * 5]
-        for _ in heard:
+        listeners = [group.create_task(listen(jwt)) for jwt in jwts * 5]
+        for _ in listeners:
             await ready.acquire()
         await asyncio.sleep(6)
         started = time.monotonic()
         go.set()
         await make(order.transition_to)(Status.CONFIRMED)
-    assert [task.result() for task in heard] == ["order.status_changed"] * 200
+    assert [task.result() for task in listeners] == ["order.status_changed"] * 200
     assert time.monotonic() - started < 5

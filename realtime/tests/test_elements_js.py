@@ -129,7 +129,7 @@ async def test_number_of_toasts_is_limited(toasts: PlayedServer) -> None:
     assert await toasts.page.locator(".toast p").all_inner_texts() == ["2", "3", "4", "5", "6"]
 
 
-# The admin's lists in a browser: what changed since they were loaded is marked.
+# Admin lists in a browser mark rows that changed since they were loaded.
 
 
 @pytest.mark.django_db(transaction=True)
@@ -154,7 +154,7 @@ async def test_list_marks_changed_rows_and_offers_new_ones(page: Page, site: Sit
 async def test_event_of_a_change_already_in_the_list_marks_nothing(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     await make(make_order)()
-    # Nobody has numbered it: no hub has run yet.
+    # It is not numbered yet, because no hub has run.
     await make(Outbox.objects.update)(created_at=timezone.now() - timedelta(minutes=1))
     await sign_in(page, site, boss, "/admin/orders/order/")
     await expect(page.locator("#live-list connection-status")).to_have_attribute("data-state", "live")

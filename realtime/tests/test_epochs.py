@@ -1,4 +1,4 @@
-"""When the log is not the one that was read; with real databases in luckygas/tests/test_another_database.py."""
+"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests this with real databases."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     row = make_message(status)
     after_restore()
     row.refresh_from_db()
-    # The gateway that would have sent it knows, where it knows keys.
+    # The gateway is stored, so that an idempotent one can retry it.
     assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
     assert "1 messages may have gone out" in capsys.readouterr().out
 
@@ -360,7 +360,7 @@ async def test_prune_affects_only_clients_with_an_old_cursor(site: Site) -> None
         await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         assert [event["id"] > confirmed["id"] for event in await client.orders(2)] == [True, True]
     floor = (await make(log.head)()).floor
-    # This server still remembers; another one, or this one after a restart, does not.
+    # This server still has the events in memory; another one, or this one after a restart, does not.
     site.kill()
     site.start()
     async with open_client(f"{site.ws}/office?token={jwt}&since={since}") as client:

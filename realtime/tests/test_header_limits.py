@@ -1,4 +1,4 @@
-"""Requests and handshakes whose head is too large, too slow or none: each is answered, and its line closed."""
+"""Requests and handshakes with a too large, too slow or invalid head are answered, and the connection is closed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """Where production's two protocols answer for `application`."""
+    """The port of a server that runs `application` with production's two protocols."""
     config = Config(application, ws=FrameProtocol, http=HttpProtocol, log_config=None)
     config.load()
     state = ServerState()
@@ -50,9 +50,9 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answer_to(port: int, *parts: bytes, pause: float = 0.0, end: bytes = b"") -> bytes:
-    """All that is answered until the line is closed, or up to `end`.
+    """The bytes received until the connection closes, or up to `end`.
 
-    Raises TimeoutError where it is not closed, OSError where it is reset.
+    Raises TimeoutError if it stays open, OSError if it is reset.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(4):
@@ -84,9 +84,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("expected", "said"), REFUSED.values(), ids=REFUSED)
-async def test_too_large_head_is_refused_and_the_connection_closed(port: int, expected: int, said: bytes) -> None:
-    assert status(await answer_to(port, said)) == expected
+@pytest.mark.parametrize(("expected", "head"), REFUSED.values(), ids=REFUSED)
+async def test_too_large_head_is_refused_and_the_connection_closed(port: int, expected: int, head: bytes) -> None:
+    assert status(await answer_to(port, head)) == expected
 
 
 async def test_size_limit_counts_all_parts_of_a_head(port: int) -> None:
@@ -104,10 +104,10 @@ async def test_body_does_not_count_as_head(port: int) -> None:
     assert status(await answer_to(port, head + b"x" * 200_000)) == 200
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /", HTTP, WEBSOCKET])
-async def test_slow_head_is_refused_after_the_deadline(port: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("head", [b"", b"GET /", HTTP, WEBSOCKET])
+async def test_slow_head_is_refused_after_the_deadline(port: int, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
-    assert status(await answer_to(port, said)) == 408
+    assert status(await answer_to(port, head)) == 408
 
 
 async def test_each_request_has_its_own_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +118,6 @@ async def test_each_request_has_its_own_deadline(port: int, monkeypatch: pytest.
 
 async def test_open_socket_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
-    # The code that the application closes with.
+    # The application's close code.
     closed = b"\x88\x02" + (4000).to_bytes(2, "big")
     assert status(await answer_to(port, WEBSOCKET + b"\r\n", end=closed)) == 101

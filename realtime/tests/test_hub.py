@@ -1,4 +1,4 @@
-"""The hub in this process, with connections that keep what they are given."""
+"""The hub in this process, with connections that record what is written to them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BELL_MISSED = "luckygas_bell_missed_total"
 
 
 class Reader(Connection):
-    """Keeps frames instead of sending them."""
+    """Records frames instead of sending them."""
 
     def __init__(self, *channels: str, identity: Identity | None = None) -> None:
         super().__init__(identity or Identity(user_id=1), "ws", nowhere())
@@ -261,7 +261,7 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, at_its_pla
     await until(hub, 1)
 
     def sleep_and_prune() -> None:
-        with transaction.atomic():  # the hub cannot see what is between
+        with transaction.atomic():  # the hub sees only the committed result
             for pk in (2, 3, 4):
                 Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
             log.number()

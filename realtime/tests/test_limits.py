@@ -167,7 +167,7 @@ async def test_only_silent_clients_are_closed(impatient_site: Site) -> None:
 
 
 def padded(size: int) -> str:
-    """A message of so many bytes."""
+    """A message of `size` bytes."""
     empty = json.dumps({"type": "x", "ref": "r", "pad": ""})
     return json.dumps({"type": "x", "ref": "r", "pad": "p" * (size - len(empty))})
 
@@ -194,7 +194,7 @@ async def test_message_of_64_kib_is_read_and_a_longer_one_closes_with_1009(eithe
 
 
 def head_of(size: int) -> bytes:
-    """The beginning of a masked text frame of so many bytes (RFC 6455, 5.2), of which nothing more comes."""
+    """The start of a masked text frame of this length (RFC 6455, 5.2); the rest is never sent."""
     return struct.pack("!BBQ", 0x81, 0x80 | 127, size) + b"mask"
 
 

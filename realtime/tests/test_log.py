@@ -67,7 +67,7 @@ def test_query_count_of_numbering(waiting: bool, rung: bool, statements: int) ->
         announce_customer(2)
     with CaptureQueriesContext(connection) as asked:
         numbered = log.number_waiting(rung=rung)
-    # Savepoints are the tests' own.
+    # Savepoints come from the test's transaction.
     assert sum("SAVEPOINT" not in query["sql"] for query in asked.captured_queries) == statements
     assert (numbered.head.seq, [event.seq for event in numbered.events]) == (1, [2] if waiting else [])
 
@@ -120,8 +120,8 @@ def test_three_quick_moves_become_three_different_events() -> None:
         order.transition_to(status, reason="沒人在家")
     log.number()
     events = Event.objects.filter(seq__gt=start, type="order.status_changed", channels=["orders"]).order_by("seq")
-    said = [(e.data["previous_status"], e.data["status"], e.data["version"]) for e in events]
-    assert said == [
+    moves = [(e.data["previous_status"], e.data["status"], e.data["version"]) for e in events]
+    assert moves == [
         ("assigned", "delivering", order.version - 2),
         ("delivering", "arriving", order.version - 1),
         ("arriving", "failed", order.version),
@@ -197,7 +197,7 @@ def test_rolled_back_change_leaves_no_outbox_row() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number_between", [True, False])
 def test_commits_out_of_id_order_lose_no_event(number_between: bool) -> None:
-    """The first transaction takes the lower outbox id and commits last."""
+    """The first transaction gets the lower outbox id and commits last."""
     first_wrote, second_committed = threading.Event(), threading.Event()
 
     def first() -> None:

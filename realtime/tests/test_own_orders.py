@@ -1,4 +1,4 @@
-"""What people read of an order that changes hands: what happens while it is theirs, and no more."""
+"""Drivers and customers receive the events of an order only while it is theirs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Play:
-    """An order that two drivers and two customers have in turn; a word is published to it while each has it."""
+    """An order that two drivers and two customers have in turn. One event is published to it while each has it."""
 
     def __init__(self) -> None:
         self.drivers = [make_driver() for _ in range(2)]
@@ -148,8 +148,8 @@ async def test_new_link_does_not_replay_events_of_the_former_customer(hub: Hub) 
     present = await follow(play.order, "since=0")
     await make((await Order.objects.aget(pk=play.order.pk)).transition_to)(Status.ARRIVING)
     await present.until("delivery.update")
-    told = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
-    assert told == ["arriving"]
+    statuses = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
+    assert statuses == ["arriving"]
 
 
 async def test_link_revoked_while_connecting_is_closed_on_join(hub: Hub) -> None:

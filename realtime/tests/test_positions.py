@@ -1,4 +1,4 @@
-"""Where drivers are, in this process: what is kept, who is told what, and what is left out."""
+"""Driver positions in this process: which are stored, which are dropped, and who receives them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Tracker(Reader):
-    """Keeps the positions it is given or offered."""
+    """Records the positions written to it."""
 
     def deliver(self, batch: Batch) -> None:
         super().deliver(batch)
@@ -48,7 +48,7 @@ def track(hub: Hub, *channels: str, identity: Identity | None = None) -> Tracker
 
 
 def follow(hub: Hub, order: int, customer: int) -> Tracker:
-    """Whoever holds the link to an order of this customer."""
+    """A reader who holds the link to an order of this customer."""
     return track(hub, f"track:{order}", identity=Identity.of_link(order, customer))
 
 
@@ -64,7 +64,7 @@ def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, An
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drivers may say where they are as often as they like."""
+    """Turns off the rate limit of positions."""
     monkeypatch.setattr(positions, "EVERY_SECONDS", 0)
 
 
@@ -165,7 +165,7 @@ async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, mon
 
 
 async def greeted(hub: Hub, reader: Tracker) -> Tracker:
-    """A reader who begins now, and what it is told at once."""
+    """Adds a reader and returns the first positions it receives."""
     hub.positions.subscribed(reader, reader.channels)
     await asyncio.sleep(0.3)
     return reader
@@ -230,10 +230,10 @@ async def test_position_from_another_server_is_sent_unless_older(hub: Hub) -> No
 
 async def test_position_from_another_release_is_accepted(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
-    heard = from_elsewhere(1, latitude=5)
-    (place,) = heard["places"]
+    message = from_elsewhere(1, latitude=5)
+    (place,) = message["places"]
     del place["customer_id"]
-    hub.positions.receive({**heard, "places": [place | {"altitude": 30}]})
+    hub.positions.receive({**message, "places": [place | {"altitude": 30}]})
     assert (office.latitudes, customer.latitudes) == ([5], [])
 
 
@@ -246,18 +246,18 @@ async def test_rate_limit_of_positions_holds_across_servers(hub: Hub) -> None:
 
 
 async def test_own_position_from_the_channel_layer_is_not_sent_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver, said = await make(make_driver)(), list[dict[str, Any]]()
+    driver, broadcasts = await make(make_driver)(), list[dict[str, Any]]()
     office, broadcast = track(hub, "drivers"), outbox.broadcast
 
     async def keep(message: dict[str, Any]) -> None:
-        said.extend([message] if message["type"] == "positions" else [])
+        broadcasts.extend([message] if message["type"] == "positions" else [])
         await broadcast(message)
 
     monkeypatch.setattr(outbox, "broadcast", keep)
     hub.positions.take(fix(driver.pk))
-    await wait_for_async(lambda: said)
+    await wait_for_async(lambda: broadcasts)
     await asyncio.sleep(0.2)
-    hub.positions.receive(said[0])
+    hub.positions.receive(broadcasts[0])
     assert len(office.frames) == 1
 
 
@@ -281,7 +281,7 @@ async def test_many_new_subscribers_cause_few_queries(hub: Hub, monkeypatch: pyt
 
 
 class Busy(Tracker):
-    """Reads what it missed, and has no time for what can be left out."""
+    """A reader with data waiting, which gets no ephemeral events."""
 
     def offer(self, batch: Batch) -> None:
         pass

@@ -33,7 +33,7 @@ def connect(user: User, **rights: Any) -> Connection:
 
 
 def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketConnection:
-    """The row of a socket that another server holds."""
+    """Inserts the row of a socket on another server."""
     usual = {"role": "driver", "endpoint": "driver", "instance": "other:1", "owner": f"user:{user.pk}"}
     return WebSocketConnection.objects.create(
         connection_id=uuid4(), user=user, last_ping=last_ping, **{"connected_at": last_ping, **usual, **fields}
@@ -41,7 +41,7 @@ def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketC
 
 
 def announced(now: datetime) -> list[tuple[str, int]]:
-    """What a look at `now` tells."""
+    """The announcements of a check at `now`."""
     head = log.head().seq
     presence.announce_drivers(now)
     log.number()
@@ -184,7 +184,7 @@ def test_update_without_drivers_queries_no_drivers(
     django_assert_num_queries: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     connections = [connect(make_user()) for _ in range(3)]
-    with django_assert_num_queries(2):  # their rows, and who has too many
+    with django_assert_num_queries(2):  # insert the rows, count per owner
         presence.update(connections, [], [], due=False)
     with django_assert_num_queries(1):
         presence.update([], connections[1:], connections[:1], due=False)

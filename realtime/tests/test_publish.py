@@ -1,4 +1,4 @@
-"""Custom events: what may be told, and who reads it."""
+"""Custom events: what may be published, and who receives it."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def test_publish_is_part_of_the_callers_transaction() -> None:
 
 def test_defaults_of_publish() -> None:
     user = make_user()
-    told = [
+    drafts = [
         publish("system.message", {"message": "早安"}),
         publish("maintenance.alert", {"message": "今晚", "severity": "warning"}, channel="staff"),
         publish("notification", NOTE, user=user.pk),
     ]
-    assert [draft.channels for draft in told] == [["system"], ["staff"], [f"user:{user.pk}"]]
-    assert [draft.data["severity"] for draft in told] == ["info", "warning", "warning"]
-    assert told[2].data == NOTE
+    assert [draft.channels for draft in drafts] == [["system"], ["staff"], [f"user:{user.pk}"]]
+    assert [draft.data["severity"] for draft in drafts] == ["info", "warning", "warning"]
+    assert drafts[2].data == NOTE
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_others_may_not_publish_by_api() -> None:
 
 @pytest.mark.servers
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("body", "error"),
     [
         ({}, ("required", "type")),
         ({"type": ["custom.x"], "channel": "staff"}, ("invalid", "type")),
@@ -187,8 +187,8 @@ def test_others_may_not_publish_by_api() -> None:
         ({"type": "system.message", "data": {"message": ""}}, ("blank", "data.message")),
     ],
 )
-def test_invalid_request_gets_the_standard_error(said: Any, error: tuple[str, str]) -> None:
-    answer = make_api("office").post("events/", said)
+def test_invalid_request_gets_the_standard_error(body: Any, error: tuple[str, str]) -> None:
+    answer = make_api("office").post("events/", body)
     assert (answer.status_code, codes(answer)) == (400, [error])
 
 
@@ -201,14 +201,14 @@ def test_invalid_json_is_refused(data: str) -> None:
 
 
 def tell_all(order: Order, users: dict[str, User]) -> None:
-    """Something to everybody; with a customer's id in it, which here is the publisher's own fact and nobody's."""
+    """Publishes to every channel. The customer id in the data must not affect who receives it."""
     channels = ["staff", "system", f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
     for channel in [*channels, *(f"user:{user.pk}" for user in users.values())]:
         publish("custom.told", {"to": channel, "customer_id": 999}, channel=channel)
 
 
 def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
-    """An order, who has to do with it, and where each connects; the driver has a second screen."""
+    """An order, the people it concerns and the endpoints they use. The driver has a second screen."""
     driver, customer, clerk, stranger = (
         make_driver(),
         make_customer(user=make_user()),
@@ -232,7 +232,7 @@ def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_custom_event_reaches_each_permitted_reader_once(either_site: Site) -> None:
-    """On every endpoint, while connected and on resuming: the two must be the same."""
+    """Checks every endpoint. Connected and resuming clients must receive the same events."""
     order, users, paths = await make(make_people)()
     own = {role: f"user:{user.pk}" for role, user in users.items()}
     concerned = [f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
@@ -249,14 +249,14 @@ async def test_custom_event_reaches_each_permitted_reader_once(either_site: Site
         since = max(client.welcome["last_event_id"] for client in clients.values())
         await make(tell_all)(order, users)
         for role, client in clients.items():
-            assert await told(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received(client, len(expected[role])) == sorted(expected[role]), role
     for role, path in paths.items():
         async with open_client(f"{either_site.ws}{path}&since={since}") as client:
-            assert await told(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received(client, len(expected[role])) == sorted(expected[role]), role
 
 
-async def told(client: Client, count: int) -> list[str]:
-    """Where each custom event was told that comes, once there are so many and no more is on its way."""
+async def received(client: Client, count: int) -> list[str]:
+    """The channels of the custom events received, once there are this many and no more follow."""
     frames: list[dict[str, Any]] = []
     async with asyncio.timeout(5):
         while len(frames) < count:

@@ -1,4 +1,4 @@
-"""What a provider says of an SMS later reaches the screens of the office."""
+"""SMS receipts and customer replies reach the office's screens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from realtime.models import Event, Outbox
 pytestmark = pytest.mark.django_db
 
 
-def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
+def announced(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
     number()
     before = Event.objects.count()
     for _ in range(2):
@@ -32,15 +32,15 @@ def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
 
 def test_receipt_is_announced_once() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
-    said = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
-    told = heard(Receipt("m-1", row.recipient, Status.DELIVERED))
-    assert told == [("notification.sent", ["notifications"], said | {"reason": ""})]
+    data = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
+    events = announced(Receipt("m-1", row.recipient, Status.DELIVERED))
+    assert events == [("notification.sent", ["notifications"], data | {"reason": ""})]
 
 
 def test_customer_reply_is_announced_once_to_all_staff() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
-    with translation.override("en"):  # the provider's, which is nobody's
-        ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
+    with translation.override("en"):  # the language of the provider's request must not matter
+        ((type_, channels, data),) = announced(Reply("m-1", row.recipient, "請下午來"))
     with translation.override(settings.LANGUAGE_CODE):
         title = gettext("A customer answered an SMS")
     assert (type_, channels, data["title"]) == ("notification", ["staff"], title)

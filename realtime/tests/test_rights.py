@@ -1,4 +1,4 @@
-"""Rights that end while sockets are open, in the hub of this process."""
+"""Rights revoked while sockets are open, in the hub of this process."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def become_owner(user: User) -> None:
 
 
 def become_clerk(user: User) -> None:
-    """Without a row, as staff are who were given no role."""
+    """A staff member without a role, so without a `StaffRole` row."""
     StaffRole.objects.get(user=user).delete()
 
 
@@ -98,7 +98,7 @@ ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
 
 
 async def reader_of(user: User, hub: Hub) -> Reader:
-    """A socket of the user, opened with a token."""
+    """Opens a socket of the user with a token."""
     return join(hub, Reader("system", identity=auth.of_token(await make(token_for)(user))))
 
 
@@ -148,7 +148,7 @@ def test_sign_in_writes_no_revocation() -> None:
 
 
 class Socket(Reader):
-    """Writes nothing once it is to be closed, as the real ones."""
+    """Like a real connection, records nothing after `close`."""
 
     def deliver(self, batch: Batch) -> None:
         if not self.closing.done():
@@ -181,7 +181,7 @@ async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
         hub.readers.revocations.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
     hub.readers.revocations.check(newer)
-    # Who was on the way in meanwhile, and whoever asks for what was missed.
+    # A socket that was connecting meanwhile, and one that resumes.
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
     await until(hub, 2)
@@ -271,7 +271,7 @@ def test_log_contains_neither_session_nor_password() -> None:
     browser.logout()
     new_password(user)
     log.number()
-    told = str([event.data for event in log.read(0, 10)])
-    assert rights.session_name(key) in told
-    assert key not in told
-    assert user.password not in told
+    text = str([event.data for event in log.read(0, 10)])
+    assert rights.session_name(key) in text
+    assert key not in text
+    assert user.password not in text

@@ -1,4 +1,4 @@
-"""A real client whose rights end, or whose token is renewed, on both servers."""
+"""A real client whose rights are revoked or whose token is renewed, on both servers."""
 
 from __future__ import annotations
 
@@ -68,21 +68,21 @@ async def test_sign_out_closes_only_sockets_of_this_session(site: Site) -> None:
         assert (client.welcome["code"], await client.closed()) == ("not_authenticated", 4401)
 
 
-def refused(site: Site, path: str, **said: str) -> None:
-    assert requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10).status_code == 401
+def refused(site: Site, path: str, **body: str) -> None:
+    assert requests.post(f"{site.url}/api/v1/{path}", json=body, timeout=10).status_code == 401
 
 
-def post(site: Site, path: str, **said: str) -> dict[str, Any]:
-    answer = requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10)
+def post(site: Site, path: str, **body: str) -> dict[str, Any]:
+    answer = requests.post(f"{site.url}/api/v1/{path}", json=body, timeout=10)
     assert answer.status_code == 200
-    body: dict[str, Any] = answer.json()
-    return body
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 async def test_token_sign_out_closes_sockets_of_its_session(site: Site) -> None:
     office = await make(make_office)()
-    said = {"username": office.username, "password": PASSWORD}
-    first, other = [await asyncio.to_thread(lambda: post(site, "auth/token/", **said)) for _ in range(2)]
+    body = {"username": office.username, "password": PASSWORD}
+    first, other = [await asyncio.to_thread(lambda: post(site, "auth/token/", **body)) for _ in range(2)]
     renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
     async with AsyncExitStack() as stack:
         clients = [
@@ -98,8 +98,8 @@ async def test_token_sign_out_closes_sockets_of_its_session(site: Site) -> None:
 
 async def test_reused_refresh_token_closes_sockets_of_its_family(site: Site) -> None:
     office = await make(make_office)()
-    said = {"username": office.username, "password": PASSWORD}
-    first = await asyncio.to_thread(lambda: post(site, "auth/token/", **said))
+    body = {"username": office.username, "password": PASSWORD}
+    first = await asyncio.to_thread(lambda: post(site, "auth/token/", **body))
     renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
     async with open_client(f"{site.ws}?token={renewed['access']}") as client:
         await asyncio.to_thread(lambda: refused(site, "auth/token/refresh/", refresh=first["refresh"]))

@@ -1,4 +1,4 @@
-"""The consumer in this process, as a server calls it: what happens when things go wrong at any moment."""
+"""The consumer in this process, called as a server does, with failures at any moment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Socket:
-    """What a server does with the application: one receive queue, and what was sent."""
+    """Plays the server: feeds a receive queue and records what the application sends."""
 
     def __init__(self, endpoint: str, query: str = "", headers: Mapping[str, bytes] = {}, link: str = "") -> None:  # noqa: B006
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -278,11 +278,11 @@ async def test_sockets_are_counted(hub: Hub) -> None:
     }  # fmt: skip
 
 
-# Whose an order is changes while its driver, or whoever holds its link, connects.
+# An order changes hands while its driver or link holder connects.
 
 
 async def end_of_log() -> int:
-    """With all in it: where the hub is just at it, `number` leaves it to the hub."""
+    """The end of the log once the outbox is empty. If the hub holds the lock, `number` leaves the rest to it."""
     while await make(Outbox.objects.exists)():
         await make(log.number)()
     return (await make(log.head)()).seq
@@ -323,9 +323,9 @@ async def test_order_taken_and_given_back_while_connecting_is_followed(
         await make(each.assign)(driver)
         await make(each.transition_to)(Status.DELIVERING)
     await socket.until("order.status_changed")
-    said = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
-    assert [(data["status"], data["previous_status"]) for data in said] == [("delivering", "assigned")]
-    assert said[0]["version"] == order.version
+    moves = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
+    assert [(data["status"], data["previous_status"]) for data in moves] == [("delivering", "assigned")]
+    assert moves[0]["version"] == order.version
 
 
 async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

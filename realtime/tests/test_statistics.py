@@ -39,7 +39,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 def test_lag_is_counted_in_its_bucket() -> None:
     before, now = counted(), timezone.now()
-    # The last is of a machine whose clock is ahead of ours.
+    # The last one comes from a machine whose clock is ahead.
     Pulse().looked(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
     found = growth(counted(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
@@ -122,7 +122,7 @@ def test_statistics_are_shown_above_the_list_of_connections(client: Client, cloc
 
 
 async def written() -> Any:
-    """The figures, once a server has written down a connection, an error and an event."""
+    """The statistics, once they include a connection, an error and an event."""
     async with asyncio.timeout(15):
         while True:
             figures = await sync_to_async(summary)()

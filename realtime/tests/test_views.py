@@ -1,4 +1,4 @@
-"""The test page of the sockets."""
+"""The socket test page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_message_has_a_form() -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(page: Page, site: Site) -> Page:
-    """The page, under the strictest policy it is to live with."""
+    """The page under the strictest content security policy that it must support."""
 
     async def add_policy(route: Route) -> None:
         answer = await route.fetch()
@@ -61,7 +61,7 @@ async def connect(page: Page, endpoint: str, **fields: str) -> None:
 
 
 async def frames(page: Page, direction: str) -> list[dict[str, Any]]:
-    """Those shown, the oldest first."""
+    """The frames shown, oldest first."""
     shown = await page.locator(f"#frames .{direction} pre").all_inner_texts()
     return [json.loads(text) for text in reversed(shown)]
 

@@ -1,4 +1,4 @@
-"""Real clients on real servers: where drivers are and whether they are online, and who is told."""
+"""Real clients and servers: who receives driver positions and online states."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def token(user: Any) -> str:
 
 
 async def location(client: Client) -> dict[str, Any]:
-    """The next position, whatever else comes between."""
+    """The next position, skipping other frames."""
     while (frame := await client.receive())["type"] != "driver.location":
         pass
     return frame
@@ -48,7 +48,7 @@ async def locations(client: Client) -> list[dict[str, Any]]:
 
 @dataclass
 class Scene:
-    """A driver on the way to one order with another behind it, and everybody who might look."""
+    """A driver on the way to one order, with another one next, and everybody who might watch."""
 
     driver: Driver
     order: Order
@@ -56,7 +56,7 @@ class Scene:
     clients: dict[str, Client]
 
     async def moves(self, order: Order, *statuses: Status) -> None:
-        """Returns when the server's hub knows, and no position of before is under way."""
+        """Returns once the hub has read the change and no earlier position is in flight."""
         for status in statuses:
             await make(order.transition_to)(status, reason="測試")
             event: dict[str, Any] = {"data": {}}
@@ -66,17 +66,17 @@ class Scene:
             await client.everything()
 
     async def tells(self, *names: str) -> None:
-        """The driver's positions reach these clients and no other.
+        """Checks that the driver's positions reach these clients and no others.
 
-        One a second is taken, and it is left out for a client for whom something else waits: so several are sent.
+        Sends several, because one per second is accepted and a client with data waiting gets none.
         """
-        told: set[str] = set()
+        reached: set[str] = set()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not told.issuperset(names):
+            while not reached.issuperset(names):
                 await self.clients["driver"].send(type="location_update", **HERE)
                 await asyncio.sleep(0.3)
-                told |= {name for name, client in self.clients.items() if await locations(client)}
-        assert told == set(names)
+                reached |= {name for name, client in self.clients.items() if await locations(client)}
+        assert reached == set(names)
 
 
 @asynccontextmanager
@@ -106,7 +106,7 @@ async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     async with a_scene(either_site) as scene:
         await scene.tells(*always, "link")
         await scene.moves(scene.order, Status.DELIVERING)
-        await scene.tells(*always, "link")  # turned away from the door, and still the first stop
+        await scene.tells(*always, "link")  # no longer on the way, but still the next stop
         await scene.moves(scene.order, Status.ASSIGNED)
         await scene.tells(*always, "link of the later stop")
         await scene.moves(scene.later, Status.ARRIVING, Status.DELIVERED)
@@ -162,7 +162,7 @@ async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site)
         await asyncio.sleep(0.3)
         assert await locations(office) == []
         await driver.send(type="location_update", **HERE)
-        await location(office)  # a good one right behind is taken
+        await location(office)  # a valid one right after it is accepted
 
 
 async def test_second_server_sends_each_position_once(transactional_db: None) -> None:
@@ -176,12 +176,12 @@ async def test_second_server_sends_each_position_once(transactional_db: None) ->
             open_client(f"{second.ws}/track/{order.tracking_token}") as link,
         ):
             await phone.send(type="location_update", **HERE)
-            told = [await location(client) for client in (near, far, link)]
+            positions = [await location(client) for client in (near, far, link)]
             await asyncio.sleep(0.3)
             again = [await locations(client) for client in (near, far, link)]
     assert again == [[], [], []]
-    assert told[0]["data"] == told[1]["data"]
-    assert "driver_id" not in told[2]["data"]
+    assert positions[0]["data"] == positions[1]["data"]
+    assert "driver_id" not in positions[2]["data"]
 
 
 def online(site: Site, jwt: str) -> dict[int, bool]:
@@ -203,7 +203,7 @@ async def test_driver_is_offline_when_no_server_has_a_socket(
                 assert await asyncio.to_thread(online, first, jwt) == {driver.pk: True}
                 async with open_client(second.ws + path):
                     await asyncio.sleep(0.7)
-            async with open_client(second.ws + path):  # back before anybody was told
+            async with open_client(second.ws + path):  # reconnects before the driver is announced offline
                 await asyncio.sleep(5.5)
                 assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
             started = loop.time()
