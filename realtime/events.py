@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EventDraft:
     """An event without a number. Its envelope names the first channel."""
 
     type: str
@@ -37,7 +37,7 @@ class Draft:
     data: dict[str, Any]
 
 
-def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
+def drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
     """Returns the events of each row. The number of queries does not grow with the number of rows."""
     orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
     # A route's number of stops is sent once in a batch, after the last order that joined or left the route.
@@ -52,17 +52,17 @@ def drafts(rows: Sequence[Outbox]) -> list[list[Draft]]:
     return made
 
 
-def _build(row: Outbox, facts: Facts) -> list[Draft]:
+def _build(row: Outbox, facts: Facts) -> list[EventDraft]:
     """Returns no events for an invalid row (written by another release), so that it cannot block those after it."""
     try:
-        return _made(row, facts)
+        return _drafts_of(row, facts)
     except (KeyError, TypeError, ValueError):
         text = "Outbox row %s (%s, %s, request %s) is invalid and was skipped."
         logger.exception(text, row.pk, row.type, row.subject, row.request_id or "-")
         return []
 
 
-def _made(row: Outbox, facts: Facts) -> list[Draft]:
+def _drafts_of(row: Outbox, facts: Facts) -> list[EventDraft]:
     kind, _colon, name = row.subject.partition(":")
     match kind:
         case "order":
@@ -72,55 +72,59 @@ def _made(row: Outbox, facts: Facts) -> list[Draft]:
         case "product":
             return _product(row)
         case "customer":
-            return [Draft(row.type, ["customers", row.subject], {"customer_id": int(name), "name": row.delta["name"]})]
+            return [
+                EventDraft(row.type, ["customers", row.subject], {"customer_id": int(name), "name": row.delta["name"]})
+            ]
         case "driver":
-            return [Draft(row.type, ["drivers"], {"driver_id": int(name)})]
+            return [EventDraft(row.type, ["drivers"], {"driver_id": int(name)})]
         case "notification":
-            return [Draft(row.type, ["notifications"], {"notification_id": name} | row.delta)]
+            return [EventDraft(row.type, ["notifications"], {"notification_id": name} | row.delta)]
         case "user":
             # The rights at the time of numbering: neither of two concurrent changes saw the other.
             return [_revocation(row.subject, facts.rights.get(int(name)))]
         case "session":
             return [_revocation(row.subject, None)]
         case "published":
-            return [Draft(row.type, row.delta.get("channels") or [name], row.delta["data"])]
+            return [EventDraft(row.type, row.delta.get("channels") or [name], row.delta["data"])]
     raise KeyError(kind)
 
 
-def _revocation(whose: str, present: str | None) -> Draft:
-    return Draft(rights.TYPE, [rights.CHANNEL], {"whose": whose, "rights": present})
+def _revocation(whose: str, present: str | None) -> EventDraft:
+    return EventDraft(rights.TYPE, [rights.CHANNEL], {"whose": whose, "rights": present})
 
 
 def _pk(row: Outbox) -> int:
     return int(row.subject.partition(":")[2])
 
 
-def _order(row: Outbox, facts: Facts) -> list[Draft]:
+def _order(row: Outbox, facts: Facts) -> list[EventDraft]:
     if row.type == "delivery.confirmed":
         proof = {name: value for name, value in row.delta.items() if name != "channels"}
-        return [Draft(row.type, ["orders", *row.delta.get("channels", [row.subject])], {"order_id": _pk(row)} | proof)]
+        return [
+            EventDraft(row.type, ["orders", *row.delta.get("channels", [row.subject])], {"order_id": _pk(row)} | proof)
+        ]
     delta, customer = row.delta, row.delta["customer_id"]
     name, language = facts.customers.get(customer, ("", "zh-hant"))
-    data = {"order_id": _pk(row)} | _carried(delta, Side.CUSTOMER)
+    data = {"order_id": _pk(row)} | _fields_for(delta, Side.CUSTOMER)
     data |= {"customer_name": name, "products": facts.products.get(_pk(row), [])}
-    office = data | _carried(delta, Side.OFFICE)
-    types = [row.type, *_also(delta)]
+    office = data | _fields_for(delta, Side.OFFICE)
+    types = [row.type, *_extra_types(delta)]
     made = _unassigned(data, delta) + _assigned(data, delta)
     for type_ in types:
         details = type_ == "order.status_changed"
-        made.append(Draft(type_, ["orders"], office | (_circumstances(delta) if details else {})))
+        made.append(EventDraft(type_, ["orders"], office | (_status_details(delta) if details else {})))
         previous = {"previous_status": delta["previous_status"]} if details else {}
         concerned = order_channels(_pk(row), customer, delta["driver_id"])
-        made.append(Draft(type_, concerned, data | previous))
+        made.append(EventDraft(type_, concerned, data | previous))
     return made + _delivery_update(data, delta, language)
 
 
-def _carried(delta: dict[str, Any], side: Side) -> dict[str, Any]:
+def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
     """The fields for this side. A row of an older release may lack new fields; they are left out."""
     return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
 
 
-def _also(delta: dict[str, Any]) -> Iterable[str]:
+def _extra_types(delta: dict[str, Any]) -> Iterable[str]:
     """Further event types of the change. The office's screens show a toast for each."""
     if delta["now_urgent"]:
         yield "order.urgent"
@@ -128,7 +132,7 @@ def _also(delta: dict[str, Any]) -> Iterable[str]:
         yield "order.cancelled"
 
 
-def _circumstances(delta: dict[str, Any]) -> dict[str, Any]:
+def _status_details(delta: dict[str, Any]) -> dict[str, Any]:
     """Who changed the status, how, when and why. Only for the office."""
     return {
         "previous_status": delta["previous_status"], "changed_by": delta["by"], "source": delta["source"],
@@ -142,50 +146,50 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
     return [f"order:{order}", f"customer:{customer}", *([f"driver:{driver}"] if driver else [])]
 
 
-def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
+def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
     """Events for the former driver and customer, sent before the others. A new customer revokes the old link."""
     # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
     few = {name: data[name] for name in ("order_id", "order_number", "version")}
-    gone = [Draft("order.unassigned", channels, few)] if channels else []
+    gone = [EventDraft("order.unassigned", channels, few)] if channels else []
     if not delta["previous_customer"]:
         return gone
     link = Identity.of_link(data["order_id"], data["customer_id"])
     return [*gone, _revocation(link.owner, link.rights)]
 
 
-def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[Draft]:
-    return [Draft("order.assigned", [f"driver:{delta['driver_id']}"], data)] if delta["now_driven"] else []
+def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
+    return [EventDraft("order.assigned", [f"driver:{delta['driver_id']}"], data)] if delta["now_driven"] else []
 
 
-def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[Draft]:
+def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[EventDraft]:
     """The event for the customer and the link when the status or the ETA changed. Holds no personal data."""
     if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
     few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [Draft("delivery.update", channels, few | {"message": states.sentence(data["status"], language)})]
+    return [EventDraft("delivery.update", channels, few | {"message": states.sentence(data["status"], language)})]
 
 
-def _route(row: Outbox, facts: Facts) -> list[Draft]:
+def _route(row: Outbox, facts: Facts) -> list[EventDraft]:
     delta, pk = row.delta, _pk(row)
     data = facts.routes[pk] | {name: delta[name] for name in ("driver_id", "date")}
     former = delta["previous_driver"]
     # The former driver must not see who drives the route now.
-    lost = [Draft("route.updated", [f"driver:{former}"], data | {"driver_id": None})] if former else []
+    lost = [EventDraft("route.updated", [f"driver:{former}"], data | {"driver_id": None})] if former else []
     return [*lost, _route_event(row.type, pk, data)]
 
 
-def _route_event(type_: str, pk: int, data: dict[str, Any]) -> Draft:
+def _route_event(type_: str, pk: int, data: dict[str, Any]) -> EventDraft:
     driver = [f"driver:{data['driver_id']}"] if data["driver_id"] else []
-    return Draft(type_, ["routes", f"route:{pk}", *driver], data)
+    return EventDraft(type_, ["routes", f"route:{pk}", *driver], data)
 
 
-def _product(row: Outbox) -> list[Draft]:
+def _product(row: Outbox) -> list[EventDraft]:
     data = {"product_id": _pk(row)} | {name: row.delta[name] for name in ("name", "stock", "threshold")}
     types = ["inventory.updated", *(["inventory.low"] if row.delta["now_low"] else [])]
-    return [Draft(type_, ["inventory"], data) for type_ in types]
+    return [EventDraft(type_, ["inventory"], data) for type_ in types]
 
 
 # --- facts read at numbering: they rarely change, or did not exist when the change was saved ----------------------

@@ -26,7 +26,7 @@ TYPE = "rights.ended"
 
 
 def session_name(session_key: str) -> str:
-    """The name of a Django session in tokens and events: a hash, from which the cookie cannot be made."""
+    """The name of a Django session in tokens and events: a hash that does not reveal the cookie."""
     return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 

@@ -91,7 +91,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
-    """Offers the hub a way out for ready-made frames (`connection.Out`) among the scope's extensions."""
+    """Provides an `Out` for encoded frames (`realtime.connection`) in the scope's extensions."""
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         # websockets refuses a large message by its frame header, before reading it. Compression would cost 300 KB each.
