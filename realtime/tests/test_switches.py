@@ -1,4 +1,4 @@
-"""The hub in this process while switches are turned."""
+"""The hub in this process while switches are turned on and off."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def _asked_of_the_database(all_switches_on: None) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-async def test_sockets_are_closed_and_refused_and_resume_when_they_are_on_again(hub: Hub, switch: str) -> None:
+async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, switch: str) -> None:
     user = await make(make_office)()
     socket = await connect(user, endpoint="office")
     since = (await socket.until("connection"))["last_event_id"]
@@ -49,7 +49,7 @@ async def test_sockets_are_closed_and_refused_and_resume_when_they_are_on_again(
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "turned off"), ("zh-TW", "關閉")])
-def test_the_log_is_not_told_while_nothing_is_told_at_once(language: str, words: str) -> None:
+def test_event_api_is_off_with_live_updates(language: str, words: str) -> None:
     api = make_api("office")
     turn(flags.REAL_TIME, False)
     flags.forget()
@@ -59,7 +59,7 @@ def test_the_log_is_not_told_while_nothing_is_told_at_once(language: str, words:
     assert words in error["detail"]
 
 
-def test_the_log_can_be_asked_for_where_only_sockets_are_off() -> None:
+def test_event_api_works_while_only_sockets_are_off() -> None:
     turn(flags.WEBSOCKETS, False)
     flags.forget()
     assert Api(make_office()).get("events/").status_code == 200
