@@ -66,7 +66,7 @@ def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.Monkey
 @pytest.mark.servers
 @pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
 def test_process_rings_before_it_exits(act: str) -> None:
-    """Runs in its own process, which exits right after the bell. The sender rings in `atexit`, where it finishes its SMS."""
+    """Runs in its own process, which exits right after. The sender rings in `atexit`, where it finishes its SMS."""
     code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
