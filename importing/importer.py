@@ -22,7 +22,7 @@ from importing.report import Created, Mode, Remark, Report
 from importing.row import Draft, RowReader, name_key
 from importing.skipped import orders_of
 from orders.models import Change, Order, OrderItem
-from orders.models.item import in_words
+from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
 from web.timings import measured
@@ -176,7 +176,7 @@ class _Run:
             import_ref=draft.import_ref,
         )  # fmt: skip
         said = {"product": draft.product, "quantity": draft.quantity}
-        order.save(change=Change(self.actor, items=in_words([OrderItem(**said)])))
+        order.save(change=Change(self.actor, items=describe([OrderItem(**said)])))
         OrderItem.objects.create(order=order, **said)
         self.report.created.append(Created(draft.row, order.order_number))
 

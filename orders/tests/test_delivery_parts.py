@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from orders import delivery_parts
 from orders.api.order_input import ConfirmationInput
-from orders.delivery_parts import DeliveryPart, Said
+from orders.delivery_parts import DeliveryPart, PartValues
 from orders.models import Order
 from orders.models.order import Proof
 from orders.states import Status
@@ -23,11 +23,11 @@ class Empties:
     def __init__(self) -> None:
         self.written: list[tuple[str, Any]] = []
 
-    def check(self, order: Order, said: Said) -> None:
+    def check(self, order: Order, said: PartValues) -> None:
         if said.get("empties", 0) > 9:
             raise Refusal("too_many_empties", "Too many.", attr="empties")
 
-    def deliver(self, order: Order, items: Any, said: Said, at: Any) -> None:
+    def deliver(self, order: Order, items: Any, said: PartValues, at: Any) -> None:
         self.written.append((order.status, said.get("empties")))
 
     def take_back(self, order: Order, items: Any) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalogue.models import Product
 from orders import services
 from orders.models import Order, OrderItem, Priority
-from orders.models.item import Line
+from orders.models.item import OrderLine
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import between, in_thread
@@ -26,28 +26,28 @@ def make_actor() -> Actor:
     return Actor(make_office(), Source.REST)
 
 
-def place(*lines: Line, **columns: Any) -> Order:
+def place(*lines: OrderLine, **columns: Any) -> Order:
     usual: dict[str, Any] = {"customer": make_customer(), "scheduled_date": timezone.localdate()}
     return services.place(lines, make_actor(), **(usual | columns))
 
 
 def test_place_leaves_nothing_behind_when_refused() -> None:
     with pytest.raises(Refusal) as refused:
-        place(Line(make_product().pk, 1), Line(999_999, 1))
+        place(OrderLine(make_product().pk, 1), OrderLine(999_999, 1))
     assert (refused.value.code, refused.value.attr) == ("unknown_product", "items.1.product")
     assert not Order.objects.exists()
 
 
 def test_place_refuses_an_amount_no_column_holds() -> None:
     with pytest.raises(Refusal) as refused:
-        place(Line(make_product(price=10_000_000).pk, 999))
+        place(OrderLine(make_product(price=10_000_000).pk, 999))
     assert refused.value.code == "amount_too_large"
 
 
 def test_other_items_of_the_same_amount_are_a_new_version() -> None:
     order = make_order()
     other = make_product(price=order.amount_due)
-    services.change(Order.objects.get(), {"items": [Line(other.pk, 1)]}, make_actor())
+    services.change(Order.objects.get(), {"items": [OrderLine(other.pk, 1)]}, make_actor())
     saved = Order.objects.get()
     assert (saved.version, saved.amount_due, saved.items.get().product) == (2, order.amount_due, other)
 
@@ -106,7 +106,7 @@ def test_an_order_is_placed_while_the_product_is_being_delivered() -> None:
     product = make_product()
     with transaction.atomic():
         Product.add_stock(product.pk, -1)
-        placing = in_thread(lambda: place(Line(product.pk, 1)))
+        placing = in_thread(lambda: place(OrderLine(product.pk, 1)))
         assert placing.wait(5)
     placing.join()
 

@@ -14,7 +14,7 @@ from accounts.roles import Side
 from orders.admin.badges import COLOUR, badge, money
 from orders.models import Order, OrderItem
 from orders.models.order import Proof
-from orders.models.proof import keep
+from orders.models.proof import store
 from orders.states import MOVES, Status, moves_from
 from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
 from orders.tests.factories import (
@@ -608,7 +608,7 @@ def test_what_a_driver_reported_later_is_marked(office: Browser) -> None:
 def test_signatures_and_photos_are_shown(office: Browser) -> None:
     order = make_order("delivered")
     image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
-    kept = keep(Order.objects.all(), "signature", image, by=make_office())
+    kept = store(Order.objects.all(), "signature", image, by=make_office())
     assert f'src="/api/v1/orders/{order.pk}/proof-images/{kept.pk}/"' in office.get(change("order", order.pk))
 
 
