@@ -611,13 +611,13 @@ export interface paths {
         };
         /**
          * List products
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         get: operations["products_list"];
         put?: never;
         /**
          * Add a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         post: operations["products_create"];
         delete?: never;
@@ -635,7 +635,7 @@ export interface paths {
         };
         /**
          * Read a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         get: operations["products_retrieve"];
         put?: never;
@@ -645,7 +645,7 @@ export interface paths {
         head?: never;
         /**
          * Change a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         patch: operations["products_partial_update"];
         trace?: never;
@@ -963,7 +963,7 @@ export interface components {
              */
             confirmed_at: string;
         };
-        /** @description A customer; telephones are taken as people write them and kept in E.164. */
+        /** @description A customer. Telephone numbers are accepted as people write them and stored in E.164. */
         Customer: {
             /** @example 17 */
             readonly id: number;
@@ -1017,7 +1017,7 @@ export interface components {
              */
             readonly created_at?: string;
         };
-        /** @description In a list, the telephones are masked. */
+        /** @description A customer in a list, with masked telephones. */
         CustomerRow: {
             /** @example 17 */
             readonly id: number;
@@ -2175,7 +2175,7 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Route"][];
         };
-        /** @description A customer; telephones are taken as people write them and kept in E.164. */
+        /** @description A customer. Telephone numbers are accepted as people write them and stored in E.164. */
         PatchedCustomer: {
             /** @example 17 */
             readonly id?: number;
@@ -2274,7 +2274,7 @@ export interface components {
             /** @example 4 */
             version?: number;
         };
-        /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
+        /** @description A cylinder of one size. Prices are in NT$. A new price does not change existing orders. */
         PatchedProduct: {
             /** @example 17 */
             readonly id?: number;
@@ -2364,7 +2364,7 @@ export interface components {
          * @enum {string}
          */
         PriorityEnum: "normal" | "urgent";
-        /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
+        /** @description A cylinder of one size. Prices are in NT$. A new price does not change existing orders. */
         Product: {
             /** @example 17 */
             readonly id: number;

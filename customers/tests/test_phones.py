@@ -191,12 +191,12 @@ def test_digits_behind_a_whole_number_never_make_another(local: str, between: st
     ],
 )  # fmt: skip
 def test_a_number_is_looked_for_however_it_is_written(typed: str, parts: list[str]) -> None:
-    assert phones.searched(typed) == parts
+    assert phones.search_digits(typed) == parts
 
 
 @given(st.text(max_size=80))
 def test_searching_never_breaks(text: str) -> None:
-    assert all(part.isdigit() for part in phones.searched(text))
+    assert all(part.isdigit() for part in phones.search_digits(text))
 
 
 @given(st.text(max_size=80))

@@ -131,8 +131,8 @@ def test_import_pressed_twice_imports_once(office: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_take_a_sheet_at_once_one_gets_it() -> None:
     user = make_office()
-    kept = CheckedSheet.keep(user, b"x", name="orders.csv", encoding="")
-    taken = at_once(lambda clerk: CheckedSheet.take(clerk, kept.token), [user] * 4)
+    kept = CheckedSheet.store(user, b"x", name="orders.csv", encoding="")
+    taken = at_once(lambda clerk: CheckedSheet.claim(clerk, kept.token), [user] * 4)
     assert sorted(sheet is not None for sheet in taken) == [False, False, False, True]
 
 

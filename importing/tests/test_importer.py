@@ -14,7 +14,7 @@ from importing import importer
 from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Mode, Report
-from importing.row import Draft, name_key
+from importing.row import OrderDraft, name_key
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
 from luckygas.demo.depot import FIRST, HERE, SECOND, make_products
 from orders.models import Order, OrderItem
@@ -203,7 +203,7 @@ def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
 def test_progress_hears_of_every_row_understood(product: Product) -> None:
     heard: list[int] = []
 
-    def track(drafts: list[Draft]) -> Iterator[Draft]:
+    def track(drafts: list[OrderDraft]) -> Iterator[OrderDraft]:
         for draft in drafts:
             heard.append(draft.row)
             yield draft

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.models import Product
-from importing.columns import Column, Line, UnreadableSheet, locate
+from importing.columns import Column, SheetLine, UnreadableSheet, locate
 from importing.importer import import_orders
 from importing.report import Report
-from importing.row import Draft, RowReader
+from importing.row import OrderDraft, RowReader
 from importing.tests.sheets import HEADING, HOME, make_20kg, make_sheet, row
 from orders.models import Order, Priority, TimeSlot
 
@@ -25,18 +25,18 @@ PRODUCTS = [
     Product(pk=4, code="LPG5", name="5kg", price=300, is_active=False),
     Product(pk=5, code="DEAR", name="dear", price=2**31 - 1),
 ]
-READER = RowReader(locate(Line(1, TITLES)), PRODUCTS, DAY)
+READER = RowReader(locate(SheetLine(1, TITLES)), PRODUCTS, DAY)
 
 
-def read(**changed: str) -> Draft | list[str]:
+def read(**changed: str) -> OrderDraft | list[str]:
     """The draft of the usual row with other cells, or the headings of the columns found wrong."""
     cells = [changed.get(column.value, cell) for column, cell in zip(Column, CELLS, strict=True)]
-    found = READER.read(Line(2, cells))
-    return found if isinstance(found, Draft) else [problem.column for problem in found]
+    found = READER.read(SheetLine(2, cells))
+    return found if isinstance(found, OrderDraft) else [problem.column for problem in found]
 
 
 def test_row_is_understood() -> None:
-    assert read() == Draft(
+    assert read() == OrderDraft(
         row=2, number="7", customer="洪小姐", phone=("+886912345678",), address="台北市大安區信義路四段7號",
         product=PRODUCTS[0], quantity=2, date=DAY, slot=TimeSlot.MORNING, priority=Priority.URGENT, notes="後門，進",
     )  # fmt: skip
@@ -45,7 +45,7 @@ def test_row_is_understood() -> None:
 @pytest.mark.parametrize("name", ["20kg 瓦斯桶", "20公斤", "２０公斤瓦斯", "20 KG", "lpg20"])
 def test_product_is_found_by_any_of_its_names(name: str) -> None:
     draft = read(product=name)
-    assert isinstance(draft, Draft)
+    assert isinstance(draft, OrderDraft)
     assert draft.product.pk == 1
 
 
@@ -65,17 +65,17 @@ def test_name_and_address_longer_than_their_columns_are_problems() -> None:
 
 def test_amount_too_large_to_store_is_a_problem() -> None:
     assert read(product="dear", quantity="2") == ["數量"]
-    assert isinstance(read(product="dear", quantity="1"), Draft)
+    assert isinstance(read(product="dear", quantity="1"), OrderDraft)
 
 
 def test_cells_beyond_the_headings_are_a_problem() -> None:
-    (problem,) = READER.read(Line(9, [*CELLS, "小心"]))  # type: ignore[misc]
+    (problem,) = READER.read(SheetLine(9, [*CELLS, "小心"]))  # type: ignore[misc]
     assert (problem.row, problem.text) == (9, "小心")
 
 
-def draft(**fields: object) -> Draft:
+def draft(**fields: object) -> OrderDraft:
     found = read()
-    assert isinstance(found, Draft)
+    assert isinstance(found, OrderDraft)
     return replace(found, **fields)  # type: ignore[arg-type]
 
 
@@ -105,14 +105,14 @@ def test_without_a_telephone_the_name_tells_who() -> None:
 
 @given(st.lists(st.text(max_size=40), max_size=12))
 def test_any_cells_are_a_draft_or_problems(cells: list[str]) -> None:
-    found = READER.read(Line(2, cells))
-    assert isinstance(found, Draft) or found
+    found = READER.read(SheetLine(2, cells))
+    assert isinstance(found, OrderDraft) or found
 
 
 @given(st.sampled_from(list(Column)), st.text(max_size=600))
 def test_any_one_cell_is_a_draft_or_problems(column: Column, text: str) -> None:
     found = read(**{column.value: text})
-    assert isinstance(found, Draft) or found
+    assert isinstance(found, OrderDraft) or found
 
 
 # What spreadsheets and people put around the orders is left out, and said; no order is.
