@@ -11,7 +11,7 @@ from django.urls import reverse
 
 
 class Forms(HTMLParser):
-    """What each form of a page would post, by its id (or its action where it has none)."""
+    """What each form of a page would post, by its id (or its action if it has none)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -73,13 +73,13 @@ def sign_in(user: User) -> Browser:
     return Browser(client)
 
 
-def told(answer: Any) -> list[tuple[str, str]]:
+def shown_messages(answer: Any) -> list[tuple[str, str]]:
     """The (level, text) of each message on a page."""
     return [(message.level_tag, str(message)) for message in answer.context["messages"]]
 
 
 def errors(answer: Any) -> list[str]:
-    """What the form of a page that was shown again says."""
+    """The errors of a form that is shown again."""
     assert answer.status_code == 200
     assert not answer.redirect_chain
     return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]
