@@ -90,19 +90,20 @@ def test_mailed_link_sets_password() -> None:
     (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(mail.outbox[0].body))
     client = Client(headers={"accept-language": "en"})
     page = client.get(link, follow=True)
-    said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
-    client.post(page.redirect_chain[-1][0], said)
+    message = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
+    client.post(page.redirect_chain[-1][0], message)
     assert User.objects.get(username="wang@example.com").check_password("gas for the home")
 
 
 @pytest.mark.parametrize(
-    ("email", "said"), [("", "no e-mail"), ("a" * 140 + "@example.com", "too long"), ("taken@example.com", "already")]
+    ("email", "message"),
+    [("", "no e-mail"), ("a" * 140 + "@example.com", "too long"), ("taken@example.com", "already")],
 )
-def test_refused_account_shows_reason(email: str, said: str) -> None:
+def test_refused_account_shows_reason(email: str, message: str) -> None:
     make_user(username="taken", email="Taken@example.com", is_staff=True)
     customer = make_customer(email=email)
     answer = press(customer, "open")
-    assert said in shown_messages(answer)[0][1]
+    assert message in shown_messages(answer)[0][1]
     assert Customer.objects.get(pk=customer.pk).user is None
     assert mail.outbox == []
 
@@ -216,5 +217,5 @@ def test_suggestions_need_permission(maker: Any) -> None:
 def test_suggestions_of_other_models_are_refused(office: Browser, other: str) -> None:
     make_driver()
     model, field = other.split(".")
-    asked = {"app_label": "orders", "model_name": model, "field_name": field, "term": ""}
-    assert office.client.get(CHOOSE, asked).status_code == 403
+    query = {"app_label": "orders", "model_name": model, "field_name": field, "term": ""}
+    assert office.client.get(CHOOSE, query).status_code == 403

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_office_creates_customer() -> None:
-    said = {"name": "王小姐", "phone": "０９１２－３４５－６７８", "address": "台北市大安區信義路四段1號"}
-    answer = make_api("office").post("customers/", said)
+    value = {"name": "王小姐", "phone": "０９１２－３４５－６７８", "address": "台北市大安區信義路四段1號"}
+    answer = make_api("office").post("customers/", value)
     customer = Customer.objects.get()
     assert (answer.status_code, customer.phone, customer.area) == (201, "+886912345678", "大安區")
 
@@ -26,25 +26,25 @@ def test_office_creates_customer() -> None:
 )
 def test_pasted_number_is_normalised_and_found(typed: str) -> None:
     api = make_api("office")
-    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
-    assert api.post("customers/", said).json()["phone"] == "+886912345678"
+    value = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert api.post("customers/", value).json()["phone"] == "+886912345678"
     make_order(customer=Customer.objects.get())
     assert (api.get("customers/", q=typed).json()["count"], api.get("orders/", q=typed).json()["count"]) == (1, 1)
 
 
 @pytest.mark.parametrize("typed", ["8792-1234", "04-7222333-5", "02-2792-1234~6"])
 def test_ambiguous_number_is_refused(typed: str) -> None:
-    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
-    assert codes(make_api("office").post("customers/", said)) == [("invalid_phone", "phone")]
+    value = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert codes(make_api("office").post("customers/", value)) == [("invalid_phone", "phone")]
     assert not Customer.objects.exists()
 
 
 def test_number_with_extension_survives_round_trip() -> None:
     customer, api = make_customer(phone="02-29300016 分機29"), make_api("office")
-    said = api.get(f"customers/{customer.pk}/").json()["phone"]
-    api.patch(f"customers/{customer.pk}/", {"phone": said})
+    value = api.get(f"customers/{customer.pk}/").json()["phone"]
+    api.patch(f"customers/{customer.pk}/", {"phone": value})
     customer.refresh_from_db()
-    assert customer.phone == said == "+886229300016;ext=29"
+    assert customer.phone == value == "+886229300016;ext=29"
 
 
 def test_office_deactivates_customer() -> None:
@@ -73,8 +73,8 @@ def test_numbers_are_masked_only_in_list() -> None:
     ],
 )  # fmt: skip
 def test_invalid_customer_is_refused(field: str, value: Any, code: str) -> None:
-    said = {"name": "王", "address": "台北市", field: value}
-    answer = make_api("office").post("customers/", said)
+    payload = {"name": "王", "address": "台北市", field: value}
+    answer = make_api("office").post("customers/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, field)])
     assert not Customer.objects.exists()
 
@@ -105,15 +105,15 @@ def test_staff_can_link_account_without_permissions() -> None:
 def test_clerks_cannot_link_or_unlink_accounts() -> None:
     user = make_user()
     linked, other, api = make_customer(user=user), make_customer(), Api(make_staff("clerk"))
-    for customer, said in ((linked, None), (other, make_user().pk)):
-        answer = api.patch(f"customers/{customer.pk}/", {"user": said})
+    for customer, value in ((linked, None), (other, make_user().pk)):
+        answer = api.patch(f"customers/{customer.pk}/", {"user": value})
         assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
     assert Customer.objects.get(pk=linked.pk).user == user
 
 
 def test_administrator_can_make_staff_account_a_customer() -> None:
-    boss, said = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
-    assert Api(boss).post("customers/", said).status_code == 201
+    boss, value = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
+    assert Api(boss).post("customers/", value).status_code == 201
 
 
 def test_staff_can_edit_customer_with_staff_account() -> None:

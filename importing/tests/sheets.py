@@ -85,14 +85,14 @@ def _ods_cell(cell: object) -> str:
     if cell is None:
         return "<table:table-cell/>"
     if isinstance(cell, date):
-        said = f'office:value-type="date" office:date-value="{cell.isoformat()}"'
+        attributes = f'office:value-type="date" office:date-value="{cell.isoformat()}"'
     elif isinstance(cell, time):
-        said = f'office:value-type="time" office:time-value="PT{cell:%HH%MM%SS}"'
+        attributes = f'office:value-type="time" office:time-value="PT{cell:%HH%MM%SS}"'
     elif isinstance(cell, str):
-        said = 'office:value-type="string"'
+        attributes = 'office:value-type="string"'
     else:
-        said = f'office:value-type="float" office:value="{cell}"'
-    return f"<table:table-cell {said}><text:p>{escape(str(cell))}</text:p></table:table-cell>"
+        attributes = f'office:value-type="float" office:value="{cell}"'
+    return f"<table:table-cell {attributes}><text:p>{escape(str(cell))}</text:p></table:table-cell>"
 
 
 def make_raw_xlsx(sheet_rows: str) -> bytes:

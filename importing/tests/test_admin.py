@@ -73,10 +73,10 @@ def test_cell_is_escaped(office: Client) -> None:
     assert "<script>alert" not in text
 
 
-@pytest.mark.parametrize(("encoding", "made"), [("", 1), ("big5", 1), ("utf-8", 0)])
-def test_encoding_can_be_chosen(office: Client, encoding: str, made: int) -> None:
+@pytest.mark.parametrize(("encoding", "created"), [("", 1), ("big5", 1), ("utf-8", 0)])
+def test_encoding_can_be_chosen(office: Client, encoding: str, created: int) -> None:
     page(upload(office, make_sheet(row(1)).decode().encode("cp950"), encoding=encoding))
-    assert Order.objects.count() == made
+    assert Order.objects.count() == created
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 6_000_000, b"\0\xff" * 99, "編號,客戶\n".encode()])
@@ -100,8 +100,8 @@ def token(response: Any) -> str:
     return found[1]
 
 
-def imported(client: Client, kept: str) -> str:
-    return page(client.post(URL, {"token": kept}))
+def imported(client: Client, checked_token: str) -> str:
+    return page(client.post(URL, {"token": checked_token}))
 
 
 def test_checked_sheet_is_imported_without_another_upload(office: Client) -> None:
@@ -122,42 +122,42 @@ def test_chosen_encoding_applies_to_later_import(office: Client) -> None:
 
 
 def test_double_click_imports_once(office: Client) -> None:
-    kept = token(upload(office, make_sheet(row(1)), "check"))
-    imported(office, kept)
-    assert 'class="errorlist nonfield"' in imported(office, kept)
+    checked_token = token(upload(office, make_sheet(row(1)), "check"))
+    imported(office, checked_token)
+    assert 'class="errorlist nonfield"' in imported(office, checked_token)
     assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_claims_of_sheet_accept_one() -> None:
     user = make_office()
-    kept = CheckedSheet.store(user, b"x", name="orders.csv", encoding="")
-    taken = at_once(lambda clerk: CheckedSheet.claim(clerk, kept.token), [user] * 4)
-    assert sorted(sheet is not None for sheet in taken) == [False, False, False, True]
+    stored = CheckedSheet.store(user, b"x", name="orders.csv", encoding="")
+    claimed = at_once(lambda clerk: CheckedSheet.claim(clerk, stored.token), [user] * 4)
+    assert sorted(sheet is not None for sheet in claimed) == [False, False, False, True]
 
 
 def test_repeated_check_and_import_creates_no_duplicates(office: Client) -> None:
     imported(office, token(upload(office, make_sheet(row(1)), "check")))
     assert 'name="token"' not in page(upload(office, make_sheet(row(1)), "check"))
-    kept = token(upload(office, make_sheet(row(1), row(2)), "check"))
-    imported(office, kept)
+    checked_token = token(upload(office, make_sheet(row(1), row(2)), "check"))
+    imported(office, checked_token)
     assert Order.objects.count() == 2
 
 
 def test_only_the_user_who_checked_can_import(office: Client) -> None:
-    kept = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token(upload(office, make_sheet(row(1)), "check"))
     other = Client()
     other.force_login(make_office())
-    assert 'class="errorlist nonfield"' in imported(other, kept)
+    assert 'class="errorlist nonfield"' in imported(other, checked_token)
     assert Order.objects.count() == 0
-    imported(office, kept)
+    imported(office, checked_token)
     assert Order.objects.count() == 1
 
 
 def test_import_needs_permission_to_add_orders(office: Client) -> None:
-    kept = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token(upload(office, make_sheet(row(1)), "check"))
     User.objects.update(is_staff=False)
-    assert office.post(URL, {"token": kept}).status_code in (302, 403)
+    assert office.post(URL, {"token": checked_token}).status_code in (302, 403)
     assert Order.objects.count() == 0
 
 
@@ -171,9 +171,9 @@ def test_next_check_replaces_stored_sheet(office: Client) -> None:
 
 
 def test_stored_sheet_expires_after_an_hour(office: Client) -> None:
-    kept = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token(upload(office, make_sheet(row(1)), "check"))
     with time_machine.travel(datetime(2026, 11, 21, 5, 1, tzinfo=UTC)):
-        assert 'class="errorlist nonfield"' in imported(office, kept)
+        assert 'class="errorlist nonfield"' in imported(office, checked_token)
     assert (CheckedSheet.objects.count(), Order.objects.count()) == (0, 0)
 
 
@@ -184,9 +184,9 @@ def test_expired_sheets_are_pruned(office: Client) -> None:
     assert CheckedSheet.objects.count() == 0
 
 
-@pytest.mark.parametrize("kept", ["", "x", "x" * 99, "\0", "%s"])
-def test_forged_token_shows_form_error(office: Client, kept: str) -> None:
-    assert 'class="errorlist' in imported(office, kept)
+@pytest.mark.parametrize("forged", ["", "x", "x" * 99, "\0", "%s"])
+def test_forged_token_shows_form_error(office: Client, forged: str) -> None:
+    assert 'class="errorlist' in imported(office, forged)
 
 
 def test_check_without_valid_rows_offers_no_import(office: Client) -> None:

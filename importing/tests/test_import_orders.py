@@ -103,11 +103,11 @@ WRONG = [Remark(5, "電話", "…"), Remark(3, "數量", "…"), Remark(5, "數�
 def test_summary_counts_rows_and_not_problems(mode: Mode) -> None:
     report = Report(mode, "utf-8", 9, created=[Created(2)] * 4, known=[7], problems=list(WRONG))
     with translation.override("en"):
-        said = report.summary()
-    assert "of 9 rows" in said.lower()
-    assert "2 " in said
-    assert "1 " in said
-    assert ("4 " in said) is (mode is not Mode.ALL)
+        summary = report.summary()
+    assert "of 9 rows" in summary.lower()
+    assert "2 " in summary
+    assert "1 " in summary
+    assert ("4 " in summary) is (mode is not Mode.ALL)
 
 
 def test_remarks_are_sorted_by_row() -> None:
@@ -127,10 +127,10 @@ def test_reason_of_most_rows_is_reported_once_with_examples() -> None:
 
 
 def test_reasons_differing_only_in_details_are_merged() -> None:
-    said = [Remark(row, "編號", f"“{row}x” is used by 8147-{row}", f"{row}x") for row in range(2, 42)]
-    (found,) = findings(said, 40)
+    remarks = [Remark(row, "編號", f"“{row}x” is used by 8147-{row}", f"{row}x") for row in range(2, 42)]
+    (found,) = findings(remarks, 40)
     assert (found.where, found.reason) == ("2–41", "… is used by …")
-    assert findings(said[:3], 40)[0].reason == "“2x” is used by 8147-2"
+    assert findings(remarks[:3], 40)[0].reason == "“2x” is used by 8147-2"
 
 
 def test_identical_cells_are_merged_and_others_listed() -> None:

@@ -43,14 +43,14 @@ def test_row_creates_order(product: Product) -> None:
     office = make_office()
     report = import_orders(make_sheet(row(7, priority="急件", notes="後門進")), by=office)
     order = Order.objects.get()
-    assert [(made.row, made.order_number) for made in report.created] == [(2, order.order_number)]
+    assert [(created.row, created.order_number) for created in report.created] == [(2, order.order_number)]
     assert (order.status, order.time_slot, order.priority) == ("pending", "morning", "urgent")
     assert (order.scheduled_date, order.delivery_address, order.area) == (date(2026, 11, 23), HOME, "大安區")
     assert (order.amount_due, order.notes) == (1600, "後門進")
     assert (order.customer.name, order.customer.phone) == ("洪小姐", "+886912345678")
     assert list(order.items.values_list("product", "quantity", "unit_price")) == [(product.pk, 2, 800)]
-    made = order.history.get()
-    assert (made.by, made.source) == (office, Source.IMPORT)
+    history = order.history.get()
+    assert (history.by, history.source) == (office, Source.IMPORT)
 
 
 def test_both_numbers_in_cell_are_stored(product: Product) -> None:
@@ -109,7 +109,7 @@ def test_deactivated_customer_is_reported(product: Product) -> None:
 def test_invalid_row_is_reported_and_others_imported(product: Product) -> None:
     report = run(row(1, quantity="0", date="2026-02-30"), row(2), row(3, phone="請打家裡"))
     assert wrong(report) == [(2, "數量", "0"), (2, "配送日期", "2026-02-30"), (4, "電話", "請打家裡")]
-    assert [made.row for made in report.created] == [3]
+    assert [created.row for created in report.created] == [3]
     assert Order.objects.count() == 1
 
 
@@ -137,7 +137,7 @@ def test_check_reports_and_changes_nothing(product: Product) -> None:
     checked = run(*rows, mode=Mode.CHECK)
     assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
     done = run(*rows)
-    assert [made.row for made in checked.created] == [made.row for made in done.created] == [2, 5, 7]
+    assert [created.row for created in checked.created] == [created.row for created in done.created] == [2, 5, 7]
     assert (checked.known, checked.problems, checked.notes) == (done.known, done.problems, done.notes)
 
 
@@ -201,25 +201,25 @@ def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
 
 
 def test_progress_counts_every_valid_row(product: Product) -> None:
-    heard: list[int] = []
+    counted: list[int] = []
 
     def track(drafts: list[OrderDraft]) -> Iterator[OrderDraft]:
         for draft in drafts:
-            heard.append(draft.row)
+            counted.append(draft.row)
             yield draft
 
     with mock.patch.object(importer, "BATCH", 2):
         import_orders(make_sheet(row(1), row(2), row(3), row(4, quantity="0")), track=track)
-    assert heard == [2, 3, 4]
+    assert counted == [2, 3, 4]
 
 
 def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
     rows = [row(number, phone=f"091234567{number}", customer=f"客{number}") for number in range(5)]
-    create, made = OrderItem.objects.create, []
+    create, created = OrderItem.objects.create, []
 
     def dies_at_the_fourth(**fields: object) -> OrderItem:
-        made.append(fields)
-        if len(made) == 4:
+        created.append(fields)
+        if len(created) == 4:
             raise OSError("the machine was switched off")
         return create(**fields)
 
@@ -254,13 +254,13 @@ def test_concurrent_imports_of_one_sheet_create_no_duplicates() -> None:
     assert sum(len(report.known) for report in reports) == 60
 
 
-@pytest.mark.parametrize(("sheet", "rows", "made"), [(FIRST, 161, 149), (SECOND, 121, 109)])
-def test_office_sheet_is_read(sheet: tuple[str, str, str, date], rows: int, made: int) -> None:
+@pytest.mark.parametrize(("sheet", "rows", "created"), [(FIRST, 161, 149), (SECOND, 121, 109)])
+def test_office_sheet_is_read(sheet: tuple[str, str, str, date], rows: int, created: int) -> None:
     make_products()
     data = (HERE / sheet[0]).read_bytes()
     report = import_orders(data)
-    assert (report.encoding, report.rows, len(report.created)) == (sheet[1], rows, made)
-    assert Order.objects.filter(scheduled_date=sheet[3]).count() == made
+    assert (report.encoding, report.rows, len(report.created)) == (sheet[1], rows, created)
+    assert Order.objects.filter(scheduled_date=sheet[3]).count() == created
     assert import_orders(data).created == []
 
 
@@ -339,7 +339,7 @@ def test_open_quotation_mark_invalidates_only_its_row(product: Product) -> None:
     rows = [row(1), row(2, customer='"林小姐', phone="0922345678"), row(3, customer="陳", phone="0932345678")]
     report = run(*rows)
     assert wrong(report) == [(3, "", rows[1])]
-    assert (report.rows, [made.row for made in report.created]) == (3, [2, 4])
+    assert (report.rows, [created.row for created in report.created]) == (3, [2, 4])
 
 
 def test_rows_of_new_customer_are_compared_once(product: Product) -> None:

@@ -129,9 +129,9 @@ def outcome(*lines: str) -> tuple[list[int], list[int], list[int]]:
 
 
 def rows_of(report: Report) -> tuple[list[int], list[int], list[int]]:
-    made, said = [created.row for created in report.created], [note.row for note in report.notes]
-    assert report.rows == len(made) + len({problem.row for problem in report.problems}) + len(report.known)
-    return made, said, sorted({problem.row for problem in report.problems})
+    imported, noted = [created.row for created in report.created], [note.row for note in report.notes]
+    assert report.rows == len(imported) + len({problem.row for problem in report.problems}) + len(report.known)
+    return imported, noted, sorted({problem.row for problem in report.problems})
 
 
 @pytest.mark.django_db
@@ -242,6 +242,6 @@ def test_decimals_of_spreadsheet_are_removed() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_product")
-@pytest.mark.parametrize(("phone", "made"), [("9.12000136E+08", 1), ("8.86912E+11", 0)])
-def test_exponent_is_read_if_no_digit_is_lost(phone: str, made: int) -> None:
-    assert len(outcome(HEADING, row(1, phone=phone))[0]) == made
+@pytest.mark.parametrize(("phone", "created"), [("9.12000136E+08", 1), ("8.86912E+11", 0)])
+def test_exponent_is_read_if_no_digit_is_lost(phone: str, created: int) -> None:
+    assert len(outcome(HEADING, row(1, phone=phone))[0]) == created

@@ -318,7 +318,7 @@ def test_only_the_row_with_the_damaged_character_is_refused(
 ) -> None:
     make_20kg()
     report = import_orders(damaged(encoding, damage))
-    assert [made.row for made in report.created] == [2, 4]
+    assert [created.row for created in report.created] == [2, 4]
     assert [(problem.row, problem.column) for problem in report.problems] == [(3, "客戶")]
     reason = report.problems[0].reason
     assert "Character 2" in reason

@@ -67,6 +67,6 @@ def test_admin_warns_when_order_is_placed() -> None:
     browser, first, product = sign_in(make_office()), make_order(), make_product()
     add = reverse("admin:orders_order_add")
     items = {"items-TOTAL_FORMS": "1", "items-0-product": product.pk, "items-0-quantity": "1"}
-    said = {"customer": first.customer_id, "scheduled_date": str(timezone.localdate() + timedelta(days=1)), **items}
-    answer = browser.post(add, browser.form(add, "order_form") | said)
+    data = {"customer": first.customer_id, "scheduled_date": str(timezone.localdate() + timedelta(days=1)), **items}
+    answer = browser.post(add, browser.form(add, "order_form") | data)
     assert any(first.order_number in text for level, text in shown_messages(answer) if level == "warning")

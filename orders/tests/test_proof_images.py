@@ -36,8 +36,8 @@ def refused(content: bytes) -> str:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_image_is_stored_as_jpeg(form: str) -> None:
-    kept = opened(jpeg(sent(encoded(form))))
-    assert (kept.format, kept.size) == ("JPEG", (40, 30))
+    stored = opened(jpeg(sent(encoded(form))))
+    assert (stored.format, stored.size) == ("JPEG", (40, 30))
 
 
 def test_metadata_is_dropped() -> None:
@@ -87,15 +87,15 @@ def test_thin_line_survives_scaling() -> None:
     out, drawn = BytesIO(), Image.new("1", (4000, 3000), 1)
     drawn.paste(0, (0, 1501, 4000, 1502))
     drawn.save(out, "PNG")
-    kept = opened(jpeg(sent(out.getvalue()))).convert("L")
-    assert min(kept.tobytes()) < 200
+    stored = opened(jpeg(sent(out.getvalue()))).convert("L")
+    assert min(stored.tobytes()) < 200
 
 
 @given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))
 def test_broken_bytes_raise_only_refusal(noise: bytes, at: int, whole: bytes) -> None:
     content = whole[:at] + noise + whole[at + len(noise) :]
-    made = outcome(lambda: jpeg(sent(content)))
-    assert made in ("invalid_image", "image_too_large") or opened(made).format == "JPEG"  # type: ignore[arg-type]
+    result = outcome(lambda: jpeg(sent(content)))
+    assert result in ("invalid_image", "image_too_large") or opened(result).format == "JPEG"  # type: ignore[arg-type]
 
 
 def outcome(work: Callable[[], bytes]) -> bytes | str:

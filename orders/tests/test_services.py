@@ -142,9 +142,9 @@ def test_bulk_update_of_an_order(
     """True is an active driver and the route of that driver; False a driver who went away."""
     driver = make_driver(is_active=changes.get("driver", True))
     rows = {"driver": driver, "route": make_route(driver=driver)}
-    said = {name: rows.get(name, value) for name, value in changes.items()}
+    resolved = {name: rows.get(name, value) for name, value in changes.items()}
     order = make_order(before)
-    outcome = services.bulk_update([order.pk], said, make_actor())
+    outcome = services.bulk_update([order.pk], resolved, make_actor())
     order.refresh_from_db()
     assert [row["code"] for row in outcome.failed] == refused
     assert {name: getattr(order, name) for name in after} == {

@@ -17,8 +17,8 @@ LIST, ADD = reverse("admin:dispatch_driver_changelist"), reverse("admin:dispatch
 
 
 def hire(office: Browser, **fields: str) -> Any:
-    said = {"username": "chen", "email": "", "name": "陳志明", "phone": "0911-222-333", "vehicle_plate": "AKT-2301"}
-    return office.post(ADD, office.form(ADD, "driver_form") | said | fields)
+    data = {"username": "chen", "email": "", "name": "陳志明", "phone": "0911-222-333", "vehicle_plate": "AKT-2301"}
+    return office.post(ADD, office.form(ADD, "driver_form") | data | fields)
 
 
 def office_that_commits() -> Browser:
@@ -38,15 +38,15 @@ def test_new_driver_gets_account_and_password_link_by_mail() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_new_driver_without_email_gets_password_shown_once() -> None:
     browser = office_that_commits()
-    ((_, said),) = (line for line in shown_messages(hire(browser)) if line[0] == "warning")
-    (password,) = re.findall(r"its password “([^”]+)”", said)
+    ((_, text),) = (line for line in shown_messages(hire(browser)) if line[0] == "warning")
+    (password,) = re.findall(r"its password “([^”]+)”", text)
     assert User.objects.get(username="chen").check_password(password)
     assert password not in browser.get(LIST)
     assert mail.outbox == []
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "text"),
     [
         ({"username": "taken"}, "There is an account “taken” already"),
         ({"username": "a b"}, "Enter a valid username"),
@@ -57,10 +57,10 @@ def test_new_driver_without_email_gets_password_shown_once() -> None:
         ({"phone": "123"}, "not a telephone number"),
     ],
 )
-def test_invalid_driver_creates_no_account(office: Browser, wrong: dict[str, str], said: str) -> None:
+def test_invalid_driver_creates_no_account(office: Browser, wrong: dict[str, str], text: str) -> None:
     make_user(username="taken")
     before = User.objects.count()
-    assert said in "".join(errors(hire(office, **wrong)))
+    assert text in "".join(errors(hire(office, **wrong)))
     assert (Driver.objects.count(), User.objects.count()) == (0, before)
 
 
@@ -101,8 +101,8 @@ def password(driver: Driver) -> str:
 def test_new_password_is_shown_without_email(office: Browser) -> None:
     driver = make_driver()
     assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
-    ((_, said),) = shown_messages(office.post(password(driver), {}))
-    (shown,) = re.findall(r"its password “([^”]+)”", said)
+    ((_, text),) = shown_messages(office.post(password(driver), {}))
+    (shown,) = re.findall(r"its password “([^”]+)”", text)
     driver.user.refresh_from_db()
     assert driver.user.check_password(shown)
 

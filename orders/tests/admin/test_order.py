@@ -134,8 +134,8 @@ def test_pages_open_in_both_languages(office: Browser, language: str, path: str)
 
 def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
     customer, product = make_customer(), make_product(price=760)
-    said = {"customer": customer.pk, "items-0-product": product.pk, "items-0-quantity": 2}
-    answer = new_order(office, **said)
+    submitted = {"customer": customer.pk, "items-0-product": product.pk, "items-0-quantity": 2}
+    answer = new_order(office, **submitted)
     order = Order.objects.get()
     assert answer.redirect_chain == [(LIST, 302)]
     assert (order.version, order.amount_due, order.status) == (1, 1520, Status.PENDING)
@@ -146,7 +146,7 @@ def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"items-0-product": ""}, "required"),
         ({"items-0-quantity": 0}, "greater than or equal to 1"),
@@ -161,13 +161,13 @@ def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
         ({"inactive": ""}, "This customer is no longer active."),
     ],
 )
-def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, Any], said: str) -> None:
+def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, Any], message: str) -> None:
     right = {
         "customer": make_customer(is_active="inactive" not in wrong).pk,
         "items-0-product": make_product().pk,
         "items-0-quantity": 2,
     }
-    assert said in "".join(errors(new_order(office, **(right | wrong))))
+    assert message in "".join(errors(new_order(office, **(right | wrong))))
     assert not Order.objects.exists()
 
 
@@ -196,21 +196,21 @@ def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "after"),
+    ("before", "submitted", "after"),
     [
         ("confirmed", {"driver": True}, Status.ASSIGNED), ("assigned", {"driver": True}, Status.ASSIGNED),
         ("assigned", {"driver": ""}, Status.CONFIRMED),
         ("confirmed", {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
     ],
 )  # fmt: skip
-def test_form_assigns_and_unassigns_driver(office: Browser, before: str, said: dict[str, Any], after: str) -> None:
+def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
     """True is another driver, and the route of that one."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
-    save(office, order, **{name: rows[name] if value is True else value for name, value in said.items()})
+    save(office, order, **{name: rows[name] if value is True else value for name, value in submitted.items()})
     order.refresh_from_db()
-    assert (order.status, order.driver) == (after, None if said.get("driver") == "" else driver)
-    assert order.stop_sequence == said.get("stop_sequence")
+    assert (order.status, order.driver) == (after, None if submitted.get("driver") == "" else driver)
+    assert order.stop_sequence == submitted.get("stop_sequence")
     last = order.history.last()
     assert last is not None
     assert (last.to_status, last.source) == (after, "admin")
@@ -310,9 +310,9 @@ def test_new_line_gets_todays_price(office: Browser) -> None:
 
 def test_line_can_be_deleted(office: Browser) -> None:
     order, other = make_order(), make_product()
-    kept = OrderItem.objects.create(order=order, product=other, quantity=1)
+    remaining = OrderItem.objects.create(order=order, product=other, quantity=1)
     save(office, order, **{"items-0-DELETE": "on"})
-    assert [pk for pk, _, _ in lines(order)] == [kept.product_id]
+    assert [pk for pk, _, _ in lines(order)] == [remaining.product_id]
 
 
 @pytest.mark.parametrize(
@@ -327,11 +327,11 @@ def test_line_can_be_deleted(office: Browser) -> None:
 def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> None:
     """`lines`: so many more, the first of the product that is in the order already."""
     order = make_order(notes="舊")
-    said = dict(wrong)
-    products = [order.items.get().product_id, *(make_product().pk for _ in range(said.get("lines", 1) - 1))]
-    for at, product in enumerate(products[: said.pop("lines", 0)], 1):
-        said |= add(product, 1, at)
-    assert save(office, order, notes="新", **said).status_code == 200
+    submitted = dict(wrong)
+    products = [order.items.get().product_id, *(make_product().pk for _ in range(submitted.get("lines", 1) - 1))]
+    for at, product in enumerate(products[: submitted.pop("lines", 0)], 1):
+        submitted |= add(product, 1, at)
+    assert save(office, order, notes="新", **submitted).status_code == 200
     assert lines(order) == [(products[0], 1, 800)]
     assert (Order.objects.get().version, Order.objects.get().notes) == (1, "舊")
 
@@ -389,8 +389,8 @@ def test_page_offers_only_allowed_moves(office: Browser, status: Status) -> None
 def test_every_office_move_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
     order = make_order(before)
     fields = Forms(office.get(move(order, to))).forms[""]
-    said = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
-    answer = office.post(move(order, to), said)
+    submitted = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
+    answer = office.post(move(order, to), submitted)
     order.refresh_from_db()
     assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
     last = order.history.last()
@@ -464,13 +464,13 @@ def test_button_needs_csrf_token(office: Browser) -> None:
 def test_only_manager_cancels_delivered_order() -> None:
     order = make_order(Status.DELIVERED)
     clerk, manager = sign_in(make_staff()), sign_in(make_staff("manager"))
-    said = {"version": order.version, "reason": "it was the neighbour's"}
+    submitted = {"version": order.version, "reason": "it was the neighbour's"}
     assert move(order, "cancelled") not in clerk.get(change("order", order.pk))
-    refused = clerk.post(move(order, "cancelled"), said)
+    refused = clerk.post(move(order, "cancelled"), submitted)
     assert (refused.status_code, "Only a manager or the owner may do this." in refused.content.decode()) == (403, True)
     assert Order.objects.get(pk=order.pk).status == Status.DELIVERED
     assert move(order, "cancelled") in manager.get(change("order", order.pk))
-    manager.post(move(order, "cancelled"), said)
+    manager.post(move(order, "cancelled"), submitted)
     assert Order.objects.get(pk=order.pk).status == Status.CANCELLED
 
 
@@ -508,12 +508,12 @@ def test_mark_urgent_sets_priority(office: Browser) -> None:
     assert Order.objects.get(pk=order.pk).priority == "urgent"
 
 
-def answer_form(office: Browser, action: str, *orders: Order, **said: Any) -> Any:
+def answer_form(office: Browser, action: str, *orders: Order, **submitted: Any) -> Any:
     page = choose(office, action, *orders)
     assert all(str(order) in page.content.decode() for order in orders)
     fields = Forms(page.content.decode()).forms[""]
     assert int(fields["_selected_action"]) == max(order.pk for order in orders)
-    return choose(office, fields["action"], *orders, answered=fields["answered"], **said)
+    return choose(office, fields["action"], *orders, answered=fields["answered"], **submitted)
 
 
 def test_assign_asks_for_the_driver(office: Browser) -> None:
@@ -533,12 +533,12 @@ def test_cancel_asks_for_the_reason(office: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "submitted"),
     [("cancel", {"reason": ""}), ("cancel", {}), ("assign", {"driver": "abc"}), ("cancel", {"reason": "x" * 501})],
 )
-def test_invalid_answer_shows_form_again(office: Browser, action: str, said: dict[str, str]) -> None:
+def test_invalid_answer_shows_form_again(office: Browser, action: str, submitted: dict[str, str]) -> None:
     order = make_order("confirmed")
-    answer = answer_form(office, action, order, **said)
+    answer = answer_form(office, action, order, **submitted)
     assert 'class="errorlist"' in answer.content.decode()
     assert status_of(order) == Status.CONFIRMED
 
@@ -565,8 +565,8 @@ def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
 def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
-    said = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
-    answer = office.post(LIST, said)
+    submitted = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
+    answer = office.post(LIST, submitted)
     assert [level for level, _ in shown_messages(answer)] == ["error"]
     assert {status_of(order) for order in orders} == {"pending"}
 
@@ -606,15 +606,15 @@ def test_move_reported_later_is_marked(office: Browser) -> None:
 def test_signatures_and_photos_are_shown(office: Browser) -> None:
     order = make_order("delivered")
     image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
-    kept = store(Order.objects.all(), "signature", image, by=make_office())
-    assert f'src="/api/v1/orders/{order.pk}/proof-images/{kept.pk}/"' in office.get(change("order", order.pk))
+    stored = store(Order.objects.all(), "signature", image, by=make_office())
+    assert f'src="/api/v1/orders/{order.pk}/proof-images/{stored.pk}/"' in office.get(change("order", order.pk))
 
 
 def test_history_is_read_only(office: Browser) -> None:
     order = make_order("confirmed")
     path = change("order", order.pk)
-    said = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
-    office.post(path, office.form(path, "order_form") | said)
+    submitted = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
+    office.post(path, office.form(path, "order_form") | submitted)
     assert [(row.to_status, row.reason) for row in order.history.all()] == [("pending", ""), ("confirmed", "測試")]
 
 

@@ -117,15 +117,15 @@ def test_stop_of_closed_order_is_read_only(office: Browser) -> None:
 
 def test_route_can_be_created(office: Browser) -> None:
     driver = make_driver()
-    said = {"name": "大安", "date": str(timezone.localdate()), "driver": driver.pk, "status": "planned"}
-    office.post(ADD, office.form(ADD, "route_form") | said)
+    data = {"name": "大安", "date": str(timezone.localdate()), "driver": driver.pk, "status": "planned"}
+    office.post(ADD, office.form(ADD, "route_form") | data)
     assert Route.objects.get().driver == driver
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "nonsense"])
 def test_route_date_far_away_is_error(office: Browser, day: str) -> None:
-    said = {"name": "大安", "date": day, "status": "planned"}
-    assert errors(office.post(ADD, office.form(ADD, "route_form") | said))
+    data = {"name": "大安", "date": day, "status": "planned"}
+    assert errors(office.post(ADD, office.form(ADD, "route_form") | data))
     assert not Route.objects.exists()
 
 

@@ -55,7 +55,7 @@ def test_driver_moves_own_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "before", "said", "found"),
+    ("role", "before", "payload", "found"),
     [
         ("office", Status.PENDING, {"status": "delivered"}, (409, [("invalid_transition", "status")])),
         ("office", Status.PENDING, {"status": "cancelled"}, (400, [("reason_required", "reason")])),
@@ -66,14 +66,16 @@ def test_driver_moves_own_order() -> None:
     ],
 )
 def test_move_depends_on_role_and_status(
-    role: str, before: str, said: dict[str, Any], found: tuple[int, list[Any]]
+    role: str, before: str, payload: dict[str, Any], found: tuple[int, list[Any]]
 ) -> None:
     customer = make_customer(user=make_user())
     order, api = make_order(before, customer=customer), Api(customer.user) if role == "customer" else make_api(role)
-    answer = api.patch(f"orders/{order.pk}/status/", said | ({"driver": make_driver().pk} if "driver" in said else {}))
+    answer = api.patch(
+        f"orders/{order.pk}/status/", payload | ({"driver": make_driver().pk} if "driver" in payload else {})
+    )
     is_made = answer.status_code == 200
     assert (answer.status_code, [] if is_made else codes(answer)) == found
-    assert Order.objects.get().status == (said["status"] if is_made else before)
+    assert Order.objects.get().status == (payload["status"] if is_made else before)
 
 
 def test_stale_version_is_409_with_current_version() -> None:
@@ -86,10 +88,10 @@ def test_stale_version_is_409_with_current_version() -> None:
 
 def test_repeated_ref_returns_same_answer_and_moves_once() -> None:
     order, api = make_order(), make_api("office")
-    said = {"status": "confirmed", "ref": "a1"}
-    first = api.patch(f"orders/{order.pk}/status/", said)
+    payload = {"status": "confirmed", "ref": "a1"}
+    first = api.patch(f"orders/{order.pk}/status/", payload)
     order.transition_to(Status.CANCELLED, reason="x")
-    again = api.patch(f"orders/{order.pk}/status/", said)
+    again = api.patch(f"orders/{order.pk}/status/", payload)
     assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
     assert order.history.count() == 3
 
@@ -97,18 +99,18 @@ def test_repeated_ref_returns_same_answer_and_moves_once() -> None:
 def test_repeated_ref_is_answered_after_reassignment() -> None:
     driver = make_driver()
     order, api = make_order(Status.ARRIVING, driver=driver), Api(driver.user)
-    said = {"confirmation_type": "manual", "ref": "d-1"}
-    first = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    payload = {"confirmation_type": "manual", "ref": "d-1"}
+    first = api.post(f"orders/{order.pk}/confirm-delivery/", payload)
     order.transition_to(Status.CANCELLED, reason="測試")
     order.driver = make_driver()
     order.save()
     assert api.get(f"orders/{order.pk}/").status_code == 404
-    again = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    again = api.post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
     for other in ({"ref": "d-2"}, {}):
         answer = api.patch(f"orders/{order.pk}/status/", {"status": "delivered"} | other)
         assert codes(answer) == [("not_found", None)]
-    stranger = make_api("driver").post(f"orders/{order.pk}/confirm-delivery/", said)
+    stranger = make_api("driver").post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert stranger.status_code == 404
 
 
@@ -125,12 +127,12 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     driver = make_driver()
     order = make_order(Status.ARRIVING, driver=driver, quantity=3)
     product = order.items.get().product
-    said = {
+    payload = {
         "confirmation_type": "qr_code", "cylinder_serials": ["ＣＹＬ789", "cyl789 "],
         "quantities": {str(product.pk): 2},
         "amount_collected": 1600, "ref": "d-1", "latitude": 25.03, "longitude": 121.56,
     }  # fmt: skip
-    answer = Api(driver.user).post(f"orders/{order.pk}/confirm-delivery/", said)
+    answer = Api(driver.user).post(f"orders/{order.pk}/confirm-delivery/", payload)
     order.refresh_from_db()
     product.refresh_from_db()
     proof = order.confirmations.get()
@@ -140,7 +142,7 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({}, "required", "confirmation_type"),
         ({"confirmation_type": "wink"}, "invalid_choice", "confirmation_type"),
@@ -154,9 +156,9 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
         ({"confirmation_type": "manual", "confirmed_at": "2999-01-01T00:00:00Z"}, "invalid_time", "at"),
     ],
 )
-def test_invalid_confirmation_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+def test_invalid_confirmation_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
     order = make_order(Status.ARRIVING)
-    answer = make_api("office").post(f"orders/{order.pk}/confirm-delivery/", said)
+    answer = make_api("office").post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
     assert Order.objects.get().status == Status.ARRIVING
 
@@ -173,24 +175,24 @@ def test_bulk_update_handles_each_order_separately() -> None:
 
 def test_clerk_cannot_cancel_delivered_orders_in_bulk() -> None:
     order = make_order(Status.DELIVERED)
-    said = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
-    refused = Api(make_staff("clerk")).post("orders/bulk-update/", said).json()
+    payload = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
+    refused = Api(make_staff("clerk")).post("orders/bulk-update/", payload).json()
     assert (refused["updated"], [failure["code"] for failure in refused["failed"]]) == ([], ["forbidden"])
-    assert Api(make_staff("manager")).post("orders/bulk-update/", said).json()["updated"] == [order.pk]
+    assert Api(make_staff("manager")).post("orders/bulk-update/", payload).json()["updated"] == [order.pk]
 
 
 def test_bulk_update_refuses_stale_versions() -> None:
     order = make_order()
-    said = {"ids": [order.pk], "versions": {str(order.pk): order.version}}
+    payload = {"ids": [order.pk], "versions": {str(order.pk): order.version}}
     api = make_api("office")
-    assert api.post("orders/bulk-update/", said | {"priority": "urgent"}).json()["updated"] == [order.pk]
-    refused = api.post("orders/bulk-update/", said | {"status": "confirmed"}).json()["failed"]
+    assert api.post("orders/bulk-update/", payload | {"priority": "urgent"}).json()["updated"] == [order.pk]
+    refused = api.post("orders/bulk-update/", payload | {"status": "confirmed"}).json()["failed"]
     assert [row["code"] for row in refused] == ["version_conflict"]
     assert Order.objects.get().status == Status.PENDING
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({"ids": []}, "empty", "ids"),
         ({"ids": [1]}, "invalid", None),
@@ -207,8 +209,8 @@ def test_bulk_update_refuses_stale_versions() -> None:
         ({"ids": [1], "priority": "urgent", "versions": {"one": 1}}, "invalid", "versions"),
     ],
 )
-def test_invalid_bulk_update_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
-    answer = make_api("office").post("orders/bulk-update/", said)
+def test_invalid_bulk_update_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
+    answer = make_api("office").post("orders/bulk-update/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
 
 
@@ -261,8 +263,8 @@ def test_source_is_page_for_session_and_rest_for_token() -> None:
     assert api.user is not None
     page = Client()
     page.force_login(api.user)
-    said = {"status": "cancelled", "reason": "改日"}
-    page.patch(f"/api/v1/orders/{order.pk}/status/", said, content_type="application/json")
+    payload = {"status": "cancelled", "reason": "改日"}
+    page.patch(f"/api/v1/orders/{order.pk}/status/", payload, content_type="application/json")
     moves = order.history.exclude(from_status="").values_list("to_status", "source")
     assert list(moves) == [("confirmed", "rest"), ("cancelled", "page")]
 
@@ -316,24 +318,24 @@ def test_only_office_creates_customers() -> None:
 
 def test_repeated_ref_returns_the_order_it_created() -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    first, second = api.post("orders/", said), api.post("orders/", said)
+    payload = order(new_customer=NEW, ref="a-call")
+    first, second = api.post("orders/", payload), api.post("orders/", payload)
     assert first.json() == second.json()
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
 
 
 def test_ref_is_unique_per_user() -> None:
-    said = order(customer=make_customer().pk, ref="a-call")
+    payload = order(customer=make_customer().pk, ref="a-call")
     for user in (make_office(), make_office()):
-        Api(user).post("orders/", said)
+        Api(user).post("orders/", payload)
     assert Order.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_with_one_ref_create_one_order() -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    works = [in_thread(lambda: api.post("orders/", said)) for _ in range(6)]
+    payload = order(new_customer=NEW, ref="a-call")
+    works = [in_thread(lambda: api.post("orders/", payload)) for _ in range(6)]
     for work in works:
         work.join()
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
@@ -344,20 +346,20 @@ def test_concurrent_requests_with_one_ref_create_one_order() -> None:
 )
 def test_ref_reused_with_other_fields_is_refused(other: dict[str, Any]) -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call", time_slot="morning")
-    assert [api.post("orders/", said).status_code for _ in range(2)] == [201, 201]
-    assert codes(api.post("orders/", said | other)) == [("ref_reused", "ref")]
+    payload = order(new_customer=NEW, ref="a-call", time_slot="morning")
+    assert [api.post("orders/", payload).status_code for _ in range(2)] == [201, 201]
+    assert codes(api.post("orders/", payload | other)) == [("ref_reused", "ref")]
     phone = NEW | {"phone": "0912 345 679"}
-    assert codes(api.post("orders/", said | {"new_customer": phone})) == [("ref_reused", "ref")]
+    assert codes(api.post("orders/", payload | {"new_customer": phone})) == [("ref_reused", "ref")]
 
 
 @pytest.mark.parametrize("other", [{"quantity": 2}, {"name": "別人"}, {"days": 1}])
 def test_ref_reused_for_different_order_is_refused(other: dict[str, Any]) -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    api.post("orders/", said)
-    changed = said | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
-    changed["items"] = [said["items"][0] | {"quantity": other.get("quantity", 1)}]
+    payload = order(new_customer=NEW, ref="a-call")
+    api.post("orders/", payload)
+    changed = payload | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
+    changed["items"] = [payload["items"][0] | {"quantity": other.get("quantity", 1)}]
     changed["scheduled_date"] = str(timezone.localdate() + timedelta(days=other.get("days", 0)))
     answer = api.post("orders/", changed)
     assert (answer.status_code, codes(answer)) == (409, [("ref_reused", "ref")])
@@ -378,8 +380,8 @@ def tomorrow() -> date:
 
 def test_office_places_an_order() -> None:
     customer, api = make_customer(), make_api("office")
-    said = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
-    answer = api.post("orders/", said)
+    payload = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
+    answer = api.post("orders/", payload)
     order = Order.objects.get()
     assert (answer.status_code, answer.json()["id"], answer["ETag"]) == (201, order.pk, '"1"')
     assert (order.customer, order.status, order.amount_due, order.time_slot) == (customer, "pending", 1600, "morning")
@@ -414,8 +416,8 @@ def test_office_places_an_order() -> None:
     ],
 )
 def test_invalid_order_is_refused_and_not_created(field: str, value: Any, code: str, attr: str) -> None:
-    said = new_order(customer=make_customer().pk) | {field: value}
-    answer = make_api("office").post("orders/", said)
+    payload = new_order(customer=make_customer().pk) | {field: value}
+    answer = make_api("office").post("orders/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
     assert not Order.objects.exists()
 
@@ -429,14 +431,14 @@ def test_customer_places_own_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "said", "status", "attr"),
+    ("role", "payload", "status", "attr"),
     [
         ("customer", {"priority": "urgent"}, 403, "priority"),
         ("driver", {}, 403, None), ("office", {}, 400, "customer"),
     ],
 )  # fmt: skip
-def test_fields_of_new_order_depend_on_role(role: str, said: dict[str, Any], status: int, attr: str | None) -> None:
-    answer = make_api(role).post("orders/", new_order(**said))
+def test_fields_of_new_order_depend_on_role(role: str, payload: dict[str, Any], status: int, attr: str | None) -> None:
+    answer = make_api(role).post("orders/", new_order(**payload))
     assert (answer.status_code, [found for _, found in codes(answer)]) == (status, [attr])
     assert not Order.objects.exists()
 
@@ -495,7 +497,7 @@ def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "after"),
+    ("before", "payload", "after"),
     [
         (Status.CONFIRMED, {"driver": True, "notes": "快"}, Status.ASSIGNED),
         (Status.ASSIGNED, {"driver": True}, Status.ASSIGNED),
@@ -503,14 +505,14 @@ def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
         (Status.CONFIRMED, {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
     ],
 )
-def test_patch_assigns_and_unassigns_driver(before: str, said: dict[str, Any], after: str) -> None:
+def test_patch_assigns_and_unassigns_driver(before: str, payload: dict[str, Any], after: str) -> None:
     """True is another driver, and the route of that one."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
-    said = {name: rows[name] if value is True else value for name, value in said.items()}
-    body = make_api("office").patch(f"orders/{order.pk}/", said).json()
-    assert {name: body[name] for name in said} == said
-    assert (body["status"], body["driver"]) == (after, said.get("driver", driver.pk))
+    payload = {name: rows[name] if value is True else value for name, value in payload.items()}
+    body = make_api("office").patch(f"orders/{order.pk}/", payload).json()
+    assert {name: body[name] for name in payload} == payload
+    assert (body["status"], body["driver"]) == (after, payload.get("driver", driver.pk))
 
 
 def test_patch_is_all_or_nothing() -> None:
@@ -534,12 +536,12 @@ def test_only_notes_of_closed_order_can_change() -> None:
 
 def test_order_with_past_date_can_change() -> None:
     order = make_order(scheduled_date=timezone.localdate() - timedelta(days=3))
-    said = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
-    assert make_api("office").patch(f"orders/{order.pk}/", said).status_code == 200
+    payload = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
+    assert make_api("office").patch(f"orders/{order.pk}/", payload).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({"eta": "0001-01-01T00:00:00+08:00"}, "overflow", "eta"),
         ({"eta": "2001-01-01T00:00:00+08:00"}, "far", "eta"),
@@ -553,14 +555,14 @@ def test_order_with_past_date_can_change() -> None:
         ({"notes": None}, "null", "notes"),
     ],
 )
-def test_invalid_change_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+def test_invalid_change_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
     order = make_order()
-    answer = make_api("office").patch(f"orders/{order.pk}/", said)
+    answer = make_api("office").patch(f"orders/{order.pk}/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
 
 
 @pytest.mark.parametrize(
-    ("role", "status", "said", "found"),
+    ("role", "status", "payload", "found"),
     [
         ("customer", Status.PENDING, {"notes": "請打電話", "time_slot": "evening"}, (200, [])),
         ("customer", Status.PENDING, {"priority": "urgent"}, (403, [("forbidden", "priority")])),
@@ -569,16 +571,16 @@ def test_invalid_change_is_refused(said: dict[str, Any], code: str, attr: str) -
     ],
 )
 def test_who_may_change_which_fields_of_own_order(
-    role: str, status: str, said: dict[str, Any], found: tuple[int, list[Any]]
+    role: str, status: str, payload: dict[str, Any], found: tuple[int, list[Any]]
 ) -> None:
     customer, driver = make_customer(user=make_user()), make_driver()
     order = make_order(status, customer=customer, driver=driver if role == "driver" else None)
-    answer = Api(driver.user if role == "driver" else customer.user).patch(f"orders/{order.pk}/", said)
+    answer = Api(driver.user if role == "driver" else customer.user).patch(f"orders/{order.pk}/", payload)
     assert (answer.status_code, codes(answer) if answer.status_code >= 400 else []) == found
     other = make_api(role)
     assert other.get(f"orders/{order.pk}/").status_code == 404
     # Drivers cannot edit orders.
-    assert other.patch(f"orders/{order.pk}/", said).status_code == (403 if role == "driver" else 404)
+    assert other.patch(f"orders/{order.pk}/", payload).status_code == (403 if role == "driver" else 404)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -29,9 +29,9 @@ def order(driver: Driver) -> Order:
     return make_order("delivered", driver=driver)
 
 
-def send(api: Api, order: Order, content: bytes | None = None, **said: Any) -> Any:
+def send(api: Api, order: Order, content: bytes | None = None, **payload: Any) -> Any:
     image = SimpleUploadedFile("signature.png", encoded("PNG") if content is None else content, "image/png")
-    body = {"kind": "signature", "image": image} | said
+    body = {"kind": "signature", "image": image} | payload
     return api.client.post(f"/api/v1/orders/{order.pk}/proof-images/", body, format="multipart")
 
 
@@ -148,7 +148,7 @@ def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("payload", "code"),
     [
         ({"kind": "selfie"}, ("invalid_choice", "kind")),
         ({"content": b"no image"}, ("invalid_image", "image")),
@@ -160,8 +160,8 @@ def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch:
         ({"content": encoded() + b" " * proof.MOST_BYTES}, ("image_too_large", "image")),
     ],
 )
-def test_invalid_upload_names_error(order: Order, said: dict[str, Any], code: tuple[str, str]) -> None:
-    assert codes(send(make_api("office"), order, **said)) == [code]
+def test_invalid_upload_names_error(order: Order, payload: dict[str, Any], code: tuple[str, str]) -> None:
+    assert codes(send(make_api("office"), order, **payload)) == [code]
     assert not ProofImage.objects.exists()
 
 
