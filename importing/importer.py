@@ -59,7 +59,7 @@ def import_orders(
     layout = locate(sheet.heading)
     report = Report(mode, sheet.encoding, notes=list(sheet.notes))
     drafts = _drafts(sheet, layout, report)
-    run = _Run(report, layout, Register(draft.date for draft in drafts), by)
+    run = _ImportRun(report, layout, KnownRecords(draft.date for draft in drafts), by)
     done = iter(track(drafts))
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
@@ -105,17 +105,17 @@ def _lock_imports() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
-class _Run:
+class _ImportRun:
     """The state of one import: report, layout, known records and actor."""
 
-    def __init__(self, report: Report, layout: Layout, register: Register, by: User | None) -> None:
-        self.report, self.layout, self.register = report, layout, register
+    def __init__(self, report: Report, layout: Layout, records: KnownRecords, by: User | None) -> None:
+        self.report, self.layout, self.records = report, layout, records
         self.actor = Actor(by, Source.IMPORT)
 
     def batch(self, drafts: list[OrderDraft], done: Iterable[OrderDraft]) -> None:
         """Checks all drafts before it writes the first. Takes one item from `done` for each."""
         with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
-            self.register.refresh()
+            self.records.refresh()
             decided = [(draft, self.customer_for(draft)) for draft in drafts]
             for (draft, customer), _draft in zip(decided, done, strict=False):
                 if customer and not self.report.withheld:
@@ -123,24 +123,24 @@ class _Run:
 
     def customer_for(self, draft: OrderDraft) -> Customer | None:
         """The customer of this row, possibly unsaved. None if the row creates no order: the report has the reason."""
-        if self.register.is_known(draft):
+        if self.records.is_known(draft):
             self.report.known.append(draft.row)
             return None
-        found = self.register.find(draft)
+        found = self.records.find(draft)
         phone, phone2 = (*draft.phone, "", "")[:2]
         customer = found or Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
-        if trouble := self.trouble(draft, customer):
-            self.report.problems.append(trouble)
+        if problem := self.problem(draft, customer):
+            self.report.problems.append(problem)
             return None
         if not found:
-            self.register.add(customer)
+            self.records.add(customer)
         self.compare(draft, customer)
-        self.register.remember(draft)
+        self.records.remember(draft)
         return customer
 
-    def trouble(self, draft: OrderDraft, customer: Customer) -> Remark | None:
+    def problem(self, draft: OrderDraft, customer: Customer) -> Remark | None:
         """A problem that only shows when the row is compared with other rows and the database."""
-        if other := self.register.other_with_number(draft):
+        if other := self.records.other_with_number(draft):
             reason = _("This number was used on that day for another order (%s).") % other
             return self.remark(draft, Column.NUMBER, reason, draft.number)
         if not customer.is_active:
@@ -184,7 +184,7 @@ class _Run:
         return Remark(draft.row, self.layout.title(column), reason, text)
 
 
-class Register:
+class KnownRecords:
     """Finds known customers by telephone or by name and address, and known rows by number or content.
 
     It includes what this sheet adds: the second row of a new customer finds the customer of the first.

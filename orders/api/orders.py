@@ -177,8 +177,8 @@ class Orders(ProofImages):
         return self._moved(Status.DELIVERED, circumstances | {"at": data.get("confirmed_at"), "proof": form.proof()})
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
-        user, named = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
-        done = Order.move_named(named, to, by=user, source=self._source(), **circumstances)
+        user, orders = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
+        done = Order.move_one(orders, to, by=user, source=self._source(), **circumstances)
         return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)

@@ -281,19 +281,19 @@ class Order(Tracked):
     # --- moves: every change of status goes through these methods ---
 
     @classmethod
-    def move_named(
-        cls, named: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
+    def move_one(
+        cls, orders: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
     ) -> OrderStatusChange:
-        """Moves the only order of `named`, for a user who may see it. Raises Refusal.
+        """Moves the only order of `orders`, for a user who may see it. Raises Refusal.
 
         A command repeated with its `ref` gets its answer even if the user can no longer see the order.
         """
         with transaction.atomic():
             # One query finds and locks the order: commands are frequent.
-            order = visibility.visible(by, named.held()).first()
+            order = visibility.visible(by, orders.held()).first()
             if order is not None:
                 return order.move(Command(to, by=by, ref=ref, **circumstances))
-        accepted = OrderStatusChange.objects.filter(order__in=named, by=by, to_status=to)
+        accepted = OrderStatusChange.objects.filter(order__in=orders, by=by, to_status=to)
         done = accepted.filter(ref=ref).first() if ref else None
         if done is None:
             raise no_such_order()

@@ -77,7 +77,7 @@ class ProofImageKind(models.TextChoices):
 
 
 def file_name(image: ProofImage, uploaded: str) -> str:
-    """A random name. The uploaded name is ignored, because it may contain personal data."""
+    """A random name, so that it cannot be guessed. Nothing of the uploaded name is used."""
     return f"proof/{timezone.localdate():%Y/%m}/{secrets.token_hex(16)}.jpg"
 
 
@@ -107,21 +107,21 @@ class ProofImage(models.Model):
             return bytes(opened.read())
 
 
-def store(named: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
-    """Stores an image of the only order of `named`. Repeating a `ref` returns the image stored before.
+def store(orders: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
+    """Stores an image of the only order of `orders`. Repeating a `ref` returns the image stored before.
 
     Raises Refusal; Overloaded if too many images are being decoded.
     """
     stored = ProofImage.objects.filter(by=by, ref=ref).first() if ref else None
     if stored is not None:
-        if not named.filter(pk=stored.order_id).exists():
+        if not orders.filter(pk=stored.order_id).exists():
             raise ref_reused()
         return stored
     # Checked before decoding, which is expensive, and again once the order is locked.
-    _check_room(_allowed(visibility.visible(by, named), by))
+    _check_room(_allowed(visibility.visible(by, orders), by))
     content = jpeg(sent)
     with transaction.atomic():
-        order = _allowed(visibility.visible(by, named.held()), by)
+        order = _allowed(visibility.visible(by, orders.held()), by)
         # A concurrent request with the same ref may have stored the image while this one waited for the lock.
         if ref and (stored := order.proof_images.filter(by=by, ref=ref).first()):
             return stored

@@ -312,9 +312,9 @@ def give_to_another_customer(order: Order) -> None:
 @pytest.mark.servers
 def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
     office, order = make_office(), make_order()
-    named = Order.objects.filter(pk=order.pk)
+    orders = Order.objects.filter(pk=order.pk)
     done = meanwhile(
-        lambda: give_to_another_customer(order), lambda: Order.move_named(named, Status.CONFIRMED, by=office)
+        lambda: give_to_another_customer(order), lambda: Order.move_one(orders, Status.CONFIRMED, by=office)
     )
     assert done.to_status == Status.CONFIRMED
 
