@@ -112,7 +112,7 @@ def error_message(error: UnreadableSheet, user: User) -> str:
 
 
 def import_view(request: HttpRequest) -> HttpResponse:
-    """The page Orders → Import, for staff who may add orders."""
+    """Displays the form and runs it when posted. For staff who may add orders."""
     user = cast("User", request.user)  # `admin_view` requires signing in
     check_page(user, "orders.add_order")
     CheckedSheet.delete_expired()

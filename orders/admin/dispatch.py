@@ -110,7 +110,7 @@ class RouteAdmin(HouseAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         for formset in formsets:
-            formset.save(commit=False)  # writes nothing; the admin's log reads from it what changed
+            formset.save(commit=False)  # writes nothing, but collects the changes for the admin's log
             moved = {stop.instance.pk: stop.cleaned_data for stop in formset.forms if stop.has_changed()}
             for pk in sorted(moved):  # everything locks orders by ascending id, which prevents deadlocks
                 self.resequence(request, pk, moved[pk])

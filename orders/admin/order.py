@@ -266,7 +266,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         for formset in formsets:
-            formset.save(commit=False)  # writes nothing; the admin's log reads from it what changed
+            formset.save(commit=False)  # writes nothing, but collects the changes for the admin's log
         items = next((formset for formset in formsets if formset.model is OrderItem), None)
         pk = self.apply_changes(request, form, items) if change else self.place(request, form, items)
         form.instance.pk = pk

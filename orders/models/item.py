@@ -50,7 +50,7 @@ class OrderItem(models.Model):
 
 
 MOST_LINES = 20
-MOST_AMOUNT = 2**31 - 1  # what the column holds
+MOST_AMOUNT = 2**31 - 1  # the limit of the column
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def test_bulk_update_counts_repeated_id_once() -> None:
 def test_bulk_update_and_delivery_of_same_products_do_not_deadlock(
     before: Status, changes: dict[str, Any], left: int
 ) -> None:
-    """The orders need the products in the other order than the ids, so two who lock one by one would deadlock."""
+    """The orders use the products in reverse order of ids, so locking them one by one would deadlock."""
     low, high = make_product(stock=10), make_product(stock=10)
     many = [make_order(before, product=high).pk, make_order(before, product=low).pk]
     both = make_order(Status.ARRIVING, product=low)
@@ -139,7 +139,7 @@ TOMORROW = timezone.localdate() + timedelta(days=1)
 def test_bulk_update_of_an_order(
     before: Status, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
 ) -> None:
-    """True is an active driver and the route of that driver; False a driver who went away."""
+    """True stands for an active driver or that driver's route, False for a deactivated driver."""
     driver = make_driver(is_active=changes.get("driver", True))
     rows = {"driver": driver, "route": make_route(driver=driver)}
     resolved = {name: rows.get(name, value) for name, value in changes.items()}

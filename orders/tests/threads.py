@@ -90,8 +90,11 @@ def meanwhile(change: Callable[[], object], command: Callable[[], Returned]) -> 
 
 @contextmanager
 def between(before: str, after: str, work: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Begins `work` on a thread once this connection has carried out a statement that begins with `before` and comes
-    to the next that begins with `after`; waits `seconds` for it there, and at the end until it is done."""
+    """Starts `work` on a thread between two statements of this connection, given by how they begin.
+
+    It starts before `after`, once a statement `before` was executed. The connection waits `seconds` for it there, and
+    at the end until it is done.
+    """
     started: list[Work] = []
     seen: list[str] = []
 

@@ -204,7 +204,7 @@ def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
     ],
 )  # fmt: skip
 def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
-    """True is another driver, and the route of that one."""
+    """True stands for another driver or that driver's route."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
     save(office, order, **{name: rows[name] if value is True else value for name, value in submitted.items()})
@@ -325,7 +325,7 @@ def test_line_can_be_deleted(office: Browser) -> None:
     ],
 )  # fmt: skip
 def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> None:
-    """`lines`: so many more, the first of the product that is in the order already."""
+    """`lines` is the number of lines to add. The first has the product that is already in the order."""
     order = make_order(notes="舊")
     submitted = dict(wrong)
     products = [order.items.get().product_id, *(make_product().pk for _ in range(submitted.get("lines", 1) - 1))]
