@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError, transaction
+from django.core.management import call_command
+from django.db import OperationalError, connection, transaction
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -124,6 +125,36 @@ def test_concurrent_write_by_another_process_counts_nothing_twice(monkeypatch: p
     assert lately(HOUR).counts[A] == 101
 
 
+def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second write reads the counters before the first one commits, and locks the row after it."""
+    SEEN.labels("a", "5").inc(100)
+    count, first = system_metrics.counted, list[None]()
+
+    def slowly() -> dict[str, float]:
+        found = count()
+        if not first:
+            first.append(None)
+            write(every=0)
+        return found
+
+    monkeypatch.setattr(system_metrics, "counted", slowly)
+    write(every=0)
+    assert counts() == {A: 100}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_write_reads_counters_outside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    count, in_transaction = system_metrics.counted, list[bool]()
+
+    def seen() -> dict[str, float]:
+        in_transaction.append(connection.in_atomic_block)
+        return count()
+
+    monkeypatch.setattr(system_metrics, "counted", seen)
+    write(every=0)
+    assert in_transaction == [False]
+
+
 def test_lately_includes_all_processes_and_own_unwritten_counts() -> None:
     make_minute(NOW - 3 * MINUTE, {A: 1000})
     make_minute(NOW - MINUTE, {A: 5})
@@ -224,3 +255,15 @@ def test_killed_process_keeps_its_counts_and_frees_its_slot(tmp_path: Path, sett
     kill(second)
     kill(third)
     assert (total(directory), processes()) == (111, 0)
+
+
+def test_after_restore_skips_counts_from_before(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """The counter files survive the restart of the servers; the restored database has no row for them."""
+    settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(metrics, "KEPT", {"seen"})
+    kill(start(tmp_path, 100))
+    call_command("after_restore")
+    kill(start(tmp_path, 1))
+    write(every=0)
+    assert SystemMetric.objects.get(span="minute").metrics_json["counts"] == {"seen_total": 1}

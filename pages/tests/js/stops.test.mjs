@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Stops } from "/static/pages/driver/stops.js";
 import { setServerTime } from "/static/web/server-clock.js";
-import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 const DRIVER = 3;
 const ROW = {
@@ -22,7 +22,6 @@ describe("stops", () => {
   let stops, listed, answers, asked, news;
 
   beforeEach(() => {
-    chance(0.5);
     setServerTime(Date.now(), 0);
     [listed, answers, asked, news] = [[], [], 0, []];
     globalThis.fetch = async ({ pathname, search }) => {

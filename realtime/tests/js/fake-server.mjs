@@ -1,5 +1,5 @@
 /** A fake server for a page's socket. */
-import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 /** The server of the current test. */
 let server;
@@ -46,11 +46,6 @@ export class FakeServer {
 
   constructor() {
     server = this;
-    localStorage.clear();
-    chance(0.5);
-    navigator.onLine = true;
-    document.hidden = false;
-    document.visibilityState = "visible";
     globalThis.fetch = async (url) => {
       const { pathname: path, searchParams } = new URL(url);
       const query = Object.fromEntries(searchParams);

@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { mock } from "node:test";
+import { beforeEach, mock } from "node:test";
 
 const ROOT = new URL("../../../", import.meta.url);
 
@@ -88,8 +88,16 @@ put(
 put("reportError", (error) => {
   throw error;
 });
-put("fetch", async () => {
-  throw new TypeError("There is no network in tests.");
+
+// All tests share one process: each begins with the page as it was.
+beforeEach(() => {
+  localStorage.clear();
+  chance(0.5);
+  navigator.onLine = true;
+  Object.assign(document, { hidden: false, visibilityState: "visible" });
+  put("fetch", async () => {
+    throw new TypeError("There is no network in tests.");
+  });
 });
 
 // The clocks are frozen until a test lets time pass; the page's starts at 0.
