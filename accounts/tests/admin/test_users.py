@@ -210,7 +210,7 @@ def test_failed_link_is_reported_and_logged(
 ) -> None:
     with caplog.at_level(logging.ERROR), mock.patch("accounts.users.send_mail", side_effect=error):
         assert press(office) == [("error", "The e-mail to chen@example.com could not be sent. Please try again later.")]
-    assert "No link to set the password" in caplog.text
+    assert "Could not mail the link to set a password" in caplog.text
     assert "chen@example.com" not in caplog.text
 
 
