@@ -111,6 +111,7 @@ class Queue:
 
     def drop(self, code: int) -> None:
         self._texts.clear()
+        self._bytes = 0
 
     async def drain(self) -> None:
         """Sends queued messages to the server until cancelled."""

@@ -30,6 +30,8 @@ _local: set[Callable[[], None]] = set()
 ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
 # Set while a bell waits for the thread. It covers all changes committed until it rings, so no second one is needed.
 _waits = threading.Event()
+# During shutdown several threads may ring directly, and they share one event loop.
+_one_rings = threading.Lock()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
@@ -57,12 +59,16 @@ def ring() -> None:
                 _local.discard(wake)
     elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _waits.is_set():
         _waits.set()
-        ringer.submit(_ring_others)
+        try:
+            ringer.submit(_ring_others)
+        except RuntimeError:  # the interpreter is shutting down and the executor refuses work
+            _ring_others()
 
 
 def _ring_others() -> None:
     _waits.clear()
-    _loop().run(broadcast({"type": "bell"}))
+    with _one_rings:
+        _loop().run(broadcast({"type": "bell"}))
 
 
 @cache

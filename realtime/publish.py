@@ -21,6 +21,8 @@ from realtime import channels
 from realtime.events import EventDraft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
+from web.api.parsers import unstorable
+from web.limits import MOST_ID
 from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
@@ -106,7 +108,7 @@ def _channels(channel: str) -> list[str]:
 
 
 def _check(data: Any) -> None:
-    """Raises a Refusal unless it is a JSON object that is neither too deep nor too large."""
+    """Raises a Refusal unless it is a JSON object that every database, server and browser can hold."""
     if not isinstance(data, dict):
         raise Refusal("invalid", _("The data of an event is a JSON object."), attr="data")
     level: list[Any] = [data]
@@ -117,17 +119,28 @@ def _check(data: Any) -> None:
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
     except (TypeError, ValueError):
-        said = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
-        raise Refusal("invalid", said, attr="data") from None
+        raise _not_json() from None
     if size > MOST_BYTES:
         detail = _("The data of an event is %d bytes of JSON at most; send the id of what is larger.") % MOST_BYTES
         raise Refusal("too_large", detail, attr="data")
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
+    """The values nested in `value`. Raises a Refusal for values that JSON allows and a database cannot store."""
+    if isinstance(value, dict) and all(isinstance(key, str) and not unstorable(key) for key in value):
         return value.values()
-    return value if isinstance(value, list) else ()
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) or (isinstance(value, str) and unstorable(value)):
+        raise _not_json()
+    if isinstance(value, (int, float)) and abs(value) > MOST_ID:
+        raise _not_json()
+    return ()
+
+
+def _not_json() -> Refusal:
+    said = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
+    return Refusal("invalid", said, attr="data")
 
 
 def _formed(form: Strict) -> dict[str, Any]:

@@ -862,7 +862,7 @@ export interface components {
             processes: number;
             caches: components["schemas"]["CacheOutput"][];
         };
-        /** @description Refuses fields it does not know: a misspelt name must not look like success. */
+        /** @description Refuses unknown fields: a misspelt name must not look like success. */
         ClearInput: {
             /**
              * @description Which answers, by their key: `statistics:*`; all unless said.
@@ -1269,7 +1269,7 @@ export interface components {
              */
             attr: string | null;
         };
-        /** @description Every error, 400 to 503. */
+        /** @description The body of every error response, 400 to 503. */
         ErrorResponse: {
             type: components["schemas"]["ErrorTypeEnum"];
             errors: components["schemas"]["Error"][];
@@ -1440,7 +1440,7 @@ export interface components {
          * @enum {string}
          */
         LanguageEnum: "zh-hant" | "en";
-        /** @description Ends the sign-in that a refresh token belongs to. */
+        /** @description Revokes the sign-in that a refresh token belongs to. */
         Logout: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
@@ -2456,14 +2456,14 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description A refresh token for a new pair; the old one is used up. */
+        /** @description Exchanges a refresh token for a new pair. A refresh token works once. */
         Refresh: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
         };
-        /** @description Refuses fields it does not know: a misspelt name must not look like success. */
+        /** @description Refuses unknown fields: a misspelt name must not look like success. */
         Resend: {
             /**
              * @description Send it also against the customer's wish, or where its kind is switched off.
@@ -2624,14 +2624,14 @@ export interface components {
          * @enum {string}
          */
         TimeSlotEnum: "anytime" | "morning" | "afternoon" | "evening";
-        /** @description Name and password for a pair of tokens. Raises Refusal where the account has no role. */
+        /** @description Exchanges name and password for a pair of tokens. Raises Refusal if the account has no role. */
         Token: {
             /** @example office */
             username: string;
             /** @example office-demo */
             password: string;
         };
-        /** @description For the schema: what both calls answer. */
+        /** @description The response of both calls; only for the schema. */
         TokenPair: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;

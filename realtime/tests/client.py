@@ -58,11 +58,12 @@ class Client:
         await self.send(**message)
         return await self.until(kind)
 
-    async def until(self, kind: str) -> dict[str, Any]:
-        """The next frame of this type."""
-        while (frame := await self.receive())["type"] != kind:
-            pass
-        return frame
+    async def until(self, kind: str, seconds: float | None = None) -> dict[str, Any]:
+        """The next frame of this type. Raises TimeoutError after so many seconds."""
+        async with asyncio.timeout(seconds):
+            while (frame := await self.receive())["type"] != kind:
+                pass
+            return frame
 
     async def events(self, count: int) -> list[dict[str, Any]]:
         return [await self.receive() for _ in range(count)]
@@ -82,9 +83,9 @@ class Client:
             frames.append(frame)
         return frames
 
-    async def closed(self) -> int:
-        """Reads until the server closes the socket and returns the close code."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+    async def closed(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Reads until the server closes the socket and returns the close code. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()

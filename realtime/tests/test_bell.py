@@ -64,9 +64,10 @@ def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.servers
-def test_process_rings_before_it_exits() -> None:
-    """Runs in its own process, which exits right after the bell."""
-    code = "import django; django.setup(); from realtime import outbox; outbox.ring()"
+@pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
+def test_process_rings_before_it_exits(act: str) -> None:
+    """Runs in its own process, which exits right after. The sender rings in `atexit`, where it finishes its SMS."""
+    code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
         messages.psubscribe("*")

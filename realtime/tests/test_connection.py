@@ -91,6 +91,13 @@ async def test_nothing_is_written_after_close() -> None:
     assert queue.bytes_waiting() == 0
 
 
+async def test_dropped_queue_counts_no_bytes() -> None:
+    queue = nowhere()
+    queue.write(batch("x"))
+    queue.drop(4401)
+    assert queue.bytes_waiting() == 0
+
+
 async def test_first_close_code_counts() -> None:
     connection = connect(nowhere())
     connection.close(4401)

@@ -143,6 +143,7 @@ async def test_list_marks_changed_rows_and_offers_new_ones(page: Page, site: Sit
     await make(changed.transition_to)(Status.CONFIRMED)
     row = page.locator("#result_list tr", has_text=changed.order_number)
     await expect(row).to_have_class("changed")
+    await expect(row.locator("th .mark")).to_be_visible()
     await expect(page.locator("#result_list tr", has_text=same.order_number)).not_to_have_class("changed")
     await make(make_order)()
     await page.click("#live-news")

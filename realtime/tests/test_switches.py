@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asgiref.sync import sync_to_async as make
 
-from luckygas.testing.waiting import wait_for_async
+from luckygas.testing.waiting import SOON_SECONDS, wait_for_async
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_office, turn
 from realtime.connection import TRY_AGAIN_LATER
@@ -34,14 +34,14 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
     socket = await connect(user, endpoint="office")
     since = (await socket.until("connection"))["last_event_id"]
     await make(turn)(switch, False)
-    await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER])
+    await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     refused = Socket("office", f"token={await make(token_for)(user)}")
     assert (await refused.until("error"))["code"] == "switched_off"
-    await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER])
+    await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     await change(1, 2)
     await until(hub, since + 2)
     await make(turn)(switch, True)
-    await wait_for_async(lambda: hub.serves)
+    await wait_for_async(lambda: hub.serves, SOON_SECONDS)
     again = await connect(user, f"&since={since}&epoch={hub.epoch}", endpoint="office")
     await wait_for_async(lambda: len(again.frames) >= 3)
     assert (again.frames[0]["recovered"], again.closed_with) == (True, [])

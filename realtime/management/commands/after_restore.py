@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status, Type
 from realtime import log
+from web import system_metrics
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
+        system_metrics.count_from_now()
         # A sender may have sent what became due since the backup. Messages due later were not sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
         held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
