@@ -1,4 +1,4 @@
-"""Products: what is sold, for how much, and how many are in the store."""
+"""Admin of products, their prices and stock."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ProductAdmin(Deactivation):
     list_filter = ("is_active",)
     search_fields = ("name", "code", "aliases")
     fields = ("code", "name", "aliases", "cylinder_kg", "price", "stock", "low_stock_threshold", "is_active")
-    # Deliveries change it while a form is open: it is corrected by a difference.
+    # Deliveries may change the stock while a form is open, so it is corrected by a difference.
     readonly_fields = ("stock",)
 
     def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:

@@ -1,4 +1,4 @@
-"""`products/`."""
+"""REST resource `products/`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from web.api.fields import StrictModelSerializer
 from web.api.lists import TrueOrFalseFilter, ordering
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")
-# What drivers and customers see: what it is and what it costs.
+# Fields that drivers and customers see.
 OFFER = frozenset({"id", "code", "name", "cylinder_kg", "price"})
 
 
 class ProductSerializer(FieldsByRole, StrictModelSerializer[Product]):
-    """A cylinder of one size. Prices in NT$; orders placed before keep theirs."""
+    """A cylinder of one size. Prices are in NT$. A new price does not change existing orders."""
 
     seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: OFFER, Side.CUSTOMER: OFFER}
 
@@ -23,7 +23,7 @@ class ProductSerializer(FieldsByRole, StrictModelSerializer[Product]):
         fields = FIELDS
 
     def validate_stock(self, stock: int) -> int:
-        """Of a product that there is, the stock is corrected: deliveries change it by themselves."""
+        """Setting the stock of an existing product needs CORRECT_STOCK, because deliveries keep it up to date."""
         if self.instance is not None:
             check_right(self.context["request"].user, CORRECT_STOCK, "stock")
         return stock
@@ -36,7 +36,7 @@ class ProductFilters(Filters):
 
 
 class Products(RowsByRole[Product]):
-    """For the office. Drivers and customers may read what is sold now."""
+    """For the office. Drivers and customers may read active products."""
 
     queryset = Product.objects.all()
     serializer_class = ProductSerializer

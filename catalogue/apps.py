@@ -1,4 +1,4 @@
-"""What is sold, and at what price."""
+"""Products, their prices and stock."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class CatalogueConfig(AppConfig):
         from accounts import visibility
         from catalogue.models import Product
 
-        # Drivers and customers see what is sold now.
+        # Drivers and customers see active products only.
         visibility.register(Product, lambda user: Q(is_active=True))

@@ -1,4 +1,4 @@
-"""Products: cylinders of gas."""
+"""Products: gas cylinders with price and stock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from web.audit import Audit
 from web.limits import MOST_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
-# Cylinders of one product.
+# Largest stock of one product, in cylinders.
 MOST_STOCK = 1_000_000
-# The right to set the stock to what was counted.
+# Permission to correct the stock after a count.
 CORRECT_STOCK = "catalogue.correct_stock"
 
 
@@ -23,7 +23,7 @@ class ProductQuerySet(AnnouncedQuerySet["Product"]):
 
 
 class Product(Tracked):
-    """A cylinder of one size. `aliases` are the other names an office types for it, one a line. Never deleted."""
+    """A cylinder of one size. `aliases` are other names used in order sheets, one per line. Never deleted."""
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=60)
@@ -34,7 +34,7 @@ class Product(Tracked):
         _("cylinder, kg"), validators=[MinValueValidator(1), MaxValueValidator(1_000)]
     )
     price = models.PositiveIntegerField(_("price, NT$"), validators=[MaxValueValidator(MOST_MONEY)])
-    # May fall below zero: what was delivered was delivered, and the count was wrong.
+    # May be negative: a delivery counts even if the recorded stock was too low.
     stock = models.IntegerField(
         _("stock"), default=0, validators=[MinValueValidator(-MOST_STOCK), MaxValueValidator(MOST_STOCK)]
     )
@@ -44,7 +44,7 @@ class Product(Tracked):
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = ProductQuerySet.as_manager()
-    # Each delivery changes the stock; whoever corrects it is in the admin's log.
+    # Excludes the stock, which every delivery changes. The admin's log records corrections.
     audit = Audit(("stock",))
 
     class Meta:
@@ -56,15 +56,14 @@ class Product(Tracked):
         return self.name
 
     def names(self) -> set[str]:
-        """Every name it answers to, in the form `product_name_key` gives."""
+        """The `product_name_key` of its code, name and aliases."""
         return {product_name_key(name) for name in (self.code, self.name, *self.aliases.splitlines()) if name.strip()}
 
     @classmethod
     def add_stock(cls, pk: int, cylinders: int) -> None:
-        """Adds to (or, negative, takes from) the stock, the row locked: two deliveries at once both count.
+        """Adds `cylinders` (may be negative) to the stock. Locks the row, so that concurrent deliveries both count.
 
-        As all locks of this app, it lets others refer to the row meanwhile (`no_key`): an order of the same product is
-        placed without waiting.
+        The lock is `no_key`, like all locks of this app: placing an order for the same product does not wait for it.
         """
         with transaction.atomic():
             product = cls.objects.select_for_update(no_key=True).get(pk=pk)
@@ -73,5 +72,5 @@ class Product(Tracked):
 
 
 def product_name_key(text: str) -> str:
-    """A product's name for comparing: full width, case and spaces do not matter."""
+    """A product's name for comparison. Ignores full width, case and spaces."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,4 +1,4 @@
-"""Accounts of customers: opened and closed by the office, or found again by their e-mail."""
+"""Customers' accounts, which the office opens and closes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web.refusals import Refusal
 
 
 def open_for(customer: Customer) -> User:
-    """Lets a customer sign in; the name is the e-mail. The caller's transaction holds the row. Raises Refusal."""
+    """Creates or reopens the customer's account, named by their e-mail. The caller locks the row. Raises Refusal."""
     if customer.user is not None:
         raise Refusal("has_account", _("This customer has an account already."), status=409)
     if not customer.email:
@@ -22,7 +22,7 @@ def open_for(customer: Customer) -> User:
     email = customer.email.lower()
     if len(email) > users.LONGEST_USERNAME:
         raise Refusal("email_too_long", _("This e-mail is too long for the name of an account."), attr="email")
-    # A password nobody knows, not an unusable one: that could not be reset by e-mail either.
+    # A random password, because Django does not reset an unusable one by e-mail.
     user = _free_account(email) or users.make(email, email, customer.name, secrets.token_urlsafe(32))
     customer.user = user
     customer.save(update_fields=["user"])
@@ -30,7 +30,7 @@ def open_for(customer: Customer) -> User:
 
 
 def _free_account(email: str) -> User | None:
-    """An account that was closed before, of the same address. Raises Refusal where another has the address."""
+    """A closed account with this e-mail, reactivated; None if there is none. Raises Refusal if it is in use."""
     found = User.objects.filter(email__iexact=email) | User.objects.filter(username__iexact=email)
     user = found.select_related("driver", "customer").first()
     if user is None:
@@ -38,7 +38,7 @@ def _free_account(email: str) -> User | None:
     if user.username != email or user.email.lower() != email or users.has_use(user):
         detail = _("There is an account with this e-mail already: “%s”.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
-    # Whoever had it before may be somebody else: password, sessions and tokens end.
+    # The previous owner may be another person. The new password revokes their sessions and tokens.
     user.set_password(secrets.token_urlsafe(32))
     user.is_active = True
     user.save(update_fields=["is_active", "password"])
@@ -46,7 +46,7 @@ def _free_account(email: str) -> User | None:
 
 
 def close_for(customer: Customer) -> None:
-    """The customer can sign in no more. The caller's transaction holds the row."""
+    """Unlinks the account, and deactivates it unless it has another use. The caller locks the row. Raises Refusal."""
     user = customer.user
     if user is None:
         raise Refusal("no_account", _("This customer has no account."), status=409)

@@ -1,4 +1,4 @@
-"""Customers: who they are, how they may be told, what they ordered, and whether they may sign in."""
+"""Admin of customers: their data, SMS preferences, recent orders and account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from web.refusals import Refusal
 
 
 def described(customer: Customer) -> str:
-    """What tells two of one name apart."""
+    """Name, masked telephone and address, to distinguish customers of the same name."""
     return " · ".join(filter(None, [customer.name, phones.mask(customer.phone or customer.phone2), customer.address]))
 
 
@@ -49,14 +49,14 @@ class CustomerSelect(AutocompleteSelect):
 
 
 class CustomerChoices(AutocompleteJsonView):
-    """Answers the field as one types: those who are active."""
+    """Suggests active customers for CustomerSelect."""
 
     def process_request(self, request: HttpRequest) -> Any:
-        """Raises PermissionDenied where another field is named, of which the rows are no customers."""
-        asked = super().process_request(request)  # type: ignore[misc]  # not in the stubs
-        if asked[1].model is not Customer:
+        """Raises PermissionDenied if the request names a field of another model."""
+        parameters = super().process_request(request)  # type: ignore[misc]  # not in the stubs
+        if parameters[1].model is not Customer:
             raise PermissionDenied
-        return asked
+        return parameters
 
     def get_queryset(self) -> QuerySet[Customer]:
         return super().get_queryset().filter(is_active=True)
@@ -71,9 +71,9 @@ class CustomerAdmin(Deactivation):
     list_display = ("name", "masked_phone", "area", "address", "is_active", "signs_in")
     list_filter = ("is_active", "area", "language", "sms_opt_out")
     list_select_related = ("user",)
-    search_fields = ("name",)  # opens the field; what is searched is said in `get_search_results`
+    search_fields = ("name",)  # shows the search box; `get_search_results` does the search
     search_help_text = _("Name, address, or the last digits of the telephone")
-    # What apps further to the right show of a customer; each a function of one, with `short_description`.
+    # Read-only fields from apps that import this one. Each is a function of a customer, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),
@@ -113,12 +113,12 @@ class CustomerAdmin(Deactivation):
         if obj.user is None:
             steps = {"open": _("Create an account")}
         name = "admin:customers_customer_account"
-        if not request.user.has_perm(self.right_to(obj)):
+        if not request.user.has_perm(self.account_permission(obj)):
             return []
         return [Button(label, reverse(name, args=[obj.pk, step])) for step, label in steps.items()]
 
-    def right_to(self, customer: Customer) -> str:
-        """To open an account, or to do something with the one there is."""
+    def account_permission(self, customer: Customer) -> str:
+        """The permission needed to open the customer's account, or to manage the existing one."""
         return users.right_to_manage(customer.user) if customer.user is not None else "auth.add_user"
 
     @method_decorator(require_POST)
@@ -129,7 +129,7 @@ class CustomerAdmin(Deactivation):
         try:
             with transaction.atomic():
                 customer = get_object_or_404(Customer.objects.select_for_update(no_key=True), pk=pk)
-                check_page(request.user, self.right_to(customer))
+                check_page(request.user, self.account_permission(customer))
                 steps[step](request, customer)
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)

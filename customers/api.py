@@ -1,4 +1,4 @@
-"""`customers/`, and telephone numbers in requests and answers."""
+"""REST resource `customers/`, and serializer fields for telephone numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from web.api.lists import TrueOrFalseFilter, ordering
 
 
 class PhoneNumberField(serializers.CharField):
-    """A telephone number as people write it; answered as it is stored, E.164."""
+    """Accepts a telephone number as people write it; returns E.164."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**({"max_length": 64, "allow_blank": True} | kwargs))
@@ -31,7 +31,7 @@ class PhoneNumberField(serializers.CharField):
 
 
 class MaskedPhoneField(serializers.CharField):
-    """A telephone number fit for a list."""
+    """A telephone number with its middle hidden, for lists."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, **kwargs)
@@ -46,12 +46,12 @@ FIELDS = (
     "sms_opt_out", "sms_confirmed", "sms_on_the_way", "sms_arriving", "sms_delivered", "sms_changes",
     "user", "is_active", "created_at",
 )  # fmt: skip
-# What a driver needs in order to find the door and to call.
+# Fields that a driver needs to find the door and to call.
 DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
 
 
 class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
-    """A customer; telephones are taken as people write them and kept in E.164."""
+    """A customer. Telephone numbers are accepted as people write them and stored in E.164."""
 
     seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER}
     phone = PhoneNumberField(required=False)
@@ -64,7 +64,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
         read_only_fields = ("id", "created_at")
 
     def validate_user(self, user: User | None) -> User | None:
-        """Both the account that is given and the one that is taken away are somebody's to manage."""
+        """The caller must be allowed to manage both the new account and the one it replaces."""
         before = self.instance.user if self.instance is not None else None
         for account in filter(None, (before, user) if user != before else ()):
             users.check_may_manage(self.context["request"].user, account)
@@ -72,7 +72,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
 
 
 class CustomerRow(CustomerSerializer):
-    """In a list, the telephones are masked."""
+    """A customer in a list, with masked telephones."""
 
     phone = MaskedPhoneField()  # type: ignore[assignment]
     phone2 = MaskedPhoneField()  # type: ignore[assignment]

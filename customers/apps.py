@@ -1,4 +1,4 @@
-"""Who is delivered to: customers, their addresses and telephone numbers."""
+"""Customers, their addresses and telephone numbers."""
 
 from __future__ import annotations
 

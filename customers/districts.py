@@ -1,6 +1,6 @@
-"""The 368 districts, townships and cities of Taiwan by county, of 2026: facts, and the names they had before.
+"""The 368 districts, townships and cities of Taiwan by county, as of 2026, and their former names.
 
-All with 台. An address is read with whatever of these names it begins with (`customers.addresses`).
+All names are written with 台. `customers.addresses` looks for them at the start of an address.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ DISTRICTS: dict[str, list[str]] = {county: names.split() for county, names in {
     "金門縣": "金城鎮 金沙鎮 金湖鎮 金寧鄉 烈嶼鄉 烏坵鄉",
     "連江縣": "南竿鄉 北竿鄉 莒光鄉 東引鄉",
 }.items()}  # fmt: skip
-# Counties that became cities (2010 and 2014), with all that was in them.
+# Former names of counties that became cities in 2010 and 2014.
 FORMERLY = {"新北市": "台北縣", "桃園市": "桃園縣", "台中市": "台中縣", "台南市": "台南縣", "高雄市": "高雄縣"}
-# Were districts before that, too; all other names ended in 鄉, 鎮 or 市 once, or may do so again.
+# Places that were districts (區) before 2010 too. All others are also found with 鄉, 鎮 or 市.
 ALWAYS = {
     **{county: DISTRICTS[county] for county in ("台北市", "基隆市", "新竹市", "嘉義市")},
     "台中市": ["中區", "東區", "南區", "西區", "北區", "北屯區", "西屯區", "南屯區"],
@@ -85,14 +85,14 @@ RENAMED = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A county and a district of it. `county` is empty where the district is named alone and several have that name."""
+    """A county and one of its districts. `county` is empty if only a district is given and several share its name."""
 
     county: str
     district: str
 
 
 def spellings() -> dict[str, Place]:
-    """Every way to write a county with a district behind it, or a district alone."""
+    """Maps every spelling of a county with a district, or of a district alone, to its place."""
     found = {written: Place(*place) for written, place in RENAMED.items()}
     times = Counter(name for names in DISTRICTS.values() for name in names)
     for county, names in DISTRICTS.items():
@@ -104,7 +104,7 @@ def spellings() -> dict[str, Place]:
 
 
 def _counties(county: str) -> Iterator[str]:
-    """`新北市`, `台北縣`, each without its last letter too (`台北板橋區`)."""
+    """The present and former names of a county, each also without its last character (`台北板橋區`)."""
     for name in filter(None, (county, FORMERLY.get(county))):
         yield name
         yield name[:-1]

@@ -1,4 +1,4 @@
-"""Customers, and how they are found by what was typed of their address or telephone number."""
+"""Customers, and searching them by part of an address or telephone number."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from web.text import visible
 from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
-FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (so many addresses are written)
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (many addresses are written so)
 
 
 def written(text: str, *columns: str) -> Q:
-    """Whether one of these columns has the text, written in one of its usual ways."""
-    ways = {width for way in addresses.usual_ways(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
+    """Matches rows where one of these columns contains the text in one of its usual spellings."""
+    ways = {width for way in addresses.search_spellings(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
     return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
 
 
 def telephones(text: str, lookup: str, *columns: str) -> Q:
-    """Whether one of these columns holds a telephone number that was typed, whole or in part; no row where none was."""
-    parts = phones.searched(text)
+    """Matches rows where one of these columns contains a number typed in `text`; none if it contains no number."""
+    parts = phones.search_digits(text)
     if not parts:
         return visibility.NONE
     return Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR)
@@ -41,19 +41,19 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """By any part of the name, the address, or the digits of a telephone; whose number ends so comes first."""
+        """Matches part of the name, the address or a telephone. Numbers that end with the typed digits come first."""
         text = visible(text).strip()[:100]
         if not text:
             return self
         found = self.filter(written(text, "name", "address") | telephones(text, "contains", *PHONES))
-        if not phones.searched(text):
+        if not phones.search_digits(text):
             return found
         ends_so = Case(When(telephones(text, "endswith", *PHONES), then=0), default=1)
         return found.order_by(ends_so, "name", "id")
 
 
 class Customer(Tracked):
-    """Who orders gas and waits for it; reached by mobile where there is one, else by e-mail. Never deleted."""
+    """A customer, notified by SMS if there is a mobile number, else by e-mail. Never deleted."""
 
     name = models.CharField(_("name"), max_length=100)
     phone = phones.PhoneField(_("telephone"), blank=True, db_index=True)

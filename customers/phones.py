@@ -1,7 +1,7 @@
-"""Telephone numbers as people in Taiwan write them.
+"""Parses telephone numbers as people in Taiwan write them.
 
-Stored as E.164, an extension behind it as in RFC 3966 (`+886229300016;ext=29`); shown as `0912-345-678`. Parsed by
-`phonenumbers`; the lengths behind each area code are the NCC's numbering plan, which its data does not know in full.
+Numbers are stored as E.164 with an RFC 3966 extension (`+886229300016;ext=29`) and shown as `0912-345-678`.
+`phonenumbers` parses them. Its data lacks part of the NCC's numbering plan, so AREAS holds the lengths.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from web.text import plain
 REGION = "TW"
 COUNTRY_CODE = 886
 LONGEST = 64
-# Behind 04 Changhua (7…, 8…) has seven digits, as have the numbers of all Taiwan (412…), and Taichung eight.
+# After 04, Changhua (7…, 8…) and nationwide numbers (412…) have seven digits, Taichung eight.
 SEVEN_BEHIND_04 = "7|8|405|406|412|449"
-# Area code → what stands behind it. Longer codes first: 037 is Miaoli, not 03 with a number that begins with 7.
+# Area code → the digits after it. Longer codes come first: 037 is Miaoli, not 03 and a number that starts with 7.
 AREAS = {
     "0826": r"\d{5}", "0836": r"\d{5}", "037": r"\d{6}", "049": r"\d{7}", "082": r"\d{6}", "089": r"\d{6}",
     "02": r"\d{8}", "04": rf"(?={SEVEN_BEHIND_04})\d{{7}}|(?!{SEVEN_BEHIND_04})\d{{8}}",
@@ -36,17 +36,17 @@ EXTENSION = re.compile(
     r"\s*[(\[]?\s*(?:(?:;ext=|分機|分机|內線|轉|转|ext(?:ension)?\.?|x|#)\s*)+[:.]?\s*(\d{1,6})\s*[)\]]?\s*$",
     re.IGNORECASE,
 )
-# `phonenumbers` dials letters (0800-GAS-123). Elsewhere they are digits that were misread: 0912ooo136.
+# `phonenumbers` accepts letters (0800-GAS-123). In other numbers they are misread digits: 0912ooo136.
 DIALLED_LETTERS = re.compile(r"[a-z]{3}|\d[a-z]+\d", re.IGNORECASE)
-# Dots of other kinds between digits.
+# Unusual dots between digits.
 DOTS = re.compile(r"(?<=\d)\s*[·•・‧∙⋅]\s*(?=\d)")
 TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
-# `886…` without + is what is left of `+886…` after a spreadsheet took it for a sum: the country and eight digits.
+# A spreadsheet reads `+886…` as a formula and leaves `886…`: at least the country code and eight digits.
 LEAST_WITH_COUNTRY = 11
-# Digits without the 0 in front, which a spreadsheet drops: no number has so many without an area code.
+# Spreadsheets drop the leading 0. Without it, a number with this many digits has an area code.
 LEAST_WITH_AREA = 9
 WITHOUT_AREA = range(5, LEAST_WITH_AREA)
-# Behind a hyphen or a blank; fewer are the end of a range, or an extension without the word.
+# Digits after a hyphen or blank. Fewer are the end of a range, or an extension without the word 分機.
 LEAST_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
@@ -57,20 +57,20 @@ SHOWN_AT_END = 3
 
 
 class InvalidPhone(ValidationError):
-    """The text is no telephone number; `message` says why, in the reader's language."""
+    """The text is not a telephone number. `message` gives the reason in the reader's language."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="invalid_phone")
 
 
 def split_cell(text: str) -> list[str]:
-    """The texts of the numbers in one cell (`0912-345-678/02-2365-0003`), empty ones left out."""
+    """The non-empty texts of the numbers in one cell (`0912-345-678/02-2365-0003`)."""
     parts = [part.strip() for part in TWO_NUMBERS.split(text) if part.strip()]
-    return [number for part in parts for number in _side_by_side(part)]
+    return [number for part in parts for number in _split_at_blank(part)]
 
 
-def _side_by_side(text: str) -> list[str]:
-    """Two numbers with only a blank between them, or the text as it is."""
+def _split_at_blank(text: str) -> list[str]:
+    """Splits two numbers with only a blank between them. Returns other text unchanged."""
     for gap in re.finditer(r"\s+", text):
         two = [text[: gap.start()], text[gap.end() :]]
         if all(map(_is_number, two)):
@@ -86,26 +86,26 @@ def _is_number(text: str) -> bool:
 
 
 def normalise(text: str) -> str:
-    """E.164, with `;ext=` where there is an extension. Raises InvalidPhone.
+    """Converts to E.164, with `;ext=` if there is an extension. Raises InvalidPhone.
 
-    A number without area code is one of SHOP_AREA_CODE, where that is set and the digits fit.
+    A number without area code gets SHOP_AREA_CODE, if that is set and the digits fit.
     """
     typed = plain(text)
     if len(typed) > LONGEST:
         raise InvalidPhone(_("A telephone number has at most 64 characters."))
     extension = EXTENSION.search(typed)
     dialled = _with_country(typed[: extension.start()] if extension else typed)
-    _refuse_range(dialled, text)
+    _check_range(dialled, text)
     stored = _stored(dialled, text)
     if extension and is_mobile(stored):
         raise InvalidPhone(_("“%s”: a mobile number has no extension.") % text[:40])
     return f"{stored};ext={extension[1]}" if extension else stored
 
 
-def searched(text: str) -> list[str]:
-    """The digits of each number that is named, whole or in part, as they stand in the column; empty where none is.
+def search_digits(text: str) -> list[str]:
+    """The digits of each typed number or part of one, as stored in the column; empty if the text is anything else.
 
-    Written in any way that `normalise` takes: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
+    Accepts the same spellings as `normalise`: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
     """
     typed = [EXTENSION.sub("", plain(part)) for part in split_cell(text)]
     found = [_digits(part) for part in typed if PART.fullmatch(part)]
@@ -113,13 +113,13 @@ def searched(text: str) -> list[str]:
 
 
 def _digits(typed: str) -> str:
-    """Without the leading 0 of the area code, as it is stored: `0912…` is `+886912…`. Empty where they are too few."""
+    """The digits without the leading 0, which is not stored (`0912…` is `+886912…`); empty if they are too few."""
     number = re.sub(r"\D", "", _with_country(typed).removeprefix(f"+{COUNTRY_CODE}"))
     return number.removeprefix("0") if len(number) >= LEAST_IN_GROUP else ""
 
 
 def _with_country(text: str) -> str:
-    """From the first digit on, with + in front of a country code; `00` dials out of Taiwan."""
+    """The text from its first digit on, with + before a country code. `00` is Taiwan's prefix for dialling abroad."""
     number = DOTS.sub(".", re.sub(r"^[^\d+]*", "", text))
     if number.startswith("00"):
         return f"+{number[2:].lstrip()}"
@@ -127,14 +127,14 @@ def _with_country(text: str) -> str:
     return f"+{number}" if is_whole else number
 
 
-def _refuse_range(dialled: str, text: str) -> None:
-    """Raises InvalidPhone where more digits stand behind a number that is whole: `04-7222333-5`, `02-2792-1234~6`."""
+def _check_range(dialled: str, text: str) -> None:
+    """Raises InvalidPhone if more digits follow a complete number: `04-7222333-5`, `02-2792-1234~6`."""
     for gap in re.finditer(r"\D+", dialled):
         if re.search(r"\d", dialled[gap.end() :]) and _is_whole(dialled[: gap.start()]):
-            raise InvalidPhone(_range_words(text))
+            raise InvalidPhone(_range_message(text))
 
 
-def _range_words(text: str) -> str:
+def _range_message(text: str) -> str:
     said = _("“%s” is more than one number, or has an extension without the word: please ask which, and write 分機.")
     return said % text[:40]
 
@@ -145,8 +145,8 @@ def _stored(dialled: str, text: str) -> str:
         number = phonenumbers.parse(dialled, REGION)
     except phonenumbers.NumberParseException:
         raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40]) from None
-    if number.extension:  # as it takes `~6`
-        raise InvalidPhone(_range_words(text))
+    if number.extension:  # `phonenumbers` reads `~6` as an extension
+        raise InvalidPhone(_range_message(text))
     digits = str(number.national_number)
     if number.country_code == COUNTRY_CODE and DIALLED_LETTERS.search(dialled) and not digits.startswith("80"):
         raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40])
@@ -162,11 +162,11 @@ def _stored(dialled: str, text: str) -> str:
 
 
 def _with_area(dialled: str, digits: str, text: str) -> str:
-    """A number that begins without 0, as dialled in Taiwan. Raises InvalidPhone where its area is not known."""
+    """Completes a number that lacks its leading 0 or area code. Raises InvalidPhone if its area is unknown."""
     groups = re.findall(r"\d+", dialled)
     lost_zero = f"0{digits}"
     is_seen = len(digits) >= LEAST_WITH_AREA or (
-        # `8-792-1234` needs no setting: no number without area code begins with such a group.
+        # `8-792-1234` needs no setting: no number without area code starts with such a group.
         len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(lost_zero)
     )
     if is_seen and len(groups[-1]) >= LEAST_IN_GROUP:
@@ -182,13 +182,13 @@ def _with_area(dialled: str, digits: str, text: str) -> str:
 
 
 def _is_likely(local: str) -> bool:
-    """Whether a number that nobody wrote so exists: by its length, and by its first digits as `phonenumbers` knows."""
+    """Whether a number to which we added the area code is plausible: by its length and by `phonenumbers`."""
     number = phonenumbers.PhoneNumber(country_code=COUNTRY_CODE, national_number=int(local))
     return _exists(local) and phonenumbers.is_valid_number(number)
 
 
 def _is_whole(text: str) -> bool:
-    """Whether this is a number of Taiwan from its area code on."""
+    """Whether this is a complete Taiwanese number with area code."""
     dialled = _with_country(plain(text))
     digits = re.sub(r"\D", "", dialled)
     if dialled.startswith("+"):
@@ -199,12 +199,12 @@ def _is_whole(text: str) -> bool:
 
 
 def _exists(local: str) -> bool:
-    """Whether Taiwan has such a number, as dialled there."""
+    """Whether Taiwan's numbering plan has such a number, as dialled there."""
     return any(form.fullmatch(local) for form in (MOBILE, OTHER, FIXED))
 
 
 def _local(stored: str) -> str:
-    """The digits as dialled in Taiwan, without extension: `0912345678`."""
+    """A stored number as dialled in Taiwan, without extension: `0912345678`."""
     return "0" + stored.partition(";")[0].removeprefix("+886")
 
 
@@ -213,12 +213,12 @@ def _area_code(local: str) -> str | None:
 
 
 def is_mobile(stored: str) -> bool:
-    """Whether an SMS can reach a stored number: only 090–098 do."""
+    """Whether an SMS can reach a stored number: only 090–098 are mobiles."""
     return stored.startswith("+886") and ";" not in stored and bool(MOBILE.fullmatch(_local(stored)))
 
 
 def display(stored: str) -> str:
-    """A stored number as people read it: `0912-345-678`, `02-2930-0016 分機29`."""
+    """Formats a stored number for people: `0912-345-678`, `02-2930-0016 分機29`."""
     if not stored.startswith("+886"):
         return stored
     local, extension = _local(stored), stored.partition(";ext=")[2]
@@ -227,14 +227,14 @@ def display(stored: str) -> str:
     else:
         code = _area_code(local) or local[:4]
     rest = local[len(code) :]
-    # The last group has four digits (a mobile's three); what is shorter stays in one piece.
+    # The last group has four digits (a mobile's has three). Short numbers are not split.
     last = 3 if len(code) == 4 and len(rest) == 6 else 4
     shown = f"{code}-{rest[:-last]}-{rest[-last:]}" if len(rest) > 6 or last == 3 else f"{code}-{rest}"
     return f"{shown} 分機{extension}" if extension else shown
 
 
 def mask(stored: str) -> str:
-    """A number fit for lists and logs, the middle hidden: `0912-***-678` (Personal Data Protection Act, art. 5)."""
+    """Hides the middle of a number for lists and logs: `0912-***-678` (Personal Data Protection Act, art. 5)."""
     if not stored:
         return ""
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
@@ -243,7 +243,7 @@ def mask(stored: str) -> str:
 
 
 class PhoneText(forms.CharField):
-    """A stored number is shown as people read it."""
+    """Shows a stored number as people read it."""
 
     def prepare_value(self, value: Any) -> Any:
         return display(value) if STORED_PHONE.fullmatch(value or "") else value
@@ -253,7 +253,7 @@ class PhoneText(forms.CharField):
 
 
 class PhoneField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A telephone number, accepted as people write it and stored normalised."""
+    """Accepts a telephone number as people write it and stores it normalised."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **({"max_length": 32} | kwargs))
@@ -263,11 +263,11 @@ class PhoneField(models.CharField):  # type: ignore[type-arg]  # generic in the 
         return normalise(text) if text else text
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
-        # The form must let through what people write, longer than what is stored.
+        # What people type may be longer than the stored number.
         return super().formfield(*args, **({"form_class": PhoneText} | kwargs | {"max_length": 64}))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Normalised here too, so that no path into the table stores it another way."""
+        """Normalises here too, for code that saves without validation."""
         value = self.to_python(getattr(model_instance, self.attname))
         setattr(model_instance, self.attname, value)
         return value

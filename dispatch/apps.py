@@ -1,4 +1,4 @@
-"""Who drives: drivers, their vehicles and positions, and the routes of a day."""
+"""Drivers, their vehicles and positions, and the routes of a day."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class DispatchConfig(AppConfig):
         from accounts.roles import driver_id
         from dispatch.models import Driver, Route
 
-        # A driver sees the own record and the own routes.
+        # Drivers see their own record and routes.
         visibility.register(Driver, lambda user: Q(pk=driver_id(user) or 0))
         visibility.register(Route, lambda user: Q(driver=driver_id(user) or 0))

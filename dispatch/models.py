@@ -1,4 +1,4 @@
-"""Who drives: drivers, where they are, and the routes of a day."""
+"""Drivers, their positions, and the routes of a day."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from customers.phones import PhoneField
 from web.limits import validate_day
 from web.tracked import Tracked
 
-# A shift: where somebody was before it tells nobody anything.
+# About one shift. Older positions are stale.
 RECENT = timedelta(hours=12)
 
 
 class Driver(Tracked):
-    """Who delivers. Never deleted: deactivated."""
+    """A driver and their account. Never deleted, only deactivated."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="driver", verbose_name=_("account")
@@ -41,22 +41,22 @@ class Driver(Tracked):
 
 class DriverLocationQuerySet(models.QuerySet["DriverLocation"]):
     def recent(self) -> DriverLocationQuerySet:
-        """Of the active drivers, those of the last hours."""
+        """Positions of active drivers from the last RECENT hours."""
         return self.filter(recorded_at__gte=timezone.now() - RECENT, driver__is_active=True)
 
-    def keep(self, location: DriverLocation) -> bool:
-        """Makes `location` its driver's row if it is newer, whoever writes at once; says whether it did."""
+    def save_if_newer(self, location: DriverLocation) -> bool:
+        """Replaces the driver's position if `location` is newer, and returns whether it did. Safe if called at once."""
         values = {name: getattr(location, name) for name in location.VALUES}
         older = self.filter(pk=location.driver_id, recorded_at__lt=location.recorded_at)
         if older.update(**values):
             return True
         _row, created = self.get_or_create(driver_id=location.driver_id, defaults=values)
-        # Between the two somebody else may have made the row, with an older position.
+        # A concurrent call may have created the row in between, with an older position.
         return created or bool(older.update(**values))
 
 
 class DriverLocation(models.Model):
-    """The latest position of a driver, one row each (WGS 84; km/h; degrees from north; metres)."""
+    """The latest position of a driver, one row per driver (WGS 84; km/h; degrees from north; metres)."""
 
     driver = models.OneToOneField(
         Driver, models.CASCADE, primary_key=True, related_name="location", verbose_name=_("driver")
@@ -88,14 +88,14 @@ class RouteStatus(models.TextChoices):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def with_stops(self) -> RouteQuerySet:
-        """With `total_stops` counted for all in one query (a subquery: a locked row cannot be grouped)."""
+        """Counts `total_stops` of all rows in one query. It is a subquery, because locked rows cannot be grouped."""
         own = Route.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
         counted = own.annotate(count=Count("orders", filter=~Q(orders__status="cancelled"))).values("count")
         return self.annotate(stops=Subquery(counted))
 
 
 class Route(Tracked):
-    """The stops of one day for one driver, in order of `Order.stop_sequence`. Never deleted."""
+    """The stops of one driver on one day, ordered by `Order.stop_sequence`. Never deleted."""
 
     date = models.DateField(_("date"), db_index=True, validators=[validate_day])
     name = models.CharField(_("name"), max_length=60)
@@ -116,6 +116,6 @@ class Route(Tracked):
     @property
     @display(description=_("stops"))
     def total_stops(self) -> int:
-        """Stops on the route that were not cancelled."""
-        counted = self.__dict__.get("stops")  # annotated by lists, so that they need one query for all
+        """The number of stops that are not cancelled."""
+        counted = self.__dict__.get("stops")  # lists annotate it with `with_stops`
         return int(counted) if counted is not None else self.orders.exclude(status="cancelled").count()

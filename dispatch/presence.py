@@ -1,4 +1,4 @@
-"""Which drivers are online. Sockets belong to an app further to the right, which provides the answer."""
+"""Which drivers are online. The app `realtime`, which this app must not import, provides the function."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _provider: Callable[[], Collection[int]] | None = None
 
 
 def provide(online: Callable[[], Collection[int]] | None) -> None:
-    """Names the function that answers the ids of the drivers who are connected now."""
-    global _provider  # noqa: PLW0603  (one a site, named once at start)
+    """Sets the function that returns the ids of the drivers who are connected now; None removes it."""
+    global _provider  # noqa: PLW0603  (one per process, set once at start)
     _provider = online
 
 

@@ -1,3 +1,3 @@
-"""Orders out of the sheets an office types: bytes → sheet → drafts → orders, and a report of each row."""
+"""Imports orders from spreadsheets: bytes → sheet → drafts → orders, with a report of each row."""
 
 from __future__ import annotations

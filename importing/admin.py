@@ -1,4 +1,4 @@
-"""Orders → Import: a sheet uploaded, checked or imported, and what became of each row."""
+"""Admin page Orders → Import: checks or imports an uploaded sheet and shows the report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orders.models import Order
 from web import throttling
 from web.throttling import please_wait
 
-# What a person waits for in a browser, some ten seconds; longer files go through the command.
+# About ten seconds of waiting in a browser. Longer files need the command `import_orders`.
 MAX_ROWS = 2_000
 GONE = _(
     "This sheet is no longer kept: it was imported, another one was checked, or an hour has passed. "
@@ -60,19 +60,20 @@ class ImportForm(forms.Form):
         ],
     )  # fmt: skip
 
-    kept: CheckedSheet | None = None
+    checked: CheckedSheet | None = None
 
-    def imported(self, user: User) -> Report | None:
-        """The report; None where the file cannot be read, and the form says why. What was checked is kept."""
-        asked = self.cleaned_data
-        data, mode = asked["file"].read(), Mode(asked["mode"])
+    def run(self, user: User) -> Report | None:
+        """Imports or checks the file. A checked sheet is stored. None if unreadable: then the form has the error."""
+        submitted = self.cleaned_data
+        data, mode = submitted["file"].read(), Mode(submitted["mode"])
         try:
-            report = import_orders(data, mode=mode, by=user, encoding=asked["encoding"], max_rows=MAX_ROWS)
+            report = import_orders(data, mode=mode, by=user, encoding=submitted["encoding"], max_rows=MAX_ROWS)
         except UnreadableSheet as error:
-            self.add_error("file", in_the_admin(error, user))
+            self.add_error("file", error_message(error, user))
             return None
         if mode is Mode.CHECK and report.created:
-            self.kept = CheckedSheet.keep(user, data, name=asked["file"].name or "", encoding=asked["encoding"])
+            name = submitted["file"].name or ""
+            self.checked = CheckedSheet.store(user, data, name=name, encoding=submitted["encoding"])
         return report
 
 
@@ -80,30 +81,30 @@ class CheckedForm(forms.Form):
     """The button below the report of a check."""
 
     token = forms.CharField(max_length=43)
-    kept = None
+    checked = None
 
     def clean(self) -> None:
         if "token" not in self.cleaned_data:
             raise ValidationError(GONE)
 
-    def imported(self, user: User) -> Report | None:
-        """The report; None where the sheet is not kept any longer, and the form says so."""
-        sheet = CheckedSheet.take(user, self.cleaned_data["token"])
+    def run(self, user: User) -> Report | None:
+        """Claims and imports the checked sheet. None if it expired or is unreadable: then the form has the error."""
+        sheet = CheckedSheet.claim(user, self.cleaned_data["token"])
         try:
             if sheet is not None:
                 return import_orders(bytes(sheet.data), by=user, encoding=sheet.encoding, max_rows=MAX_ROWS)
             self.add_error(None, GONE)
-        except Error:  # another import is at it: the page is asked again, and knows the rows that are in
+        except Error:  # another import holds the lock: a retry needs the sheet, and skips rows already imported
             if sheet is not None:
                 sheet.save()
             raise
         except UnreadableSheet as error:  # the products were deactivated meanwhile
-            self.add_error(None, in_the_admin(error, user))
+            self.add_error(None, error_message(error, user))
         return None
 
 
-def in_the_admin(error: UnreadableSheet, user: User) -> str:
-    """The message; of missing products with a link to where they are added."""
+def error_message(error: UnreadableSheet, user: User) -> str:
+    """The error's text. If products are missing, it ends with a link to their admin page."""
     if isinstance(error, NoProducts) and user.has_perm("catalogue.view_product"):
         products = reverse("admin:catalogue_product_changelist")
         return format_html('{} <a href="{}">{}</a>', error, products, gettext("products"))
@@ -112,7 +113,7 @@ def in_the_admin(error: UnreadableSheet, user: User) -> str:
 
 def import_view(request: HttpRequest) -> HttpResponse:
     """The page Orders → Import, for staff who may add orders."""
-    user = cast("User", request.user)  # signed in, as `admin_view` sees to
+    user = cast("User", request.user)  # `admin_view` requires signing in
     check_page(user, "orders.add_order")
     CheckedSheet.delete_expired()
     if "token" in request.POST:
@@ -122,7 +123,7 @@ def import_view(request: HttpRequest) -> HttpResponse:
     wait = throttling.wait_for("import", user.pk) if form.is_bound else None
     if wait is not None:
         form.add_error(None, please_wait(wait))
-    report = form.imported(user) if form.is_valid() else None
+    report = form.run(user) if form.is_valid() else None
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Import orders"),
@@ -130,6 +131,6 @@ def import_view(request: HttpRequest) -> HttpResponse:
         "form": form if isinstance(form, ImportForm) else ImportForm(),
         "errors": form.non_field_errors(),
         "report": report,
-        "kept": form.kept,
+        "kept": form.checked,
     }
     return TemplateResponse(request, "admin/importing/import.html", context, status=429 if wait else 200)

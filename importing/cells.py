@@ -1,4 +1,4 @@
-"""What single cells say, as people in Taiwan write it."""
+"""Parsers for single cells, as people in Taiwan write them. All raise CellError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.text import visible
 
 MAX_CELL = 500
 MAX_NUMBER = 40
-# `912000136.0`; and what a narrow column makes of it, as far as no digit is lost: `9.12000136E+08`.
+# A number that a spreadsheet shows as `912000136.0` or, in a narrow column, `9.12000136E+08`.
 FLOAT = re.compile(r"(\d+)\.0+|(\d)\.(\d+)e\+?0*(\d+)", re.IGNORECASE)
 COUNTED = re.compile(r"[桶支瓶個]裝?$")
 SLOTS = {
@@ -27,7 +27,7 @@ PRIORITIES = {
     "": Priority.NORMAL, "一般": Priority.NORMAL, "普通": Priority.NORMAL,
     "急件": Priority.URGENT, "急": Priority.URGENT, "緊急": Priority.URGENT, "特急": Priority.URGENT,
 } | {priority.value: priority for priority in Priority}  # fmt: skip
-# First and last minute of each slot, as its label says.
+# First and last minute of each slot, as in its label.
 MINUTES = {
     TimeSlot.MORNING: (8 * 60, 12 * 60),
     TimeSlot.AFTERNOON: (13 * 60, 17 * 60),
@@ -40,34 +40,34 @@ CLOCK = re.compile(
 )
 BEFORE_NOON = {"上午", "早上", "早", "凌晨"}
 FRACTION = re.compile(r"0?\.\d+")
-# A time without a day is kept by spreadsheets as a time of their first day.
+# Spreadsheets store a time without a date as a time on their first day.
 FIRST_DAY = re.compile(r"^(?:1899[-/]12[-/]3[01]|1900[-/]0?1[-/]0?[01]|1904[-/]0?1[-/]0?1)[ T]+")
 DAY_MINUTES = 24 * 60
 
 
 class CellError(ValueError):
-    """A cell that cannot be understood; the message says why, in the reader's language."""
+    """A cell that cannot be parsed. The message gives the reason in the reader's language."""
 
 
-def short(text: str, most: int = MAX_CELL) -> str:
-    """Raises CellError past `most` characters."""
+def check_length(text: str, most: int = MAX_CELL) -> str:
+    """Returns `text` unchanged. Raises CellError if it has more than `most` characters."""
     if len(text) > most:
         raise CellError(_("Longer than %d characters.") % most)
     return text
 
 
 def plain(text: str) -> str:
-    """Full width made half, every run of white space one space. Raises CellError where the cell is far too long."""
-    return " ".join(unicodedata.normalize("NFKC", visible(short(text))).split())
+    """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
+    return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
 
 
-def words(text: str, most: int = MAX_CELL) -> str:
-    """Text as it was typed (`，` stays), white space tidied. Raises CellError past `most` characters."""
-    return short(" ".join(visible(text).split()), most)
+def free_text(text: str, most: int = MAX_CELL) -> str:
+    """The text as typed (`，` stays), with single spaces. Raises CellError if it has more than `most` characters."""
+    return check_length(" ".join(visible(text).split()), most)
 
 
 def whole(text: str) -> str:
-    """A whole number without the decimals that a spreadsheet added; any other text as it is."""
+    """Removes decimals and exponents that a spreadsheet added to a whole number. Returns other text unchanged."""
     match = FLOAT.fullmatch(unicodedata.normalize("NFKC", text).strip())
     if not match:
         return text
@@ -77,15 +77,15 @@ def whole(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """The row's own number; a spreadsheet drops leading zeros when it likes, so they do not count."""
-    typed = short(whole(plain(text)), MAX_NUMBER)
+    """The order's number in the sheet, without leading zeros, which spreadsheets may drop. Raises CellError."""
+    typed = check_length(whole(plain(text)), MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
 
 
 def telephones(text: str) -> tuple[str, ...]:
-    """At most two normalised numbers, a mobile first: an SMS goes to the first. Raises CellError."""
+    """At most two normalised numbers. Mobiles come first, because SMS go to the first number. Raises CellError."""
     try:
-        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(short(text))))
+        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(check_length(text))))
     except phones.InvalidPhone as error:
         raise CellError(error.message) from error
     if len(found) > 2:
@@ -94,7 +94,7 @@ def telephones(text: str) -> tuple[str, ...]:
 
 
 def quantity(text: str) -> int:
-    """A whole number from 1 on: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
+    """A whole number from 1 to OrderItem.MOST: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
     typed = COUNTED.sub("", plain(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing."))
@@ -107,7 +107,7 @@ def quantity(text: str) -> int:
 
 
 def slot(text: str) -> TimeSlot:
-    """A time slot by its name, its hours or a time within it; empty is any time. Raises CellError."""
+    """The slot with this name or these hours, or that includes this time; empty means any time. Raises CellError."""
     typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
@@ -116,7 +116,7 @@ def slot(text: str) -> TimeSlot:
 
 
 def priority(text: str) -> Priority:
-    """Empty is normal. Raises CellError."""
+    """Empty means normal. Raises CellError."""
     try:
         return PRIORITIES[plain(text).casefold()]
     except KeyError:
@@ -124,10 +124,10 @@ def priority(text: str) -> Priority:
 
 
 def _slot_of(text: str) -> TimeSlot | None:
-    """The slot that a time is in (`9:00`, `上午9點`, `0.375`), or whose hours these are (`8:00-12:00`); None: none.
+    """The slot that includes a time (`9:00`, `上午9點`, `0.375`) or has exactly these hours (`8:00-12:00`), or None.
 
-    `text`: half width, without spaces, `-` between two times. Hours within a slot (`9:00-11:00`) are narrower than any
-    promise made to the customer: they are no slot.
+    `text` is half width, without spaces, with `-` between two times. Hours within a slot (`9:00-11:00`) give None: we
+    promise customers nothing narrower than a slot.
     """
     first, dash, last = text.replace("(", "").replace(")", "").partition("-")
     start = _minute(first)
@@ -143,7 +143,7 @@ def _slot_of(text: str) -> TimeSlot | None:
 
 
 def _minute(text: str) -> int | None:
-    """Minutes since midnight; None: this is no time."""
+    """Minutes since midnight, or None if the text is not a time."""
     if FRACTION.fullmatch(text):
         return round(float(text) * DAY_MINUTES)
     match = CLOCK.fullmatch(text)
@@ -162,6 +162,6 @@ def _number(text: str) -> int | None:
 
 def _hour_of_day(hour: int, half: str) -> int:
     if half in BEFORE_NOON or half.startswith("a"):
-        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is no time
+        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is invalid
     is_noon = half == "中午" and hour >= 11  # 中午 11:30
     return hour if not half or is_noon or hour >= 12 else hour + 12

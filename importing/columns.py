@@ -1,4 +1,4 @@
-"""A sheet as rows of text, and which column is which: headings by name, as different offices write them."""
+"""Rows of a sheet, and finding its columns by the headings that different offices use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.text import visible
 
 
 class Column(StrEnum):
-    """A column by the name of the field it fills."""
+    """A column, named after the field of OrderDraft that it fills."""
 
     NUMBER = "number"
     CUSTOMER = "customer"
@@ -28,7 +28,7 @@ class Column(StrEnum):
     NOTES = "notes"
 
 
-# The first name of each is the usual one.
+# The first name of each column is used in messages.
 HEADINGS: dict[Column, tuple[str, ...]] = {
     Column.NUMBER: ("編號", "單號", "訂單編號", "訂單號碼", "序號", "no", "no.", "number"),
     Column.CUSTOMER: ("客戶", "客戶名稱", "客戶姓名", "姓名", "名稱", "顧客", "訂購人", "收件人", "customer", "name"),
@@ -44,7 +44,7 @@ HEADINGS: dict[Column, tuple[str, ...]] = {
     Column.PRIORITY: ("優先", "優先級", "優先順序", "priority"),
     Column.NOTES: ("備註", "備考", "附註", "說明", "notes", "note", "remarks"),
 }  # fmt: skip
-# A telephone column that is not there is more likely misspelt than meant: no SMS would go out.
+# A missing telephone column is probably misspelt. Without it, customers would get no SMS.
 REQUIRED = (
     Column.CUSTOMER,
     Column.PHONE,
@@ -53,25 +53,24 @@ REQUIRED = (
     Column.QUANTITY,
     Column.DATE,
 )
-# Beyond these no headings are looked for.
+# Headings are only searched in this many columns.
 MOST_COLUMNS = 256
 BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
 
 
 class UnreadableSheet(ValueError):
-    """Nothing of the file can be read; the message says why and what to do, in the reader's language."""
+    """The whole file is unusable. The message gives the reason and what to do, in the reader's language."""
 
 
-# The place of a fault that is not one cell's.
+# Key in `SheetLine.faults` for a fault of the whole row.
 WHOLE_ROW = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One filled row; `number` as the spreadsheet shows it, the heading counted.
+class SheetLine:
+    """One filled row. `number` is the row number that the spreadsheet shows.
 
-    `faults`: why the cell at a place cannot be used, for each cell that holds a damaged character; at WHOLE_ROW why
-    none of them can be.
+    `faults` maps the index of each damaged cell to the reason. WHOLE_ROW holds a reason that concerns all cells.
     """
 
     number: int
@@ -79,13 +78,13 @@ class Line:
     faults: dict[int, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The filled cells, for a remark about the whole row."""
+        """All filled cells joined by spaces, for a remark about the whole row."""
         return " ".join(cell.strip() for cell in self.cells if cell.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each column stands in this sheet; `unused` are headings that name nothing we know."""
+    """The position of each column in a sheet. `unused` holds the unknown headings."""
 
     width: int
     titles: dict[Column, str]
@@ -95,21 +94,21 @@ class Layout:
     def title(self, column: Column) -> str:
         return self.titles.get(column, HEADINGS[column][0])
 
-    def text(self, line: Line, column: Column) -> str:
+    def text(self, line: SheetLine, column: Column) -> str:
         cells = (line.cells[place].strip() for place in self.places.get(column, ()) if place < len(line.cells))
         return "/".join(cell for cell in cells if cell)
 
-    def fault(self, line: Line, column: Column) -> str:
-        """Why what stands in this column cannot be used; empty: it can."""
+    def fault(self, line: SheetLine, column: Column) -> str:
+        """The reason why this column's cell is damaged; empty if it is not."""
         return next((line.faults[place] for place in self.places.get(column, ()) if place in line.faults), "")
 
-    def beyond(self, line: Line) -> str:
-        """What stands to the right of the last heading."""
+    def beyond(self, line: SheetLine) -> str:
+        """The text of cells to the right of the last heading."""
         return " ".join(cell.strip() for cell in line.cells[self.width :] if cell.strip())
 
 
-def locate(heading: Line) -> Layout:
-    """Finds the columns. Raises UnreadableSheet where one is missing or there twice (telephones may be in two)."""
+def locate(heading: SheetLine) -> Layout:
+    """Finds the columns. Raises UnreadableSheet if one is missing or duplicate; only telephones may have two."""
     places: dict[Column, list[int]] = defaultdict(list)
     known = known_headings(heading.cells)
     for place, column in known.items():
@@ -121,13 +120,13 @@ def locate(heading: Line) -> Layout:
 
 
 def known_headings(cells: list[str]) -> dict[int, Column]:
-    """The column that each cell is the name of, by its place; a cell that names none is left out."""
+    """Maps the index of each known heading to its column."""
     found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MOST_COLUMNS])}
     return {place: column for place, column in found.items() if column is not None}
 
 
-def find_heading(lines: list[Line]) -> int:
-    """Which of the first lines has the headings: the first with all that are required, else the one with most."""
+def find_heading(lines: list[SheetLine]) -> int:
+    """The index of the heading: the first line with all required columns, else the line with the most columns."""
     known = [set(known_headings(line.cells).values()) for line in lines]
     whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED))
     most = max(range(len(lines)), key=lambda place: len(known[place]))
@@ -139,7 +138,7 @@ def _heading_key(title: str) -> str:
     return re.sub(r"\(.*?\)|[\s*:_]", "", plain)
 
 
-def _check(places: dict[Column, list[int]], heading: Line) -> None:
+def _check(places: dict[Column, list[int]], heading: SheetLine) -> None:
     missing = [HEADINGS[column][0] for column in REQUIRED if column not in places]
     if missing:
         words = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}

@@ -1,4 +1,4 @@
-"""Dates as people in Taiwan and their spreadsheets write them."""
+"""Parses dates as people in Taiwan and their spreadsheets write them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from web.limits import YEAR
 from web.numerals import in_digits
 
 ROC_EPOCH = 1911
-# Spreadsheets count days from here (Excel's calendar of 1900, in which 29 February 1900 is one too many).
+# Day 0 of spreadsheets. It is one day early, because Excel counts a 29 February 1900 that never existed.
 SERIAL_EPOCH = date(1899, 12, 30)
-# How a day is written, with the order of its parts known.
+# Formats in which the order of year, month and day is clear.
 CLEAR = [
     re.compile(form)
     for form in (
@@ -25,17 +25,17 @@ CLEAR = [
         # `2026-11-23`, `115/11/23`, `民國115年11月23日(一)`, `2026/11/23 00:00`.
         r"(?P<y>\d{3,4})[-/.年](?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?",
         r"(?P<y>(?:19|20)\d\d|\d{3})(?P<m>\d{2})(?P<d>\d{2})",
-        # `1-Dec-26` and `1-十二月-26`, their month in digits by then.
+        # `1-Dec-26` and `1-十二月-26`, after `_bare` has replaced the month by digits.
         r"(?P<d>\d{1,2})-(?P<m>\d{1,2})月\.?(?:[-, ]*(?P<y>\d{4}|\d{2}))?",
     )
 ]
-# What is left of 12.10, 12.20 and 12.30 where a spreadsheet took them for numbers: 12.1, 12.2 and 12.3.
+# A spreadsheet that reads 12.10, 12.20 and 12.30 as numbers leaves 12.1, 12.2 and 12.3.
 ZERO_DROPPED = re.compile(r"\d{1,2}\.[123]")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = re.compile(rf"(?<=\d)[- ]?({'|'.join(MONTHS)})[a-z]{{0,6}}", re.IGNORECASE)
-# An instant as programs write it. Its day is the one in Taipei.
+# An instant as programs write it. Its date is taken in Taipei time.
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)", re.IGNORECASE)
-# A republican year is said, a weekday and the midnight of a spreadsheet add nothing.
+# Text around a date that adds nothing: the name of the republican era and the weekday.
 AROUND = re.compile(r"^(?:中華)?民國|\(?(?:星期|週|周)?[一二三四五六日]\)?$")
 SHARP = r"(?::00){1,2}(?:\.0+)?"
 MIDNIGHT = re.compile(
@@ -45,8 +45,8 @@ MIDNIGHT = re.compile(
 )
 TIME_OF_DAY = re.compile(r"\d(?::\d\d){1,2}|[上下]午|\d{5}\.\d+")
 NUMERALS = re.compile("[〇○零一二三四五六七八九十百]+(?=[年月日])")
-# What texts without a clear order of year, month and day may mean: `12/01/2026`, `26/12/1`, `1201`, `261201`.
-UNCLEAR = [
+# Ambiguous formats, each with its possible readings: `12/01/2026`, `26/12/1`, `1201`, `261201`.
+AMBIGUOUS = [
     re.compile(form.replace("/", "[-/.]"))
     for form in (
         r"(?P<m>\d\d?)(?P<d>\d\d)", r"(?P<m>\d\d)(?P<d>\d)", r"(?P<d>\d\d?)(?P<m>\d\d)", r"(?P<d>\d\d)(?P<m>\d)",
@@ -59,19 +59,19 @@ UNCLEAR = [
 
 
 def parse_date(text: str, today: date) -> date:
-    """The day; without a year the one nearest to `today`. Raises CellError: where it may be two days, it names both."""
+    """Parses a date; without a year, the one nearest to `today`. Raises CellError that lists the possible readings."""
     typed = plain(text).removeprefix("'")
     if INSTANT.fullmatch(typed):
         return _near(_in_taipei(typed), today)
-    # And not `12.2(三)`, which no spreadsheet takes for a number.
+    # `12.2(三)` does not match: no spreadsheet reads it as a number.
     if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
-        raise CellError(_unclear(days))
+        raise CellError(_ambiguous(days))
     typed = whole(_bare(typed))
     if not typed:
         raise CellError(_("The date is missing."))
     found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)
     if found is None:
-        raise CellError(_why_none(typed, today))
+        raise CellError(_reason(typed, today))
     return _near(_day(found, today), today)
 
 
@@ -83,14 +83,14 @@ def _in_taipei(instant: str) -> date:
 
 
 def _bare(text: str) -> str:
-    """Without what adds nothing to the day; numerals and the names of months in digits."""
+    """Removes midnight, era and weekday, and converts numerals and names of months to digits."""
     typed = re.sub(r"\s*([-/.年月日()])\s*", r"\1", MIDNIGHT.sub("", text))
     typed = AROUND.sub("", NUMERALS.sub(lambda found: in_digits(found[0]), typed)).strip()
     return MONTH.sub(lambda found: f"-{MONTHS.index(found[1].lower()) + 1}月", typed)
 
 
 def _day(found: re.Match[str], today: date) -> date:
-    """The day that a form has found; without a year the nearest. Raises CellError where there is no such day."""
+    """The date of a match; without a year, the one nearest to `today`. Raises CellError if there is no such day."""
     parts = found.groupdict()
     if serial := parts.get("serial"):
         return SERIAL_EPOCH + timedelta(days=int(serial))
@@ -105,7 +105,7 @@ def _day(found: re.Match[str], today: date) -> date:
 
 
 def _full_year(year: str) -> int:
-    """Of two digits in this century, else below 1000 a republican one."""
+    """Two digits mean this century; other years below 1000 are republican (1911 is year 0)."""
     if len(year) == 2:
         return int(year) + 2000
     return int(year) + (ROC_EPOCH if int(year) < 1000 else 0)
@@ -117,22 +117,22 @@ def _near(day: date, today: date) -> date:
     return day
 
 
-def _why_none(typed: str, today: date) -> str:
+def _reason(typed: str, today: date) -> str:
     if TIME_OF_DAY.search(typed):
         return _("There is a time of day beside the date; it belongs into the column of the time slot.")
-    if readings := _readings(UNCLEAR, [typed], today):
-        return _unclear(readings)
+    if readings := _readings(AMBIGUOUS, [typed], today):
+        return _ambiguous(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
 
 
-def _unclear(days: list[date]) -> str:
+def _ambiguous(days: list[date]) -> str:
     if len(days) == 1:
         return _("The order of day and month is not clear. If it is %s, write it so.") % days[0].isoformat()
     return _("This may be %(days)s. Write it as one of these.") % {"days": _(" or ").join(map(date.isoformat, days))}
 
 
 def _readings(forms: list[re.Pattern[str]], texts: list[str], today: date) -> list[date]:
-    """The days within a year that these texts may mean, the nearest first."""
+    """The dates within a year that these texts may mean, nearest first."""
     found = set()
     for match in filter(None, (form.fullmatch(text) for form in forms for text in texts)):
         with suppress(CellError):

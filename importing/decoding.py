@@ -1,6 +1,6 @@
-"""From bytes to text, to the rows of a CSV file as spreadsheets write it, and to rows whose damaged cells are named.
+"""Decodes text files, splits CSV into rows, and marks damaged cells.
 
-A byte that means nothing stays in the text, so that only its own row is refused.
+Undecodable bytes stay in the text, so that only the rows that contain them are refused.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from itertools import islice
 
 from django.utils.translation import gettext as _
 
-from importing.columns import WHOLE_ROW, Line, UnreadableSheet, known_headings
+from importing.columns import WHOLE_ROW, SheetLine, UnreadableSheet, known_headings
 from web.text import visible
 
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# Windows' Big5: what Excel in Taiwan writes, with the characters that plain Big5 lacks.
+# Windows' Big5, which Excel in Taiwan writes. It has characters that plain Big5 lacks.
 BIG5 = "cp950"
 HKSCS = "big5hkscs"
 NAMES = {BIG5: "Big5", HKSCS: "HKSCS", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}
-# An undecodable byte stands in the text as UNREAD + byte: a lone surrogate, which no decoded text contains.
+# An undecodable byte is represented as UNREAD + byte: a lone surrogate, which decoded text never contains.
 UNREAD = 0xDC00
 DAMAGED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\udc00-\udcff]")
-# One damaged character in so many, and the file is no text.
+# A file is not text if more than one character in ONE_IN is damaged.
 ONE_IN = 8
-# So many are never too many: a small sheet may have them.
+# This many damaged characters are always accepted, for small sheets.
 FEW = 3
 BEGINNING = 64 * 1024
 KEEP = "importing.keep"
 LOST = "\ufffd"
-# Bytes that mean nothing, controls but for white space, the mark of a character lost before, and private use.
+# Undecodable bytes, control characters except white space, the replacement character, and private-use characters.
 SUSPECT = re.compile("[\udc00-\udcff]+|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
-# What a spreadsheet shows where it has no value: `#N/A`, `#REF!`, `Err:502`; `####` where a column is too narrow.
+# Shown by a spreadsheet instead of a value: `#N/A`, `#REF!`, `Err:502`, or `####` if a column is too narrow.
 FAILED = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|DATA!|名稱\?)|Err:\d{3}|#{3,}")
 DELIMITERS = ",;\t"
-# Excel's own line for what stands between the cells; it is no row of the sheet, and Excel does not count it.
+# Excel's line that names the delimiter. Excel does not count it as a row.
 SEPARATOR = re.compile(r'\ufeff?\s*"?sep=([^"\w\s]|\t)"?[ \t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
-# Headings stand within the first rows.
+# Headings are searched within these first rows.
 ROWS_LOOKED_AT = 20
 CHARACTERS_LOOKED_AT = 64 * 1024
 
 
 def _keep(error: UnicodeError) -> tuple[str, int]:
-    """Error handler of codecs: keeps the bytes. The two bytes of one character of Big5 stay together."""
+    """Codec error handler that keeps undecodable bytes. The two bytes of a Big5 character stay together."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     end = error.end
@@ -61,11 +61,11 @@ codecs.register_error(KEEP, _keep)
 
 
 def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
-    """The text and its encoding: the one named, else what its mark says, else UTF-8 or Big5.
+    """The text and its encoding: `encoding` if given, else by its byte order mark, else UTF-8 or Big5.
 
-    Raises UnreadableSheet where it is no text, or not in the encoding named.
+    Raises UnreadableSheet if it is not text, or not in the given encoding.
     """
-    _decoded(data[:BEGINNING], encoding)  # costs little, and shows what is no text
+    _decoded(data[:BEGINNING], encoding)  # cheap, and rejects most files that are not text
     return _decoded(data, encoding)
 
 
@@ -73,52 +73,52 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
     marked = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
     chosen = (BIG5 if encoding.lower().replace("-", "") == "big5" else encoding) or marked
     try:
-        text, chosen = (_kept(data, chosen), chosen) if chosen else _utf8_or_big5(data)
+        text, chosen = (_decode_keeping_bytes(data, chosen), chosen) if chosen else _utf8_or_big5(data)
     except (LookupError, ValueError):  # there is no such encoding
-        raise UnreadableSheet(_why_not(encoding)) from None
+        raise UnreadableSheet(_not_text(encoding)) from None
     if data.startswith(b"%PDF") or len(DAMAGED.findall(text)) > max(FEW, len(text) // ONE_IN):
-        raise UnreadableSheet(_why_not(encoding))
+        raise UnreadableSheet(_not_text(encoding))
     return text, chosen
 
 
-def _why_not(encoding: str) -> str:
+def _not_text(encoding: str) -> str:
     if encoding:
         return _("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding
     return _("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding.")
 
 
-def _kept(data: bytes, encoding: str) -> str:
-    """The text, with what cannot be decoded kept in it. Raises LookupError or ValueError without such an encoding."""
+def _decode_keeping_bytes(data: bytes, encoding: str) -> str:
+    """Decodes with the handler KEEP. Raises LookupError or ValueError if the encoding does not exist."""
     return data.decode(encoding, KEEP).removeprefix("\ufeff").rstrip("\x1a")
 
 
 def _utf8_or_big5(data: bytes) -> tuple[str, str]:
-    """Few damaged bytes among many characters are still UTF-8: Big5 finds a meaning for almost any two bytes."""
-    text = _kept(data, "utf-8")
+    """The text and its encoding. Prefers UTF-8 with few damaged bytes, because Big5 accepts almost any two bytes."""
+    text = _decode_keeping_bytes(data, "utf-8")
     damaged = len(DAMAGED.findall(text))
     if not damaged:
         return text, "utf-8"
-    other = _kept(data, BIG5)
+    other = _decode_keeping_bytes(data, BIG5)
     foreign = sum(character > "\x7f" for character in text)
     if damaged <= len(DAMAGED.findall(other)) or damaged * 4 < foreign:
         return text, "utf-8"
     return other, BIG5
 
 
-def inspected(number: int, cells: list[str] | str, encoding: str) -> Line:
-    """The row with its damaged cells named, and nothing in it that cannot be seen or stored.
+def inspected(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
+    """The row with faults for its damaged cells, and without characters that cannot be displayed or stored.
 
-    `cells`: a text where the row could not be divided into cells.
+    `cells` is a text if the row could not be split into cells.
     """
     if isinstance(cells, str):
         reason = _('A quotation mark (") is missing or one too many.')
-        return Line(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
+        return SheetLine(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
-    return Line(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
+    return SheetLine(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
 
 
 def fault_of(cell: str, encoding: str) -> str:
-    """Why this cell cannot be used; empty: it can."""
+    """The reason why this cell is damaged; empty if it is not."""
     if FAILED.fullmatch(cell.strip()):
         return _("The spreadsheet shows no value here: its formula failed or the column is too narrow.")
     if (found := SUSPECT.search(cell)) is None:
@@ -150,15 +150,15 @@ def _unread(unread: bytes, place: int, encoding: str) -> str:
 
 
 def split_separator(text: str) -> tuple[str, str]:
-    """The delimiter that a first line `sep=;` names, else an empty text; and the text behind that line."""
+    """The delimiter from a first line such as `sep=;` (empty if there is none), and the text after that line."""
     named = SEPARATOR.match(text)
     return (named[1], text[named.end() :]) if named else ("", text)
 
 
 def csv_rows(text: str, delimiter: str = "") -> Iterator[tuple[int, list[str] | str]]:
-    """Each row that holds anything, with its number from 1 on: its cells, or its text where they cannot be told apart.
+    """Yields each filled row with its number, counted from 1: its cells, or its text if it cannot be split.
 
-    An open quotation mark would swallow the rows behind it. So its row ends where its line does.
+    A row with an open quotation mark ends with its line. Otherwise it would include all the following rows.
     """
     delimiter = delimiter or _delimiter(text)
     lines = list(io.StringIO(text, newline=""))
@@ -178,13 +178,13 @@ def csv_rows(text: str, delimiter: str = "") -> Iterator[tuple[int, list[str] | 
 
 
 def _delimiter(text: str) -> str:
-    """The one that finds most headings; without headings the most frequent of the first line."""
+    """The delimiter that finds the most headings; if none does, the most frequent one in the first line."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     return max(DELIMITERS, key=lambda delimiter: (_headings(text, delimiter), first.count(delimiter)))
 
 
 def _headings(text: str, delimiter: str) -> int:
-    """How many headings a row has at most, read with this delimiter."""
+    """The highest number of headings in a row if split at this delimiter."""
     reader = csv.reader(io.StringIO(text[:CHARACTERS_LOOKED_AT], newline=""), delimiter=delimiter)
     try:
         return max((len(known_headings(cells)) for cells in islice(reader, ROWS_LOOKED_AT)), default=0)

@@ -1,4 +1,4 @@
-"""From drafts to orders."""
+"""Imports a sheet: creates customers and orders from its drafts."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from customers.models import Customer
 from importing import sheet as sheets
 from importing.columns import Column, Layout, UnreadableSheet, locate
 from importing.report import Created, Mode, Remark, Report
-from importing.row import Draft, RowReader, name_key
+from importing.row import OrderDraft, RowReader, name_key
 from importing.skipped import orders_of
 from orders.models import Change, Order, OrderItem
-from orders.models.item import in_words
+from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
 from web.timings import measured
 
-# Rows a transaction: half a second of writing, so that nobody waits long for the database.
+# Rows per transaction. It lasts half a second, so that other writers do not wait long.
 BATCH = 200
-# An arbitrary name for the lock, the same in every process.
+# Arbitrary key of the advisory lock, the same in every process.
 ADVISORY_LOCK = 0x4C47_494D
 
-# Shows how far an import is: draws from what it is given, one a row done, as `tqdm` does.
-Track = Callable[[list[Draft]], Iterable[Draft]]
+# Wraps the drafts to show progress, like `tqdm`. The import takes one from it for each finished row.
+Track = Callable[[list[OrderDraft]], Iterable[OrderDraft]]
 
 
 class NoProducts(UnreadableSheet):
-    """There is nothing yet that an order could be for: one sentence instead of an error for each row."""
+    """No active product exists. One message replaces an error for each row."""
 
 
 @measured("import")
@@ -50,16 +50,16 @@ def import_orders(
     max_rows: int = sheets.MAX_ROWS,
     track: Track = iter,
 ) -> Report:
-    """Makes an order, pending, of every row that can be understood, and says what became of each row.
+    """Creates a pending order from every valid row, and reports the result of each row.
 
-    Raises UnreadableSheet where the file as a whole cannot be read, NoProducts where nothing is sold yet. Rows are
-    committed in batches, so a run that was cut short is finished by running it again: rows imported before are known.
+    Raises UnreadableSheet if the whole file is unusable, NoProducts if no product is active. Rows are committed in
+    batches. The import is idempotent: after an interruption, run it again, and rows imported before are skipped.
     """
     sheet = sheets.read(data, encoding, max_rows)
     layout = locate(sheet.heading)
     report = Report(mode, sheet.encoding, notes=list(sheet.notes))
     drafts = _drafts(sheet, layout, report)
-    run = _Run(report, layout, Register(draft.date for draft in drafts), by)
+    run = _ImportRun(report, layout, KnownRecords(draft.date for draft in drafts), by)
     done = iter(track(drafts))
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
@@ -67,8 +67,8 @@ def import_orders(
     return report
 
 
-def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
-    """The rows that were understood; the others, and what was left out, go to the report. Raises UnreadableSheet."""
+def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDraft]:
+    """Parses the rows. Invalid and skipped rows go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
     rows, left_out = orders_of(sheet, layout)
@@ -80,7 +80,7 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
     for line, below in rows:
         reader.layout = below
         read = reader.read(line)
-        if isinstance(read, Draft):
+        if isinstance(read, OrderDraft):
             drafts.append(read)
         else:
             report.problems += read
@@ -96,51 +96,51 @@ def _check_products(products: list[Product]) -> None:
 
 
 def _lock_imports() -> None:
-    """Until the transaction ends no other import writes, so that two at once make no customer twice.
+    """Locks out other imports until the transaction ends, so that two cannot create the same customer.
 
-    SQLite has one writer by itself.
+    SQLite needs no lock: it allows only one writer.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
-class _Run:
-    """One import: what it knows, and what it reports."""
+class _ImportRun:
+    """The state of one import: report, layout, known records and actor."""
 
-    def __init__(self, report: Report, layout: Layout, register: Register, by: User | None) -> None:
-        self.report, self.layout, self.register = report, layout, register
+    def __init__(self, report: Report, layout: Layout, records: KnownRecords, by: User | None) -> None:
+        self.report, self.layout, self.records = report, layout, records
         self.actor = Actor(by, Source.IMPORT)
 
-    def batch(self, drafts: list[Draft], done: Iterable[Draft]) -> None:
-        """Decides about every draft before it writes the first; draws one of `done` for each."""
+    def batch(self, drafts: list[OrderDraft], done: Iterable[OrderDraft]) -> None:
+        """Checks all drafts before it writes the first. Takes one item from `done` for each."""
         with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
-            self.register.refresh()
+            self.records.refresh()
             decided = [(draft, self.customer_for(draft)) for draft in drafts]
             for (draft, customer), _draft in zip(decided, done, strict=False):
                 if customer and not self.report.withheld:
                     self.write(draft, customer)
 
-    def customer_for(self, draft: Draft) -> Customer | None:
-        """Whose order this row is, perhaps one not saved yet; None: it makes no order, and the report says why."""
-        if self.register.is_known(draft):
+    def customer_for(self, draft: OrderDraft) -> Customer | None:
+        """The customer of this row, possibly unsaved. None if the row creates no order: the report has the reason."""
+        if self.records.is_known(draft):
             self.report.known.append(draft.row)
             return None
-        found = self.register.find(draft)
+        found = self.records.find(draft)
         phone, phone2 = (*draft.phone, "", "")[:2]
         customer = found or Customer(name=draft.customer, phone=phone, phone2=phone2, address=draft.address)
-        if trouble := self.trouble(draft, customer):
-            self.report.problems.append(trouble)
+        if problem := self.problem(draft, customer):
+            self.report.problems.append(problem)
             return None
         if not found:
-            self.register.add(customer)
+            self.records.add(customer)
         self.compare(draft, customer)
-        self.register.remember(draft)
+        self.records.remember(draft)
         return customer
 
-    def trouble(self, draft: Draft, customer: Customer) -> Remark | None:
-        """What only the other rows and the database tell."""
-        if other := self.register.other_with_number(draft):
+    def problem(self, draft: OrderDraft, customer: Customer) -> Remark | None:
+        """A problem that only shows when the row is compared with other rows and the database."""
+        if other := self.records.other_with_number(draft):
             reason = _("This number was used on that day for another order (%s).") % other
             return self.remark(draft, Column.NUMBER, reason, draft.number)
         if not customer.is_active:
@@ -154,8 +154,8 @@ class _Run:
             return self.remark(draft, Column.ADDRESS, reason)
         return None
 
-    def compare(self, draft: Draft, customer: Customer) -> None:
-        """Says where a customer we know and the row differ. The record stays as it is: a sheet may be wrong."""
+    def compare(self, draft: OrderDraft, customer: Customer) -> None:
+        """Reports differences between a known customer and the row. Keeps the record: the sheet may be wrong."""
         if draft.customer and name_key(customer.name) != draft.name_key:
             reason = _("The customer with this telephone is “%s”; the record was left as it is.") % customer.name
             self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
@@ -164,7 +164,7 @@ class _Run:
             written = ", ".join(map(phones.display, draft.phone))
             self.report.notes.append(self.remark(draft, Column.PHONE, reason, written))
 
-    def write(self, draft: Draft, customer: Customer) -> None:
+    def write(self, draft: OrderDraft, customer: Customer) -> None:
         if self.report.mode is Mode.CHECK:
             self.report.created.append(Created(draft.row))
             return
@@ -175,19 +175,19 @@ class _Run:
             delivery_address=draft.address, notes=draft.notes, amount_due=draft.product.price * draft.quantity,
             import_ref=draft.import_ref,
         )  # fmt: skip
-        said = {"product": draft.product, "quantity": draft.quantity}
-        order.save(change=Change(self.actor, items=in_words([OrderItem(**said)])))
-        OrderItem.objects.create(order=order, **said)
+        item = {"product": draft.product, "quantity": draft.quantity}
+        order.save(change=Change(self.actor, items=describe([OrderItem(**item)])))
+        OrderItem.objects.create(order=order, **item)
         self.report.created.append(Created(draft.row, order.order_number))
 
-    def remark(self, draft: Draft, column: Column, reason: str, text: str = "") -> Remark:
+    def remark(self, draft: OrderDraft, column: Column, reason: str, text: str = "") -> Remark:
         return Remark(draft.row, self.layout.title(column), reason, text)
 
 
-class Register:
-    """Finds customers by telephone or by name and address, and rows by number or content.
+class KnownRecords:
+    """Finds known customers by telephone or by name and address, and known rows by number or content.
 
-    It holds what the sheet itself adds as well: the second row of a new customer finds the first one's.
+    It includes what this sheet adds: the second row of a new customer finds the customer of the first.
     """
 
     def __init__(self, days: Iterable[date]) -> None:
@@ -198,7 +198,7 @@ class Register:
         self._last_customer = self._last_order = 0
 
     def refresh(self) -> None:
-        """Reads what came since it was last read, by whomever."""
+        """Reads records that were added since the last call, also by other processes."""
         known = Customer.objects.only("name", "phone", "phone2", "address", "area", "is_active")
         for customer in known.filter(pk__gt=self._last_customer).order_by("pk"):
             self.add(customer)
@@ -210,14 +210,14 @@ class Register:
             self._last_order = pk
 
     def add(self, customer: Customer) -> None:
-        # Addresses are compared only of those who have the name: it takes 50 µs each, and all customers are read here.
-        # One that this sheet made is met again when the table is read on; the first is found.
+        # Not indexed by address: `comparable` takes 50 µs, and this runs for every customer in the database.
+        # `refresh` adds a customer created by this sheet a second time. `find` then returns the first one.
         self._by_name[name_key(customer.name)].append(customer)
         for phone in filter(None, (customer.phone, customer.phone2)):
             self._by_phone[phone].append(customer)
 
-    def find(self, draft: Draft) -> Customer | None:
-        """By telephone; where no one has it, by name and address. Of several the likeliest, active ones first."""
+    def find(self, draft: OrderDraft) -> Customer | None:
+        """Finds by telephone, or else by name and address. Of several, prefers active ones, then the best match."""
         found = [customer for phone in draft.phone for customer in self._by_phone.get(phone, [])]
         place = addresses.comparable(draft.address)
         if not found and draft.customer and place:
@@ -230,15 +230,15 @@ class Register:
 
         return max(found, key=likeness, default=None)
 
-    def is_known(self, draft: Draft) -> bool:
+    def is_known(self, draft: OrderDraft) -> bool:
         return draft.digest() in self._imported[draft.key]
 
-    def other_with_number(self, draft: Draft) -> str:
-        """Which order of that day has this row's number and another content; empty: none."""
+    def other_with_number(self, draft: OrderDraft) -> str:
+        """The order or row of that day with the same number but another content; empty if there is none."""
         others = self._imported[draft.key] if draft.number else {}
         return next((where for digest, where in others.items() if digest != draft.digest()), "")
 
-    def remember(self, draft: Draft) -> None:
+    def remember(self, draft: OrderDraft) -> None:
         self._remember(draft.import_ref, _("row %d") % draft.row)
 
     def _remember(self, ref: str, where: str) -> None:

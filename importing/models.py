@@ -1,4 +1,4 @@
-"""Sheets between the check and the import."""
+"""Sheets stored between the check and the import."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-# Long enough to look at a report, short enough for names and numbers that nobody needs.
-KEPT_FOR = timedelta(hours=1)
+# Long enough to read a report. Longer would keep personal data without need.
+EXPIRES_AFTER = timedelta(hours=1)
 
 
 class CheckedSheet(models.Model):
-    """A sheet that somebody had checked, kept for their import of it: the last one of each person, for an hour.
+    """The last sheet that a user checked, stored so that they can import it. Expires after EXPIRES_AFTER.
 
-    It is in the database because the import may reach another server than the check did.
+    It is in the database because another server may receive the import.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
@@ -36,8 +36,8 @@ class CheckedSheet(models.Model):
         return self.name
 
     @classmethod
-    def keep(cls, user: User, data: bytes, *, name: str, encoding: str) -> CheckedSheet:
-        """In place of the one this user had checked before."""
+    def store(cls, user: User, data: bytes, *, name: str, encoding: str) -> CheckedSheet:
+        """Replaces the user's previous sheet."""
         fields = {
             "data": data, "name": name[:100], "encoding": encoding,
             "token": secrets.token_urlsafe(), "checked_at": timezone.now(),
@@ -45,13 +45,13 @@ class CheckedSheet(models.Model):
         return cls.objects.update_or_create(user=user, defaults=fields)[0]
 
     @classmethod
-    def take(cls, user: User, token: str) -> CheckedSheet | None:
-        """The sheet, which is gone from here then: of two who take it, one gets it. None: it is not kept any longer."""
+    def claim(cls, user: User, token: str) -> CheckedSheet | None:
+        """Returns and deletes the sheet. Of two concurrent claims, one gets it. None if it expired or was claimed."""
         cls.delete_expired()
-        kept = cls.objects.filter(user=user, token=token)
-        sheet = kept.first()
-        return sheet if sheet and kept.delete()[0] else None
+        stored = cls.objects.filter(user=user, token=token)
+        sheet = stored.first()
+        return sheet if sheet and stored.delete()[0] else None
 
     @classmethod
     def delete_expired(cls) -> None:
-        cls.objects.filter(checked_at__lt=timezone.now() - KEPT_FOR).delete()
+        cls.objects.filter(checked_at__lt=timezone.now() - EXPIRES_AFTER).delete()

@@ -1,4 +1,4 @@
-"""What became of a sheet: one value, shown by the command and the admin alike."""
+"""The result of an import, shown by the command and the admin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 SHOWN = 60  # characters of a cell
-# From so many rows on a reason is given once: where it is that of most rows, or where the cells read alike.
+# A reason is reported once for all its rows if it concerns at least MANY rows and half of the sheet, or at least ALIKE
+# rows with the same cell text.
 MANY = 10
 ALIKE = 3
 EXAMPLES = 5
@@ -20,17 +21,14 @@ FIGURES = re.compile(r"\d[\d-]*")
 
 
 class Mode(StrEnum):
-    CHECK = "check"  # say what would happen
-    GOOD = "good"  # import every row that can be understood
-    ALL = "all"  # all rows or none
+    CHECK = "check"  # report what an import would do
+    GOOD = "good"  # import every valid row
+    ALL = "all"  # import all rows or none
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to say of one row: its number in the spreadsheet, the column's heading, why, what the cell reads.
-
-    Row 0 is the file as a whole.
-    """
+    """A problem or note about one row. `column` is the heading, `text` the cell's content. Row 0 is the whole file."""
 
     row: int
     column: str
@@ -44,7 +42,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is to be said once of one row or of many: as a remark, with all rows and examples of what cells read."""
+    """A remark about one or more rows, with all their numbers and the distinct cell texts."""
 
     rows: list[int]
     column: str
@@ -53,7 +51,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """`3, 5–9`; empty: the file as a whole."""
+        """Row numbers such as `3, 5–9`; empty for the whole file."""
         shown = [f"{first}–{last}" if last > first else str(first) for first, last in _runs(self.rows) if last]
         return ", ".join([*shown[:MOST_PLACES], *(["…"] if len(shown) > MOST_PLACES else [])])
 
@@ -63,7 +61,7 @@ class Finding:
 
 
 def findings(remarks: list[Remark], rows: int) -> list[Finding]:
-    """Remarks with what many of `rows` rows have in common said once, in the order of the first row of each."""
+    """Merges remarks that many of the sheet's `rows` rows share, sorted by first row."""
     found: list[Finding] = []
     remarks = sorted(remarks, key=lambda remark: remark.row)
     for alike in _grouped(remarks, lambda remark: (remark.column, _general(remark))):
@@ -90,7 +88,7 @@ def _finding(remarks: list[Remark]) -> Finding:
 
 
 def _general(remark: Remark) -> str:
-    """The reason without what only this row says: its own cell in quotation marks, and numbers."""
+    """The reason without details of its row: the quoted cell and numbers."""
     reason = remark.reason
     for quoted in (f"“{remark.text}”", f"「{remark.text}」"):
         reason = reason.replace(quoted, "…")
@@ -98,7 +96,7 @@ def _general(remark: Remark) -> str:
 
 
 def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
-    """Numbers that follow each other, as first and last."""
+    """Groups consecutive numbers into (first, last)."""
     runs: list[tuple[int, int]] = []
     for row in rows:
         if runs and row in (runs[-1][1], runs[-1][1] + 1):
@@ -110,7 +108,7 @@ def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An order made of a row; without a number where it would have been made."""
+    """An order created from a row. A check has no order number."""
 
     row: int
     order_number: str = ""
@@ -120,7 +118,7 @@ class Created:
 class Report:
     mode: Mode
     encoding: str
-    rows: int = 0  # those of orders
+    rows: int = 0  # rows with orders
     created: list[Created] = field(default_factory=list)
     known: list[int] = field(default_factory=list)  # rows imported before
     problems: list[Remark] = field(default_factory=list)
@@ -128,7 +126,7 @@ class Report:
 
     @property
     def withheld(self) -> bool:
-        """Nothing was imported because some rows were wrong."""
+        """Whether nothing was imported because some rows are invalid."""
         return self.mode is Mode.ALL and bool(self.problems)
 
     def found_problems(self) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""From one row of text to a draft of an order, or to what is wrong with it."""
+"""Parses one row of a sheet into an order draft, or lists its problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from catalogue.models import Product, product_name_key
 from customers import addresses
 from importing import cells
 from importing.cells import CellError, whole
-from importing.columns import WHOLE_ROW, Column, Layout, Line
+from importing.columns import WHOLE_ROW, Column, Layout, SheetLine
 from importing.dates import parse_date
 from importing.report import Remark
 from orders.models import Priority, TimeSlot
@@ -23,8 +23,8 @@ from orders.models.item import MOST_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A row that was understood. `number`, `customer`, `phone` and `address` may be empty."""
+class OrderDraft:
+    """A valid row. `number`, `customer`, `phone` and `address` may be empty."""
 
     row: int
     number: str
@@ -44,18 +44,18 @@ class Draft:
 
     @property
     def key(self) -> str:
-        """Day and number: the numbers of an office begin anew each day."""
+        """Date and number, because offices restart their numbers each day."""
         return f"{self.date.isoformat()}#{self.number}"
 
     @property
     def import_ref(self) -> str:
-        """What the order of this row is known by: `2026-11-23#12#<digest>`, without a number `2026-11-23##<digest>`."""
+        """Idempotency key of the row's order: `2026-11-23#12#<digest>`, or `2026-11-23##<digest>` without a number."""
         return f"{self.key}#{self.digest()}"
 
     def digest(self) -> str:
-        """What the row says, for knowing it again. It depends on nothing in the database but the product.
+        """A hash that recognises the row when it is imported again. It depends on no database record but the product.
 
-        Without a number, priority and notes are left out: an order is no other one because somebody added a note.
+        A row without a number leaves out priority and notes, because an added note does not make it another order.
         """
         who = self.phone[0] if self.phone else self.name_key
         content = [who, addresses.comparable(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
@@ -65,7 +65,7 @@ class Draft:
 
 
 def name_key(name: str) -> str:
-    """A customer's name for comparing: full width, case and spaces do not matter."""
+    """A customer's name for comparison. Ignores full width, case and spaces."""
     return cells.plain(name).casefold().replace(" ", "")
 
 
@@ -78,19 +78,19 @@ class RowReader:
                 self.products[name].append(product)
         self.parsers: dict[Column, Callable[[str], Any]] = {
             Column.NUMBER: cells.number,
-            Column.CUSTOMER: lambda text: cells.words(text, 100),
+            Column.CUSTOMER: lambda text: cells.free_text(text, 100),
             Column.PHONE: cells.telephones,
-            Column.ADDRESS: lambda text: cells.words(text, 200),
+            Column.ADDRESS: lambda text: cells.free_text(text, 200),
             Column.PRODUCT: self.product,
             Column.QUANTITY: cells.quantity,
             Column.DATE: lambda text: parse_date(text, today),
             Column.SLOT: cells.slot,
             Column.PRIORITY: cells.priority,
-            Column.NOTES: cells.words,
+            Column.NOTES: cells.free_text,
         }
 
-    def read(self, line: Line) -> Draft | list[Remark]:
-        """The draft, or every problem of the row."""
+    def read(self, line: SheetLine) -> OrderDraft | list[Remark]:
+        """The draft, or all problems of the row."""
         if fault := line.faults.get(WHOLE_ROW):
             return [Remark(line.number, "", fault, line.text())]
         values: dict[str, Any] = {}
@@ -108,7 +108,7 @@ class RowReader:
                 "There are more cells than headings: a comma inside a cell needs quotation marks around the cell."
             )
             problems.append(Remark(line.number, "", reason, beyond))
-        return problems or self._affordable(Draft(row=line.number, **values))
+        return problems or self._check_amount(OrderDraft(row=line.number, **values))
 
     def product(self, text: str) -> Product:
         name = cells.plain(text)
@@ -124,7 +124,7 @@ class RowReader:
             raise CellError(_("More than one product has this name."))
         return sold[0]
 
-    def _affordable(self, draft: Draft) -> Draft | list[Remark]:
+    def _check_amount(self, draft: OrderDraft) -> OrderDraft | list[Remark]:
         if draft.quantity * draft.product.price <= MOST_AMOUNT:
             return draft
         reason = _("The amount is too large; check the price of the product.")

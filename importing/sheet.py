@@ -1,6 +1,6 @@
-"""From the bytes of a file to rows of text below their headings.
+"""Reads the bytes of a file into rows of text, and finds the heading.
 
-Workbooks (.xlsx, .xls, .ods) are recognised by their content and read in a process of their own.
+Workbooks (.xlsx, .xls, .ods) are recognised by their content and read in a separate process.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
-from importing.columns import Line, UnreadableSheet, find_heading
+from importing.columns import SheetLine, UnreadableSheet, find_heading
 from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, inspected, split_separator
 from importing.report import Remark
 from web.api.bodies import MOST_OF_FILE
 
-# A day of a large depot is 500 rows and 60 KB; past these it is another file than meant.
+# A large depot has 500 rows (60 KB) a day. A file beyond these limits is probably the wrong one.
 MAX_BYTES = MOST_OF_FILE
 MAX_ROWS = 20_000
 WORKBOOK = "workbook"
-# A zip archive (.xlsx, .ods), and Microsoft's older container (.xls, and whatever has a password).
+# Zip archives (.xlsx, .ods), and Microsoft's older container (.xls, and files with a password).
 MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 PROGRAM = Path(__file__).with_name("workbook_process.py")
-# More than its own limit of processor time: a busy machine is no fault of the file.
+# Longer than the process's own CPU limit, so that a busy machine does not fail the import.
 TIMEOUT_SECONDS = 60
-# Several at once would take several times the memory.
+# Concurrent processes would multiply the memory used.
 _one_at_a_time = threading.Lock()
 
 Rows = Iterable[tuple[int, list[str] | str]]
@@ -38,23 +38,23 @@ Rows = Iterable[tuple[int, list[str] | str]]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`encoding`: of a text; of a workbook WORKBOOK. `notes`: what of the file was left out."""
+    """A parsed sheet. `encoding` is WORKBOOK for workbooks. `notes` lists what was left out of the file."""
 
     encoding: str
-    heading: Line
-    lines: list[Line]
+    heading: SheetLine
+    lines: list[SheetLine]
     notes: list[Remark]
 
 
 def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
-    """The filled rows of a CSV file or of the first sheet of a workbook. Raises UnreadableSheet.
+    """The filled rows of a CSV file, or of the first sheet of a workbook. Raises UnreadableSheet.
 
-    A text without `encoding`: what its mark says, else UTF-8, else Big5.
+    If `encoding` is empty, it is detected: by the byte order mark, else UTF-8, else Big5.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
     most = max_rows + ROWS_LOOKED_AT
-    rows, notes, encoding = _of_workbook(data, most) if data.startswith(MARKS) else _of_text(data, encoding, most)
+    rows, notes, encoding = _read_workbook(data, most) if data.startswith(MARKS) else _read_text(data, encoding, most)
     lines = [line for number, cells in rows if (line := inspected(number, cells, encoding)).text()]
     if not lines:
         raise UnreadableSheet(_("The file is empty."))
@@ -65,10 +65,10 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     if len(rest) > max_rows:
         raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
     titles = [title.replace(LOST, "") for title in heading.cells]
-    return Sheet(encoding, Line(heading.number, titles), rest, notes)
+    return Sheet(encoding, SheetLine(heading.number, titles), rest, notes)
 
 
-def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
+def _read_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
     text, encoding = decode(data, encoding)
     if text.lstrip()[:1] == "<":
         raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx, and import that file."))
@@ -77,8 +77,8 @@ def _of_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark],
     return islice(csv_rows(text, delimiter), most + 1), notes if delimiter else [], encoding
 
 
-def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
-    """The filled rows of the first visible sheet, one more than `most` at most."""
+def _read_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
+    """At most `most` + 1 filled rows of the first visible sheet."""
     command = [sys.executable, "-I", str(PROGRAM), str(most)]
     try:
         with _one_at_a_time:
@@ -86,15 +86,15 @@ def _of_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
                 command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
             )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise UnreadableSheet(_why_unreadable("large")) from error
+        raise UnreadableSheet(_unreadable_reason("large")) from error
     found = json.loads(done.stdout)
     if "error" in found:
-        raise UnreadableSheet(_why_unreadable(found["error"]))
+        raise UnreadableSheet(_unreadable_reason(found["error"]))
     only = Remark(0, "", _("Only the first sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
     return found["rows"], [only] if found["others"] else [], WORKBOOK
 
 
-def _why_unreadable(error: str) -> str:
+def _unreadable_reason(error: str) -> str:
     if error == "large":
         return _("The workbook is too large to read. Copy the rows of the orders into a new workbook, and import that.")
     if error == "empty":

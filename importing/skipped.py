@@ -1,4 +1,4 @@
-"""Rows of a sheet that are no orders: sums, headings again, titles, signatures, numbers that wait for an order."""
+"""Skips rows that are not orders: sums, repeated headings, titles, signatures, and prefilled rows without an order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from importing.columns import Column, Layout, Line, known_headings, locate
+from importing.columns import Column, Layout, SheetLine, known_headings, locate
 from importing.report import Remark
 from importing.sheet import WORKBOOK, Sheet
 
@@ -24,52 +24,52 @@ FOOTER = re.compile(
 )
 TELEPHONE = re.compile(r"(?:\d\D?){7}")
 STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
-# With these a row is an order, whatever else stands in it.
+# A row with all of these is an order, whatever its other cells contain.
 ORDERED = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
-# What tells one order from another. Offices fill the other columns for a whole day in advance.
+# Columns that distinguish orders. Offices prefill the others for a whole day.
 TELLING = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
-# A row with so many headings in it has the headings again.
+# A row with at least this many headings repeats the heading.
 HEADINGS_AGAIN = 3
 
 
-def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[Line, Layout]], list[Remark]]:
-    """The rows that are orders, each with the headings that count for it, and why the others are left out.
+def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layout]], list[Remark]]:
+    """The rows that are orders, each with the layout that applies to it, and remarks about skipped rows.
 
-    Raises UnreadableSheet where headings in the middle name other columns and not all that are needed.
+    Raises UnreadableSheet if a repeated heading has other columns and lacks a required one.
     """
-    found: list[tuple[Line, Layout]] = []
+    found: list[tuple[SheetLine, Layout]] = []
     remarks: list[Remark] = []
     for line, following in zip(sheet.lines, [*sheet.lines[1:], None], strict=True):
         if is_heading(line):
             layout, reason = _below(line, layout)
         else:
-            reason = _why_no_order(line, layout, following)
+            reason = _skip_reason(line, layout, following)
         if reason:
             remarks.append(Remark(line.number, "", reason, line.text()))
             continue
         if sheet.encoding == WORKBOOK and (beyond := layout.beyond(line)):
             remarks.append(Remark(line.number, "", _("What stands beside the table is not used."), beyond))
-            line = Line(line.number, line.cells[: layout.width], line.faults)
+            line = SheetLine(line.number, line.cells[: layout.width], line.faults)
         found.append((line, layout))
     return found, remarks
 
 
-def is_heading(line: Line) -> bool:
+def is_heading(line: SheetLine) -> bool:
     filled = sum(bool(cell.strip()) for cell in line.cells)
     known = len(set(known_headings(line.cells).values()))
     return known >= HEADINGS_AGAIN and 2 * known >= filled
 
 
-def _below(heading: Line, layout: Layout) -> tuple[Layout, str]:
-    """What counts below headings in the middle of a sheet, and what to say of them."""
+def _below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
+    """The layout of the rows below a repeated heading, and the text of its remark. Raises UnreadableSheet."""
     known = known_headings(heading.cells)
     if all(place in layout.places.get(column, ()) for place, column in known.items()):
         return layout, _("Left out: the headings again.")
     return locate(heading), _("From here on these headings count.")
 
 
-def _why_no_order(line: Line, layout: Layout, following: Line | None) -> str:
-    """Empty: it is an order, though perhaps a wrong one."""
+def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -> str:
+    """The reason why a row is skipped; empty if it is an order, even an invalid one."""
     cells = ["".join(cell.split()) for cell in line.cells if cell.strip()]
     texts = {column: "".join(layout.text(line, column).split()) for column in Column}
     if all(texts[column] for column in ORDERED) or line.faults:
@@ -86,7 +86,7 @@ def _why_no_order(line: Line, layout: Layout, following: Line | None) -> str:
 
 
 def _is_total(texts: dict[Column, str], cells: list[str]) -> bool:
-    """Says that it is a sum, and nothing of an order; or has figures alone, one of them below the quantity."""
+    """Whether a row names a sum and no order, or has only figures, one of them in the quantity column."""
     if any(TOTAL.fullmatch(cell) for cell in cells if cell != texts[Column.NOTES]):
         others = [texts[column] for column in (Column.CUSTOMER, Column.ADDRESS, Column.PRODUCT)]
         telling = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]

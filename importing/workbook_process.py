@@ -1,9 +1,9 @@
-"""A process of its own that reads one workbook from stdin and writes its first visible sheet to stdout.
+"""A separate process that reads a workbook from stdin and writes its first visible sheet to stdout.
 
-A hostile or broken workbook can end this process (the library aborts where memory is short) and nothing else.
-Run by `importing.sheet`; it imports neither Django nor this project.
+A hostile or broken workbook can crash only this process (the library aborts when memory is short). `importing.sheet`
+runs it. It imports neither Django nor this project.
 
-Output, JSON: `{"sheet": name, "others": [names], "rows": [[row number, [cells]], …]}`, of the rows that are filled; or
+Output (JSON): `{"sheet": name, "others": [names], "rows": [[row number, [cells]], …]}` with the filled rows, or
 `{"error": "broken" | "large" | "empty"}`.
 """
 
@@ -24,7 +24,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, Shee
 MEMORY_BYTES = 768 * 1024**2
 CPU_SECONDS = 15
 UNPACKED_BYTES = 200 * 1024**2
-# Cells to the right of these are no orders; characters of a cell beyond these are refused anyway.
+# Cells further right are never part of an order. The importer refuses longer cells anyway.
 MOST_COLUMNS = 256
 MOST_CHARACTERS = 1000
 OUTPUT_CHARACTERS = 40 * 1024**2
@@ -32,7 +32,7 @@ MOST_MERGED = 20_000
 
 
 class TooLarge(Exception):
-    """More than a sheet of orders can hold."""
+    """The workbook is larger than any sheet of orders."""
 
 
 def main(most_rows: int) -> None:
@@ -46,13 +46,13 @@ def main(most_rows: int) -> None:
             raise TooLarge
     except (TooLarge, MemoryError):
         output = '{"error": "large"}'
-    except BaseException:  # the library's panics are no Exception
+    except BaseException:  # the library's panics do not derive from Exception
         output = '{"error": "broken"}'
     sys.stdout.write(output)
 
 
 def first_sheet(data: bytes, most_rows: int) -> dict[str, Any]:
-    """What is written out, with one row more than allowed at most: the reader says so. Raises TooLarge."""
+    """The output, with at most one row more than allowed, so that the reader can report it. Raises TooLarge."""
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(prepared(data)))
     visible = [
         sheet.name
@@ -67,9 +67,9 @@ def first_sheet(data: bytes, most_rows: int) -> dict[str, Any]:
 
 
 def prepared(data: bytes) -> bytes:
-    """The workbook, its failed formulas as the text that a spreadsheet shows (`#N/A`): the library leaves them out.
+    """Turns the results of failed formulas (`#N/A`) into text, because the library would leave them out.
 
-    Raises TooLarge where it is far larger unpacked than packed.
+    Raises TooLarge if the unpacked files exceed UNPACKED_BYTES.
     """
     if not data.startswith(b"PK"):
         return data
@@ -89,7 +89,7 @@ def prepared(data: bytes) -> bytes:
 
 
 def rows_of(sheet: CalamineSheet) -> list[list[str]]:
-    """All rows, from the first filled column on. A cell merged downwards is shown in each of its rows."""
+    """All rows, starting at the first filled column. The value of a cell merged downwards is copied to all its rows."""
     rows = [[shown(value) for value in values[:MOST_COLUMNS]] for values in sheet.iter_rows()]
     left = sheet.start[1] if sheet.start else 0
     for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MOST_MERGED]:
@@ -101,14 +101,14 @@ def rows_of(sheet: CalamineSheet) -> list[list[str]]:
 
 
 def trimmed(cells: list[str]) -> list[str]:
-    """Without the empty cells at its end, so that the headings are as wide as the table."""
+    """Removes empty cells at the end, so that the headings are as wide as the table."""
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
 
 
 def shown(value: object) -> str:
-    """A cell as people see it, but for days, which are always written in full."""
+    """A cell as the spreadsheet shows it, except that dates are in ISO format."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Orders: what was asked for, by whom, and what became of it."""
+"""Orders: placing, moving and delivering them, and their history."""
 
 from __future__ import annotations
 

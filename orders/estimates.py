@@ -1,4 +1,4 @@
-"""When a driver will be at a door: only what can be said honestly, and as a range."""
+"""Arrival estimates: minutes until a driver reaches a door, as a range."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from math import asin, cos, radians, sin, sqrt
 from dispatch.models import DriverLocation
 from orders.models.order import Order
 
-# A position older than this says nothing of now.
+# An older position is stale and gives no estimate.
 FRESH = timedelta(minutes=5)
 EARTH_KM = 6371.0
-# A lorry between traffic lights, by streets and not as the crow flies: the quickest and the slowest that is usual.
+# Usual speed range of a lorry in town. DETOUR converts a straight line into the distance by road.
 FASTEST_KMH, SLOWEST_KMH, DETOUR = 30.0, 12.0, 1.4
-# People read “about 10–25 minutes”; a range to the minute would promise too much.
+# Customers read “about 10–25 minutes”. A range to the minute would promise too much.
 ROUND_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """From now until the driver is at the door."""
+    """Minutes from now until the driver is at the door."""
 
     least: int
     most: int
 
 
 def to_the_door(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
-    """For a driver who is on the way to this stop. None: door or position are not known well enough."""
+    """The estimate for a driver on the way to this order; None if door or position is unknown or the position stale."""
     door = door_of(order)
     if location is None or now - location.recorded_at > FRESH or door is None:
         return None
@@ -39,7 +39,7 @@ def to_the_door(order: Order, location: DriverLocation | None, now: datetime) ->
 
 
 def door_at(address: str, home: str, latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
-    """Latitude and longitude, known where the order goes to the customer's own address."""
+    """Latitude and longitude; None unless the order goes to the customer's own address, the only one with a place."""
     return None if address != home or latitude is None or longitude is None else (latitude, longitude)
 
 
@@ -49,7 +49,7 @@ def door_of(order: Order) -> tuple[float, float] | None:
 
 
 def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:
-    """As the crow flies, between two places as (latitude, longitude) in degrees WGS 84 (haversine)."""
+    """Straight-line distance between two (latitude, longitude) pairs in degrees, WGS 84 (haversine)."""
     (lat1, lon1), (lat2, lon2) = (tuple(map(radians, place)) for place in (start, end))
     half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
     return 2 * EARTH_KM * asin(sqrt(half))

@@ -1,4 +1,4 @@
-"""What Prometheus learns of orders."""
+"""Prometheus metrics of orders."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from prometheus_client.metrics_core import Metric
 from orders.models import Order
 from orders.states import OPEN, Status
 
-# How far back: what was delivered years ago is no news, and would be counted at each scrape.
+# Counting all closed orders at each scrape would cost more every year.
 DAYS = 7
 
 
 def rows() -> Iterator[Metric]:
-    """As the database has it now, in one query."""
-    told = f"Orders by status: open, or of the last {DAYS} days and of those to come."
-    orders = GaugeMetricFamily("luckygas_orders", told, labels=["status"])
+    """Counts orders by status, in one query."""
+    described = f"Orders by status: open, or of the last {DAYS} days and of those to come."
+    orders = GaugeMetricFamily("luckygas_orders", described, labels=["status"])
     since = timezone.localdate() - timedelta(days=DAYS)
     tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()
     for status in Status:

@@ -1,6 +1,6 @@
-"""The fields of an order as JSON: one table, of which rows, the single order, events and their schema are made.
+"""The JSON fields of an order, in one table. Lists, the single order, events and the schema are generated from it.
 
-A column of `Order` that clients shall read needs one entry in `FIELDS`, and nothing elsewhere.
+To expose a column of `Order` to clients, add one entry to `FIELDS`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), fro
 class OrderField:
     """One field.
 
-    `seen_by` are the sides that read it. `event` is its name in events, for columns of `Order` alone; without one they
-    leave it out. The office's events carry all such fields; those for the driver and customer carry what a customer
-    sees, because both get the same event.
+    `seen_by` holds the sides that may read it. `event` is its name in events; only columns of `Order` can have one.
+    Fields without it are left out of events. The office's events carry all others. Driver and customer receive the
+    same event, so theirs carries only what a customer may see.
 
-    `columns` are the paths from the order that the value is read from: its own name, unless given; none where
-    `orders.api.order_output` adds the value. `make` makes the value for one side; without it the first column is the
-    value. `json` is the DRF field and its options, where it is not the model's own field.
+    `columns` are the query paths of the columns the value is computed from. It is empty if `orders.api.order_output`
+    adds the value. `make` computes the value for one side; by default it is the first column. `json` is the DRF field
+    and its options, if not the model's own field.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ItemOutput(serializers.ModelSerializer[OrderItem]):
 
 
 def as_text(value: date | None) -> str | None:
-    """ISO 8601; a moment by Taipei's clock."""
+    """ISO 8601, moments in Taipei time."""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.isoformat() if value else None
@@ -74,13 +74,13 @@ def column(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
 
 
 def _name(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
-    """The name of somebody else."""
+    """The name of a related customer or driver."""
     json = (serializers.CharField, {"read_only": True} | options)
     return OrderField(name=name, seen_by=seen_by, columns=(path,), json=json)
 
 
 def _telephone(name: str, path: str) -> OrderField:
-    """In full for the driver while there is something to deliver, else masked."""
+    """Unmasked for the driver while the order is open, else masked."""
 
     def make(values: Values, side: Side) -> str:
         calling = side is Side.DRIVER and values["status"] in OPEN
@@ -94,7 +94,7 @@ DOOR = ("delivery_address", "customer__address", "customer__latitude", "customer
 
 
 def _coordinate(name: str, of: int) -> OrderField:
-    """Of the door (WGS 84), where it is known."""
+    """A coordinate of the door (WGS 84), null if unknown."""
 
     parts = itemgetter(*DOOR)
 
@@ -152,12 +152,12 @@ def _seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]
 
 
 def in_events(side: Side) -> list[OrderField]:
-    """What events carry to this side. The driver of an order gets the customer's."""
+    """The fields in events for this side. The driver of an order gets the customer's event."""
     return [field for field in seen_by(side) if field.event]
 
 
 def event_data(order: Order) -> dict[str, Any]:
-    """What events say of the order, by their names there: as it is now, for it may be another when they are made."""
+    """A copy of the order's event fields, by event name. Events are built later, when the order may have changed."""
     return {field.event: _plain(getattr(order, field.columns[0])) for field in in_events(Side.OFFICE)}
 
 
@@ -166,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 
 class OrderFieldsSerializer(serializers.ModelSerializer[Order]):
-    """Has the fields of the table, for the schema: the rows themselves are made of columns."""
+    """Declares the fields of the table for the schema. Responses are built from columns, without serializers."""
 
     class Meta:
         model = Order

@@ -1,4 +1,4 @@
-"""What the office should know before it takes an order from a customer: each app registers its warnings."""
+"""Registry of warnings that the office sees before it places an order for a customer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orders.models import Order
 
 @dataclass(frozen=True, slots=True)
 class OrderWarning:
-    """`code` is stable and for programs, `detail` for people in the reader's language."""
+    """`code` is stable, for programs. `detail` is for people, in the reader's language."""
 
     code: str
     detail: str
@@ -22,12 +22,12 @@ class OrderWarning:
 
 Check = Callable[[Customer], Iterable[OrderWarning]]
 CHECKS: list[Check] = []
-# Of one customer's open orders, the first ones are named.
+# Most open orders of a customer that get a warning each.
 MOST_NAMED = 5
 
 
 def register(check: Check) -> Check:
-    """Also as a decorator. Another app calls it in `AppConfig.ready()`."""
+    """Usable as a decorator. Other apps call it in `AppConfig.ready()`."""
     CHECKS.append(check)
     return check
 
@@ -38,7 +38,7 @@ def of(customer: Customer) -> list[OrderWarning]:
 
 @register
 def open_orders(customer: Customer) -> Iterator[OrderWarning]:
-    """An order that is not done yet: this call may be about that one."""
+    """Warns of open orders: the customer may be calling about one of them."""
     for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MOST_NAMED]:
         said = _("There is an open order already: %(number)s, for %(day)s.")
         yield OrderWarning("open_order", said % {"number": order.order_number, "day": order.scheduled_date})
@@ -46,7 +46,7 @@ def open_orders(customer: Customer) -> Iterator[OrderWarning]:
 
 @register
 def no_message(customer: Customer) -> Iterator[OrderWarning]:
-    """Nobody tells this customer when the driver comes."""
+    """Warns if neither SMS nor e-mail can reach the customer."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
         said = _("No SMS reaches this customer: neither a mobile number nor an e-mail address.")
         yield OrderWarning("no_message", said)

@@ -1,4 +1,4 @@
-"""Work on orders that is more than one move: placing, changing several things at once, many orders, a route."""
+"""Changes of orders beyond a single move: placing, editing, bulk changes and assigning a route."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.models import Change, Order, OrderItem
-from orders.models.item import Line, amount, in_words, new_items, replace_items
+from orders.models.item import OrderLine, amount, describe, new_items, replace_items
 from orders.models.order import Command, VersionConflict, no_such_order
 from orders.models.queries import OrderQuerySet
 from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
@@ -30,13 +30,13 @@ COLUMNS = frozenset(
     {"customer", "scheduled_date", "time_slot", "eta", "delivery_address", "notes", "priority", "route",
      "stop_sequence"}
 )  # fmt: skip
-# May still be written on an order that is delivered or cancelled.
+# Fields that may still change after an order is delivered or cancelled.
 AFTERWARDS = frozenset({"notes", "version"})
 
 
 @dataclass
 class Outcome:
-    """What became of each order of a bulk change."""
+    """The result of a bulk change: ids of updated orders, and the refused ones with code and detail."""
 
     updated: list[int] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
@@ -46,46 +46,46 @@ class Outcome:
 
 
 def place(
-    items: Sequence[Line],
+    items: Sequence[OrderLine],
     actor: Actor,
     *,
     ref: str | None = None,
     new_customer: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Order:
-    """A new order, pending, with its items and, where that is new, its customer, in one transaction. Raises Refusal.
+    """Places a pending order with its items, and creates `new_customer` if given, in one transaction.
 
-    The same actor's same `ref` again: the order that it made, and nothing new.
+    Idempotent by `ref`: if the actor repeats one, returns the order that it created. Raises Refusal.
     """
     _check_date(columns["scheduled_date"])
-    made = new_items(items)
-    named = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
+    rows = new_items(items)
+    key = f"ref:{actor.by.pk}:{ref}" if ref and actor.by else None
     try:
         with transaction.atomic():
             if new_customer is not None:
                 columns["customer"] = Customer.objects.create(**new_customer)
-            order = Order(**columns, amount_due=amount(made), import_ref=named)
-            order.save(change=Change(actor, items=in_words(made)))
-            for item in made:
+            order = Order(**columns, amount_due=amount(rows), import_ref=key)
+            order.save(change=Change(actor, items=describe(rows)))
+            for item in rows:
                 item.order = order
-            OrderItem.objects.bulk_create(made)
+            OrderItem.objects.bulk_create(rows)
     except IntegrityError:
-        # Not asked beforehand: of two at once one would still come too late.
-        if named and (placed := Order.objects.filter(import_ref=named).first()):
-            return _same(placed, made, columns, new_customer)
+        # Only the unique column is safe against concurrent requests; a query beforehand is not.
+        if key and (placed := Order.objects.filter(import_ref=key).first()):
+            return _check_repeated(placed, rows, columns, new_customer)
         raise
     return order
 
 
-def _same(
+def _check_repeated(
     placed: Order, items: Sequence[OrderItem], columns: Mapping[str, Any], new_customer: Mapping[str, Any] | None
 ) -> Order:
-    """The order that this `ref` made. Raises Refusal where something else is asked for now: it would be lost."""
+    """Returns the order that this `ref` created. Raises Refusal if this request differs: its data would be lost."""
     wanted = {(item.product_id, item.quantity) for item in items}
     is_same = wanted == set(placed.items.values_list("product", "quantity"))
-    said = columns if new_customer is None else {name: columns[name] for name in columns.keys() - {"customer"}}
-    # What is left empty is filled in from elsewhere.
-    is_same &= all(getattr(placed, name) == value for name, value in said.items() if value)
+    given = columns if new_customer is None else {name: columns[name] for name in columns.keys() - {"customer"}}
+    # Empty columns got default values when the order was saved.
+    is_same &= all(getattr(placed, name) == value for name, value in given.items() if value)
     is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
@@ -94,11 +94,11 @@ def _same(
 
 
 def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
-    """Applies `changes` to an order that this transaction holds: columns and `items` first, then `driver`.
+    """Applies `changes` to an order whose lock the caller holds: columns and `items` first, then `driver`.
 
-    `driver` moves the order: from another driver straight to this one; None takes it back to the office. A route with
-    a driver brings that driver. `version`, where given, must be the present one. Raises Refusal; the caller's
-    transaction must then be rolled back.
+    `driver` assigns or reassigns the order; None takes it back to the office. A route that has a driver assigns the
+    order to that driver. `version`, if given, must be the current one. Raises Refusal; then the caller must roll back
+    its transaction.
     """
     _check(order, changes)
     for name in COLUMNS & changes.keys():
@@ -110,9 +110,9 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
         circumstances = replace_items(order, changes["items"], circumstances)
     order.save(change=circumstances)
     if "driver" in changes:
-        _give(order, changes["driver"], actor)
+        _set_driver(order, changes["driver"], actor)
     elif (route := changes.get("route")) and route.driver and order.status in PROMISED:
-        _give(order, route.driver, actor)
+        _set_driver(order, route.driver, actor)
 
 
 def _check(order: Order, changes: Mapping[str, Any]) -> None:
@@ -138,7 +138,7 @@ def _check_date(day: date) -> None:
 
 
 def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None:
-    """The driver of an order and the driver of its route are the same."""
+    """Raises Refusal if the route has another driver than the order will have."""
     driver = changes.get("driver")
     on_the_road = order.driver if order.status in ON_THE_ROAD and "driver" not in changes else None
     expected = driver or on_the_road
@@ -147,7 +147,7 @@ def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None
         raise Refusal("route_of_other_driver", detail, attr="route", status=409)
 
 
-def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
+def _set_driver(order: Order, driver: Driver | None, actor: Actor) -> None:
     if (driver.pk if driver else None) != order.driver_id:
         to = Status.ASSIGNED if driver else Status.CONFIRMED
         order.move(Command(to, by=actor.by, source=actor.source, driver=driver))
@@ -156,22 +156,22 @@ def _give(order: Order, driver: Driver | None, actor: Actor) -> None:
 def bulk_update(
     ids: Sequence[int], changes: Mapping[str, Any], actor: Actor, versions: Mapping[int, int] | None = None
 ) -> Outcome:
-    """Applies `changes` to each order on its own merit, in one transaction, the rows locked in the order of their ids.
+    """Applies `changes` in one transaction, in which each order succeeds or fails on its own.
 
-    In this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which together with the status
-    “assigned” is one move. If one part is refused for an order, nothing of that order is changed. An id named twice
-    counts once. `versions`, by id: an order that has another by now is refused.
+    Applied in this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which is one move
+    together with the status “assigned”. If one part is refused, the order stays unchanged. A repeated id counts once.
+    `versions` maps ids to expected versions; an order with another version is refused.
     """
     outcome = Outcome()
-    # A savepoint costs two queries an order; a single part refuses before it writes.
+    # A savepoint costs two queries for each order. A single part needs none: it refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
-    # A card moved on the board comes here too: its clerk is told as soon as by any other command.
+    # Moving one card on the board also comes here. Its clerk should wait no longer than for any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
     with database.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
         for pk in dict.fromkeys(ids):
             try:
                 with nullcontext() if single else transaction.atomic():
-                    _apply(_known(found.get(pk), (versions or {}).get(pk)), changes, actor)
+                    _apply(_checked(found.get(pk), (versions or {}).get(pk)), changes, actor)
             except Refusal as refusal:
                 outcome.fail(pk, refusal)
             else:
@@ -190,9 +190,9 @@ def _locked() -> OrderQuerySet:
 
 
 def _lock_products(orders: Iterable[Order], status: str | None) -> None:
-    """Locks the products whose stock a move of `orders` to `status` changes, in the order of their ids.
+    """Locks the products whose stock changes when `orders` move to `status`, by ascending id.
 
-    Locked order by order, they would deadlock with whoever delivers the same products at once.
+    Locking them order by order could deadlock with a concurrent delivery of the same products.
     """
     if status not in (Status.DELIVERED, Status.CANCELLED):
         return
@@ -201,7 +201,7 @@ def _lock_products(orders: Iterable[Order], status: str | None) -> None:
     list(products.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
-def _known(order: Order | None, version: int | None) -> Order:
+def _checked(order: Order | None, version: int | None) -> Order:
     if order is None:
         raise no_such_order()
     if version not in (None, order.version):
@@ -222,7 +222,7 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 
 
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
-    """Gives a route and its confirmed and assigned orders to a driver; says which open ones could not be given."""
+    """Assigns a route, and its confirmed and assigned orders, to a driver. The outcome lists refused open orders."""
     outcome = Outcome()
     with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
         route.driver = driver
@@ -233,7 +233,7 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
                 if order.status in ON_THE_ROAD:
                     detail = _("The order is on the road with another driver.")
                     raise Refusal("invalid_transition", detail, attr="status", status=409)
-                _give(order, driver, actor)
+                _set_driver(order, driver, actor)
             except Refusal as refusal:
                 outcome.fail(order.pk, refusal)
             else:
@@ -242,6 +242,6 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
 
 
 def _lock_route(route_id: int, driver: Driver) -> tuple[Route, list[Order]]:
-    """The route, and its open orders that are not this driver's."""
+    """Locks the route and its open orders that another driver or nobody has."""
     route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
     return route, list(_locked().filter(route=route, status__in=OPEN).exclude(driver=driver))

@@ -1,6 +1,6 @@
-"""The life of an order: which status may follow which, who may move it, and whether a reason is needed.
+"""The state machine of orders: the allowed moves, who may make them, and whether they need a reason.
 
-The one table that the model, REST, sockets, pages and tests read. A move that is not in it is refused.
+The model, REST, sockets, pages and tests all read this table. A move that is not in it is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Status(TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-# What a customer reads on the screen of an order.
+# What customers read on an order's page.
 SENTENCES: dict[str, Promise | str] = {
     Status.PENDING: _("We have your order and will confirm it soon."),
     Status.CONFIRMED: _("Your order is confirmed."),
@@ -42,13 +42,13 @@ SENTENCES: dict[str, Promise | str] = {
 
 OPEN = frozenset(Status) - {Status.DELIVERED, Status.CANCELLED}
 ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
-# Promised to the customer, and not on the road yet: the office may give it to a driver.
+# Promised to the customer but not on the road yet: the office may assign these to a driver.
 PROMISED = frozenset({Status.CONFIRMED, Status.ASSIGNED})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One row of the table: who may make the move, whether they must say why, and a right they need besides."""
+    """One row of the table: who may make the move, whether it needs a reason, and an additional permission."""
 
     roles: frozenset[Side]
     needs_reason: bool = False
@@ -59,33 +59,33 @@ _OFFICE = Move(frozenset({Side.OFFICE}))
 _OFFICE_WITH_REASON = Move(frozenset({Side.OFFICE}), needs_reason=True)
 _CORRECTION = Move(frozenset({Side.OFFICE}), needs_reason=True, right="orders.correct_order")
 _ON_THE_ROAD = Move(frozenset({Side.OFFICE, Side.DRIVER}))
-_GAVE_UP = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
-_CALLED_OFF = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
+_FAIL = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
+_CANCEL = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
 
 MOVES: dict[tuple[Status, Status], Move] = {
     (Status.PENDING, Status.CONFIRMED): _OFFICE,
-    (Status.PENDING, Status.CANCELLED): _CALLED_OFF,
+    (Status.PENDING, Status.CANCELLED): _CANCEL,
     (Status.CONFIRMED, Status.ASSIGNED): _OFFICE,
-    (Status.CONFIRMED, Status.CANCELLED): _CALLED_OFF,
-    (Status.ASSIGNED, Status.CONFIRMED): _OFFICE,  # taken from the driver again
+    (Status.CONFIRMED, Status.CANCELLED): _CANCEL,
+    (Status.ASSIGNED, Status.CONFIRMED): _OFFICE,  # taken back from the driver
     (Status.ASSIGNED, Status.DELIVERING): _ON_THE_ROAD,
-    (Status.ASSIGNED, Status.CANCELLED): _CALLED_OFF,
+    (Status.ASSIGNED, Status.CANCELLED): _CANCEL,
     (Status.DELIVERING, Status.ARRIVING): _ON_THE_ROAD,
     (Status.DELIVERING, Status.ASSIGNED): _ON_THE_ROAD,
-    (Status.DELIVERING, Status.FAILED): _GAVE_UP,
+    (Status.DELIVERING, Status.FAILED): _FAIL,
     (Status.DELIVERING, Status.CANCELLED): _OFFICE_WITH_REASON,
     (Status.ARRIVING, Status.DELIVERED): _ON_THE_ROAD,
     (Status.ARRIVING, Status.DELIVERING): _ON_THE_ROAD,  # turned away
-    (Status.ARRIVING, Status.FAILED): _GAVE_UP,
+    (Status.ARRIVING, Status.FAILED): _FAIL,
     (Status.ARRIVING, Status.CANCELLED): _OFFICE_WITH_REASON,
     (Status.FAILED, Status.CONFIRMED): _OFFICE,  # the next attempt
     (Status.FAILED, Status.CANCELLED): _OFFICE_WITH_REASON,
-    (Status.DELIVERED, Status.CANCELLED): _CORRECTION,  # a delivery that was none: the stock comes back
+    (Status.DELIVERED, Status.CANCELLED): _CORRECTION,  # reported as delivered by mistake: the stock is restored
 }
 
 
 def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
-    """Raises a Refusal unless someone in one of `roles` may move an order from `before` to `to`, for `reason`."""
+    """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`."""
     move = MOVES.get((Status(before), Status(to)))
     if move is None:
         detail = _("An order that is “%(before)s” cannot become “%(to)s”.")
@@ -98,7 +98,7 @@ def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
 
 
 def moves_from(status: str, roles: Collection[Side]) -> Iterator[Status]:
-    """The statuses an order in `status` may take next, for someone in one of `roles`."""
+    """The statuses to which `roles` may move an order in `status`."""
     return (to for (before, to), move in MOVES.items() if before == status and move.roles.intersection(roles))
 
 

@@ -1,4 +1,4 @@
-"""Figures about orders over a period of delivery dates, in a constant number of queries."""
+"""Order statistics for a period of delivery dates, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from web import caching
 from web.limits import YEAR
 from web.timings import measured
 
-# The usual period: 30 days with today.
+# The default period: 30 days including today.
 LAST_DAYS = timedelta(days=29)
 MINUTE = timedelta(minutes=1)
-# When a slot is over, as its label says; any time means by the end of the day.
+# The end of each slot, as in its label. "Any time" ends with the day.
 SLOT_ENDS: dict[str, time] = {
     TimeSlot.MORNING: time(12),
     TimeSlot.AFTERNOON: time(17),
@@ -37,7 +37,7 @@ SENSIBLE = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(date
 
 
 class PeriodForm(forms.Form):
-    """`?from=&to=`, both days included; `days` are the last 30 where nothing, or something wrong, is said."""
+    """`?from=&to=`, both days included. `days` is the period, or the last 30 days if it is missing or invalid."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,41 +60,41 @@ class PeriodForm(forms.Form):
 
 
 def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[str]]]:
-    """The first and last day that are asked for, and what is wrong with them; the usual ones where something is."""
+    """The first and last day, and errors by field. With errors the days are the default period."""
     form = PeriodForm(query)
     wrong = {name: list(map(str, texts)) for name, texts in form.errors.items()}
     return form.days, wrong
 
 
 def cached(first: date, last: date) -> dict[str, Any]:
-    """`statistics_of` as JSON, from the cache while nothing changed."""
-    answer: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_made, first, last))
+    """`statistics_of` as JSON, cached until an order, product or driver changes."""
+    answer: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_computed, first, last))
     return answer
 
 
 def changed(sender: type[Model], **kwargs: Any) -> None:
-    """Receiver of `post_save` of what the figures tell of; items and moves are saved with their order."""
+    """Receiver of `post_save` that expires the cache. Items and moves are saved with their order, which triggers it."""
     caching.changed(caching.STATISTICS)
 
 
 @measured("statistics")
-def _made(first: date, last: date) -> dict[str, Any]:
-    """Days as text, as the cache gives them back."""
+def _computed(first: date, last: date) -> dict[str, Any]:
+    """`statistics_of` with dates as text, because the cache stores JSON."""
     figures = statistics_of(first, last)
     by_day = [row | {"date": str(row["date"])} for row in figures["by_day"]]
     return figures | {"from": str(first), "to": str(last), "by_day": by_day}
 
 
 def statistics_of(first: date, last: date) -> dict[str, Any]:
-    """Counts by status, day, product and driver, and how punctual the deliveries were.
+    """Counts by status, day, product and driver, and the punctuality of deliveries.
 
-    `total` and `by_status` are of all orders, the rest is without those that were cancelled. Each day has a row.
+    `total` and `by_status` count all orders; the other figures exclude cancelled ones. Every day has a row.
     """
     orders = Order.objects.filter(scheduled_date__range=(first, last)).order_by()
     standing = orders.exclude(status=Status.CANCELLED)
     by_status = orders.by_status()
-    made = deliveries(orders)
-    days, drivers = _grouped(made, "day"), _grouped(made, "driver")
+    delivered = deliveries(orders)
+    days, drivers = _grouped(delivered, "day"), _grouped(delivered, "driver")
     return {
         "from": first,
         "to": last,
@@ -103,8 +103,8 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
         "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(standing, first, last)],
         "by_product": list(_by_product(first, last)),
         "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(standing)],
-        "delivered": len(made),
-        **punctuality(made),
+        "delivered": len(delivered),
+        **punctuality(delivered),
     }
 
 
@@ -124,7 +124,7 @@ def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
 
 
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
-    """Cylinders ordered, and delivered."""
+    """Cylinders ordered and delivered."""
     items = OrderItem.objects.filter(order__scheduled_date__range=(first, last))
     items = items.exclude(order__status=Status.CANCELLED)
     delivered = Coalesce(Sum("quantity_delivered"), 0)
@@ -133,7 +133,7 @@ def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
 
 
 class Delivery(NamedTuple):
-    """`minutes`: from the last confirmation to the door; None where it was never confirmed."""
+    """`minutes` from the last confirmation to the delivery; None if the order was never confirmed."""
 
     day: date
     driver: int | None
@@ -141,15 +141,15 @@ class Delivery(NamedTuple):
     minutes: float | None
 
 
-# An order that is taken from its driver becomes “confirmed” too, and was so before.
+# Taking an order from its driver also moves it to “confirmed”. That does not count as a confirmation.
 CONFIRMATION = Q(history__to_status=Status.CONFIRMED, history__from_status__in=[Status.PENDING, Status.FAILED])
 
 
 def deliveries(orders: OrderQuerySet) -> list[Delivery]:
-    """Of those delivered, in one query. On time: before the promised slot was over."""
+    """The deliveries among `orders`, in one query. On time means before the promised slot ended."""
     delivered_at = Max("history__at", filter=Q(history__to_status=Status.DELIVERED))
     confirmed_at = Max("history__at", filter=CONFIRMATION)
-    # The other steps need not be read, and to group by these columns costs less than by all that an order has.
+    # Reading only these steps, and grouping by few columns, makes the query cheaper.
     steps = orders.filter(status=Status.DELIVERED, history__to_status__in=[Status.CONFIRMED, Status.DELIVERED])
     by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")
     rows = by_order.annotate(confirmed_at=confirmed_at, delivered_at=delivered_at)
@@ -159,25 +159,27 @@ def deliveries(orders: OrderQuerySet) -> list[Delivery]:
     ]
 
 
-def _grouped(made: Iterable[Delivery], by: str) -> defaultdict[Any, list[Delivery]]:
+def _grouped(delivered: Iterable[Delivery], by: str) -> defaultdict[Any, list[Delivery]]:
     found: defaultdict[Any, list[Delivery]] = defaultdict(list)
-    for delivery in made:
+    for delivery in delivered:
         found[getattr(delivery, by)].append(delivery)
     return found
 
 
-def punctuality(made: list[Delivery]) -> dict[str, float | None]:
-    """The share on time, and in how many minutes half and nine tenths of them were there; None without any."""
-    minutes = sorted(delivery.minutes for delivery in made if delivery.minutes is not None)
+def punctuality(delivered: list[Delivery]) -> dict[str, float | None]:
+    """The share on time (0 to 1), and the median and 90th percentile of minutes; None without deliveries."""
+    minutes = sorted(delivery.minutes for delivery in delivered if delivery.minutes is not None)
     return {
-        "on_time_share": round(sum(delivery.is_on_time for delivery in made) / len(made), 4) if made else None,
+        "on_time_share": round(sum(delivery.is_on_time for delivery in delivered) / len(delivered), 4)
+        if delivered
+        else None,
         "median_minutes": quantile(minutes, 0.5),
         "p90_minutes": quantile(minutes, 0.9),
     }
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """By linear interpolation between neighbours; None of nothing."""
+    """The quantile at `share` (0 to 1), by linear interpolation; None if `ordered` is empty."""
     if not ordered:
         return None
     place, rest = divmod(share * (len(ordered) - 1), 1)
@@ -187,5 +189,5 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 @lru_cache(maxsize=2 * YEAR.days)
 def deadline(day: date, slot: str) -> datetime:
-    """The moment, in Taipei's time, by which an order for this slot was promised."""
+    """The moment, in Taipei time, by which an order for this slot is due."""
     return timezone.make_aware(datetime.combine(day, SLOT_ENDS[slot]))

@@ -228,7 +228,7 @@ def _update(user: User, message: Message) -> OrderStatusChange:
     data["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
     valid = _checked(StatusInput(data=data))
     eta, reason, to = details.pop("eta", None), details.pop("reason", ""), valid.pop("status")
-    return Order.move_named(
+    return Order.move_one(
         _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
     )
 
@@ -243,7 +243,7 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     valid = _checked(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
-    return Order.move_named(
+    return Order.move_one(
         _named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
     )
 

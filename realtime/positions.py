@@ -93,7 +93,7 @@ def store(locations: Collection[DriverLocation]) -> list[Place]:
     # Two servers may write the same drivers at once. Locking rows in one order prevents a deadlock.
     ordered = sorted((row for row in locations if row.driver_id in known), key=lambda row: row.driver_id)
     with transaction.atomic():
-        return _places([row for row in ordered if DriverLocation.objects.keep(row)])
+        return _places([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
 
 
 def latest() -> list[Place]:

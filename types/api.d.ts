@@ -349,7 +349,7 @@ export interface paths {
         put?: never;
         /**
          * Place an order
-         * @description The order is pending. Customers order for themselves. Prices are today's and stay.
+         * @description Places a pending order at today's prices, which then stay fixed. Customers order for themselves.
          */
         post: operations["orders_create"];
         delete?: never;
@@ -377,7 +377,7 @@ export interface paths {
         head?: never;
         /**
          * Change an order
-         * @description All changes are made, or none. `driver` assigns the order; null takes it from the driver.
+         * @description Applies all changes or none. `driver` assigns the order; null unassigns it.
          */
         patch: operations["orders_partial_update"];
         trace?: never;
@@ -413,7 +413,7 @@ export interface paths {
         put?: never;
         /**
          * Store a signature or photo
-         * @description Also after the delivery, because an image may wait for a signal.
+         * @description Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later.
          */
         post: operations["orders_proof_images_create"];
         delete?: never;
@@ -431,7 +431,7 @@ export interface paths {
         };
         /**
          * Read a signature or photo
-         * @description For the office and the order's driver. Images of earlier attempts: for the office and who took them.
+         * @description For the office and the order's driver. Images of earlier attempts: for the office and their uploader.
          */
         get: operations["orders_proof_images_retrieve"];
         put?: never;
@@ -491,7 +491,7 @@ export interface paths {
         };
         /**
          * Read the figures of a period
-         * @description By delivery date. By default the last 30 days; at most 366 days.
+         * @description Statistics by delivery date, by default for the last 30 days. A period has at most 366 days.
          */
         get: operations["orders_statistics"];
         put?: never;
@@ -511,7 +511,7 @@ export interface paths {
         };
         /**
          * List urgent open orders
-         * @description Urgent, and neither delivered nor cancelled.
+         * @description Urgent orders that are neither delivered nor cancelled.
          */
         get: operations["orders_urgent"];
         put?: never;
@@ -531,7 +531,7 @@ export interface paths {
         };
         /**
          * Read what to know before taking an order
-         * @description Such as an open order, or no number for messages.
+         * @description What the office should know before it places an order, such as an open order or no mobile number.
          */
         get: operations["orders_warnings"];
         put?: never;
@@ -611,13 +611,13 @@ export interface paths {
         };
         /**
          * List products
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         get: operations["products_list"];
         put?: never;
         /**
          * Add a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         post: operations["products_create"];
         delete?: never;
@@ -635,7 +635,7 @@ export interface paths {
         };
         /**
          * Read a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         get: operations["products_retrieve"];
         put?: never;
@@ -645,7 +645,7 @@ export interface paths {
         head?: never;
         /**
          * Change a product
-         * @description For the office. Drivers and customers may read what is sold now.
+         * @description For the office. Drivers and customers may read active products.
          */
         patch: operations["products_partial_update"];
         trace?: never;
@@ -709,7 +709,7 @@ export interface paths {
         put?: never;
         /**
          * Assign a route and its orders to a driver
-         * @description Its confirmed and assigned orders are assigned too.
+         * @description Assigns the route, and its confirmed and assigned orders, to the driver.
          */
         post: operations["routes_assign_driver"];
         delete?: never;
@@ -769,12 +769,12 @@ export interface components {
              */
             messages: number;
         };
-        /** @description Who is to drive the route. */
+        /** @description The driver to assign. */
         AssignDriverInput: {
             /** @example 17 */
             driver: number;
         };
-        /** @description The orders that were given to the driver, and the open ones that could not be. */
+        /** @description The orders assigned to the driver, and the open orders that were refused. */
         AssignDriverOutput: {
             /** @example 17 */
             route: number;
@@ -785,7 +785,7 @@ export interface components {
         };
         /** @enum {unknown} */
         BlankEnum: "";
-        /** @description What to change of which orders. */
+        /** @description The orders to change, and the changes. */
         BulkInput: {
             /** @example nobody there */
             reason?: string;
@@ -875,7 +875,7 @@ export interface components {
             /** @example 17 */
             cleared: number;
         };
-        /** @description Proof of delivery. `quantities` only where less was delivered than ordered. */
+        /** @description Proof of delivery. Give `quantities` only if less was delivered than ordered. */
         ConfirmationInput: {
             /** @example 4 */
             version?: number;
@@ -963,7 +963,7 @@ export interface components {
              */
             confirmed_at: string;
         };
-        /** @description A customer; telephones are taken as people write them and kept in E.164. */
+        /** @description A customer. Telephone numbers are accepted as people write them and stored in E.164. */
         Customer: {
             /** @example 17 */
             readonly id: number;
@@ -1017,7 +1017,7 @@ export interface components {
              */
             readonly created_at?: string;
         };
-        /** @description In a list, the telephones are masked. */
+        /** @description A customer in a list, with masked telephones. */
         CustomerRow: {
             /** @example 17 */
             readonly id: number;
@@ -1171,7 +1171,7 @@ export interface components {
          * @enum {string}
          */
         DeliveryUpdateTypeEnum: "delivery.update";
-        /** @description Who delivers, and the account of that person. */
+        /** @description A driver and their account. */
         Driver: {
             /** @example 17 */
             readonly id: number;
@@ -1186,7 +1186,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description The latest position (WGS 84; km/h; degrees from north; metres), null where none was ever sent. */
+        /** @description The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one. */
         DriverPlace: {
             /** @example 17 */
             readonly driver: number;
@@ -1394,7 +1394,7 @@ export interface components {
             /** @example 4 */
             readonly version: number;
         };
-        /** @description So many cylinders of one product. */
+        /** @description A number of cylinders of one product. */
         ItemInput: {
             /**
              * Format: int64
@@ -1484,7 +1484,7 @@ export interface components {
          * @enum {string}
          */
         MessageTypeEnum: "sms" | "email";
-        /** @description A move that was made; a command repeated with its `ref` gets the very same answer. */
+        /** @description A move that was made. Repeating a command with its `ref` returns the same response. */
         MoveOutput: {
             /** @example 17 */
             readonly id: number;
@@ -1502,7 +1502,7 @@ export interface components {
             /** @example order-2026-0001 */
             readonly ref: string | null;
         };
-        /** @description Somebody who orders for the first time; the rest can be said later. */
+        /** @description A customer who orders for the first time. Other fields can be added later. */
         NewCustomer: {
             /** @example 王小姐 */
             name: string;
@@ -1534,7 +1534,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description An order to place. The same `ref` again is answered with the order it made. */
+        /** @description An order to place. Repeating the same `ref` returns the order it created. */
         NewOrder: {
             items: components["schemas"]["ItemInput"][];
             /**
@@ -1951,7 +1951,7 @@ export interface components {
          * @enum {string}
          */
         OrderEventTypeEnum: "order.created" | "order.updated" | "order.status_changed" | "order.urgent" | "order.cancelled" | "order.assigned";
-        /** @description A row of a list. */
+        /** @description An order in a list. */
         OrderOutput: {
             /** @example 17 */
             readonly id: number;
@@ -2175,7 +2175,7 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Route"][];
         };
-        /** @description A customer; telephones are taken as people write them and kept in E.164. */
+        /** @description A customer. Telephone numbers are accepted as people write them and stored in E.164. */
         PatchedCustomer: {
             /** @example 17 */
             readonly id?: number;
@@ -2229,7 +2229,7 @@ export interface components {
              */
             readonly created_at?: string;
         };
-        /** @description Who delivers, and the account of that person. */
+        /** @description A driver and their account. */
         PatchedDriver: {
             /** @example 17 */
             readonly id?: number;
@@ -2244,7 +2244,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description Only what changes is named; `version`, where named, must be the present one. */
+        /** @description Only the named fields change. `version`, if given, must be the current one. */
         PatchedOrderChanges: {
             items?: components["schemas"]["ItemInput"][];
             /**
@@ -2274,7 +2274,7 @@ export interface components {
             /** @example 4 */
             version?: number;
         };
-        /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
+        /** @description A cylinder of one size. Prices are in NT$. A new price does not change existing orders. */
         PatchedProduct: {
             /** @example 17 */
             readonly id?: number;
@@ -2327,7 +2327,7 @@ export interface components {
              */
             readonly total_stops?: number;
         };
-        /** @description The status to move to, and why. `at`: when it happened. */
+        /** @description The status to move to, and the reason. `at` is when it happened. */
         PatchedStatusInput: {
             /** @example nobody there */
             reason?: string;
@@ -2364,7 +2364,7 @@ export interface components {
          * @enum {string}
          */
         PriorityEnum: "normal" | "urgent";
-        /** @description A cylinder of one size. Prices in NT$; orders placed before keep theirs. */
+        /** @description A cylinder of one size. Prices are in NT$. A new price does not change existing orders. */
         Product: {
             /** @example 17 */
             readonly id: number;
@@ -2413,7 +2413,7 @@ export interface components {
             /** @example 17 */
             delivered: number;
         };
-        /** @description A JPEG or PNG of at most 2 MB. With the `ref` of a kept one nothing is kept twice. */
+        /** @description A JPEG or PNG of at most 2 MB. Repeating a `ref` stores nothing new. */
         ProofImageInput: {
             kind: components["schemas"]["ProofImageKindEnum"];
             /** Format: binary */
@@ -2751,7 +2751,7 @@ export interface components {
             /** @example 30 */
             expires_in: number;
         };
-        /** @description One order, for the office with its history and proofs of delivery. */
+        /** @description One order. The office also gets its history and proofs of delivery. */
         WholeOrderOutput: {
             /** @example 17 */
             readonly id: number;

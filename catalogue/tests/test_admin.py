@@ -27,7 +27,7 @@ def test_stock_is_corrected_by_a_difference(office: Browser, cylinders: int, lef
     assert product.stock == left
 
 
-def test_correction_is_kept_with_its_note(office: Browser) -> None:
+def test_correction_is_logged_with_note(office: Browser) -> None:
     product = make_product(stock=100)
     correct(office, product, -3, "三桶破損")
     shown = office.get(reverse("admin:catalogue_product_history", args=[product.pk]))
@@ -36,25 +36,25 @@ def test_correction_is_kept_with_its_note(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("cylinders", [0, "", "abc", 1_000_001, 999_901, "9" * 40])
-def test_correction_that_cannot_be_changes_nothing(office: Browser, cylinders: object) -> None:
+def test_invalid_correction_changes_nothing(office: Browser, cylinders: object) -> None:
     product = make_product(stock=100)
     assert 'class="errorlist"' in correct(office, product, cylinders).content.decode()
     assert Product.objects.get().stock == 100
 
 
-def test_correction_needs_a_note(office: Browser) -> None:
+def test_correction_needs_note(office: Browser) -> None:
     product = make_product(stock=100)
     correct(office, product, 5, "")
     assert Product.objects.get().stock == 100
 
 
-def test_correction_needs_the_right() -> None:
+def test_correction_needs_permission() -> None:
     product = make_product(stock=100)
     assert correct(sign_in(make_staff("clerk")), product, 5).status_code == 403
     assert Product.objects.get().stock == 100
 
 
-def test_form_does_not_touch_the_stock(office: Browser) -> None:
+def test_form_does_not_change_stock(office: Browser) -> None:
     product = make_product(stock=100)
     path = change("product", product.pk)
     form = office.form(path, "product_form")
@@ -65,14 +65,14 @@ def test_form_does_not_touch_the_stock(office: Browser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_form_saved_during_a_delivery_waits_and_keeps_its_stock() -> None:
+def test_form_saved_during_delivery_waits_and_keeps_stock() -> None:
     browser, product = sign_in(make_office()), make_product(stock=100)
     path = change("product", product.pk)
     form = browser.form(path, "product_form")
     with transaction.atomic():
         Product.add_stock(product.pk, -3)
         saving = in_thread(lambda: browser.post(path, form | {"price": 880}))
-        saving.wait(0.5)  # long enough to read the row, had it not to wait
+        saving.wait(0.5)  # enough to read the row if it did not have to wait
     saving.join()
     product.refresh_from_db()
     assert (product.price, product.stock) == (880, 97)
@@ -81,7 +81,7 @@ def test_form_saved_during_a_delivery_waits_and_keeps_its_stock() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"price": 10_000_001}, {"price": -1}, {"cylinder_kg": 0}, {"cylinder_kg": 1001}, {"code": ""}]
 )
-def test_product_that_cannot_be_is_an_error(office: Browser, wrong: dict[str, Any]) -> None:
+def test_invalid_product_shows_error(office: Browser, wrong: dict[str, Any]) -> None:
     product = make_product()
     path = change("product", product.pk)
     assert errors(office.post(path, office.form(path, "product_form") | wrong))

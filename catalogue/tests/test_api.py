@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 USUAL = {"code": "G20", "name": "20kg 瓦斯桶", "cylinder_kg": 20, "price": 800}
 
 
-def test_office_makes_a_product() -> None:
+def test_office_creates_product() -> None:
     answer = make_api("office").post("products/", USUAL)
     assert (answer.status_code, Product.objects.get().price) == (201, 800)
 
@@ -32,18 +32,18 @@ def test_office_makes_a_product() -> None:
         ("aliases", "x" * 2001, "max_length"),
     ],
 )  # fmt: skip
-def test_a_wrong_product_is_refused(field: str, value: Any, code: str) -> None:
+def test_invalid_product_is_refused(field: str, value: Any, code: str) -> None:
     answer = make_api("office").post("products/", USUAL | {field: value})
     assert (answer.status_code, codes(answer)) == (400, [(code, field)])
 
 
-def test_a_code_is_used_once() -> None:
+def test_code_is_unique() -> None:
     make_product(code="G20")
     assert codes(make_api("office").post("products/", USUAL)) == [("unique", "code")]
 
 
 @pytest.mark.parametrize("role", ["driver", "customer"])
-def test_others_see_what_is_sold_and_not_the_stock(role: str) -> None:
+def test_drivers_and_customers_see_active_products_without_stock(role: str) -> None:
     product = make_product()
     make_product(is_active=False)
     (row,) = make_api(role).get("products/").json()["results"]
@@ -52,7 +52,7 @@ def test_others_see_what_is_sold_and_not_the_stock(role: str) -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_a_price_changed_meanwhile_leaves_the_stock_alone() -> None:
+def test_price_change_keeps_stock_of_concurrent_delivery() -> None:
     """The save writes all columns: without the lock on the row it would undo the delivery."""
     product, api = make_product(stock=100), make_api("office")
     validate = ProductSerializer.validate
@@ -75,7 +75,7 @@ def test_a_price_changed_meanwhile_leaves_the_stock_alone() -> None:
     assert (product.price, product.stock) == (900, 99)
 
 
-def test_a_product_is_deactivated() -> None:
+def test_product_can_be_deactivated() -> None:
     product = make_product()
     make_api("office").patch(f"products/{product.pk}/", {"is_active": False})
     product.refresh_from_db()

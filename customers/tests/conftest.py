@@ -1,4 +1,4 @@
-"""The browser of the office, and its day."""
+"""Fixtures of the admin tests of orders: the office's browser and the clock."""
 
 from __future__ import annotations
 

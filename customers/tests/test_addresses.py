@@ -53,7 +53,7 @@ def test_district(address: str, area: str) -> None:
     assert district(address) == area
 
 
-def test_there_are_as_many_districts_as_the_interior_ministry_counts() -> None:
+def test_number_of_districts_matches_interior_ministry() -> None:
     assert {county: len(names) for county, names in DISTRICTS.items()} == {
         "台北市": 12, "新北市": 29, "桃園市": 13, "台中市": 29, "台南市": 37, "高雄市": 38, "基隆市": 7, "新竹市": 3,
         "嘉義市": 2, "新竹縣": 13, "苗栗縣": 18, "彰化縣": 26, "南投縣": 13, "雲林縣": 20, "嘉義縣": 18, "屏東縣": 33,
@@ -75,7 +75,7 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-def test_each_of_the_368_is_found_however_it_is_written(written: str) -> None:
+def test_every_district_is_found_in_every_spelling(written: str) -> None:
     wrong = []
     for county, name in ALL:
         for street in ("中正路1號", "市場路2號", "鎮南街3號", "東區路4號", "1鄰5號"):
@@ -86,7 +86,7 @@ def test_each_of_the_368_is_found_however_it_is_written(written: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("county", "name"), [("桃園市", "平鎮區"), ("台南市", "左鎮區"), ("台南市", "新市區")])
-def test_a_customer_is_kept_with_the_whole_district(county: str, name: str) -> None:
+def test_saving_customer_sets_full_district(county: str, name: str) -> None:
     assert Customer.objects.create(name="王", address=f"{county}{name}中正路1號").area == name
 
 
@@ -103,7 +103,7 @@ def test_a_customer_is_kept_with_the_whole_district(county: str, name: str) -> N
         "台北市大安區信義路二段5-1號(5樓)",
     ],
 )  # fmt: skip
-def test_the_same_address_written_another_way(written: str) -> None:
+def test_spellings_of_one_address_compare_equal(written: str) -> None:
     assert comparable(written) == comparable("台北市大安區信義路二段5-1號5樓")
 
 
@@ -123,7 +123,7 @@ def test_the_same_address_written_another_way(written: str) -> None:
         ("台中市西區五權路1號叁樓", "台中市西區五權路1號3樓"),
     ],
 )
-def test_alike(one: str, other: str) -> None:
+def test_similar_spellings_compare_equal(one: str, other: str) -> None:
     assert comparable(one) == comparable(other)
 
 
@@ -146,13 +146,13 @@ def test_alike(one: str, other: str) -> None:
         ("信義路百二號", "信義路102號"),
     ],
 )
-def test_another_address_is_not_alike(one: str, other: str) -> None:
+def test_other_address_compares_unequal(one: str, other: str) -> None:
     assert comparable(one) != comparable(other)
 
 
 @dataclass(frozen=True)
 class House:
-    """What an address is about, however it is written; `village` and `neighbourhood` count only without a street."""
+    """The parts of an address, independent of spelling. `village` and `neighbourhood` count only without a street."""
 
     county: str
     name: str
@@ -166,7 +166,7 @@ class House:
     room: int
 
     def written(self, chance: random.Random) -> str:
-        """In one of many ways."""
+        """Draws one of many spellings."""
         dice = chance.choice
         parts = [
             dice(["", "106", "106 ", "(10650)"]),
@@ -232,12 +232,12 @@ SEEDS = st.integers(0, 2**32).map(random.Random)
 
 
 @given(HOUSES, SEEDS)
-def test_every_way_to_write_an_address_compares_equal(house: House, chance: random.Random) -> None:
+def test_generated_spellings_compare_equal(house: House, chance: random.Random) -> None:
     ways = {comparable(house.written(chance)) for _ in range(20)}
     assert len(ways) == 1
 
 
-def test_no_two_addresses_compare_equal() -> None:
+def test_generated_addresses_compare_unequal() -> None:
     chance = random.Random(20261130)
     dice = chance.choice
     found: dict[str, House] = {}
@@ -253,7 +253,7 @@ def test_no_two_addresses_compare_equal() -> None:
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_it(text: str) -> None:
+def test_any_text_is_accepted(text: str) -> None:
     assert district(text) in {"", *(name for _county, name in ALL)}
     comparable(text)
 
@@ -261,7 +261,7 @@ def test_no_text_breaks_it(text: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("stored", ["台北市信義路二段5-1號", "臺北市信義路２段５之１號", "台北市信義路2段5之1號"])
 @pytest.mark.parametrize("typed", ["台北市信義路二段5之1", "臺北市信義路2段5-1", "信義路２段", "信義路二段５－１號"])
-def test_an_address_is_found_however_its_section_is_written(stored: str, typed: str) -> None:
+def test_search_finds_address_in_every_section_spelling(stored: str, typed: str) -> None:
     customer = make_customer(address=stored)
     make_customer(name="別人", phone="0987654321", address="台北市信義路三段5-1號")
     assert [*Customer.objects.search(typed)] == [customer]

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from customers.models import Customer
-from orders.tests.admin.browser import Browser, Forms, change, sign_in, told
+from orders.tests.admin.browser import Browser, Forms, change, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def test_list_masks_the_telephone(office: Browser) -> None:
     assert "912345678" not in shown
 
 
-def test_list_takes_the_same_queries_for_any_length(office: Browser, django_assert_max_num_queries: Any) -> None:
+def test_list_query_count_is_constant(office: Browser, django_assert_max_num_queries: Any) -> None:
     for _ in range(5):
         make_customer(user=make_user())
     office.get(LIST)
@@ -53,7 +53,7 @@ def test_list_takes_the_same_queries_for_any_length(office: Browser, django_asse
         office.get(LIST)
 
 
-def test_page_leads_to_recent_orders(office: Browser) -> None:
+def test_page_links_to_recent_orders(office: Browser) -> None:
     customer = make_customer()
     orders = [make_order(customer=customer) for _ in range(11)]
     shown = office.get(change("customer", customer.pk))
@@ -61,7 +61,7 @@ def test_page_leads_to_recent_orders(office: Browser) -> None:
     assert all(change("order", order.pk) in shown for order in orders[1:])
 
 
-def test_page_leads_to_all_orders_of_the_customer(office: Browser) -> None:
+def test_page_links_to_all_orders(office: Browser) -> None:
     order, other = make_order(), make_order()
     page = office.get(change("customer", order.customer_id))
     (link,) = re.findall(r'href="([^"]*orders/order/\?customer__id__exact[^"]*)"', page)
@@ -71,73 +71,74 @@ def test_page_leads_to_all_orders_of_the_customer(office: Browser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_account_is_made_with_the_e_mail_and_a_link_to_set_the_password() -> None:
+def test_new_account_uses_email_and_mails_password_link() -> None:
     customer = make_customer(name="王小姐", email="Wang@example.com", language="en")
     answer = press(customer, "open")
     customer.refresh_from_db()
     user = User.objects.get(username="wang@example.com")
     assert (customer.user, user.email, user.is_staff) == (user, "wang@example.com", False)
-    assert [level for level, _ in told(answer)] == ["success"]
+    assert [level for level, _ in shown_messages(answer)] == ["success"]
     (sent,) = mail.outbox
     assert sent.to == ["wang@example.com"]
     assert "You have the account “wang@example.com”" in str(sent.body)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_link_of_a_new_account_sets_the_password() -> None:
+def test_mailed_link_sets_password() -> None:
     customer = make_customer(email="wang@example.com")
     press(customer, "open")
     (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(mail.outbox[0].body))
     client = Client(headers={"accept-language": "en"})
     page = client.get(link, follow=True)
-    said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
-    client.post(page.redirect_chain[-1][0], said)
+    message = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
+    client.post(page.redirect_chain[-1][0], message)
     assert User.objects.get(username="wang@example.com").check_password("gas for the home")
 
 
 @pytest.mark.parametrize(
-    ("email", "said"), [("", "no e-mail"), ("a" * 140 + "@example.com", "too long"), ("taken@example.com", "already")]
+    ("email", "message"),
+    [("", "no e-mail"), ("a" * 140 + "@example.com", "too long"), ("taken@example.com", "already")],
 )
-def test_account_that_cannot_be_made_says_why(email: str, said: str) -> None:
+def test_refused_account_shows_reason(email: str, message: str) -> None:
     make_user(username="taken", email="Taken@example.com", is_staff=True)
     customer = make_customer(email=email)
     answer = press(customer, "open")
-    assert said in told(answer)[0][1]
+    assert message in shown_messages(answer)[0][1]
     assert Customer.objects.get(pk=customer.pk).user is None
     assert mail.outbox == []
 
 
-def test_account_is_made_once() -> None:
+def test_second_account_is_refused() -> None:
     customer = make_customer(email="wang@example.com", user=make_user())
-    assert told(press(customer, "open")) == [("error", "This customer has an account already.")]
+    assert shown_messages(press(customer, "open")) == [("error", "This customer has an account already.")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mail_that_cannot_be_sent_is_told() -> None:
+def test_failed_mail_shows_error() -> None:
     customer = make_customer(email="wang@example.com")
     with mock.patch("accounts.users.send_mail", side_effect=ConnectionRefusedError):
         answer = press(customer, "open")
-    assert [level for level, _ in told(answer)] == ["error"]
+    assert [level for level, _ in shown_messages(answer)] == ["error"]
     assert Customer.objects.get().user is not None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_link_is_sent_again() -> None:
+def test_link_can_be_sent_again() -> None:
     press(make_customer(user=make_user(email="wang@example.com")), "link")
     assert [message.to for message in mail.outbox] == [["wang@example.com"]]
 
 
 @pytest.mark.parametrize("step", ["link", "close"])
-def test_without_an_account_there_is_nothing_to_do(step: str) -> None:
-    assert told(press(make_customer(), step)) == [("error", "This customer has no account.")]
+def test_account_steps_without_account_are_refused(step: str) -> None:
+    assert shown_messages(press(make_customer(), step)) == [("error", "This customer has no account.")]
 
 
-def test_link_needs_an_e_mail_of_the_account() -> None:
+def test_link_needs_account_email() -> None:
     customer = make_customer(user=make_user())
-    assert told(press(customer, "link")) == [("error", "This account has no e-mail or is not active.")]
+    assert shown_messages(press(customer, "link")) == [("error", "This account has no e-mail or is not active.")]
 
 
-def test_account_unlinked_signs_in_no_more() -> None:
+def test_unlinked_account_cannot_sign_in() -> None:
     user = make_user()
     customer = make_customer(user=user)
     press(customer, "close")
@@ -145,7 +146,7 @@ def test_account_unlinked_signs_in_no_more() -> None:
     assert (Customer.objects.get().user, user.is_active) == (None, False)
 
 
-def test_page_offers_what_fits(office: Browser) -> None:
+def test_page_offers_only_possible_steps(office: Browser) -> None:
     without, having = make_customer(), make_customer(user=make_user())
     offered = [set(Forms(office.get(change("customer", row.pk))).forms) for row in (without, having)]
     assert account(without, "open") in offered[0]
@@ -153,7 +154,7 @@ def test_page_offers_what_fits(office: Browser) -> None:
     assert account(having, "open") not in offered[1]
 
 
-def test_account_needs_a_post_and_the_right(office: Browser) -> None:
+def test_account_steps_need_post_and_permission(office: Browser) -> None:
     customer = make_customer(email="wang@example.com")
     office.get(account(customer, "open"), status=405)
     clerk = sign_in(make_staff("clerk"))
@@ -162,7 +163,7 @@ def test_account_needs_a_post_and_the_right(office: Browser) -> None:
     assert Customer.objects.get().user is None
 
 
-def test_step_that_does_not_exist_is_not_found(office: Browser) -> None:
+def test_unknown_step_is_404(office: Browser) -> None:
     assert office.post(account(make_customer(), "nonsense"), {}).status_code == 404
 
 
@@ -175,7 +176,7 @@ def found(office: Browser, term: str) -> list[dict[str, str]]:
     return results
 
 
-def test_customers_of_one_name_are_told_apart(office: Browser) -> None:
+def test_suggestions_distinguish_customers_of_same_name(office: Browser) -> None:
     one = make_customer(name="王小姐", phone="0912-345-678", address="台北市大安區信義路1號")
     two = make_customer(name="王小姐", phone="0922-345-999", address="台北市中正區羅斯福路1號")
     assert {row["id"]: row["text"] for row in found(office, "王小姐")} == {
@@ -184,7 +185,7 @@ def test_customers_of_one_name_are_told_apart(office: Browser) -> None:
     }
 
 
-def test_customer_is_found_by_the_last_digits(office: Browser) -> None:
+def test_customer_is_found_by_last_digits(office: Browser) -> None:
     customer = make_customer(phone="0912-345-678")
     make_customer(phone="0912-345-111")
     assert [row["id"] for row in found(office, "5678")] == [str(customer.pk)]
@@ -196,25 +197,25 @@ def test_inactive_customer_is_not_offered(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("customer", ["abc", "9" * 40, "\0"])
-def test_new_order_for_nonsense_opens_empty(office: Browser, customer: str) -> None:
+def test_new_order_for_invalid_customer_opens_empty(office: Browser, customer: str) -> None:
     office.get(reverse("admin:orders_order_add"), customer=customer)
 
 
-def test_new_order_for_a_customer_names_it(office: Browser) -> None:
+def test_new_order_for_customer_preselects_customer(office: Browser) -> None:
     customer = make_customer(name="王小姐")
     assert "王小姐 · " in office.get(reverse("admin:orders_order_add"), customer=customer.pk)
 
 
 @pytest.mark.parametrize("maker", [make_user, lambda: make_driver().user])
-def test_only_who_may_see_customers_chooses(maker: Any) -> None:
+def test_suggestions_need_permission(maker: Any) -> None:
     make_customer(name="王小姐")
     answer = sign_in(maker()).client.get(CHOOSE, FIELD | {"term": "王"})
     assert answer.status_code in (302, 403)
 
 
 @pytest.mark.parametrize("other", ["order.driver", "order.route", "orderitem.product"])
-def test_only_customers_are_chosen(office: Browser, other: str) -> None:
+def test_suggestions_of_other_models_are_refused(office: Browser, other: str) -> None:
     make_driver()
     model, field = other.split(".")
-    asked = {"app_label": "orders", "model_name": model, "field_name": field, "term": ""}
-    assert office.client.get(CHOOSE, asked).status_code == 403
+    query = {"app_label": "orders", "model_name": model, "field_name": field, "term": ""}
+    assert office.client.get(CHOOSE, query).status_code == 403

@@ -13,9 +13,9 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 pytestmark = pytest.mark.django_db
 
 
-def test_office_makes_a_customer() -> None:
-    said = {"name": "王小姐", "phone": "０９１２－３４５－６７８", "address": "台北市大安區信義路四段1號"}
-    answer = make_api("office").post("customers/", said)
+def test_office_creates_customer() -> None:
+    value = {"name": "王小姐", "phone": "０９１２－３４５－６７８", "address": "台北市大安區信義路四段1號"}
+    answer = make_api("office").post("customers/", value)
     customer = Customer.objects.get()
     assert (answer.status_code, customer.phone, customer.area) == (201, "+886912345678", "大安區")
 
@@ -24,37 +24,37 @@ def test_office_makes_a_customer() -> None:
     "typed",
     ["(+886) 912-345-678", "tel:0912-345-678", "0912‑345‑678", "0912.345.678", "\u200e0912345678\u200b", "912345678"],
 )
-def test_a_pasted_number_is_kept_and_found(typed: str) -> None:
+def test_pasted_number_is_normalised_and_found(typed: str) -> None:
     api = make_api("office")
-    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
-    assert api.post("customers/", said).json()["phone"] == "+886912345678"
+    value = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert api.post("customers/", value).json()["phone"] == "+886912345678"
     make_order(customer=Customer.objects.get())
     assert (api.get("customers/", q=typed).json()["count"], api.get("orders/", q=typed).json()["count"]) == (1, 1)
 
 
 @pytest.mark.parametrize("typed", ["8792-1234", "04-7222333-5", "02-2792-1234~6"])
-def test_a_number_that_may_be_another_is_refused(typed: str) -> None:
-    said = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
-    assert codes(make_api("office").post("customers/", said)) == [("invalid_phone", "phone")]
+def test_ambiguous_number_is_refused(typed: str) -> None:
+    value = {"name": "王小姐", "phone": typed, "address": "台北市大安區信義路四段1號"}
+    assert codes(make_api("office").post("customers/", value)) == [("invalid_phone", "phone")]
     assert not Customer.objects.exists()
 
 
-def test_a_number_with_extension_survives_the_round_trip() -> None:
+def test_number_with_extension_survives_round_trip() -> None:
     customer, api = make_customer(phone="02-29300016 分機29"), make_api("office")
-    said = api.get(f"customers/{customer.pk}/").json()["phone"]
-    api.patch(f"customers/{customer.pk}/", {"phone": said})
+    value = api.get(f"customers/{customer.pk}/").json()["phone"]
+    api.patch(f"customers/{customer.pk}/", {"phone": value})
     customer.refresh_from_db()
-    assert customer.phone == said == "+886229300016;ext=29"
+    assert customer.phone == value == "+886229300016;ext=29"
 
 
-def test_office_deactivates_a_customer() -> None:
+def test_office_deactivates_customer() -> None:
     customer = make_customer()
     assert make_api("office").patch(f"customers/{customer.pk}/", {"is_active": False}).status_code == 200
     customer.refresh_from_db()
     assert not customer.is_active
 
 
-def test_numbers_are_full_in_the_object_and_masked_in_the_list() -> None:
+def test_numbers_are_masked_only_in_list() -> None:
     customer, api = make_customer(phone="0912-345-678"), make_api("office")
     assert api.get(f"customers/{customer.pk}/").json()["phone"] == "+886912345678"
     assert api.get("customers/").json()["results"][0]["phone"] == "0912-***-678"
@@ -72,21 +72,21 @@ def test_numbers_are_full_in_the_object_and_masked_in_the_list() -> None:
         ("sms_opt_out", "perhaps", "invalid"),
     ],
 )  # fmt: skip
-def test_a_wrong_customer_is_refused(field: str, value: Any, code: str) -> None:
-    said = {"name": "王", "address": "台北市", field: value}
-    answer = make_api("office").post("customers/", said)
+def test_invalid_customer_is_refused(field: str, value: Any, code: str) -> None:
+    payload = {"name": "王", "address": "台北市", field: value}
+    answer = make_api("office").post("customers/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, field)])
     assert not Customer.objects.exists()
 
 
-def test_one_account_is_one_customer() -> None:
+def test_account_belongs_to_one_customer() -> None:
     user = make_customer(user=make_user()).user
     assert user is not None
     answer = make_api("office").post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
     assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
 
 
-def test_the_account_of_staff_is_no_customer_by_staff() -> None:
+def test_staff_cannot_make_staff_account_a_customer() -> None:
     customer, api = make_customer(), make_api("office")
     for user in (make_office(), make_user(is_superuser=True)):
         new = api.post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
@@ -96,33 +96,33 @@ def test_the_account_of_staff_is_no_customer_by_staff() -> None:
     assert Customer.objects.get().user is None
 
 
-def test_staff_link_an_account_without_rights() -> None:
+def test_staff_can_link_account_without_permissions() -> None:
     customer, user = make_customer(), make_user()
     assert make_api("office").patch(f"customers/{customer.pk}/", {"user": user.pk}).status_code == 200
     assert Customer.objects.get().user == user
 
 
-def test_clerks_neither_link_nor_unlink_accounts() -> None:
+def test_clerks_cannot_link_or_unlink_accounts() -> None:
     user = make_user()
     linked, other, api = make_customer(user=user), make_customer(), Api(make_staff("clerk"))
-    for customer, said in ((linked, None), (other, make_user().pk)):
-        answer = api.patch(f"customers/{customer.pk}/", {"user": said})
+    for customer, value in ((linked, None), (other, make_user().pk)):
+        answer = api.patch(f"customers/{customer.pk}/", {"user": value})
         assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
     assert Customer.objects.get(pk=linked.pk).user == user
 
 
-def test_an_administrator_makes_a_customer_of_staff() -> None:
-    boss, said = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
-    assert Api(boss).post("customers/", said).status_code == 201
+def test_administrator_can_make_staff_account_a_customer() -> None:
+    boss, value = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
+    assert Api(boss).post("customers/", value).status_code == 201
 
 
-def test_staff_change_a_customer_who_is_staff() -> None:
+def test_staff_can_edit_customer_with_staff_account() -> None:
     customer = make_customer(user=make_office())
     answer = make_api("office").patch(f"customers/{customer.pk}/", {"name": "王", "user": customer.user_id})
     assert answer.status_code == 200
 
 
-def test_driver_reads_whom_an_open_order_goes_to() -> None:
+def test_driver_reads_customers_of_own_open_orders() -> None:
     driver, seen, done = make_driver(), make_customer(), make_customer()
     make_customer()
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_driver_reads_whom_an_open_order_goes_to() -> None:
     assert api.get(f"customers/{done.pk}/").status_code == 404
 
 
-def test_whose_number_ends_so_comes_first() -> None:
+def test_numbers_ending_with_typed_digits_come_first() -> None:
     for name, phone in (("a", "0912-011-345"), ("b", "0912-345-011"), ("c", "0912-201-222")):
         make_customer(name=name, phone=phone)
     found = make_api("office").get("customers/", q="011").json()["results"]

@@ -66,7 +66,7 @@ def test_normalise(typed: str, stored: str) -> None:
     assert phones.normalise(typed) == stored
 
 
-# Area code and a number of the length that it has there.
+# Area codes, each with a number of the right length.
 AREAS = [
     ("02", "23650003"), ("03", "4550001"), ("03", "5220001"), ("03", "8220001"), ("03", "9220001"), ("037", "320001"),
     ("04", "22220001"), ("04", "7220001"), ("049", "2220001"), ("05", "2220001"), ("05", "5320001"), ("06", "2220001"),
@@ -76,7 +76,7 @@ AREAS = [
 
 
 @pytest.mark.parametrize(("code", "number"), AREAS)
-def test_every_area_is_known_however_it_is_written(code: str, number: str) -> None:
+def test_every_area_code_is_known_in_every_spelling(code: str, number: str) -> None:
     stored = f"+886{code[1:]}{number}"
     ways = ("{0}{1}", "{0}-{1}", "({0}) {1}", "+886-{2}-{1}", "886{2}{1}", "+886 (0){2} {1}", "00886 {2} {1}")
     assert {phones.normalise(way.format(code, number, code[1:])) for way in ways} == {stored}
@@ -86,7 +86,7 @@ def test_every_area_is_known_however_it_is_written(code: str, number: str) -> No
 
 
 @pytest.mark.parametrize(("code", "number"), AREAS)
-def test_a_digit_too_few_or_too_many_is_refused(code: str, number: str) -> None:
+def test_wrong_number_of_digits_is_refused(code: str, number: str) -> None:
     # Taichung has eight and Changhua seven.
     wrong = [number[:-1], f"{number}0"] if code != "04" else ["222000", "222200010"]
     for digits in wrong:
@@ -109,7 +109,7 @@ def test_normalise_refuses(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["8792-1234", "87921234", "2792 1234", "34550001", "792-1234", "7921234", "320001", "８７９２－１２３４"]
 )
-def test_a_number_without_area_code_is_refused(typed: str) -> None:
+def test_number_without_area_code_is_refused(typed: str) -> None:
     with pytest.raises(phones.InvalidPhone, match="區碼|area code"):
         phones.normalise(typed)
 
@@ -122,13 +122,13 @@ def test_a_number_without_area_code_is_refused(typed: str) -> None:
         ("08", "792-1234", "+88687921234"), ("037", "320001", "+88637320001"), ("0836", "22345", "+88683622345"),
         # A spreadsheet dropped the zero.
         ("03", "34550001", "+88634550001"), ("08", "87921234", "+88687921234"), ("04", "47222333", "+88647222333"),
-        # Which is said in full stays as it is.
+        # A complete number stays unchanged.
         ("02", "08-792-1234", "+88687921234"), ("02", "0912-345-678", "+886912345678"),
         ("02", "+886 8 792 1234", "+88687921234"), ("02", "+81 3-1234-5678", "+81312345678"),
         ("02", "8862-3456", "+886288623456"),
     ],
 )  # fmt: skip
-def test_a_number_without_area_code_is_one_of_the_shop(settings: Any, own: str, typed: str, stored: str) -> None:
+def test_number_without_area_code_gets_shop_area_code(settings: Any, own: str, typed: str, stored: str) -> None:
     settings.SHOP_AREA_CODE = own
     assert phones.normalise(typed) == stored
 
@@ -141,7 +141,7 @@ def test_a_number_without_area_code_is_one_of_the_shop(settings: Any, own: str, 
         ("04", "722-2333-5"), ("04", "2345-678"), ("08", "8792-1234"),
     ],
 )  # fmt: skip
-def test_digits_that_do_not_fit_the_shop_are_refused(settings: Any, own: str, typed: str) -> None:
+def test_digits_that_do_not_fit_shop_area_code_are_refused(settings: Any, own: str, typed: str) -> None:
     settings.SHOP_AREA_CODE = own
     with pytest.raises(phones.InvalidPhone):
         phones.normalise(typed)
@@ -149,7 +149,7 @@ def test_digits_that_do_not_fit_the_shop_are_refused(settings: Any, own: str, ty
 
 @pytest.mark.parametrize("between", ["-", "~", "～", "/", " ", ".", "、", "至", "到", "或", " - ", "–", ",", "*"])
 @pytest.mark.parametrize("number", ["04-7222333", "04-722-2333", "02-2792-1234", "0912-345-678", "+886 2 2792 1234"])
-def test_a_range_is_refused_and_the_office_asks_which(number: str, between: str) -> None:
+def test_range_of_numbers_is_refused(number: str, between: str) -> None:
     for tail in ("5", "35", "2334"):
         with pytest.raises(phones.InvalidPhone, match="分機"):
             phones.normalise(f"{number}{between}{tail}")
@@ -164,7 +164,7 @@ def test_a_range_is_refused_and_the_office_asks_which(number: str, between: str)
         "0912ooo136", "0912345OOO", "02-2365-OOO3", "0912-34s-678",
     ],
 )  # fmt: skip
-def test_no_number_is_made_of_what_was_not_said(typed: str) -> None:
+def test_digits_are_never_invented(typed: str) -> None:
     with pytest.raises(phones.InvalidPhone):
         phones.normalise(typed)
 
@@ -173,7 +173,7 @@ def test_no_number_is_made_of_what_was_not_said(typed: str) -> None:
     st.sampled_from([f"{code}{number}" for code, number in AREAS] + ["0912345678"]),
     st.sampled_from("-~/ ."), st.integers(0, 9999), st.sampled_from(["", *phones.AREAS]),
 )  # fmt: skip
-def test_digits_behind_a_whole_number_never_make_another(local: str, between: str, more: int, own: str) -> None:
+def test_extra_digits_never_change_the_number(local: str, between: str, more: int, own: str) -> None:
     with override_settings(SHOP_AREA_CODE=own), pytest.raises(phones.InvalidPhone):
         phones.normalise(f"{local}{between}{more}")
 
@@ -190,17 +190,17 @@ def test_digits_behind_a_whole_number_never_make_another(local: str, between: st
         ("67", []), ("", []), ("王小明", []), ("信義路4段123號", []), ("+886 9", []), ("()-", []), ("王 678", []),
     ],
 )  # fmt: skip
-def test_a_number_is_looked_for_however_it_is_written(typed: str, parts: list[str]) -> None:
-    assert phones.searched(typed) == parts
+def test_search_digits_of_every_spelling(typed: str, parts: list[str]) -> None:
+    assert phones.search_digits(typed) == parts
 
 
 @given(st.text(max_size=80))
-def test_searching_never_breaks(text: str) -> None:
-    assert all(part.isdigit() for part in phones.searched(text))
+def test_search_digits_accepts_any_text(text: str) -> None:
+    assert all(part.isdigit() for part in phones.search_digits(text))
 
 
 @given(st.text(max_size=80))
-def test_normalise_never_breaks_and_is_stable(text: str) -> None:
+def test_normalise_is_idempotent_or_refuses(text: str) -> None:
     try:
         stored = phones.normalise(text)
     except phones.InvalidPhone:
@@ -216,7 +216,7 @@ def test_normalise_never_breaks_and_is_stable(text: str) -> None:
         ("0800-000-123", False), ("+81 90-1234-5678", False), ("070-1234-5678", False),
     ],
 )  # fmt: skip
-def test_only_mobiles_get_an_sms(typed: str, mobile: bool) -> None:
+def test_only_mobiles_can_get_sms(typed: str, mobile: bool) -> None:
     assert phones.is_mobile(phones.normalise(typed)) is mobile
 
 
@@ -236,17 +236,17 @@ def test_only_mobiles_get_an_sms(typed: str, mobile: bool) -> None:
         ("0991234567", "0991-234-567", "0991-***-567"),
     ],
 )
-def test_shown_and_masked(typed: str, shown: str, masked: str) -> None:
+def test_display_and_mask(typed: str, shown: str, masked: str) -> None:
     stored = phones.normalise(typed)
     assert phones.display(stored) == shown
     assert phones.mask(stored) == masked
 
 
-def test_a_masked_foreign_number_hides_its_middle() -> None:
+def test_mask_hides_middle_of_foreign_number() -> None:
     assert "1234" not in phones.mask("+81312345678")
 
 
-def test_mask_of_nothing_is_nothing() -> None:
+def test_mask_of_empty_text_is_empty() -> None:
     assert phones.mask("") == ""
 
 

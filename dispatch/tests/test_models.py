@@ -19,33 +19,35 @@ def location(driver: int, seconds: int, **fields: Any) -> DriverLocation:
 
 
 @pytest.mark.django_db
-def test_a_newer_position_takes_the_place_of_the_one_before() -> None:
+def test_newer_position_replaces_older() -> None:
     driver = make_driver().pk
     first, second = location(driver, 0, speed=30), location(driver, 1, latitude=24, heading=90)
-    assert DriverLocation.objects.keep(first)
-    assert DriverLocation.objects.keep(second)
+    assert DriverLocation.objects.save_if_newer(first)
+    assert DriverLocation.objects.save_if_newer(second)
     row = DriverLocation.objects.get()
     assert (row.latitude, row.speed, row.heading, row.recorded_at) == (24, None, 90, second.recorded_at)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_position_no_newer_than_the_row_changes_nothing(seconds: int) -> None:
+def test_position_not_newer_is_ignored(seconds: int) -> None:
     driver = make_driver().pk
-    DriverLocation.objects.keep(location(driver, 0))
-    assert not DriverLocation.objects.keep(location(driver, seconds, latitude=24))
+    DriverLocation.objects.save_if_newer(location(driver, 0))
+    assert not DriverLocation.objects.save_if_newer(location(driver, seconds, latitude=24))
     assert DriverLocation.objects.get().latitude == 25
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_write_at_once_the_newest_stays() -> None:
+def test_concurrent_writes_keep_newest_position() -> None:
     driver = make_driver().pk
-    at_once(lambda at: DriverLocation.objects.keep(location(driver, at, latitude=at)), (3, 1, 7, 5, 0, 6, 2, 4))
+    at_once(
+        lambda at: DriverLocation.objects.save_if_newer(location(driver, at, latitude=at)), (3, 1, 7, 5, 0, 6, 2, 4)
+    )
     assert DriverLocation.objects.get().latitude == 7
 
 
 @pytest.mark.django_db
-def test_who_made_the_first_row_meanwhile_does_not_win_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrently_created_older_row_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = make_driver().pk
     get_or_create = DriverLocationQuerySet.get_or_create
 
@@ -54,13 +56,13 @@ def test_who_made_the_first_row_meanwhile_does_not_win_by_it(monkeypatch: pytest
         return get_or_create(*args, **kwargs)
 
     monkeypatch.setattr(DriverLocationQuerySet, "get_or_create", overtaken)
-    assert DriverLocation.objects.keep(location(driver, 1))
+    assert DriverLocation.objects.save_if_newer(location(driver, 1))
     assert DriverLocation.objects.get().latitude == 25
 
 
 @pytest.mark.django_db
-def test_recent_are_the_active_drivers_of_the_last_hours() -> None:
+def test_recent_returns_active_drivers_of_last_hours() -> None:
     here, away, gone = make_driver().pk, make_driver().pk, make_driver(is_active=False).pk
     for driver, hours in ((here, -11), (away, -13), (gone, 0)):
-        DriverLocation.objects.keep(location(driver, hours * 3600))
+        DriverLocation.objects.save_if_newer(location(driver, hours * 3600))
     assert [row.driver_id for row in DriverLocation.objects.recent()] == [here]

@@ -1,4 +1,4 @@
-"""Sheets for the tests of the import, made with the fewest words."""
+"""Sheets for the tests of the import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_sheet(*rows: str) -> bytes:
 
 
 def row(number: object = "", **cells: str) -> str:
-    """One row that is right, but for the cells named."""
+    """A valid row, in which the named cells are replaced."""
     usual = {
         "customer": "洪小姐", "phone": "0912-345-678", "address": HOME, "product": "20公斤", "quantity": "2",
         "date": "2026-11-23", "slot": "上午", "priority": "", "notes": "",
@@ -36,7 +36,7 @@ def make_20kg() -> Product:
     return make_product(code="LPG20", name="20kg 瓦斯桶", aliases="20公斤\n20kg\n20公斤瓦斯", price=800)
 
 
-# Workbooks for the tests of the import, made as spreadsheets make them.
+# Workbooks, built as spreadsheets build them.
 
 
 # Cells are texts, numbers, dates, times, or None.
@@ -85,18 +85,18 @@ def _ods_cell(cell: object) -> str:
     if cell is None:
         return "<table:table-cell/>"
     if isinstance(cell, date):
-        said = f'office:value-type="date" office:date-value="{cell.isoformat()}"'
+        attributes = f'office:value-type="date" office:date-value="{cell.isoformat()}"'
     elif isinstance(cell, time):
-        said = f'office:value-type="time" office:time-value="PT{cell:%HH%MM%SS}"'
+        attributes = f'office:value-type="time" office:time-value="PT{cell:%HH%MM%SS}"'
     elif isinstance(cell, str):
-        said = 'office:value-type="string"'
+        attributes = 'office:value-type="string"'
     else:
-        said = f'office:value-type="float" office:value="{cell}"'
-    return f"<table:table-cell {said}><text:p>{escape(str(cell))}</text:p></table:table-cell>"
+        attributes = f'office:value-type="float" office:value="{cell}"'
+    return f"<table:table-cell {attributes}><text:p>{escape(str(cell))}</text:p></table:table-cell>"
 
 
 def make_raw_xlsx(sheet_rows: str) -> bytes:
-    """With the rows as the XML given: what no library writes."""
+    """A workbook whose rows are the given XML, for content that no library writes."""
     return make_zip(
         {
             "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',

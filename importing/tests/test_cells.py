@@ -7,7 +7,7 @@ from django.utils import translation
 
 from importing import cells
 from importing.cells import CellError
-from importing.columns import Column, Line, UnreadableSheet, locate
+from importing.columns import Column, SheetLine, UnreadableSheet, locate
 from importing.dates import parse_date
 
 
@@ -18,7 +18,7 @@ from importing.dates import parse_date
         ("兩", 2), ("两桶", 2), ("一", 1), ("十", 10), ("十二", 12), ("二十", 20), ("九十九", 99),
     ],
 )  # fmt: skip
-def test_quantity_is_understood(text: str, count: int) -> None:
+def test_quantity_is_parsed(text: str, count: int) -> None:
     assert cells.quantity(text) == count
 
 
@@ -71,7 +71,7 @@ def test_telephones_are_refused(text: str) -> None:
         ("下午", "afternoon"), ("13:00 – 17:00", "afternoon"), ("晚上", "evening"), ("evening", "evening"),
     ],
 )  # fmt: skip
-def test_slot_is_understood(text: str, slot: str) -> None:
+def test_slot_is_parsed(text: str, slot: str) -> None:
     assert cells.slot(text) == slot
 
 
@@ -80,7 +80,7 @@ def test_slot_is_understood(text: str, slot: str) -> None:
     ["09:00-11:00", "9", "2點", "00:00", "12:30", "17:30", "上午14:00", "25:00", "9:99", "1.5", "9:00-",
     "2026-11-23 09:00"],
 )  # fmt: skip
-def test_slot_that_is_none_is_refused_with_those_that_are(text: str) -> None:
+def test_unknown_slot_error_lists_known_slots(text: str) -> None:
     with pytest.raises(CellError, match="上午"):
         cells.slot(text)
 
@@ -88,31 +88,31 @@ def test_slot_that_is_none_is_refused_with_those_that_are(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "priority"), [("", "normal"), ("一般", "normal"), ("急件", "urgent"), ("Urgent", "urgent")]
 )
-def test_priority_is_understood(text: str, priority: str) -> None:
+def test_priority_is_parsed(text: str, priority: str) -> None:
     assert cells.priority(text) == priority
 
 
-def test_priority_that_is_none_is_refused_with_those_that_are() -> None:
+def test_unknown_priority_error_lists_known_priorities() -> None:
     with pytest.raises(CellError, match="急件"):
         cells.priority("很急很急")
 
 
 @pytest.mark.parametrize(("text", "number"), [("", ""), ("００７", "7"), ("7", "7"), ("000", "0"), (" A-07 ", "A-07")])
-def test_number_is_the_same_with_and_without_zeros_before_it(text: str, number: str) -> None:
+def test_number_ignores_leading_zeros(text: str, number: str) -> None:
     assert cells.number(text) == number
 
 
-def test_number_too_long_for_its_column_is_refused() -> None:
+def test_too_long_number_is_refused() -> None:
     with pytest.raises(CellError, match="40"):
         cells.number("x" * 41)
 
 
-def test_words_are_tidied_and_stay_as_typed() -> None:
-    assert cells.words(" 瓦斯沒了，\n 急 ") == "瓦斯沒了， 急"
+def test_free_text_keeps_characters_and_joins_spaces() -> None:
+    assert cells.free_text(" 瓦斯沒了，\n 急 ") == "瓦斯沒了， 急"
 
 
-@pytest.mark.parametrize("parse", [cells.number, cells.words, cells.quantity, cells.slot, cells.priority])
-def test_endless_cell_is_refused(parse: object) -> None:
+@pytest.mark.parametrize("parse", [cells.number, cells.free_text, cells.quantity, cells.slot, cells.priority])
+def test_too_long_cell_is_refused(parse: object) -> None:
     with pytest.raises(CellError):
         parse("1" * 501)  # type: ignore[operator]
 
@@ -137,7 +137,7 @@ TODAY = date(2026, 11, 21)
         "11/23", "11月23日", "11-23", "2026/11/23(一)", "115年11月23日 星期一", " 2026 - 11 - 23 ",
     ],
 )  # fmt: skip
-def test_date_is_understood(text: str) -> None:
+def test_date_is_parsed(text: str) -> None:
     assert parse_date(text, TODAY) == date(2026, 11, 23)
 
 
@@ -160,7 +160,7 @@ def test_date_more_than_a_year_away_is_refused(text: str) -> None:
         parse_date(text, TODAY)
 
 
-def test_date_just_within_a_year_is_understood() -> None:
+def test_date_just_within_a_year_is_parsed() -> None:
     assert parse_date("2027-11-22", TODAY) == date(2027, 11, 22)
 
 
@@ -172,7 +172,7 @@ def test_date_just_within_a_year_is_understood() -> None:
         ("2/29", date(2027, 3, 1), date(2028, 2, 29)),
     ],
 )
-def test_date_without_a_year_is_the_nearest(text: str, today: date, day: date) -> None:
+def test_date_without_year_is_the_nearest(text: str, today: date, day: date) -> None:
     assert parse_date(text, today) == day
 
 
@@ -190,7 +190,7 @@ def test_date_without_a_year_is_the_nearest(text: str, today: date, day: date) -
         ["2026-12-01"]), ("1231", ["2026-12-31"]),
     ],
 )  # fmt: skip
-def test_what_may_be_two_days_is_refused_with_each(text: str, days: list[str]) -> None:
+def test_ambiguous_date_error_lists_readings(text: str, days: list[str]) -> None:
     with pytest.raises(CellError) as refused:
         parse_date(text, TODAY)
     assert all(day in str(refused.value) for day in days)
@@ -204,17 +204,17 @@ def test_what_may_be_two_days_is_refused_with_each(text: str, days: list[str]) -
         ("12.2(三)", date(2026, 12, 2)), ("12.2日", date(2026, 12, 2)), ("115.12.2", date(2026, 12, 2)),
     ],
 )  # fmt: skip
-def test_a_point_between_month_and_day_is_read_where_no_zero_can_be_missing(text: str, day: date) -> None:
+def test_date_with_point_is_parsed_if_no_zero_can_be_missing(text: str, day: date) -> None:
     assert parse_date(text, TODAY) == day
 
 
-def test_an_instant_is_the_day_that_it_is_in_taipei() -> None:
+def test_instant_gives_taipei_date() -> None:
     assert parse_date("2026-11-22T15:59:59Z", TODAY) == date(2026, 11, 22)
     assert parse_date("2026-11-24T00:30:00+09:00", TODAY) == date(2026, 11, 23)
 
 
 @pytest.mark.parametrize("text", ["46349.375", "2026/11/23 下午 02:00:00", "2026-11-23 08:30", "2026/11/23 12:00"])
-def test_a_time_of_day_beside_the_date_is_refused_as_what_it_is(text: str) -> None:
+def test_time_in_date_cell_is_named_in_error(text: str) -> None:
     with translation.override("en"), pytest.raises(CellError, match="time of day"):
         parse_date(text, TODAY)
 
@@ -222,41 +222,41 @@ def test_a_time_of_day_beside_the_date_is_refused_as_what_it_is(text: str) -> No
 USUAL = ["客戶", "電話", "地址", "商品", "數量", "配送日期"]
 
 
-def test_columns_are_found_in_any_order_and_by_other_names() -> None:
-    layout = locate(Line(1, ["日期", "單號", "姓名", "手機", "送貨地址", "品名", "數量(桶)", "Note "]))
-    line = Line(2, ["11/23", "7", "洪小姐", "0912", "大安", "20公斤", "2", "後門"])
+def test_columns_are_found_in_any_order_and_by_aliases() -> None:
+    layout = locate(SheetLine(1, ["日期", "單號", "姓名", "手機", "送貨地址", "品名", "數量(桶)", "Note "]))
+    line = SheetLine(2, ["11/23", "7", "洪小姐", "0912", "大安", "20公斤", "2", "後門"])
     assert {column: layout.text(line, column) for column in Column} == {
         "number": "7", "customer": "洪小姐", "phone": "0912", "address": "大安", "product": "20公斤",
         "quantity": "2", "date": "11/23", "slot": "", "priority": "", "notes": "後門",
     }  # fmt: skip
 
 
-def test_missing_columns_are_named_at_once() -> None:
+def test_error_lists_all_missing_columns() -> None:
     with pytest.raises(UnreadableSheet, match="電話、數量.*客戶、地址"):
-        locate(Line(1, ["客戶", "地址", "商品", "日期"]))
+        locate(SheetLine(1, ["客戶", "地址", "商品", "日期"]))
 
 
-def test_two_columns_of_one_meaning_are_refused() -> None:
+def test_duplicate_columns_are_refused() -> None:
     with pytest.raises(UnreadableSheet, match="地址"):
-        locate(Line(1, [*USUAL, "送貨地址"]))
+        locate(SheetLine(1, [*USUAL, "送貨地址"]))
 
 
-def test_two_telephone_columns_are_one_cell() -> None:
-    layout = locate(Line(1, [*USUAL, "手機"]))
-    line = Line(2, ["", "02-2365-0003", "", "", "", "", "0912-345-678"])
+def test_two_telephone_columns_are_joined() -> None:
+    layout = locate(SheetLine(1, [*USUAL, "手機"]))
+    line = SheetLine(2, ["", "02-2365-0003", "", "", "", "", "0912-345-678"])
     assert layout.text(line, Column.PHONE) == "02-2365-0003/0912-345-678"
     assert layout.title(Column.PHONE) == "電話/手機"
 
 
-def test_unknown_headings_are_kept_to_be_named() -> None:
-    assert locate(Line(1, [*USUAL, "業務員", ""])).unused == ["業務員"]
+def test_unknown_headings_are_listed() -> None:
+    assert locate(SheetLine(1, [*USUAL, "業務員", ""])).unused == ["業務員"]
 
 
 def test_short_row_has_empty_cells() -> None:
-    assert locate(Line(1, USUAL)).text(Line(2, ["洪小姐"]), Column.DATE) == ""
+    assert locate(SheetLine(1, USUAL)).text(SheetLine(2, ["洪小姐"]), Column.DATE) == ""
 
 
-def test_cells_beyond_the_headings_are_seen() -> None:
-    layout = locate(Line(1, USUAL))
-    assert layout.beyond(Line(2, ["", "", "", "", "", "", "", " x"])) == "x"
-    assert layout.beyond(Line(2, ["a"] * 6 + [" "])) == ""
+def test_cells_beyond_the_headings_are_found() -> None:
+    layout = locate(SheetLine(1, USUAL))
+    assert layout.beyond(SheetLine(2, ["", "", "", "", "", "", "", " x"])) == "x"
+    assert layout.beyond(SheetLine(2, ["a"] * 6 + [" "])) == ""

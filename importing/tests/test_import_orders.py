@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.sqlite
-def test_good_rows_are_imported_and_the_others_listed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_valid_rows_are_imported_and_others_listed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         call_command("import_orders", file)
     assert ended.value.code == 1
@@ -32,7 +32,7 @@ def test_good_rows_are_imported_and_the_others_listed(file: Path, capsys: pytest
 
 
 @pytest.mark.sqlite
-def test_end_is_quiet_when_every_row_was_right_or_known(file: Path) -> None:
+def test_exit_code_is_zero_if_all_rows_are_valid_or_known(file: Path) -> None:
     file.write_bytes(make_sheet(row(1), row(2)))
     for _time in range(2):
         call_command("import_orders", file)
@@ -41,7 +41,7 @@ def test_end_is_quiet_when_every_row_was_right_or_known(file: Path) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("flag", ["--dry-run", "--all-or-nothing"])
-def test_nothing_is_imported_on_request(file: Path, flag: str) -> None:
+def test_dry_run_and_all_or_nothing_import_nothing(file: Path, flag: str) -> None:
     with pytest.raises(SystemExit) as ended:
         call_command("import_orders", file, flag)
     assert ended.value.code == 1
@@ -49,14 +49,14 @@ def test_nothing_is_imported_on_request(file: Path, flag: str) -> None:
 
 
 @pytest.mark.sqlite
-def test_encoding_may_be_named(file: Path) -> None:
+def test_encoding_option(file: Path) -> None:
     file.write_bytes(make_sheet(row(1)).decode().encode("cp950"))
     call_command("import_orders", file, "--encoding", "big5")
     assert Order.objects.get().customer.name == "洪小姐"
 
 
 @pytest.mark.sqlite
-def test_one_cause_is_said_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_common_cause_is_reported_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_bytes(make_sheet(*(row(number, date="12.2") for number in range(30))))
     with pytest.raises(SystemExit):
         call_command("import_orders", file)
@@ -64,7 +64,7 @@ def test_one_cause_is_said_once(file: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.sqlite
-def test_without_products_one_sentence_says_so(file: Path) -> None:
+def test_missing_products_give_one_error(file: Path) -> None:
     Product.objects.all().unannounced().delete()
     with translation.override("en"), pytest.raises(CommandError, match="There are no products yet") as refused:
         call_command("import_orders", file)
@@ -73,7 +73,7 @@ def test_without_products_one_sentence_says_so(file: Path) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("name", ["orders.csv", "orders.xlsx", "orders"])
-def test_a_workbook_is_known_by_its_content(file: Path, name: str) -> None:
+def test_workbook_is_recognised_by_content(file: Path, name: str) -> None:
     path = file.with_name(name)
     path.write_bytes(make_xlsx([line.split(",") for line in make_sheet(row(1)).decode().split("\n")]))
     call_command("import_orders", path)
@@ -81,7 +81,7 @@ def test_a_workbook_is_known_by_its_content(file: Path, name: str) -> None:
 
 
 @pytest.mark.sqlite
-def test_file_that_is_no_sheet_is_an_error_with_its_name(file: Path) -> None:
+def test_unreadable_file_error_names_file(file: Path) -> None:
     file.write_bytes(b"\0" * 10_000_000)
     with pytest.raises(CommandError, match=r"orders\.csv.*5 MB") as refused:
         call_command("import_orders", file)
@@ -90,7 +90,7 @@ def test_file_that_is_no_sheet_is_an_error_with_its_name(file: Path) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_file_that_cannot_be_opened_is_an_error_with_its_name(tmp_path: Path, name: str) -> None:
+def test_missing_file_error_names_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(CommandError, match=str(tmp_path)) as refused:
         call_command("import_orders", tmp_path / name)
     assert refused.value.returncode == 2
@@ -103,46 +103,46 @@ WRONG = [Remark(5, "電話", "…"), Remark(3, "數量", "…"), Remark(5, "數�
 def test_summary_counts_rows_and_not_problems(mode: Mode) -> None:
     report = Report(mode, "utf-8", 9, created=[Created(2)] * 4, known=[7], problems=list(WRONG))
     with translation.override("en"):
-        said = report.summary()
-    assert "of 9 rows" in said.lower()
-    assert "2 " in said
-    assert "1 " in said
-    assert ("4 " in said) is (mode is not Mode.ALL)
+        summary = report.summary()
+    assert "of 9 rows" in summary.lower()
+    assert "2 " in summary
+    assert "1 " in summary
+    assert ("4 " in summary) is (mode is not Mode.ALL)
 
 
-def test_remarks_come_in_the_order_of_rows() -> None:
+def test_remarks_are_sorted_by_row() -> None:
     found = Report(Mode.GOOD, "utf-8", 9, problems=list(WRONG)).found_problems()
     assert [finding.rows for finding in found] == [[3], [5], [5]]
 
 
-def test_long_cell_is_shown_shortened() -> None:
+def test_long_cell_is_shortened() -> None:
     assert Remark(1, "", "", "x" * 999).shown == "x" * 59 + "…"
     assert Remark(1, "", "", "x" * 60).shown == "x" * 60
 
 
-def test_what_most_rows_have_in_common_is_said_once_with_examples() -> None:
+def test_reason_of_most_rows_is_reported_once_with_examples() -> None:
     wrong = [Remark(row, "配送日期", "no date", f"{row}x") for row in range(2, 402)]
     (found,) = findings(wrong, 400)
     assert (found.where, found.shown) == ("2–401", "2x / 3x / 4x / 5x / 6x / …")
 
 
-def test_reasons_that_differ_in_the_cell_or_a_number_are_one_reason() -> None:
-    said = [Remark(row, "編號", f"“{row}x” is used by 8147-{row}", f"{row}x") for row in range(2, 42)]
-    (found,) = findings(said, 40)
+def test_reasons_differing_only_in_details_are_merged() -> None:
+    remarks = [Remark(row, "編號", f"“{row}x” is used by 8147-{row}", f"{row}x") for row in range(2, 42)]
+    (found,) = findings(remarks, 40)
     assert (found.where, found.reason) == ("2–41", "… is used by …")
-    assert findings(said[:3], 40)[0].reason == "“2x” is used by 8147-2"
+    assert findings(remarks[:3], 40)[0].reason == "“2x” is used by 8147-2"
 
 
-def test_cells_that_read_alike_are_said_once_and_the_others_each() -> None:
+def test_identical_cells_are_merged_and_others_listed() -> None:
     wrong = [Remark(row, "商品", "unknown", "30公斤" if row % 2 else f"{row}") for row in range(1, 9)]
     found = [(finding.where, finding.shown) for finding in findings(wrong, 400)]
     assert found == [("1, 3, 5, 7", "30公斤"), ("2", "2"), ("4", "4"), ("6", "6"), ("8", "8")]
 
 
-def test_what_concerns_the_whole_file_comes_first_and_names_no_row() -> None:
+def test_remarks_on_whole_file_come_first_without_row() -> None:
     found = findings([Remark(3, "", "a"), Remark(0, "", "b"), Remark(4, "", "a")], 9)
     assert [(finding.where, finding.reason) for finding in found] == [("", "b"), ("3", "a"), ("4", "a")]
 
 
-def test_rows_without_end_are_not_listed_without_end() -> None:
+def test_list_of_rows_is_limited() -> None:
     assert Finding(list(range(0, 1000, 2)), "", "", []).where.endswith("98, 100, …")

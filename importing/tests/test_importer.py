@@ -14,7 +14,7 @@ from importing import importer
 from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Mode, Report
-from importing.row import Draft, name_key
+from importing.row import OrderDraft, name_key
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
 from luckygas.demo.depot import FIRST, HERE, SECOND, make_products
 from orders.models import Order, OrderItem
@@ -39,32 +39,32 @@ def wrong(report: Report) -> list[tuple[int, str, str]]:
     return [(problem.row, problem.column, problem.text) for problem in problems]
 
 
-def test_row_becomes_an_order(product: Product) -> None:
+def test_row_creates_order(product: Product) -> None:
     office = make_office()
     report = import_orders(make_sheet(row(7, priority="急件", notes="後門進")), by=office)
     order = Order.objects.get()
-    assert [(made.row, made.order_number) for made in report.created] == [(2, order.order_number)]
+    assert [(created.row, created.order_number) for created in report.created] == [(2, order.order_number)]
     assert (order.status, order.time_slot, order.priority) == ("pending", "morning", "urgent")
     assert (order.scheduled_date, order.delivery_address, order.area) == (date(2026, 11, 23), HOME, "大安區")
     assert (order.amount_due, order.notes) == (1600, "後門進")
     assert (order.customer.name, order.customer.phone) == ("洪小姐", "+886912345678")
     assert list(order.items.values_list("product", "quantity", "unit_price")) == [(product.pk, 2, 800)]
-    made = order.history.get()
-    assert (made.by, made.source) == (office, Source.IMPORT)
+    history = order.history.get()
+    assert (history.by, history.source) == (office, Source.IMPORT)
 
 
-def test_two_numbers_in_a_cell_are_both_kept(product: Product) -> None:
+def test_both_numbers_in_cell_are_stored(product: Product) -> None:
     run(row(phone="02-2365-0003/0900-000-003"))
     customer = Customer.objects.get()
     assert (customer.phone, customer.phone2) == ("+886900000003", "+886223650003")
 
 
-def test_rows_of_one_new_customer_make_one_customer(product: Product) -> None:
+def test_rows_of_one_new_customer_create_one_customer(product: Product) -> None:
     run(row(1), row(2, phone="０９１２３４５６７８"), row(3, phone="02-2365-0003/0912345678"), row(4, phone=""))
     assert (Customer.objects.count(), Order.objects.count()) == (1, 4)
 
 
-def test_known_customer_keeps_the_record_and_the_row_its_address(product: Product) -> None:
+def test_known_customer_is_unchanged_and_order_gets_row_address(product: Product) -> None:
     known = make_customer(name="洪小姐", phone="0912345678", address="台北市信義區松仁路1號")
     report = run(row(1))
     assert Order.objects.get().customer == known
@@ -73,7 +73,7 @@ def test_known_customer_keeps_the_record_and_the_row_its_address(product: Produc
     assert report.notes == []
 
 
-def test_another_name_for_a_known_telephone_is_noted(product: Product) -> None:
+def test_different_name_for_known_telephone_is_noted(product: Product) -> None:
     make_customer(name="洪先生", phone="0912345678")
     report = run(row(1))
     assert [(note.row, note.column, note.text) for note in report.notes] == [(2, "客戶", "洪小姐")]
@@ -81,45 +81,45 @@ def test_another_name_for_a_known_telephone_is_noted(product: Product) -> None:
     assert (Customer.objects.get().name, Order.objects.count()) == ("洪先生", 1)
 
 
-def test_another_telephone_of_a_known_customer_is_noted(product: Product) -> None:
+def test_different_telephone_of_known_customer_is_noted(product: Product) -> None:
     make_customer(name="洪小姐", phone="0912000000", address=HOME)
     report = run(row(1))
     assert [(note.row, note.column, note.text) for note in report.notes] == [(2, "電話", "0912-345-678")]
     assert (Customer.objects.get().phone, Order.objects.count()) == ("+886912000000", 1)
 
 
-def test_missing_address_is_that_of_the_customer_known_before(product: Product) -> None:
+def test_missing_address_is_taken_from_known_customer(product: Product) -> None:
     report = run(row(1, address=""), row(2), row(3, address=""))
     assert wrong(report) == [(2, "地址", "")]
     assert [order.delivery_address for order in Order.objects.all()] == [HOME, HOME]
 
 
-def test_missing_name_is_that_of_the_customer_known_before(product: Product) -> None:
+def test_missing_name_is_taken_from_known_customer(product: Product) -> None:
     report = run(row(1, customer=""), row(2), row(3, customer=""))
     assert wrong(report) == [(2, "客戶", "")]
     assert Order.objects.count() == 2
 
 
-def test_deactivated_customer_is_a_problem(product: Product) -> None:
+def test_deactivated_customer_is_reported(product: Product) -> None:
     make_customer(name="洪小姐", phone="0912345678", is_active=False)
     assert wrong(run(row(1))) == [(2, "客戶", "洪小姐")]
     assert Order.objects.count() == 0
 
 
-def test_wrong_row_is_reported_and_the_good_part_imported(product: Product) -> None:
+def test_invalid_row_is_reported_and_others_imported(product: Product) -> None:
     report = run(row(1, quantity="0", date="2026-02-30"), row(2), row(3, phone="請打家裡"))
     assert wrong(report) == [(2, "數量", "0"), (2, "配送日期", "2026-02-30"), (4, "電話", "請打家裡")]
-    assert [made.row for made in report.created] == [3]
+    assert [created.row for created in report.created] == [3]
     assert Order.objects.count() == 1
 
 
-def test_all_or_nothing_imports_nothing_while_a_row_is_wrong(product: Product) -> None:
+def test_all_or_nothing_imports_nothing_if_a_row_is_invalid(product: Product) -> None:
     report = run(row(1), row(2, quantity="0"), mode=Mode.ALL)
     assert (report.withheld, report.created, wrong(report)) == (True, [], [(3, "數量", "0")])
     assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
 
 
-def test_all_or_nothing_heeds_what_only_the_database_tells(product: Product) -> None:
+def test_all_or_nothing_respects_problems_from_database(product: Product) -> None:
     run(row(2))
     with mock.patch.object(importer, "BATCH", 1):
         report = run(row(1), row(2, quantity="9"), mode=Mode.ALL)
@@ -127,29 +127,29 @@ def test_all_or_nothing_heeds_what_only_the_database_tells(product: Product) -> 
     assert Order.objects.count() == 1
 
 
-def test_all_or_nothing_imports_all_when_all_is_right(product: Product) -> None:
+def test_all_or_nothing_imports_all_valid_rows(product: Product) -> None:
     report = run(row(1), row(2), mode=Mode.ALL)
     assert (len(report.created), Order.objects.count()) == (2, 2)
 
 
-def test_check_says_what_would_happen_and_changes_nothing(product: Product) -> None:
+def test_check_reports_and_changes_nothing(product: Product) -> None:
     rows = [row(1), row(1), row(1, quantity="9"), row(2, address=""), row(3, phone="x"), row(4, customer="別人")]
     checked = run(*rows, mode=Mode.CHECK)
     assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
     done = run(*rows)
-    assert [made.row for made in checked.created] == [made.row for made in done.created] == [2, 5, 7]
+    assert [created.row for created in checked.created] == [created.row for created in done.created] == [2, 5, 7]
     assert (checked.known, checked.problems, checked.notes) == (done.known, done.problems, done.notes)
 
 
 @pytest.mark.parametrize("number", ["7", ""])
-def test_same_file_twice_makes_nothing_twice(product: Product, number: str) -> None:
+def test_import_is_idempotent(product: Product, number: str) -> None:
     run(row(number), row(number, quantity="3", date="2026-11-24"))
     again = run(row(number), row(number, quantity="3", date="115/11/24"))
     assert (again.created, again.known, again.problems) == ([], [2, 3], [])
     assert (Order.objects.count(), Customer.objects.count()) == (2, 1)
 
 
-def test_row_without_an_address_is_known_again_after_the_customer_moved(product: Product) -> None:
+def test_row_without_address_is_recognised_after_customer_moved(product: Product) -> None:
     customer = make_customer(phone="0912345678")
     run(row(address=""))
     customer.address = "台北市信義區松仁路1號"
@@ -157,21 +157,21 @@ def test_row_without_an_address_is_known_again_after_the_customer_moved(product:
     assert run(row(address="")).known == [2]
 
 
-def test_numbers_begin_anew_each_day(product: Product) -> None:
+def test_numbers_restart_each_day(product: Product) -> None:
     assert len(run(row(1), row(1, date="2026-11-24")).created) == 2
 
 
-def test_rows_without_a_number_are_different_orders_of_one_day(product: Product) -> None:
+def test_different_rows_without_number_are_different_orders(product: Product) -> None:
     assert len(run(row(), row(quantity="3"), row(slot="下午")).created) == 3
 
 
-def test_number_used_for_another_order_in_the_sheet_is_a_problem(product: Product) -> None:
+def test_number_reused_in_sheet_is_reported(product: Product) -> None:
     report = run(row(7), row(7, quantity="9"))
     assert wrong(report) == [(3, "編號", "7")]
     assert "2" in report.problems[0].reason
 
 
-def test_number_used_for_another_order_before_is_a_problem(product: Product) -> None:
+def test_number_used_by_earlier_order_is_reported(product: Product) -> None:
     run(row(7))
     report = run(row("007", priority="急件"))
     assert wrong(report) == [(2, "編號", "7")]
@@ -179,7 +179,7 @@ def test_number_used_for_another_order_before_is_a_problem(product: Product) -> 
     assert Order.objects.count() == 1
 
 
-def test_rescheduled_order_is_still_known(product: Product) -> None:
+def test_rescheduled_order_is_recognised(product: Product) -> None:
     run(row(7))
     order = Order.objects.get()
     order.scheduled_date = date(2026, 11, 30)
@@ -200,26 +200,26 @@ def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
     assert Order.objects.count() == 0
 
 
-def test_progress_hears_of_every_row_understood(product: Product) -> None:
-    heard: list[int] = []
+def test_progress_counts_every_valid_row(product: Product) -> None:
+    counted: list[int] = []
 
-    def track(drafts: list[Draft]) -> Iterator[Draft]:
+    def track(drafts: list[OrderDraft]) -> Iterator[OrderDraft]:
         for draft in drafts:
-            heard.append(draft.row)
+            counted.append(draft.row)
             yield draft
 
     with mock.patch.object(importer, "BATCH", 2):
         import_orders(make_sheet(row(1), row(2), row(3), row(4, quantity="0")), track=track)
-    assert heard == [2, 3, 4]
+    assert counted == [2, 3, 4]
 
 
-def test_import_that_was_cut_short_is_finished_by_the_next(product: Product) -> None:
+def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
     rows = [row(number, phone=f"091234567{number}", customer=f"客{number}") for number in range(5)]
-    create, made = OrderItem.objects.create, []
+    create, created = OrderItem.objects.create, []
 
     def dies_at_the_fourth(**fields: object) -> OrderItem:
-        made.append(fields)
-        if len(made) == 4:
+        created.append(fields)
+        if len(created) == 4:
             raise OSError("the machine was switched off")
         return create(**fields)
 
@@ -235,7 +235,7 @@ def test_import_that_was_cut_short_is_finished_by_the_next(product: Product) -> 
     assert (Order.objects.count(), Customer.objects.count(), OrderItem.objects.count()) == (5, 5, 5)
 
 
-def test_lookups_do_not_grow_with_the_rows(product: Product, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_lookup_queries_do_not_grow_with_rows(product: Product, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     # Products, customers, rows imported before.
     for count in (1, 50):
         with django_assert_num_queries(3):
@@ -243,9 +243,9 @@ def test_lookups_do_not_grow_with_the_rows(product: Product, django_assert_num_q
 
 
 @pytest.mark.django_db(transaction=True)
-def test_same_sheet_imported_by_four_at_once_makes_nothing_twice() -> None:
+def test_concurrent_imports_of_one_sheet_create_no_duplicates() -> None:
     make_20kg()
-    # Each customer twice, far apart: whoever makes the second order must find the other's customer.
+    # Each customer occurs twice, far apart: the second row must find the customer that another import created.
     data = make_sheet(*(row(number, phone=f"09{number % 10:08d}", customer=f"客{number % 10}") for number in range(20)))
     with mock.patch.object(importer, "BATCH", 2):
         reports = at_once(import_orders, [data] * 4)
@@ -254,17 +254,17 @@ def test_same_sheet_imported_by_four_at_once_makes_nothing_twice() -> None:
     assert sum(len(report.known) for report in reports) == 60
 
 
-@pytest.mark.parametrize(("sheet", "rows", "made"), [(FIRST, 161, 149), (SECOND, 121, 109)])
-def test_sheet_of_the_office_is_read(sheet: tuple[str, str, str, date], rows: int, made: int) -> None:
+@pytest.mark.parametrize(("sheet", "rows", "created"), [(FIRST, 161, 149), (SECOND, 121, 109)])
+def test_office_sheet_is_read(sheet: tuple[str, str, str, date], rows: int, created: int) -> None:
     make_products()
     data = (HERE / sheet[0]).read_bytes()
     report = import_orders(data)
-    assert (report.encoding, report.rows, len(report.created)) == (sheet[1], rows, made)
-    assert Order.objects.filter(scheduled_date=sheet[3]).count() == made
+    assert (report.encoding, report.rows, len(report.created)) == (sheet[1], rows, created)
+    assert Order.objects.filter(scheduled_date=sheet[3]).count() == created
     assert import_orders(data).created == []
 
 
-def test_first_sheet_reports_each_wrong_row() -> None:
+def test_example_sheet_reports_each_invalid_row() -> None:
     make_products()
     report = import_orders((HERE / FIRST[0]).read_bytes())
     assert wrong(report) == [
@@ -275,7 +275,7 @@ def test_first_sheet_reports_each_wrong_row() -> None:
     assert report.known == [52]
 
 
-def test_an_address_written_another_way_makes_no_second_customer_or_order(product: Product) -> None:
+def test_other_spelling_of_address_creates_no_second_customer_or_order(product: Product) -> None:
     one, other = "106 台北市大安區龍安里5鄰信義路2段5號之1 五樓", "台北市大安區信義路二段5-1號5樓"
     report = run(row(phone="", address=one), row(phone="", address=other))
     assert (len(report.created), len(report.known), report.problems) == (1, 1, [])
@@ -292,13 +292,13 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(("known", "is_found"), KNOWN.values(), ids=KNOWN)
-def test_a_customer_is_found(product: Product, known: dict[str, str], is_found: bool) -> None:
+def test_known_customer_is_found(product: Product, known: dict[str, str], is_found: bool) -> None:
     customer = make_customer(**({"phone": ""} | known))
     run(row())
     assert (Order.objects.get().customer == customer) is is_found
 
 
-def test_of_several_with_one_telephone_the_likeliest_is_taken(product: Product) -> None:
+def test_best_match_of_several_customers_with_one_telephone_wins(product: Product) -> None:
     make_customer(name="洪小姐", address=HOME, phone="")
     make_customer(name="洪小姐", address=HOME, phone="0912345678", is_active=False)
     make_customer(name="別人", address=AWAY, phone="0912345678")
@@ -308,7 +308,7 @@ def test_of_several_with_one_telephone_the_likeliest_is_taken(product: Product) 
     assert [order.customer for order in Order.objects.order_by("pk")] == [same_name, same_place]
 
 
-def test_a_customer_of_the_same_name_at_another_address_is_another(product: Product) -> None:
+def test_same_name_at_other_address_is_another_customer(product: Product) -> None:
     run(row(phone="", address="新竹市東區中山路1號"), row(phone="", address="嘉義市東區中山路1號"))
     assert (Customer.objects.count(), Order.objects.count()) == (2, 2)
 
@@ -316,33 +316,33 @@ def test_a_customer_of_the_same_name_at_another_address_is_another(product: Prod
 @pytest.mark.parametrize(
     "phone", ["8792-1234", "04-7222333-5", "02-2792-1234~6", "02-2792-1234/5", "0912345678/792-1234"]
 )
-def test_a_telephone_that_may_be_another_is_reported_and_makes_no_customer(product: Product, phone: str) -> None:
+def test_ambiguous_telephone_is_reported_and_creates_no_customer(product: Product, phone: str) -> None:
     report = run(row(phone=phone))
     assert [remark.column for remark in report.problems] == ["電話"]
     assert not Customer.objects.exists()
 
 
-def test_a_telephone_without_area_code_is_one_of_the_shop(product: Product, settings: Any) -> None:
+def test_telephone_without_area_code_gets_shop_area_code(product: Product, settings: Any) -> None:
     settings.SHOP_AREA_CODE = "02"
     run(row(phone="8792-1234 0912-345-678"))
     assert Customer.objects.values_list("phone", "phone2").get() == ("+886912345678", "+886287921234")
 
 
-def test_addresses_of_customers_whose_name_no_row_has_are_not_compared(product: Product) -> None:
+def test_addresses_are_compared_only_for_matching_names(product: Product) -> None:
     make_customer(name="別人", phone="0987654321", address="台北市中山區林森北路1號")
     with mock.patch.object(addresses, "comparable", wraps=addresses.comparable) as compared:
         run(row())
     assert {call.args[0] for call in compared.call_args_list} == {HOME}
 
 
-def test_a_row_with_an_open_quotation_mark_is_wrong_and_the_others_go_in(product: Product) -> None:
+def test_open_quotation_mark_invalidates_only_its_row(product: Product) -> None:
     rows = [row(1), row(2, customer='"林小姐', phone="0922345678"), row(3, customer="陳", phone="0932345678")]
     report = run(*rows)
     assert wrong(report) == [(3, "", rows[1])]
-    assert (report.rows, [made.row for made in report.created]) == (3, [2, 4])
+    assert (report.rows, [created.row for created in report.created]) == (3, [2, 4])
 
 
-def test_rows_of_one_new_customer_are_compared_with_one(product: Product) -> None:
+def test_rows_of_new_customer_are_compared_once(product: Product) -> None:
     with mock.patch("importing.importer.name_key", wraps=name_key) as compared:
         run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
     assert compared.call_count <= 3 * 50

@@ -1,4 +1,4 @@
-"""Workbooks are read as the sheets they are, and a bad one harms nobody."""
+"""Reading workbooks and text files, including hostile and damaged ones."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def as_csv(rows: Rows) -> bytes:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_a_sheet_of_400_rows_is_imported_like_its_csv_twin() -> None:
+def test_workbook_imports_like_equal_csv() -> None:
     make_20kg()
     plain: list[list[str]] = [TITLES]
     typed: list[list[Any]] = [["幸福氣 訂單"], [], [f"\ufeff{title}\u200b" for title in TITLES]]
     for n in range(1, 401):
         address = f"台北市大安區信義路四段{(n + 1) // 2}號"
         plain.append([str(n), f"客{n}", f"0912{n:06d}", address, "20公斤", "2", "2026-11-23", "上午", "", ""])
-        # As a spreadsheet keeps it: a number without its zero, a day as a number, one cell for two rows.
+        # As spreadsheets store it: a number without leading zero, a date as a number, one merged cell for two rows.
         once = address if n % 2 else None
         typed.append(
             [n, f"客\u200e{n}\u200b", 912000000 + n, once, "20公斤", 2, date(2026, 11, 23), time(9), None, None]
@@ -69,7 +69,7 @@ def test_a_sheet_of_400_rows_is_imported_like_its_csv_twin() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", MAKERS)
-def test_each_kind_of_workbook_is_understood(kind: str) -> None:
+def test_every_kind_of_workbook_is_read(kind: str) -> None:
     make_20kg()
     day, hour = date(2026, 11, 23), time(14)
     rows: Rows = [TITLES, [7, "洪小姐", 912345678, HOME, "20公斤", 2.0, day, hour, "急件", "後門\n進"]]
@@ -82,19 +82,19 @@ def test_each_kind_of_workbook_is_understood(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_rows_are_numbered_as_the_spreadsheet_shows_them(kind: str) -> None:
+def test_workbook_rows_have_spreadsheet_numbers(kind: str) -> None:
     rows: Rows = [[None], [None, "客戶", "電話"], [None], [None, "洪小姐", "0912"]]
     got = read(MAKERS[kind](rows))
     assert (got.heading.number, [line.number for line in got.lines]) == (2, [4])
     assert got.lines[0].cells[-2:] == ["洪小姐", "0912"]
 
 
-def test_numbers_are_read_as_they_are_shown() -> None:
+def test_numbers_are_read_as_shown() -> None:
     row = read(make_xlsx([["h"] * 6, [912000136, 12.2, 46357, True, 0.1 + 0.2, 886912345678]])).lines[0]
     assert row.cells == ["912000136", "12.2", "46357", "TRUE", "0.3", "886912345678"]
 
 
-def test_days_of_either_calendar_are_read() -> None:
+def test_dates_of_both_calendars_are_read() -> None:
     workbook = openpyxl.Workbook()
     workbook.epoch = CALENDAR_MAC_1904
     workbook.worksheets[0].append(["日期"])
@@ -105,7 +105,7 @@ def test_days_of_either_calendar_are_read() -> None:
 @pytest.mark.parametrize(
     "format_", ["[$-404]e/m/d", '[$-404]gge"年"m"月"d"日"', 'm"月"d"日"', "d-mmm-yy", "yyyy/m/d(aaa)"]
 )
-def test_a_day_is_a_day_in_every_format(format_: str) -> None:
+def test_date_is_read_in_every_format(format_: str) -> None:
     workbook = openpyxl.Workbook()
     workbook.worksheets[0]["A1"] = "日期"
     workbook.worksheets[0]["A2"] = 46357
@@ -113,7 +113,7 @@ def test_a_day_is_a_day_in_every_format(format_: str) -> None:
     assert read(saved(workbook.save)).lines[0].cells == ["2026-12-01"]
 
 
-def test_a_failed_formula_is_no_empty_cell() -> None:
+def test_failed_formula_is_not_an_empty_cell() -> None:
     data = make_raw_xlsx(
         '<row r="1"><c r="A1" t="inlineStr"><is><t>地址</t></is></c></row>'
         '<row r="2"><c r="A2" t="e"><f>VLOOKUP(1,B:C,2,0)</f><v>#N/A</v></c></row>'
@@ -122,7 +122,7 @@ def test_a_failed_formula_is_no_empty_cell() -> None:
     assert (line.cells, list(line.faults)) == (["#N/A"], [0])
 
 
-def test_hidden_sheets_are_passed_over_and_the_others_named() -> None:
+def test_hidden_sheets_are_skipped_and_others_noted() -> None:
     workbook = openpyxl.Workbook()
     workbook.worksheets[0].sheet_state = "hidden"
     for name in ("訂單", "價目"):
@@ -133,7 +133,7 @@ def test_hidden_sheets_are_passed_over_and_the_others_named() -> None:
 
 
 @pytest.mark.django_db
-def test_what_stands_beside_the_table_is_left_out_and_said() -> None:
+def test_cells_beside_the_table_are_skipped_and_noted() -> None:
     make_20kg()
     order = [1, "洪小姐", "0912345678", HOME, "20公斤", 2, "2026-11-23", "", "", ""]
     report = import_orders(make_xlsx([TITLES, [*order, None, "司機：小王"]]))
@@ -152,40 +152,40 @@ XLSX = make_xlsx([["客戶"], ["洪小姐"]])
         MAKERS["xls"]([["客戶"], ["洪小姐"]])[:3000],
     ],
 )  # fmt: skip
-def test_a_broken_workbook_is_refused_with_what_to_do(data: bytes) -> None:
+def test_broken_workbook_error_says_what_to_do(data: bytes) -> None:
     with translation.override("en"), pytest.raises(UnreadableSheet, match=r"save it anew|too large"):
         read(data)
 
 
-def test_a_workbook_that_needs_all_memory_is_refused() -> None:
+def test_workbook_exceeding_memory_is_refused() -> None:
     with translation.override("en"), pytest.raises(UnreadableSheet, match="too large"):
         read(make_raw_xlsx(CORNERS))
 
 
-def test_a_workbook_that_unpacks_without_end_is_refused() -> None:
+def test_zip_bomb_is_refused() -> None:
     with translation.override("en"), pytest.raises(UnreadableSheet, match="too large"):
         read(make_raw_xlsx(" " * 210 * 1024**2))
 
 
-def test_a_workbook_of_one_long_text_again_and_again_is_refused() -> None:
+def test_workbook_of_repeated_long_text_is_refused() -> None:
     cells = "".join(f'<row><c t="inlineStr"><is><t>{"x" * 1000}</t></is></c></row>' * 45_000)
     with translation.override("en"), pytest.raises(UnreadableSheet, match="too large|more than"):
         read(make_raw_xlsx(cells))
 
 
-def test_a_workbook_without_a_cell_is_empty() -> None:
+def test_workbook_without_cells_is_empty() -> None:
     with translation.override("en"), pytest.raises(UnreadableSheet, match="empty"):
         read(make_xlsx([]))
 
 
-def test_a_workbook_of_more_rows_than_allowed_is_refused() -> None:
+def test_workbook_with_too_many_rows_is_refused() -> None:
     rows = [["客戶"], *[["洪小姐"]] * 3]
     assert len(read(make_xlsx(rows), max_rows=3).lines) == 3
     with pytest.raises(UnreadableSheet, match="2"):
         read(make_xlsx(rows), max_rows=2)
 
 
-def test_a_web_page_with_the_name_of_a_workbook_is_refused_as_what_it_is() -> None:
+def test_web_page_named_as_workbook_is_recognised() -> None:
     with translation.override("en"), pytest.raises(UnreadableSheet, match="web page"):
         read("<html><table><tr><td>客戶</td></tr></table></html>".encode())
 
@@ -197,44 +197,44 @@ TEXT = "編號,客戶\n1,洪小姐\n"
     ("encoding", "found"),
     [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("cp950", "cp950"), ("utf-16", "utf-16")],
 )
-def test_encoding_is_found(encoding: str, found: str) -> None:
+def test_encoding_is_detected(encoding: str, found: str) -> None:
     got = read(TEXT.encode(encoding))
     assert (got.encoding, got.heading.cells, got.lines[0].cells) == (found, ["編號", "客戶"], ["1", "洪小姐"])
 
 
 @pytest.mark.parametrize("named", ["big5", "Big5", "BIG-5"])
-def test_big5_means_that_of_windows(named: str) -> None:
+def test_big5_means_cp950(named: str) -> None:
     # 碁 is in cp950 and not in Python's plain big5.
     assert read("客戶\n宏碁\n".encode("cp950"), named).lines[0].cells == ["宏碁"]
 
 
-def test_named_encoding_may_have_a_mark() -> None:
+def test_given_encoding_allows_byte_order_mark() -> None:
     assert read(TEXT.encode("utf-8-sig"), "utf-8").heading.cells[0] == "編號"
 
 
 @pytest.mark.parametrize("named", ["utf-8", "no-such", "hex", "idna", "\0"])
-def test_wrong_encoding_is_refused_by_its_name(named: str) -> None:
+def test_wrong_encoding_error_names_encoding(named: str) -> None:
     with pytest.raises(UnreadableSheet, match=named):
         read(TEXT.encode("cp950"), named)
 
 
 @pytest.mark.parametrize("data", [b"\x00\x01\x02" * 99, TEXT.encode("utf-16-le"), b"%PDF\x02"])
-def test_what_is_no_text_is_refused_with_what_to_do(data: bytes) -> None:
+def test_binary_file_error_says_what_to_do(data: bytes) -> None:
     with pytest.raises(UnreadableSheet, match="CSV UTF-8"):
         read(data)
 
 
-def test_workbook_is_refused_with_what_to_do() -> None:
+def test_unreadable_workbook_error_says_what_to_do() -> None:
     with pytest.raises(UnreadableSheet, match="CSV UTF-8"):
         read(b"PK\x03\x04" + b"\0" * 40)
 
 
-def test_file_too_large_is_refused() -> None:
+def test_too_large_file_is_refused() -> None:
     with pytest.raises(UnreadableSheet, match="5 MB"):
         read(b"a" * (5 * 1024 * 1024 + 1))
 
 
-def test_as_many_rows_as_allowed_are_read_and_no_more() -> None:
+def test_number_of_rows_is_limited() -> None:
     assert len(read(b"h\n1\n2\n", max_rows=2).lines) == 2
     with pytest.raises(UnreadableSheet, match="2"):
         read(b"h\n1\n2\n3\n", max_rows=2)
@@ -247,24 +247,24 @@ def test_empty_file_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_delimiter_is_found(delimiter: str) -> None:
+def test_delimiter_is_detected(delimiter: str) -> None:
     data = f'編號{delimiter}備註\n1{delimiter}"a,b;c\td"\n'
     assert read(data.encode()).lines[0].cells == ["1", "a,b;c\td"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_rows_are_numbered_as_in_the_spreadsheet(end: str) -> None:
+def test_csv_rows_have_spreadsheet_numbers(end: str) -> None:
     text = end.join(["", "編號,備註", ",", '1,"two', 'lines"', "", "2,"])
     got = read(text.encode())
     assert (got.heading.number, [line.number for line in got.lines]) == (2, [4, 6])
 
 
-def test_end_of_file_of_dos_is_no_cell() -> None:
+def test_dos_end_of_file_is_ignored() -> None:
     assert read(b"h\n1\n\x1a").lines[-1].cells == ["1"]
 
 
 @pytest.mark.parametrize("row", ['3,"open', '3,"a"b"', '3,"a" b'])
-def test_a_row_with_an_open_quotation_mark_is_faulty_and_swallows_no_other(row: str) -> None:
+def test_open_quotation_mark_affects_only_its_row(row: str) -> None:
     got = read(f'編號,備註\n1,2\n{row}\n4,"5\n6"\n7,8\n'.encode())
     assert [(line.number, line.cells) for line in got.lines] == [
         (2, ["1", "2"]), (3, [row]), (4, ["4", "5\n6"]), (5, ["7", "8"]),
@@ -282,7 +282,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, encoding: str) -> None:
     assert "\0" not in "".join(got.heading.cells)
 
 
-# One damaged character costs its own row and no other, and the reason given is true.
+# A damaged character invalidates only its own row, and the error names the cause.
 
 
 @pytest.fixture
@@ -318,7 +318,7 @@ def test_only_the_row_with_the_damaged_character_is_refused(
 ) -> None:
     make_20kg()
     report = import_orders(damaged(encoding, damage))
-    assert [made.row for made in report.created] == [2, 4]
+    assert [created.row for created in report.created] == [2, 4]
     assert [(problem.row, problem.column) for problem in report.problems] == [(3, "客戶")]
     reason = report.problems[0].reason
     assert "Character 2" in reason
@@ -330,7 +330,7 @@ def test_only_the_row_with_the_damaged_character_is_refused(
 
 @pytest.mark.usefixtures("_english")
 @pytest.mark.django_db
-def test_a_name_in_hkscs_is_read_where_it_is_said() -> None:
+def test_hkscs_name_is_read_with_that_encoding() -> None:
     make_20kg()
     data = make_sheet(row(1, customer="王堃")).decode().encode("big5hkscs")
     assert [problem.column for problem in import_orders(data).problems] == ["客戶"]
@@ -340,7 +340,7 @@ def test_a_name_in_hkscs_is_read_where_it_is_said() -> None:
 
 @pytest.mark.usefixtures("_english")
 @pytest.mark.django_db
-def test_a_damaged_character_in_a_column_that_is_not_used_costs_nothing() -> None:
+def test_damaged_character_in_unused_column_is_ignored() -> None:
     make_20kg()
     data = make_sheet(row(1)).replace("編號".encode(), "業務員".encode()).replace(b"\n1,", b"\n\xff,")
     report = import_orders(data)
@@ -348,14 +348,14 @@ def test_a_damaged_character_in_a_column_that_is_not_used_costs_nothing() -> Non
 
 
 @pytest.mark.usefixtures("_english")
-def test_a_damaged_heading_is_still_found() -> None:
+def test_damaged_heading_is_still_found() -> None:
     sheet = read("編號,客\x1f戶,電話\n1,洪小姐,0912\n".encode())
     assert sheet.heading.cells == ["編號", "客戶", "電話"]
 
 
 @pytest.mark.usefixtures("_english")
 @pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#名稱?", "########", "Err:502"])
-def test_a_cell_without_a_value_is_no_text(cell: str) -> None:
+def test_cell_without_value_is_refused(cell: str) -> None:
     assert "formula" in fault_of(cell, "utf-8")
 
 
@@ -363,5 +363,5 @@ def test_a_cell_without_a_value_is_no_text(cell: str) -> None:
 @pytest.mark.parametrize(
     "cell", ["", "堃", "#12", "#後門!", "##", "3樓#2", "a\tb\nc\x0bd", "👍🏽", "\u3000", "ｶﾞｽ", "𠮷野家"]
 )
-def test_what_people_type_is_no_damage(cell: str) -> None:
+def test_unusual_text_is_not_damaged(cell: str) -> None:
     assert fault_of(cell, "utf-8") == ""

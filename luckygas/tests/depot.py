@@ -63,7 +63,7 @@ def make_depot() -> Depot:
         sent_at=timezone.now(),
     )
     delivered = Order.objects.filter(status=Status.DELIVERED)
-    image = proof.keep(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
+    image = proof.store(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
     events = log.number()
     today = timezone.localdate()
     ids: dict[str, list[Any]] = {

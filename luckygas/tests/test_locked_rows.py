@@ -263,7 +263,7 @@ def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: py
     make_20kg()
     clerk = make_office(is_superuser=True)
     client.force_login(clerk)
-    kept = CheckedSheet.keep(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
+    kept = CheckedSheet.store(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
     url, said = reverse("import_orders"), {"token": kept.token}
     with forgotten("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
         assert client.post(url, said).status_code == 503

@@ -1,4 +1,4 @@
-"""The office's tool: Django's own admin, in our colours."""
+"""Admin pages of orders, drivers, routes and statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lists show of an order: a word in a colour, a number made fit for a list, a customer's newest orders."""
+"""Columns of the order list, status badges, and a customer's recent orders."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from customers.models import Customer
 from orders.models import Order, Priority
 from orders.states import Status
 
-# Of a customer, so many orders are shown.
+# Orders shown on a customer's page.
 RECENT = 10
-# Class of `web/static/web/admin.css`; a message has the same.
+# CSS classes of `web/static/web/admin.css`. The SMS list uses the same ones.
 COLOUR = {
     Status.PENDING: "waiting", Status.CONFIRMED: "plain", Status.ASSIGNED: "plain", Status.DELIVERING: "moving",
     Status.ARRIVING: "moving", Status.DELIVERED: "good", Status.FAILED: "bad", Status.CANCELLED: "over",

@@ -1,4 +1,4 @@
-"""Drivers, each made together with the account of that person, and routes: the stops of one driver on one day."""
+"""Admin of drivers, each created with an account, and of routes with their stops."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from customers import phones
 from dispatch.models import Driver, Route, RouteQuerySet
 from orders import services
 from orders.admin.badges import badge
-from orders.admin.order_moves import DriverForm, tell
+from orders.admin.order_moves import DriverForm, show_outcome
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
@@ -36,7 +36,7 @@ from web.admin import Button, Deactivation, HouseAdmin, HouseForm, Inline, Model
 
 
 class StopForm(ModelForm):
-    """`seen` is the place the reader saw: who moved the stop in between is not overruled."""
+    """`seen` is the stop number that the form displayed. A stop moved since then raises VersionConflict."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -64,7 +64,7 @@ class StopInline(Inline):
         return stops.order_by(F("stop_sequence").asc(nulls_last=True), "pk")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A stop is an order: it comes onto a route on its own page."""
+        """Orders are added to a route on the order's own page."""
         return False
 
     has_delete_permission = has_add_permission
@@ -102,7 +102,7 @@ class RouteAdmin(HouseAdmin):
         return super().formfield_for_foreignkey(db_field, request, **({"queryset": active} | kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
-        """Later the driver changes together with the orders, by the button."""
+        """After creation, the "Assign to a driver" button changes the driver of the route and its orders together."""
         return ("driver",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Route | None) -> Any:
@@ -112,21 +112,21 @@ class RouteAdmin(HouseAdmin):
         for formset in formsets:
             formset.save(commit=False)  # writes nothing; the admin's log reads from it what changed
             moved = {stop.instance.pk: stop.cleaned_data for stop in formset.forms if stop.has_changed()}
-            for pk in sorted(moved):  # as everywhere, so that two who lock many wait and do not block each other
+            for pk in sorted(moved):  # everything locks orders by ascending id, which prevents deadlocks
                 self.resequence(request, pk, moved[pk])
 
-    def resequence(self, request: HttpRequest, pk: int, said: dict[str, Any]) -> None:
-        """The route, which this transaction holds, and the place must still be those the form showed."""
+    def resequence(self, request: HttpRequest, pk: int, submitted: dict[str, Any]) -> None:
+        """Raises VersionConflict if the stop moved since the form was displayed. The caller holds the route's lock."""
         order = Order.objects.held().get(pk=pk)
-        if order.stop_sequence != said["seen"]:
+        if order.stop_sequence != submitted["seen"]:
             raise VersionConflict(order.version)
-        services.change(order, {"stop_sequence": said["stop_sequence"]}, actor(request))
+        services.change(order, {"stop_sequence": submitted["stop_sequence"]}, actor(request))
 
     def buttons(self, request: HttpRequest, obj: Route) -> Sequence[Button]:
         return [Button(_("Assign to a driver"), reverse("admin:dispatch_route_assign", args=[obj.pk]), posts=False)]
 
     def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Gives the route, and its confirmed and assigned orders, to a driver."""
+        """Assigns the route, and its confirmed and assigned orders, to a driver."""
         route = get_object_or_404(Route, pk=pk)
         check_page(request.user, "dispatch.change_route")
         check_page(request.user, "orders.change_order")
@@ -135,7 +135,7 @@ class RouteAdmin(HouseAdmin):
         if form.is_valid():
             outcome = services.assign_route(pk, form.cleaned_data["driver"], actor(request))
             self.log_change(request, route, [{"changed": {"fields": ["driver"]}}])
-            tell(request, self, outcome, title)
+            show_outcome(request, self, outcome, title)
             return redirect(back)
         return ask(request, self, title=title, form=form, subjects=[route], back=back)
 
@@ -167,7 +167,7 @@ class DriverAdmin(Deactivation):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Driver]:
         drivers: QuerySet[Driver] = super().get_queryset(request)
-        return drivers.annotate(undone=Count("orders", filter=Q(orders__status__in=OPEN)))
+        return drivers.annotate(open_count=Count("orders", filter=Q(orders__status__in=OPEN)))
 
     def get_form(self, request: HttpRequest, obj: Driver | None = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewDriverForm} | kwargs))
@@ -178,17 +178,17 @@ class DriverAdmin(Deactivation):
         return (*FIELDS, *self.get_readonly_fields(request, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Driver | None = None) -> tuple[str, ...]:
-        """The e-mail, where links to set a password go, only for who may see accounts."""
+        """Only users who may view accounts see the e-mail, which receives password links."""
         return ("account", "account_email") if request.user.has_perm("auth.view_user") else ("account",)
 
     def save_model(self, request: HttpRequest, obj: Driver, form: Any, change: bool) -> None:
         if not change:
-            self.give_account(request, obj, form.cleaned_data["username"], form.cleaned_data["email"])
+            self.create_account(request, obj, form.cleaned_data["username"], form.cleaned_data["email"])
         super().save_model(request, obj, form, change)
         if change and not obj.is_active:
             self.warn_of_orders(request, obj)
 
-    def give_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
+    def create_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
         password = users.new_password()
         driver.user = users.make(username, email, driver.name, password)
         after = partial(mail_link, request, self, driver.user)
@@ -229,7 +229,7 @@ class DriverAdmin(Deactivation):
 
     @admin.display(description=_("open orders"))
     def open_orders(self, driver: Any) -> int:
-        return int(driver.undone)
+        return int(driver.open_count)
 
     @admin.display(description=_("account"))
     def account(self, driver: Driver) -> str:

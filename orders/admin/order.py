@@ -1,7 +1,6 @@
-"""Orders, as the office works on them.
+"""Admin of orders.
 
-What the form of an order and its items says is applied by `orders.services`, as what REST says. What happened to an
-order is read on its page and never written.
+Like REST, the form applies changes through `orders.services`. The history is read-only.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from orders.admin.badges import OrderColumns, badge, money
 from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange, ProofImage, proof
-from orders.models.item import MOST_LINES, Line
+from orders.models.item import MOST_LINES, OrderLine
 from orders.models.queries import OrderQuerySet
 from orders.services import COLUMNS
 from orders.states import OPEN, PROMISED, Status
@@ -43,12 +42,12 @@ WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")
 WHO = ("driver", "route", "stop_sequence", "eta")
 COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
-# Once it is on the road, what is on the lorry is what is delivered.
+# On the road, items are fixed: the driver can deliver only what is on the lorry.
 ITEMS_OPEN = PROMISED | {Status.PENDING}
 
 
 class OrderForm(HouseForm):
-    """`opened_version` is the version the reader saw: whoever saved in between is not overwritten."""
+    """`opened_version` is the version that the form displayed. Saving a stale form is an error."""
 
     merges = False
     opened_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -83,12 +82,12 @@ class OrderForm(HouseForm):
         return cleaned
 
     def changes(self) -> dict[str, Any]:
-        """What was said anew, for `orders.services`."""
+        """Changed fields, for `orders.services.change`."""
         named = COLUMNS | {"driver"}
         return {name: self.cleaned_data[name] for name in self.changed_data if name in named}
 
     def columns(self) -> dict[str, Any]:
-        """All that was said, for a new order."""
+        """All submitted columns, for `orders.services.place`."""
         return {name: value for name, value in self.cleaned_data.items() if name in COLUMNS}
 
 
@@ -96,7 +95,7 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         for field in form.fields.values():
-            # The heads of a table are no labels to those who hear it.
+            # Screen readers do not use table headings as labels.
             getattr(field.widget, "widget", field.widget).attrs["aria-label"] = field.label
         if "product" in form.fields:
             widget = form.fields["product"].widget
@@ -105,19 +104,19 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
 
     @cached_property
     def product_choices(self) -> list[tuple[object, str]]:
-        """What is sold now, and what is in the order already; read once for all lines."""
+        """Active products, and products already in the order. One query serves all lines."""
         ordered = self.instance.items.values("product") if self.instance.pk else []
         products = Product.objects.filter(Q(is_active=True) | Q(pk__in=ordered))
         return [("", "–"), *((product.pk, f"{product.name}, NT$ {product.price:,}") for product in products)]
 
-    def lines(self) -> list[Line]:
-        given = (form.cleaned_data for form in self.forms)
-        said = (line for line in given if line and not line.get("DELETE"))
-        return [Line(line["product"].pk, line["quantity"]) for line in said]
+    def lines(self) -> list[OrderLine]:
+        submitted = (form.cleaned_data for form in self.forms)
+        remaining = (line for line in submitted if line and not line.get("DELETE"))
+        return [OrderLine(line["product"].pk, line["quantity"]) for line in remaining]
 
 
 class ItemInline(Inline):
-    """The price is that of the day of the order, and stays."""
+    """The unit price is fixed when the product is ordered."""
 
     model = OrderItem
     formset = ItemFormSet
@@ -132,7 +131,7 @@ class ItemInline(Inline):
         is_open = obj is None or obj.status in ITEMS_OPEN
         return is_open and request.user.has_perm("orders.change_order" if obj else "orders.add_order")
 
-    # A line may go; its order never does.
+    # Lines can be deleted, orders cannot.
     has_change_permission = has_delete_permission = has_add_permission
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -140,7 +139,7 @@ class ItemInline(Inline):
 
 
 class ReadOnlyInline(ReadOnly, Inline):
-    """Whoever sees the order sees this."""
+    """Visible to everyone who may view orders."""
 
     extra = 0
 
@@ -193,7 +192,7 @@ class ProofImageInline(ReadOnlyInline):
 
 
 class RecentRoutes(RelatedFieldListFilter):
-    """The routes of the last week and those to come: a year has a thousand."""
+    """Offers routes from the last 7 days and future ones only: a year has about a thousand."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         recent = {"date__gte": timezone.localdate() - timedelta(days=7)}
@@ -217,7 +216,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
-    search_fields = ("order_number",)  # opens the field; what is searched is said in `get_search_results`
+    search_fields = ("order_number",)  # shows the search box; `get_search_results` does the search
     search_help_text = _("Number, name, address, or the last digits of the telephone")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
@@ -251,7 +250,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
             return ()
         if obj.status not in OPEN:
             return (*COMPUTED, "customer", *WHO, *(name for name in WHAT if name != "notes"))
-        # Before it is confirmed nobody can have it, and on the road it is taken back by a button first.
+        # A pending order cannot have a driver. On the road, a button must take it back first.
         return COMPUTED if obj.status in PROMISED else (*COMPUTED, "driver")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -263,25 +262,25 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         return {"scheduled_date": timezone.localdate(), **super().get_changeform_initial_data(request)}
 
     def save_model(self, request: HttpRequest, obj: Order, form: Any, change: bool) -> None:
-        """Nothing yet: columns and items are one change, made in `save_related`."""
+        """Does nothing: `save_related` saves columns and items as one change."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         for formset in formsets:
             formset.save(commit=False)  # writes nothing; the admin's log reads from it what changed
         items = next((formset for formset in formsets if formset.model is OrderItem), None)
-        pk = self.changed(request, form, items) if change else self.placed(request, form, items)
+        pk = self.apply_changes(request, form, items) if change else self.place(request, form, items)
         form.instance.pk = pk
         form.instance.refresh_from_db()
 
-    def placed(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
+    def place(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
         warnings = order_warnings.of(form.cleaned_data["customer"])
         pk = services.place(items.lines() if items else [], actor(request), **form.columns()).pk
         for warning in warnings:
             self.message_user(request, warning.detail, messages.WARNING)
         return pk
 
-    def changed(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        """The form has overwritten its own order with what was said; the change needs the one that was there."""
+    def apply_changes(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
+        """Reads the order again, because the form has already overwritten its own instance."""
         order = Order.objects.held().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():

@@ -1,7 +1,6 @@
-"""What the office does with orders besides editing one.
+"""Buttons and list actions that move orders in the admin.
 
-The buttons on an order's page are the moves its status allows. The actions of the list treat each order on its own
-merit.
+An order's page has a button for each move its status allows. In a list action each order succeeds or fails on its own.
 """
 
 from __future__ import annotations
@@ -43,13 +42,14 @@ VERBS: dict[Status, Promise] = {
     Status.FAILED: _("Delivery failed"),
     Status.CANCELLED: _("Cancel the order"),
 }
-# Moves back have other words than the same status reached on the way.
+# Verbs for moves back, which differ from those for reaching the same status forwards.
 BACK: dict[tuple[str, Status], Promise] = {
     (Status.ASSIGNED, Status.CONFIRMED): _("Take from the driver"),
     (Status.DELIVERING, Status.ASSIGNED): _("Has not set out"),
     (Status.ARRIVING, Status.DELIVERING): _("Was turned away"),
     (Status.FAILED, Status.CONFIRMED): _("Try once more"),
 }
+# Hidden field that tells a posted form from the click on the action.
 ANSWERED = "answered"
 
 
@@ -57,8 +57,8 @@ class DriverForm(forms.Form):
     driver = forms.ModelChoiceField(Driver.objects.filter(is_active=True), label=_("Driver"))
 
 
-def tell(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome, action: str) -> None:
-    """How many were done, and which were refused and why, those of one reason together."""
+def show_outcome(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome, action: str) -> None:
+    """Adds messages: how many orders changed, then one line for each reason with the refused orders."""
     counts = {"action": action, "done": len(outcome.updated), "refused": len(outcome.failed)}
     level = messages.WARNING if outcome.failed else messages.SUCCESS
     model_admin.message_user(request, gettext("%(action)s: %(done)d done, %(refused)d refused.") % counts, level)
@@ -72,7 +72,7 @@ def tell(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome, action
 
 
 class Versioned(forms.Form):
-    """The version of the order that was read when the button was pressed."""
+    """`version` is the order's version when its page was displayed."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
@@ -92,7 +92,7 @@ class DeliveredForm(Versioned):
 
 
 def form_for(order: Order, to: Status) -> type[Versioned]:
-    """What this move must be told."""
+    """The form that asks for what this move needs; `Versioned` itself if it needs nothing."""
     move = MOVES.get((Status(order.status), to))
     if move is not None and move.needs_reason:
         return WhyForm
@@ -116,7 +116,7 @@ class OrderMoves(HouseAdmin):
         return [button(to) for to in moves_from(obj.status, {Side.OFFICE}) if may_correct(request.user, obj.status, to)]
 
     def move_view(self, request: HttpRequest, pk: int, to: str) -> HttpResponse:
-        """A GET only asks."""
+        """GET displays the confirmation form; POST makes the move."""
         order = get_object_or_404(self.get_queryset(request), pk=pk)
         check_page(request.user, MOVE_ORDER)
         if to not in VERBS:
@@ -124,20 +124,20 @@ class OrderMoves(HouseAdmin):
         if not may_correct(request.user, order.status, to):
             check_page(request.user, MOVES[Status(order.status), Status(to)].right)
         status, back = Status(to), reverse("admin:orders_order_change", args=[pk])
-        said = request.POST if request.method == "POST" else None
-        form = form_for(order, status)(said, initial={"version": order.version, "driver": order.driver_id})
+        submitted = request.POST if request.method == "POST" else None
+        form = form_for(order, status)(submitted, initial={"version": order.version, "driver": order.driver_id})
         if form.is_valid():
-            answers = form.cleaned_data
-            if "amount_collected" in answers:
-                answers["proof"] = Proof(parts={"amount_collected": answers.pop("amount_collected")})
-            self.move(request, order, status, answers)
+            circumstances = form.cleaned_data
+            if "amount_collected" in circumstances:
+                circumstances["proof"] = Proof(parts={"amount_collected": circumstances.pop("amount_collected")})
+            self.move(request, order, status, circumstances)
             return redirect(back)
         title = f"{order}: {verb(order, status)}"
         return ask(request, self, title=title, form=form, subjects=[order.customer], back=back)
 
-    def move(self, request: HttpRequest, order: Order, to: Status, said: dict[str, Any]) -> None:
+    def move(self, request: HttpRequest, order: Order, to: Status, circumstances: dict[str, Any]) -> None:
         try:
-            order.transition_to(to, by=user_of(request), source=Source.ADMIN, **said)
+            order.transition_to(to, by=user_of(request), source=Source.ADMIN, **circumstances)
         except Refusal as refusal:
             self.message_user(request, f"{order}: {refusal}", messages.ERROR)
         else:
@@ -146,23 +146,24 @@ class OrderMoves(HouseAdmin):
 
     @admin.action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.do(request, self.chosen(request, orders), gettext("Confirm"), {"status": Status.CONFIRMED})
+        self.bulk_update(request, self.chosen(request, orders), gettext("Confirm"), {"status": Status.CONFIRMED})
 
     @admin.action(description=_("Mark as urgent"), permissions=["change"])
     def mark_urgent(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.do(request, self.chosen(request, orders), gettext("Mark as urgent"), {"priority": Priority.URGENT})
+        ids = self.chosen(request, orders)
+        self.bulk_update(request, ids, gettext("Mark as urgent"), {"priority": Priority.URGENT})
 
     @admin.action(description=_("Assign to a driver"), permissions=["change"])
     def assign(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        return self.asked(request, orders, "assign", gettext("Assign to a driver"), DriverForm)
+        return self.ask_then_update(request, orders, "assign", gettext("Assign to a driver"), DriverForm)
 
     @admin.action(description=_("Cancel the orders"), permissions=["change"])
     def cancel(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        return self.asked(
+        return self.ask_then_update(
             request, orders, "cancel", gettext("Cancel the orders"), ReasonForm, {"status": Status.CANCELLED}
         )
 
-    def asked(
+    def ask_then_update(
         self,
         request: HttpRequest,
         orders: QuerySet[Order],
@@ -171,11 +172,11 @@ class OrderMoves(HouseAdmin):
         form_class: type[forms.Form],
         fixed: Mapping[str, Any] | None = None,
     ) -> HttpResponse | None:
-        """The page that asks; posted from there, the change of `fixed` and what was said."""
+        """Displays a form; when it is posted, applies `fixed` and the submitted fields to the chosen orders."""
         ids = self.chosen(request, orders)
         form = form_class(request.POST if ANSWERED in request.POST else None)
         if form.is_valid():
-            self.do(request, ids, title, {**(fixed or {}), **form.cleaned_data})
+            self.bulk_update(request, ids, title, {**(fixed or {}), **form.cleaned_data})
         if form.is_valid() or not ids:
             return None
         hidden = [("action", action), (ANSWERED, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
@@ -183,6 +184,6 @@ class OrderMoves(HouseAdmin):
         lines = [f"{order} {order.customer}" for order in subjects]
         return ask(request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden)
 
-    def do(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
+    def bulk_update(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
         if ids:
-            tell(request, self, services.bulk_update(ids, changes, actor(request)), action)
+            show_outcome(request, self, services.bulk_update(ids, changes, actor(request)), action)

@@ -1,4 +1,4 @@
-"""Orders → Statistics: the figures of a period with plots, and as a sheet."""
+"""Admin page with the statistics of a period: tables, plots and a CSV export."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EXPORT = "orders.export_statistics"
 
 
 class StatisticsView(HouseAdmin):
-    """Mixed into the admin of orders: the page `statistics/`, for staff who may see orders."""
+    """Mixin for `OrderAdmin` that adds the page `statistics/`, for staff who may view orders."""
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
-        """A wrong period is said, and the usual one shown."""
+        """An invalid period shows its errors and the default period. `?format=csv` downloads the tables."""
         check_page(request.user, "orders.view_order")
         days, wrong = statistics.period(request.GET)
         figures = statistics.cached(*days)
@@ -40,7 +40,7 @@ class StatisticsView(HouseAdmin):
             "opts": self.opts,
             "wrong": [text for texts in wrong.values() for text in texts],
             "figures": figures,
-            # As in the tables; those that were cancelled stand beside it.
+            # The tables exclude cancelled orders too.
             "standing": figures["total"] - figures["by_status"][Status.CANCELLED],
             "sections": [
                 table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
@@ -53,7 +53,7 @@ class StatisticsView(HouseAdmin):
 
 
 def tables(figures: Figures) -> list[Figures]:
-    """By day, driver and product: the names of the columns, and rows with a name in front."""
+    """Tables by day, driver and product. `head` names the columns; each row is (name, cells)."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     return [
         _table(_("By day"), [row["date"] for row in days], days),
@@ -67,7 +67,7 @@ def tables(figures: Figures) -> list[Figures]:
 
 
 def plots(figures: Figures) -> list[list[Figures]]:
-    """What says the same as each of the tables."""
+    """The plots for each table, in the order of `tables`."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     short = [date_format(date.fromisoformat(row["date"]), "n/j") for row in days]
     names = [row["name"] for row in drivers]
@@ -125,7 +125,7 @@ def whole_percent(share: float | None) -> float | None:
 
 
 def sheet(figures: Figures) -> Iterator[list[Any]]:
-    """The tables, one below the other."""
+    """CSV rows: the tables one below the other, each followed by an empty row."""
     for table in tables(figures):
         yield [table["title"], *table["head"]]
         yield from ([name, *cells] for name, cells in table["rows"])

@@ -1,1 +1,1 @@
-"""The REST API of orders, and of drivers and routes, whose calls show and change orders."""
+"""REST API of orders, and of drivers and routes, whose calls read and change orders."""

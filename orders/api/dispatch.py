@@ -1,4 +1,4 @@
-"""`drivers/`, where they are, and `routes/`."""
+"""REST resources `drivers/` (with positions) and `routes/`."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
 
 class AssignDriverInput(Strict):
-    """Who is to drive the route."""
+    """The driver to assign."""
 
     driver = related(ACTIVE_DRIVERS)
 
 
 class AssignDriverOutput(serializers.Serializer[Any]):
-    """The orders that were given to the driver, and the open ones that could not be."""
+    """The orders assigned to the driver, and the open orders that were refused."""
 
     route = serializers.IntegerField()
     driver = serializers.IntegerField()
@@ -87,9 +87,9 @@ class Routes(RowsByRole[Route]):
         pagination_class=None,
     )  # fmt: skip
     def assign_driver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Its confirmed and assigned orders are assigned too."""
-        said = self.validated(AssignDriverInput).validated_data
-        route, driver = self.get_object(), said["driver"]
+        """Assigns the route, and its confirmed and assigned orders, to the driver."""
+        data = self.validated(AssignDriverInput).validated_data
+        route, driver = self.get_object(), data["driver"]
         actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # ByRole lets only users in
         outcome = services.assign_route(route.pk, driver, actor)
         answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
@@ -97,7 +97,7 @@ class Routes(RowsByRole[Route]):
 
 
 class DriverSerializer(StrictModelSerializer[Driver]):
-    """Who delivers, and the account of that person."""
+    """A driver and their account."""
 
     phone = PhoneNumberField(required=False)
     user = related(User.objects.all(), validators=[UniqueValidator(Driver.objects.all())])
@@ -115,7 +115,7 @@ class DriverSerializer(StrictModelSerializer[Driver]):
 
 
 class DriverPlace(serializers.ModelSerializer[Driver]):
-    """The latest position (WGS 84; km/h; degrees from north; metres), null where none was ever sent."""
+    """The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one."""
 
     driver = serializers.IntegerField(source="pk", read_only=True)
     online = serializers.SerializerMethodField()

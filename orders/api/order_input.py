@@ -1,4 +1,4 @@
-"""What callers may say of orders. Whether it may be done is decided by `orders.permissions` and `orders.services`."""
+"""Request bodies of `orders/`. `orders.permissions` and `orders.services` decide whether a request is allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
-from orders.models.item import MOST_LINES, Line
+from orders.models.item import MOST_LINES, OrderLine
 from orders.models.order import MOST_STOPS, Proof
 from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
 from orders.states import PROMISED, Status
@@ -21,39 +21,39 @@ from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictMo
 from web.limits import is_id
 
 MOST_IDS = 1000
-MOST_REASON = 500  # letters
+MOST_REASON = 500  # characters
 
 
 class ByIdField(serializers.DictField):
-    """Numbers by id, at most `most`."""
+    """An object that maps at most `most` ids to numbers."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(required=False, **kwargs)
         self.most = most
 
     def to_internal_value(self, data: Any) -> dict[int, int]:
-        said = super().to_internal_value(data)
-        if len(said) > self.most or not all(map(is_id, said)):
+        numbers = super().to_internal_value(data)
+        if len(numbers) > self.most or not all(map(is_id, numbers)):
             raise serializers.ValidationError(_("Use ids as keys: {“12”: 1}."))
-        return {int(key): number for key, number in said.items()}
+        return {int(key): number for key, number in numbers.items()}
 
 
 class ItemInput(Strict):
-    """So many cylinders of one product."""
+    """A number of cylinders of one product."""
 
     product = id_field()
     quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
 
-    def validate(self, attrs: dict[str, int]) -> Line:
-        """A line is whole in a PATCH too, where DRF requires nothing at any depth."""
+    def validate(self, attrs: dict[str, int]) -> OrderLine:
+        """Requires all fields in a PATCH too, where DRF makes nested fields optional."""
         if missing := self.fields.keys() - attrs.keys():
             detail = self.fields["product"].error_messages["required"]
             raise serializers.ValidationError({name: [detail] for name in sorted(missing)}, code="required")
-        return Line(**attrs)
+        return OrderLine(**attrs)
 
 
 class OrderInput(Strict):
-    """What may be said of an order when it is placed and later."""
+    """Fields that callers may set when they place an order and later."""
 
     items = ItemInput(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
     scheduled_date = serializers.DateField()
@@ -64,7 +64,7 @@ class OrderInput(Strict):
 
 
 class NewCustomer(StrictModelSerializer[Customer]):
-    """Somebody who orders for the first time; the rest can be said later."""
+    """A customer who orders for the first time. Other fields can be added later."""
 
     phone = PhoneNumberField(required=False)
 
@@ -74,7 +74,7 @@ class NewCustomer(StrictModelSerializer[Customer]):
 
 
 class NewOrder(OrderInput):
-    """An order to place. The same `ref` again is answered with the order it made."""
+    """An order to place. Repeating the same `ref` returns the order it created."""
 
     customer = related(
         Customer.objects.active(), required=False, help_text=_("Required of the office; a customer orders for itself.")
@@ -88,12 +88,12 @@ class NewOrder(OrderInput):
         return attrs
 
 
-class OfWhom(serializers.Serializer[Any]):
+class WarningsQuery(serializers.Serializer[Any]):
     customer = related(Customer.objects.active())
 
 
 class OrderChanges(OrderInput):
-    """Only what changes is named; `version`, where named, must be the present one."""
+    """Only the named fields change. `version`, if given, must be the current one."""
 
     customer = related(Customer.objects.active(), required=False)
     eta = NearDateTimeField(required=False, allow_null=True)
@@ -104,27 +104,27 @@ class OrderChanges(OrderInput):
 
 
 class CommandInput(Strict):
-    """What every command may carry; `ref` is the caller's own name for it."""
+    """Fields of every command. `ref` is the caller's idempotency key."""
 
     version = serializers.IntegerField(min_value=1, required=False)
     ref = serializers.CharField(max_length=64, required=False)
 
 
 class Reasoned(serializers.Serializer[Any]):
-    """A command that may say why."""
+    """A command with an optional reason."""
 
     reason = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
 
 
 class MoveDetails(Reasoned):
-    """What a command over a socket says beside the status. `eta`: the hour the customer is to expect."""
+    """Fields of a socket command besides the status. `eta` is the arrival time announced to the customer."""
 
     notes = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
     eta = NearDateTimeField(required=False)
 
 
 class StatusInput(Reasoned, CommandInput):
-    """The status to move to, and why. `at`: when it happened."""
+    """The status to move to, and the reason. `at` is when it happened."""
 
     status = serializers.ChoiceField(Status.choices)
     at = serializers.DateTimeField(required=False)
@@ -134,7 +134,7 @@ class StatusInput(Reasoned, CommandInput):
 
 
 class ConfirmationInput(CommandInput):
-    """Proof of delivery. `quantities` only where less was delivered than ordered."""
+    """Proof of delivery. Give `quantities` only if less was delivered than ordered."""
 
     confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
     cylinder_serials = serializers.ListField(
@@ -149,22 +149,22 @@ class ConfirmationInput(CommandInput):
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        """With those of the parts of a delivery."""
+        """Adds the fields that `delivery_parts` registers."""
         return {**super().get_fields(), **delivery_parts.fields()}
 
     def validate_cylinder_serials(self, serials: list[str]) -> list[str]:
-        """As they are stamped: an input method writes `ＣＹＬ1`, and no two cylinders have the same."""
+        """Converts full-width letters (`ＣＹＬ1`, from input methods) to upper-case ASCII and drops duplicates."""
         return list(dict.fromkeys(unicodedata.normalize("NFKC", serial).strip().upper() for serial in serials))
 
     def proof(self) -> Proof:
-        said = self.validated_data
+        data = self.validated_data
         names = ("confirmation_type", "cylinder_serials", "quantities", "latitude", "longitude")
-        parts = {name: said[name] for name in delivery_parts.fields() if name in said}
-        return Proof(**{name: said[name] for name in names if name in said}, parts=parts)
+        parts = {name: data[name] for name in delivery_parts.fields() if name in data}
+        return Proof(**{name: data[name] for name in names if name in data}, parts=parts)
 
 
 class BulkInput(Reasoned, Strict):
-    """What to change of which orders."""
+    """The orders to change, and the changes."""
 
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
     versions = ByIdField(

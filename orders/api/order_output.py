@@ -1,4 +1,4 @@
-"""What answers say of an order, beside the fields of `orders.order_fields`."""
+"""Response bodies of `orders/`, built on the fields of `orders.order_fields`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orders.states import Status
 
 
 class ByField(serializers.CharField):
-    """The name of whoever did it; null is the system itself."""
+    """The name of the user who did it; null for the system."""
 
     def __init__(self) -> None:
         super().__init__(source="by", read_only=True, allow_null=True)
@@ -61,7 +61,7 @@ class ConfirmationOutput(serializers.ModelSerializer[DeliveryConfirmation]):
 
 
 class OrderOutput(FieldsByRole, OrderFieldsSerializer):
-    """A row of a list."""
+    """An order in a list."""
 
     @classproperty
     def seen_by(cls) -> Mapping[Side, frozenset[str]]:  # noqa: N805
@@ -69,15 +69,15 @@ class OrderOutput(FieldsByRole, OrderFieldsSerializer):
 
 
 class WholeOrderOutput(OrderOutput):
-    """One order, for the office with its history and proofs of delivery."""
+    """One order. The office also gets its history and proofs of delivery."""
 
     history = HistoryOutput(many=True, read_only=True)
     confirmations = ConfirmationOutput(many=True, read_only=True)
     proof_images = ProofImageOutput(many=True, read_only=True)
 
 
-def past(order: int) -> dict[str, Any]:
-    """What the office reads of one order besides the row."""
+def history_and_proofs(order: int) -> dict[str, Any]:
+    """The fields of one order that only the office gets."""
     moves = OrderStatusChange.objects.filter(order=order).select_related("by")
     proofs = DeliveryConfirmation.objects.filter(order=order).select_related("by")
     return {
@@ -88,9 +88,9 @@ def past(order: int) -> dict[str, Any]:
 
 
 class MoveOutput(serializers.Serializer[OrderStatusChange]):
-    """A move that was made; a command repeated with its `ref` gets the very same answer."""
+    """A move that was made. Repeating a command with its `ref` returns the same response."""
 
-    # By name, and not looked up in the model for each answer as a ModelSerializer does: this is asked for most often.
+    # Not a ModelSerializer, which inspects the model for each response: this is the most frequent one.
     id = serializers.IntegerField(source="order_id", read_only=True)
     order_number = serializers.CharField(source="order.order_number", read_only=True)
     status = serializers.CharField(source="to_status", read_only=True)
@@ -105,7 +105,8 @@ class WarningOutput(serializers.Serializer[Any]):
 
 
 Row = dict[str, Any]
-# `OrderStatusChange.sent_later` of the last one. By version, of which there is no index to walk from its end.
+# `at` of the last move if it was reported later (see `OrderStatusChange.sent_later`). Ordered by `version`: with an
+# indexed column the database might walk the whole index backwards.
 REPORTED_LATER = Subquery(
     OrderStatusChange.objects.filter(order=OuterRef("order"))
     .order_by("-version")
@@ -114,32 +115,35 @@ REPORTED_LATER = Subquery(
 
 
 def columns(orders: OrderQuerySet) -> Any:
-    """What `shown` needs of each, still to be cut into pages."""
+    """The columns that `shown` needs, as a queryset that can still be paginated."""
     wanted = dict.fromkeys(column for field in order_fields.FIELDS for column in field.columns)
     return orders.select_related(None).values(*wanted)
 
 
 def shown(rows: Iterable[Row], side: Side) -> list[Row]:
-    """The page as this side sees it; its items, and which moves were reported later, in one query."""
+    """The page as this side sees it. One query reads all items and which moves were reported later."""
     page = list(rows)
     items, later = _items([row["id"] for row in page])
     fields = order_fields.seen_by(side)
     sources = [(field.name, field.columns[0] if field.columns else field.name) for field in fields]
-    made = [(field.name, field.make) for field in fields if field.make]
+    computed = [(field.name, field.make) for field in fields if field.make]
     for number, row in enumerate(page):
         row |= {"items": items[row["id"]], "reported_later": as_text(later.get(row["id"]))}
         page[number] = {name: row[source] for name, source in sources}
-        page[number] |= {name: make(row, side) for name, make in made}
+        page[number] |= {name: make(row, side) for name, make in computed}
     return page
 
 
 def _items(orders: list[int]) -> tuple[dict[int, list[Row]], dict[int, datetime | None]]:
-    """By order. As a column of the page, what was reported later would be looked up for the pages before it too."""
+    """Items, and the time of a move reported later, by order id.
+
+    As a column of the page, REPORTED_LATER would be evaluated for the rows of all previous pages too.
+    """
     found: dict[int, list[Row]] = defaultdict(list)
     later: dict[int, datetime | None] = {}
-    held = OrderItem.objects.filter(order__in=orders)
+    order_items = OrderItem.objects.filter(order__in=orders)
     columns = ("product", "product__name", "quantity", "unit_price", "quantity_delivered")
     names = ItemOutput.Meta.fields
-    for order, later[order], *values in held.values_list("order", REPORTED_LATER, *columns):
+    for order, later[order], *values in order_items.values_list("order", REPORTED_LATER, *columns):
         found[order].append(dict(zip(names, values, strict=True)))
     return found, later

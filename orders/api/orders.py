@@ -1,4 +1,4 @@
-"""`orders/`: place, read, change, move, confirm."""
+"""REST resource `orders/`: place, read, change, move and confirm delivery."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from orders.api.order_input import (
     BulkOutput,
     ConfirmationInput,
     NewOrder,
-    OfWhom,
     OrderChanges,
     StatusInput,
+    WarningsQuery,
 )
-from orders.api.order_output import MoveOutput, OrderOutput, Row, WarningOutput, WholeOrderOutput, past
+from orders.api.order_output import MoveOutput, OrderOutput, Row, WarningOutput, WholeOrderOutput, history_and_proofs
 from orders.api.proof_images import ProofImages
 from orders.api.statistics import PERIOD, StatisticsOutput, days_of
 from orders.models import Order, Priority
@@ -50,7 +50,7 @@ LISTS = ("list", "urgent")
 ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 
 
-# Beyond these some day has no midnight in UTC.
+# Near the limits of `date` (years 1 and 9999) a day's midnight cannot be converted to UTC.
 SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
@@ -78,12 +78,12 @@ class OrderFilters(Filters):
     ordering = ordering("scheduled_date", "created_at", "id", "priority", "stop_sequence")
 
     def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
-        """By the telephone's digits only where the caller may read the number: digit by digit, they would find it."""
+        """Matches telephone digits only for callers who may read the number: they could guess it digit by digit."""
         return orders.search(value, permissions.readable_numbers(self.request.user))
 
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
         if not self.form.cleaned_data.get("customer"):
-            # All orders there are would have to be numbered.
+            # Without customers, the window function would number every order in the table.
             raise ValidationError({name: [_("Please name the customers too.")]})
         return orders.newest_of_each_customer(value)
 
@@ -104,7 +104,7 @@ class Orders(ProofImages):
         return OrderOutput if self.action in LISTS else WholeOrderOutput
 
     def _source(self) -> Source:
-        """A session is that of a page of this site; programs come with a token."""
+        """Our own pages authenticate by session, programs by token."""
         by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
         return Source.PAGE if by_session else Source.REST
 
@@ -124,32 +124,32 @@ class Orders(ProofImages):
         return self._whole(self.get_queryset(), self.kwargs["pk"])
 
     def _whole(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
-        """One of `orders`, as it is now."""
+        """Reads the order again, so that the response is current. Raises Http404."""
         found = get_object_or_404(order_output.columns(cast("OrderQuerySet", orders)), pk=pk)
         (row,) = self._shown([found])
         if is_office(self.request.user):
-            row |= past(row["id"])
+            row |= history_and_proofs(row["id"])
         return Response(row, status, headers={"ETag": etag(row["version"])})
 
     @extend_schema(parameters=[ETAG], request=NewOrder, responses={201: WholeOrderOutput})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The order is pending. Customers order for themselves. Prices are today's and stay."""
-        said = self.validated(NewOrder).validated_data
-        permissions.check_placing(request.user, said.keys())
+        """Places a pending order at today's prices, which then stay fixed. Customers order for themselves."""
+        data = self.validated(NewOrder).validated_data
+        permissions.check_placing(request.user, data.keys())
         if not is_office(self.request.user):
-            said["customer"] = request.user.customer  # type: ignore[union-attr]
-        elif not {"customer", "new_customer"} & said.keys():
+            data["customer"] = request.user.customer  # type: ignore[union-attr]
+        elif not {"customer", "new_customer"} & data.keys():
             raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
-        return self._whole(Order.objects.all(), services.place(actor=self._actor(), **said).pk, 201)
+        return self._whole(Order.objects.all(), services.place(actor=self._actor(), **data).pk, 201)
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All changes are made, or none. `driver` assigns the order; null takes it from the driver."""
-        said = self.validated(OrderChanges, partial=True).validated_data
+        """Applies all changes or none. `driver` assigns the order; null unassigns it."""
+        data = self.validated(OrderChanges, partial=True).validated_data
         with transaction.atomic():
             order = self.get_object()
-            permissions.check_change(request.user, order, said.keys())
-            services.change(order, said, self._actor())
+            permissions.check_change(request.user, order, data.keys())
+            services.change(order, data, self._actor())
         return self._whole(Order.objects.all(), order.pk)
 
     @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
@@ -159,8 +159,8 @@ class Orders(ProofImages):
     )  # fmt: skip
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
-        said = self.validated(StatusInput).validated_data
-        return self._moved(said.pop("status"), said)
+        data = self.validated(StatusInput).validated_data
+        return self._moved(data.pop("status"), data)
 
     @extend_schema(
         operation_id="orders_confirm_delivery", parameters=[ETAG], request=ConfirmationInput, responses=MoveOutput
@@ -172,13 +172,13 @@ class Orders(ProofImages):
     def confirm_delivery(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Stores the proof and moves the order to delivered, in one step."""
         form = self.validated(ConfirmationInput)
-        said = form.validated_data
-        circumstances = {name: said[name] for name in ("version", "ref") if name in said}
-        return self._moved(Status.DELIVERED, circumstances | {"at": said.get("confirmed_at"), "proof": form.proof()})
+        data = form.validated_data
+        circumstances = {name: data[name] for name in ("version", "ref") if name in data}
+        return self._moved(Status.DELIVERED, circumstances | {"at": data.get("confirmed_at"), "proof": form.proof()})
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
-        user, named = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
-        done = Order.move_named(named, to, by=user, source=self._source(), **circumstances)
+        user, orders = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
+        done = Order.move_one(orders, to, by=user, source=self._source(), **circumstances)
         return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)
@@ -188,30 +188,30 @@ class Orders(ProofImages):
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
         """Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver."""
-        said = self.validated(BulkInput).validated_data
-        ids, versions = said.pop("ids"), said.pop("versions", {})
-        return Response(BulkOutput(services.bulk_update(ids, said, self._actor(), versions)).data)
+        changes = self.validated(BulkInput).validated_data
+        ids, versions = changes.pop("ids"), changes.pop("versions", {})
+        return Response(BulkOutput(services.bulk_update(ids, changes, self._actor(), versions)).data)
 
     @extend_schema(operation_id="orders_urgent", responses=OrderOutput(many=True))
     @action(detail=False, all_rows=True)
     def urgent(self, request: Request) -> Response:
-        """Urgent, and neither delivered nor cancelled."""
+        """Urgent orders that are neither delivered nor cancelled."""
         self.queryset = Order.objects.urgent().open()
         return self.list(request)
 
-    @extend_schema(operation_id="orders_warnings", parameters=[OfWhom], responses=WarningOutput(many=True))
+    @extend_schema(operation_id="orders_warnings", parameters=[WarningsQuery], responses=WarningOutput(many=True))
     @action(
         detail=False, all_rows=True, rights={"GET": [permissions.ADD_ORDER]}, filterset_class=None,
         pagination_class=None,
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
-        """Such as an open order, or no number for messages."""
-        asked = self.validated(OfWhom, request.query_params).validated_data
-        found = order_warnings.of(asked["customer"])
+        """What the office should know before it places an order, such as an open order or no mobile number."""
+        query = self.validated(WarningsQuery, request.query_params).validated_data
+        found = order_warnings.of(query["customer"])
         return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """By delivery date. By default the last 30 days; at most 366 days."""
+        """Statistics by delivery date, by default for the last 30 days. A period has at most 366 days."""
         return Response(statistics.cached(*days_of(request)))

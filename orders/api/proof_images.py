@@ -32,11 +32,11 @@ MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class Upload(serializers.FileField):
-    """A file, which in an answer would be its address."""
+    """A file in the request. DRF's own field would describe it as a URL."""
 
 
 class ProofImageInput(Strict):
-    """A JPEG or PNG of at most 2 MB. With the `ref` of a kept one nothing is kept twice."""
+    """A JPEG or PNG of at most 2 MB. Repeating a `ref` stores nothing new."""
 
     kind = serializers.ChoiceField(ProofImageKind.choices)
     image = Upload(allow_empty_file=False)
@@ -55,7 +55,7 @@ class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
 
 
 class ProofImages(RowsByRole[Order]):
-    """The part of `Orders` that has images."""
+    """Base class of `Orders` with the actions for images."""
 
     @extend_schema(
         operation_id="orders_proof_images_create",
@@ -67,11 +67,11 @@ class ProofImages(RowsByRole[Order]):
         rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
-        """Also after the delivery, because an image may wait for a signal."""
-        said = self.validated(ProofImageInput).validated_data
+        """Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later."""
+        data = self.validated(ProofImageInput).validated_data
         user = cast("User", request.user)
-        kept = proof.keep(Order.objects.filter(pk=pk), said["kind"], said["image"], by=user, ref=said.get("ref"))
-        return Response(ProofImageOutput(kept).data, 201)
+        stored = proof.store(Order.objects.filter(pk=pk), data["kind"], data["image"], by=user, ref=data.get("ref"))
+        return Response(ProofImageOutput(stored).data, 201)
 
     @extend_schema(
         operation_id="orders_proof_images_retrieve",
@@ -83,13 +83,13 @@ class ProofImages(RowsByRole[Order]):
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """For the office and the order's driver. Images of earlier attempts: for the office and who took them."""
+        """For the office and the order's driver. Images of earlier attempts: for the office and their uploader."""
         order = visibility.visible(request.user, Order.objects.filter(pk=pk)).first()
-        held = sides_towards(cast("User", request.user), order) if order else frozenset()
-        if order is None or not held & MAY_SEE:
+        sides = sides_towards(cast("User", request.user), order) if order else frozenset()
+        if order is None or not sides & MAY_SEE:
             raise NotFound
         shown = order.proof_images.filter(pk=image)
-        if Side.OFFICE not in held:
+        if Side.OFFICE not in sides:
             shown = shown.filter(Q(attempt=order.attempt) | Q(by=request.user))
         return _shown(shown.first())
 

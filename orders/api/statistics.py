@@ -1,4 +1,4 @@
-"""`orders/statistics/`: the period asked for, and the shape of the answer."""
+"""Query parameters and response schema of `orders/statistics/`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rest_framework.request import Request
 
 from orders.statistics import period
 
-# `?from=&to=`, both included.
+# Both days are included.
 PERIOD = [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")]
 
 
 def days_of(request: Request) -> tuple[date, date]:
-    """The period that is asked for; the last 30 days where none is. Raises ValidationError."""
+    """First and last day of the requested period, by default the last 30 days. Raises ValidationError."""
     days, wrong = period(request.query_params)
     if wrong:
         raise serializers.ValidationError(wrong)
@@ -34,10 +34,10 @@ PUNCTUALITY = {
 
 
 def many(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
-    return inline_serializer(component, fields, many=True)  # type: ignore[return-value]  # of one, say its types
+    return inline_serializer(component, fields, many=True)  # type: ignore[return-value]  # the stubs ignore `many`
 
 
-# What is counted by day, product and driver is counted without cancelled orders; of products in cylinders.
+# Counts by day, product and driver exclude cancelled orders. Products are counted in cylinders.
 StatisticsOutput = inline_serializer(
     "StatisticsOutput",
     {

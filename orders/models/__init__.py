@@ -1,4 +1,4 @@
-"""The business: who orders, what, from whom it comes, and how it got there."""
+"""Orders, their items and history, and proofs of delivery."""
 
 from __future__ import annotations
 

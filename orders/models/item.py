@@ -1,4 +1,4 @@
-"""What is in an order: its items, and its lines as a caller names them."""
+"""Order items (rows), and the lines from which callers create them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from web.refusals import Refusal
 
 
 class OrderItem(models.Model):
-    """One line of an order. The price is frozen when ordered; `quantity_delivered` may be less (part refused)."""
+    """One product in an order.
+
+    `unit_price` is fixed when it is ordered. `quantity_delivered` is less than `quantity` if part was refused.
+    """
 
     MOST = 999
 
@@ -51,28 +54,28 @@ MOST_AMOUNT = 2**31 - 1  # what the column holds
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line: so many cylinders of one product."""
+class OrderLine:
+    """One line of a request: a product id and a number of cylinders."""
 
     product: int
     quantity: int
 
 
-def new_items(lines: Sequence[Line]) -> list[OrderItem]:
-    """Items at today's prices, not saved and without their order. Raises Refusal."""
+def new_items(lines: Sequence[OrderLine]) -> list[OrderItem]:
+    """Unsaved items at today's prices, without an order. Raises Refusal."""
     return _items(lines, {})
 
 
-def replace_items(order: Order, lines: Sequence[Line], change: Change) -> Change:
-    """Makes `lines` the items of an order that this transaction holds; sets, and does not save, its amount due.
+def replace_items(order: Order, lines: Sequence[OrderLine], change: Change) -> Change:
+    """Replaces the items of an order whose lock the caller holds. Sets `amount_due`, but does not save the order.
 
-    Returns `change`, with the items, for the save that follows. A product that was ordered before keeps its price.
-    Raises Refusal before it writes.
+    Returns `change` with the items described, for the save that follows. A product already in the order keeps its
+    price. Raises Refusal before it writes.
     """
     present = {item.product_id: item for item in order.items.select_related("product")}
     wanted = _items(lines, present)
     order.amount_due = amount(wanted)
-    change = dataclasses.replace(change, items=in_words(wanted), items_before=in_words(present.values()))
+    change = dataclasses.replace(change, items=describe(wanted), items_before=describe(present.values()))
     order.items.exclude(product__in={item.product_id for item in wanted}).delete()
     for item in wanted:
         item.order = order
@@ -80,19 +83,19 @@ def replace_items(order: Order, lines: Sequence[Line], change: Change) -> Change
     return change
 
 
-def in_words(items: Collection[OrderItem]) -> str:
+def describe(items: Collection[OrderItem]) -> str:
     return ", ".join(map(str, items))
 
 
 def amount(items: Collection[OrderItem]) -> int:
-    """NT$. Raises Refusal where it is more than can be stored."""
+    """The total in NT$. Raises Refusal if it does not fit the column."""
     total = sum(item.quantity * item.unit_price for item in items)
     if total > MOST_AMOUNT:
         raise Refusal("amount_too_large", _("The amount is too large; please check the quantities."), attr="items")
     return total
 
 
-def _items(lines: Sequence[Line], present: dict[int, OrderItem]) -> list[OrderItem]:
+def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
     if not 1 <= len(lines) <= MOST_LINES:
         raise Refusal("invalid_items", _("An order has 1 to %d items.") % MOST_LINES, attr="items")
     products = Product.objects.in_bulk([line.product for line in lines])

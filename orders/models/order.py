@@ -1,4 +1,4 @@
-"""Orders and their history: every change of status is a move of `Order`, and leaves a row."""
+"""Orders and their history: every change of status is a move of `Order` and writes an `OrderStatusChange`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
-from orders.permissions import check_correcting, only_office_says, sides_towards
+from orders.permissions import check_correcting, check_office_only, sides_towards
 from orders.states import Status
 from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
@@ -32,11 +32,11 @@ from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
 
-# On one route.
+# Highest `stop_sequence` on a route.
 MOST_STOPS = 999
-# What is reported within this came by a slow line, or from a clock that is a little slow.
+# A report at most this late is explained by a slow connection or clock: the device was not offline.
 SENT_AT_ONCE = timedelta(minutes=1)
-# Receivers run in the transaction of the move. Sender `Order`, `confirmation` the new DeliveryConfirmation.
+# Sent in the transaction of the move, with sender `Order` and `confirmation`, the new DeliveryConfirmation.
 order_delivered = Signal()
 
 
@@ -70,38 +70,38 @@ class TimeSlot(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The circumstances of one save, for the receivers of `post_save`, as `order.change`."""
+    """The circumstances of one save. Receivers of `post_save` read them as `order.change`."""
 
     actor: Actor = field(default_factory=Actor)
     at: datetime = field(default_factory=timezone.now)
     reason: str = ""
-    # The new items in words, where this save goes with them; and those they replace.
+    # Descriptions of the new items, if this save changes them, and of those they replace.
     items: str = ""
     items_before: str = ""
 
 
-# A telephone's clock may be ahead of ours by this much.
+# Tolerated difference between a telephone's clock and ours.
 CLOCK_SKEW = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the driver brings back; `quantities` by product id, where not all that was ordered was delivered."""
+    """Proof of delivery from the driver. `quantities`, by product id, is given if less was delivered than ordered."""
 
     confirmation_type: str = "manual"
     cylinder_serials: list[str] = field(default_factory=list)
     quantities: Mapping[int, int] = field(default_factory=dict)
     latitude: float | None = None
     longitude: float | None = None
-    # What the parts of a delivery were told (orders.delivery_parts).
+    # Values for the fields of `orders.delivery_parts`, by name.
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request to move an order. `ref` is the client's name for it: repeated, it is answered and not done again.
+    """One request to move an order. `ref` is the client's idempotency key.
 
-    `eta` is the hour the customer is to expect; `details` are kept with the history as they are (JSON).
+    `eta` is the arrival time announced to the customer. `details` (JSON) is stored unchanged in the history.
     """
 
     to: str
@@ -120,8 +120,8 @@ class Command:
 class OrderStatusChange(models.Model):
     """One move of an order, written in the transaction of the move. `from_status` is empty for the creation.
 
-    `at` is when it happened, `recorded_at` when we learned of it (a driver without signal reports later). `ref` is the
-    client's own name for the command: the same user's same `ref` is answered from this row, not done again.
+    `at` is when it happened. `recorded_at` is when the server received it, which is later for a driver without signal.
+    `ref` is the client's idempotency key, unique per user: a repeated command is answered from this row.
     """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="history", verbose_name=_("order"))
@@ -148,15 +148,15 @@ class OrderStatusChange(models.Model):
 
     @property
     def sent_later(self) -> bool:
-        """Whether it was done without a line, and reported when there was one again."""
+        """Whether the device was offline when it happened, and reported it later."""
         return self.recorded_at - self.at > SENT_AT_ONCE
 
 
 class Order(Tracked):
-    """One order of one customer. Its life is `orders.states`; it is never deleted.
+    """One order of one customer. `orders.states` defines its life cycle. Orders are never deleted.
 
-    `save()` writes the changed columns only, `WHERE version =` the one read, and raises VersionConflict when someone
-    else was faster: a form opened ten minutes ago cannot undo a delivery.
+    `save()` writes only the changed columns, `WHERE version =` the version that was read. It raises VersionConflict if
+    someone else saved first, so a form opened ten minutes ago cannot undo a delivery.
     """
 
     order_number = models.CharField(_("order number"), max_length=9, unique=True, editable=False)
@@ -190,13 +190,13 @@ class Order(Tracked):
     updated_at = models.DateTimeField(_("changed at"), default=timezone.now, editable=False)
 
     objects = OrderQuerySet.as_manager()
-    # What its moves leave behind stands in `history`.
+    # Moves are recorded in `history`, so the audit log leaves out the columns that they change.
     audit = Audit(
         ("order_number", "tracking_token", "status", "attempt", "version", "import_ref", "created_at", "updated_at"),
         bases=(ItemsThen,),
     )
 
-    # Of the last save, for the receivers of post_save. Not a column.
+    # The circumstances of the last save, for receivers of `post_save`. Not a column.
     change: Change = Change()
 
     class Meta:
@@ -220,7 +220,10 @@ class Order(Tracked):
         change: Change | None = None,
         **kwargs: Any,
     ) -> None:
-        """Saves what changed, perhaps only its items, and raises the version."""
+        """Saves the changed columns and increments the version, also if only the items changed.
+
+        Raises VersionConflict, or Refusal if the row is gone.
+        """
         self.change = change or Change()
         if not self.delivery_address:
             self.delivery_address = self.customer.address
@@ -233,14 +236,14 @@ class Order(Tracked):
         if update_fields is not None:
             changed &= {self._meta.get_field(name).attname for name in update_fields}  # type: ignore[union-attr]
         if "customer_id" in changed:
-            # The link that the former customer was sent shows this one nothing of the other's.
+            # The link in the former customer's SMS must not show the new customer's data.
             self.tracking_token = numbers.new_tracking_token()
             changed.add("tracking_token")
         if changed or self.change.items:
             self._update(changed)
 
     def _insert(self, *args: Any, **kwargs: Any) -> None:
-        """Draws numbers until one is free: the unique column decides, so two writers at once get two numbers."""
+        """Draws order numbers until one is free. The unique column keeps concurrent inserts from sharing a number."""
         with transaction.atomic():
             while True:
                 self.order_number = numbers.new_order_number()
@@ -250,7 +253,7 @@ class Order(Tracked):
                     break
                 except IntegrityError:
                     if not Order.objects.filter(order_number=self.order_number).exists():
-                        raise  # another constraint: not ours to answer
+                        raise  # another constraint failed
                     self.pk = None
                     self._state.adding = True
             OrderStatusChange.objects.create(
@@ -268,56 +271,56 @@ class Order(Tracked):
             raise
 
     def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> bool:
-        """Django's own UPDATE of one row, with the version read among its conditions."""
+        """Adds the version that was read to the conditions of Django's UPDATE."""
         updated: bool = super()._do_update(base_qs.filter(version=self._read["version"]), *args, **kwargs)
         if not updated:
             present = Order.objects.filter(pk=self.pk).values_list("version", flat=True).first()
             raise no_such_order() if present is None else VersionConflict(present)
         return updated
 
-    # --- moves: the one door through which the status changes, whoever asks ---
+    # --- moves: every change of status goes through these methods ---
 
     @classmethod
-    def move_named(
-        cls, named: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
+    def move_one(
+        cls, orders: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
     ) -> OrderStatusChange:
-        """Moves the one order of `named`, for a user who may see it. Raises Refusal.
+        """Moves the only order of `orders`, for a user who may see it. Raises Refusal.
 
-        An accepted command repeated by its `ref` is answered even after the order went to somebody else.
+        A command repeated with its `ref` gets its answer even if the user can no longer see the order.
         """
         with transaction.atomic():
-            # Found and held in one query: a command costs as few as it can.
-            order = visibility.visible(by, named.held()).first()
+            # One query finds and locks the order: commands are frequent.
+            order = visibility.visible(by, orders.held()).first()
             if order is not None:
                 return order.move(Command(to, by=by, ref=ref, **circumstances))
-        accepted = OrderStatusChange.objects.filter(order__in=named, by=by, to_status=to)
+        accepted = OrderStatusChange.objects.filter(order__in=orders, by=by, to_status=to)
         done = accepted.filter(ref=ref).first() if ref else None
         if done is None:
             raise no_such_order()
         return done
 
     def transition_to(self, to: str, **circumstances: Any) -> OrderStatusChange:
-        """Moves the order to `to` in one short transaction, its row locked and read afresh.
+        """Locks the row, reads it again and moves the order to `to`, in one short transaction.
 
-        Keywords are the fields of `Command`. Raises Refusal (VersionConflict where `version` is too old) and then
-        leaves everything as it was. What was set on this object and not saved is dropped.
+        Keywords are the fields of `Command`. Unsaved changes of this object are lost. Raises Refusal (VersionConflict
+        if `version` is stale); then nothing is changed.
         """
         with transaction.atomic():
             self.lock()
             return self.move(Command(to, **circumstances))
 
     def lock(self) -> None:
-        """Reads the row again and holds it until the transaction ends."""
+        """Reads the row again and locks it until the transaction ends."""
         self.refresh_from_db(from_queryset=type(self).objects.held())
 
     @measured("move")
     def move(self, command: Command) -> OrderStatusChange:
-        """`transition_to` for a row that this transaction holds.
+        """`transition_to` for an order whose lock the caller holds.
 
-        Refuses before it writes; but where the same `ref` is used for another order at this very moment, this
-        transaction must be rolled back.
+        Raises Refusal before it writes. One exception: if the same `ref` is used for another order concurrently, the
+        caller must roll back its transaction.
         """
-        if (done := _repeated(self, command)) is not None:
+        if (done := _accepted_before(self, command)) is not None:
             return done
         if command.version is not None and command.version != self.version:
             raise VersionConflict(self.version)
@@ -327,15 +330,15 @@ class Order(Tracked):
             states.check(before, command.to, roles, command.reason)
             check_correcting(command.by, before, command.to)
         if command.driver is not None and Side.OFFICE not in roles:
-            only_office_says({"driver"})
+            check_office_only({"driver"})
         happened = _checked_time(command.at, self)
-        # Those of a delivery, or of one that was none.
+        # Only a delivery, or the cancellation of one, concerns the items.
         items = list(self.items.order_by("product_id")) if Status.DELIVERED in (before, command.to) else []
         if command.to == Status.DELIVERED:
             _set_quantities(items, command.proof.quantities if command.proof else {})
         _set_columns(self, command)
         self.save(change=Change(Actor(command.by, command.source), happened, command.reason))
-        row = _write_down(self, command, before, happened)
+        row = _record(self, command, before, happened)
         if command.to == Status.DELIVERED:
             _deliver(self, command, items, happened)
         elif before == Status.DELIVERED:
@@ -344,12 +347,12 @@ class Order(Tracked):
         return row
 
     def assign(self, driver: Driver | None, **circumstances: Any) -> OrderStatusChange:
-        """Gives the order to a driver, from another straight to this one, or (None) takes it back."""
+        """Assigns or reassigns the order to a driver, or takes it back to the office (None). Raises Refusal."""
         return self.transition_to(Status.ASSIGNED if driver else Status.CONFIRMED, driver=driver, **circumstances)
 
 
-def _repeated(order: Order, command: Command) -> OrderStatusChange | None:
-    """The row of the accepted command that this one repeats."""
+def _accepted_before(order: Order, command: Command) -> OrderStatusChange | None:
+    """The history row of the accepted command that this one repeats. Raises Refusal if its `ref` meant another one."""
     if command.ref is None or command.by is None:
         return None
     done = OrderStatusChange.objects.filter(by=command.by, ref=command.ref).first()
@@ -358,8 +361,8 @@ def _repeated(order: Order, command: Command) -> OrderStatusChange | None:
     return done
 
 
-def _write_down(order: Order, command: Command, before: str, happened: datetime) -> OrderStatusChange:
-    """The row of the history; `ref` is unique with the user, whatever two commands at once have read before."""
+def _record(order: Order, command: Command, before: str, happened: datetime) -> OrderStatusChange:
+    """Writes the history row. Its constraint catches concurrent commands that use the same `ref`: raises Refusal."""
     try:
         row: OrderStatusChange = order.history.create(
             from_status=before, to_status=command.to, by=command.by, source=command.source, reason=command.reason,
@@ -373,7 +376,7 @@ def _write_down(order: Order, command: Command, before: str, happened: datetime)
 
 
 def _is_reassignment(order: Order, command: Command, roles: Collection[Side]) -> bool:
-    """An assigned order may go straight to another driver, by the office."""
+    """Whether the office moves an assigned order straight to another driver."""
     return (
         order.status == command.to == Status.ASSIGNED
         and command.driver is not None
@@ -394,7 +397,10 @@ def _checked_time(at: datetime | None, order: Order) -> datetime:
 
 
 def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> None:
-    """What was delivered of each item: what was ordered, or the smaller number that is named by product id."""
+    """Sets `quantity_delivered` of each item to the number in `named`, by product id, or else to what was ordered.
+
+    Raises Refusal.
+    """
     ordered = {item.product_id: item.quantity for item in items}
     if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in named.items()):
         detail = _("Delivered can only be what was ordered, and no more than that.")
@@ -407,9 +413,9 @@ def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> No
 
 
 def _set_columns(order: Order, command: Command) -> None:
-    """The columns that follow from the move, besides the status itself."""
+    """Sets, without saving, the status and the columns that the move changes with it. Raises Refusal."""
     if command.to == Status.CONFIRMED and order.status != Status.PENDING:
-        # Back with the office: whoever gets it next decides about driver, route and hour.
+        # The order is back with the office, which plans driver, route and time again.
         order.attempt += order.status == Status.FAILED
         order.driver = order.route = order.stop_sequence = order.eta = None
     if command.to == Status.ASSIGNED:
@@ -427,7 +433,7 @@ def _set_columns(order: Order, command: Command) -> None:
 
 
 def _deliver(order: Order, command: Command, items: delivery_parts.Items, at: datetime) -> None:
-    """Writes the proof and what was delivered of each item; then each part of the delivery writes its own."""
+    """Writes the proof and the delivered quantities, then calls `deliver` of each delivery part."""
     proof = command.proof or Proof()
     confirmation = order.confirmations.create(
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,

@@ -1,4 +1,4 @@
-"""Proof of delivery: what was confirmed, signatures and photos."""
+"""Proof of delivery: confirmations, signatures and photos."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from web.slow_work import OneAtATime, Overloaded
 MOST_BYTES = 2 * 1024 * 1024
 # 4,000 × 4,000: 64 MB while a PNG is decoded.
 MOST_PIXELS = 16_000_000
-# Of a side of what is kept. The driver's page sends 1,280.
-MOST_KEPT = 2048
+# Longest side of a stored image, in pixels. The driver's page sends 1,280.
+MOST_STORED = 2048
 MOST_AN_ORDER = 20
 QUALITY = 85
-# What can be made smaller as it is; of other kinds (a palette, one bit) lines would be lost.
+# Modes that can be scaled directly. Other modes (palette, one bit) would lose thin lines.
 SMOOTH = {"L", "RGB", "RGBA"}
 decoding = OneAtATime(_("Many images arrive at the moment. Please try again in a few seconds."))
-# Where one is read; the file itself lies outside of what the site serves.
+# The view that returns an image. The files lie outside the directories that the web server serves.
 URL_NAME = "order-proof-image"
-# Of one delivery, and the letters of one number.
+# Serial numbers in one delivery, and characters in one number.
 MOST_SERIALS, LONGEST_SERIAL = 200, 40
 
 
@@ -49,7 +49,7 @@ class ConfirmationType(models.TextChoices):
 
 
 class DeliveryConfirmation(models.Model):
-    """How we know that one attempt was delivered, written in the transaction of the move to delivered."""
+    """Proof of one attempt's delivery, written in the transaction of the move to delivered."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="confirmations", verbose_name=_("order"))
     attempt = models.PositiveSmallIntegerField(_("attempt"))
@@ -77,12 +77,12 @@ class ProofImageKind(models.TextChoices):
 
 
 def file_name(image: ProofImage, uploaded: str) -> str:
-    """Not to be guessed, and nothing of the name that the file came with."""
+    """A random name, so that it cannot be guessed. Nothing of the uploaded name is used."""
     return f"proof/{timezone.localdate():%Y/%m}/{secrets.token_hex(16)}.jpg"
 
 
 class ProofImage(models.Model):
-    """A JPEG that `keep` made from what was sent. `ref`: as of a command, unique with the user."""
+    """A JPEG that `store` made from an upload. `ref` is the client's idempotency key, unique per user."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="proof_images", verbose_name=_("order"))
     attempt = models.PositiveSmallIntegerField(_("attempt"))
@@ -101,38 +101,38 @@ class ProofImage(models.Model):
         return f"{self.get_kind_display()} {self.pk}"
 
     def read(self) -> bytes:
-        """The bytes of the JPEG. Raises FileNotFoundError where the file is gone."""
+        """The bytes of the JPEG. Raises FileNotFoundError if the file is missing."""
         file: FieldFile = self.image
         with file.open("rb") as opened:
             return bytes(opened.read())
 
 
-def keep(named: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
-    """Keeps an image of the one order of `named`; one with the `ref` of a kept one is that one.
+def store(orders: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
+    """Stores an image of the only order of `orders`. Repeating a `ref` returns the image stored before.
 
-    Raises Refusal; Overloaded where too many images are being decoded.
+    Raises Refusal; Overloaded if too many images are being decoded.
     """
-    kept = ProofImage.objects.filter(by=by, ref=ref).first() if ref else None
-    if kept is not None:
-        if not named.filter(pk=kept.order_id).exists():
+    stored = ProofImage.objects.filter(by=by, ref=ref).first() if ref else None
+    if stored is not None:
+        if not orders.filter(pk=stored.order_id).exists():
             raise ref_reused()
-        return kept
-    # Before the image is looked at, and again when the row is held: decoding is dear.
-    _check_room(_allowed(visibility.visible(by, named), by))
+        return stored
+    # Checked before decoding, which is expensive, and again once the order is locked.
+    _check_room(_allowed(visibility.visible(by, orders), by))
     content = jpeg(sent)
     with transaction.atomic():
-        order = _allowed(visibility.visible(by, named.held()), by)
-        # Two of the same ref at once: who waited for the row finds the other's.
-        if ref and (kept := order.proof_images.filter(by=by, ref=ref).first()):
-            return kept
+        order = _allowed(visibility.visible(by, orders.held()), by)
+        # A concurrent request with the same ref may have stored the image while this one waited for the lock.
+        if ref and (stored := order.proof_images.filter(by=by, ref=ref).first()):
+            return stored
         _check_room(order)
         image = ContentFile(content, "image.jpg")
-        made: ProofImage = order.proof_images.create(attempt=order.attempt, kind=kind, image=image, by=by, ref=ref)
-        return made
+        created: ProofImage = order.proof_images.create(attempt=order.attempt, kind=kind, image=image, by=by, ref=ref)
+        return created
 
 
 def _allowed(seen: QuerySet[Order], by: User) -> Order:
-    """The one order of `seen`, if this user may keep images of it. Raises Refusal."""
+    """The only order of `seen`, if this user may store images of it. Raises Refusal."""
     order = seen.first()
     if order is None:
         raise no_such_order()
@@ -148,7 +148,7 @@ def _check_room(order: Order) -> None:
 
 
 def jpeg(sent: UploadedFile) -> bytes:
-    """The picture alone, upright, as a JPEG: nothing hidden beside it, nor where it was taken.
+    """Re-encodes an upload as an upright JPEG, without metadata such as the place where it was taken.
 
     Raises Refusal, Overloaded.
     """
@@ -163,16 +163,16 @@ def jpeg(sent: UploadedFile) -> bytes:
                 return _encoded(opened)
     except (Refusal, Overloaded):
         raise
-    except Exception as error:  # decoders raise whatever the bytes lead them into
+    except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise Refusal("invalid_image", _("This is no whole JPEG or PNG image."), attr="image") from error
 
 
 def _encoded(opened: Image.Image) -> bytes:
     picture = opened if opened.mode in SMOOTH else opened.convert("RGBA")
     # A large JPEG is decoded at a half, a quarter or an eighth of its size (Pillow, `Image.draft`).
-    picture.thumbnail((MOST_KEPT, MOST_KEPT))
+    picture.thumbnail((MOST_STORED, MOST_STORED))
     upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    # A signature without ground is ink on nothing.
+    # A signature has a transparent background, which JPEG cannot store.
     ground = Image.new("RGB", upright.size, "white")
     ground.paste(upright, mask=upright)
     out = BytesIO()

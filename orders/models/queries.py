@@ -1,4 +1,4 @@
-"""Filters on orders that are used more than once, by name."""
+"""Named filters on orders."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.filter(priority="urgent")
 
     def of_day(self, day: date) -> OrderQuerySet:
-        """What a board of that day shows: scheduled for it, or last changed on it, by Taipei's clock."""
+        """Orders that a day's board shows: scheduled for that day, or last changed on it (Taipei time)."""
         start = timezone.make_aware(datetime.combine(day, time()))
         changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
         return self.filter(Q(scheduled_date=day) | changed)
 
     def held(self) -> OrderQuerySet:
-        """Their rows, locked until the transaction ends.
+        """Locks the rows until the transaction ends (SELECT FOR NO KEY UPDATE).
 
-        Without a join: who had to wait would get the order as it is now with the customer and driver of before.
+        It joins no table: after waiting for a lock, joined rows would be stale while the order itself is fresh.
         """
         return self.select_related(None).select_for_update(of=("self",), no_key=True)
 
@@ -54,7 +54,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.alias(place=place).filter(place__lte=count)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
-        """The order each of these drivers is on the way to, by driver's id: where they arrive, else the next stop."""
+        """Maps each driver's id to the order that they are on the way to: the arriving one, or else the next stop."""
         arriving_first = Case(When(status=Status.ARRIVING, then=0), default=1)
         stop = F("stop_sequence").asc(nulls_last=True)
         ahead = self.filter(driver__in=drivers, status__in=ON_THE_ROAD)
@@ -64,9 +64,9 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return found
 
     def search(self, text: str, with_numbers: Q | None = None) -> OrderQuerySet:
-        """By any part of the number, the customer's name, the address, or the digits of a telephone.
+        """Matches part of the order number, the customer's name, the address, or a telephone's digits.
 
-        `with_numbers`: of which orders telephones are looked at; of all, unless named.
+        `with_numbers` limits the orders whose telephones are searched; by default all are.
         """
         text = visible(text).strip()[:100]
         found = written(text, "customer__name", "delivery_address")

@@ -1,4 +1,4 @@
-"""Makes what tests need, with the fewest words."""
+"""Factories of test data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from orders.models import Order, OrderItem
 from orders.states import Status
 
 _count = itertools.count(1)
-# Hashed once, because hashing is slow on purpose; here and not in a test, which may have other hashers.
+# Hashed once, because hashing is slow on purpose. Not inside a test, which may set other hashers.
 PASSWORD = "correct horse"
 HASHED_PASSWORD = make_password(PASSWORD)
-# Never past: of an order that should have come long ago nobody is told.
+# Never in the past: customers get no SMS about overdue orders.
 TODAY = date(2099, 11, 23)
-# The shortest way to each status.
+# The shortest path to each status.
 PATH_TO = {
     Status.PENDING: [],
     Status.CONFIRMED: [Status.CONFIRMED],
@@ -43,20 +43,20 @@ def make_user(**fields: Any) -> User:
 
 
 def make_staff(role: Role | str = Role.CLERK, **fields: Any) -> User:
-    """Somebody of the office: an owner, a manager or a clerk."""
+    """A user with one of the office roles: owner, manager or clerk."""
     user = make_user(is_staff=True, **fields)
-    # As it was before the test: nobody is told of a change.
+    # Sets the state before the test without announcing a change.
     StaffRole.objects.bulk_create([StaffRole(user=user, role=Role(role))])
     return user
 
 
 def make_office(**fields: Any) -> User:
-    """Somebody of the office who may do nearly all: a test that is about rights names the role."""
+    """An office user with nearly all permissions. Tests about permissions use `make_staff` with a role."""
     return make_staff(Role.MANAGER, **fields)
 
 
 def turn(name: str, active: bool) -> None:
-    """Turns a switch, as the admin does."""
+    """Turns a switch on or off, as the admin does."""
     Switch.objects.update_or_create(name=name, defaults={"active": active})
 
 
@@ -84,7 +84,7 @@ def make_route(**fields: Any) -> Route:
 def make_order(
     status: str = Status.PENDING, *, quantity: int = 1, product: Product | None = None, **fields: Any
 ) -> Order:
-    """An order with one item that came to `status` by the shortest allowed way, moved by the system."""
+    """An order with one item, moved to `status` by the system along the shortest allowed path."""
     driver = fields.pop("driver", None)
     customer = fields.pop("customer", None) or make_customer()
     order = Order(**({"customer": customer, "scheduled_date": TODAY} | fields))

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from orders import delivery_parts
 from orders.api.order_input import ConfirmationInput
-from orders.delivery_parts import DeliveryPart, Said
+from orders.delivery_parts import DeliveryPart, PartValues
 from orders.models import Order
 from orders.models.order import Proof
 from orders.states import Status
@@ -18,17 +18,17 @@ pytestmark = pytest.mark.django_db
 
 
 class Empties:
-    """A part as another app brings it: how many empty cylinders came back."""
+    """A part as another app could register: the number of empty cylinders returned."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, Any]] = []
 
-    def check(self, order: Order, said: Said) -> None:
-        if said.get("empties", 0) > 9:
+    def check(self, order: Order, values: PartValues) -> None:
+        if values.get("empties", 0) > 9:
             raise Refusal("too_many_empties", "Too many.", attr="empties")
 
-    def deliver(self, order: Order, items: Any, said: Said, at: Any) -> None:
-        self.written.append((order.status, said.get("empties")))
+    def deliver(self, order: Order, items: Any, values: PartValues, at: Any) -> None:
+        self.written.append((order.status, values.get("empties")))
 
     def take_back(self, order: Order, items: Any) -> None:
         self.written.append((order.status, None))
@@ -50,21 +50,21 @@ def empties(monkeypatch: pytest.MonkeyPatch) -> Empties:
     return part
 
 
-def test_a_registered_part_is_a_field_of_the_confirmation(empties: Empties) -> None:
+def test_registered_part_adds_field_to_confirmation(empties: Empties) -> None:
     form = ConfirmationInput(data={"confirmation_type": "manual", "empties": 2, "amount_collected": 640})
     assert form.is_valid()
     assert form.proof().parts == {"empties": 2, "amount_collected": 640}
     assert not ConfirmationInput(data={"confirmation_type": "manual", "empties": -1}).is_valid()
 
 
-def test_a_registered_part_writes_when_delivered_and_when_taken_back(empties: Empties) -> None:
+def test_registered_part_writes_on_delivery_and_on_cancellation(empties: Empties) -> None:
     order = make_order(Status.ARRIVING)
     order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 2}))
     order.transition_to(Status.CANCELLED, reason="測試")
     assert empties.written == [("delivered", 2), ("cancelled", None)]
 
 
-def test_a_part_that_refuses_leaves_the_order_as_it_was(empties: Empties) -> None:
+def test_refusing_part_leaves_order_unchanged(empties: Empties) -> None:
     order = make_order(Status.ARRIVING)
     with pytest.raises(Refusal, match="Too many"):
         order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 10}))

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 def refusal(order: Order, to: str, **circumstances: Any) -> str:
-    """The code of the refusal; nothing must have changed."""
+    """The code of the refusal. Asserts that the order did not change."""
     before = Order.objects.values().get(pk=order.pk)
     with pytest.raises(Refusal) as refused:
         order.transition_to(to, **circumstances)
@@ -40,7 +40,7 @@ def refusal(order: Order, to: str, **circumstances: Any) -> str:
 
 
 @pytest.mark.sqlite
-def test_a_move_is_written_down() -> None:
+def test_move_writes_history_row() -> None:
     order, office = make_order(), make_office()
     happened = timezone.now() - timedelta(seconds=30)
     row = order.transition_to("confirmed", by=office, source="rest", at=happened, details={"notes": "x"})
@@ -50,7 +50,7 @@ def test_a_move_is_written_down() -> None:
 
 
 @pytest.mark.sqlite
-def test_an_old_version_is_refused_with_the_present_one() -> None:
+def test_stale_version_is_refused_with_current_version() -> None:
     order = make_order(Status.CONFIRMED)
     with pytest.raises(VersionConflict) as refused:
         order.transition_to("cancelled", reason="x", version=1)
@@ -58,7 +58,7 @@ def test_an_old_version_is_refused_with_the_present_one() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_driver_moves_own_orders_only() -> None:
+def test_driver_moves_only_own_orders() -> None:
     driver, other = make_driver(), make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
     assert refusal(order, "delivering", by=other.user) == "forbidden"
@@ -66,7 +66,7 @@ def test_a_driver_moves_own_orders_only() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_customer_cancels_before_the_delivery_begins_and_not_after() -> None:
+def test_customer_cancels_only_before_delivery_begins() -> None:
     customer = make_customer(user=make_user())
     order = make_order(Status.ASSIGNED, customer=customer)
     order.transition_to("cancelled", by=customer.user, reason="不需要了")
@@ -75,7 +75,7 @@ def test_a_customer_cancels_before_the_delivery_begins_and_not_after() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_deactivated_driver_moves_nothing() -> None:
+def test_deactivated_driver_moves_nothing() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
     driver.is_active = False
@@ -85,7 +85,7 @@ def test_a_deactivated_driver_moves_nothing() -> None:
 
 
 @pytest.mark.sqlite
-def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
+def test_repeated_ref_returns_first_row_and_moves_once() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
     first = order.transition_to("delivering", by=driver.user, ref="a1")
@@ -97,7 +97,7 @@ def test_an_accepted_command_repeated_is_answered_and_not_repeated() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_a_ref_used_for_two_orders_at_once_names_one() -> None:
+def test_concurrent_use_of_one_ref_moves_one_order() -> None:
     office, order, other = make_office(), make_order(), make_order()
     refused = meanwhile(
         lambda: other.transition_to("confirmed", by=office, ref="a1"),
@@ -108,29 +108,29 @@ def test_a_ref_used_for_two_orders_at_once_names_one() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_ref_names_one_command() -> None:
+def test_ref_reused_for_other_command_is_refused() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
     order.transition_to("delivering", by=driver.user, ref="a1")
     assert refusal(order, "arriving", by=driver.user, ref="a1") == "ref_reused"
-    # Another's ref of the same name is another's.
+    # Another user may use the same ref.
     assert order.transition_to("arriving", by=make_office(), ref="a1").to_status == "arriving"
 
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(days=-2)])
-def test_a_time_that_cannot_be_is_refused(off: timedelta) -> None:
+def test_impossible_time_is_refused(off: timedelta) -> None:
     assert refusal(make_order(), "confirmed", at=timezone.now() + off) == "invalid_time"
 
 
 @pytest.mark.sqlite
-def test_a_clock_slightly_ahead_counts_as_now() -> None:
+def test_clock_slightly_ahead_counts_as_now() -> None:
     row = make_order().transition_to("confirmed", at=timezone.now() + timedelta(seconds=30))
     assert row.at <= timezone.now()
 
 
 @pytest.mark.sqlite
-def test_a_move_may_bring_the_hour_and_else_leaves_it() -> None:
+def test_move_sets_eta_only_if_given() -> None:
     order, eta = make_order(Status.ASSIGNED), timezone.now() + timedelta(minutes=20)
     order.transition_to("delivering", eta=eta)
     order.transition_to("arriving")
@@ -138,7 +138,7 @@ def test_a_move_may_bring_the_hour_and_else_leaves_it() -> None:
 
 
 @pytest.mark.sqlite
-def test_details_may_hold_a_time() -> None:
+def test_details_accept_datetime() -> None:
     order, seen = make_order(), datetime(2026, 11, 23, 8, tzinfo=UTC)
     order.transition_to("confirmed", details={"eta": seen, "notes": "x"})
     row = OrderStatusChange.objects.get(order=order, to_status="confirmed")
@@ -153,7 +153,7 @@ def test_assigning_needs_an_active_driver() -> None:
 
 
 @pytest.mark.sqlite
-def test_assigning_takes_the_driver_of_the_route() -> None:
+def test_assigning_uses_driver_of_route() -> None:
     driver = make_driver()
     order = make_order(Status.CONFIRMED, route=make_route(driver=driver))
     order.transition_to("assigned")
@@ -161,13 +161,13 @@ def test_assigning_takes_the_driver_of_the_route() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_driver_does_not_take_an_order_from_a_colleague() -> None:
+def test_driver_cannot_take_order_from_colleague() -> None:
     order, thief = make_order(Status.ASSIGNED), make_driver()
     assert refusal(order, "assigned", driver=thief, by=thief.user) == "invalid_transition"
 
 
 @pytest.mark.sqlite
-def test_an_order_given_to_another_driver_leaves_the_route_of_the_former() -> None:
+def test_reassigned_order_leaves_previous_drivers_route() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver, route=make_route(driver=driver), stop_sequence=3)
     order.assign(make_driver())
@@ -175,21 +175,21 @@ def test_an_order_given_to_another_driver_leaves_the_route_of_the_former() -> No
 
 
 @pytest.mark.sqlite
-def test_taken_back_it_belongs_to_nobody() -> None:
+def test_unassigned_order_has_no_driver_or_route() -> None:
     order = make_order(Status.ASSIGNED, route=make_route())
     order.assign(None)
     assert (order.status, order.driver, order.route) == ("confirmed", None, None)
 
 
 @pytest.mark.sqlite
-def test_a_failed_order_begins_its_next_attempt() -> None:
+def test_confirming_failed_order_starts_next_attempt() -> None:
     order = make_order(Status.FAILED)
     order.transition_to("confirmed")
     assert (order.attempt, order.driver) == (2, None)
 
 
 @pytest.mark.sqlite
-def test_a_delivery_leaves_proof_and_takes_the_stock() -> None:
+def test_delivery_writes_proof_and_reduces_stock() -> None:
     product, driver = make_product(stock=10), make_driver()
     order = make_order(Status.ARRIVING, product=product, quantity=3, driver=driver)
     order.transition_to(
@@ -206,10 +206,10 @@ def test_a_delivery_leaves_proof_and_takes_the_stock() -> None:
     ("named", "left"),
     [((), (7, 1)), ((1, 4), (9, 1)), ((0, 4), (10, 1)), ((4, 4), None), ((-1, 4), None), ((0, 0), None)],
 )
-def test_what_was_delivered_leaves_the_stock_and_comes_back_with_a_correction(
+def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
     named: tuple[int, ...], left: tuple[int, int] | None
 ) -> None:
-    """Of three and four cylinders that were ordered."""
+    """Three and four cylinders were ordered."""
     products = [make_product(stock=10), make_product(stock=5)]
     order = make_order(Status.ARRIVING, product=products[0], quantity=3)
     OrderItem.objects.create(order=order, product=products[1], quantity=4)
@@ -228,7 +228,7 @@ def test_what_was_delivered_leaves_the_stock_and_comes_back_with_a_correction(
 
 
 @pytest.mark.sqlite
-def test_only_what_was_ordered_is_delivered() -> None:
+def test_delivering_product_not_ordered_is_refused() -> None:
     order = make_order(Status.ARRIVING)
     proof = Proof(quantities={make_product().pk: 1})
     assert refusal(order, "delivered", proof=proof) == "invalid_quantity"
@@ -238,7 +238,7 @@ def test_only_what_was_ordered_is_delivered() -> None:
 
 
 O, D, C = Side.OFFICE, Side.DRIVER, Side.CUSTOMER  # noqa: E741
-# from → to: who may, and whether they must say why. Written out by hand: it is the specification.
+# from → to: who may make the move, and whether it needs a reason. Written by hand, as the specification.
 ALLOWED = {
     ("pending", "confirmed"): ({O}, False),
     ("pending", "cancelled"): ({O, C}, True),
@@ -271,7 +271,7 @@ def outcome(before: str, to: str, role: Side, reason: str) -> str:
 
 
 @pytest.mark.parametrize(("before", "to", "role"), EVERY)
-def test_every_move_and_every_refusal(before: str, to: str, role: Side) -> None:
+def test_every_pair_of_statuses_follows_the_table(before: str, to: str, role: Side) -> None:
     if (before, to) not in ALLOWED:
         expected = ("invalid_transition", "invalid_transition")
     else:
@@ -282,11 +282,11 @@ def test_every_move_and_every_refusal(before: str, to: str, role: Side) -> None:
     assert (outcome(before, to, role, " "), outcome(before, to, role, "因為")) == expected
 
 
-def test_the_office_may_do_what_any_other_may() -> None:
+def test_office_may_make_every_move_of_others() -> None:
     assert all(Side.OFFICE in move.roles for move in states.MOVES.values())
 
 
-def test_nobody_without_a_role_moves_anything() -> None:
+def test_user_without_role_moves_nothing() -> None:
     with pytest.raises(Refusal, match=r"may not|不"):
         states.check("pending", "confirmed", set(), "")
 
@@ -296,11 +296,11 @@ def test_moves_from() -> None:
     assert set(states.moves_from("cancelled", set(Side))) == set()
 
 
-def test_open_orders_are_those_that_still_want_something() -> None:
+def test_open_statuses() -> None:
     assert set(Status) - states.OPEN == {Status.DELIVERED, Status.CANCELLED}
 
 
-# Who waits for an order that somebody else is changing gets it as it is then, with the people it has then.
+# A command that waits for another change of the order gets the order, customer and driver as they are afterwards.
 
 
 def give_to_another_customer(order: Order) -> None:
@@ -310,18 +310,18 @@ def give_to_another_customer(order: Order) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_an_order_that_gets_another_customer_is_moved_all_the_same() -> None:
+def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
     office, order = make_office(), make_order()
-    named = Order.objects.filter(pk=order.pk)
+    orders = Order.objects.filter(pk=order.pk)
     done = meanwhile(
-        lambda: give_to_another_customer(order), lambda: Order.move_named(named, Status.CONFIRMED, by=office)
+        lambda: give_to_another_customer(order), lambda: Order.move_one(orders, Status.CONFIRMED, by=office)
     )
     assert done.to_status == Status.CONFIRMED
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_a_driver_who_just_got_the_order_may_report() -> None:
+def test_driver_assigned_meanwhile_may_move_order() -> None:
     first, second = make_driver(), make_driver()
     order = make_order(Status.ASSIGNED, driver=first)
     mine = Order.objects.get(pk=order.pk)
@@ -333,7 +333,7 @@ def test_a_driver_who_just_got_the_order_may_report() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_a_change_of_an_order_finds_the_customer_of_now() -> None:
+def test_change_after_waiting_sees_current_customer() -> None:
     api, order = make_api("office"), make_order()
     answer = meanwhile(
         lambda: give_to_another_customer(order), lambda: api.patch(f"orders/{order.pk}/", {"notes": "三樓"})
@@ -343,7 +343,7 @@ def test_a_change_of_an_order_finds_the_customer_of_now() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_many_at_once_are_changed_with_the_people_of_now() -> None:
+def test_bulk_update_after_waiting_sees_current_people() -> None:
     office, order = make_office(), make_order()
     outcome = meanwhile(
         lambda: give_to_another_customer(order),

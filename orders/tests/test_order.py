@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orders import numbers
 from orders.models import Change, Order, OrderStatusChange, item
-from orders.models.item import Line
+from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import Status
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.sqlite
-def test_save_writes_changed_columns_only() -> None:
+def test_save_writes_only_changed_columns() -> None:
     order = make_order()
     mine, theirs = Order.objects.get(pk=order.pk), Order.objects.get(pk=order.pk)
     theirs.notes = "後門進"
@@ -36,7 +36,7 @@ def test_save_writes_changed_columns_only() -> None:
 
 
 @pytest.mark.sqlite
-def test_save_without_a_change_writes_nothing(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_save_without_changes_writes_nothing(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     order = Order.objects.get(pk=make_order().pk)
     with django_assert_num_queries(0):
         order.save()
@@ -44,7 +44,7 @@ def test_save_without_a_change_writes_nothing(django_assert_num_queries) -> None
 
 
 @pytest.mark.sqlite
-def test_a_conflict_leaves_the_object_as_it_was() -> None:
+def test_conflict_leaves_object_unchanged() -> None:
     order = make_order()
     Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED)
     order.notes = "late"
@@ -55,7 +55,7 @@ def test_a_conflict_leaves_the_object_as_it_was() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_row_that_is_gone_is_refused() -> None:
+def test_saving_deleted_row_is_refused() -> None:
     order = make_order()
     theirs = Order.objects.get(pk=order.pk)
     theirs.items.all().delete()
@@ -68,7 +68,7 @@ def test_a_row_that_is_gone_is_refused() -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("named", [None, ["customer"], ["customer_id"]])
-def test_the_link_of_the_former_customer_ends(named: list[str] | None) -> None:
+def test_changing_customer_revokes_tracking_link(named: list[str] | None) -> None:
     order = make_order()
     former, order.customer = order.tracking_token, make_customer()
     order.save(update_fields=named)
@@ -76,7 +76,7 @@ def test_the_link_of_the_former_customer_ends(named: list[str] | None) -> None:
 
 
 @pytest.mark.sqlite
-def test_the_link_survives_other_changes() -> None:
+def test_other_changes_keep_tracking_link() -> None:
     order = make_order()
     former, order.notes, order.customer = order.tracking_token, "後門進", make_customer()
     order.save(update_fields=["notes"])
@@ -84,14 +84,14 @@ def test_the_link_survives_other_changes() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_new_order_has_its_first_line_of_history() -> None:
+def test_new_order_has_first_history_row() -> None:
     order = make_order()
     (row,) = order.history.all()
     assert (row.from_status, row.to_status, row.version) == ("", "pending", 1)
 
 
 @pytest.mark.sqlite
-def test_order_number_is_drawn_again_when_taken() -> None:
+def test_taken_order_number_is_drawn_again() -> None:
     taken = make_order().order_number
     with mock.patch.object(numbers, "new_order_number", side_effect=[taken, taken, "1234-5674"]):
         assert make_order().order_number == "1234-5674"
@@ -99,7 +99,7 @@ def test_order_number_is_drawn_again_when_taken() -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
-def test_twenty_clerks_confirm_one_order_and_one_succeeds() -> None:
+def test_concurrent_confirms_accept_one() -> None:
     order, clerks = make_order(), [make_office() for _ in range(20)]
 
     def confirm(clerk: User) -> str:
@@ -111,25 +111,25 @@ def test_twenty_clerks_confirm_one_order_and_one_succeeds() -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
-def test_twenty_orders_at_once_have_twenty_numbers() -> None:
+def test_concurrent_orders_get_distinct_numbers() -> None:
     customer, product = make_customer(), make_product()
-    # So few numbers that the threads must collide.
+    # Few numbers, so that the threads must collide.
     few = iter([f"{n // 3:04d}-0000" for n in range(200)])
     with mock.patch.object(numbers, "new_order_number", side_effect=lambda: next(few)):
         made = at_once(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
     assert len(set(made)) == 20
 
 
-def test_a_number_can_be_read_over_the_telephone() -> None:
+def test_order_number_format() -> None:
     assert re.fullmatch(r"\d{4}-\d{4}", numbers.new_order_number())
 
 
-def test_luhn_example_of_the_standard() -> None:
+def test_luhn_check_digit_of_known_example() -> None:
     assert numbers.luhn_check_digit("7992739871") == 3
 
 
 @given(st.from_regex(r"\d{7}", fullmatch=True), st.integers(0, 7), st.integers(1, 9))
-def test_one_misheard_digit_is_another_check_digit(digits: str, place: int, off: int) -> None:
+def test_one_wrong_digit_fails_check(digits: str, place: int, off: int) -> None:
     number = digits + str(numbers.luhn_check_digit(digits))
     heard = [*number]
     heard[place] = str((int(heard[place]) + off) % 10)
@@ -152,54 +152,54 @@ def test_as_typed(typed: str, column: str) -> None:
     assert numbers.as_typed(typed) == column
 
 
-def test_a_tracking_token_is_short_and_hard_to_guess() -> None:
+def test_tracking_token_is_short_and_random() -> None:
     tokens = {numbers.new_tracking_token() for _ in range(100)}
     assert len(tokens) == 100
     assert {len(token) for token in tokens} == {12}
 
 
 @pytest.mark.sqlite
-def test_new_items_take_the_price_of_today(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_new_items_get_todays_price(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     products = [make_product(price=price) for price in (500, 800)]
     with django_assert_num_queries(1):
-        items = item.new_items([Line(product.pk, 2) for product in products])
+        items = item.new_items([OrderLine(product.pk, 2) for product in products])
     assert (item.amount(items), [item.unit_price for item in items]) == (2600, [500, 800])
 
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("count", [0, 21])
-def test_an_order_has_one_to_twenty_lines(count: int) -> None:
+def test_order_needs_one_to_twenty_lines(count: int) -> None:
     with pytest.raises(Refusal) as refused:
-        item.new_items([Line(n, 1) for n in range(count)])
+        item.new_items([OrderLine(n, 1) for n in range(count)])
     assert refused.value.code == "invalid_items"
 
 
 @pytest.mark.sqlite
-def test_what_was_ordered_may_stay_when_it_is_no_longer_sold() -> None:
+def test_ordered_item_may_stay_after_product_is_deactivated() -> None:
     product = make_product()
     order = make_order(product=product)
     product.is_active = False
     product.save()
-    item.replace_items(order, [Line(product.pk, 3)], Change())
+    item.replace_items(order, [OrderLine(product.pk, 3)], Change())
     assert (order.items.get().quantity, order.amount_due) == (3, 2400)
 
 
 @pytest.mark.sqlite
-def test_replace_writes_nothing_when_refused() -> None:
+def test_refused_replace_items_writes_nothing() -> None:
     order = make_order()
     with pytest.raises(Refusal):
-        item.replace_items(order, [Line(999_999, 1)], Change())
+        item.replace_items(order, [OrderLine(999_999, 1)], Change())
     assert order.items.count() == 1
 
 
-def test_the_next_stop_is_where_the_driver_arrives() -> None:
+def test_next_stop_is_the_arriving_order() -> None:
     driver = make_driver()
     make_order(Status.DELIVERING, driver=driver, stop_sequence=1)
     arriving = make_order(Status.ARRIVING, driver=driver, stop_sequence=2)
     assert Order.objects.next_stops([driver.pk]) == {driver.pk: arriving.pk}
 
 
-def test_the_next_stop_is_the_first_still_to_come_of_the_day() -> None:
+def test_next_stop_is_first_order_on_the_road() -> None:
     driver, other = make_driver(), make_driver()
     make_order(Status.DELIVERED, driver=driver, stop_sequence=1)
     make_order(Status.ASSIGNED, driver=driver, stop_sequence=1)
@@ -210,7 +210,7 @@ def test_the_next_stop_is_the_first_still_to_come_of_the_day() -> None:
     assert Order.objects.next_stops([driver.pk, other.pk]) == {driver.pk: second.pk}
 
 
-def test_stops_without_a_place_in_the_route_go_by_their_day() -> None:
+def test_stops_without_sequence_are_ordered_by_date() -> None:
     driver = make_driver()
     make_order(Status.DELIVERING, driver=driver)
     earlier = make_order(Status.DELIVERING, driver=driver, scheduled_date=TODAY - timedelta(days=1))

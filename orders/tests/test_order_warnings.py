@@ -9,14 +9,14 @@ from django.utils import timezone
 from orders import order_warnings
 from orders.order_warnings import OrderWarning
 from orders.states import Status
-from orders.tests.admin.browser import sign_in, told
+from orders.tests.admin.browser import shown_messages, sign_in
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_customer, make_office, make_order, make_product
 
 pytestmark = pytest.mark.django_db
 
 
-def test_open_orders_are_named_and_others_are_not() -> None:
+def test_warning_lists_only_open_orders() -> None:
     customer = make_customer()
     waiting = make_order(customer=customer)
     make_order(Status.CANCELLED, customer=customer)
@@ -33,18 +33,18 @@ def test_open_orders_are_named_and_others_are_not() -> None:
         ({"phone": "", "email": "wang@example.com"}, []), ({"phone": ""}, ["no_message"]),
     ],
 )  # fmt: skip
-def test_a_customer_whom_no_message_reaches(reached_by: dict[str, str], found: list[str]) -> None:
+def test_warning_if_customer_is_unreachable(reached_by: dict[str, str], found: list[str]) -> None:
     assert [warning.code for warning in order_warnings.of(make_customer(**reached_by))] == found
 
 
-def test_another_app_adds_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registered_check_adds_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_warnings, "CHECKS", [*order_warnings.CHECKS])
     order_warnings.register(lambda customer: [OrderWarning("owes", "Owes two cylinders.")])
     answer = make_api("office").get(f"orders/warnings/?customer={make_customer().pk}")
     assert answer.json() == [{"code": "owes", "detail": "Owes two cylinders."}]
 
 
-def test_the_api_warns_of_one_customer() -> None:
+def test_api_returns_warnings_of_customer() -> None:
     order = make_order()
     answer = make_api("office").get(f"orders/warnings/?customer={order.customer_id}")
     assert [warning["code"] for warning in answer.json()] == ["open_order"]
@@ -54,7 +54,7 @@ def test_the_api_warns_of_one_customer() -> None:
 @pytest.mark.parametrize(
     ("query", "code"), [("", "required"), ("customer=999999", "does_not_exist"), ("customer=x", "invalid")]
 )
-def test_whom_it_is_about_must_be_named(query: str, code: str) -> None:
+def test_warnings_need_a_customer(query: str, code: str) -> None:
     assert codes(make_api("office").get(f"orders/warnings/?{query}")) == [(code, "customer")]
 
 
@@ -63,10 +63,10 @@ def test_warnings_are_for_the_office(role: str) -> None:
     assert make_api(role).get(f"orders/warnings/?customer={make_customer().pk}").status_code == 403
 
 
-def test_the_admin_warns_when_an_order_is_placed() -> None:
+def test_admin_warns_when_order_is_placed() -> None:
     browser, first, product = sign_in(make_office()), make_order(), make_product()
     add = reverse("admin:orders_order_add")
     items = {"items-TOTAL_FORMS": "1", "items-0-product": product.pk, "items-0-quantity": "1"}
-    said = {"customer": first.customer_id, "scheduled_date": str(timezone.localdate() + timedelta(days=1)), **items}
-    answer = browser.post(add, browser.form(add, "order_form") | said)
-    assert any(first.order_number in text for level, text in told(answer) if level == "warning")
+    data = {"customer": first.customer_id, "scheduled_date": str(timezone.localdate() + timedelta(days=1)), **items}
+    answer = browser.post(add, browser.form(add, "order_form") | data)
+    assert any(first.order_number in text for level, text in shown_messages(answer) if level == "warning")

@@ -16,7 +16,7 @@ def visible(user: Anyone) -> set[int]:
     return set(visibility.visible(user, Order.objects.all()).values_list("pk", flat=True))
 
 
-def test_who_sees_which_orders() -> None:
+def test_orders_visible_by_role() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     assert customer.user is not None
     driven, owned, other = make_order("assigned", driver=driver), make_order(customer=customer), make_order()
@@ -27,7 +27,7 @@ def test_who_sees_which_orders() -> None:
     assert visible(AnonymousUser()) == set()
 
 
-def test_the_deactivated_have_no_role() -> None:
+def test_deactivated_users_have_no_role() -> None:
     office, driver, customer = make_office(is_active=False), make_driver(is_active=False), make_customer()
     customer.user, customer.is_active = make_user(), False
     customer.save()
@@ -36,14 +36,14 @@ def test_the_deactivated_have_no_role() -> None:
         assert visible(user) == set()
 
 
-def test_a_person_may_hold_several_roles_and_the_widest_counts() -> None:
+def test_widest_of_several_roles_counts() -> None:
     driver = make_driver(user=make_office())
     assert list(roles(driver.user)) == [Role.MANAGER, Role.DRIVER]
     assert side_of(driver.user) == Side.OFFICE
     assert side_of(make_user()) is None
 
 
-def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:
+def test_driver_and_customer_sides_apply_only_to_own_orders() -> None:
     driver = make_driver()
     order = make_order("assigned", driver=driver)
     assert sides_towards(driver.user, order) == {Side.DRIVER}
@@ -51,5 +51,5 @@ def test_towards_an_order_a_role_counts_only_where_it_is_ones_own() -> None:
     assert sides_towards(None, order) == {Side.OFFICE}
 
 
-def test_an_order_without_a_driver_is_no_drivers() -> None:
+def test_order_without_driver_belongs_to_no_driver() -> None:
     assert sides_towards(make_user(), make_order()) == frozenset()

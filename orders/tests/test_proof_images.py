@@ -35,12 +35,12 @@ def refused(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_an_image_is_kept_as_a_jpeg(form: str) -> None:
-    kept = opened(jpeg(sent(encoded(form))))
-    assert (kept.format, kept.size) == ("JPEG", (40, 30))
+def test_image_is_stored_as_jpeg(form: str) -> None:
+    stored = opened(jpeg(sent(encoded(form))))
+    assert (stored.format, stored.size) == ("JPEG", (40, 30))
 
 
-def test_what_stands_beside_the_picture_is_dropped() -> None:
+def test_metadata_is_dropped() -> None:
     exif = Image.Exif()
     exif[0x010E] = "secret place"
     content = encoded(exif=exif, comment=b"secret words") + b"<script>secret</script>"
@@ -48,13 +48,13 @@ def test_what_stands_beside_the_picture_is_dropped() -> None:
     assert b"secret" not in jpeg(sent(content))
 
 
-def test_a_photo_taken_sideways_is_turned_upright() -> None:
+def test_rotated_photo_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(jpeg(sent(encoded(exif=exif)))).size == (30, 40)
 
 
-def test_ink_without_ground_is_put_on_white() -> None:
+def test_transparent_background_becomes_white() -> None:
     out = BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
     assert opened(jpeg(sent(out.getvalue()))).getpixel((4, 4)) == (255, 255, 255)
@@ -65,7 +65,7 @@ def test_ink_without_ground_is_put_on_white() -> None:
     [b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", encoded("GIF"), encoded("BMP"), encoded()[:400],
      encoded("PNG")[:60]],
 )  # fmt: skip
-def test_what_is_no_whole_jpeg_or_png_is_refused(content: bytes) -> None:
+def test_incomplete_or_other_image_is_refused(content: bytes) -> None:
     assert refused(content) == "invalid_image"
 
 
@@ -77,25 +77,25 @@ def test_too_many_bytes_or_pixels_are_refused() -> None:
 @pytest.mark.parametrize(
     ("form", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")]
 )
-def test_what_is_kept_is_no_larger_than_needed(form: str, mode: str) -> None:
+def test_large_image_is_scaled_down(form: str, mode: str) -> None:
     out = BytesIO()
     Image.new(mode, (4000, 3000), 1).save(out, form)
     assert opened(jpeg(sent(out.getvalue()))).size == (2048, 1536)
 
 
-def test_a_line_of_one_dot_is_still_seen_when_made_smaller() -> None:
+def test_thin_line_survives_scaling() -> None:
     out, drawn = BytesIO(), Image.new("1", (4000, 3000), 1)
     drawn.paste(0, (0, 1501, 4000, 1502))
     drawn.save(out, "PNG")
-    kept = opened(jpeg(sent(out.getvalue()))).convert("L")
-    assert min(kept.tobytes()) < 200
+    stored = opened(jpeg(sent(out.getvalue()))).convert("L")
+    assert min(stored.tobytes()) < 200
 
 
 @given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))
-def test_broken_bytes_are_refused_and_nothing_worse(noise: bytes, at: int, whole: bytes) -> None:
+def test_broken_bytes_raise_only_refusal(noise: bytes, at: int, whole: bytes) -> None:
     content = whole[:at] + noise + whole[at + len(noise) :]
-    made = outcome(lambda: jpeg(sent(content)))
-    assert made in ("invalid_image", "image_too_large") or opened(made).format == "JPEG"  # type: ignore[arg-type]
+    result = outcome(lambda: jpeg(sent(content)))
+    assert result in ("invalid_image", "image_too_large") or opened(result).format == "JPEG"  # type: ignore[arg-type]
 
 
 def outcome(work: Callable[[], bytes]) -> bytes | str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalogue.models import Product
 from orders import services
 from orders.models import Order, OrderItem, Priority
-from orders.models.item import Line
+from orders.models.item import OrderLine
 from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import between, in_thread
@@ -26,28 +26,28 @@ def make_actor() -> Actor:
     return Actor(make_office(), Source.REST)
 
 
-def place(*lines: Line, **columns: Any) -> Order:
+def place(*lines: OrderLine, **columns: Any) -> Order:
     usual: dict[str, Any] = {"customer": make_customer(), "scheduled_date": timezone.localdate()}
     return services.place(lines, make_actor(), **(usual | columns))
 
 
-def test_place_leaves_nothing_behind_when_refused() -> None:
+def test_refused_place_writes_nothing() -> None:
     with pytest.raises(Refusal) as refused:
-        place(Line(make_product().pk, 1), Line(999_999, 1))
+        place(OrderLine(make_product().pk, 1), OrderLine(999_999, 1))
     assert (refused.value.code, refused.value.attr) == ("unknown_product", "items.1.product")
     assert not Order.objects.exists()
 
 
-def test_place_refuses_an_amount_no_column_holds() -> None:
+def test_place_refuses_amount_beyond_column() -> None:
     with pytest.raises(Refusal) as refused:
-        place(Line(make_product(price=10_000_000).pk, 999))
+        place(OrderLine(make_product(price=10_000_000).pk, 999))
     assert refused.value.code == "amount_too_large"
 
 
-def test_other_items_of_the_same_amount_are_a_new_version() -> None:
+def test_changed_items_of_same_amount_increment_version() -> None:
     order = make_order()
     other = make_product(price=order.amount_due)
-    services.change(Order.objects.get(), {"items": [Line(other.pk, 1)]}, make_actor())
+    services.change(Order.objects.get(), {"items": [OrderLine(other.pk, 1)]}, make_actor())
     saved = Order.objects.get()
     assert (saved.version, saved.amount_due, saved.items.get().product) == (2, order.amount_due, other)
 
@@ -62,14 +62,14 @@ def test_bulk_update_assigns_many_with_few_queries() -> None:
     assert Order.objects.filter(status=Status.ASSIGNED, driver=driver).count() == 20
 
 
-def test_bulk_update_goes_on_after_a_refusal() -> None:
+def test_bulk_update_continues_after_refusal() -> None:
     ids = [make_order().pk, make_order(Status.CONFIRMED).pk, make_order().pk]
     outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
     assert (outcome.updated, [row["id"] for row in outcome.failed]) == ([ids[0], ids[2]], [ids[1]])
     assert Order.objects.filter(status=Status.CONFIRMED).count() == 3
 
 
-def test_bulk_update_counts_an_id_named_twice_once() -> None:
+def test_bulk_update_counts_repeated_id_once() -> None:
     first, second = make_order(), make_order()
     ids = [second.pk, first.pk, second.pk]
     outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
@@ -85,7 +85,7 @@ def test_bulk_update_counts_an_id_named_twice_once() -> None:
         (Status.DELIVERED, {"status": Status.CANCELLED, "reason": "按錯"}, 9),
     ],
 )
-def test_bulk_update_and_a_delivery_of_the_same_products_wait_for_each_other(
+def test_bulk_update_and_delivery_of_same_products_do_not_deadlock(
     before: Status, changes: dict[str, Any], left: int
 ) -> None:
     """The orders need the products in the other order than the ids, so two who lock one by one would deadlock."""
@@ -102,16 +102,16 @@ def test_bulk_update_and_a_delivery_of_the_same_products_wait_for_each_other(
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_an_order_is_placed_while_the_product_is_being_delivered() -> None:
+def test_place_does_not_wait_for_locked_product() -> None:
     product = make_product()
     with transaction.atomic():
         Product.add_stock(product.pk, -1)
-        placing = in_thread(lambda: place(Line(product.pk, 1)))
+        placing = in_thread(lambda: place(OrderLine(product.pk, 1)))
         assert placing.wait(5)
     placing.join()
 
 
-def test_bulk_update_with_several_keys_is_all_or_nothing_an_order() -> None:
+def test_bulk_update_of_several_fields_is_atomic_per_order() -> None:
     good, bad = make_order(), make_order(Status.CONFIRMED)
     changes = {"priority": Priority.URGENT, "status": Status.CONFIRMED}
     outcome = services.bulk_update([good.pk, bad.pk], changes, make_actor())
@@ -142,9 +142,9 @@ def test_bulk_update_of_an_order(
     """True is an active driver and the route of that driver; False a driver who went away."""
     driver = make_driver(is_active=changes.get("driver", True))
     rows = {"driver": driver, "route": make_route(driver=driver)}
-    said = {name: rows.get(name, value) for name, value in changes.items()}
+    resolved = {name: rows.get(name, value) for name, value in changes.items()}
     order = make_order(before)
-    outcome = services.bulk_update([order.pk], said, make_actor())
+    outcome = services.bulk_update([order.pk], resolved, make_actor())
     order.refresh_from_db()
     assert [row["code"] for row in outcome.failed] == refused
     assert {name: getattr(order, name) for name in after} == {
@@ -152,7 +152,7 @@ def test_bulk_update_of_an_order(
     }
 
 
-def test_assign_route_takes_nothing_off_the_road() -> None:
+def test_assign_route_refuses_orders_on_the_road() -> None:
     first, second = make_driver(), make_driver()
     route = make_route(driver=first)
     driving = make_order(Status.DELIVERING, driver=first, route=route)
@@ -167,17 +167,17 @@ def test_assign_route_takes_nothing_off_the_road() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_assign_route_while_orders_come_onto_the_route() -> None:
+def test_assign_route_while_orders_join_the_route() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
     there, coming = make_order(Status.CONFIRMED, route=route), make_order(Status.CONFIRMED)
     ids = [there.pk, coming.pk]
     put_on_route = partial(services.bulk_update, ids, {"route": route}, actor)
-    # The route is locked, and the orders not yet.
+    # At this point the route is locked, the orders are not yet.
     with between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
         assert services.assign_route(route.pk, driver, actor).updated == ids
 
 
-def test_assign_route_twice_changes_nothing_more() -> None:
+def test_assign_route_is_idempotent() -> None:
     driver, route = make_driver(), make_route()
     order = make_order(Status.CONFIRMED)
     order.route = route
@@ -187,13 +187,13 @@ def test_assign_route_twice_changes_nothing_more() -> None:
     assert (again.updated, again.failed) == ([], [])
 
 
-def test_a_stop_without_a_route_is_refused() -> None:
+def test_stop_without_route_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         services.change(make_order(), {"stop_sequence": 4}, make_actor())
     assert (refused.value.code, refused.value.attr) == ("route_required", "stop_sequence")
 
 
-def test_a_stop_leaves_with_its_route() -> None:
+def test_removing_route_removes_stop() -> None:
     order = make_order(route=make_route(), stop_sequence=4)
     services.change(order, {"route": None}, make_actor())
     order.refresh_from_db()

@@ -20,7 +20,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 
 
 def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
-    """An order of today that was delivered at this hour in Taipei."""
+    """An order for today that was delivered at this hour, Taipei time."""
     order = make_order(Status.DELIVERED, **fields)
     at = datetime(TODAY.year, TODAY.month, TODAY.day, hour, minute, tzinfo=TAIPEI)
     order.history.filter(to_status=Status.DELIVERED).update(at=at)
@@ -49,7 +49,7 @@ def test_counts_by_status_day_product_and_driver() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_day_without_orders_has_a_row_too() -> None:
+def test_day_without_orders_has_a_row() -> None:
     make_order(Status.CANCELLED)
     make_order(scheduled_date=TODAY + timedelta(days=2))
     found = statistics_of(TODAY - timedelta(days=1), TODAY + timedelta(days=2))["by_day"]
@@ -59,7 +59,7 @@ def test_a_day_without_orders_has_a_row_too() -> None:
 
 
 @pytest.mark.sqlite
-def test_on_time_is_by_the_end_of_the_slot_in_taipei() -> None:
+def test_on_time_means_before_slot_ends_in_taipei() -> None:
     make_delivered(12, 0, time_slot=TimeSlot.MORNING)
     make_delivered(12, 1, time_slot=TimeSlot.MORNING)
     make_delivered(23, 59, time_slot=TimeSlot.ANYTIME)
@@ -80,7 +80,7 @@ def test_median_minutes_from_the_last_confirmation() -> None:
 
 
 @pytest.mark.sqlite
-def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
+def test_unassigning_does_not_count_as_confirmation() -> None:
     now = timezone.now()
     order = make_order(Status.CONFIRMED)
     order.history.filter(to_status=Status.CONFIRMED).update(at=now - timedelta(hours=5))
@@ -93,7 +93,7 @@ def test_an_order_that_changes_its_driver_was_confirmed_before() -> None:
 
 
 @pytest.mark.sqlite
-def test_the_next_attempt_is_confirmed_anew() -> None:
+def test_next_attempt_counts_from_its_confirmation() -> None:
     order = make_order(Status.FAILED)
     order.history.filter(to_status=Status.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
     for status in (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
@@ -102,7 +102,7 @@ def test_the_next_attempt_is_confirmed_anew() -> None:
 
 
 @pytest.mark.sqlite
-def test_days_and_drivers_have_their_own_punctuality() -> None:
+def test_punctuality_by_day_and_driver() -> None:
     fast, slow = make_driver(name="一"), make_driver(name="二")
     for minutes in (30, 40, 50):
         make_delivered(10, minutes_since_confirmed=minutes, driver=fast, time_slot=TimeSlot.MORNING)
@@ -116,14 +116,14 @@ def test_days_and_drivers_have_their_own_punctuality() -> None:
 
 
 @pytest.mark.sqlite
-def test_without_deliveries_there_is_no_share() -> None:
+def test_punctuality_is_none_without_deliveries() -> None:
     make_order()
     found = statistics_of(TODAY, TODAY)
     assert (found["delivered"], found["on_time_share"], found["median_minutes"]) == (0, None, None)
 
 
 @pytest.mark.sqlite
-def test_the_number_of_queries_is_constant(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_query_count_is_constant(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     for _ in range(5):
         make_delivered(10)
     with django_assert_num_queries(5):
@@ -132,11 +132,11 @@ def test_the_number_of_queries_is_constant(django_assert_num_queries) -> None:  
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("slot", TimeSlot.values)
-def test_every_slot_has_an_end(slot: str) -> None:
+def test_every_slot_has_end(slot: str) -> None:
     assert deadline(TODAY, slot).utcoffset() == timedelta(hours=8)
 
 
-def test_open_orders_and_those_of_late_and_to_come_by_status_in_one_query(django_assert_num_queries: Any) -> None:
+def test_metric_counts_open_recent_and_future_orders_in_one_query(django_assert_num_queries: Any) -> None:
     today = timezone.localdate()
     make_order()
     make_order(scheduled_date=today - timedelta(days=7))

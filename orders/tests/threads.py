@@ -1,4 +1,4 @@
-"""Work on a thread with a database connection of its own, for tests of what happens at once."""
+"""Threads with their own database connection, for tests of concurrency."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Work:
             connection.close()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was done within `seconds`."""
+        """Waits at most `seconds` and returns whether the work is done."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def join(self) -> None:
-        """Waits until it is done; raises what it raised."""
+        """Waits until the work is done, and raises its exception."""
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -53,7 +53,7 @@ def in_thread(work: Callable[[], object]) -> Work:
 
 
 def at_once(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
-    """What `work` returned for each, all begun at the same moment; where it raised a Refusal, its code."""
+    """Calls `work` for all values at the same moment. Returns the results; the code of a Refusal if it raised one."""
     start = threading.Barrier(len(each))
 
     def run(one: Any) -> Any:
@@ -70,14 +70,14 @@ def at_once(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
 
 
 def sessions_waiting() -> int:
-    """Of PostgreSQL, for a lock."""
+    """The number of PostgreSQL sessions that wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
         return int(cursor.fetchone()[0])
 
 
 def meanwhile(change: Callable[[], object], command: Callable[[], Returned]) -> Returned:
-    """What `command` returns that began while `change` was not yet committed, and had to wait for it."""
+    """Starts `command` while `change` is uncommitted, so that it must wait for it. Returns its result."""
     returned: list[Returned] = []
     with transaction.atomic():
         change()
@@ -110,7 +110,7 @@ def between(before: str, after: str, work: Callable[[], object], seconds: float)
 
 @contextmanager
 def forgotten(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody's transaction that did this and is left open, as in psql."""
+    """Executes the statement in a transaction that stays open, like one forgotten in psql."""
     with psycopg.connect(database_url()) as other:
         other.execute(statement, values)
         yield other

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orders import services
 from orders.models import Order
-from orders.models.item import Line
+from orders.models.item import OrderLine
 from orders.states import Status
 from orders.tests.api.client import Api
 from orders.tests.factories import (
@@ -70,7 +70,7 @@ def move(to: Status) -> Callable[[Depot, int, int], None]:
 
 
 def place(depot: Depot, a: int, b: int) -> None:
-    lines = [Line(depot.products[a % 2].pk, 1 + b)]
+    lines = [OrderLine(depot.products[a % 2].pk, 1 + b)]
     services.place(lines, depot.actor, customer=depot.customers[b % 2], scheduled_date=timezone.localdate())
 
 
@@ -103,7 +103,7 @@ def take_from_driver(depot: Depot, a: int, b: int) -> None:
 
 
 def order_other_items(depot: Depot, a: int, b: int) -> None:
-    depot.change(a, items=[Line(product.pk, 1 + b) for product in depot.products[: 1 + b % 2]])
+    depot.change(a, items=[OrderLine(product.pk, 1 + b) for product in depot.products[: 1 + b % 2]])
 
 
 def drive_route(depot: Depot, a: int, b: int) -> None:

@@ -15,7 +15,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from orders import services
 from orders.models import Order
-from orders.models.item import Line
+from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import Status
 from orders.tests.admin.browser import page
@@ -81,9 +81,9 @@ def test_driver_and_collected_cash_are_audited() -> None:
 def test_changed_items_are_recorded_as_text() -> None:
     product, office = make_product(), make_office()
     order = services.place(
-        [Line(product.pk, 2)], Actor(office), customer=make_customer(), scheduled_date=timezone.localdate()
+        [OrderLine(product.pk, 2)], Actor(office), customer=make_customer(), scheduled_date=timezone.localdate()
     )
-    services.change(order, {"items": [Line(product.pk, 3)]}, Actor(office))
+    services.change(order, {"items": [OrderLine(product.pk, 3)]}, Actor(office))
     services.change(order, {"notes": "三樓"}, Actor(office))
     told = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
     assert told == [f"{product} × 2", f"{product} × 3", ""]

@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts import users
 from accounts.models import StaffRole
 from accounts.roles import Role, staff_role
-from orders.tests.admin.browser import Browser, errors, sign_in, told
+from orders.tests.admin.browser import Browser, errors, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_staff, make_user
 from web.refusals import Refusal
 
@@ -71,9 +71,10 @@ def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
     assert (made.get_full_name(), made.email, made.is_staff, role_of(made)) == (
         "林小明", "ming@example.com", True, Role.CLERK,
     )  # fmt: skip
-    assert ("success", "The account is “ming”. The link to set its password was sent to ming@example.com.") in told(
-        answer
-    )
+    assert (
+        "success",
+        "The account is “ming”. The link to set its password was sent to ming@example.com.",
+    ) in shown_messages(answer)
     link = re.search(r"https?://\S+?(/accounts/password/set/\S+)", str(mail.outbox[0].body))
     assert link is not None
     assert Client().get(link[1], follow=True).context["validlink"]
@@ -83,7 +84,9 @@ def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
 def test_failed_mail_is_reported() -> None:
     with mock.patch("accounts.users.send_mail", side_effect=SMTPServerDisconnected):
         answer = add(sign_in(make_staff("manager")))
-    assert ("error", "The e-mail to ming@example.com could not be sent. Please try again later.") in told(answer)
+    assert ("error", "The e-mail to ming@example.com could not be sent. Please try again later.") in shown_messages(
+        answer
+    )
     assert User.objects.filter(username="ming").exists()
 
 
@@ -171,7 +174,7 @@ def test_last_owner_cannot_be_deactivated(owner: Browser) -> None:
 
 def test_new_password_without_e_mail_is_shown_once(owner: Browser) -> None:
     user = make_staff("clerk", email="")
-    ((level, said),) = told(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
+    ((level, said),) = shown_messages(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
     password = re.findall("“(.+?)”", said)[1]
     user.refresh_from_db()
     assert (level, user.check_password(password)) == ("warning", True)
@@ -196,7 +199,7 @@ def test_admin_shows_no_tokens_and_no_groups(admin_client: Client) -> None:
 
 def press(office: Browser) -> list[tuple[str, str]]:
     driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
-    return told(office.post(reverse("admin:dispatch_driver_password", args=[driver.pk]), {}))
+    return shown_messages(office.post(reverse("admin:dispatch_driver_password", args=[driver.pk]), {}))
 
 
 def test_sent_link_is_reported(office: Browser) -> None:

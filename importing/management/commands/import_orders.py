@@ -1,4 +1,4 @@
-"""manage.py import_orders FILE: orders out of a sheet."""
+"""manage.py import_orders FILE: imports orders from a sheet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     ) -> None:
         mode = Mode.CHECK if dry_run else Mode.ALL if all_or_nothing else Mode.GOOD
         try:
-            # `disable=None`: no bar where nobody watches.
+            # `disable=None` shows the progress bar only on a terminal.
             track = partial(tqdm, unit=_("rows"), leave=False, file=sys.stderr, disable=None)
             report = import_orders(read(file), mode=mode, encoding=encoding, track=track)
         except UnreadableSheet as error:
@@ -65,7 +65,7 @@ def line(finding: Finding) -> str:
 
 
 def read(file: Path) -> bytes:
-    """The bytes of the file, one more than allowed at most."""
+    """Reads the file, but at most one byte more than allowed. Raises CommandError."""
     try:
         with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)

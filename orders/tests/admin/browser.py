@@ -11,7 +11,7 @@ from django.urls import reverse
 
 
 class Forms(HTMLParser):
-    """What each form of a page would post, by its id (or its action where it has none)."""
+    """What each form of a page would post, by its id (or its action if it has none)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -21,22 +21,24 @@ class Forms(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        name, value = said.get("name") or "", said.get("value")
+        attributes = dict(attrs)
+        name, value = attributes.get("name") or "", attributes.get("value")
         if tag == "form":
-            self.form = self.forms.setdefault(said.get("id") or said.get("action") or "", {})
-        elif tag == "select" and "multiple" not in said:
+            self.form = self.forms.setdefault(attributes.get("id") or attributes.get("action") or "", {})
+        elif tag == "select" and "multiple" not in attributes:
             self.select, self.form[name] = name, ""
-        elif tag == "option" and self.select and "selected" in said:
+        elif tag == "option" and self.select and "selected" in attributes:
             self.form[self.select] = value or ""
         elif tag == "textarea":
             self.textarea, self.form[name] = name, ""
         elif tag == "input":
-            self.handle_input(name, "on" if value is None and said.get("type") == "checkbox" else value or "", said)
+            self.handle_input(
+                name, "on" if value is None and attributes.get("type") == "checkbox" else value or "", attributes
+            )
 
-    def handle_input(self, name: str, value: str, said: dict[str, str | None]) -> None:
-        kind = said.get("type")
-        chosen = kind not in ("checkbox", "radio") or "checked" in said
+    def handle_input(self, name: str, value: str, attributes: dict[str, str | None]) -> None:
+        kind = attributes.get("type")
+        chosen = kind not in ("checkbox", "radio") or "checked" in attributes
         if name and chosen and kind != "submit":
             self.form[name] = value
 
@@ -73,13 +75,13 @@ def sign_in(user: User) -> Browser:
     return Browser(client)
 
 
-def told(answer: Any) -> list[tuple[str, str]]:
+def shown_messages(answer: Any) -> list[tuple[str, str]]:
     """The (level, text) of each message on a page."""
     return [(message.level_tag, str(message)) for message in answer.context["messages"]]
 
 
 def errors(answer: Any) -> list[str]:
-    """What the form of a page that was shown again says."""
+    """The errors of a form that is shown again."""
     assert answer.status_code == 200
     assert not answer.redirect_chain
     return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]

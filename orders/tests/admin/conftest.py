@@ -12,7 +12,7 @@ from orders.tests.factories import make_office
 
 @pytest.fixture(autouse=True)
 def _two_days_before() -> Iterator[None]:
-    """The orders of the factories are for the day after tomorrow."""
+    """Freezes the clock two days before the delivery date that the factories use."""
     with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
         yield
 

@@ -9,7 +9,7 @@ from django.core import mail
 from django.urls import reverse
 
 from dispatch.models import Driver
-from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
+from orders.tests.admin.browser import Browser, Forms, change, errors, shown_messages, sign_in
 from orders.tests.factories import make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
@@ -17,8 +17,8 @@ LIST, ADD = reverse("admin:dispatch_driver_changelist"), reverse("admin:dispatch
 
 
 def hire(office: Browser, **fields: str) -> Any:
-    said = {"username": "chen", "email": "", "name": "陳志明", "phone": "0911-222-333", "vehicle_plate": "AKT-2301"}
-    return office.post(ADD, office.form(ADD, "driver_form") | said | fields)
+    data = {"username": "chen", "email": "", "name": "陳志明", "phone": "0911-222-333", "vehicle_plate": "AKT-2301"}
+    return office.post(ADD, office.form(ADD, "driver_form") | data | fields)
 
 
 def office_that_commits() -> Browser:
@@ -26,7 +26,7 @@ def office_that_commits() -> Browser:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_driver_has_an_account_and_a_link_by_mail() -> None:
+def test_new_driver_gets_account_and_password_link_by_mail() -> None:
     hire(office_that_commits(), email="chen@example.com")
     driver = Driver.objects.get()
     assert (driver.name, driver.user.username, driver.user.is_staff) == ("陳志明", "chen", False)
@@ -36,17 +36,17 @@ def test_new_driver_has_an_account_and_a_link_by_mail() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
+def test_new_driver_without_email_gets_password_shown_once() -> None:
     browser = office_that_commits()
-    ((_, said),) = (line for line in told(hire(browser)) if line[0] == "warning")
-    (password,) = re.findall(r"its password “([^”]+)”", said)
+    ((_, text),) = (line for line in shown_messages(hire(browser)) if line[0] == "warning")
+    (password,) = re.findall(r"its password “([^”]+)”", text)
     assert User.objects.get(username="chen").check_password(password)
     assert password not in browser.get(LIST)
     assert mail.outbox == []
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "text"),
     [
         ({"username": "taken"}, "There is an account “taken” already"),
         ({"username": "a b"}, "Enter a valid username"),
@@ -57,14 +57,14 @@ def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
         ({"phone": "123"}, "not a telephone number"),
     ],
 )
-def test_new_driver_that_cannot_be_leaves_no_account(office: Browser, wrong: dict[str, str], said: str) -> None:
+def test_invalid_driver_creates_no_account(office: Browser, wrong: dict[str, str], text: str) -> None:
     make_user(username="taken")
     before = User.objects.count()
-    assert said in "".join(errors(hire(office, **wrong)))
+    assert text in "".join(errors(hire(office, **wrong)))
     assert (Driver.objects.count(), User.objects.count()) == (0, before)
 
 
-def test_account_of_a_driver_is_not_exchanged(office: Browser) -> None:
+def test_driver_account_cannot_be_replaced(office: Browser) -> None:
     driver = make_driver()
     path = change("driver", driver.pk)
     office.post(path, office.form(path, "driver_form") | {"name": "新名", "user": make_user().pk})
@@ -80,7 +80,7 @@ def test_list_counts_open_orders(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("by", ["form", "action"])
-def test_driver_who_leaves_with_open_orders_is_told(office: Browser, by: str) -> None:
+def test_deactivating_driver_with_open_orders_warns(office: Browser, by: str) -> None:
     driver = make_driver(name="陳志明")
     make_order("assigned", driver=driver)
     path = change("driver", driver.pk)
@@ -90,7 +90,7 @@ def test_driver_who_leaves_with_open_orders_is_told(office: Browser, by: str) ->
         answer = office.post(path, form)
     else:
         answer = office.post(LIST, {"action": "deactivate", "_selected_action": [driver.pk]})
-    assert ("warning", "陳志明 still has 1 open order: please give it to another driver.") in told(answer)
+    assert ("warning", "陳志明 still has 1 open order: please give it to another driver.") in shown_messages(answer)
     assert not Driver.objects.get().is_active
 
 
@@ -98,16 +98,16 @@ def password(driver: Driver) -> str:
     return reverse("admin:dispatch_driver_password", args=[driver.pk])
 
 
-def test_new_password_is_shown_where_there_is_no_e_mail(office: Browser) -> None:
+def test_new_password_is_shown_without_email(office: Browser) -> None:
     driver = make_driver()
     assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
-    ((_, said),) = told(office.post(password(driver), {}))
-    (shown,) = re.findall(r"its password “([^”]+)”", said)
+    ((_, text),) = shown_messages(office.post(password(driver), {}))
+    (shown,) = re.findall(r"its password “([^”]+)”", text)
     driver.user.refresh_from_db()
     assert driver.user.check_password(shown)
 
 
-def test_link_is_mailed_where_there_is_an_e_mail(office: Browser) -> None:
+def test_password_link_is_mailed_with_email(office: Browser) -> None:
     driver = make_driver(user=make_user(email="chen@example.com"))
     office.post(password(driver), {})
     driver.user.refresh_from_db()
@@ -115,7 +115,7 @@ def test_link_is_mailed_where_there_is_an_e_mail(office: Browser) -> None:
     assert [message.to for message in mail.outbox] == [["chen@example.com"]]
 
 
-def test_password_of_a_superuser_is_not_the_offices_to_make(office: Browser) -> None:
+def test_office_cannot_renew_superuser_password(office: Browser) -> None:
     driver = make_driver(user=make_user(is_superuser=True))
     assert password(driver) not in office.get(change("driver", driver.pk))
     assert office.post(password(driver), {}).status_code == 403
@@ -123,13 +123,13 @@ def test_password_of_a_superuser_is_not_the_offices_to_make(office: Browser) -> 
     assert driver.user.check_password("correct horse")
 
 
-def test_password_needs_a_post_and_the_right(office: Browser) -> None:
+def test_password_needs_post_and_permission(office: Browser) -> None:
     driver = make_driver()
     office.get(password(driver), status=405)
     assert sign_in(make_staff()).post(password(driver), {}).status_code == 403
 
 
-def test_clerk_sees_the_name_of_the_account_and_not_its_e_mail(office: Browser) -> None:
+def test_clerk_sees_account_name_without_email(office: Browser) -> None:
     driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
     page = change("driver", driver.pk)
     assert "chen@example.com" in office.get(page)

@@ -14,9 +14,9 @@ from accounts.roles import Side
 from orders.admin.badges import COLOUR, badge, money
 from orders.models import Order, OrderItem
 from orders.models.order import Proof
-from orders.models.proof import keep
+from orders.models.proof import store
 from orders.states import MOVES, Status, moves_from
-from orders.tests.admin.browser import Browser, Forms, change, errors, sign_in, told
+from orders.tests.admin.browser import Browser, Forms, change, errors, shown_messages, sign_in
 from orders.tests.factories import (
     TODAY,
     make_customer,
@@ -47,7 +47,7 @@ def new_order(office: Browser, **fields: Any) -> Any:
     return office.post(ADD, office.form(ADD, "order_form") | {"scheduled_date": str(timezone.localdate())} | fields)
 
 
-def test_list_shows_an_order_at_a_glance(office: Browser) -> None:
+def test_list_shows_order_summary(office: Browser) -> None:
     customer = make_customer(name="王小姐<script>", phone="0912-345-678")
     driver = make_driver(name="陳志明")
     order = make_order("assigned", customer=customer, driver=driver, priority="urgent", quantity=2)
@@ -67,17 +67,17 @@ def count_queries(office: Browser, path: str) -> int:
     return len(queries)
 
 
-def test_list_takes_the_same_queries_for_any_length(office: Browser) -> None:
+def test_list_query_count_is_constant(office: Browser) -> None:
     route = make_route()
     make_order("assigned", route=route)
-    office.get(LIST)  # what is read once a process
+    office.get(LIST)  # read once per process
     few = count_queries(office, LIST)
     for _ in range(5):
         make_order("assigned", route=make_route())
     assert count_queries(office, LIST) == few
 
 
-def test_page_takes_the_same_queries_for_any_history_and_number_of_items(office: Browser) -> None:
+def test_page_query_count_is_constant(office: Browser) -> None:
     short, long = make_order("assigned"), make_order("assigned")
     for _ in range(3):
         long.transition_to("confirmed", by=make_office())
@@ -132,10 +132,10 @@ def test_pages_open_in_both_languages(office: Browser, language: str, path: str)
     assert f'lang="{language}"' in answer.content.decode()
 
 
-def test_new_order_is_one_version_at_todays_prices(office: Browser) -> None:
+def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
     customer, product = make_customer(), make_product(price=760)
-    said = {"customer": customer.pk, "items-0-product": product.pk, "items-0-quantity": 2}
-    answer = new_order(office, **said)
+    submitted = {"customer": customer.pk, "items-0-product": product.pk, "items-0-quantity": 2}
+    answer = new_order(office, **submitted)
     order = Order.objects.get()
     assert answer.redirect_chain == [(LIST, 302)]
     assert (order.version, order.amount_due, order.status) == (1, 1520, Status.PENDING)
@@ -146,7 +146,7 @@ def test_new_order_is_one_version_at_todays_prices(office: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"items-0-product": ""}, "required"),
         ({"items-0-quantity": 0}, "greater than or equal to 1"),
@@ -161,17 +161,17 @@ def test_new_order_is_one_version_at_todays_prices(office: Browser) -> None:
         ({"inactive": ""}, "This customer is no longer active."),
     ],
 )
-def test_new_order_that_is_wrong_is_an_error_of_the_form(office: Browser, wrong: dict[str, Any], said: str) -> None:
+def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, Any], message: str) -> None:
     right = {
         "customer": make_customer(is_active="inactive" not in wrong).pk,
         "items-0-product": make_product().pk,
         "items-0-quantity": 2,
     }
-    assert said in "".join(errors(new_order(office, **(right | wrong))))
+    assert message in "".join(errors(new_order(office, **(right | wrong))))
     assert not Order.objects.exists()
 
 
-def test_product_no_longer_sold_is_not_offered_for_a_new_line(office: Browser) -> None:
+def test_inactive_product_is_not_offered_for_new_line(office: Browser) -> None:
     make_product(name="停售瓦斯桶", is_active=False)
     assert "停售瓦斯桶" not in office.get(ADD)
     product = make_product(name="舊瓦斯桶")
@@ -181,7 +181,7 @@ def test_product_no_longer_sold_is_not_offered_for_a_new_line(office: Browser) -
     assert "舊瓦斯桶" in office.get(change("order", order.pk))
 
 
-def test_saving_writes_what_was_changed_and_who_did_it(office: Browser) -> None:
+def test_saving_records_changed_fields_and_user(office: Browser) -> None:
     order = make_order()
     answer = save(office, order, notes="後門進", priority="urgent")
     order.refresh_from_db()
@@ -189,36 +189,34 @@ def test_saving_writes_what_was_changed_and_who_did_it(office: Browser) -> None:
     assert (order.notes, order.priority, order.version) == ("後門進", "urgent", 2)
 
 
-def test_saving_without_a_change_makes_no_new_version(office: Browser) -> None:
+def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
     order = make_order(eta=datetime(2026, 11, 23, 2, 0, 30, 500_000, tzinfo=UTC))
     save(office, order)
     assert Order.objects.get(pk=order.pk).version == 1
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "after"),
+    ("before", "submitted", "after"),
     [
         ("confirmed", {"driver": True}, Status.ASSIGNED), ("assigned", {"driver": True}, Status.ASSIGNED),
         ("assigned", {"driver": ""}, Status.CONFIRMED),
         ("confirmed", {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
     ],
 )  # fmt: skip
-def test_the_form_gives_the_order_to_a_driver_or_takes_it_back(
-    office: Browser, before: str, said: dict[str, Any], after: str
-) -> None:
+def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
     """True is another driver, and the route of that one."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
-    save(office, order, **{name: rows[name] if value is True else value for name, value in said.items()})
+    save(office, order, **{name: rows[name] if value is True else value for name, value in submitted.items()})
     order.refresh_from_db()
-    assert (order.status, order.driver) == (after, None if said.get("driver") == "" else driver)
-    assert order.stop_sequence == said.get("stop_sequence")
+    assert (order.status, order.driver) == (after, None if submitted.get("driver") == "" else driver)
+    assert order.stop_sequence == submitted.get("stop_sequence")
     last = order.history.last()
     assert last is not None
     assert (last.to_status, last.source) == (after, "admin")
 
 
-def test_driver_who_is_inactive_is_not_offered(office: Browser) -> None:
+def test_inactive_driver_is_not_offered(office: Browser) -> None:
     driver = make_driver(is_active=False)
     order = make_order("confirmed")
     assert "valid choice" in "".join(errors(save(office, order, driver=driver.pk)))
@@ -226,11 +224,11 @@ def test_driver_who_is_inactive_is_not_offered(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("status", ["pending", "delivering", "failed"])
-def test_driver_is_fixed_where_it_could_not_change(office: Browser, status: str) -> None:
+def test_driver_is_read_only_before_confirmation_and_on_the_road(office: Browser, status: str) -> None:
     assert "driver" not in office.form(change("order", make_order(status).pk), "order_form")
 
 
-def test_refusal_is_an_error_of_its_field_and_nothing_is_saved(office: Browser) -> None:
+def test_refusal_shows_field_error_and_saves_nothing(office: Browser) -> None:
     order, route = make_order("assigned"), make_route(driver=make_driver())
     answer = save(office, order, driver=make_driver().pk, route=route.pk, notes="新")
     assert errors(answer) == ["This route is driven by someone else than this order."]
@@ -240,7 +238,7 @@ def test_refusal_is_an_error_of_its_field_and_nothing_is_saved(office: Browser) 
 
 
 @pytest.mark.parametrize("status", ["delivered", "cancelled"])
-def test_closed_order_takes_notes_only(office: Browser, status: str) -> None:
+def test_only_notes_of_closed_order_can_change(office: Browser, status: str) -> None:
     order = make_order(status)
     form = office.form(change("order", order.pk), "order_form")
     assert {name for name in form if "-" not in name and not name.startswith("csrf")} == {"opened_version", "notes"}
@@ -250,7 +248,7 @@ def test_closed_order_takes_notes_only(office: Browser, status: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["{}delete/", "{}"])
-def test_not_even_a_superuser_deletes_an_order(admin_client: Any, path: str) -> None:
+def test_superuser_cannot_delete_order(admin_client: Any, path: str) -> None:
     order = make_order()
     data = {"post": "yes", "action": "delete_selected", "_selected_action": order.pk}
     target = change("order", order.pk).removesuffix("change/") if "delete" in path else LIST
@@ -258,19 +256,19 @@ def test_not_even_a_superuser_deletes_an_order(admin_client: Any, path: str) -> 
     assert Order.objects.filter(pk=order.pk).exists()
 
 
-def test_page_shows_who_is_to_be_called_in_full(office: Browser) -> None:
+def test_page_shows_full_telephone_numbers(office: Browser) -> None:
     order = make_order(customer=make_customer(phone="0912-345-678", phone2="02-2930-0016"))
     shown = office.get(change("order", order.pk))
     assert '<a href="tel:+886912345678">0912-345-678</a>, <a href="tel:+886229300016">02-2930-0016</a>' in shown
 
 
-def test_messages_to_the_customer_are_on_the_page(office: Browser) -> None:
+def test_page_shows_customer_messages(office: Browser) -> None:
     order = make_order("confirmed")
     shown = office.get(change("order", order.pk))
     assert str(order.notifications.get().get_kind_display()) in shown
 
 
-def test_driver_is_no_staff() -> None:
+def test_driver_cannot_open_admin() -> None:
     browser = sign_in(make_driver().user)
     assert browser.client.get(LIST).headers["location"].startswith("/admin/login/")
 
@@ -286,14 +284,14 @@ def add(product: int, quantity: int, at: int = 1) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_quantity_changes_the_amount_in_one_version(office: Browser) -> None:
+def test_quantity_change_updates_amount_in_one_version(office: Browser) -> None:
     order = make_order()
     save(office, order, **{"items-0-quantity": 3, "notes": "新"})
     order.refresh_from_db()
     assert (order.amount_due, order.version, order.notes) == (2400, 2, "新")
 
 
-def test_price_stays_that_of_the_day_of_the_order(office: Browser) -> None:
+def test_existing_line_keeps_its_price(office: Browser) -> None:
     product = make_product(price=800)
     order = make_order(product=product)
     product.price = 900
@@ -302,7 +300,7 @@ def test_price_stays_that_of_the_day_of_the_order(office: Browser) -> None:
     assert lines(order) == [(product.pk, 2, 800)]
 
 
-def test_new_line_has_todays_price(office: Browser) -> None:
+def test_new_line_gets_todays_price(office: Browser) -> None:
     order, product = make_order(), make_product(price=650)
     save(office, order, **add(product.pk, 2))
     order.refresh_from_db()
@@ -310,11 +308,11 @@ def test_new_line_has_todays_price(office: Browser) -> None:
     assert order.amount_due == 800 + 1300
 
 
-def test_line_may_go(office: Browser) -> None:
+def test_line_can_be_deleted(office: Browser) -> None:
     order, other = make_order(), make_product()
-    kept = OrderItem.objects.create(order=order, product=other, quantity=1)
+    remaining = OrderItem.objects.create(order=order, product=other, quantity=1)
     save(office, order, **{"items-0-DELETE": "on"})
-    assert [pk for pk, _, _ in lines(order)] == [kept.product_id]
+    assert [pk for pk, _, _ in lines(order)] == [remaining.product_id]
 
 
 @pytest.mark.parametrize(
@@ -326,20 +324,20 @@ def test_line_may_go(office: Browser) -> None:
         {"stop_sequence": 0}, {"stop_sequence": 1000}, {"eta_0": "9999-12-31", "eta_1": "23:59"},
     ],
 )  # fmt: skip
-def test_form_that_cannot_be_saves_nothing(office: Browser, wrong: dict[str, Any]) -> None:
+def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> None:
     """`lines`: so many more, the first of the product that is in the order already."""
     order = make_order(notes="舊")
-    said = dict(wrong)
-    products = [order.items.get().product_id, *(make_product().pk for _ in range(said.get("lines", 1) - 1))]
-    for at, product in enumerate(products[: said.pop("lines", 0)], 1):
-        said |= add(product, 1, at)
-    assert save(office, order, notes="新", **said).status_code == 200
+    submitted = dict(wrong)
+    products = [order.items.get().product_id, *(make_product().pk for _ in range(submitted.get("lines", 1) - 1))]
+    for at, product in enumerate(products[: submitted.pop("lines", 0)], 1):
+        submitted |= add(product, 1, at)
+    assert save(office, order, notes="新", **submitted).status_code == 200
     assert lines(order) == [(products[0], 1, 800)]
     assert (Order.objects.get().version, Order.objects.get().notes) == (1, "舊")
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_items_are_open_until_the_driver_sets_out(office: Browser, status: Status) -> None:
+def test_items_are_editable_until_driver_sets_out(office: Browser, status: Status) -> None:
     order = make_order(status)
     is_open = status in (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
     assert ("items-0-quantity" in office.form(change("order", order.pk), "order_form")) == is_open
@@ -348,7 +346,7 @@ def test_items_are_open_until_the_driver_sets_out(office: Browser, status: Statu
     assert Order.objects.get(pk=order.pk).notes == "新"
 
 
-def test_form_opened_earlier_undoes_nothing(office: Browser) -> None:
+def test_stale_form_is_refused(office: Browser) -> None:
     order = make_order(notes="舊")
     path = change("order", order.pk)
     opened = office.form(path, "order_form")
@@ -362,7 +360,7 @@ def test_form_opened_earlier_undoes_nothing(office: Browser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_save_at_once_and_one_is_told() -> None:
+def test_concurrent_saves_refuse_one() -> None:
     order = make_order()
     path = change("order", order.pk)
     browsers = [sign_in(make_office()) for _ in range(4)]
@@ -380,7 +378,7 @@ def move(order: Order, to: str) -> str:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_page_offers_what_the_status_allows_and_no_more(office: Browser, status: Status) -> None:
+def test_page_offers_only_allowed_moves(office: Browser, status: Status) -> None:
     order = make_order(status)
     shown = office.get(change("order", order.pk))
     allowed = set(moves_from(status, {Side.OFFICE}))
@@ -388,11 +386,11 @@ def test_page_offers_what_the_status_allows_and_no_more(office: Browser, status:
 
 
 @pytest.mark.parametrize(("before", "to"), MOVES)
-def test_every_move_of_the_office_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
+def test_every_office_move_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
     order = make_order(before)
-    asked = Forms(office.get(move(order, to))).forms[""]
-    said = asked | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
-    answer = office.post(move(order, to), said)
+    fields = Forms(office.get(move(order, to))).forms[""]
+    submitted = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
+    answer = office.post(move(order, to), submitted)
     order.refresh_from_db()
     assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
     last = order.history.last()
@@ -400,28 +398,28 @@ def test_every_move_of_the_office_works_from_its_page(office: Browser, before: S
     assert (last.by, last.source) == (answer.context["user"], "admin")
 
 
-def test_button_that_asks_nothing_moves_at_once(office: Browser) -> None:
+def test_button_without_form_moves_at_once(office: Browser) -> None:
     order = make_order()
     button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
     answer = office.post(move(order, "confirmed"), button)
-    assert ("success", f"{order} is now “Confirmed”.") in told(answer)
+    assert ("success", f"{order} is now “Confirmed”.") in shown_messages(answer)
     assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
 
 
-def test_get_only_asks(office: Browser) -> None:
+def test_get_shows_form_and_moves_nothing(office: Browser) -> None:
     order = make_order()
     office.get(move(order, "confirmed"))
     assert Order.objects.get(pk=order.pk).version == 1
 
 
-def test_move_without_a_reason_asks_for_it(office: Browser) -> None:
+def test_move_without_required_reason_asks_for_it(office: Browser) -> None:
     order = make_order()
     answer = office.post(move(order, "cancelled"), {"version": 1, "reason": " "})
     assert "This field is required." in answer.content.decode()
     assert Order.objects.get(pk=order.pk).status == Status.PENDING
 
 
-def test_amount_collected_is_kept(office: Browser) -> None:
+def test_amount_collected_is_stored(office: Browser) -> None:
     order = make_order("arriving")
     office.post(move(order, "delivered"), {"version": order.version, "amount_collected": 500})
     assert Order.objects.get(pk=order.pk).amount_collected == 500
@@ -431,48 +429,48 @@ def test_amount_collected_is_kept(office: Browser) -> None:
     ("before", "to"),
     [("pending", "confirmed"), ("confirmed", "assigned"), ("arriving", "delivered"), ("pending", "cancelled")],
 )
-def test_page_opened_earlier_moves_nothing(office: Browser, before: str, to: str) -> None:
+def test_stale_page_moves_nothing(office: Browser, before: str, to: str) -> None:
     order = make_order(before)
     opened = Forms(office.get(move(order, to))).forms[""] | {"reason": "客戶來電", "driver": make_driver().pk}
     order.notes = "改地址"
     order.save()
     answer = office.post(move(order, to), opened)
-    assert "Someone else changed this order" in told(answer)[0][1]
+    assert "Someone else changed this order" in shown_messages(answer)[0][1]
     assert Order.objects.get(pk=order.pk).status == before
 
 
-def test_move_that_is_not_allowed_is_told(office: Browser) -> None:
+def test_forbidden_move_shows_error(office: Browser) -> None:
     order = make_order()
     answer = office.post(move(order, "arriving"), {"version": 1})
-    assert told(answer) == [("error", f"{order}: An order that is “Pending” cannot become “Arriving”.")]
+    assert shown_messages(answer) == [("error", f"{order}: An order that is “Pending” cannot become “Arriving”.")]
 
 
 @pytest.mark.parametrize("to", ["pending", "nonsense"])
-def test_move_that_does_not_exist_is_not_found(office: Browser, to: str) -> None:
+def test_unknown_move_is_404(office: Browser, to: str) -> None:
     office.get(move(make_order(), to), status=404)
 
 
 @pytest.mark.parametrize("pk", [0, 10**30])
-def test_move_of_no_order_is_not_found(office: Browser, pk: int) -> None:
+def test_move_of_unknown_order_is_404(office: Browser, pk: int) -> None:
     office.get(reverse("admin:orders_order_move", args=[pk, "confirmed"]), status=404)
 
 
-def test_button_needs_the_token_of_the_page(office: Browser) -> None:
+def test_button_needs_csrf_token(office: Browser) -> None:
     office.client.handler.enforce_csrf_checks = True
     order = make_order()
     assert office.post(move(order, "confirmed"), {"version": 1}).status_code == 403
 
 
-def test_only_a_manager_takes_a_delivery_back() -> None:
+def test_only_manager_cancels_delivered_order() -> None:
     order = make_order(Status.DELIVERED)
     clerk, manager = sign_in(make_staff()), sign_in(make_staff("manager"))
-    said = {"version": order.version, "reason": "it was the neighbour's"}
+    submitted = {"version": order.version, "reason": "it was the neighbour's"}
     assert move(order, "cancelled") not in clerk.get(change("order", order.pk))
-    refused = clerk.post(move(order, "cancelled"), said)
+    refused = clerk.post(move(order, "cancelled"), submitted)
     assert (refused.status_code, "Only a manager or the owner may do this." in refused.content.decode()) == (403, True)
     assert Order.objects.get(pk=order.pk).status == Status.DELIVERED
     assert move(order, "cancelled") in manager.get(change("order", order.pk))
-    manager.post(move(order, "cancelled"), said)
+    manager.post(move(order, "cancelled"), submitted)
     assert Order.objects.get(pk=order.pk).status == Status.CANCELLED
 
 
@@ -484,10 +482,10 @@ def status_of(order: Order) -> str:
     return Order.objects.get(pk=order.pk).status
 
 
-def test_confirm_does_each_on_its_own_merit(office: Browser) -> None:
+def test_bulk_confirm_handles_each_order_separately(office: Browser) -> None:
     first, second, closed = make_order(), make_order(), make_order("cancelled")
     answer = choose(office, "confirm", first, second, closed)
-    assert told(answer)[:2] == [
+    assert shown_messages(answer)[:2] == [
         ("warning", "Confirm: 2 done, 1 refused."),
         ("warning", f"{closed}: An order that is “Cancelled” cannot become “Confirmed”."),
     ]
@@ -497,37 +495,37 @@ def test_confirm_does_each_on_its_own_merit(office: Browser) -> None:
     assert (last.by, last.source) == (answer.context["user"], "admin")
 
 
-def test_orders_refused_for_one_reason_are_told_together(office: Browser) -> None:
+def test_orders_refused_for_same_reason_share_one_message(office: Browser) -> None:
     closed = [make_order("cancelled"), make_order("cancelled"), make_order("delivered")]
-    texts = [text for _, text in told(choose(office, "confirm", *closed))]
+    texts = [text for _, text in shown_messages(choose(office, "confirm", *closed))]
     assert len(texts) == 3
     assert any(str(closed[0]) in text and str(closed[1]) in text for text in texts)
 
 
-def test_mark_urgent(office: Browser) -> None:
+def test_mark_urgent_sets_priority(office: Browser) -> None:
     order = make_order()
-    assert told(choose(office, "mark_urgent", order)) == [("success", "Mark as urgent: 1 done, 0 refused.")]
+    assert shown_messages(choose(office, "mark_urgent", order)) == [("success", "Mark as urgent: 1 done, 0 refused.")]
     assert Order.objects.get(pk=order.pk).priority == "urgent"
 
 
-def asked(office: Browser, action: str, *orders: Order, **said: Any) -> Any:
+def answer_form(office: Browser, action: str, *orders: Order, **submitted: Any) -> Any:
     page = choose(office, action, *orders)
     assert all(str(order) in page.content.decode() for order in orders)
     fields = Forms(page.content.decode()).forms[""]
     assert int(fields["_selected_action"]) == max(order.pk for order in orders)
-    return choose(office, fields["action"], *orders, answered=fields["answered"], **said)
+    return choose(office, fields["action"], *orders, answered=fields["answered"], **submitted)
 
 
 def test_assign_asks_for_the_driver(office: Browser) -> None:
     driver, orders = make_driver(), [make_order("confirmed"), make_order("assigned"), make_order()]
-    answer = asked(office, "assign", *orders, driver=driver.pk)
-    assert told(answer)[0] == ("warning", "Assign to a driver: 2 done, 1 refused.")
+    answer = answer_form(office, "assign", *orders, driver=driver.pk)
+    assert shown_messages(answer)[0] == ("warning", "Assign to a driver: 2 done, 1 refused.")
     assert [Order.objects.get(pk=order.pk).driver for order in orders] == [driver, driver, None]
 
 
 def test_cancel_asks_for_the_reason(office: Browser) -> None:
     order = make_order()
-    asked(office, "cancel", order, reason="客戶來電取消")
+    answer_form(office, "cancel", order, reason="客戶來電取消")
     assert status_of(order) == Status.CANCELLED
     last = order.history.last()
     assert last is not None
@@ -535,23 +533,23 @@ def test_cancel_asks_for_the_reason(office: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "submitted"),
     [("cancel", {"reason": ""}), ("cancel", {}), ("assign", {"driver": "abc"}), ("cancel", {"reason": "x" * 501})],
 )
-def test_answer_that_cannot_be_read_is_asked_again(office: Browser, action: str, said: dict[str, str]) -> None:
+def test_invalid_answer_shows_form_again(office: Browser, action: str, submitted: dict[str, str]) -> None:
     order = make_order("confirmed")
-    answer = asked(office, action, order, **said)
+    answer = answer_form(office, action, order, **submitted)
     assert 'class="errorlist"' in answer.content.decode()
     assert status_of(order) == Status.CONFIRMED
 
 
-def test_no_action_offers_a_driver_who_is_inactive(office: Browser) -> None:
+def test_no_action_offers_inactive_driver(office: Browser) -> None:
     driver, order = make_driver(is_active=False), make_order("confirmed")
-    asked(office, "assign", order, driver=driver.pk)
+    answer_form(office, "assign", order, driver=driver.pk)
     assert status_of(order) == Status.CONFIRMED
 
 
-def test_asking_keeps_the_filter_of_the_list(office: Browser) -> None:
+def test_action_form_keeps_list_filter(office: Browser) -> None:
     order = make_order()
     path = f"{LIST}?status__exact=pending"
     page = office.post(path, {"action": "cancel", "_selected_action": [order.pk], "index": 0})
@@ -559,28 +557,28 @@ def test_asking_keeps_the_filter_of_the_list(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
-def test_selection_that_is_nonsense_is_told(office: Browser, chosen: str) -> None:
+def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
-    assert told(answer) == [("error", "This selection cannot be read; please select again.")]
+    assert shown_messages(answer) == [("error", "This selection cannot be read; please select again.")]
 
 
-def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
-    said = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
-    answer = office.post(LIST, said)
-    assert [level for level, _ in told(answer)] == ["error"]
+    submitted = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
+    answer = office.post(LIST, submitted)
+    assert [level for level, _ in shown_messages(answer)] == ["error"]
     assert {status_of(order) for order in orders} == {"pending"}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_outcome_of_the_sms_is_told_too() -> None:
+def test_confirm_action_shows_sms_outcome() -> None:
     browser = sign_in(make_office())
-    texts = [text for _, text in told(choose(browser, "confirm", make_order(), make_order()))]
+    texts = [text for _, text in shown_messages(choose(browser, "confirm", make_order(), make_order()))]
     assert any("SMS" in text and "(2)" in text for text in texts)
 
 
-def test_history_says_who_what_why_and_from_where(office: Browser) -> None:
+def test_history_shows_user_move_reason_and_source(office: Browser) -> None:
     order = make_order()
     order.transition_to("cancelled", by=make_office(first_name="林會計"), source="rest", reason="客戶改日再訂")
     shown = office.get(change("order", order.pk))
@@ -596,7 +594,7 @@ def test_proof_of_delivery_is_shown(office: Browser) -> None:
     assert "QR code" in shown
 
 
-def test_what_a_driver_reported_later_is_marked(office: Browser) -> None:
+def test_move_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
     path, mark = change("order", order.pk), "sent later, from offline"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
@@ -608,27 +606,27 @@ def test_what_a_driver_reported_later_is_marked(office: Browser) -> None:
 def test_signatures_and_photos_are_shown(office: Browser) -> None:
     order = make_order("delivered")
     image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
-    kept = keep(Order.objects.all(), "signature", image, by=make_office())
-    assert f'src="/api/v1/orders/{order.pk}/proof-images/{kept.pk}/"' in office.get(change("order", order.pk))
+    stored = store(Order.objects.all(), "signature", image, by=make_office())
+    assert f'src="/api/v1/orders/{order.pk}/proof-images/{stored.pk}/"' in office.get(change("order", order.pk))
 
 
-def test_history_is_not_written_by_hand(office: Browser) -> None:
+def test_history_is_read_only(office: Browser) -> None:
     order = make_order("confirmed")
     path = change("order", order.pk)
-    said = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
-    office.post(path, office.form(path, "order_form") | said)
+    submitted = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
+    office.post(path, office.form(path, "order_form") | submitted)
     assert [(row.to_status, row.reason) for row in order.history.all()] == [("pending", ""), ("confirmed", "測試")]
 
 
-def test_every_status_has_its_colour() -> None:
+def test_every_status_has_colour() -> None:
     assert set(COLOUR) == set(Status)
 
 
-def test_badge_is_the_word_in_a_colour() -> None:
+def test_badge_has_label_and_colour() -> None:
     with translation.override("en"):
         assert badge("delivered") == '<span class="badge good">Delivered</span>'
 
 
 @pytest.mark.parametrize(("amount", "shown"), [(None, "–"), (0, "NT$ 0"), (1234567, "NT$ 1,234,567")])
-def test_money_is_grouped(amount: int | None, shown: str) -> None:
+def test_money_has_thousands_separators(amount: int | None, shown: str) -> None:
     assert money(amount) == shown

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dispatch.models import Route
 from orders.models import Order
-from orders.tests.admin.browser import Browser, change, errors, sign_in, told
+from orders.tests.admin.browser import Browser, change, errors, shown_messages, sign_in
 from orders.tests.factories import make_driver, make_order, make_route, make_user
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def stop_of(order: Order) -> int | None:
     return Order.objects.get(pk=order.pk).stop_sequence
 
 
-def test_list_counts_stops_in_one_query_for_all(office: Browser) -> None:
+def test_list_counts_all_stops_in_one_query(office: Browser) -> None:
     busy = make_route(driver=make_driver())
     for status in ("pending", "confirmed", "cancelled"):
         make_order(status, route=busy)
@@ -40,7 +40,7 @@ def test_list_counts_stops_in_one_query_for_all(office: Browser) -> None:
     assert len(more) == len(few)
 
 
-def test_stops_stand_in_their_order(office: Browser) -> None:
+def test_stops_are_listed_in_sequence(office: Browser) -> None:
     route = make_route()
     last, first, loose = (make_order(route=route, stop_sequence=stop) for stop in (2, 1, None))
     shown = office.get(change("route", route.pk))
@@ -48,7 +48,7 @@ def test_stops_stand_in_their_order(office: Browser) -> None:
     assert places == sorted(places)
 
 
-def test_page_takes_the_same_queries_for_any_number_of_stops(office: Browser) -> None:
+def test_page_query_count_is_constant(office: Browser) -> None:
     one, many = make_route(), make_route()
     for route, stops in ((one, 1), (many, 5)):
         for stop in range(stops):
@@ -61,7 +61,7 @@ def test_page_takes_the_same_queries_for_any_number_of_stops(office: Browser) ->
     assert counts[1] == counts[2]
 
 
-def test_stops_are_put_in_another_order(office: Browser) -> None:
+def test_stops_can_be_resequenced(office: Browser) -> None:
     route = make_route()
     first, second = (make_order(route=route, stop_sequence=stop) for stop in (1, 2))
     answer = save(office, route, **{"orders-0-stop_sequence": 2, "orders-1-stop_sequence": 1})
@@ -69,7 +69,7 @@ def test_stops_are_put_in_another_order(office: Browser) -> None:
     assert answer.redirect_chain == [(LIST, 302)]
 
 
-def test_stop_that_stays_makes_no_new_version(office: Browser) -> None:
+def test_unchanged_stop_keeps_version(office: Browser) -> None:
     route = make_route()
     order = make_order(route=route, stop_sequence=1)
     save(office, route, name="新名")
@@ -77,7 +77,7 @@ def test_stop_that_stays_makes_no_new_version(office: Browser) -> None:
     assert Route.objects.get().name == "新名"
 
 
-def test_stop_that_another_moved_meanwhile_is_not_overruled(office: Browser) -> None:
+def test_stop_moved_meanwhile_is_conflict(office: Browser) -> None:
     route = make_route(name="舊名")
     order = make_order(route=route, stop_sequence=1)
     path = change("route", route.pk)
@@ -89,7 +89,7 @@ def test_stop_that_another_moved_meanwhile_is_not_overruled(office: Browser) -> 
     assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
 
 
-def test_driver_who_moves_on_does_not_hinder_the_order_of_stops(office: Browser) -> None:
+def test_status_change_meanwhile_does_not_block_resequencing(office: Browser) -> None:
     route = make_route(driver=make_driver())
     order = make_order("assigned", route=route, driver=route.driver, stop_sequence=1)
     path = change("route", route.pk)
@@ -100,14 +100,14 @@ def test_driver_who_moves_on_does_not_hinder_the_order_of_stops(office: Browser)
 
 
 @pytest.mark.parametrize("stop", [0, 1000, "abc", "9" * 30])
-def test_stop_that_cannot_be_is_an_error(office: Browser, stop: object) -> None:
+def test_invalid_stop_number_is_error(office: Browser, stop: object) -> None:
     route = make_route()
     order = make_order(route=route, stop_sequence=1)
     assert errors(save(office, route, **{"orders-0-stop_sequence": stop}))
     assert stop_of(order) == 1
 
 
-def test_stop_of_a_closed_order_is_fixed(office: Browser) -> None:
+def test_stop_of_closed_order_is_read_only(office: Browser) -> None:
     route = make_route()
     order = make_order("cancelled", route=route, stop_sequence=1)
     answer = save(office, route, **{"orders-0-stop_sequence": 2})
@@ -115,17 +115,17 @@ def test_stop_of_a_closed_order_is_fixed(office: Browser) -> None:
     assert stop_of(order) == 1
 
 
-def test_new_route(office: Browser) -> None:
+def test_route_can_be_created(office: Browser) -> None:
     driver = make_driver()
-    said = {"name": "大安", "date": str(timezone.localdate()), "driver": driver.pk, "status": "planned"}
-    office.post(ADD, office.form(ADD, "route_form") | said)
+    data = {"name": "大安", "date": str(timezone.localdate()), "driver": driver.pk, "status": "planned"}
+    office.post(ADD, office.form(ADD, "route_form") | data)
     assert Route.objects.get().driver == driver
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "nonsense"])
-def test_route_of_a_day_far_away_is_an_error(office: Browser, day: str) -> None:
-    said = {"name": "大安", "date": day, "status": "planned"}
-    assert errors(office.post(ADD, office.form(ADD, "route_form") | said))
+def test_route_date_far_away_is_error(office: Browser, day: str) -> None:
+    data = {"name": "大安", "date": day, "status": "planned"}
+    assert errors(office.post(ADD, office.form(ADD, "route_form") | data))
     assert not Route.objects.exists()
 
 
@@ -133,24 +133,24 @@ def assign(route: Route) -> str:
     return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
-def test_driver_is_given_the_route_and_its_orders(office: Browser) -> None:
+def test_assign_gives_route_and_orders_to_driver(office: Browser) -> None:
     route, driver = make_route(), make_driver()
     ready, waiting = make_order("confirmed", route=route), make_order(route=route)
     assert assign(route) in office.get(change("route", route.pk))
     office.get(assign(route))
     answer = office.post(assign(route), {"driver": driver.pk})
-    assert told(answer)[0] == ("warning", "Assign to a driver: 1 done, 1 refused.")
+    assert shown_messages(answer)[0] == ("warning", "Assign to a driver: 1 done, 1 refused.")
     assert Route.objects.get().driver == driver
     assert [Order.objects.get(pk=order.pk).driver for order in (ready, waiting)] == [driver, None]
 
 
-def test_form_does_not_change_the_driver_behind_the_orders(office: Browser) -> None:
+def test_form_cannot_change_driver(office: Browser) -> None:
     route = make_route(driver=make_driver())
     save(office, route, driver=make_driver().pk)
     assert Route.objects.get().driver == route.driver
 
 
-def test_assigning_needs_the_right() -> None:
+def test_assigning_needs_permission() -> None:
     route = make_route()
     assert sign_in(make_user()).client.post(assign(route), {"driver": make_driver().pk}).status_code == 302
     assert Route.objects.get().driver is None

@@ -30,7 +30,7 @@ def office(client: Client) -> Client:
     return client
 
 
-def test_figures_are_for_the_office_and_the_sheet_for_managers(client: Client) -> None:
+def test_office_sees_statistics_and_managers_export_csv(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
     client.force_login(make_staff())
     shown = client.get(PAGE)
@@ -38,7 +38,7 @@ def test_figures_are_for_the_office_and_the_sheet_for_managers(client: Client) -
     assert client.get(PAGE, {"format": "csv"}).status_code == 403
 
 
-def test_the_last_thirty_days_with_plots_and_tables(office: Client) -> None:
+def test_default_shows_last_thirty_days_with_plots_and_tables(office: Client) -> None:
     driver, product = make_driver(name="陳大明"), make_product(name="16kg 瓦斯桶")
     make_order("delivered", driver=driver, product=product, scheduled_date=TODAY)
     make_order("confirmed", scheduled_date=TODAY - timedelta(days=29))
@@ -51,7 +51,7 @@ def test_the_last_thirty_days_with_plots_and_tables(office: Client) -> None:
     assert (answer.context_data or {})["figures"]["total"] == 2
 
 
-def test_the_sum_above_is_that_of_the_table_below(office: Client) -> None:
+def test_total_equals_sum_of_table(office: Client) -> None:
     for status in ("delivered", "confirmed", "cancelled", "cancelled"):
         make_order(status, scheduled_date=TODAY)
     answer = office.get(PAGE, headers=ENGLISH)
@@ -61,14 +61,14 @@ def test_the_sum_above_is_that_of_the_table_below(office: Client) -> None:
     assert "<div><dt>Cancelled</dt><dd>2</dd></div>" in answer.content.decode()
 
 
-def test_a_wrong_period_is_said_and_the_usual_one_shown(office: Client) -> None:
+def test_invalid_period_shows_error_and_default_period(office: Client) -> None:
     for query in ("from=2026-12-01&to=2026-11-01", "from=x", "from=2020-01-01", "to=9999-12-31", "from=%00"):
         answer = office.get(f"{PAGE}?{query}", headers=ENGLISH)
         assert (answer.status_code, b"errornote" in answer.content) == (200, True), query
         assert b'value="2026-10-25"' in answer.content
 
 
-def test_the_same_as_a_sheet(office: Client) -> None:
+def test_csv_has_same_figures(office: Client) -> None:
     make_order("delivered", driver=make_driver(name="=陳"), scheduled_date=TODAY)
     answer = office.get(f"{PAGE}?from=2026-11-23&to=2026-11-23&format=csv", headers=ENGLISH)
     assert answer["Content-Disposition"] == 'attachment; filename="statistics-2026-11-23-2026-11-23.csv"'
@@ -78,14 +78,14 @@ def test_the_same_as_a_sheet(office: Client) -> None:
     assert lines[4][0] == "'=陳"
 
 
-def test_a_sheet_draws_nothing(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csv_renders_no_plots(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[bytes] = []
     monkeypatch.setattr("web.charts.embedded", drawn.append)
     assert (office.get(f"{PAGE}?format=csv").status_code, drawn) == (200, [])
     assert (office.get(PAGE).status_code, len(drawn)) == (200, 6)
 
 
-def test_the_number_of_queries_is_constant(office: Client, django_assert_num_queries: Any) -> None:
+def test_query_count_is_constant(office: Client, django_assert_num_queries: Any) -> None:
     make_order()
     office.get(PAGE)
     cache.clear()
@@ -98,6 +98,6 @@ def test_the_number_of_queries_is_constant(office: Client, django_assert_num_que
         office.get(PAGE)
 
 
-def test_it_is_linked_from_the_list_and_from_the_first_page(office: Client) -> None:
+def test_list_and_index_link_to_statistics(office: Client) -> None:
     for path in ("/admin/", "/admin/orders/order/"):
         assert PAGE in office.get(path).content.decode()

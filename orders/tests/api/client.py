@@ -45,7 +45,7 @@ def make_api(role: str) -> Api:
 
 
 def codes(response: Any) -> list[tuple[str, str | None]]:
-    """The (code, attr) of each error of an answer in the one shape."""
+    """The (code, attr) of each error in a response."""
     body = response.json()
     assert set(body) == {"type", "errors"}, body
     assert all(set(error) == {"code", "detail", "attr"} for error in body["errors"]), body

@@ -21,14 +21,14 @@ def _own_provider() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("path", ["orders/", "orders/{}/", "orders/statistics/", "customers/", "drivers/locations/"])
-def test_every_get_says_where_the_log_stands(path: str) -> None:
+def test_every_get_returns_log_position(path: str) -> None:
     log_position.provide(lambda: log_position.Position(1042, "e1"))
     answer = make_api("office").get(path.format(make_order().pk))
     assert (answer.status_code, answer["Last-Event-Id"], answer["Last-Event-Epoch"]) == (200, "1042", "e1")
 
 
-def test_the_head_is_read_before_the_rows() -> None:
-    """A change between the two is then after the log_position: it is heard, and not missed."""
+def test_log_position_is_read_before_rows() -> None:
+    """A change between the two then has a later log_position, so a client that resumes from it misses nothing."""
     order = make_order()
 
     def head_then_a_change() -> log_position.Position:
@@ -41,15 +41,15 @@ def test_the_head_is_read_before_the_rows() -> None:
     assert make_api("office").get(f"orders/{order.pk}/").json()["notes"] == "changed"
 
 
-def test_no_provider_no_header() -> None:
+def test_without_provider_there_is_no_header() -> None:
     assert "Last-Event-Id" not in make_api("office").get("orders/").headers
 
 
-def test_no_head_no_header() -> None:
+def test_empty_log_sends_no_header() -> None:
     log_position.provide(lambda: None)
     assert "Last-Event-Id" not in make_api("office").get("orders/").headers
 
 
-def test_who_is_refused_learns_nothing_of_the_log() -> None:
+def test_refused_request_gets_no_log_position() -> None:
     log_position.provide(lambda: log_position.Position(1042))
     assert "Last-Event-Id" not in Api().get("orders/").headers

@@ -14,43 +14,43 @@ from realtime.models import OnlineDriver
 pytestmark = pytest.mark.django_db
 
 
-def test_office_makes_a_driver_of_an_account() -> None:
+def test_office_creates_driver_from_account() -> None:
     user = make_user()
     answer = make_api("office").post("drivers/", {"name": "陳司機", "phone": "0911-222-333", "user": user.pk})
     assert (answer.status_code, Driver.objects.get().user) == (201, user)
 
 
-def test_the_account_of_staff_is_no_driver_by_staff() -> None:
+def test_staff_cannot_make_staff_account_a_driver() -> None:
     for user in (make_office(), make_user(is_superuser=True)):
         answer = make_api("office").post("drivers/", {"name": "陳司機", "user": user.pk})
         assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
     assert not Driver.objects.exists()
 
 
-def test_an_administrator_makes_a_driver_of_staff() -> None:
+def test_administrator_can_make_staff_account_a_driver() -> None:
     boss, clerk = make_office(is_superuser=True), make_office()
     assert Api(boss).post("drivers/", {"name": "陳司機", "user": clerk.pk}).status_code == 201
 
 
-def test_staff_change_a_driver_who_is_staff() -> None:
+def test_staff_can_edit_driver_with_staff_account() -> None:
     driver = make_driver(user=make_office())
     answer = make_api("office").patch(f"drivers/{driver.pk}/", {"name": "陳", "user": driver.user_id})
     assert answer.status_code == 200
 
 
-def test_one_account_is_one_driver() -> None:
+def test_account_belongs_to_one_driver() -> None:
     answer = make_api("office").post("drivers/", {"name": "陳", "user": make_driver().user.pk})
     assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
 
 
-def test_a_driver_keeps_the_account() -> None:
+def test_driver_account_cannot_change() -> None:
     driver, api = make_driver(), make_api("office")
     same = api.patch(f"drivers/{driver.pk}/", {"name": "陳", "user": driver.user.pk})
     other = api.patch(f"drivers/{driver.pk}/", {"user": make_user().pk})
     assert (same.status_code, other.status_code, codes(other)) == (200, 400, [("invalid", "user")])
 
 
-def test_driver_reads_the_own_record_only() -> None:
+def test_driver_reads_only_own_record() -> None:
     driver, other = make_driver(), make_driver()
     api = Api(driver.user)
     assert [row["id"] for row in api.get("drivers/").json()["results"]] == [driver.pk]
@@ -58,14 +58,14 @@ def test_driver_reads_the_own_record_only() -> None:
     assert api.patch(f"drivers/{driver.pk}/", {"name": "x"}).status_code == 403
 
 
-def test_a_deactivated_driver_has_no_role() -> None:
+def test_deactivated_driver_has_no_role() -> None:
     driver = make_driver()
     api = Api(driver.user)
     make_api("office").patch(f"drivers/{driver.pk}/", {"is_active": False})
     assert api.get("orders/").status_code == 403
 
 
-def test_locations_say_where_and_who_is_online() -> None:
+def test_locations_include_position_and_online() -> None:
     away, here = make_driver(name="甲"), make_driver(name="乙")
     make_driver(is_active=False)
     at = timezone.now()
@@ -86,13 +86,13 @@ def test_locations_need_few_queries(django_assert_max_num_queries: Any) -> None:
         api.get("drivers/locations/")
 
 
-def test_office_makes_a_route() -> None:
+def test_office_creates_route() -> None:
     driver = make_driver()
     answer = make_api("office").post("routes/", {"date": "2026-11-23", "name": "大安", "driver": driver.pk})
     assert (answer.status_code, answer.json()["total_stops"], Route.objects.get().driver) == (201, 0, driver)
 
 
-def test_total_stops_leaves_cancelled_ones_out() -> None:
+def test_total_stops_excludes_cancelled_orders() -> None:
     route, api = make_route(), make_api("office")
     for status in (Status.PENDING, Status.CONFIRMED, Status.CANCELLED):
         make_order(status, route=route)
@@ -104,18 +104,18 @@ def make_stops(api: Api) -> dict[int, int]:
     return {row["id"]: row["total_stops"] for row in api.get("routes/").json()["results"]}
 
 
-def test_office_cancels_a_route() -> None:
+def test_office_cancels_route() -> None:
     route = make_route()
     assert make_api("office").patch(f"routes/{route.pk}/", {"status": "cancelled"}).status_code == 200
 
 
-def test_a_change_of_driver_goes_through_assign_driver() -> None:
+def test_patch_cannot_change_route_driver() -> None:
     route, api = make_route(), make_api("office")
     answer = api.patch(f"routes/{route.pk}/", {"driver": make_driver().pk})
     assert (answer.status_code, codes(answer)) == (400, [("use_assign_driver", "driver")])
 
 
-def test_assign_driver_gives_the_route_and_its_orders() -> None:
+def test_assign_driver_assigns_route_and_orders() -> None:
     route, driver = make_route(), make_driver()
     order, pending = make_order(Status.CONFIRMED, route=None), make_order(route=route)
     order.route = route
@@ -131,17 +131,17 @@ def test_assign_driver_gives_the_route_and_its_orders() -> None:
 
 
 @pytest.mark.parametrize("driver", [None, 0, 999_999, "x"])
-def test_assign_driver_needs_an_active_driver(driver: object) -> None:
+def test_assign_driver_needs_active_driver(driver: object) -> None:
     answer = make_api("office").post(f"routes/{make_route().pk}/assign-driver/", {"driver": driver})
     assert (answer.status_code, codes(answer)[0][1]) == (400, "driver")
 
 
-def test_assign_driver_to_a_route_that_is_not_there_is_404() -> None:
+def test_assign_driver_to_unknown_route_is_404() -> None:
     answer = make_api("office").post("routes/999999/assign-driver/", {"driver": make_driver().pk})
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-def test_driver_reads_the_own_routes() -> None:
+def test_driver_reads_own_routes() -> None:
     driver = make_driver()
     route, other = make_route(driver=driver), make_route(driver=make_driver())
     api = Api(driver.user)
@@ -149,7 +149,7 @@ def test_driver_reads_the_own_routes() -> None:
     assert api.get(f"routes/{other.pk}/").status_code == 404
 
 
-def test_routes_of_one_day() -> None:
+def test_routes_filter_by_date() -> None:
     route = make_route(date="2026-11-24")
     make_route()
     rows = make_api("office").get("routes/", date="2026-11-24").json()["results"]

@@ -42,7 +42,7 @@ def test_filter_by_one_day() -> None:
     assert found(scheduled_date=str(TODAY)) == [order.pk]
 
 
-def test_filter_by_the_day_of_a_board() -> None:
+def test_filter_by_board_day() -> None:
     today = timezone.localdate()
     due, changed, other = make_order(scheduled_date=today), make_order(), make_order()
     for order, shift in ((due, 3), (changed, 0), (other, 1)):
@@ -67,7 +67,7 @@ def test_filter_by_driver_route_customer_area_and_priority() -> None:
 
 @pytest.mark.parametrize("typed", ["0912-345-678", "345678", "３４５６７８", "陳太太", "松仁路17號", "松仁路１７號"])
 @pytest.mark.parametrize("written", ["松仁路17號", "松仁路１７號"])
-def test_search_by_what_people_type(typed: str, written: str) -> None:
+def test_search_accepts_usual_spellings(typed: str, written: str) -> None:
     make_order(customer=make_customer(phone="0922-000-111"))
     customer = make_customer(name="陳太太", phone="0912-345-678", address=f"台北市信義區{written}")
     order = make_order(customer=customer)
@@ -75,7 +75,7 @@ def test_search_by_what_people_type(typed: str, written: str) -> None:
     assert list(Customer.objects.search(typed)) == [customer]
 
 
-def test_a_customer_does_not_find_out_who_drives() -> None:
+def test_driver_filter_is_ignored_for_customers() -> None:
     customer, drivers = make_customer(user=make_user()), [make_driver(), make_driver()]
     order = make_order(Status.ASSIGNED, driver=drivers[0], customer=customer)
     for driver in drivers:
@@ -89,7 +89,7 @@ def test_search_by_number() -> None:
     assert found(q=order.order_number.replace("-", "")) == [order.pk]
 
 
-def test_ordering_ends_with_the_id_and_leaves_unknown_stops_last() -> None:
+def test_ordering_breaks_ties_by_id_and_puts_null_stops_last() -> None:
     route = make_route()
     none, second, first = (
         make_order(),
@@ -100,7 +100,7 @@ def test_ordering_ends_with_the_id_and_leaves_unknown_stops_last() -> None:
     assert found(ordering="-scheduled_date,id") == sorted([none.pk, second.pk, first.pk])
 
 
-def test_newest_first_unless_asked() -> None:
+def test_default_ordering_is_newest_first() -> None:
     orders = [make_order().pk, make_order().pk]
     assert found() == orders[::-1]
 
@@ -114,18 +114,18 @@ def test_newest_first_unless_asked() -> None:
         ("area", "x" * 21), ("q", "x" * 101), ("ordering", "tracking_token"),
     ],
 )  # fmt: skip
-def test_a_wrong_filter_is_refused_by_name(name: str, value: str) -> None:
+def test_invalid_filter_error_names_parameter(name: str, value: str) -> None:
     answer = make_api("office").get("orders/", **{name: value})
     assert (answer.status_code, {attr for _, attr in codes(answer)}) == (400, {name})
 
 
 @pytest.mark.parametrize("query", [{"page": "0"}, {"page": "x"}, {"page": "2"}, {"page": "9" * 5000}])
-def test_a_page_that_is_not_there_is_404(query: dict[str, str]) -> None:
+def test_unknown_page_is_404(query: dict[str, str]) -> None:
     answer = make_api("office").get("orders/", **query)
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-def test_pages_are_bounded() -> None:
+def test_page_size_is_limited() -> None:
     customer = make_customer()
     Order.objects.unannounced().bulk_create(
         Order(customer=customer, scheduled_date=TODAY, order_number=f"{n:04d}-0000") for n in range(501)
@@ -136,12 +136,12 @@ def test_pages_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("path", ["orders/", "orders/urgent/", "customers/", "products/", "drivers/", "routes/"])
-def test_lists_need_few_queries_whatever_their_size(path: str, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_list_query_count_is_constant(path: str, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
     for _ in range(5):
         driver = make_driver()
         make_order(Status.ASSIGNED, driver=driver, priority=Priority.URGENT, route=make_route(driver=driver))
     api = make_api("office")
-    api.get(path)  # the first call makes the head of an empty log
+    api.get(path)  # the first call creates the head of an empty log
     with django_assert_max_num_queries(6):
         answer = api.get(path)
     assert len(answer.json()["results"]) == 5
@@ -162,7 +162,7 @@ def test_filter_by_several_customers_and_the_newest_of_each() -> None:
     assert found(customer=both, latest=2, ordering="-id") == [*orders[1][:0:-1], *orders[0][:0:-1]]
 
 
-def test_the_newest_are_those_of_what_else_is_asked_for() -> None:
+def test_latest_respects_other_filters() -> None:
     customer = make_customer()
     order = make_order(Status.CONFIRMED, customer=customer)
     make_order(customer=customer)
@@ -174,20 +174,20 @@ def test_the_newest_are_those_of_what_else_is_asked_for() -> None:
     [({"latest": 2}, "latest"), ({"customer": "1", "latest": 21}, "latest"), ({"customer": "1,x"}, "customer"),
      ({"customer": ",".join(map(str, range(1, 52)))}, "customer")],
 )  # fmt: skip
-def test_several_customers_are_named_and_few(query: dict[str, object], attr: str) -> None:
+def test_latest_and_customer_filters_are_validated(query: dict[str, object], attr: str) -> None:
     answer = make_api("office").get("orders/", **query)
     assert answer.status_code == 400
     assert [error[1] for error in codes(answer)] == [attr]
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "1.5", "²", ""])
-def test_a_page_of_no_size_is_refused(size: str) -> None:
+def test_invalid_page_size_is_refused(size: str) -> None:
     answer = make_api("office").get("orders/", page_size=size)
     assert (answer.status_code, codes(answer)) == (400, [("invalid", "page_size")])
 
 
 @pytest.mark.parametrize("path", ["customers/", "drivers/", "products/"])
-def test_whether_active_is_true_or_false_and_nothing_else(path: str) -> None:
+def test_is_active_accepts_only_booleans(path: str) -> None:
     api = make_api("office")
     assert api.get(path, is_active="false").json()["count"] == 0
     assert api.get(path, is_active="").status_code == 200
@@ -201,7 +201,7 @@ def listed(api: Api, path: str = "orders/", **query: object) -> list[int]:
     return [row["id"] for row in answer.json()["results"]]
 
 
-def test_a_driver_finds_by_number_only_what_is_still_to_deliver() -> None:
+def test_driver_search_by_telephone_finds_only_open_orders() -> None:
     driver, customer = make_driver(), make_customer(phone="0912-345-678", phone2="02-2345-6789")
     is_open = make_order(Status.DELIVERING, driver=driver, customer=customer)
     for status in (Status.DELIVERED, Status.CANCELLED):
@@ -217,7 +217,7 @@ def test_a_driver_finds_by_number_only_what_is_still_to_deliver() -> None:
     assert listed(api, q="0912") == []
 
 
-def test_a_customer_finds_nothing_by_number() -> None:
+def test_customer_search_by_telephone_finds_nothing() -> None:
     customer = make_customer(phone="0912-345-678", user=make_user())
     order = make_order(customer=customer)
     assert listed(Api(customer.user), q="912345678") == []
@@ -225,7 +225,7 @@ def test_a_customer_finds_nothing_by_number() -> None:
 
 
 @pytest.mark.parametrize("described", [False, True])
-def test_nobody_sorts_by_what_they_are_not_shown(described: bool) -> None:
+def test_roles_cannot_order_by_hidden_fields(described: bool) -> None:
     if described:  # the schema makes every filter's field
         assert make_api("office").get("schema/").status_code == 200
     for role, path, hidden, shown in (
@@ -241,7 +241,7 @@ def test_nobody_sorts_by_what_they_are_not_shown(described: bool) -> None:
         assert make_api("office").get(path, ordering=hidden).status_code == 200
 
 
-def test_nobody_filters_by_what_they_are_not_shown() -> None:
+def test_roles_cannot_filter_by_hidden_fields() -> None:
     driver, active, gone = make_driver(), make_customer(), make_customer()
     for customer in (active, gone):
         make_order(Status.DELIVERING, driver=driver, customer=customer)
@@ -253,14 +253,14 @@ def test_nobody_filters_by_what_they_are_not_shown() -> None:
 
 
 FILTERED = {"orders/": OrderFilters, "customers/": CustomerFilters, "products/": ProductFilters}
-# What a filter's own method asks for, beside the search.
-ASKED = {"day": {"scheduled_date", "updated_at"}, "latest": {"customer"}, "q": set[str]()}
+# The columns that filter methods use, besides the search.
+METHOD_COLUMNS = {"day": {"scheduled_date", "updated_at"}, "latest": {"customer"}, "q": set[str]()}
 
 
 @pytest.mark.parametrize("path", FILTERED)
 @pytest.mark.parametrize("role", ["driver", "customer"])
-def test_every_filter_of_a_role_asks_for_what_the_role_sees(role: str, path: str) -> None:
-    """A new filter with a method of its own says here what it asks for."""
+def test_role_filters_use_only_visible_fields(role: str, path: str) -> None:
+    """List the columns of a new filter method in the table above."""
     view = resolve(f"/api/v1/{path}").func.cls  # type: ignore[attr-defined]
     view = view(action="list", request=None)
     seen = view.get_serializer_class().seen_by.get(Side(role))
@@ -269,4 +269,4 @@ def test_every_filter_of_a_role_asks_for_what_the_role_sees(role: str, path: str
         return
     for name, one in FILTERED[path].base_filters.items():
         if one.method:
-            assert ASKED[name] <= seen, name
+            assert METHOD_COLUMNS[name] <= seen, name

@@ -1,4 +1,4 @@
-"""Moving orders: status, confirm-delivery, bulk-update; and who may call what."""
+"""Placing, reading, changing and moving orders over REST, and who may call what."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "path", ["orders/{}/", "customers/1/", "products/1/", "drivers/1/", "routes/1/", "orders/", "orders/bulk-update/"]
 )
-def test_nothing_is_deleted_or_put(path: str) -> None:
+def test_delete_and_put_are_not_allowed(path: str) -> None:
     api = make_api("office")
     target = "/api/v1/" + path.format(make_order().pk)
     for method in (api.client.delete, api.client.put, api.client.options):
@@ -44,7 +44,7 @@ def test_nothing_is_deleted_or_put(path: str) -> None:
         assert (answer.status_code, codes(answer)) == (405, [("method_not_allowed", None)])
 
 
-def test_driver_moves_an_own_order() -> None:
+def test_driver_moves_own_order() -> None:
     driver = make_driver()
     order = make_order(Status.ASSIGNED, driver=driver)
     answer = Api(driver.user).patch(f"orders/{order.pk}/status/", {"status": "delivering", "version": order.version})
@@ -55,7 +55,7 @@ def test_driver_moves_an_own_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "before", "said", "found"),
+    ("role", "before", "payload", "found"),
     [
         ("office", Status.PENDING, {"status": "delivered"}, (409, [("invalid_transition", "status")])),
         ("office", Status.PENDING, {"status": "cancelled"}, (400, [("reason_required", "reason")])),
@@ -65,16 +65,20 @@ def test_driver_moves_an_own_order() -> None:
         ("customer", Status.PENDING, {"status": "cancelled", "reason": "買錯"}, (200, [])),
     ],
 )
-def test_which_moves_are_made(role: str, before: str, said: dict[str, Any], found: tuple[int, list[Any]]) -> None:
+def test_move_depends_on_role_and_status(
+    role: str, before: str, payload: dict[str, Any], found: tuple[int, list[Any]]
+) -> None:
     customer = make_customer(user=make_user())
     order, api = make_order(before, customer=customer), Api(customer.user) if role == "customer" else make_api(role)
-    answer = api.patch(f"orders/{order.pk}/status/", said | ({"driver": make_driver().pk} if "driver" in said else {}))
+    answer = api.patch(
+        f"orders/{order.pk}/status/", payload | ({"driver": make_driver().pk} if "driver" in payload else {})
+    )
     is_made = answer.status_code == 200
     assert (answer.status_code, [] if is_made else codes(answer)) == found
-    assert Order.objects.get().status == (said["status"] if is_made else before)
+    assert Order.objects.get().status == (payload["status"] if is_made else before)
 
 
-def test_a_move_on_an_old_version_is_409_with_the_present_one() -> None:
+def test_stale_version_is_409_with_current_version() -> None:
     order = make_order(Status.CONFIRMED)
     answer = make_api("office").patch(
         f"orders/{order.pk}/status/", {"status": "cancelled", "reason": "x", "version": 1}
@@ -82,35 +86,35 @@ def test_a_move_on_an_old_version_is_409_with_the_present_one() -> None:
     assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
 
 
-def test_a_repeated_ref_gets_the_same_answer_and_is_not_done_twice() -> None:
+def test_repeated_ref_returns_same_answer_and_moves_once() -> None:
     order, api = make_order(), make_api("office")
-    said = {"status": "confirmed", "ref": "a1"}
-    first = api.patch(f"orders/{order.pk}/status/", said)
+    payload = {"status": "confirmed", "ref": "a1"}
+    first = api.patch(f"orders/{order.pk}/status/", payload)
     order.transition_to(Status.CANCELLED, reason="x")
-    again = api.patch(f"orders/{order.pk}/status/", said)
+    again = api.patch(f"orders/{order.pk}/status/", payload)
     assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
     assert order.history.count() == 3
 
 
-def test_a_ref_is_answered_after_the_order_went_to_another_driver() -> None:
+def test_repeated_ref_is_answered_after_reassignment() -> None:
     driver = make_driver()
     order, api = make_order(Status.ARRIVING, driver=driver), Api(driver.user)
-    said = {"confirmation_type": "manual", "ref": "d-1"}
-    first = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    payload = {"confirmation_type": "manual", "ref": "d-1"}
+    first = api.post(f"orders/{order.pk}/confirm-delivery/", payload)
     order.transition_to(Status.CANCELLED, reason="測試")
     order.driver = make_driver()
     order.save()
     assert api.get(f"orders/{order.pk}/").status_code == 404
-    again = api.post(f"orders/{order.pk}/confirm-delivery/", said)
+    again = api.post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
     for other in ({"ref": "d-2"}, {}):
         answer = api.patch(f"orders/{order.pk}/status/", {"status": "delivered"} | other)
         assert codes(answer) == [("not_found", None)]
-    stranger = make_api("driver").post(f"orders/{order.pk}/confirm-delivery/", said)
+    stranger = make_api("driver").post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert stranger.status_code == 404
 
 
-def test_a_move_without_signal_tells_when_it_happened() -> None:
+def test_offline_move_records_when_it_happened() -> None:
     order = make_order(Status.ASSIGNED, created_at=timezone.now() - timedelta(hours=2))
     at = timezone.now() - timedelta(hours=1)
     make_api("office").patch(f"orders/{order.pk}/status/", {"status": "delivering", "at": at.isoformat()})
@@ -123,12 +127,12 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     driver = make_driver()
     order = make_order(Status.ARRIVING, driver=driver, quantity=3)
     product = order.items.get().product
-    said = {
+    payload = {
         "confirmation_type": "qr_code", "cylinder_serials": ["ＣＹＬ789", "cyl789 "],
         "quantities": {str(product.pk): 2},
         "amount_collected": 1600, "ref": "d-1", "latitude": 25.03, "longitude": 121.56,
     }  # fmt: skip
-    answer = Api(driver.user).post(f"orders/{order.pk}/confirm-delivery/", said)
+    answer = Api(driver.user).post(f"orders/{order.pk}/confirm-delivery/", payload)
     order.refresh_from_db()
     product.refresh_from_db()
     proof = order.confirmations.get()
@@ -138,7 +142,7 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({}, "required", "confirmation_type"),
         ({"confirmation_type": "wink"}, "invalid_choice", "confirmation_type"),
@@ -152,14 +156,14 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
         ({"confirmation_type": "manual", "confirmed_at": "2999-01-01T00:00:00Z"}, "invalid_time", "at"),
     ],
 )
-def test_a_wrong_confirmation_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+def test_invalid_confirmation_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
     order = make_order(Status.ARRIVING)
-    answer = make_api("office").post(f"orders/{order.pk}/confirm-delivery/", said)
+    answer = make_api("office").post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
     assert Order.objects.get().status == Status.ARRIVING
 
 
-def test_bulk_update_takes_each_order_on_its_own_merit() -> None:
+def test_bulk_update_handles_each_order_separately() -> None:
     good, bad = make_order(), make_order(Status.CANCELLED)
     answer = make_api("office").post("orders/bulk-update/", {"ids": [good.pk, bad.pk, 10**18], "status": "confirmed"})
     body = answer.json()
@@ -169,26 +173,26 @@ def test_bulk_update_takes_each_order_on_its_own_merit() -> None:
     ]  # fmt: skip
 
 
-def test_of_many_orders_a_clerk_takes_no_delivery_back() -> None:
+def test_clerk_cannot_cancel_delivered_orders_in_bulk() -> None:
     order = make_order(Status.DELIVERED)
-    said = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
-    refused = Api(make_staff("clerk")).post("orders/bulk-update/", said).json()
+    payload = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
+    refused = Api(make_staff("clerk")).post("orders/bulk-update/", payload).json()
     assert (refused["updated"], [failure["code"] for failure in refused["failed"]]) == ([], ["forbidden"])
-    assert Api(make_staff("manager")).post("orders/bulk-update/", said).json()["updated"] == [order.pk]
+    assert Api(make_staff("manager")).post("orders/bulk-update/", payload).json()["updated"] == [order.pk]
 
 
-def test_bulk_update_names_the_version_it_read() -> None:
+def test_bulk_update_refuses_stale_versions() -> None:
     order = make_order()
-    said = {"ids": [order.pk], "versions": {str(order.pk): order.version}}
+    payload = {"ids": [order.pk], "versions": {str(order.pk): order.version}}
     api = make_api("office")
-    assert api.post("orders/bulk-update/", said | {"priority": "urgent"}).json()["updated"] == [order.pk]
-    refused = api.post("orders/bulk-update/", said | {"status": "confirmed"}).json()["failed"]
+    assert api.post("orders/bulk-update/", payload | {"priority": "urgent"}).json()["updated"] == [order.pk]
+    refused = api.post("orders/bulk-update/", payload | {"status": "confirmed"}).json()["failed"]
     assert [row["code"] for row in refused] == ["version_conflict"]
     assert Order.objects.get().status == Status.PENDING
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({"ids": []}, "empty", "ids"),
         ({"ids": [1]}, "invalid", None),
@@ -205,12 +209,12 @@ def test_bulk_update_names_the_version_it_read() -> None:
         ({"ids": [1], "priority": "urgent", "versions": {"one": 1}}, "invalid", "versions"),
     ],
 )
-def test_a_wrong_bulk_update_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
-    answer = make_api("office").post("orders/bulk-update/", said)
+def test_invalid_bulk_update_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
+    answer = make_api("office").post("orders/bulk-update/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
 
 
-def test_urgent_are_the_open_ones() -> None:
+def test_urgent_lists_open_orders_only() -> None:
     make_order()
     make_order(Status.CANCELLED, priority=Priority.URGENT)
     order = make_order(priority=Priority.URGENT)
@@ -219,7 +223,7 @@ def test_urgent_are_the_open_ones() -> None:
 
 
 @pytest.mark.parametrize("pk", ["0", "999999", str(10**30), "9" * 5000, "x", "%00", "-1", "1.5"])
-def test_an_order_that_is_not_there_is_404(pk: str) -> None:
+def test_unknown_order_is_404(pk: str) -> None:
     api = make_api("office")
     for answer in (api.get(f"orders/{pk}/"), api.patch(f"orders/{pk}/status/", {"status": "confirmed"})):
         assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
@@ -241,7 +245,7 @@ BODIES = VALUES | st.dictionaries(NAMES, VALUES, max_size=5)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
 @example(body={"items": [{}]})
-def test_no_body_makes_a_500(body: Any, db: None) -> None:
+def test_no_request_body_causes_500(body: Any, db: None) -> None:
     order, api = make_order(), make_api("office")
     answers = [
         api.post("orders/", body),
@@ -253,19 +257,19 @@ def test_no_body_makes_a_500(body: Any, db: None) -> None:
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
 
 
-def test_a_session_is_a_page_and_a_token_a_program() -> None:
+def test_source_is_page_for_session_and_rest_for_token() -> None:
     order, api = make_order(), make_api("office")
     api.patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
     assert api.user is not None
     page = Client()
     page.force_login(api.user)
-    said = {"status": "cancelled", "reason": "改日"}
-    page.patch(f"/api/v1/orders/{order.pk}/status/", said, content_type="application/json")
+    payload = {"status": "cancelled", "reason": "改日"}
+    page.patch(f"/api/v1/orders/{order.pk}/status/", payload, content_type="application/json")
     moves = order.history.exclude(from_status="").values_list("to_status", "source")
     assert list(moves) == [("confirmed", "rest"), ("cancelled", "page")]
 
 
-# What the office's page of a telephone call adds to placing: a customer who is new, and a `ref` that makes it safe.
+# Placing an order during a telephone call: with a new customer, and idempotent by `ref`.
 
 
 NEW = {"name": "林太太", "phone": "0912 345 678", "address": "台北市大安區和平東路1號"}
@@ -276,7 +280,7 @@ def order(**fields: Any) -> dict[str, Any]:
     return {"items": items, "scheduled_date": str(timezone.localdate())} | fields
 
 
-def test_a_new_customer_comes_with_the_order() -> None:
+def test_order_can_create_its_customer() -> None:
     answer = make_api("office").post("orders/", order(new_customer=NEW))
     assert answer.status_code == 201
     customer = Order.objects.get().customer
@@ -288,50 +292,50 @@ def test_a_new_customer_comes_with_the_order() -> None:
     ("wrong", "attr"),
     [({"name": ""}, "new_customer.name"), ({"phone": "12"}, "new_customer.phone"), ({"user": 1}, "new_customer.user")],
 )
-def test_a_wrong_new_customer_is_refused_whole(wrong: dict[str, Any], attr: str) -> None:
+def test_invalid_new_customer_refuses_order(wrong: dict[str, Any], attr: str) -> None:
     answer = make_api("office").post("orders/", order(new_customer=NEW | wrong))
     assert answer.status_code == 400
     assert [found for _, found in codes(answer)] == [attr]
     assert not Customer.objects.exists()
 
 
-def test_a_refused_order_leaves_no_customer_behind() -> None:
+def test_refused_order_creates_no_customer() -> None:
     answer = make_api("office").post("orders/", order(new_customer=NEW, items=[{"product": 999, "quantity": 1}]))
     assert answer.status_code == 400
     assert not Customer.objects.exists()
 
 
-def test_a_customer_and_a_new_one_at_once_are_refused() -> None:
+def test_customer_together_with_new_customer_is_refused() -> None:
     answer = make_api("office").post("orders/", order(new_customer=NEW, customer=make_customer().pk))
     assert (answer.status_code, codes(answer)) == (400, [("invalid", None)])
 
 
-def test_only_the_office_makes_customers() -> None:
+def test_only_office_creates_customers() -> None:
     customer = make_customer(user=make_user())
     answer = Api(customer.user).post("orders/", order(new_customer=NEW))
     assert (answer.status_code, codes(answer)) == (403, [("forbidden", "new_customer")])
 
 
-def test_a_repeated_ref_is_answered_with_the_order_it_made() -> None:
+def test_repeated_ref_returns_the_order_it_created() -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    first, second = api.post("orders/", said), api.post("orders/", said)
+    payload = order(new_customer=NEW, ref="a-call")
+    first, second = api.post("orders/", payload), api.post("orders/", payload)
     assert first.json() == second.json()
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
 
 
-def test_a_ref_is_a_users_own() -> None:
-    said = order(customer=make_customer().pk, ref="a-call")
+def test_ref_is_unique_per_user() -> None:
+    payload = order(customer=make_customer().pk, ref="a-call")
     for user in (make_office(), make_office()):
-        Api(user).post("orders/", said)
+        Api(user).post("orders/", payload)
     assert Order.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_ref_at_once_makes_one_order() -> None:
+def test_concurrent_requests_with_one_ref_create_one_order() -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    works = [in_thread(lambda: api.post("orders/", said)) for _ in range(6)]
+    payload = order(new_customer=NEW, ref="a-call")
+    works = [in_thread(lambda: api.post("orders/", payload)) for _ in range(6)]
     for work in works:
         work.join()
     assert (Order.objects.count(), Customer.objects.count()) == (1, 1)
@@ -340,22 +344,22 @@ def test_one_ref_at_once_makes_one_order() -> None:
 @pytest.mark.parametrize(
     "other", [{"time_slot": "evening"}, {"notes": "後門"}, {"priority": "urgent"}, {"delivery_address": "台北市1號"}]
 )
-def test_neither_is_anything_else_dropped(other: dict[str, Any]) -> None:
+def test_ref_reused_with_other_fields_is_refused(other: dict[str, Any]) -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call", time_slot="morning")
-    assert [api.post("orders/", said).status_code for _ in range(2)] == [201, 201]
-    assert codes(api.post("orders/", said | other)) == [("ref_reused", "ref")]
+    payload = order(new_customer=NEW, ref="a-call", time_slot="morning")
+    assert [api.post("orders/", payload).status_code for _ in range(2)] == [201, 201]
+    assert codes(api.post("orders/", payload | other)) == [("ref_reused", "ref")]
     phone = NEW | {"phone": "0912 345 679"}
-    assert codes(api.post("orders/", said | {"new_customer": phone})) == [("ref_reused", "ref")]
+    assert codes(api.post("orders/", payload | {"new_customer": phone})) == [("ref_reused", "ref")]
 
 
 @pytest.mark.parametrize("other", [{"quantity": 2}, {"name": "別人"}, {"days": 1}])
-def test_a_ref_with_something_else_in_it_is_refused(other: dict[str, Any]) -> None:
+def test_ref_reused_for_different_order_is_refused(other: dict[str, Any]) -> None:
     api = make_api("office")
-    said = order(new_customer=NEW, ref="a-call")
-    api.post("orders/", said)
-    changed = said | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
-    changed["items"] = [said["items"][0] | {"quantity": other.get("quantity", 1)}]
+    payload = order(new_customer=NEW, ref="a-call")
+    api.post("orders/", payload)
+    changed = payload | {"new_customer": NEW | {"name": other.get("name", NEW["name"])}}
+    changed["items"] = [payload["items"][0] | {"quantity": other.get("quantity", 1)}]
     changed["scheduled_date"] = str(timezone.localdate() + timedelta(days=other.get("days", 0)))
     answer = api.post("orders/", changed)
     assert (answer.status_code, codes(answer)) == (409, [("ref_reused", "ref")])
@@ -376,8 +380,8 @@ def tomorrow() -> date:
 
 def test_office_places_an_order() -> None:
     customer, api = make_customer(), make_api("office")
-    said = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
-    answer = api.post("orders/", said)
+    payload = new_order(customer=customer.pk, time_slot="morning", notes="後門", priority="urgent")
+    answer = api.post("orders/", payload)
     order = Order.objects.get()
     assert (answer.status_code, answer.json()["id"], answer["ETag"]) == (201, order.pk, '"1"')
     assert (order.customer, order.status, order.amount_due, order.time_slot) == (customer, "pending", 1600, "morning")
@@ -411,14 +415,14 @@ def test_office_places_an_order() -> None:
         ("driver", 1, "unknown_field", "driver"),
     ],
 )
-def test_a_wrong_order_is_refused_and_not_made(field: str, value: Any, code: str, attr: str) -> None:
-    said = new_order(customer=make_customer().pk) | {field: value}
-    answer = make_api("office").post("orders/", said)
+def test_invalid_order_is_refused_and_not_created(field: str, value: Any, code: str, attr: str) -> None:
+    payload = new_order(customer=make_customer().pk) | {field: value}
+    answer = make_api("office").post("orders/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
     assert not Order.objects.exists()
 
 
-def test_customer_places_an_own_order() -> None:
+def test_customer_places_own_order() -> None:
     customer, other = make_customer(user=make_user()), make_customer()
     api = Api(customer.user)
     assert api.post("orders/", new_order()).status_code == 201
@@ -427,14 +431,14 @@ def test_customer_places_an_own_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "said", "status", "attr"),
+    ("role", "payload", "status", "attr"),
     [
         ("customer", {"priority": "urgent"}, 403, "priority"),
         ("driver", {}, 403, None), ("office", {}, 400, "customer"),
     ],
 )  # fmt: skip
-def test_who_may_say_what_of_a_new_order(role: str, said: dict[str, Any], status: int, attr: str | None) -> None:
-    answer = make_api(role).post("orders/", new_order(**said))
+def test_fields_of_new_order_depend_on_role(role: str, payload: dict[str, Any], status: int, attr: str | None) -> None:
+    answer = make_api(role).post("orders/", new_order(**payload))
     assert (answer.status_code, [found for _, found in codes(answer)]) == (status, [attr])
     assert not Order.objects.exists()
 
@@ -443,7 +447,7 @@ def test_who_may_say_what_of_a_new_order(role: str, said: dict[str, Any], status
     ("is_active", "count", "code"), [(True, 2, ("product_repeated", "items.1.product")),
                                      (False, 1, ("unknown_product", "items.0.product"))],
 )  # fmt: skip
-def test_a_product_is_sold_and_named_once(is_active: bool, count: int, code: tuple[str, str]) -> None:
+def test_product_must_be_active_and_listed_once(is_active: bool, count: int, code: tuple[str, str]) -> None:
     items = [{"product": make_product(is_active=is_active).pk, "quantity": 1}] * count
     answer = make_api("office").post("orders/", new_order(customer=make_customer().pk, items=items))
     assert codes(answer) == [code]
@@ -457,7 +461,7 @@ def test_office_changes_columns_in_one_version() -> None:
     assert (order.notes, order.priority, order.version) == ("後門", Priority.URGENT, 2)
 
 
-def test_items_keep_the_price_they_were_ordered_at() -> None:
+def test_items_keep_their_price() -> None:
     product, other = make_product(price=800), make_product(price=500)
     order = make_order(product=product)
     product.price = 900
@@ -469,14 +473,14 @@ def test_items_keep_the_price_they_were_ordered_at() -> None:
     assert [item["unit_price"] for item in answer.json()["items"]] == [800, 500]
 
 
-def test_an_item_left_out_is_gone() -> None:
+def test_omitted_item_is_deleted() -> None:
     order, other = make_order(), make_product(price=500)
     make_api("office").patch(f"orders/{order.pk}/", {"items": [{"product": other.pk, "quantity": 1}]})
     assert [item.product for item in order.items.all()] == [other]
 
 
 @pytest.mark.parametrize("missing", ["product", "quantity"])
-def test_half_an_item_is_refused_also_in_a_patch(missing: str) -> None:
+def test_incomplete_item_is_refused_in_patch(missing: str) -> None:
     order, product = make_order(), make_product()
     item = {"product": product.pk, "quantity": 1}
     del item[missing]
@@ -484,7 +488,7 @@ def test_half_an_item_is_refused_also_in_a_patch(missing: str) -> None:
     assert (answer.status_code, codes(answer)) == (400, [("required", f"items.0.{missing}")])
 
 
-def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
+def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
     order = make_order(Status.CONFIRMED)
     answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})
     assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
@@ -493,7 +497,7 @@ def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "after"),
+    ("before", "payload", "after"),
     [
         (Status.CONFIRMED, {"driver": True, "notes": "快"}, Status.ASSIGNED),
         (Status.ASSIGNED, {"driver": True}, Status.ASSIGNED),
@@ -501,14 +505,14 @@ def test_an_old_version_is_a_conflict_that_tells_the_new_one() -> None:
         (Status.CONFIRMED, {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
     ],
 )
-def test_patch_gives_the_order_to_a_driver_or_takes_it_back(before: str, said: dict[str, Any], after: str) -> None:
+def test_patch_assigns_and_unassigns_driver(before: str, payload: dict[str, Any], after: str) -> None:
     """True is another driver, and the route of that one."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
-    said = {name: rows[name] if value is True else value for name, value in said.items()}
-    body = make_api("office").patch(f"orders/{order.pk}/", said).json()
-    assert {name: body[name] for name in said} == said
-    assert (body["status"], body["driver"]) == (after, said.get("driver", driver.pk))
+    payload = {name: rows[name] if value is True else value for name, value in payload.items()}
+    body = make_api("office").patch(f"orders/{order.pk}/", payload).json()
+    assert {name: body[name] for name in payload} == payload
+    assert (body["status"], body["driver"]) == (after, payload.get("driver", driver.pk))
 
 
 def test_patch_is_all_or_nothing() -> None:
@@ -518,26 +522,26 @@ def test_patch_is_all_or_nothing() -> None:
     assert Order.objects.get().notes == ""
 
 
-def test_the_route_of_another_driver_is_refused_on_the_road() -> None:
+def test_route_of_other_driver_is_refused_on_the_road() -> None:
     order, route = make_order(Status.DELIVERING), make_route(driver=make_driver())
     answer = make_api("office").patch(f"orders/{order.pk}/", {"route": route.pk})
     assert (answer.status_code, codes(answer)) == (409, [("route_of_other_driver", "route")])
 
 
-def test_a_closed_order_takes_notes_only() -> None:
+def test_only_notes_of_closed_order_can_change() -> None:
     order, api = make_order(Status.DELIVERED), make_api("office")
     assert api.patch(f"orders/{order.pk}/", {"notes": "少一桶"}).status_code == 200
     assert codes(api.patch(f"orders/{order.pk}/", {"priority": "urgent"})) == [("order_closed", "priority")]
 
 
-def test_an_old_order_keeps_its_past_date() -> None:
+def test_order_with_past_date_can_change() -> None:
     order = make_order(scheduled_date=timezone.localdate() - timedelta(days=3))
-    said = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
-    assert make_api("office").patch(f"orders/{order.pk}/", said).status_code == 200
+    payload = {"scheduled_date": str(order.scheduled_date), "notes": "x"}
+    assert make_api("office").patch(f"orders/{order.pk}/", payload).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "attr"),
+    ("payload", "code", "attr"),
     [
         ({"eta": "0001-01-01T00:00:00+08:00"}, "overflow", "eta"),
         ({"eta": "2001-01-01T00:00:00+08:00"}, "far", "eta"),
@@ -551,14 +555,14 @@ def test_an_old_order_keeps_its_past_date() -> None:
         ({"notes": None}, "null", "notes"),
     ],
 )
-def test_a_wrong_change_is_refused(said: dict[str, Any], code: str, attr: str) -> None:
+def test_invalid_change_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
     order = make_order()
-    answer = make_api("office").patch(f"orders/{order.pk}/", said)
+    answer = make_api("office").patch(f"orders/{order.pk}/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
 
 
 @pytest.mark.parametrize(
-    ("role", "status", "said", "found"),
+    ("role", "status", "payload", "found"),
     [
         ("customer", Status.PENDING, {"notes": "請打電話", "time_slot": "evening"}, (200, [])),
         ("customer", Status.PENDING, {"priority": "urgent"}, (403, [("forbidden", "priority")])),
@@ -566,21 +570,21 @@ def test_a_wrong_change_is_refused(said: dict[str, Any], code: str, attr: str) -
         ("driver", Status.ASSIGNED, {"notes": "x"}, (403, [("forbidden", None)])),
     ],
 )
-def test_what_people_may_change_of_their_own_order(
-    role: str, status: str, said: dict[str, Any], found: tuple[int, list[Any]]
+def test_who_may_change_which_fields_of_own_order(
+    role: str, status: str, payload: dict[str, Any], found: tuple[int, list[Any]]
 ) -> None:
     customer, driver = make_customer(user=make_user()), make_driver()
     order = make_order(status, customer=customer, driver=driver if role == "driver" else None)
-    answer = Api(driver.user if role == "driver" else customer.user).patch(f"orders/{order.pk}/", said)
+    answer = Api(driver.user if role == "driver" else customer.user).patch(f"orders/{order.pk}/", payload)
     assert (answer.status_code, codes(answer) if answer.status_code >= 400 else []) == found
     other = make_api(role)
     assert other.get(f"orders/{order.pk}/").status_code == 404
-    # Drivers change no order at all.
-    assert other.patch(f"orders/{order.pk}/", said).status_code == (403 if role == "driver" else 404)
+    # Drivers cannot edit orders.
+    assert other.patch(f"orders/{order.pk}/", payload).status_code == (403 if role == "driver" else 404)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_eight_clerks_change_one_version_and_one_succeeds() -> None:
+def test_concurrent_changes_of_one_version_accept_one() -> None:
     order, clerks = make_order(), [make_api("office") for _ in range(8)]
 
     def change(api: Api) -> Any:
@@ -604,7 +608,7 @@ WHOLE = {"history", "confirmations", "proof_images"}
 
 
 def make_driven(status: str = Status.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
-    """A driver, the clients of those concerned, and an order on its way between them."""
+    """An order on the road, its driver, and API clients of office, driver and customer."""
     driver = make_driver(name="陳司機", phone="0911-222-333")
     customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
     order = make_order(status, driver=driver, customer=customer, route=make_route(driver=driver), **more)
@@ -612,7 +616,7 @@ def make_driven(status: str = Status.DELIVERING, **more: Any) -> tuple[Driver, d
 
 
 @pytest.mark.parametrize("side", SEEN)
-def test_each_side_sees_its_fields_in_lists_and_of_one_order(side: str) -> None:
+def test_each_side_sees_its_fields_in_list_and_detail(side: str) -> None:
     driver, apis, pk = make_driven()
     (row,) = apis[side].get("orders/").json()["results"]
     whole = apis[side].get(f"orders/{pk}/").json()
@@ -633,21 +637,19 @@ def test_each_side_sees_its_fields_in_lists_and_of_one_order(side: str) -> None:
         ("driver", Status.DELIVERED, "0912-***-678"),
     ],
 )
-def test_only_the_driver_sees_a_whole_number_while_there_is_something_to_deliver(
-    side: str, status: str, number: str
-) -> None:
+def test_only_driver_sees_full_telephone_of_open_order(side: str, status: str, number: str) -> None:
     _, apis, pk = make_driven(status)
     assert apis[side].get(f"orders/{pk}/").json()["customer_phone"] == number
 
 
 @pytest.mark.parametrize(("address", "door"), [("", (25.03, 121.54)), ("台北市信義區松仁路1號", (None, None))])
-def test_the_door_is_known_at_the_customers_own_address(address: str, door: Any) -> None:
+def test_coordinates_exist_only_for_customers_own_address(address: str, door: Any) -> None:
     _, apis, pk = make_driven(**({"delivery_address": address} if address else {}))
     row = apis["driver"].get(f"orders/{pk}/").json()
     assert (row["latitude"], row["longitude"]) == door
 
 
-def test_office_reads_when_a_move_happened_that_was_reported_later() -> None:
+def test_office_sees_when_late_reported_move_happened() -> None:
     half_an_hour_ago = timezone.now() - timedelta(minutes=30)
     order = make_order(Status.ASSIGNED, created_at=half_an_hour_ago - timedelta(minutes=30))
     order.transition_to(Status.DELIVERING, at=half_an_hour_ago)

@@ -29,13 +29,13 @@ def order(driver: Driver) -> Order:
     return make_order("delivered", driver=driver)
 
 
-def send(api: Api, order: Order, content: bytes | None = None, **said: Any) -> Any:
+def send(api: Api, order: Order, content: bytes | None = None, **payload: Any) -> Any:
     image = SimpleUploadedFile("signature.png", encoded("PNG") if content is None else content, "image/png")
-    body = {"kind": "signature", "image": image} | said
+    body = {"kind": "signature", "image": image} | payload
     return api.client.post(f"/api/v1/orders/{order.pk}/proof-images/", body, format="multipart")
 
 
-def test_a_driver_sends_and_the_office_finds_it_with_the_order(driver: Driver, order: Order) -> None:
+def test_driver_uploads_image_and_office_sees_it(driver: Driver, order: Order) -> None:
     answer = send(Api(driver.user), order)
     assert answer.status_code == 201
     office = make_api("office")
@@ -49,7 +49,7 @@ def test_a_driver_sends_and_the_office_finds_it_with_the_order(driver: Driver, o
     assert image.content.startswith(b"\xff\xd8\xff")
 
 
-def test_its_driver_may_look_at_it_and_nobody_else(driver: Driver) -> None:
+def test_only_office_and_its_driver_see_image(driver: Driver) -> None:
     customer = make_customer(user=make_user())
     order = make_order("delivered", driver=driver, customer=customer)
     assert customer.user is not None
@@ -58,7 +58,7 @@ def test_its_driver_may_look_at_it_and_nobody_else(driver: Driver) -> None:
     assert [reader.client.get(url).status_code for reader in readers] == [200, 404, 403, 403, 401]
 
 
-def test_of_an_earlier_attempt_the_next_driver_sees_none(driver: Driver) -> None:
+def test_next_driver_does_not_see_images_of_earlier_attempt(driver: Driver) -> None:
     order = make_order("arriving", driver=driver)
     url = send(Api(driver.user), order).json()["url"]
     other = make_driver()
@@ -68,7 +68,7 @@ def test_of_an_earlier_attempt_the_next_driver_sees_none(driver: Driver) -> None
     assert [reader.client.get(url).status_code for reader in (Api(other.user), make_api("office"))] == [404, 200]
 
 
-def test_nobody_else_may_send_one(order: Order) -> None:
+def test_only_driver_and_office_upload(order: Order) -> None:
     customer = make_customer(user=make_user())
     own = make_order(customer=customer)
     assert customer.user is not None
@@ -78,9 +78,7 @@ def test_nobody_else_may_send_one(order: Order) -> None:
     assert not ProofImage.objects.exists()
 
 
-def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
-    order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_permission_is_checked_before_decoding(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = b"no image"
     customer = make_customer(user=make_user())
     assert customer.user is not None
@@ -91,7 +89,7 @@ def test_whose_order_it_is_is_asked_before_the_image_is_looked_at(
     assert codes(send(make_api("office"), order, broken)) == [("too_many_images", "image")]
 
 
-def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates: Any) -> None:
+def test_images_have_own_throttle(driver: Driver, order: Order, rates: Any) -> None:
     rates(proof_image="2/h", driver="")
     api = Api(driver.user)
     assert [send(api, order).status_code for _ in range(3)] == [201, 201, 429]
@@ -99,7 +97,7 @@ def test_images_have_a_throttle_of_their_own(driver: Driver, order: Order, rates
 
 
 @pytest.mark.django_db(transaction=True)
-def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
+def test_images_are_decoded_one_at_a_time_without_database_connection(
     driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, seen = Image.Image.thumbnail, list[tuple[int, bool]]()
@@ -119,16 +117,14 @@ def test_images_are_decoded_one_at_a_time_and_with_no_connection_in_hand(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_sends_an_image_in_a_crowd_is_told_to_come_back(
-    driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overloaded_decoding_asks_to_retry(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof.decoding, "places", threading.BoundedSemaphore(1))
     with proof.decoding.turn():
         answer = send(Api(driver.user), order)
     assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
 
 
-def test_the_same_ref_is_kept_once_and_answered_after_the_order_went_to_another(driver: Driver) -> None:
+def test_repeated_ref_stores_once_and_is_answered_after_reassignment(driver: Driver) -> None:
     order = make_order("assigned", driver=driver)
     api = Api(driver.user)
     first = send(api, order, ref="a")
@@ -138,13 +134,13 @@ def test_the_same_ref_is_kept_once_and_answered_after_the_order_went_to_another(
     assert ProofImage.objects.count() == 1
 
 
-def test_a_ref_names_one_image_only(driver: Driver, order: Order) -> None:
+def test_ref_of_another_order_is_refused(driver: Driver, order: Order) -> None:
     api = Api(driver.user)
     send(api, order, ref="a")
     assert codes(send(api, make_order("delivered", driver=driver), ref="a")) == [("ref_reused", "ref")]
 
 
-def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "MOST_AN_ORDER", 1)
     api = Api(driver.user)
     assert send(api, order).status_code == 201
@@ -152,7 +148,7 @@ def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("payload", "code"),
     [
         ({"kind": "selfie"}, ("invalid_choice", "kind")),
         ({"content": b"no image"}, ("invalid_image", "image")),
@@ -164,22 +160,22 @@ def test_an_order_has_at_most_so_many(driver: Driver, order: Order, monkeypatch:
         ({"content": encoded() + b" " * proof.MOST_BYTES}, ("image_too_large", "image")),
     ],
 )
-def test_what_is_wrong_is_said(order: Order, said: dict[str, Any], code: tuple[str, str]) -> None:
-    assert codes(send(make_api("office"), order, **said)) == [code]
+def test_invalid_upload_names_error(order: Order, payload: dict[str, Any], code: tuple[str, str]) -> None:
+    assert codes(send(make_api("office"), order, **payload)) == [code]
     assert not ProofImage.objects.exists()
 
 
-def test_json_is_not_taken(order: Order) -> None:
+def test_json_body_is_refused(order: Order) -> None:
     answer = make_api("office").post(f"orders/{order.pk}/proof-images/", {"kind": "photo"})
     assert answer.status_code == 415
 
 
 @pytest.mark.parametrize("path", ["{0}/proof-images/9999999/", "{0}/proof-images/{1}/", "{1}/proof-images/1/"])
-def test_what_is_not_there_is_404(order: Order, path: str) -> None:
+def test_unknown_image_is_404(order: Order, path: str) -> None:
     assert make_api("office").get(f"orders/{path.format(order.pk, '9' * 5000)}").status_code == 404
 
 
-def test_a_file_that_is_gone_is_404(order: Order) -> None:
+def test_missing_file_is_404(order: Order) -> None:
     api = make_api("office")
     url = send(api, order).json()["url"]
     ProofImage.objects.get().image.delete(save=False)

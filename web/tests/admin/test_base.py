@@ -9,7 +9,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.admin import order_moves
-from orders.tests.admin.browser import Browser, change, errors, page, sign_in, told
+from orders.tests.admin.browser import Browser, change, errors, page, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_staff
 from web import admin
 from web.admin import OVERTAKEN
@@ -108,7 +108,7 @@ def test_deactivate_announces_each_row(office: Browser, maker: Any, model: Any) 
     row, other = maker(), maker()
     said = {"action": "deactivate", "_selected_action": [row.pk]}
     answer = office.post(rows(model._meta.model_name), said)
-    assert told(answer) == [("success", f"{row} is no longer active.")]
+    assert shown_messages(answer) == [("success", f"{row} is no longer active.")]
     assert list(model.objects.filter(is_active=True)) == [other]
 
 
@@ -159,7 +159,7 @@ def test_page_shows_the_first_and_counts_the_rest(office: Browser) -> None:
 def test_refused_rows_are_named_by_the_first_numbers(office: Browser) -> None:
     orders = [make_order("cancelled") for _ in range(3)]
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [order.pk for order in orders]})
-    (line,) = (text for _, text in told(answer) if "cannot become" in text)
+    (line,) = (text for _, text in shown_messages(answer) if "cannot become" in text)
     assert line.startswith(f"{orders[0]}, {orders[1]} …: ")
 
 
