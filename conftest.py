@@ -45,7 +45,7 @@ def rates(settings: Any) -> Callable[..., None]:
     """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
 
     def set_rates(**rates: str) -> None:
-        throttling.own.clear()
+        throttling.process_cache.clear()
         cache.clear()
         settings.THROTTLE_RATES = settings.THROTTLE_RATES | {
             name: throttle_rate(name, said) for name, said in rates.items()

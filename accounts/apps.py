@@ -16,5 +16,5 @@ class AccountsConfig(AppConfig):
 
         from accounts import attempts
 
-        user_login_failed.connect(attempts.failed, dispatch_uid="accounts.sign_in_failed")
-        user_locked_out.connect(attempts.locked, dispatch_uid="accounts.sign_in_locked")
+        user_login_failed.connect(attempts.log_failure, dispatch_uid="accounts.sign_in_failed")
+        user_locked_out.connect(attempts.log_lock, dispatch_uid="accounts.sign_in_locked")

@@ -31,7 +31,7 @@ def cooloff_seconds() -> int:
     return int(settings.AXES_COOLOFF_TIME.total_seconds())
 
 
-def locked_words() -> str:
+def locked_text() -> str:
     minutes = max(1, round(cooloff_seconds() / 60))
     text = ngettext(
         "Too many wrong passwords for this name from here. Please try again in %d minute, or ask an administrator.",
@@ -46,7 +46,7 @@ def is_locked(request: Any) -> bool:
     return bool(getattr(request, "axes_locked_out", False))
 
 
-def answered(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
+def lockout_response(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
     """`AXES_LOCKOUT_CALLABLE`: sets the status and Retry-After. The page shows the message itself."""
     response.status_code = 429
     response["Retry-After"] = str(cooloff_seconds())
@@ -59,13 +59,13 @@ def forget(request: HttpRequest, name: str) -> None:
     AccessAttempt.objects.filter(username=name_of(request, {"username": name}), ip_address=address).delete()
 
 
-def failed(credentials: Mapping[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+def log_failure(credentials: Mapping[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Receiver of `user_login_failed`: logs the attempt."""
     if request is not None and not is_locked(request):
         log.warning("A sign-in failed: %s from %s.", masked_name(name_of(request, credentials)), masked_origin(request))
 
 
-def locked(request: HttpRequest, username: str, **kwargs: Any) -> None:
+def log_lock(request: HttpRequest, username: str, **kwargs: Any) -> None:
     """Receiver of `user_locked_out`: logs the lock."""
     log.warning("A sign-in is locked: %s from %s.", masked_name(username), masked_origin(request))
 

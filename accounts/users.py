@@ -30,7 +30,7 @@ def new_password() -> str:
     return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
-def make(username: str, email: str, name: str, password: str) -> User:
+def create_account(username: str, email: str, name: str, password: str) -> User:
     """Creates an account without a role. Raises Refusal if the name is taken."""
     try:
         with transaction.atomic():

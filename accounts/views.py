@@ -62,7 +62,7 @@ class Limited(FormView):
 class SignInForm(AuthenticationForm):
     def get_invalid_login_error(self) -> ValidationError:
         if attempts.is_locked(self.request):
-            return ValidationError(attempts.locked_words(), "locked")
+            return ValidationError(attempts.locked_text(), "locked")
         return super().get_invalid_login_error()
 
 

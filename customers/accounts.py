@@ -23,7 +23,7 @@ def open_for(customer: Customer) -> User:
     if len(email) > users.LONGEST_USERNAME:
         raise Refusal("email_too_long", _("This e-mail is too long for the name of an account."), attr="email")
     # A random password, because Django does not reset an unusable one by e-mail.
-    user = _free_account(email) or users.make(email, email, customer.name, secrets.token_urlsafe(32))
+    user = _free_account(email) or users.create_account(email, email, customer.name, secrets.token_urlsafe(32))
     customer.user = user
     customer.save(update_fields=["user"])
     return user

@@ -159,7 +159,7 @@ SETTINGS: dict[str, Any] = {
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
     "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
-    "AXES_LOCKOUT_CALLABLE": "accounts.attempts.answered",
+    "AXES_LOCKOUT_CALLABLE": "accounts.attempts.lockout_response",
     # Who came and went stands in the log, and is not kept for ever beside it.
     "AXES_DISABLE_ACCESS_LOG": True,
     # Ours shows the attempts without what else is never written (accounts.admin).

@@ -123,7 +123,7 @@ class RefuseImpossible:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, (DataError, OverflowError)):
             return None
-        refused.warning("Refused by the database, not by a check of ours.", exc_info=exception)
+        refused.warning("The database refused values that our validation accepted.", exc_info=exception)
         return bad_request(request, exception)
 
 

@@ -127,13 +127,14 @@ class Hub:
         past = [Encoded.of(event) for event in log.read(max(head.seq - RECENT, head.floor), RECENT)]
         return head, past, rights.recent()
 
-    def begin(self, head: LogHead, recent: list[Encoded], ends: list[Encoded]) -> None:
+    def begin(self, head: LogHead, recent: list[Encoded], revocations: list[Encoded]) -> None:
+        """Sets the cursor to the end of the log, and replaces the events and revocations in memory."""
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.past = head.epoch, head.past
         self.cursor = recent[-1].seq if recent else head.seq
         self.readers.revocations = rights.Revocations()  # a restored log may lack revocations that were read before
-        for event in ends:
+        for event in revocations:
             self.readers.revoke(event)
 
     async def stop(self) -> None:

@@ -29,9 +29,9 @@ _local: set[Callable[[], None]] = set()
 # Rings for a process without a hub, on a thread, so no caller waits. Waiting bells are sent before the process ends.
 ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
 # Set while a bell waits for the thread. It covers all changes committed until it rings, so no second one is needed.
-_waits = threading.Event()
+_bell_waits = threading.Event()
 # During shutdown several threads may ring directly, and they share one event loop.
-_one_rings = threading.Lock()
+_ring_lock = threading.Lock()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
@@ -57,8 +57,8 @@ def ring() -> None:
                 wake()
             except RuntimeError:  # the hub's event loop was closed without unregistering
                 _local.discard(wake)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _waits.is_set():
-        _waits.set()
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _bell_waits.is_set():
+        _bell_waits.set()
         try:
             ringer.submit(_ring_others)
         except RuntimeError:  # the interpreter is shutting down and the executor refuses work
@@ -66,8 +66,8 @@ def ring() -> None:
 
 
 def _ring_others() -> None:
-    _waits.clear()
-    with _one_rings:
+    _bell_waits.clear()
+    with _ring_lock:
         _loop().run(broadcast({"type": "bell"}))
 
 

@@ -139,8 +139,8 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _not_json() -> Refusal:
-    said = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
-    return Refusal("invalid", said, attr="data")
+    detail = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
+    return Refusal("invalid", detail, attr="data")
 
 
 def _formed(form: Strict) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
     return _drawn(pygal.StackedBar(**_look(labels, series, stacked=True)), series)
 
 
-def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
+def horizontal_bars(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
     """Horizontal bars with the labels at the side. `stacked`: the series are parts of a whole."""
     look = _look(labels, series, stacked=stacked)
     # pygal draws from the bottom up, so the order is reversed. Every label is shown.

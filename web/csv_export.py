@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 AT_ONCE = 500
 # Without a byte order mark Excel reads UTF-8 as the machine's code page.
-MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 # A cell that starts with one of these is a formula to a spreadsheet.
-FORMULA = ("=", "+", "-", "@")
+FORMULA_STARTS = ("=", "+", "-", "@")
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
 
@@ -27,7 +27,7 @@ def headers(name: str) -> dict[str, str]:
 
 def answer(lines: Iterable[list[Any]], name: str) -> HttpResponse:
     """A short file in one response."""
-    return HttpResponse("".join(written(iter(lines))), content_type=CONTENT_TYPE, headers=headers(name))
+    return HttpResponse("".join(_text_pieces(iter(lines))), content_type=CONTENT_TYPE, headers=headers(name))
 
 
 def stream(request: HttpRequest, lines: Iterable[list[Any]], name: str) -> StreamingHttpResponse:
@@ -35,20 +35,20 @@ def stream(request: HttpRequest, lines: Iterable[list[Any]], name: str) -> Strea
 
     The request's language is no longer active by then: translate before the call.
     """
-    pieces = written(iter(lines))
+    pieces = _text_pieces(iter(lines))
     # ASGI streams an async iterator and WSGI a plain one. Each would first collect the other kind whole.
-    streamed = pulled(pieces) if isinstance(request, ASGIRequest) else pieces
+    streamed = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     return StreamingHttpResponse(streamed, content_type=CONTENT_TYPE, headers=headers(name))
 
 
-async def pulled(pieces: Iterator[str]) -> AsyncIterator[str]:
+async def _async_pieces(pieces: Iterator[str]) -> AsyncIterator[str]:
     while piece := await sync_to_async(lambda: next(pieces, ""))():
         yield piece
 
 
-def written(lines: Iterator[list[Any]]) -> Iterator[str]:
+def _text_pieces(lines: Iterator[list[Any]]) -> Iterator[str]:
     """The text of the file in pieces of AT_ONCE lines."""
-    mark = MARK
+    mark = BYTE_ORDER_MARK
     while some := list(islice(lines, AT_ONCE)):
         text = io.StringIO()
         csv.writer(text).writerows([harmless(cell) for cell in line] for line in some)
@@ -60,4 +60,4 @@ def harmless(cell: Any) -> str:
     """The cell's text, with `'` in front if a spreadsheet would run it as a formula."""
     text = "" if cell is None else str(cell)
     begins = unicodedata.normalize("NFKC", text).lstrip()
-    return f"'{text}" if begins.startswith(FORMULA) else text
+    return f"'{text}" if begins.startswith(FORMULA_STARTS) else text

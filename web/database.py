@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 # SQLSTATEs that Django does not raise as OperationalError. 25P03 and 25P04: PostgreSQL ended the transaction of a
 # frozen process. 25006: the server is a read-only standby.
-AWAY = {"25P03", "25P04", "25006"}
+UNAVAILABLE = {"25P03", "25P04", "25006"}
 Held = TypeVar("Held")
 # SQLSTATEs of a statement that waited too long for a lock, and of one that was cancelled while it waited
 # (luckygas.lock_waiters). See PostgreSQL 15, appendix A.
@@ -36,7 +36,7 @@ def sqlstate(error: BaseException | None) -> str | None:
 
 def is_away(error: BaseException | None) -> bool:
     if isinstance(error, InternalError):
-        return sqlstate(error) in AWAY
+        return sqlstate(error) in UNAVAILABLE
     return isinstance(error, (OperationalError, InterfaceError))
 
 

@@ -77,7 +77,7 @@ def refresh(older_than: float = MEMORY_SECONDS) -> None:
     try:
         off = frozenset(Switch.objects.filter(active=False).values_list("name", flat=True))
     except (DatabaseError, InterfaceError) as error:
-        log.warning("The switches could not be read (%s): they stay as they were.", type(error).__name__)
+        log.warning("Could not read the switches (%s); keeping the last values.", type(error).__name__)
         off = _seen.off
     remember(Seen(asked, off))
 

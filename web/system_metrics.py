@@ -1,11 +1,11 @@
-"""What processes counted, in the table `system_metrics`: a row a minute, to which each adds what is new.
+"""Writes the processes' metrics to the table `system_metrics`, which has one row a minute for all processes.
 
-A timer calls `write` (a hub's upkeep, the sender's loop). It adds how much the `kept` metrics grew since the last
-write, and notes what they were (`WrittenCounts`) in the same transaction: what the database did not take is added with
-the next one, and nothing twice. The first to write in a minute adds the gauges.
+A timer calls `write` (a hub's upkeep, the sender's loop). It adds the growth of the `kept` metrics since the last
+write, and stores their values (`WrittenCounts`) in the same transaction. So the next write adds what a failed one did
+not, and nothing is added twice. The first write of a minute adds the gauges.
 
-`counts` and `gauges` of a row have a number for each name with the values of its labels, as Prometheus has them:
-`luckygas_websocket_errors_total forbidden`. Buckets are cumulative, with their bound at the end.
+The keys of a row's `counts` and `gauges` are a metric's name and its label values: `luckygas_websocket_errors_total
+forbidden`. Buckets are cumulative as in Prometheus, with the bound at the end of the key.
 """
 
 from __future__ import annotations
@@ -33,38 +33,41 @@ log = logging.getLogger(__name__)
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 WRITE_SECONDS = 5.0
-# Who wrote within so long is alive.
+# Processes that wrote within this time count as running.
 ALIVE = timedelta(minutes=1)
-# A rate of less time than this would be chance.
+# Rates are computed over at least this time, because shorter ones are too random.
 LEAST_SECONDS = 5.0
 
 Counts = Mapping[str, float]
 
-# The first process wrote in a minute: the one before is complete.
+# Sent after the first write of a minute, when the previous minute is complete.
 new_minute = Signal()
 
 
 def name() -> str:
-    """Of the processes that count together, a random one: containers that share a directory differ in host name."""
+    """The name under which this process's counts are stored.
+
+    Processes that share a directory share a random name: in different containers their host names differ.
+    """
     if (shared := metrics.directory()) is None:
         return instance()
     link = shared / "name"
     with suppress(FileExistsError):
-        link.symlink_to(uuid4().hex)  # unlike a file, never there without its text
+        link.symlink_to(uuid4().hex)  # atomic, whereas a file exists before its text is written
     return str(link.readlink())
 
 
 def write(*, every: float = WRITE_SECONDS) -> None:
-    """Adds what was counted since the last write to the row of this minute; nothing within so many seconds of it.
+    """Adds the counts since the last write to this minute's row, unless that write was less than `every` seconds ago.
 
-    One process writes for all that share a directory, and for those that ended.
+    One process writes for all that share a directory, including ended ones.
     """
     now, pause = timezone.now(), timedelta(seconds=every)
     before = WrittenCounts.objects.filter(pk=name()).first() or WrittenCounts(pk=name(), at=now - pause)
     if abs(now - before.at) < pause:
         return
     minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(now)}
-    # Slow work comes before the locks: all hosts share the row of the minute.
+    # Slow work is done before taking locks, because all hosts share the minute's row.
     gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
     counts, processes = counted(), metrics.processes()
     empty = {"metrics_json": {"counts": {}, "gauges": gauges}}
@@ -99,27 +102,27 @@ def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> Non
 
 
 def unwritten() -> Counts:
-    """How much of what is counted is not in the table yet.
+    """The counts that are not in the table yet.
 
-    What is written is read first: a write by another process in between would look as if the counters began anew.
+    Reads the written counts first: after a write by another process in between, the counters would seem to restart.
     """
     written = WrittenCounts.objects.filter(pk=name()).first()
     return growth(counted(), written.counts if written else {})
 
 
 def _gauges() -> dict[str, float]:
-    """What is so now; what cannot be told is left out."""
+    """The current gauges. Functions that fail are logged and left out."""
     found: dict[str, float] = {}
     for rows in metrics.GAUGES:
         try:
             found |= _numbers(rows())
         except Exception:
-            log.exception("The minute goes without the gauges of %r.", rows)
+            log.exception("Could not read the gauges of %r; this minute lacks them.", rows)
     return found
 
 
 def counted() -> dict[str, float]:
-    """What the table is to have of the registry, since the process or its directory began."""
+    """The registry's values of the metrics marked `kept`, counted since the process or its directory began."""
     return _numbers(family for family in metrics.registry().collect() if family.name in metrics.KEPT)
 
 
@@ -135,7 +138,7 @@ def _key(sample: Sample) -> str:
 
 
 def growth(counts: Counts, before: Counts) -> dict[str, float]:
-    """What grew, and by how much; a number that is less than before began anew."""
+    """The growth of each count, without zeros. A count lower than before has restarted at zero."""
     was = {name: before.get(name, 0) for name in counts}
     grown = {name: count - was[name] if count >= was[name] else count for name, count in counts.items()}
     return {name: count for name, count in grown.items() if count}
@@ -146,7 +149,7 @@ def growth(counts: Counts, before: Counts) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What all servers counted in these seconds."""
+    """The counts of all servers within `seconds`."""
 
     counts: Counts
     seconds: float
@@ -154,7 +157,7 @@ class Figures:
 
 
 def lately(span: timedelta) -> Figures:
-    """Since the minute began that it was `span` ago; with what is not written yet, of this process or its directory."""
+    """The counts since the start of the minute `span` ago, including this process's (or directory's) unwritten ones."""
     now = timezone.now()
     rows = list(minutes(minute_of(now) - span))
     counts = total([*(row.metrics_json["counts"] for row in rows), unwritten()])
@@ -164,7 +167,7 @@ def lately(span: timedelta) -> Figures:
 
 
 def minutes(since: datetime, until: datetime | None = None) -> Iterable[SystemMetric]:
-    """The minutes that began since then, and before `until`; the oldest first."""
+    """The rows of minutes that began at or after `since` and before `until`, oldest first."""
     rows = SystemMetric.objects.filter(span=SystemMetric.Span.MINUTE, at__gte=since).order_by("at")
     return rows.filter(at__lt=until) if until else rows
 
@@ -174,7 +177,7 @@ def minute_of(moment: datetime) -> datetime:
 
 
 def total(parts: Iterable[Counts]) -> Counts:
-    """The sums, name by name."""
+    """The sum for each name."""
     found: Counter[str] = Counter()
     for counts in parts:
         found.update(counts)
@@ -182,13 +185,13 @@ def total(parts: Iterable[Counts]) -> Counts:
 
 
 def by_label(counts: Counts, name: str) -> dict[str, float]:
-    """The numbers of a metric with labels, by their values."""
+    """The counts of a metric by its label values."""
     begins = f"{name} "
     return {key.removeprefix(begins): count for key, count in counts.items() if key.startswith(begins)}
 
 
 def buckets(counts: Counts, name: str) -> dict[str, dict[float, float]]:
-    """Of a histogram, by the values of its labels (empty: it has none): how many were at most each bound."""
+    """A histogram's cumulative buckets (bound -> count) by label values ("" without labels)."""
     found: dict[str, dict[float, float]] = {}
     for key, count in by_label(counts, f"{name}_bucket").items():
         labels, _, bound = key.rpartition(" ")

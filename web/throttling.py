@@ -21,7 +21,7 @@ from web import flags
 # The most callers counted at once; the oldest are dropped. The proxy must stop an attacker with more addresses.
 MOST_CALLERS = 10_000
 
-own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
+process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
 # One household or server may use any address of a network of this size (RFC 6177), so the network is counted.
 IPV6_NETWORK = 64
 
@@ -36,12 +36,12 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
         return None
     most, seconds = rate
     key, left = _window(scope, who, seconds)
-    counted = _increment(own, key, seconds)
+    counted = _increment(process_cache, key, seconds)
     if not here:
         counted = max(counted, _increment_shared(key, seconds))
     if counted <= most:
         return None
-    own.set(key, counted, seconds)  # for `wait_left`
+    process_cache.set(key, counted, seconds)  # for `wait_left`
     return left
 
 
@@ -52,7 +52,7 @@ def wait_left(scope: str, who: str | int | None) -> int | None:
         return None
     most, seconds = rate
     key, left = _window(scope, who, seconds)
-    return left if own.get(key, 0) > most else None
+    return left if process_cache.get(key, 0) > most else None
 
 
 def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
@@ -99,16 +99,16 @@ def please_wait(seconds: float) -> str:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    return counted_as(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+    return client_address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
 
 
 def address_of_scope(scope: dict[str, Any]) -> str | None:
     """`address_of` for a socket (ASGI, “WebSocket connection scope”)."""
     forwarded = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
-    return counted_as((scope.get("client") or [""])[0], ",".join(forwarded))
+    return client_address((scope.get("client") or [""])[0], ",".join(forwarded))
 
 
-def counted_as(peer: str, forwarded: str) -> str | None:
+def client_address(peer: str, forwarded: str) -> str | None:
     """The client address used for rate limits: IPv4, or the network address of an IPv6 one.
 
     None if there is none (a Unix socket). `forwarded` is the header X-Forwarded-For; only its last NUM_PROXIES entries

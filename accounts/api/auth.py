@@ -24,7 +24,7 @@ class Token(views.TokenObtainPairView):
         except AuthenticationFailed:
             if attempts.is_locked(request):
                 wait = attempts.cooloff_seconds()
-                raise Refusal("locked", attempts.locked_words(), status=429, wait=wait) from None
+                raise Refusal("locked", attempts.locked_text(), status=429, wait=wait) from None
             raise
         attempts.forget(request._request, request.data["username"])
         return answer

@@ -57,7 +57,7 @@ def test_account_with_another_role_stays_active_when_unlinked() -> None:
 def test_name_that_is_taken_is_refused() -> None:
     make_user(username="chen")
     with pytest.raises(Refusal) as refused:
-        users.make("chen", "", "陳志明", "x")
+        users.create_account("chen", "", "陳志明", "x")
     assert (refused.value.code, refused.value.attr) == ("username_taken", "username")
 
 

@@ -200,11 +200,11 @@ def orders(request: Request, db: Db, user: Annotated[User, Depends(office)], pag
 def shown(order: Order) -> OrderOut:
     customer, driver = order.customer, order.driver
     at_home = order.delivery_address == customer.address and customer.latitude is not None
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: getattr(order, name) for name in OrderOut.model_fields.keys() & Order.__table__.columns.keys()
     }
     return OrderOut(
-        **said, customer=customer.id, customer_name=customer.name, customer_phone=mask(customer.phone),
+        **fields, customer=customer.id, customer_name=customer.name, customer_phone=mask(customer.phone),
         customer_phone2=mask(customer.phone2), items=[item_of(item) for item in order.items],
         latitude=customer.latitude if at_home else None, longitude=customer.longitude if at_home else None,
         driver=order.driver_id, driver_name=driver.name if driver else None, route=order.route_id,

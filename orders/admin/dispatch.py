@@ -190,7 +190,7 @@ class DriverAdmin(Deactivation):
 
     def create_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
         password = users.new_password()
-        driver.user = users.make(username, email, driver.name, password)
+        driver.user = users.create_account(username, email, driver.name, password)
         after = partial(mail_link, request, self, driver.user)
         if not email:
             after = partial(show_password, request, self, driver.user, password)

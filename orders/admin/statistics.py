@@ -72,7 +72,7 @@ def plots(figures: Figures) -> list[list[Figures]]:
     short = [date_format(date.fromisoformat(row["date"]), "n/j") for row in days]
     names = [row["name"] for row in drivers]
     on_time = Series(_("on time, %"), tuple(whole_percent(row["on_time_share"]) for row in days), GREEN)
-    cylinders = charts.lying([row["name"] for row in products], _delivered(products, "ordered"))
+    cylinders = charts.horizontal_bars([row["name"] for row in products], _delivered(products, "ordered"))
     return [
         [
             _plot(_("Orders a day"), charts.bars(short, _delivered(days, "orders"))),
@@ -80,8 +80,8 @@ def plots(figures: Figures) -> list[list[Figures]]:
             _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes(days))),
         ],
         [
-            _plot(_("Orders by driver"), charts.lying(names, _delivered(drivers, "orders"))),
-            _plot(_("Minutes by driver"), charts.lying(names, _minutes(drivers), stacked=False)),
+            _plot(_("Orders by driver"), charts.horizontal_bars(names, _delivered(drivers, "orders"))),
+            _plot(_("Minutes by driver"), charts.horizontal_bars(names, _minutes(drivers), stacked=False)),
         ],
         [_plot(_("Cylinders by product"), cylinders)],
     ]

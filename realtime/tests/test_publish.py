@@ -210,7 +210,7 @@ def tell_all(order: Order, users: dict[str, User]) -> None:
     """Publishes to every channel. The customer id in the data must not affect who receives it."""
     channels = ["staff", "system", f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
     for channel in [*channels, *(f"user:{user.pk}" for user in users.values())]:
-        publish("custom.told", {"to": channel, "customer_id": 999}, channel=channel)
+        publish("custom.test", {"to": channel, "customer_id": 999}, channel=channel)
 
 
 def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
@@ -266,8 +266,8 @@ async def received(client: Client, count: int) -> list[str]:
     frames: list[dict[str, Any]] = []
     async with asyncio.timeout(5):
         while len(frames) < count:
-            frames += [frame for frame in [await client.receive()] if frame["type"] == "custom.told"]
-    frames += [frame for frame in await client.everything() if frame["type"] == "custom.told"]
+            frames += [frame for frame in [await client.receive()] if frame["type"] == "custom.test"]
+    frames += [frame for frame in await client.everything() if frame["type"] == "custom.test"]
     return sorted(frame["data"]["to"] for frame in frames)
 
 

@@ -236,32 +236,32 @@ async def test_change_without_a_signal_closes_sockets_within_a_minute(
 
 
 def test_revocations_outlive_tokens() -> None:
-    user, ends = make_office(), rights.Revocations()
+    user, revocations = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
     log.number()
     (end,) = rights.recent()
-    ends.add(end)
+    revocations.add(end)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert (rights.recent(), ends.cover(older)) == ([end], True)
+        assert (rights.recent(), revocations.cover(older)) == ([end], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
         assert rights.recent() == []
         lose_staff(make_office())
         log.number()
-        ends.add(rights.recent()[-1])
-    assert not ends.cover(older)
+        revocations.add(rights.recent()[-1])
+    assert not revocations.cover(older)
 
 
 def test_clock_ahead_drops_no_revocation() -> None:
-    users, ends = [make_office(), make_office()], rights.Revocations()
+    users, revocations = [make_office(), make_office()], rights.Revocations()
     identities = [Identity.of(user) for user in users]
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
     log.number()
     for event in rights.recent():
-        ends.add(event)
-    assert all(map(ends.cover, identities))
+        revocations.add(event)
+    assert all(map(revocations.cover, identities))
 
 
 def test_log_contains_neither_session_nor_password() -> None:

@@ -65,7 +65,7 @@ class Scene:
         for client in self.clients.values():
             await client.everything()
 
-    async def tells(self, *names: str) -> None:
+    async def reaches(self, *names: str) -> None:
         """Checks that the driver's positions reach these clients and no others.
 
         Sends several, because one per second is accepted and a client with data waiting gets none.
@@ -104,13 +104,13 @@ async def a_scene(site: Site) -> AsyncIterator[Scene]:
 async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     always = ("office", "driver", "office, this driver")
     async with a_scene(either_site) as scene:
-        await scene.tells(*always, "link")
+        await scene.reaches(*always, "link")
         await scene.moves(scene.order, Status.DELIVERING)
-        await scene.tells(*always, "link")  # no longer on the way, but still the next stop
+        await scene.reaches(*always, "link")  # no longer on the way, but still the next stop
         await scene.moves(scene.order, Status.ASSIGNED)
-        await scene.tells(*always, "link of the later stop")
+        await scene.reaches(*always, "link of the later stop")
         await scene.moves(scene.later, Status.ARRIVING, Status.DELIVERED)
-        await scene.tells(*always)
+        await scene.reaches(*always)
 
 
 async def test_position_payload_depends_on_the_reader(either_site: Site) -> None:

@@ -43,14 +43,14 @@ def test_several_series_have_a_legend() -> None:
 
 
 def test_horizontal_bars_are_ordered_top_down() -> None:
-    drawn = charts.lying(["陳", "林"], [Series("a", (1, 2)), Series("b", (3, 4))], stacked=False).decode()
+    drawn = charts.horizontal_bars(["陳", "林"], [Series("a", (1, 2)), Series("b", (3, 4))], stacked=False).decode()
     heights = {name: float(y) for y, name in re.findall(r'<text[^>]* y="([0-9.]+)"[^>]*>([陳林])</text>', drawn)}
     assert heights["陳"] < heights["林"]
 
 
 @pytest.mark.parametrize("labels", [[], ["a"], ["a"] * 366])
 def test_chart_of_no_one_or_a_years_labels_renders(labels: list[str]) -> None:
-    for draw in (charts.lines, charts.bars, charts.lying):
+    for draw in (charts.lines, charts.bars, charts.horizontal_bars):
         assert b"</svg>" in draw(labels, [Series("a", (0,) * len(labels)), Series("b", (None,) * len(labels))])
 
 

@@ -131,12 +131,12 @@ def test_counts_of_other_processes_are_included(rates: Rates, monkeypatch: pytes
     monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
-    throttling.own.clear()  # another process has an empty one
+    throttling.process_cache.clear()  # another process has an empty one
     assert throttling.wait_for("office", 7) is not None
 
 
 def test_process_counts_in_its_own_cache() -> None:
-    assert throttling.own is not caches["default"]
+    assert throttling.process_cache is not caches["default"]
 
 
 @pytest.mark.long

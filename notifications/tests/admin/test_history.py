@@ -29,7 +29,7 @@ from orders.tests.factories import make_customer, make_office, make_order, make_
 from web import charts
 from web.actors import Actor
 from web.charts import Series
-from web.csv_export import MARK
+from web.csv_export import BYTE_ORDER_MARK
 
 pytestmark = pytest.mark.django_db
 
@@ -192,7 +192,7 @@ def failed_message(status: str = Status.FAILED, **fields: Any) -> NotificationHi
 def sheet(client: Client, **query: str) -> list[dict[str, str]]:
     answer = client.get(EXPORT, query, headers={"accept-language": "en"})
     text = answer.getvalue().decode()
-    assert text[0] == MARK
+    assert text[0] == BYTE_ORDER_MARK
     return list(csv.DictReader(io.StringIO(text[1:])))
 
 
@@ -244,7 +244,7 @@ async def test_it_is_streamed_by_the_server_of_production_too(admin_user: Any) -
     await client.aforce_login(admin_user)
     answer: Any = await client.get(EXPORT)
     assert answer.is_async
-    assert b"".join([part async for part in answer]).startswith(MARK.encode())
+    assert b"".join([part async for part in answer]).startswith(BYTE_ORDER_MARK.encode())
 
 
 ROWS = NotificationHistory.objects

@@ -1,9 +1,9 @@
-/** A list of the admin: marks rows that changed since it was loaded, and offers to load it again. */
+/** Marks rows of an admin list that changed since it was loaded, and offers to reload it. */
 import { element, find } from "../web/page.js";
 import { LuckyGasSocket } from "./client.js";
 
 /**
- * By the model of the list: how the types of its events begin, and their field with the id of the row.
+ * For the model of each list: the prefix of its event types, and the event's field with the row's id.
  * @type {Record<string, [string, string]>}
  */
 const EVENTS = {
@@ -14,13 +14,13 @@ const EVENTS = {
   "dispatch.driver": ["driver.o", "driver_id"],
   "notifications.notificationhistory": ["notification.", "notification_id"],
 };
-/** An event that is so much older than the list is in it already, though the log may deliver it later. */
+/** The list already contains changes of events older than it by this much, even if the log delivers them later. */
 const MARGIN_MS = 2_000;
 const list = find("#live-list");
 const news = find("#live-news");
 
 /**
- * Found by its checkbox, or by its link: lists without actions have no checkboxes.
+ * Finds a row by its checkbox, or by its link, because lists without actions have no checkboxes.
  * @param {string} id
  * @returns {HTMLTableRowElement | null}
  */
@@ -31,7 +31,7 @@ function row(id) {
 }
 
 /**
- * The mark goes into the cell that names the row, not into that of its checkbox.
+ * Adds the mark to the cell that names the row, not to the checkbox's cell.
  * @param {HTMLTableRowElement} changed
  */
 function mark(changed) {

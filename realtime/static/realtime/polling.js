@@ -10,7 +10,7 @@ import { jitter } from "../web/backoff.js";
 const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
 const PROBE_MS = 5_000;
-/** The longest wait that the server can ask for: a page without events is stale meanwhile. */
+/** The longest wait accepted from the server, because the page is stale meanwhile. */
 const MOST_WAIT_MS = 60_000;
 const MOST_EVENTS = 500;
 const CURSOR_GONE = 410;
@@ -31,13 +31,13 @@ export async function httpWorks(url) {
  * @property {Token} token
  * @property {Set<string>} channels
  * @property {(events: EventFrame[]) => void} received new events, in order
- * @property {() => void} gone events after the cursor are no longer kept; polling goes on at the end of the log
+ * @property {() => void} gone the cursor has expired; polling continues from the head of the log
  * @property {() => void} switchedOff events are turned off; called after each request while they are
- * @property {() => void} denied the server wants a sign-in
- * @property {() => void} failed no answer
+ * @property {() => void} denied the server requires a sign-in
+ * @property {() => void} failed the server did not answer
  */
 
-/** Reads the log of events over HTTP, where sockets cannot be had. */
+/** Polls the event log over HTTP while sockets are blocked or turned off. */
 export class Poller {
   #api;
   #client;
@@ -50,7 +50,7 @@ export class Poller {
   /**
    * @param {URL} api the root, `…/api/v1/`
    * @param {PollingClient} client
-   * @param {number} wait milliseconds until the first turn
+   * @param {number} wait milliseconds until the first poll
    */
   constructor(api, client, wait) {
     this.#api = api;
@@ -63,7 +63,7 @@ export class Poller {
     this.now();
   }
 
-  /** Polls at once instead of at the next turn. */
+  /** Polls at once instead of after the wait. */
   now() {
     clearTimeout(this.#timer);
     this.#wake?.();
@@ -88,7 +88,7 @@ export class Poller {
     });
   }
 
-  /** One turn; milliseconds until the next. */
+  /** Polls once, and returns the milliseconds until the next poll. */
   async #turn() {
     const usual = document.hidden ? HIDDEN_MS : VISIBLE_MS;
     const { cursor } = this.#client;
@@ -115,14 +115,14 @@ export class Poller {
     return jitter(wait);
   }
 
-  /** Moves the cursor to the end of the log, which every list names. */
+  /** Moves the cursor to the head of the log, which is in the headers of every list. */
   async #toEnd() {
     const { end } = await this.#get("orders/", { page_size: "1" });
     if (end.since === null) throw new ApiError(0);
     if (!this.#isStopped) this.#client.cursor.reset(Number(end.since), end.epoch);
   }
 
-  /** Reads new events of the own channels and of those subscribed to. True if there are more. */
+  /** Reads new events of the user's own and subscribed channels. True if there are more. */
   async #read() {
     const { cursor, channels, received, gone } = this.#client;
     const answers = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
@@ -133,7 +133,7 @@ export class Poller {
     }
     const pages = answers.filter((answer) => typeof answer === "object");
     if (this.#isStopped || pages.length === 0) return false;
-    // Each page is complete up to its own end only.
+    // Each response is complete only up to its own end.
     const end = Math.min(...pages.map((page) => page.last_event_id));
     const events = pages.flatMap((page) => page.events).filter((event) => event.id <= end);
     cursor.epoch = pages[0].epoch;
@@ -143,7 +143,7 @@ export class Poller {
   }
 
   /**
-   * The status where there is no page: the cursor is gone, or the channel may no longer be read and is dropped.
+   * Reads one channel. Returns the events, or the status: 410 for an expired cursor, 403 or 404 for a channel that is then dropped.
    * @param {string} channel
    */
   async #page(channel) {

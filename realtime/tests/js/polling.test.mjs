@@ -1,4 +1,4 @@
-/** A page whose sockets are blocked or switched off reads the log of events over HTTP. */
+/** A page whose sockets are blocked or switched off polls the event log over HTTP. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
@@ -14,13 +14,13 @@ describe("polling", () => {
   });
   afterEach(() => server.leave());
 
-  /** An answer with these events of the log, up to `last`. */
+  /** A response with these events, up to `last`. */
   const log = (ids, last, more = false) => {
     const events = ids.map((id) => ({ type: "order.updated", id, channel: "orders", data: {} }));
     return () => Response.json({ events, last_event_id: last, epoch: "e1", more });
   };
   const refusal = (status, headers) => () => Response.json({}, { status, headers });
-  /** The page on which a hotel asks guests to sign in, with status 200. */
+  /** The sign-in page of a hotel's network, with status 200. */
   const hotel = () => new Response("<html>");
   const asked = () => server.asked.filter(({ path }) => path === EVENTS);
 
@@ -38,7 +38,7 @@ describe("polling", () => {
     await pass(1_000);
   }
 
-  test("three links that do not open although HTTP works begin the polling", async () => {
+  test("three failed links while HTTP works start polling", async () => {
     await block();
     assert.deepEqual([server.socket.state, server.links.length], ["polling", 3]);
     assert.deepEqual([asked()[0].since, asked()[0].epoch], ["10", "e1"]);
@@ -49,7 +49,7 @@ describe("polling", () => {
     assert.deepEqual([asked().at(-1).since, server.ids], ["12", [11, 12]]);
   });
 
-  test("a server that is away is no reason to poll", async () => {
+  test("a server that is down does not start polling", async () => {
     server.refuses = true;
     chance(0.01);
     await server.open();
@@ -57,13 +57,13 @@ describe("polling", () => {
     assert.deepEqual([server.socket.state, asked()], ["reconnecting", []]);
   });
 
-  test("polling can be declined", async () => {
+  test("polling can be turned off by an option", async () => {
     await block({ poll: false });
     assert.ok((await server.linksAfter(2)) >= 5);
     assert.deepEqual(asked(), []);
   });
 
-  test("where there are more events, they are asked for at once", async () => {
+  test("more events are requested at once", async () => {
     server.answers[EVENTS] = ({ since }) => (since === "10" ? log([11], 11, true)() : log([], 11)());
     await block();
     assert.deepEqual(
@@ -82,7 +82,7 @@ describe("polling", () => {
     assert.equal(asked().length, 2);
   });
 
-  test("a cursor that is gone is one resync however many channels, and polling goes on from the end of the log", async () => {
+  test("an expired cursor causes one resync for all channels, and polling continues from the head of the log", async () => {
     await block({ since: 3 });
     server.socket.subscribe("order:1").subscribe("order:2");
     server.answers[EVENTS] = refusal(410);
@@ -93,7 +93,7 @@ describe("polling", () => {
     assert.deepEqual([server.ids, asked().at(-1).since, asked().at(-1).epoch], [[11], "10", "e1"]);
   });
 
-  test("the socket is tried again each minute, and taken", async () => {
+  test("the socket is retried each minute and replaces polling", async () => {
     await block();
     chance(0.5);
     assert.equal(await server.linksAfter(33), 4);
@@ -146,7 +146,7 @@ describe("polling", () => {
       assert.deepEqual([server.ids, server.socket.state], [[11], "polling"]);
     });
 
-  test("the end of the log is not guessed", async () => {
+  test("a response without the head of the log does not move the cursor", async () => {
     await block();
     server.answers[ORDERS] = hotel;
     server.answers[EVENTS] = refusal(410);
@@ -211,7 +211,7 @@ describe("polling", () => {
       assert.equal(server.socket.state, "live");
     });
 
-  test("where events are switched off too, the page loads its rows each 30 seconds, until they are on again", async () => {
+  test("while events are switched off too, the page reloads its rows every 30 seconds", async () => {
     const off = { status: 503, headers: { "Retry-After": "30" } };
     server.answers[EVENTS] = () => Response.json({ errors: [{ code: "switched_off" }] }, off);
     await server.live();

@@ -6,9 +6,9 @@ import { readServerTime } from "./server-clock.js";
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
 const TIMEOUT_MS = 15_000;
-/** Long enough for a photo over a slow connection; the server gives up after the same time. */
+/** Long enough for a photo over a slow connection; no server waits longer for a request. */
 const UPLOAD_TIMEOUT_MS = 60_000;
-/** The longest Retry-After that is followed: our server's longest. A proxy might send more. */
+/** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
 const MOST_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
 /** Statuses that a retry may overcome, besides 5xx: no response (0), a session to sign in again, a rate limit. */

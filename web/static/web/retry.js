@@ -1,4 +1,4 @@
-/** Repeats requests until the server has answered. */
+/** Retries requests until the server answers. */
 
 import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
@@ -10,19 +10,19 @@ const paused = new Set();
 let wakes = 0;
 
 /**
- * Ends every pause between two tries: the socket is live again, so an answer is likely now. A try that is under way and fails is
- * repeated without a backoff.
+ * Ends all waits between attempts. Call it when a response is likely, as after a reconnection. If an attempt under way fails, it
+ * is retried without a backoff.
  */
 export function retryNow() {
   wakes += 1;
   for (const wake of [...paused]) wake();
 }
 
-// Timers of hidden pages are slow, those of frozen ones stand still.
+// Timers of hidden pages are slow, and those of frozen pages stop.
 watchPage({ online: retryNow, visible: retryNow });
 
 /**
- * Resolves after `leastMs + ms`, or at `retryNow()`; but never within `leastMs`, the wait that the server asked for.
+ * Resolves after `leastMs + ms`, or sooner at `retryNow()`, but never before `leastMs`, the wait that the server asked for.
  * @param {number} ms
  * @param {number} leastMs
  * @returns {Promise<void>}
@@ -46,8 +46,8 @@ function pause(ms, leastMs) {
 }
 
 /**
- * What `call` promises. While that rejects with a temporary `ApiError`, `failed(error)` is called, and after a backoff `call`
- * again. Rejects with any other error.
+ * Resolves with the result of `call`. After a temporary `ApiError` it calls `failed(error)`, and retries `call` after a backoff.
+ * Rejects with any other error.
  * @template Answer
  * @param {() => Answer | Promise<Answer>} call
  * @param {(error: ApiError) => void} failed
@@ -67,21 +67,21 @@ export async function retry(call, failed = () => {}) {
 }
 
 /**
- * Reads what changed, by key, until the server has answered. An event that says only that something changed is lost if the
- * request behind it is not repeated.
+ * Reads changed objects by key, with retries until the server answers. Without retries the change would be lost, because the
+ * event does not contain it.
  * @template {string | number} Key
  */
 export class Refetcher {
   #read;
   #failed;
   /**
-   * By key: whether it changed since the last request was sent.
+   * For each key under way: whether it changed since its last request was sent.
    * @type {Map<Key, boolean>}
    */
   #keys = new Map();
 
   /**
-   * As `call` and `failed` of `retry`.
+   * `read` and `failed` are the arguments `call` and `failed` of `retry`.
    * @param {(key: Key) => unknown} read
    * @param {(error: ApiError) => void} [failed]
    */
@@ -96,7 +96,7 @@ export class Refetcher {
   }
 
   /**
-   * Whether it changed since the request was sent: the answer is stale, and another will follow.
+   * Whether the key changed since the request was sent. Its response is then stale, and another request follows.
    * @param {Key} key
    */
   isStale(key) {
@@ -104,7 +104,7 @@ export class Refetcher {
   }
 
   /**
-   * It changed. A request that is under way may have been read before that, and is repeated once.
+   * Call it when the key changed. A request under way is repeated once, because the server may have read the old state.
    * @param {Key} key
    */
   add(key) {

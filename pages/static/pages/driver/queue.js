@@ -1,6 +1,6 @@
 /**
- * Reports of the driver that the server does not have yet. Each is stored with its time and `ref` before it is sent. They are sent
- * in order, one at a time, by one tab of all, and repeated until the server answers; by `ref` it does nothing twice.
+ * The driver's reports that the server does not have yet. Each is stored with its time and `ref` before it is sent. One tab sends
+ * them in order, one at a time, with retries until the server answers. The `ref` makes retries idempotent.
  */
 
 import { Emitter } from "../../realtime/emitter.js";
@@ -20,7 +20,7 @@ const FAILED = "failed"; // this report waits, others are sent
 const SIGN_IN = "sign-in"; // all reports wait until the driver has signed in
 const REFUSED = "refused"; // this report will never be accepted
 
-/** The server asks to send it later. */
+/** Statuses that ask for a later retry. */
 const LATER = new Set([408, 429, 503]);
 
 /** @param {ApiError} error */
@@ -28,7 +28,7 @@ function kindOf({ status, code }) {
   // Another request holds the lock on this order.
   if (code === "row_locked") return FAILED;
   if (status === 401 || (status === 403 && code === "permission_denied")) return SIGN_IN;
-  // A 4xx that is not in the shape of our API comes from a proxy.
+  // A 4xx that is not in our API's format comes from a proxy.
   if (status === 0 || LATER.has(status) || (status < 500 && code === "error")) return UNREACHABLE;
   return status >= 500 ? FAILED : REFUSED;
 }
@@ -102,12 +102,12 @@ export class Queue extends Emitter {
     return this.#storage.list;
   }
 
-  /** Those not refused. */
+  /** The entries that are not refused. */
   get waiting() {
     return this.entries.filter(({ refused }) => !refused);
   }
 
-  /** Whether this page alone has some of them: the database did not take them. */
+  /** Whether some entries exist only in this page, because the database did not accept them. */
   get hasUnsaved() {
     return this.#storage.hasUnsaved;
   }
@@ -118,8 +118,8 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Adds reports that were made now. Those that the database does not take live as long as this page, if there is a connection to
-   * send them by; else this rejects, and none of them was added.
+   * Adds new reports. If the database does not accept them and the page is online, they last as long as this page. If it is
+   * offline, this rejects and adds none.
    * @param {Report[]} entries
    */
   async add(...entries) {
@@ -136,7 +136,7 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Deletes the refused entries of an order, once the driver has read that they were.
+   * Deletes the refused entries of an order, after the driver has read the notice.
    * @param {number} order
    */
   async dismiss(order) {
@@ -149,14 +149,14 @@ export class Queue extends Emitter {
     this.#tabs.postMessage(null);
   }
 
-  /** Sends all that waits, at once or as soon as the server allows it, and repeats that until nothing waits. */
+  /** Sends all waiting reports, at once or as soon as the server allows it, with retries until none waits. */
   send() {
-    // First: the wake is meant for a round that waits or hangs, not for the one that begins here.
+    // Before `add`, so that it wakes a round that waits or hangs, and not the new one.
     retryNow();
     this.#sender.add("all");
   }
 
-  /** Rejects with a temporary error where something still waits. */
+  /** Rejects with a temporary error if reports still wait. */
   async #sendAll() {
     this.#retryMs = 0;
     const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
@@ -164,8 +164,8 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Whether nothing waits any more.
-   * @param {() => boolean} isOurs no other tab has taken over
+   * Sends the waiting reports once. True if none waits any more.
+   * @param {() => boolean} isOurs whether no other tab has taken over
    */
   async #round(isOurs) {
     await this.read();
@@ -185,7 +185,7 @@ export class Queue extends Emitter {
   }
 
   /**
-   * What the error means; null where it is a fault of this page.
+   * The kind of an error; null if it is a bug of this page.
    * @param {unknown} error
    */
   #failure(error) {
@@ -194,7 +194,7 @@ export class Queue extends Emitter {
     return kindOf(error);
   }
 
-  /** The session is the browser's: another driver may have signed in since this page was opened. */
+  /** Asks the server, because another driver may have signed in to this browser's session since the page was opened. */
   async #isSignedIn() {
     const { results } = await get("drivers/?page_size=1");
     const isSignedIn = results[0]?.id === this.#driver;
@@ -203,9 +203,9 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Throws an error that stops the round.
+   * Sends one entry. Throws only errors that stop the round.
    * @param {Entry} entry
-   * @param {Set<string | number>} blocked for this round: orders that the server fails at, and images
+   * @param {Set<string | number>} blocked orders and images that failed in this round
    */
   async #sendOne(entry, blocked) {
     const isImage = entry.kind === "image";
@@ -225,7 +225,8 @@ export class Queue extends Emitter {
   }
 
   /**
-   * The server's answer. If the server refuses the time, the report is sent without it: that it was done matters more than when.
+   * Resolves with the server's response. If the server refuses the time, sends the report without it: the move matters more than
+   * its time.
    * @param {Entry} entry
    */
   async #deliver(entry) {
@@ -254,7 +255,7 @@ export class Queue extends Emitter {
    * @param {Moved | OrderRow} data
    */
   async #settle(entry, data) {
-    // Emitted before it is removed: between the two the stop would be shown as it was.
+    // Emitted before the entry is removed; otherwise the stop's old status would be shown in between.
     this.emit("done", { entry, data });
     this.#storage.delete([entry]);
     await this.#changed();
@@ -265,14 +266,14 @@ export class Queue extends Emitter {
    * @param {ApiError} error
    */
   async #refused(entry, { message, code }) {
-    // Null where it is no longer this driver's.
+    // Null if the order is no longer this driver's.
     const order = entry.kind === "image" ? null : await getOrNull(`orders/${entry.order}/`);
-    // The office did it first, perhaps because the driver called.
+    // The office made the move first, perhaps because the driver called.
     if (order && code === "invalid_transition" && entry.kind === "status" && order.status === entry.to)
       return this.#settle(entry, order);
     /** @type {Entry[]} */
     const refused = [{ ...entry, refused: { detail: message } }];
-    // Later reports build on the refused one. Pictures are still worth having while the order is this driver's.
+    // Later reports depend on the refused one. Images are still useful while the order is this driver's.
     /** @param {Entry} other */
     const isObsolete = ({ kind }) => entry.kind !== "image" && (kind !== "image" || !order);
     for (const other of this.#after(entry))

@@ -1,4 +1,4 @@
-/** Keeps the board up to date: loads everything once, then applies events, and loads again where events are missing. */
+/** Keeps the board up to date: loads everything once, then applies events, and reloads if events are missing. */
 
 import { LuckyGasSocket } from "../../../realtime/client.js";
 import { ApiError, getAll, getOrNull } from "../../../web/api.js";
@@ -10,31 +10,31 @@ import { laterText, rowOf } from "./store.js";
 
 const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
-/** A report is late when it reaches the server so long after what it reports. */
+/** A report is late if it reaches the server this long after the move that it reports. */
 const LATE_MS = 60_000;
-/** Orders that events do not describe whole are read together; if they are more than MOST_SINGLE, all orders are read. */
+/** Collects orders with incomplete events for this time before reading them. If they are more than MOST_SINGLE, reads all. */
 const GATHER_MS = 250;
 const MOST_SINGLE = 10;
 const POSITIONS_MS = 250;
 /** The key for all orders instead of one. */
 const ALL = "all";
 
-/** When it happened, if it was reported late; else null. */
+/** The time of a move if it was reported late; else null. */
 function reportedLater(at, recorded) {
   return Date.parse(recorded) - Date.parse(at) >= LATE_MS ? at : null;
 }
 
-/** “Reported late”, with the hour at which it happened; null where it was reported at once. */
+/** The note on a late report, with the time of the move; null if it was reported at once. */
 export function lateText(at, recorded) {
   return reportedLater(at, recorded) && laterText(at);
 }
 
-/** Loads the page again where the clerk is signed out: the server asks them to sign in, and leads back here. */
+/** Reloads the page if the clerk is signed out: the server then asks them to sign in and redirects back. */
 export function signInAgain({ status }) {
   if (status === 401 || status === 403) location.reload();
 }
 
-/** `instead` where the server refuses for good: the day that the clerk is typing is not a date yet. */
+/** The result of `call`, or `instead` after a permanent refusal, as for a half-typed date. */
 async function orElse(call, instead) {
   try {
     return await call();
@@ -46,10 +46,10 @@ async function orElse(call, instead) {
 
 /** An empty list that needs no request. */
 const NONE = { rows: [], end: null };
-/** An epoch of no log: with it the server answers that everything is to be loaded again. */
+/** An epoch that no log has. The server answers it with a resync. */
 const NO_EPOCH = "none";
 
-/** The cursor to resume from after several answers. The database may have been replaced between two of them. */
+/** The cursor to resume from after several responses. NO_EPOCH if the database was replaced between two of them. */
 function earliest(answers) {
   const ends = answers.map(({ end }) => end).filter((end) => end !== null);
   const [epoch, ...others] = new Set(ends.map((end) => end.epoch));
@@ -71,8 +71,8 @@ export class Live {
   #refetchClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
 
   /**
-   * `changed.fleet()`, `changed.positions(ids)`, `changed.order(id)` (its proof or messages), `changed.all()` (loaded again).
-   * `wanted()`: the ids of orders that are shown elsewhere, which stay whatever their day.
+   * `changed` has callbacks: `fleet()`, `positions(ids)`, `order(id)` (its proof or messages), `all()` (after a full reload).
+   * `wanted()`: the ids of orders that other parts show, which are never removed.
    */
   constructor({ store, fleet, filters, news, changed, wanted }) {
     this.#store = store;
@@ -108,12 +108,12 @@ export class Live {
     return { ids: rows.map(({ id }) => id), end: earliest(answers) };
   }
 
-  /** Loads drivers and routes again: they have changed. */
+  /** Reloads drivers and routes. */
   readFleet() {
     this.#refetchFleet.add("fleet");
   }
 
-  /** Drivers, and the routes that are ahead or of the chosen day. */
+  /** Loads drivers, unfinished routes, and the routes of the chosen day. */
   async #loadFleet() {
     const [drivers, routes] = [this.#fleet.drivers, this.#fleet.routes].map((known) => [...known.keys()]);
     const eventsBefore = this.#fleetEvents;
@@ -122,7 +122,7 @@ export class Live {
     this.#fleet.setRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.fleet();
     this.#changed.positions([...drivers, ...this.#fleet.drivers.keys()]);
-    // The answers may be older than events that came meanwhile.
+    // The responses may be older than events received meanwhile.
     if (eventsBefore !== this.#fleetEvents) this.readFleet();
     return { end: earliest(answers) };
   }
@@ -137,7 +137,7 @@ export class Live {
     return orElse(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
-  /** Events are missing: loads everything. Orders that new events brought meanwhile may not be in the answers, and stay. */
+  /** Reloads everything, because events are missing. Keeps orders from events received meanwhile, which responses may lack. */
   #resync = async () => {
     const before = this.#store.puts;
     const { ids } = await retry(() => this.#load(), signInAgain);
@@ -149,7 +149,7 @@ export class Live {
     return orElse(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
-  /** Another day was chosen, or a new day has begun. */
+  /** Call it when another day is chosen or a new day begins. */
   dayChanged() {
     this.#refetchClosed.add("closed");
     this.readFleet();
@@ -175,7 +175,7 @@ export class Live {
 
   #order = (frame) => {
     const { type, data, timestamp, channel } = frame;
-    // On other channels (of drivers, of customers) events lack fields that the board needs.
+    // Events on channels of drivers and customers lack fields that the board needs.
     if (channel !== "orders") return;
     const late = type === "order.status_changed" ? { reported_later: reportedLater(data.at, timestamp) } : {};
     const isNews = this.#isNews(data);
@@ -185,7 +185,7 @@ export class Live {
     if (isNews) this.#notify(frame);
   };
 
-  /** Whether the event is newer than the loaded order. One version may come as several events: changed, and urgent. */
+  /** Whether the event is newer than the loaded order. One version may cause several events, such as created and urgent. */
   #isNews({ order_id: id, version }) {
     if (version > (this.#store.get(id)?.version ?? 0)) this.#newest = `${id} ${version}`;
     return this.#newest === `${id} ${version}`;
@@ -219,7 +219,7 @@ export class Live {
     for (const id of ids) this.#refetchRoutes.add(id);
   });
 
-  /** No event carries its name and status. */
+  /** Reads a route, because events lack its name and status. */
   async #readRoute(id) {
     const row = await getOrNull(`routes/${id}/`);
     this.#fleet.setRoutes(row ? [row] : [], [id]);
