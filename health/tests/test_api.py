@@ -36,7 +36,7 @@ PARTS = ("database", "redis", "websocket", "notifications")
 
 @pytest.fixture(autouse=True)
 def nothing_heard() -> None:
-    parts.heard.clear()
+    parts.provider_cache.clear()
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_a_balance_is_asked_every_five_minutes(
         assert office.get("/health/notifications").json()["balance"] == 110
     assert len(asked) == 1
     long_ago = timezone.now() - timedelta(minutes=6)
-    parts.heard.clear()
+    parts.provider_cache.clear()
     # What it learns of new credit is not lost to the channel that waits for it.
     GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
     assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""

@@ -194,7 +194,7 @@ def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
     monkeypatch.setattr(Memory, "transmit", transmit)
     row = confirm()
     assert (row.status, row.provider_message_id, row.attempts) == (Status.SENDING, "", 2)
-    assert "was changed meanwhile" in caplog.text
+    assert "another process changed its row" in caplog.text
 
 
 @pytest.mark.sqlite
