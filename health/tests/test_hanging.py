@@ -70,7 +70,7 @@ def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes
 def test_a_half_open_link_to_redis_degrades_and_no_more(house: Cluster) -> None:
     (site,) = house.sites
     until(site, "redis", "healthy")
-    house.link.swallow()
+    house.link.drop_data()
     try:
         for path in ("redis", "websocket", "ready"):
             code, answer = ask(site, path)

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from health import api
+from luckygas.testing.half_open_proxy import HalfOpenProxy
 from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import Site
-from luckygas.testing.swallow import Swallower
 from orders.tests.factories import make_office, make_order, make_user
 
 TOKEN = "the-monitors-own-token"
@@ -94,13 +94,13 @@ def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch
 
 @pytest.mark.servers
 def test_a_database_that_is_silent_leaves_what_processes_counted(tmp_path: Path) -> None:
-    with running(Postgres()) as postgres, running(Swallower(postgres)) as link:
+    with running(Postgres()) as postgres, running(HalfOpenProxy(postgres)) as link:
         url = f"postgres://postgres@127.0.0.1:{link.port}/postgres"
         extra = {"DATABASE_URL": url, "MONITORING_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
         with running(Site("uvicorn", **extra)) as site:
             assert requests.get(f"{site.url}/health/live", timeout=5).ok
             assert ask(site)["luckygas_part_healthy", "database"] == 1
-            link.swallow()
+            link.drop_data()
             found = ask(site)
     assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] == 1
     assert (found["luckygas_ready",], found["luckygas_part_healthy", "database"]) == (0, 0)

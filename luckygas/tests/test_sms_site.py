@@ -104,13 +104,13 @@ async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Cli
         frame = await confirmed(rest, client)
         sent = sandbox.operator.telephones.all()[-1]
         for told in (state, state, Status.SENT):
-            sandbox.operator.receipts.tell(Receipt(sent, told))
+            sandbox.operator.receipts.schedule(Receipt(sent, told))
         news = await client.until(f"notification.{type_}")
         assert (news["data"]["notification_id"], news["data"]["status"]) == (frame["data"]["notification_id"], state)
         await asyncio.to_thread(wait_for, acknowledged(sent))
         assert [each["type"] for each in await client.everything()] == []
     if gateway == "every8d":
-        sandbox.operator.receipts.tell(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
+        sandbox.operator.receipts.schedule(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
         assert "謝謝" in (await client.until("notification"))["data"]["message"]
 
 

@@ -128,7 +128,7 @@ def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
     Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
     call_command("query_sms_status")
     assert Rows.get(pk=row.pk).status == Status.EXPIRED
-    sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
+    sandbox.operator.receipts.schedule(Receipt(sent, Status.DELIVERED))
     wait_for(lambda: sent.receipts == 1)
     assert Rows.get(pk=row.pk).status == Status.DELIVERED
     assert told(row) == ("notification.sent", "delivered")
