@@ -98,7 +98,7 @@ def told(row: NotificationHistory) -> tuple[str, str]:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.long) for name in GATEWAYS[1:])])
-def test_killed_at_any_step_the_truth_can_still_be_reached(
+def test_status_can_be_settled_after_a_kill_at_any_step(
     gateway: str, step: str, telephones: Sandbox, settings: Any
 ) -> None:
     use(settings, telephones, gateway)
@@ -116,12 +116,12 @@ def test_killed_at_any_step_the_truth_can_still_be_reached(
         assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)
     assert told(row) == ("notification.sent", "sent")
     if gateway != "http":
-        learn_the_fate(row, telephones)
+        settle_by_query_and_receipt(row, telephones)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
     assert Order.objects.get(pk=order.pk).version == order.version + 1
 
 
-def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
+def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> None:
     """By a question, and then better by a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(Status.EXPIRED)
