@@ -44,7 +44,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
 # The same examples in every run. `--hypothesis-profile default` searches for new ones.
-examples.register_profile("repeatable", derandomize=True)
+examples.register_profile("repeatable", derandomize=True, deadline=None)
 examples.load_profile("repeatable")
 
 # Hashing is slow on purpose; tests set passwords and sign in often.

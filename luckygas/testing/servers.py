@@ -24,8 +24,8 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-# `make run` first creates its database and a day of orders, which takes a busy machine a minute.
-START_SECONDS = 100
+# `make run` first creates its database and a day of orders, which takes a busy machine two minutes.
+START_SECONDS = 180
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
 
 

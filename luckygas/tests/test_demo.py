@@ -38,6 +38,7 @@ def demo() -> date:
     return timezone.localdate()
 
 
+@pytest.mark.sqlite
 def test_demo_has_orders_routes_and_an_arriving_delivery() -> None:
     today = demo()
     assert Order.objects.filter(scheduled_date=today).count() == 149

@@ -60,6 +60,13 @@ def test_every_dependency_is_explained(name: str) -> None:
     assert name.lower() in DESIGN.lower()
 
 
+def test_browser_example_names_all_client_options() -> None:
+    options = re.findall(r"@property .+ \[(\w+)\]", (ROOT / "realtime/static/realtime/client.js").read_text())
+    (named,) = re.findall(r"new LuckyGasSocket\([^,]+, \{ (.+) \}\); // also: (.+)", text("realtime"))
+    assert options
+    assert sorted(", ".join(named).split(", ")) == sorted(options)
+
+
 def test_only_settings_read_the_environment() -> None:
     readers = {
         path.name
