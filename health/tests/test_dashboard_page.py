@@ -1,4 +1,4 @@
-"""The dashboard in a browser: it follows what happens, draws without a complaint, and says when the site is away."""
+"""The dashboard in a browser: it follows events, causes no browser errors, and shows when the site is down."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRAWN = "() => [...document.querySelectorAll('figure img')].every((img) => img.c
 
 @pytest.fixture
 def said(page: Page) -> list[str]:
-    """What the browser complains of: a policy that was broken, a file that is not there."""
+    """The browser's errors, such as a policy violation or a missing file."""
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -89,7 +89,7 @@ async def test_many_events_cause_one_request_per_second(page: Page, site: Site) 
 
 
 async def later(page: Page, shown: Locator) -> None:
-    """Ten seconds pass for the page until it shows this: those that pass during a look bring no other."""
+    """Advances the page's clock by ten seconds until it shows this. Time during a request causes no second one."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not await shown.is_visible():
             await page.clock.fast_forward(11_000)
@@ -111,7 +111,7 @@ async def test_page_shows_when_the_site_is_down_and_back(page: Page, site: Site)
 
 @pytest.fixture
 def house() -> Iterator[Cluster]:
-    """A site whose database nobody else uses, with the account `boss`."""
+    """A site with its own database and the account `boss`."""
     with cluster.running(["uvicorn"]) as made:
         boss = "--username=boss", "--email=boss@example.com"
         manage("createsuperuser", "--noinput", *boss, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **made.environment)

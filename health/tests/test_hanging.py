@@ -1,4 +1,4 @@
-"""What stops answering without a word: health says so in time, whatever hangs behind it."""
+"""Health checks report hanging services in time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def house() -> Iterator[Cluster]:
 
 
 def signal_postgres(house: Cluster, number: signal.Signals) -> None:
-    """All of it: each connection has a process and a group of its own."""
+    """Signals all of PostgreSQL: each connection has its own process and group."""
     assert house.postgres.process is not None
     pid = house.postgres.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -40,7 +40,7 @@ def signal_postgres(house: Cluster, number: signal.Signals) -> None:
 
 
 def ask(site: Site, path: str) -> tuple[int, dict[str, Any]]:
-    """Status and answer, which comes although all that hangs still hangs."""
+    """Returns status and answer, while the service still hangs."""
     answer = requests.get(f"{site.url}/health/{path}", headers=TOKEN, timeout=MONITOR_SECONDS)
     return answer.status_code, answer.json()
 

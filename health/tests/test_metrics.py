@@ -19,7 +19,7 @@ from orders.tests.factories import make_office, make_order, make_user
 
 TOKEN = "the-monitors-own-token"
 MONITOR = {"Authorization": f"Bearer {TOKEN}"}
-# Prometheus gives a scrape ten seconds, unless told otherwise.
+# Prometheus's default limit for a scrape is ten seconds.
 PATIENCE_SECONDS = 8.0
 
 

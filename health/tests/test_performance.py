@@ -32,7 +32,7 @@ def test_performance_is_for_the_office(role: str) -> None:
 
 
 def took(operation: str, milliseconds: list[int]) -> dict[str, float]:
-    """As counts of another process."""
+    """Returns counts as of another process."""
     name = "luckygas_operation_seconds"
     found = {f"{name}_count {operation}": len(milliseconds), f"{name}_sum {operation}": sum(milliseconds) / 1000}
     bounds = {str(step): sum(ms <= step * 1000 for ms in milliseconds) for step in metrics.STEPS}

@@ -152,7 +152,7 @@ def test_admin_shows_hours_read_only(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_running_site_takes_snapshots_without_a_timer(site: Site) -> None:
-    """The minute, and with it the snapshot of the hour before."""
+    """Waits for the minute, and with it the snapshot of the last hour."""
     token = await sync_to_async(lambda: token_for(make_office()))()
     async with open_client(f"{site.ws}/office?token={token}"), asyncio.timeout(10):
         while not await SystemMetric.objects.filter(span="hour").aexists():

@@ -1,4 +1,4 @@
-"""What a driver without signal reports when the line is back: only what is true by then costs an SMS."""
+"""Late reports of a driver without signal: only messages that are still true are sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def stop_of(driver: Any, status: str = Status.ASSIGNED, **customer: Any) -> Orde
 
 
 def report(order: Order, *moves: tuple[str, int]) -> None:
-    """The driver's reports, each of so many seconds ago, sent one after the other now."""
+    """Sends the driver's reports, each with its age in seconds, one after the other."""
     assert order.driver
     for to, seconds in moves:
         at = timezone.now() - timedelta(seconds=seconds)

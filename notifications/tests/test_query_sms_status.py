@@ -167,14 +167,14 @@ def test_positive_balance_starts_stopped_channel(run: Any, points: Decimal | Non
     row = accepted(Status.SENT, "1")
     fate(row, Status.DELIVERED)
     code, said = run()
-    # Whatever the balance: what became of messages was asked.
+    # Messages are queried whatever the balance.
     assert statuses(row) == [Status.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
     assert ("did not answer: No connection" in said) == (points is None)
 
 
-# A provider that fails when asked: nothing is made of what it did not say, and nothing is sent.
+# A provider whose queries fail: nothing changes, and nothing is sent.
 
 
 REFUSAL = {"http": "500", "mitake": "e", "every8d": "-2"}
@@ -182,7 +182,7 @@ SILENT = [kind for kind in Kind if kind not in (Kind.SLOW, Kind.TWICE)]
 
 
 def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
-    """A message that the provider has delivered, and of which the site has not heard."""
+    """A message that was delivered without a receipt to the site."""
     sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
     sent.settle(Status.DELIVERED)
     known_as = sent.serial if gateway == "mitake" else sent.id
@@ -198,7 +198,7 @@ def fault(gateway: str, kind: Kind) -> Fault:
 
 
 def asked_of(gateway: str, row: NotificationHistory) -> list[bool]:
-    """For each row that the provider spoke of, whether that was new."""
+    """Returns for each answered row whether its status changed."""
     with suppress(GatewayError):
         return [new for _, new in receipts.ask(get_gateway(gateway), [row])]
     return []
@@ -253,7 +253,7 @@ def test_late_or_doubled_answer_is_read(gateway: str, kind: Kind, sandbox: Sandb
     assert row.status == Status.DELIVERED
 
 
-# What went out and was never answered is settled under its own key, or by the receipt that names it.
+# A sending without an answer is settled by a retry with its key, or by its receipt.
 
 
 REPEATABLE = ("http", "mitake")
@@ -272,7 +272,7 @@ def unanswered(sandbox: Sandbox, fault: Fault) -> NotificationHistory:
 
 
 def ask(sandbox: Sandbox, row: NotificationHistory, *arguments: str) -> tuple[str, int]:
-    """What is known then, and how many messages the telephones have."""
+    """Runs the command. Returns the row's status and the number of delivered messages."""
     call_command("query_sms_status", *arguments)
     row.refresh_from_db()
     return row.status, len(sandbox.operator.telephones.all())

@@ -144,7 +144,7 @@ def test_message_stores_time_of_event() -> None:
 
 
 def arriving(status: str, attempts: int = 1) -> NotificationHistory:
-    """The message of an order whose driver then turned away."""
+    """Returns the arrival message of an order whose driver then turned away."""
     order = make_quiet_order(Status.ARRIVING)
     row = NotificationHistory.objects.create(
         order=order, customer=order.customer, kind=Kind.DRIVER_ARRIVING, status=status, attempts=attempts
@@ -159,7 +159,7 @@ def arriving(status: str, attempts: int = 1) -> NotificationHistory:
     [
         *((status, 1, status, True) for status in ("sending", "sent", "delivered", "unknown", "expired")),
         *((status, 1, status, False) for status in ("suppressed", "cancelled", "failed")),
-        # Not sent yet, it is taken back; while it waits to be sent again, nobody knows.
+        # An unsent message is cancelled; one that waits for a retry becomes unknown.
         ("pending", 0, "cancelled", False),
         ("pending", 1, "unknown", True),
     ],

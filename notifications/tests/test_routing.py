@@ -1,4 +1,4 @@
-"""Which gateway a message goes by: the first, the stand-in, or none for now."""
+"""The choice of a gateway: the first, the fallback, or none for now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def two(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mitake first, which fails as `fails` says; the one that keeps a list stands in for it."""
+    """Uses Mitake, which fails as set by `fails`, with the memory gateway as fallback."""
     monkeypatch.setattr(base, "PAUSE_SECONDS", 0)
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "mitake", "memory"
 

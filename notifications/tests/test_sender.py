@@ -1,4 +1,4 @@
-"""From a change of an order to what is known of its SMS, with a real provider and real commits."""
+"""From a change of an order to the outcome of its SMS, with a real provider and real commits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def confirm(**customer: Any) -> NotificationHistory:
-    """Confirms an order; returns the row of its message."""
+    """Confirms an order. Returns the row of its message."""
     order = make_order(customer=make_customer(**customer))
     order.transition_to(OrderStatus.CONFIRMED)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED

@@ -116,7 +116,7 @@ def test_button_sends_again_and_shows_outcome(office: Client) -> None:
     assert second.status == Status.SENT
     assert "(1)" in [str(line) for line in answer.context["messages"]][0]
     assert again(second) in office.get(page(second)).content.decode()
-    # Of the first there is a newer one already.
+    # The first message has a newer one already.
     shown = office.get(page(row)).content.decode()
     assert page(second) in shown
     assert again(row) not in shown
@@ -336,7 +336,7 @@ def test_timeline_ends_with_next_step(status: Status) -> None:
 
 
 def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
-    """The last line of the story, and whether there is a button."""
+    """Returns the last line of the timeline, and whether there is a button."""
     page_ = client.get(page(row), headers={"accept-language": "en"}).content.decode()
     return told(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
 

@@ -1,4 +1,4 @@
-"""What every gateway keeps to, whoever the provider."""
+"""The contract of every gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHONE, TEXT = "+886912345678", "【幸福氣】您的瓦斯 🔥"
 MESSAGE = Message(uuid.uuid4(), PHONE, TEXT)
 
 
-# What each says when it accepts.
+# Answers that accept a message.
 YES = {
     "http": '{"message_id": "m-1"}',
     "mitake": "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n",
@@ -37,7 +37,7 @@ def gateway(request: pytest.FixtureRequest, fake_provider: Provider, settings: A
 
 @pytest.fixture(params=YES)
 def remote(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    """Those behind a network."""
+    """Gateways that use a network."""
     settings.SMS_TIMEOUT_SECONDS = 0.4
     return on(request.param, fake_provider, settings)
 
@@ -128,7 +128,7 @@ def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
     assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
 
 
-# What .NET says where it has no date, and what no clock and no database can keep.
+# .NET's value for no date, and times that no clock or database can hold.
 @pytest.mark.parametrize(
     "text",
     [
@@ -174,7 +174,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reason_of(gateway: Gateway) -> tuple[Reason, int]:
-    """Why it failed, and how many answers of its list are left."""
+    """Returns the reason of the failure, and how many answers are left in the script."""
     with pytest.raises(GatewayError) as failed:
         gateway.send(MESSAGE)
     return failed.value.reason, len(gateway.script)  # type: ignore[attr-defined]

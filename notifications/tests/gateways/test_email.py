@@ -24,14 +24,14 @@ from orders.tests.factories import make_customer, make_order
 
 ADDRESS = "wang@example.org"
 TEXT = "主旨 subject\n\n第一行\nsecond line\n"
-# What a mail server answers to each word of a client.
+# A mail server's answers to a client's commands.
 GOOD = {"EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 kept", "QUIT": "221 bye"}
 
 HANGS = "hangs"
 
 
 class MailServer:
-    """Speaks just enough SMTP (RFC 5321); None for an answer: the line is cut there."""
+    """Speaks just enough SMTP (RFC 5321). An answer of None closes the connection."""
 
     def __init__(self) -> None:
         self.answers: dict[str, str | None] = dict(GOOD)

@@ -1,4 +1,4 @@
-"""The bytes of EVERY8D's specification, 2.1.5."""
+"""EVERY8D's specification 2.1.5, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of Mitake's specification, v2.14."""
+"""Mitake's specification v2.14, byte for byte."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_urgent_message_has_a_short_validity(mitake: Gateway, fake_provider: Pro
         (SENT, Accepted("#000000013", "1", Decimal(1))),
         ("[a]\r\nmsgid=0000000333\r\nstatuscode=0\r\nAccountPoint=92\r\n", Accepted("0000000333", "0")),
         ("[a]\nmsgid=7\nstatuscode=4\nDuplicate=Y\nsmsPoint=x\n", Accepted("7", "4")),
-        # What became of the first one is asked for by its id.
+        # The status of the first one is queried by its id.
         ("[a]\nmsgid=7\nstatuscode=8\nDuplicate=Y\n", Accepted("7", "8")),
     ],
 )
