@@ -1,4 +1,4 @@
-"""Fixtures that need the apps: pytest reads this file when Django is set up, and `luckygas.testing.plugin` before."""
+"""Fixtures that need the apps. pytest reads this file after Django's set-up, `luckygas.testing.plugin` before it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from web import flags, throttling
 
 @pytest.fixture(autouse=True)
 def all_switches_on() -> Iterator[None]:
-    """Not asked of the database, so that queries are always as many; a test of a switch calls `flags.forget`."""
+    """Caches all switches as on, so that they cost no queries. Tests of a switch call `flags.forget`."""
     flags.remember(flags.Seen(math.inf))
     yield
     flags.forget()
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept() -> None:
-    """An answer of a test that was rolled back is of rows that never were, and stays for a minute."""
+def empty_cache() -> None:
+    """Cached answers outlive the rollback of their test by a minute."""
     cache.clear()
 
 
 @pytest.fixture
 def switch_off(all_switches_on: None) -> Callable[..., None]:
-    """Turns switches off for this process, without a row."""
+    """Turns switches off for this process, without a database row."""
 
     def turn_off(*names: str) -> None:
         flags.forget()
@@ -42,13 +42,13 @@ def switch_off(all_switches_on: None) -> Callable[..., None]:
 
 @pytest.fixture
 def rates(settings: Any) -> Callable[..., None]:
-    """Sets rates of throttles (`track="3/h"`: an hour's end is far), with nothing counted before."""
+    """Sets throttle rates and clears the counts. Use hours (`track="3/h"`), whose end is far."""
 
     def set_rates(**rates: str) -> None:
         throttling.process_cache.clear()
         cache.clear()
         settings.THROTTLE_RATES = settings.THROTTLE_RATES | {
-            name: throttle_rate(name, said) for name, said in rates.items()
+            name: throttle_rate(name, rate) for name, rate in rates.items()
         }
 
     return set_rates
@@ -56,7 +56,7 @@ def rates(settings: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """The SMS sandbox in this process, on a free port, telling no receipts by itself."""
+    """The SMS sandbox in this process on a free port, without automatic receipts."""
     with Sandbox() as running:
         running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running

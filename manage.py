@@ -13,6 +13,6 @@ from web import request_id
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "luckygas.settings")
-    if sys.argv[1:2] != ["runserver"]:  # its requests have ids of their own
+    if sys.argv[1:2] != ["runserver"]:  # its requests have their own ids
         bind_contextvars(request_id=request_id.new(), command=" ".join(sys.argv[1:2]))
     execute_from_command_line(sys.argv)

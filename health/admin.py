@@ -1,4 +1,4 @@
-"""What staff may look at: the hourly figures. Nothing here is changed by hand."""
+"""The hourly figures in the admin, read-only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.models import SystemMetric
 
 
 def figure(name: str, label: Any) -> Any:
-    """A column of the list."""
+    """Returns a list column with one figure of `metrics_json`."""
 
     @admin.display(description=label)
     def column(self: Any, row: SystemMetric) -> Any:
@@ -33,7 +33,7 @@ class SystemMetricAdmin(ReadOnly, HouseList):
     fields = ("at", "created_at", "all_figures")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemMetric]:
-        """The minutes are the dashboard's."""
+        """Leaves out the minutes, which only the dashboard shows."""
         return super().get_queryset(request).filter(span=SystemMetric.Span.HOUR)
 
     connections = figure("websocket_connections", _("connections"))

@@ -1,6 +1,7 @@
-"""The health of the system over HTTP, for monitors: each part by itself, and `/health/metrics` for Prometheus.
+"""Health checks over HTTP for monitors: the whole, each part, and `/health/metrics` for Prometheus.
 
-What processes count is told whatever is broken; what has to be asked for has a time limit, and is left out else.
+The counters of the processes are always in the metrics. Gauges that need a query have a time limit and are left out
+after it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from web.metrics import GAUGES, registry
 
 
 class Monitor(AnonymousUser):
-    """Whoever holds MONITORING_TOKEN: may read these pages and nothing else."""
+    """The user of requests with MONITORING_TOKEN. May read these pages and nothing else."""
 
 
 class MonitorAuthentication(BaseAuthentication):
-    """`Authorization: Bearer` with the monitoring token. Anything else is left to those behind it."""
+    """Accepts `Authorization: Bearer` with the monitoring token. Leaves everything else to the next authenticator."""
 
     def authenticate(self, request: Request) -> tuple[Monitor, None] | None:
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -55,51 +56,53 @@ class MonitorOrByRole(ByRole):
 
 
 class HealthView(APIView):
-    """200, or 503 when what it tells of does not work."""
+    """Answers 200, or 503 if the part is unhealthy."""
 
     authentication_classes = [MonitorAuthentication, *APIView.authentication_classes]
     permission_classes = [MonitorOrByRole]
     rights = {"GET": [SEE_HEALTH]}
-    # Whoever watches is never told to wait, and no query stands before a probe's time limit.
+    # Monitors are never throttled, and a throttle's query would run outside a probe's time limit.
     throttle_classes: list[Any] = []
     schema = None  # for monitors, not for clients: described in docs/operations.md
-    tell: Callable[[], Answer] = staticmethod(parts.summary)
+    check: Callable[[], Answer] = staticmethod(parts.summary)
 
     def get(self, request: Request) -> Response:
-        answer = self.tell()
+        answer = self.check()
         return Response(answer, status=503 if answer["status"] == Health.UNHEALTHY else 200)
 
 
 class ReadyView(HealthView):
-    """Open to load balancers; says no secret."""
+    """Whether requests can be served. Open to load balancers, so it returns no secrets."""
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
-    tell = staticmethod(parts.ready)
+    check = staticmethod(parts.ready)
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The process runs and answers; nothing else is asked."""
+    """Answers as long as the process runs. Checks nothing else."""
     return JsonResponse({"status": Health.HEALTHY})
 
 
-class Everything(Collector):
+class AllMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from registry().collect()
-        yield from state()
+        yield from health_gauges()
 
 
-def ask() -> Answer:
+def read_gauges() -> Answer:
     families = [family for rows in GAUGES for family in rows()]
     return {"status": Health.HEALTHY, "families": [*families, disk(), *last_backup()]}
 
 
 def disk() -> Metric:
-    # Before the first photo there is no directory yet.
-    there = next(path for path in (settings.MEDIA_ROOT, *settings.MEDIA_ROOT.resolve().parents) if path.exists())
-    usage = shutil.disk_usage(there)
+    # MEDIA_ROOT does not exist before the first photo.
+    existing = next(path for path in (settings.MEDIA_ROOT, *settings.MEDIA_ROOT.resolve().parents) if path.exists())
+    usage = shutil.disk_usage(existing)
     return GaugeMetricFamily(
-        "luckygas_disk_free_ratio", "Of the disk that keeps signatures and photos.", usage.free / usage.total
+        "luckygas_disk_free_ratio",
+        "Free share of the disk that stores signatures and photos.",
+        usage.free / usage.total,
     )
 
 
@@ -107,20 +110,20 @@ def last_backup() -> Iterator[Metric]:
     if settings.BACKUP_DIR:
         try:
             made = Path(settings.BACKUP_DIR, "latest").lstat().st_mtime
-        except OSError:  # there is none yet, or it is somebody else's
+        except OSError:  # there is no backup yet, or no permission to read it
             made = 0
-        yield GaugeMetricFamily("luckygas_last_backup_timestamp_seconds", "When the newest was made; 0: none.", made)
+        yield GaugeMetricFamily("luckygas_last_backup_timestamp_seconds", "Time of the newest backup; 0: none.", made)
 
 
-FIGURES = Probe(ask, 2.0)
+FIGURES = Probe(read_gauges, 2.0)
 
 
-def state() -> Iterator[Metric]:
-    """What is so now; of a database that does not answer nothing more is asked."""
+def health_gauges() -> Iterator[Metric]:
+    """Yields the state of the parts and the gauges. Skips the gauges if the database does not answer."""
     ready = parts.ready()
-    silent: Answer = {"status": Health.UNHEALTHY}
-    figures = silent if ready["database"]["status"] == Health.UNHEALTHY else FIGURES()
-    part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 for a part that does not work.", labels=["part"])
+    no_answer: Answer = {"status": Health.UNHEALTHY}
+    figures = no_answer if ready["database"]["status"] == Health.UNHEALTHY else FIGURES()
+    part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 if the part is degraded or unhealthy.", labels=["part"])
     for name, answer in {**ready, "figures": figures}.items():
         if isinstance(answer, dict):
             part.add_metric([name], answer["status"] == Health.HEALTHY)
@@ -130,11 +133,11 @@ def state() -> Iterator[Metric]:
 
 
 class MetricsView(HealthView):
-    """Prometheus asks for types of its own and takes the plain text as well."""
+    """Answers in Prometheus's formats, chosen by its Accept header."""
 
     def get(self, request: Request) -> HttpResponse:  # type: ignore[override]  # text, and not JSON
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return HttpResponse(encode(Everything()), content_type=content_type)
+        return HttpResponse(encode(AllMetrics()), content_type=content_type)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return super().perform_content_negotiation(request, force=True)

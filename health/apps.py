@@ -1,4 +1,4 @@
-"""Is it well, and by how much?"""
+"""Health checks, the hourly snapshot of figures, and the dashboard."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class HealthConfig(AppConfig):
         from health import history
         from web.system_metrics import new_minute
 
-        new_minute.connect(history.keep, dispatch_uid="health.keep")
+        new_minute.connect(history.on_new_minute, dispatch_uid="health.on_new_minute")

@@ -1,4 +1,4 @@
-"""The figures by minutes and by hours: what an hour keeps of its minutes, and what the dashboard draws of both."""
+"""Figures by minute and by hour: takes the hourly snapshot, deletes old rows, and reads both for the dashboard."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Figures = dict[str, Any]
 KEPT_MINUTES = timedelta(days=2)
 # Ten thousand rows.
 KEPT_HOURS = timedelta(days=400)
-# What an hour deletes at most: a clock that is ahead for an hour takes no more than two hours of them.
+# Most rows deleted per hour, so that a clock that is wrong for an hour costs at most two hours of figures.
 MOST_MINUTES, MOST_HOURS = 120, 2
-# Their 503 is an answer and not a failure.
-OWN = "/health/"
+# A 503 of a health check is an answer and not a failed request.
+HEALTH_CHECKS = "/health/"
 MINUTES, HOURS = 60, 24
 
 
@@ -34,13 +34,13 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def keep(sender: object, **kwargs: Any) -> None:
-    """Receiver of `new_minute`: the first minute of an hour takes the snapshot, so that it needs no timer."""
+def on_new_minute(sender: object, **kwargs: Any) -> None:
+    """Receiver of `new_minute`: takes the hour's snapshot in its first minute, so that no timer is needed."""
     record()
 
 
 def record() -> SystemMetric | None:
-    """The snapshot of the hour that is over; None: there is one, from another server or an earlier run."""
+    """Takes the snapshot of the last full hour and deletes old rows. None: the snapshot exists already."""
     now = timezone.now()
     hour = {"span": SystemMetric.Span.HOUR, "at": hour_of(now) - HOUR}
     if SystemMetric.objects.filter(**hour).exists():
@@ -58,7 +58,7 @@ def _delete_oldest(span: str, before: datetime, most: int) -> None:
 
 
 def snapshot(hour: datetime, now: datetime) -> Figures:
-    """What is now, and the hour that ended."""
+    """Returns the present figures and those of the hour that ended at `hour`."""
     messages = parts.count_messages(now)
     names = ("notifications_sent_today", "notifications_failed_today", "pending", "unknown")
     return {
@@ -73,15 +73,15 @@ def open_orders() -> dict[str, int]:
     return dict(Order.objects.open().by_status())
 
 
-def open_orders_then(minute: SystemMetric) -> dict[str, int]:
+def open_orders_at(minute: SystemMetric) -> dict[str, int]:
     counts = by_label(minute.metrics_json["gauges"], "luckygas_orders")
     return {status: int(count) for status, count in counts.items() if status in OPEN and count}
 
 
 def summed(rows: Sequence[SystemMetric]) -> Figures:
-    """Connections at their mean and most, events a second, latencies in milliseconds, errors; None where none counted.
+    """Sums up minutes: mean and most connections, events per second, latencies in milliseconds, errors.
 
-    Of the minutes that have a row: in others no server was there to count.
+    Minutes without a row (no server was running) are skipped. Figures without samples are None.
     """
     counts = total(row.metrics_json["counts"] for row in rows)
     open_ = [sum(by_label(row.metrics_json["gauges"], "luckygas_websocket_connections").values()) for row in rows]
@@ -99,11 +99,11 @@ def summed(rows: Sequence[SystemMetric]) -> Figures:
 
 
 def failed_requests(counts: Counts) -> int:
-    """Those that were answered by 5xx."""
+    """Counts requests answered with 5xx, without health checks."""
     failed = 0.0
     for labels, count in by_label(counts, "luckygas_http_requests_total").items():
         _method, route, status = labels.split(" ")
-        failed += count if status.startswith("5") and not route.startswith(OWN) else 0
+        failed += count if status.startswith("5") and not route.startswith(HEALTH_CHECKS) else 0
     return int(failed)
 
 
@@ -112,7 +112,7 @@ NONE: Figures = summed([])
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A minute or an hour. `figures`: as `summed`; `orders`, `messages`: counts by status."""
+    """A minute or an hour. `figures`: as of `summed`; `orders`, `messages`: counts by status; `orders` may be None."""
 
     at: datetime
     figures: Figures
@@ -125,7 +125,7 @@ class Moment:
 
 
 def last_hour(now: datetime) -> list[Moment]:
-    """The minutes that are over, the oldest first."""
+    """Returns the last 60 full minutes, the oldest first."""
     end = minute_of(now)
     starts = [end - MINUTE * back for back in range(MINUTES, 0, -1)]
     known = {row.at: row for row in minutes(starts[0], end)}
@@ -134,7 +134,7 @@ def last_hour(now: datetime) -> list[Moment]:
         Moment(
             at,
             summed([known[at]]) if at in known else NONE,
-            open_orders_then(known[at]) if at in known else None,
+            open_orders_at(known[at]) if at in known else None,
             messages.get(at, {}),
         )
         for at in starts
@@ -142,11 +142,11 @@ def last_hour(now: datetime) -> list[Moment]:
 
 
 def last_day(now: datetime) -> list[Moment]:
-    """The hours, the oldest first; the last one is the present hour as far as it has come."""
+    """Returns the last 24 hours, the oldest first. The last one is the present, unfinished hour."""
     this = hour_of(now)
     starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
     rows = SystemMetric.objects.filter(span=SystemMetric.Span.HOUR, at__gte=starts[0], at__lt=this)
-    # A row of another version may lack what this one draws.
+    # A row from another version may lack figures.
     known = {row.at: NONE | row.metrics_json for row in rows}
     known[this] = summed(list(minutes(this))) | {"orders": open_orders()}
     messages = _messages(TruncHour("created_at"), starts[0])
@@ -154,7 +154,7 @@ def last_day(now: datetime) -> list[Moment]:
 
 
 def _messages(begins: TruncMinute | TruncHour, since: datetime) -> dict[datetime, dict[str, int]]:
-    """Messages made since then, by status as it is now."""
+    """Counts messages created since then, by their present status."""
     made = NotificationHistory.objects.filter(created_at__gte=since).order_by()
     rows = made.annotate(begins=begins).values_list("begins", "status").annotate(count=Count("pk"))
     found: dict[datetime, dict[str, int]] = {}

@@ -1,4 +1,4 @@
-"""The parts of the system, each with its question."""
+"""The health checks of the parts: database, migrations, Redis, WebSockets, messages."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from realtime import log, statistics
 from realtime.hub import Hub
 from web import flags
 
-# The right (`accounts.roles`) to what is known of how the system runs.
+# The permission (`accounts.roles`) to read health and figures.
 SEE_HEALTH = "web.view_systemmetric"
-# A message that waits longer than this has nobody who sends it.
+# If a message waits longer, no process sends.
 LONGEST_PENDING = timedelta(minutes=5)
-# A provider may count each question; a monitor asks each few seconds.
+# A provider may limit queries, and monitors ask every few seconds.
 BALANCE_AGE = timedelta(minutes=5)
 REDIS_SECONDS = 0.5
-# A provider may think long; what our own rows say of the messages is told meanwhile.
+# A slow provider must not hide our own figures of messages.
 PROVIDER_SECONDS = 3.0
-# A hub looks at the log each second; one that has not for so long waits for its database.
+# A hub reads the log every second. If it has not for so long, it is stuck waiting for its database.
 LONGEST_LOOK_SECONDS = 5.0
-# A change has its number within a second, or three where who was to give it one froze; after this long nobody does.
+# A change gets its number within a second, or three if the numbering process froze. After this, no process numbers.
 LONGEST_WAIT_SECONDS = 5.0
-# In which a numberer that works has numbered some hundred changes, and how often it is looked whether it has.
-LOOK_AGAIN_SECONDS = 1.0
-LOOK_SECONDS = 0.1
-# How long it is believed what a provider said of itself.
-HEARD_SECONDS = 10.0
-heard: dict[str, tuple[provider.Health, float]] = {}
+# In this time a working process numbers some hundred changes; and how often to check whether it has.
+RECHECK_SECONDS = 1.0
+POLL_SECONDS = 0.1
+# How long the answer of a provider is cached.
+PROVIDER_CACHE_SECONDS = 10.0
+provider_cache: dict[str, tuple[provider.Health, float]] = {}
 
 
 def ask_database() -> Answer:
@@ -56,7 +56,7 @@ def ask_database() -> Answer:
 
 @cache
 def all_applied() -> bool:
-    """Raises LookupError while migrations are missing, and asks no more once there are none."""
+    """Raises LookupError while migrations are missing. Cached once all are applied."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise LookupError
@@ -77,45 +77,45 @@ def _redis(url: str) -> redis.Redis:
 
 
 def ask_redis() -> Answer:
-    """Without Redis screens still learn everything, a second later at most: so it degrades and breaks nothing."""
+    """DEGRADED without Redis: screens still get every change, at most a second later."""
     if not settings.REDIS_URL:
         return {"status": Health.HEALTHY, "configured": False}
     try:
         _redis(settings.REDIS_URL).ping()
-    except (redis.RedisError, ValueError) as error:  # ValueError: REDIS_URL is none (luckygas.E018)
+    except (redis.RedisError, ValueError) as error:  # ValueError: REDIS_URL is invalid (luckygas.E018)
         return {"status": Health.DEGRADED, "configured": True, "detail": type(error).__name__}
     return {"status": Health.HEALTHY, "configured": True}
 
 
 def ask_websocket() -> Answer:
-    """The figures are of all processes; whether the hub still looks and hears the bell, of this one.
+    """Checks the hub of this process and returns the figures of all processes.
 
-    A link to Redis that is up and brings nothing shows in the bells that were missed, whoever answers a ping.
+    Redis may answer pings while its messages do not arrive; the missed bells show that.
     """
     link, figures = ask_redis(), statistics.summary()
-    # Without a socket nobody need be told, and the next hub to begin numbers what waits.
+    # Without a server nobody needs the changes; the next hub to start numbers them.
     waited = unnumbered_seconds() if figures["servers"] else 0.0
     is_stuck = any(hub.pulse.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
     deaf = bool(settings.REDIS_URL) and any(hub.pulse.is_deaf for hub in Hub.running())
-    heard = Health.DEGRADED if deaf else Health(link["status"])
+    redis_health = Health.DEGRADED if deaf else Health(link["status"])
     return {
-        "status": Health.UNHEALTHY if is_stuck or waited else heard,
+        "status": Health.UNHEALTHY if is_stuck or waited else redis_health,
         "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf,
         "waiting_seconds": round(waited, 1), **figures,
     }  # fmt: skip
 
 
 def unnumbered_seconds() -> float:
-    """How long the oldest change has waited for its number where nobody gives numbers; 0.0 where all is well.
+    """Returns how long the oldest change has waited for a number if no process gives numbers; else 0.0.
 
-    What a long import commits is that old already: then another is the oldest when one looks again.
+    Changes of a long import are old when it commits. So it checks again whether the oldest one is still the same.
     """
     oldest = log.oldest_waiting()
-    if oldest is None or _age(oldest) + LOOK_AGAIN_SECONDS <= LONGEST_WAIT_SECONDS:
+    if oldest is None or _age(oldest) + RECHECK_SECONDS <= LONGEST_WAIT_SECONDS:
         return 0.0
-    until, changed = time.monotonic() + LOOK_AGAIN_SECONDS, False
+    until, changed = time.monotonic() + RECHECK_SECONDS, False
     while not changed and (left := until - time.monotonic()) > 0:
-        time.sleep(min(LOOK_SECONDS, left))
+        time.sleep(min(POLL_SECONDS, left))
         changed = log.oldest_waiting() != oldest
     waited = _age(oldest)
     return 0.0 if changed or waited <= LONGEST_WAIT_SECONDS else waited
@@ -136,7 +136,7 @@ def ask_notifications() -> Answer:
     switched_on = flags.on(flags.SMS)
     late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
     states = {answer["status"] for answer in providers}
-    # While one of the providers sends, messages still go out.
+    # Messages still go out while one of the providers works.
     unwell = Health.UNHEALTHY if states == {Health.UNHEALTHY} else Health.DEGRADED
     receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
@@ -154,19 +154,19 @@ def ask_notifications() -> Answer:
 
 @cache
 def provider_probe(name: str) -> Probe:
-    """Each is asked on a thread of its own, so that one that hangs hides nothing but itself."""
+    """Returns the provider's own probe and thread, so that a hanging provider hides only itself."""
     return Probe(partial(_ask_provider, name), PROVIDER_SECONDS)
 
 
 def _ask_provider(name: str) -> Answer:
-    """Whether it can be reached, whether it is stopped and why, and its balance, which is asked every five minutes."""
+    """Returns whether the provider can be reached, whether and why it is stopped, and its balance (BALANCE_AGE)."""
     gateway, now = get_gateway(name), timezone.now()
     state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
     said = provider.Health(reachable=True, balance=state.balance)
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
-        said = _heard_of(gateway)
+        said = _cached_health(gateway)
         if said.balance is not None:
-            # New credit may start it: nobody waits here for what then goes out.
+            # New credit may start the gateway and send messages; the health check does not wait for them.
             with sender.no_waiting():
                 state = receipts.keep_balance(gateway, said.balance)
     not_understood = state.doubted_because if state.is_doubtful else ""
@@ -179,21 +179,21 @@ def _ask_provider(name: str) -> Answer:
     }  # fmt: skip
 
 
-def _heard_of(gateway: Gateway) -> provider.Health:
-    """What it said of late: a page that looks each second is no reason to ask the provider each second."""
-    said, at = heard.get(gateway.name, (None, 0.0))
-    if said is None or time.monotonic() - at > HEARD_SECONDS:
+def _cached_health(gateway: Gateway) -> provider.Health:
+    """Returns the provider's answer, cached so that frequent health checks do not reach the provider."""
+    said, at = provider_cache.get(gateway.name, (None, 0.0))
+    if said is None or time.monotonic() - at > PROVIDER_CACHE_SECONDS:
         said = gateway.health()
-        heard[gateway.name] = said, time.monotonic()
+        provider_cache[gateway.name] = said, time.monotonic()
     return said
 
 
 def count_messages(now: datetime) -> dict[str, Any]:
-    """One query: what was sent and failed today, what waits, and the last 24 hours."""
+    """Counts messages in one query: sent and failed today, waiting, and the outcomes of the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=GOOD_NEWS), Q(status=Status.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
-    # Nothing else counts, and each of these has an index: the history grows for years.
+    # Restricts the query to rows that an index finds, because the history grows for years.
     recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=Type.values, sent_at__gte=today)
     counted = NotificationHistory.objects.filter(recent | Q(status__in=[Status.PENDING, Status.UNKNOWN]))
     return counted.aggregate(
@@ -207,7 +207,7 @@ def count_messages(now: datetime) -> dict[str, Any]:
     )
 
 
-# Seconds each may take. The provider is in another house; the others are next door.
+# Each part with its time limit in seconds. Providers are remote, so they get the most.
 PARTS: dict[str, Probe] = {
     "database": Probe(ask_database, 1.0),
     "migrations": Probe(ask_migrations, 2.0),
@@ -219,7 +219,7 @@ NEEDED = ("database", "migrations", "redis")
 
 
 def ready() -> Answer:
-    """Whether requests can be served: the database decides, Redis only degrades."""
+    """Whether requests can be served. A missing database is unhealthy, a missing Redis only degraded."""
     return _whole({name: PARTS[name] for name in NEEDED})
 
 

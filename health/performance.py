@@ -1,4 +1,4 @@
-"""`performance/`: how long things take, and what the cache is good for; for the office."""
+"""`performance/`: durations of operations, and hits of the caches, for the office."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Performance(APIView):
 
 
 def operations(counts: Counts) -> list[dict[str, Any]]:
-    """The one that took longest in all first."""
+    """Returns the operations, the highest total time first."""
     sums = by_label(counts, f"{OPERATIONS}_sum")
     found = sorted(buckets(counts, OPERATIONS).items(), key=lambda item: -sums.get(item[0], 0))
     return [_operation(name, sums.get(name, 0) * 1000, bounds) for name, bounds in found]

@@ -1,4 +1,4 @@
-"""The plots of the dashboard, and the tables that say the same."""
+"""The plots of the dashboard, and tables with the same figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`series` makes what is drawn of the moments; `draw` is one of `web.charts`."""
+    """`series` converts moments to series; `draw` is a function of `web.charts`."""
 
     title: Promise
     series: Callable[[Sequence[Moment]], tuple[Series, ...]]
@@ -35,12 +35,12 @@ class Plot:
         return _svg(self.draw, labels(moments), self.series(moments), get_language())
 
     def version(self, moments: Sequence[Moment]) -> str:
-        """Another one where the picture is another one."""
-        told = repr((labels(moments), self.series(moments), get_language()))
-        return sha256(told.encode()).hexdigest()[:16]
+        """Returns a hash that changes with the picture."""
+        content = repr((labels(moments), self.series(moments), get_language()))
+        return sha256(content.encode()).hexdigest()[:16]
 
     def in_words(self, moments: Sequence[Moment]) -> str:
-        """What the picture shows, for who does not see it."""
+        """Describes the picture, for screen readers."""
         parts = (_newest(one) for one in self.series(moments))
         return f"{self.title}: {'; '.join(parts)}"
 
@@ -63,7 +63,7 @@ def _svg(
     series: tuple[Series, ...],
     language: str | None,
 ) -> bytes:
-    """Drawn once for all who look."""
+    """Draws a plot once for all viewers."""
     return draw(at, series)
 
 
@@ -127,7 +127,7 @@ def head() -> list[str]:
 
 
 def table(moments: Sequence[Moment]) -> Iterator[tuple[str, list[Value]]]:
-    """All that is drawn, the newest first."""
+    """Yields the values of all plots by moment, the newest first."""
     columns = [one.values for plot in PLOTS.values() for one in plot.series(moments)]
     rows = list(zip(labels(moments), zip(*columns, strict=True), strict=True))
     return ((label, list(values)) for label, values in reversed(rows))

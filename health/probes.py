@@ -1,4 +1,4 @@
-"""What is asked, and within which time. A probe answers a dictionary with a `status`, never raises and never hangs."""
+"""Probes: health checks with a time limit. A probe returns a dictionary with a `status`, never raises, never hangs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.db import connections
 from web.slow_work import ThreadPool
 
 Answer = dict[str, Any]
-# A thread that was not heard of for so long is given up and another one asks; so often, and no more: each is memory
-# that nobody gives back.
+# A thread without an answer for LOST_SECONDS is given up, and a new one asks. At most MOST_LOST times, because a lost
+# thread keeps its memory.
 LOST_SECONDS = 60.0
 MOST_LOST = 5
 
@@ -27,16 +27,16 @@ class Health(StrEnum):
 
 
 def worst(answers: list[Answer]) -> Health:
-    """The health of a whole from that of its parts."""
+    """Returns the worst status of the parts."""
     order = list(Health)
     return max((Health(answer["status"]) for answer in answers), key=order.index, default=Health.HEALTHY)
 
 
 class Probe:
-    """Runs one question on a thread of its own; no answer in time is `silent`.
+    """Runs one health check on its own thread. Without an answer in `seconds` its status is `silent`.
 
-    While a question is under way nobody asks it a second time: who comes meanwhile waits for the same answer, and is
-    told at once where it is overdue already. So a dead database collects neither threads nor requests.
+    Callers that come while a check runs share its answer, and get `silent` at once if it is overdue. So a dead
+    database collects neither threads nor requests.
     """
 
     def __init__(self, ask: Callable[[], Answer], seconds: float, silent: Health = Health.UNHEALTHY) -> None:
@@ -51,13 +51,13 @@ class Probe:
         return self.begin()()
 
     def begin(self) -> Callable[[], Answer]:
-        """Asks; what it gives back waits for the answer."""
+        """Starts the check. Returns a function that waits for the answer."""
         came = time.perf_counter()
         asked, due = self._ask_once(came)
         return lambda: self._answer(asked, due)
 
     def _ask_once(self, now: float) -> tuple[Future[Answer], float]:
-        """The answer to come, and when it is overdue."""
+        """Returns the future of the running or a new check, and when it is overdue."""
         with self._lock:
             if self._asked is not None and not self._asked.done():
                 if now - self._asked_at < LOST_SECONDS or self._lost == MOST_LOST:
@@ -87,14 +87,14 @@ class Probe:
     def _asked_or_refused(self) -> Answer:
         try:
             return self.ask()
-        except Exception as error:  # whatever a broken part raises is its answer
-            # The name alone: the text may hold an address or a password, and these pages are read by monitors.
+        except Exception as error:  # a broken part may raise anything
+            # Only the name: the text may hold an address or a password, and monitors read these pages.
             return {"status": Health.UNHEALTHY, "detail": type(error).__name__}
         finally:
             connections.close_all()
 
 
 def ask_all(probes: Mapping[str, Probe]) -> dict[str, Answer]:
-    """All at once: the slowest alone says how long it takes."""
+    """Runs all probes in parallel."""
     begun = {name: probe.begin() for name, probe in probes.items()}
     return {name: answer() for name, answer in begun.items()}

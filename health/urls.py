@@ -14,7 +14,7 @@ urlpatterns = [
     path("", HealthView.as_view(), name="health"),
     path("live", live, name="health_live"),
     path("ready", ReadyView.as_view(), name="health_ready"),
-    *[path(name, HealthView.as_view(tell=PARTS[name]), name=f"health_{name}") for name in ONE_PART],
+    *[path(name, HealthView.as_view(check=PARTS[name]), name=f"health_{name}") for name in ONE_PART],
     path("metrics", MetricsView.as_view(), name="health_metrics"),
     path("dashboard/", dashboard, name="health_dashboard"),
     path("dashboard/<slug:period>/<slug:name>.svg", plot, name="health_plot"),

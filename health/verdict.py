@@ -1,4 +1,4 @@
-"""What is wrong, in words, and what to do about it: from the answers of the probes."""
+"""Converts the answers of the probes to faults with remedies, as sentences."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from notifications.statistics import GOAL
 from web import flags
 
 Answers = Mapping[str, Answer]
-# A screen that learns later than this shows what is no longer so.
+# Changes that reach screens later than this are a fault.
 SLOW_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`is_bad`: something does not work; otherwise it works worse than it should."""
+    """`is_bad`: something does not work; otherwise it is only degraded."""
 
     said: str
     remedy: str
@@ -29,9 +29,9 @@ class Fault:
 
 
 def faults(answers: Answers, failed_requests: int) -> list[Fault]:
-    """The worst first; none: everything works. `failed_requests`: of the last ten minutes."""
+    """Returns the faults, the worst first. `failed_requests`: count of the last ten minutes."""
     if answers["database"]["status"] == Health.UNHEALTHY:
-        # All the rest follows from it.
+        # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
     found += [Fault(_("“%s” is switched off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]

@@ -1,4 +1,4 @@
-"""The dashboard: whether all is well, in words, figures and plots. Its script fetches it anew while it is looked at."""
+"""The dashboard: faults, figures and plots. Its script refreshes the page while it is visible."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from health.verdict import database_down, faults
 from web.system_metrics import lately
 
 NOTHING = "–"
-# What has no address of its own.
+# Parts without an address of their own.
 WHERE = {"migrations": "health_ready"}
 LATELY = timedelta(minutes=10)
 View = Callable[..., HttpResponse]
@@ -42,7 +42,7 @@ class Tile:
 
 
 def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
-    """Dashes where a part did not answer."""
+    """Yields the figures; NOTHING for parts that did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
     sides = dict(Side.choices)
     roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))
@@ -83,7 +83,10 @@ def for_office(view: View) -> View:
 
 
 def while_the_database_answers(view: View) -> View:
-    """Otherwise says so at once. To stand before the sign-in, which asks the database too, and without a limit."""
+    """Answers 503 with an explanation while the database is down.
+
+    Must wrap the sign-in check, which queries the database without a time limit.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -100,7 +103,7 @@ def while_the_database_answers(view: View) -> View:
 def dashboard(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     answers = ask_all(PARTS)
-    told = {
+    context = {
         "now": now,
         "data": {"user": request.user.pk, "ready": reverse("health_ready")},
         "database_down": database_down(),
@@ -113,7 +116,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "head": head(),
     }
-    return render(request, "health/dashboard.html", told)
+    return render(request, "health/dashboard.html", context)
 
 
 def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any]:
@@ -130,11 +133,11 @@ def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any
     return {"name": name, "title": title, "caption": caption, "plots": plots, "rows": list(table(moments))}
 
 
-# A browser may hold a picture to the policy it came with, and its colours stand in it. It can run and load nothing.
+# Browsers apply this policy to the picture, whose colours are inline styles. It can run and load nothing.
 @csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [NONE]})
 @for_office
 def plot(request: HttpRequest, period: str, name: str) -> HttpResponse:
-    """One picture. Its address on the page changes with it, so the browser may keep it."""
+    """Returns one plot as SVG. Its URL on the page changes with it, so browsers may cache it."""
     if period not in history.PERIODS or name not in PLOTS:
         raise Http404
     svg = PLOTS[name].svg(history.PERIODS[period](timezone.now()))

@@ -1,4 +1,4 @@
-"""What `/api/v1/docs/` says of each operation: a summary, its errors, and examples. Three tables, in English."""
+"""Texts for `/api/v1/docs/`, in English: a summary of each operation, the errors, and examples of fields."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SUMMARIES = {
 
 
 class Failure(NamedTuple):
-    """One status code: what it means and what to do, and an error that has it."""
+    """One status code: its meaning and remedy, and an example of an error."""
 
     means: str
     code: str
@@ -91,7 +91,7 @@ ERRORS = {
         "Somebody else is changing this. Please try again.", type="server_error",
     ),
 }  # fmt: skip
-# By the name of a field; where that is of another type in some place, the defaults below.
+# By field name. If a field has another type than its example, FORMATS applies.
 EXAMPLES: dict[str, Any] = {
     "access": "eyJhbGciOiJIUzI1NiIs…", "refresh": "eyJhbGciOiJIUzI1NiIs…", "ticket": "0b2f7c…", "username": "office",
     "password": "office-demo", "accuracy": 10.0, "address": "大安區信義路1號", "aliases": "20公斤,20kg",
@@ -118,7 +118,7 @@ TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "array
 
 
 def describe(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
-    """The schema with them: drf-spectacular's hook after all else."""
+    """Adds the texts to the schema; the last hook of drf-spectacular."""
     for path in result["paths"].values():
         for operation in path.values():
             operation["summary"] = SUMMARIES.get(operation["operationId"], "")
@@ -142,7 +142,7 @@ def shown(failure: Failure) -> dict[str, Any]:
 
 
 def example(name: str, field: dict[str, Any]) -> Any:
-    """A value that the field may have; None where its own schema shows one (choices, flags, objects)."""
+    """Returns a valid value of the field; None if its schema shows one already (choices, flags, objects)."""
     type_, format_ = field.get("type", ""), field.get("format", "")
     if "enum" in field or format_ == "binary":
         return None

@@ -1,4 +1,4 @@
-"""The composition root as an app: it brings the system checks of the settings."""
+"""The composition root as an app: registers the checks of settings and starts logging and metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LuckyGasConfig(AppConfig):
 
 
 class SwitchesConfig(WaffleConfig):
-    """django-waffle by the name that the admin shows."""
+    """django-waffle with our name in the admin."""
 
     verbose_name = _("Switches")  # type: ignore[assignment]  # waffle says that it is a str
 

@@ -1,4 +1,4 @@
-"""Wrong settings, said at start and not at the first SMS: each with an id and a hint."""
+"""System checks that find wrong settings at start, and not at the first SMS. Each has an id and a hint."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
 from notifications import carrier_rules, sending_rules, texts
 
-# What is wrong: the id (E: the site does not start; W: a warning), what the setting is, and what to do.
+# The id (E: the site does not start; W: a warning), what is wrong, and what to do.
 Problem = tuple[str, str, str]
 
 SHORTEST_SECRET = 16
-# What a registered domain of one's own is about as long as: nobody pays for the links of the demo.
+# About as long as a real, registered link. It replaces the demo's link, for which nobody pays.
 SHORT_URL = "https://lg.tw/t/"
-# What each figure may be, both ends included.
+# The allowed range of each number, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
-    # A sending given up for dead after five minutes must be over by then, with all its tries.
+    # All tries of a sending must end before it counts as interrupted (five minutes).
     "SMS_TIMEOUT_SECONDS": (0.1, 60),
     "SMS_WAIT_SECONDS": (0, 60),
     "SMS_WORKERS": (1, 100),
@@ -40,7 +40,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "WEBSOCKET_MESSAGES_PER_SECOND": (0.1, 10_000),
     "WEBSOCKET_BURST": (1, 10_000),
     "WEBSOCKET_MESSAGE_BYTES": (1024, 16 * 1024 * 1024),
-    # Clients are asked for a heartbeat each 30 s; the tests do not wait so long.
+    # Clients send a heartbeat every 30 s. Tests need less.
     "WEBSOCKET_SILENCE_SECONDS": (0.1, 3600),
     "WEBSOCKET_WAITING_EVENTS": (1, 100_000),
     "WEBSOCKET_WAITING_BYTES": (1024, 64 * 1024 * 1024),
@@ -86,7 +86,7 @@ def figures() -> Iterator[Problem]:
 
 
 def secrets() -> Iterator[Problem]:
-    """What stands in a URL or a header can be guessed where it is short."""
+    """Short secrets in a URL or a header can be guessed."""
     for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET"):
         if 0 < len(getattr(settings, name)) < SHORTEST_SECRET:
             yield "W003", f"{name} is short.", "Take at least 16 random characters: `openssl rand -hex 24`."
@@ -124,7 +124,7 @@ def site() -> Iterator[Problem]:
 
 
 def messages() -> Iterator[Problem]:
-    """What goes into an SMS, and when it goes."""
+    """Checks the parts of an SMS and its quiet hours."""
     tracking = settings.TRACKING_URL
     if is_refused(sending_rules.quiet_hours):
         yield (
@@ -148,7 +148,7 @@ def messages() -> Iterator[Problem]:
             "Name the sender that is registered: the carriers block what does not carry it.",
         )  # fmt: skip
     key = settings.SMS_API_KEY
-    if not key.isprintable() or key != key.strip():  # with the end of a line in it, say, no request can be made
+    if not key.isprintable() or key != key.strip():  # a line end, for example, breaks every request
         yield (
             "E016", "SMS_API_KEY cannot stand in a header.",
             "Write it without spaces around it, and without the end of a line.",
@@ -156,7 +156,7 @@ def messages() -> Iterator[Problem]:
 
 
 def receipts() -> Iterator[Problem]:
-    """Who may say what became of an SMS."""
+    """Checks the settings of callbacks."""
     for network in settings.SMS_CALLBACK_ADDRESSES:
         if is_refused(ip_network, network, strict=False):  # every receipt would be refused
             yield (
@@ -170,10 +170,10 @@ def receipts() -> Iterator[Problem]:
         yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Write it whole: https://gas.example.tw."
 
 
-def is_refused(read: Callable[..., object], *said: Any, **options: Any) -> bool:
-    """Whether what a setting says cannot be read."""
+def is_refused(parse: Callable[..., object], *value: Any, **options: Any) -> bool:
+    """Whether `parse` raises ValueError for the value of a setting."""
     try:
-        read(*said, **options)
+        parse(*value, **options)
     except ValueError:
         return True
     return False

@@ -1,6 +1,6 @@
-"""The environment, in which every NAME may also be given as NAME_FILE: the path of a file that holds the value.
+"""Reads the environment. Every NAME may also be given as NAME_FILE: the path of a file with the value.
 
-As Docker and systemd hand out secrets (`LoadCredential=`), so that no listing of processes shows them.
+Docker and systemd (`LoadCredential=`) pass secrets so, because a list of processes does not show files.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from web.text import visible
 
-# This machine, as `urlsplit(…).hostname` says it.
+# Loopback hosts, in the form of `urlsplit(…).hostname`.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Reader = Callable[[str], dict[str, Any]]
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
     def __getitem__(self, name: str) -> str:
-        """Without the end of the line that an editor or `echo` writes, and without invisible characters.
+        """Returns the value without invisible characters, and without the line end that editors and `echo` add.
 
         Raises KeyError, ImproperlyConfigured.
         """
@@ -32,11 +32,11 @@ class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has n
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
         value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
-        return visible(value).replace("$", r"\$")  # which `Environment` takes back
+        return visible(value).replace("$", r"\$")  # `Environment` undoes the escape
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
-    """A `$` is a letter of the value: django-environ takes what begins with one for the name of another variable."""
+    """Takes `$` literally. django-environ would read a value that begins with `$` as another variable's name."""
 
     ENVIRON = Variables()
 
@@ -45,7 +45,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         self.escape_proxy = True
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
-        """Raises ImproperlyConfigured, with the name, also where the value is no number."""
+        """Raises ImproperlyConfigured, with the variable's name, also if the value is not a number."""
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
@@ -58,9 +58,9 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         return self._url(var, default, self.email_url_config, "EMAIL_BACKEND", "smtp+tls://user:password@host:587")
 
     def _url(self, var: str, default: str, read: Reader, needed: str, example: str) -> dict[str, Any]:
-        """As Django's settings. What was said instead is not repeated: it may hold a password.
+        """Converts a URL to Django's settings.
 
-        Raises ImproperlyConfigured.
+        Raises ImproperlyConfigured. Its text does not repeat the value, which may hold a password.
         """
         value = self.get_value(var, default=default)
         with suppress(ValueError, ImproperlyConfigured), warnings.catch_warnings(action="ignore"):

@@ -1,4 +1,4 @@
-"""How the libraries are set, where nothing is read from the environment."""
+"""Settings of libraries that do not depend on the environment."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# By role, a user; and by what is asked, a user or a stranger's address (accounts.api.access). Empty: no limit.
+# Rates by role (per user) and by operation (per user, or per address without sign-in): see accounts.api.access. Empty:
+# no limit.
 THROTTLE_RATES = {
     "anonymous": "120/min",
     "customer": "120/min",
-    # The reports of a day without a line, all at once.
+    # A day's reports arrive at once after a day without signal.
     "driver": "600/min",
-    # Two boards, fifty cards moved, and a program beside them.
+    # Two boards, fifty moved cards, and a program at the same time.
     "office": "3000/min",
-    # By address: name and password, also of the page; an office behind one address comes to work at once.
+    # By address: sign-ins by API and page. A whole office behind one address signs in at the same time.
     "sign_in": "60/min",
     "password_reset": "10/min",
     # A customer's new orders.
     "order": "10/min",
-    # Signatures and photos: each is decoded. Those of a day without a line come one after the other.
+    # Signatures and photos; decoding costs time. Those of a day without signal come one after the other.
     "proof_image": "120/min",
-    # Reading the log: five pages without sockets ask each three seconds, for up to three channels.
+    # Polling events: five pages without sockets poll up to three channels every three seconds.
     "events": "600/min",
-    # Each takes a second or more of a whole processor.
+    # Each takes a processor for a second or more.
     "schema": "20/min",
     "import": "20/min",
-    # By address: the page behind the link in an SMS, its socket, and wrong secrets of receipts.
+    # By address: the tracking page of an SMS, its socket, and callbacks with a wrong secret.
     "track": "120/min",
     "track_socket": "120/min",
     "callback": "60/min",
-    # By address: tickets, tokens, session cookies of sockets and links of mails that open nothing. An office whose
-    # sessions all end at once tries each once.
+    # By address: invalid tickets, tokens, session cookies and links of mails. When the sessions of a whole office
+    # expire together, each client tries once.
     "wrong_secret": "120/min",
 }
 
@@ -64,7 +65,7 @@ Rate = tuple[int, int] | None
 
 
 def throttle_rates(said: list[str]) -> dict[str, Rate]:
-    """Those above, changed by `office=6000/min`, `order=`. Raises ImproperlyConfigured: no server starts so."""
+    """Applies overrides such as `office=6000/min` or `order=` to THROTTLE_RATES. Raises ImproperlyConfigured."""
     rates = dict(THROTTLE_RATES)
     for one in said:
         name, equals, value = (part.strip() for part in one.partition("="))
@@ -75,7 +76,7 @@ def throttle_rates(said: list[str]) -> dict[str, Rate]:
 
 
 def throttle_rate(name: str, said: str) -> Rate:
-    """How often, and in how many seconds; None: no limit. Raises ImproperlyConfigured."""
+    """Parses a rate to a count and its seconds; None: no limit. Raises ImproperlyConfigured."""
     if not said:
         return None
     if (found := RATE.fullmatch(said)) is None:
@@ -129,11 +130,11 @@ def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def caches(redis_url: str) -> dict[str, Any]:
-    """`default` is shared by all processes, or off: what only one of them forgets would be stale in the others.
+    """`default` is shared by all processes, or off: invalidating it in one process would leave the others stale.
 
-    `switches` is django-waffle's: its own lookups, too, know of a change within a second.
+    `switches` is for django-waffle, so that its lookups see a change within a second.
     """
-    # A Redis that hangs costs a request no more than this (seconds); then it is left alone for a while.
+    # Limits in seconds for a hanging Redis; after one the cache skips Redis for a while.
     limits = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "max_connections": 10_000}
     shared = {
         "BACKEND": "web.caching.ForgivingRedis", "LOCATION": redis_url, "KEY_PREFIX": "luckygas",
@@ -148,11 +149,11 @@ def caches(redis_url: str) -> dict[str, Any]:
 
 
 SETTINGS: dict[str, Any] = {
-    # The first hashes; the others are Django's, for passwords from elsewhere.
+    # The first one makes new hashes. The others are Django's, for imported passwords.
     "PASSWORD_HASHERS": ["accounts.backends.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]],
-    # Rows of web.audit are found by what they are of, not by their time.
+    # Queries on web.audit rows go by object, not by time.
     "SIMPLE_HISTORY_DATE_INDEX": False,
-    # django-axes counts wrong passwords in the database (accounts.attempts): a name is locked from one address.
+    # django-axes counts wrong passwords in the database (accounts.attempts), and locks a user name for one address.
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
     # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
@@ -160,9 +161,9 @@ SETTINGS: dict[str, Any] = {
     "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
     "AXES_LOCKOUT_CALLABLE": "accounts.attempts.lockout_response",
-    # Who came and went stands in the log, and is not kept for ever beside it.
+    # The log records sign-ins; a second, permanent record is not needed.
     "AXES_DISABLE_ACCESS_LOG": True,
-    # Ours shows the attempts without what else is never written (accounts.admin).
+    # Our admin of attempts (accounts.admin) leaves out the columns that stay empty.
     "AXES_ENABLE_ADMIN": False,
     "AXES_VERBOSE": False,
     "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "accounts.backends.RolesBackend"],
@@ -170,7 +171,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
-    """Without the last slash. Unless it is named: by the first host, or by where the links in SMS lead to."""
+    """Returns the site's URL without a final slash: `named`, else from the first host, else from `tracking_url`."""
     if named:
         return named.strip().rstrip("/")
     first = next((host.lstrip(".") for host in hosts if host != "*"), "")

@@ -1,10 +1,10 @@
 """Keeps requests that wait for a locked row from taking all connections of the pool.
 
-A forgotten transaction holds one row, sixty clerks want it, and each waits with a connection in hand: nobody else gets
-one. So a thread of each process looks at its own sessions in PostgreSQL. Where one session has blocked others for
-LONGEST_BLOCK_SECONDS, at most a quarter of the pool goes on waiting for it, those that came first; the rest are
-cancelled, which the client is told as 503 `row_locked`. A queue that moves on has another session in front each moment
-and is left alone. Locks of every kind count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
+If a hanging transaction locks a row, every request for that row waits and holds a connection, until none is left. So a
+thread in each process watches its own sessions in PostgreSQL. After one session has blocked others for
+LONGEST_BLOCK_SECONDS, the oldest waiters may go on waiting, at most a quarter of the pool. The thread cancels the rest,
+and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment and is left alone. All locks
+count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from web.database import LONG_WORK
 
 log = logging.getLogger(__name__)
 
-# Below the second within which everybody else is answered; many times what a short transaction takes.
+# Well below the one second in which other requests should be answered; many times a short transaction.
 LONGEST_BLOCK_SECONDS = 0.25
 LOOK_SECONDS = 0.05
-# The database is away.
-AGAIN_SECONDS = 1.0
+# Pause after an error of the database.
+RETRY_SECONDS = 1.0
 AT_WORK = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 WAITING = """
     SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND application_name <> %s AND pid = ANY(%s) ORDER BY query_start
 """
-# Asked again: who has got the lock by now is not cancelled in what it does next.
+# Checks again that the session still waits, so that it never cancels the session's next statement.
 CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = ANY(%s)"
 
 
@@ -46,7 +46,7 @@ def most_waiting() -> int:
 
 
 class Blockers:
-    """Which sessions block others, and since when each was seen to. `most`: sessions that may wait for one blocker."""
+    """The sessions that block others, and since when. `most`: sessions that may wait for one blocker."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -54,18 +54,18 @@ class Blockers:
         self.lasting: set[int] = set()
 
     def too_many(self, waiting: dict[int, list[int]], now: float) -> list[int]:
-        """Who waits in vain, of `waiting`: session → the sessions it waits for, in the order in which they began."""
+        """Returns the sessions to cancel. `waiting`: session → the sessions it waits for, the oldest waiter first."""
         heads = {pid: first_of(pid, waiting) for pid in waiting}
         self._since = {head: self._since.get(head, now) for head in heads.values()}
         lasting = {head for head, since in self._since.items() if now - since >= LONGEST_BLOCK_SECONDS}
         for head in lasting - self.lasting:
-            log.warning("A session of the database keeps others waiting.", extra={"session": head})
+            log.warning("A database session blocks others.", extra={"session": head})
         self.lasting = lasting
         return [pid for pid, head in heads.items() if head in lasting][self.most :]
 
 
 def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
-    """The session at the head of the queue in which `pid` stands: it waits for none of those seen."""
+    """Returns the session that blocks `pid` in the end and does not wait itself."""
     seen = {pid}
     while ahead := [other for other in waiting.get(pid, ()) if other not in seen]:
         pid = ahead[0]
@@ -74,27 +74,27 @@ def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
 
 
 class Watch:
-    """The thread. It asks nothing while fewer connections are at work than may wait."""
+    """The watching thread. Queries PostgreSQL only while more connections are at work than may wait."""
 
     def __init__(self) -> None:
-        # Read once: while a test restores its settings, the thread would find none for a moment.
+        # Read once, because a test that restores its settings removes them for a moment.
         self.most = most_waiting()
-        # A pool replaces its connections now and then.
+        # Weak references, because a pool replaces its connections now and then.
         self._connections: deque[ref[Any]] = deque(maxlen=4 * settings.DATABASE_POOL)
         self._thread: threading.Thread | None = None
 
     def took(self, connection: Any) -> None:
-        """A thread of this process has a connection from the pool now."""
+        """Registers a connection that a thread of this process took from the pool. Starts the watching thread."""
         if (taken := ref(connection.connection)) not in self._connections:
             self._connections.append(taken)
-        if self._thread is None or not self._thread.is_alive():  # after a fork it is not
+        if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
             self._thread = threading.Thread(target=self._run, name="lock-waiters", daemon=True)
             self._thread.start()
 
     def at_work(self) -> list[int]:
-        """Sessions of this process that carry out a statement or are in a transaction.
+        """Returns the sessions of this process that run a statement or are in a transaction.
 
-        A hub keeps its connections and uses them once a second: they do not count meanwhile.
+        Idle connections do not count, such as those that a hub uses once a second.
         """
         known = [taken() for taken in list(self._connections)]
         infos = [connection.info for connection in known if connection is not None]
@@ -107,13 +107,13 @@ class Watch:
                 if len(self.at_work()) > self.most:
                     self._look()
             except Error:
-                log.warning("The sessions that wait for a lock could not be looked at.", exc_info=True)
-                sleep(AGAIN_SECONDS)
+                log.warning("Cannot read which sessions wait for a lock.", exc_info=True)
+                sleep(RETRY_SECONDS)
 
     def _look(self) -> None:
-        """Until nobody waits for long, and as few are at work again as may wait."""
+        """Cancels waiters until no blocker is left and few enough connections are at work."""
         blockers, own = Blockers(self.most), connections[DEFAULT_DB_ALIAS].copy()
-        own.settings_dict["OPTIONS"].pop("pool")  # which may have nothing left to give
+        own.settings_dict["OPTIONS"].pop("pool")  # the pool may have no connection left
         try:
             while len(pids := self.at_work()) > self.most or blockers.lasting:
                 with own.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The log: whoever writes a line, and by whichever library, it comes out in one form and without secrets."""
+"""Logging: gives all lines, of any library, one format, and masks secrets and telephone numbers."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from structlog.types import EventDict, Processor
 from notifications.masking import mask_numbers
 
 FORMATS = ("text", "json")
-# Tokens and tickets of a URL, the secret of the link that is sent to a customer, of the one that sets a password and of
-# the one that providers call, and what these say in it: the customer's number (dstaddr, RM), the answer (SM) and our
-# account (USERID).
+# Secrets in URLs: tokens, tickets, and the secrets of tracking links, password links and callbacks. Also the parameters
+# of callbacks: the customer's number (dstaddr, RM) and reply (SM), and our account (USERID).
 SECRET = re.compile(
     r"((?:token|ticket|dstaddr|RM|SM|USERID)=|/track/|/t/|/callbacks/[\w-]+/|/password/set/[\w-]+/)[^&\s\"'/\]\\]+"
 )
-# What our own lines say beside their words. Others hang whole requests on theirs.
+# The extra fields of our own lines. Other libraries attach whole requests, which must not be logged.
 FIELDS = (
     "method", "route", "path", "status", "ms", "user_id", "command", "outcome", "events", "requests",
 )  # fmt: skip
 
 
 def mask(line: str) -> str:
-    """Without secrets and whole telephone numbers."""
+    """Masks secrets and telephone numbers."""
     return mask_numbers(SECRET.sub(r"\1***", line))
 
 
 class MaskSecrets(logging.Filter):
-    """Masks the words of a record themselves, for every handler behind this one."""
+    """Masks the record itself, so that all later handlers get it masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.msg, str):  # structlog's are dictionaries
@@ -45,10 +44,10 @@ class MaskSecrets(logging.Filter):
 
 
 def quote(text: str) -> str:
-    """With everything that is no letter, sign or blank as Python writes it, and no secrets.
+    """Masks secrets and escapes unprintable characters as Python does.
 
-    A terminal obeys ESC and the C1 controls, lines end at more than \\n, and marks of direction turn words around: what
-    comes from outside, as a path does, must not look like a line of ours.
+    Text from outside, such as a path, must not forge a log line. Terminals execute ESC and C1 controls, several
+    characters besides \\n end a line, and direction marks reverse words.
     """
     masked = mask(text)
     return masked if masked.isprintable() else "".join(map(_quoted, masked))
@@ -61,7 +60,7 @@ def _quoted(letter: str) -> str:
 
 
 def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
-    """Each on its line; of a traceback each line is quoted by itself, and moved in so that it is none of ours."""
+    """Quotes every value. Quotes tracebacks line by line and indents them, so that none looks like a log line."""
     for key, value in event.items():
         if key in ("exception", "stack"):
             event[key] = "\n".join(f"  {quote(line)}" for line in str(value).split("\n"))
@@ -71,7 +70,7 @@ def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
 
 
 def _escape(logger: Any, name: str, line: Any) -> str:
-    """JSON itself escapes the controls below U+0020 only (RFC 8259, 7)."""
+    """Escapes all other unprintable characters; JSON only escapes those below U+0020 (RFC 8259, section 7)."""
     return line if line.isprintable() else "".join(map(_escaped, line))
 
 
@@ -80,17 +79,17 @@ def _escaped(letter: str) -> str:
 
 
 def _mask_line(logger: Any, name: str, line: Any) -> Any:
-    # The finished line and not its parts: nothing that a library adds or a traceback shows is forgotten.
+    # Masks the finished line, so that nothing from a library or a traceback is missed.
     return mask(line)
 
 
 def _words_first(logger: Any, name: str, event: EventDict) -> EventDict:
-    """For whoever reads lines by eye."""
+    """Puts time, level and text first, for human readers."""
     return {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event"), **event}
 
 
 def before(form: str) -> list[Processor]:
-    """What every line is given."""
+    """Returns the processors of every line, before rendering."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -117,7 +116,7 @@ def formatter(form: str) -> logging.Formatter:
 
 
 def config(level: str, form: str) -> dict[str, Any]:
-    """Django's LOGGING. `form`: one of FORMATS."""
+    """Returns Django's LOGGING. `form`: one of FORMATS."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -126,24 +125,24 @@ def config(level: str, form: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's own handlers, of DEBUG and of its plain development server, would mask nothing.
+            # Django's own handlers, for DEBUG and its development server, do not mask.
             "django": {"handlers": []},
             "django.server": {"handlers": [], "propagate": True},
             # uvicorn's own handler would write whole URLs, tokens included.
             "uvicorn.error": {"handlers": ["console"], "propagate": False},
-            # `runserver` writes a line for each request too, and Django one for each that was refused.
+            # `runserver` logs every request, and Django every refused one; our middleware already does.
             "django.channels.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
-            # redis-py gives it a handler of its own where nobody has named it.
+            # Without an entry redis-py adds its own handler.
             "push_response": {},
-            # Of a failed sign-in, which `accounts.attempts` tells masked.
+            # `accounts.attempts` logs failed sign-ins itself, masked.
             "axes": {"level": "ERROR"},
         },
     }
 
 
 def configure_structlog(form: str) -> None:
-    """Lines written by `structlog.get_logger()` go the same way."""
+    """Sends lines of `structlog.get_logger()` through the same handlers."""
     structlog.configure(
         processors=[*before(form), ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

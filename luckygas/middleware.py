@@ -1,4 +1,4 @@
-"""Around every request: its id, the server's clock, its line in the log, its figures, and its text as people see it."""
+"""Middleware for every request: request id, server time, log line, metrics, default headers, and clean input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from web.text import visible_form
 REQUESTS = kept(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
 SECONDS = Histogram(
     "luckygas_http_request_seconds",
-    "From the request to the answer.",
+    "Duration of requests.",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -34,30 +34,30 @@ SECONDS = Histogram(
 log = logging.getLogger("luckygas.access")
 refused = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
-# The server's clock, in milliseconds since 1970: pages go by it. (`Date` has whole seconds, and Daphne leaves it out.)
+# Server time in milliseconds since 1970, for the clock of pages. (`Date` has whole seconds, and Daphne omits it.)
 TIME = "X-Server-Time"
-# `/api/v1/orders/<pk>/` of its pattern.
+# Converts a URL pattern to `/api/v1/orders/<pk>/`.
 _readable = cache(simplify_regex)
-# A client may write any other.
+# Clients may send any other; it counts as "other".
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# Not even the page that says so could be made.
+# The status if even the error page fails.
 BROKEN = 500
-# What no pattern took, and how much of its path is shown.
+# The route of paths without a pattern, and how much of such a path is logged.
 UNMATCHED, MOST_LETTERS = "unmatched", 200
 
-# Of every answer that says nothing else itself.
+# Defaults for answers that do not set these headers.
 HEADERS = {
-    # Neither browser nor proxy keeps it (RFC 9111, 5.2.2): pages and answers hold people's data. What the driver's page
-    # needs without a line, its service worker keeps itself.
+    # Browsers and proxies must not store personal data (RFC 9111, section 5.2.2). The driver's service worker stores
+    # what it needs without a network.
     "Cache-Control": "private, no-store",
-    # What a page may use of the device, also by a script that should not be there: the driver's page where it is and
-    # the camera (W3C Permissions Policy).
+    # Limits device access, also of injected scripts (W3C Permissions Policy). The driver's page needs position and
+    # camera.
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), display-capture=()",
 }
 
 
 def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware, to stand first: what another answers is seen too."""
+    """Adds the request id and server time, logs and counts. Must come first, to see answers of other middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         asked, started = request_id.given_or_new(request.headers.get(HEADER, "")), perf_counter()
@@ -75,7 +75,7 @@ def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 
 def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: HEADERS."""
+    """Adds HEADERS where the answer has none of its own."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -87,9 +87,9 @@ def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
 
 
 class VisibleText:
-    """Drops invisible characters from forms and from the parameters of addresses, before a view reads them.
+    """Drops invisible characters from forms and query parameters before a view reads them.
 
-    Stands behind the check of CSRF, which has read the form by then: what is refused is not read for this.
+    Comes after the CSRF check, which has already read the form. So it reads no body of a refused request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -99,19 +99,19 @@ class VisibleText:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
-        # Too many parameters trouble only a view that reads them.
+        # Views that read the parameters report this error themselves.
         with suppress(TooManyFieldsSent):
             request.GET = visible_form(request.GET)  # type: ignore[assignment]  # a cached property
-        # The API reads its bodies itself (web.api.parsers).
+        # The API parses its bodies itself (web.api.parsers).
         if request.method == "POST" and not getattr(view, "csrf_exempt", False):
             request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
 
 
 class RefuseImpossible:
-    """Middleware: 400 for what fits no column, as text with NUL in it or a year 10000. The API does the same by itself.
+    """Answers 400 if a value fits no column, such as text with NUL or the year 10000. The API does so itself.
 
-    It stands for all pages at once: Django's own check little of what their address says. What fails in a transaction
-    is taken back whole. It is logged: a check of ours should have come first.
+    Django's own views check few values of their URL. A transaction is rolled back whole. Logs a warning, because our
+    own check should have refused the value earlier.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -138,14 +138,14 @@ def account(request: HttpRequest, status: int, seconds: float) -> None:
 
 
 def route(request: HttpRequest) -> str:
-    """The pattern of the path and never the path itself: there are only so many."""
+    """Returns the pattern of the path, so that the number of label values is bounded."""
     if request.resolver_match is not None:
         return _readable(request.resolver_match.route)
     return "static" if request.path_info.startswith(settings.STATIC_URL) else UNMATCHED
 
 
 def user_id(request: HttpRequest) -> int | None:
-    """Of whoever the request turned out to be from; None also where nobody asked, which costs a query."""
+    """Returns the user's id; None without sign-in, or if no view needed the user (finding it costs a query)."""
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)

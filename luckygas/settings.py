@@ -1,6 +1,6 @@
-"""Settings: the one place that reads the environment. Every name read here is described in docs/settings.md.
+"""Settings. Only this module reads the environment; docs/settings.md describes every name.
 
-With an empty environment this is the embedded default: SQLite, one process, loopback only, no shared cache.
+The defaults are for one machine: SQLite, one process, loopback only, no shared cache.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ env = Environment()
 
 
 def local_secret() -> str:
-    """A random key kept beside the database, so that sessions and tokens survive a restart of the demo."""
+    """Returns a random key from a file, so that sessions and tokens survive a restart of the demo."""
     path = BASE_DIR / ".secret_key"
     if not path.exists():
-        # Linked whole to its name: nobody reads it half-written, and of two processes at once the first one's stays.
+        # A hard link appears only when the file is complete. Of two processes, the first one's key stays.
         with NamedTemporaryFile("w", dir=BASE_DIR, prefix=path.name) as file, suppress(FileExistsError):
             file.write(secrets.token_urlsafe(50))
             file.flush()
@@ -40,7 +40,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Behind a proxy that ends TLS; nothing is redirected or marked secure on the loopback demo.
+# Behind a proxy that ends TLS. The demo on loopback has no redirects and no secure cookies.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -49,7 +49,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$"]
 
-# The order matters: a change tells the screens (realtime) before it tells the customer (notifications).
+# The order matters: a change reaches the screens (realtime) before the customer (notifications).
 INSTALLED_APPS = [
     "daphne",
     "luckygas.apps.LuckyGasConfig",
@@ -78,12 +78,12 @@ INSTALLED_APPS = [
     "dispatch",
     "orders",
     "importing",
-    "realtime",  # before notifications: an event stands in the outbox before the SMS it causes
+    "realtime",  # before notifications: an event is in the outbox before the SMS that it causes
     "notifications",
     "pages",
     "health",
 ]
-# Static files are answered before it (luckygas.asgi).
+# Static files bypass the middleware (luckygas.asgi).
 MIDDLEWARE = [
     "luckygas.middleware.observe",
     "luckygas.middleware.default_headers",
@@ -123,13 +123,13 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_POOL = env.int("DATABASE_POOL", default=20)
-# Seconds: how long a request waits for a row that somebody else holds, and how long a transaction may do nothing.
-# Imports and changes of many orders have limits of their own (web.database).
+# In seconds: how long a request waits for a locked row, and how long a transaction may be idle. Imports and bulk
+# changes have their own limits (web.database).
 DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=5)
 DATABASE_IDLE_SECONDS = env.int("DATABASE_IDLE_SECONDS", default=10)
 DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 if DATABASE["ENGINE"].endswith("sqlite3"):
-    # Immediate transactions take the write lock at BEGIN: no upgrade of a read lock can fail half-way.
+    # Immediate transactions take the write lock at BEGIN, so that no upgrade of a read lock can fail.
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -138,16 +138,14 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
     # A file, not memory: the tests write from several threads and processes.
     DATABASE["TEST"] = {"NAME": env.str("TEST_SQLITE", default=str(BASE_DIR / "db.sqlite3.test"))}
 else:
-    # Under ASGI there are as many threads as requests come at once, so a pool keeps the connections and not the
-    # threads; one that the server dropped is noticed before use.
-    # A host that vanishes without a word is given up after 15 s and not after the two hours of TCP.
+    # Under ASGI each concurrent request has a thread, so a pool holds the connections. It checks them before use.
+    # A host that vanishes is detected after 15 s instead of TCP's two hours.
     LINK = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     LINK |= {"tcp_user_timeout": 15_000}
     pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    # Whoever is frozen in the middle of a change (a paused container, SIGSTOP) holds its rows for no longer than this.
-    # PostgreSQL itself ends a statement that waits too long for a lock, and a session of ours that holds a transaction
-    # open and does nothing. What the URL or PGOPTIONS say comes later and counts.
+    # PostgreSQL ends statements that wait too long for a lock, and idle transactions. So a frozen process (a paused
+    # container, SIGSTOP) cannot hold its locks for long. The URL and PGOPTIONS come later and override this.
     limits = f"-c lock_timeout={DATABASE_LOCK_SECONDS}s"
     limits += f" -c idle_in_transaction_session_timeout={DATABASE_IDLE_SECONDS}s"
     said = DATABASE.setdefault("OPTIONS", {}).pop("options", env.str("PGOPTIONS", default=""))
@@ -159,13 +157,13 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
-            # redis-py 8 cuts idle sockets after 5 s and refuses the 101st connection unless told otherwise.
+            # By default redis-py 8 closes idle sockets after 5 s and allows 100 connections.
             "hosts": [
                 {
                     "address": REDIS_URL,
                     "socket_timeout": None,
                     "socket_connect_timeout": 1,
-                    # A link whose other end is gone without a word is dropped after 25 s, not the kernel's two hours.
+                    # A dead connection is detected after 25 s instead of the kernel's two hours.
                     "socket_keepalive": True,
                     "socket_keepalive_options": {
                         socket.TCP_KEEPIDLE: 10,
@@ -182,7 +180,7 @@ CHANNEL_LAYERS = {
 }
 
 CACHES = libraries.caches(REDIS_URL)
-# A switch that has no row is on (web.flags).
+# A switch without a row is on (web.flags).
 WAFFLE_CACHE_NAME, WAFFLE_SWITCH_DEFAULT, WAFFLE_ENABLE_ADMIN_PAGES = "switches", True, False
 
 LANGUAGE_CODE = "zh-hant"
@@ -194,17 +192,17 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-# What people send: signatures and photos of deliveries. The same directory on every server.
+# Uploads: signatures and photos of deliveries. All servers need the same directory.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 
-# Where `deploy/backup` writes on this machine, so that a night without one is seen; empty: it is not looked at.
+# Where `deploy/backup` writes on this machine. Metrics report the newest backup; empty: no such metric.
 BACKUP_DIR = env.str("BACKUP_DIR", default="")
 
-# The tiles of the maps, `https://tile.example/{z}/{x}/{y}.png`, and whom to thank for them; empty: maps without ground.
+# Map tiles, `https://tile.example/{z}/{x}/{y}.png`, and their attribution; empty: maps without tiles.
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")
 TILES_HOST = "{0.scheme}://{0.netloc}".format(urlsplit(MAP_TILES_URL)).replace("{s}", "*") if MAP_TILES_URL else ""
-# Nothing of a page comes from elsewhere, and nothing written into one is run.
+# Pages load nothing from other sites and run no inline scripts.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -226,7 +224,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 vars().update(libraries.SETTINGS)
-# So many wrong passwords for one name from one address, and for so long the name is locked from there.
+# After this many wrong passwords the user name is locked for that address, for so long.
 AXES_FAILURE_LIMIT = SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_COOLOFF_MINUTES = env.int("SIGN_IN_COOLOFF_MINUTES", default=15)
 AXES_COOLOFF_TIME = timedelta(minutes=SIGN_IN_COOLOFF_MINUTES)
@@ -234,24 +232,24 @@ vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="lucky-gas@localhost")
 
-# How many proxies stand in front and name the client's address; a header that none of them wrote is not believed.
+# The number of our own proxies. Forwarding headers are trusted only from them.
 PROXIES = env.int("PROXIES", default=0)
 REST_FRAMEWORK = {
     **libraries.REST_FRAMEWORK,
     "NUM_PROXIES": PROXIES,
 }
-# How often somebody may ask, `office=6000/min,order=30/min`; empty (`order=`): without limit.
+# Overrides of throttle rates, `office=6000/min,order=30/min`; empty (`order=`): no limit.
 THROTTLE_RATES = libraries.throttle_rates(env.list("THROTTLE_RATES", default=[]))
 DRF_STANDARDIZED_ERRORS = libraries.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = libraries.SIMPLE_JWT
 SPECTACULAR_SETTINGS = libraries.spectacular(LANGUAGES)
-# 10 MB of nonsense is refused before it is read into memory; of the API too (web.api.bodies).
+# Larger bodies are refused before they are read into memory; for the API see web.api.bodies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
-# The area code of the shop, which its customers leave out (`04`); empty: a number without one is refused.
+# The shop's area code (`04`), added to numbers without one; empty: such numbers are refused.
 SHOP_AREA_CODE = env.str("SHOP_AREA_CODE", default="")
 
-# SMS. SMS_GATEWAY is a name of SMS_GATEWAYS, and so is its stand-in.
+# SMS. SMS_GATEWAY and SMS_FALLBACK_GATEWAY are names in SMS_GATEWAYS.
 SMS_GATEWAYS = {
     "console": "notifications.gateways.local.Console",
     "memory": "notifications.gateways.local.Memory",
@@ -269,29 +267,29 @@ MITAKE_PASSWORD = env.str("MITAKE_PASSWORD", default="")
 EVERY8D_URL = env.str("EVERY8D_URL", default="https://api.e8d.tw/API21/HTTP/")
 EVERY8D_UID = env.str("EVERY8D_UID", default="")
 EVERY8D_PASSWORD = env.str("EVERY8D_PASSWORD", default="")
-# The registered sender: since 2025-11-01 a commercial SMS must carry it, best as its first word.
+# The registered sender's name. Since 2025-11-01 a commercial SMS must contain it, best at its start.
 SMS_SENDER = env.str("SMS_SENDER", default="幸福氣")
-# What the link in an SMS begins with, before the order's token; its host is registered with the carriers.
+# The start of links in SMS; the order's token follows. Its host must be registered with the carriers.
 TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
-# The site as people reach it, for links in e-mail: what a request says of itself, its Host, decides of none.
+# The public URL of the site, for links in e-mail. The Host header of a request is not trusted for them.
 SITE_URL = libraries.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
-# Registered hosts that links in an SMS may name; empty: the one of TRACKING_URL.
+# Registered hosts of links in SMS; empty: the host of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
-# When no SMS goes out, by Taipei's clock, except to who waits for the driver at that hour; empty: never.
+# Quiet hours in Taipei's time. Only SMS to customers who expect the driver then go out; empty: no quiet hours.
 SMS_QUIET_HOURS = env.str("SMS_QUIET_HOURS", default="21:00-08:00")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
-# Threads a process, so messages at once; never more than the provider allows connections.
+# Sending threads per process; capped at the connections that the provider allows.
 SMS_WORKERS = env.int("SMS_WORKERS", default=8)
-# Receipts: the secret in the path of callbacks (empty: none is taken), this site's own address as providers reach it,
-# and the only addresses or networks they may come from (empty: any).
+# Receipts: the secret in the path of callbacks (empty: all are refused), this site's URL as providers reach it, and the
+# allowed addresses or networks (empty: any).
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default="")
 SMS_CALLBACK_BASE_URL = env.str("SMS_CALLBACK_BASE_URL", default="")
 SMS_CALLBACK_ADDRESSES = env.list("SMS_CALLBACK_ADDRESSES", default=[])
 
-# Open sockets of one user; with one more the oldest is closed (4409).
+# Open sockets per user. One more closes the oldest (4409).
 WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
-# Limits of a WebSocket: what a client may say, how long it may say nothing, what may wait for one that does not read.
+# Limits of a WebSocket: messages from a client, its longest silence, and the backlog of a slow reader.
 WEBSOCKET_MESSAGES_PER_SECOND = env.float("WEBSOCKET_MESSAGES_PER_SECOND", default=20.0)
 WEBSOCKET_BURST = env.int("WEBSOCKET_BURST", default=40)
 WEBSOCKET_MESSAGE_BYTES = env.int("WEBSOCKET_MESSAGE_BYTES", default=64 * 1024)
@@ -299,10 +297,11 @@ WEBSOCKET_SILENCE_SECONDS = env.float("WEBSOCKET_SILENCE_SECONDS", default=75.0)
 WEBSOCKET_WAITING_EVENTS = env.int("WEBSOCKET_WAITING_EVENTS", default=256)
 WEBSOCKET_WAITING_BYTES = env.int("WEBSOCKET_WAITING_BYTES", default=1024 * 1024)
 
-# A secret that lets a monitor read /health/ without an account; empty: staff only.
+# A token with which monitors read /health/ without an account; empty: staff only.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")
 
-# Where several processes of one machine count together for /health/metrics; prometheus_client reads this name itself.
+# Directory where the processes of one machine share counters for /health/metrics. prometheus_client reads the variable
+# itself.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="text")

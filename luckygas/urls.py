@@ -1,4 +1,4 @@
-"""Every path of the site."""
+"""All URLs of the site."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ handler403 = "accounts.views.forbidden"
 handler404 = "web.api.errors.not_found"
 handler500 = "web.api.errors.server_error"
 
-# The words of the scripts, in the reader's language: nobody's data; asked each time whether they are still the same.
+# Translations for the scripts, in the reader's language. They hold no personal data; browsers revalidate them.
 WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
 
 
@@ -41,7 +41,7 @@ router = SimpleRouter()
 for plural, resource in RESOURCES.items():
     router.register(plural, resource)
 
-# Addresses of the admin from before the models had apps of their own: bookmarks lead on.
+# Admin URLs from before the models had apps of their own; they redirect, for bookmarks.
 MOVED = {
     "orders/customer": "customers", "orders/product": "catalogue", "orders/driver": "dispatch",
     "orders/route": "dispatch", "health/systemmetric": "web",
@@ -49,7 +49,7 @@ MOVED = {
 
 
 def moved(request: HttpRequest, place: str, rest: str) -> HttpResponsePermanentRedirect:
-    """With the query as it was, and with a form that was open and is sent now."""
+    """Redirects with the same query. A form that was open and is submitted now keeps its data."""
     full = request.get_full_path().replace(f"/{place}/", f"/{MOVED[place]}/{place.partition('/')[2]}/", 1)
     return HttpResponsePermanentRedirect(escape_leading_slashes(full), preserve_request=True)
 
@@ -72,6 +72,6 @@ urlpatterns = [
     path("api/v1/performance/", include("health.performance")),
     path("api/v1/schema/", Schema.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
-    # Last of the API: what no other path took.
+    # The last path of the API, for unknown ones.
     re_path(r"^api/", UnknownPath.as_view()),
 ]

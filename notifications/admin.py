@@ -1,4 +1,4 @@
-"""The office's pages: messages to be read, exported and sent again, never written; their texts; the providers."""
+"""Admin pages: messages (read, export, send again), their texts, and the gateways."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
 
-# Class of `web/static/web/admin.css`.
+# CSS classes of `web/static/web/admin.css`.
 COLOUR = {
     Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
     Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
     Status.CANCELLED: "over",
 }  # fmt: skip
-# On a customer's page.
+# Messages on a customer's page.
 NEWEST = 50
-# An SMS costs money: more at once is a matter for `resend_sms`.
+# An SMS costs money. `resend_sms` sends more at once.
 MOST_AT_ONCE = 100
 MOST_ROWS = 100_000
-# Above the list.
+# Days in the chart above the list.
 DAYS = 14
 EXPORT = "notifications.export_notificationhistory"
 STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
@@ -78,7 +78,7 @@ class GatewayStateAdmin(HouseAdmin):
     fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A provider gets its row when there is something to know of it."""
+        """The system creates the rows."""
         return False
 
     def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
@@ -95,7 +95,7 @@ class GatewayStateAdmin(HouseAdmin):
 
     @method_decorator(require_POST)
     def start(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """What waited goes out at once."""
+        """Starts the gateway again. Waiting messages go out at once."""
         state = get_object_or_404(GatewayState, pk=pk)
         check_page(request.user, "notifications.change_gatewaystate")
         if state.start():
@@ -128,7 +128,7 @@ class MessageTemplateAdmin(HouseAdmin):
         css = {"all": ("notifications/preview.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Every kind has its row already."""
+        """Every kind already has its row."""
         return False
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -142,7 +142,7 @@ class MessageTemplateAdmin(HouseAdmin):
         return form
 
     def prepare(self, form: type[ModelForm[MessageTemplate]], kind: Kind) -> None:
-        """The default shows where nothing is typed, and the script learns what to ask."""
+        """Shows the default text in an empty field, and gives the preview script its parameters."""
         for language, name in MessageTemplate.BODIES.items():
             if field := form.base_fields.get(name):
                 field.widget.attrs |= {
@@ -175,7 +175,7 @@ class MessageTemplateAdmin(HouseAdmin):
 
     @method_decorator(require_POST)
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """What a text would be at its longest, what it costs, and what is wrong with it. Changes nothing."""
+        """Returns the longest form of a text, its cost and its errors. Changes nothing."""
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
@@ -206,7 +206,7 @@ def is_uuid(text: str) -> bool:
 
 
 class MessageColumns:
-    """What the lists of messages share."""
+    """Columns that several lists of messages share."""
 
     @admin.display(description=_("status"), ordering="status")
     def badge(self, row: NotificationHistory) -> str:
@@ -219,7 +219,7 @@ class MessageColumns:
 
     @admin.display(description=_("cost"))
     def cost(self, row: NotificationHistory) -> str:
-        """What the provider charged; where it did not say, what it is likely to."""
+        """The provider's charge; if unknown, the segments."""
         if row.points is not None:
             return gettext("%s points") % f"{row.points.normalize():f}"
         return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"
@@ -236,7 +236,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     list_select_related = ("order", "customer")
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
     list_per_page = MOST_AT_ONCE
-    search_fields = ("recipient",)  # opens the field; what is searched is said in `get_search_results`
+    search_fields = ("recipient",)  # shows the search field; `get_search_results` does the search
     search_help_text = _("Order number, customer, or the last digits of the telephone")
     show_full_result_count = False
     actions = ("send_again",)
@@ -259,7 +259,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         return response
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list shows with these filters, all its pages, as CSV."""
+        """Streams the filtered list with all its pages as CSV."""
         check_page(request.user, EXPORT)
         try:
             changes = self.get_changelist_instance(request)
@@ -274,7 +274,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
         if request.user.has_perm("notifications.view_full_number"):
             found |= telephones(text, "contains", "recipient")
-        else:  # they see masked numbers, and search in what they see: digit by digit, they would find the rest
+        else:  # search only the visible digits: a full search would reveal the masked ones digit by digit
             for part in phones.search_digits(text):
                 found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
         return queryset.filter(found) if text else queryset, False
@@ -305,7 +305,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
     @admin.display(description=_("reason"))
     def why(self, row: NotificationHistory) -> str:
-        """With what the provider said of it."""
+        """The reason and the provider's error."""
         reason = row.get_status_reason_display() if row.status_reason else ""
         return ": ".join(filter(None, [reason, row.error_message])) or "–"
 
@@ -332,7 +332,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
             said = gettext("At most %d messages at once; nothing was sent.") % MOST_AT_ONCE
             self.message_user(request, said, messages.ERROR)
             return
-        # One transaction is one wait for the senders, however many messages.
+        # In one transaction the request waits for the senders only once.
         with transaction.atomic():
             for row in chosen:
                 self.resend(request, row)
@@ -347,7 +347,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         return redirect("admin:notifications_notificationhistory_change", row.pk)
 
     def resend(self, request: HttpRequest, row: NotificationHistory, *, overrule: bool = False) -> NotificationHistory:
-        """Sends one again, or says why not; the outcome itself is told by the middleware."""
+        """Sends a message again, or shows why not. The middleware shows the outcome."""
         try:
             return queue.resend(row, by=user_of(request), overrule=overrule)
         except Refusal as refusal:
@@ -356,11 +356,11 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
 
 def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
-    """The lines of a sheet of at most MOST_ROWS, numbers masked; the last line says so where that cut some off."""
+    """Returns the lines of the CSV with masked numbers. After MOST_ROWS a last line says that rows are missing."""
     head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
     words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
     cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
-    # One more than fits tells that some are left.
+    # One row more than fits shows that some are left.
     found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
     shown = (cells(row, words) for row in islice(found, MOST_ROWS))
     return chain([head], shown, ([cut] for left in found))
@@ -375,11 +375,11 @@ def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:
     return list(map(values.get, SHEET))
 
 
-# --- how they ended, above the list ---
+# --- outcomes above the list ---
 
 
 def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
-    """Of the newest days among `messages`; None where there are none. Two queries, however many."""
+    """Returns the outcomes of the newest DAYS days; None without messages. Always two queries."""
     messages = messages.order_by()
     newest = messages.aggregate(at=Max("created_at"))["at"]
     if newest is None:
@@ -405,14 +405,14 @@ def counted(rows: list[Row]) -> dict[str, Any]:
 
 
 def drawn(days: list[dict[str, Any]], first: date) -> str:
-    """The chart, as the address of an image; days without a message have their place in it."""
+    """Returns the chart as a data URL. Days without a message are in it."""
     known = {day["day"]: day["counts"] for day in days}
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     names = [date_format(day, "n/j") for day in dates]
     return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
 
 
-# --- on the pages of what they are about ---
+# --- messages on the pages of orders and customers ---
 
 
 class Messages(ReadOnly, MessageColumns, Inline):
@@ -423,13 +423,13 @@ class Messages(ReadOnly, MessageColumns, Inline):
 
 
 class MessageInline(Messages):
-    """What the customer of an order was told, on the order's page."""
+    """The messages about an order, on its page."""
 
     fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "cost")
 
 
 class CustomerMessages(Messages):
-    """The newest of a customer, with a link to all."""
+    """The customer's newest messages, with a link to all."""
 
     fields = readonly_fields = ("created_at", "kind", "order", "masked", "badge", "status_reason", "cost")
     template = "admin/notifications/customer_messages.html"
@@ -442,6 +442,6 @@ class CustomerMessages(Messages):
         return rows.filter(pk__in=rows.filter(customer=customer).order_by("-created_at", "-id").values("pk")[:NEWEST])
 
 
-# These pages belong to an app on the left; what they show of messages is added from here.
+# Apps on the left must not import this one, so it adds its inlines to their pages here.
 OrderAdmin.inlines = [*OrderAdmin.inlines, MessageInline]
 CustomerAdmin.inlines = [*CustomerAdmin.inlines, CustomerMessages]

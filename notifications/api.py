@@ -1,4 +1,4 @@
-"""The history of messages over REST, for the office."""
+"""REST API of messages, for the office."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class StatisticsSerializer(FiguresSerializer):
     gateways = GatewayDaySerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
-        # `from` cannot be the name of an attribute.
+        # `from` is a keyword of Python, so it cannot be an attribute.
         return {"from": serializers.DateField(), **super().get_fields()}
 
 

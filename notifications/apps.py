@@ -1,4 +1,4 @@
-"""Telling customers."""
+"""SMS and e-mail messages to customers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where providers send receipts: unsigned requests, so a secret in the path, and each must name one message of ours."""
+"""The endpoint to which SMS providers send receipts and replies.
+
+Their requests are not signed. So the path holds a secret, and each request must match one of our messages.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from web.api.parsers import FormParser, unstorable
 from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
-# No provider's callback has half as many fields, nor half as much in one (an answer may be some SMS long).
+# More than twice what any provider sends. A customer's reply may be several SMS long.
 MOST_FIELDS, MOST_LETTERS = 40, 4000
 READ = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
@@ -42,7 +45,7 @@ READ = extend_schema(
 
 
 class Callback(APIView):
-    """A delivery receipt, or a customer's answer, in the form of the provider; it may be repeated and out of order."""
+    """Accepts a delivery receipt or a customer's reply in the provider's format. Repeats and any order are allowed."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -69,13 +72,13 @@ class Callback(APIView):
         return self.get(request, gateway, secret, message)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        # Django would log the path of what is refused, and the secret in it; what was refused is logged above.
+        # Django would log the path of a refused request, and so the secret. `get` and `provider` log refusals.
         response._has_been_logged = True
         return super().finalize_response(request, response, *args, **kwargs)
 
 
 def provider(request: Request, name: str, secret: str) -> Gateway:
-    """The gateway that calls. Raises NotFound, the same for all that is wrong."""
+    """Returns the gateway that calls. Raises NotFound whatever is wrong, or Throttled after too many such calls."""
     ours = settings.SMS_CALLBACK_SECRET
     right = bool(ours) and constant_time_compare(secret, ours)
     if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
@@ -87,18 +90,18 @@ def provider(request: Request, name: str, secret: str) -> Gateway:
 
 
 def from_known_address(address: str) -> bool:
-    """Whether receipts may come from there: the peer itself, because anybody can write X-Forwarded-For."""
+    """Whether receipts may come from this peer address. X-Forwarded-For is ignored: anybody can forge it."""
     known = settings.SMS_CALLBACK_ADDRESSES
     try:
         peer: Any = ip_address(address)
-        peer = getattr(peer, "ipv4_mapped", None) or peer  # of a socket that takes both kinds: ::ffff:203.0.113.7
+        peer = getattr(peer, "ipv4_mapped", None) or peer  # a dual-stack socket reports ::ffff:203.0.113.7
         return not known or any(peer in ip_network(network, strict=False) for network in known)
-    except ValueError:  # a socket in the file system has no address
+    except ValueError:  # a Unix socket has no address
         return False
 
 
 def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
-    """What the parameters say. Raises Refusal."""
+    """Parses the parameters of a callback. Raises Refusal."""
     if len(said) > MOST_FIELDS or any(len(value) > MOST_LETTERS or unstorable(value) for value in said.values()):
         raise Refusal("invalid", _("A receipt has few and short fields, of characters that can be kept."))
     try:

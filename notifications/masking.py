@@ -1,4 +1,4 @@
-"""Recipients fit for lists and logs (Personal Data Protection Act, art. 5)."""
+"""Masks recipients for lists and logs (Personal Data Protection Act, art. 5)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from customers import phones
 
-# Numbers as people, providers and URLs write them: a Taiwanese mobile or landline in any form, and whatever is E.164 of
-# Taiwan. Not the decimals of a figure, nor a part of an id; the letter of an escape (`\n` in JSON) is no part of one.
+# Matches Taiwanese mobile and landline numbers as people, providers and URLs write them, and E.164 of Taiwan.
+# It skips decimals and parts of ids. A number may follow an escape (`\n` in JSON) directly.
 NUMBER = re.compile(
     r"""(?: (?<![0-9A-Za-z-]) (?<![0-9]\.) | (?<=\\[bfnrt]) )
     (?: (?:\+|%2B)? (?:886[\s.-]*0?|0) 9[0-9]{2} [\s.-]?[0-9]{3} [\s.-]?[0-9]{3}
@@ -24,13 +24,13 @@ NUMBER = re.compile(
 
 
 def mask(recipient: str) -> str:
-    """`0912-***-678` of a number, `w***@example.org` of an e-mail address."""
+    """Returns `0912-***-678` for a number, `w***@example.org` for an e-mail address."""
     name, at, host = recipient.rpartition("@")
     return f"{name[:1]}***@{host}" if at else phones.mask(recipient)
 
 
 def mask_numbers(text: str) -> str:
-    """A text with every telephone number in it masked."""
+    """Masks every telephone number in a text."""
     return NUMBER.sub(_masked, text)
 
 

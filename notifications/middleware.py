@@ -1,4 +1,4 @@
-"""Tells whoever changed an order what became of the SMS they waited for."""
+"""Reports the outcome of SMS to the request that caused them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADER = "Sms-Outcome"
 
 
 def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """A line on the page; on answers of the API `Sms-Outcome: order_confirmed=sent` (`;count=3` behind it if three)."""
+    """Adds a message to pages. API responses get `Sms-Outcome: order_confirmed=sent`, with `;count=3` for three."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with collecting() as rows:
@@ -39,7 +39,7 @@ def tell(request: HttpRequest, response: HttpResponse, rows: list[NotificationHi
 
 
 def level(status: str, reason: str) -> int:
-    """What the customer did not get, or may not have got, is shown as a failure, unless the office wanted it so."""
+    """ERROR if the customer did not get the message for certain, unless the office switched its kind off."""
     return messages.ERROR if status in BAD_NEWS and reason != Reason.SWITCHED_OFF else messages.INFO
 
 

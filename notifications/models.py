@@ -1,4 +1,4 @@
-"""Every message to a customer, accounted for."""
+"""Messages to customers with their trail, their texts, and the state of the gateways."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from orders.models import Order
 from web import request_id
 from web.tracked import AnnouncedQuerySet
 
-# Sender `NotificationHistory`, `message` as it is now, in its new status.
+# Sender `NotificationHistory`; `message`: the message in its new status.
 message_moved = Signal()
-# Sender `StatusNote`, `note` with the customer's answer.
+# Sender `StatusNote`; `note`: the step with the customer's reply.
 reply_received = Signal()
-# Sender `GatewayState`, `state` as it is now, `news`: what happened to it, a `GatewayState.News`.
+# Sender `GatewayState`; `state`: its present state; `news`: a `GatewayState.News`.
 gateway_changed = Signal()
 
 
-# All tries together take twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
+# Longer than all tries together: twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
 LONGEST_SENDING = timedelta(minutes=5)
-# What waits is tried again within ten minutes (`sender.LONGEST_PAUSE`).
+# Longer than the backoff after an unknown code (`sender.LONGEST_PAUSE`).
 DOUBT_LASTS = timedelta(minutes=15)
 
 
@@ -56,22 +56,22 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
     to_add = "notifications.queue.put"
 
     def due(self) -> NotificationQuerySet:
-        """Pending, and not to wait any longer."""
+        """Pending messages that may be sent now."""
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
         return self.filter(ready, status=Status.PENDING)
 
     def interrupted(self) -> NotificationQuerySet:
-        """Being sent for longer than any sending takes: the process that did it has died."""
+        """Messages `sending` for longer than any sending takes: their process has died."""
         return self.filter(status=Status.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
     def owed(self) -> NotificationQuerySet:
-        """What waits, and what a dead process was sending."""
-        # Two subqueries, so that each goes by its index.
+        """Messages that are due or interrupted."""
+        # Two subqueries, so that each uses its index.
         rows = NotificationHistory.objects
         return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
 
     def oldest_first(self) -> NotificationQuerySet:
-        """With what a sender reads."""
+        """Ordered for sending, with the customer and the order."""
         return self.select_related("customer", "order").order_by("created_at", "id")
 
     def not_resent(self) -> NotificationQuerySet:
@@ -79,10 +79,10 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
 
 
 class NotificationHistory(models.Model):
-    """One message: to whom, why, what the provider said of it. Its id is the provider's idempotency key.
+    """One message: its recipient, its cause, and its outcome. Its id is the idempotency key for the provider.
 
-    The text is rendered when the row is claimed for sending, so that it says what is true then. What a person asks to
-    send again is a row of its own, `resend_of` the first; only what may already have gone out keeps its id.
+    The text is rendered when a sender claims the row, so that it is true then. A resend by a person is a new row with
+    `resend_of`. A retry of a sending without an answer keeps its row and id.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -132,7 +132,7 @@ class NotificationHistory(models.Model):
         _("request id"), max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="",
         editable=False, help_text=_("Of what caused it, in the logs."),
     )  # fmt: skip
-    # A telephone without signal reports late what it did: the row is then younger than what it tells of.
+    # Time of the event. A telephone without signal reports late, so it may be earlier than `created_at`.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
@@ -152,8 +152,8 @@ class NotificationHistory(models.Model):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Two clerks who confirm at once cost one SMS. What a person asks for again is exempt, and so is a new date,
-            # and what never reached the customer: both of these statuses are final.
+            # Two clerks who confirm at once cause one SMS. Exempt are resends by a person, new dates, and messages
+            # that never reached the customer (both statuses are final).
             models.UniqueConstraint(
                 fields=["order", "kind", "delivery_attempt", "customer"],
                 condition=models.Q(resend_of=None)
@@ -172,7 +172,7 @@ class NotificationHistory(models.Model):
 
     @cached_property
     def template(self) -> MessageTemplate:
-        """As the office has it now; asked once for an object, so a row that is read anew has the new words."""
+        """The office's present text and switch, read once per object."""
         return MessageTemplate.of(self.kind)
 
     @property
@@ -181,41 +181,41 @@ class NotificationHistory(models.Model):
 
     @property
     def body(self) -> str:
-        """What the office wants to say, its placeholders still open."""
+        """The text with its placeholders, in the customer's language."""
         return self.template.body(self.language)
 
     def render(self) -> str:
-        """The whole text, as it is true now. The first line of an e-mail is its subject."""
+        """Returns the whole text from the order's present data. The first line of an e-mail is its subject."""
         if self.type != Type.EMAIL:
             return texts.sms(self.body, self.language, self.order)
         items = self.order.items.select_related("product") if self.order else ()
         return texts.email(Kind(self.kind), self.body, self.language, self.order, items)
 
     def is_outdated(self) -> bool:
-        """Whether the order has a later message of this kind, which says what this one would say now."""
+        """Whether the order has a later message of this kind. It would say the same now."""
         later = NotificationHistory.objects.filter(
             order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
         )
         return later.exists()
 
     def was_told(self, kinds: Collection[str]) -> bool:
-        """Whether its customer has, or may have, a message of one of `kinds` about the same delivery attempt."""
+        """Whether the customer has, or may have, a message of one of `kinds` about the same delivery attempt."""
         same = NotificationHistory.objects.filter(
             order=self.order_id, customer=self.customer_id, delivery_attempt=self.delivery_attempt, kind__in=kinds
         )
-        # What waits to be given to its provider once more may have gone out.
+        # A pending message with attempts waits for a retry and may have gone out.
         return same.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(status=Status.PENDING, attempts=0).exists()
 
     def first_sent_at(self) -> datetime:
-        """When a provider was first given it; of one that no provider was given, when it was made."""
+        """Returns when it was first sent; if it never was, when it was created."""
         first = self.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
         return first or self.claimed_at or self.sent_at or self.created_at
 
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
-        """A conditional write: `before` → `to`, if the row is still in `before` and was not sent since it was read.
+        """Changes the status by a conditional UPDATE: only if it is still `before` and no further attempt was made.
 
-        `by`: who asked for it, for the trail.
-        False: somebody else was faster, and nothing was changed. Raises ValueError for a move that MOVES does not have.
+        Adds a step to the trail (`by`: who asked for it) and sends `message_moved`. False: another process was faster,
+        and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:
             raise ValueError(f"A message that is {before} does not become {to}.")
@@ -234,14 +234,14 @@ class NotificationHistory(models.Model):
         return True
 
     def wait_until(self, moment: datetime) -> bool:
-        """Leaves a pending row to a later hour. False: somebody else was faster."""
+        """Postpones a pending message. False: another process was faster."""
         still = NotificationHistory.objects.filter(pk=self.pk, status=Status.PENDING, attempts=self.attempts)
         self.send_after = moment
         return bool(still.unannounced().update(send_after=moment))
 
 
 class StatusNote(models.Model):
-    """One step in what became known of a message, or what the customer answered: its trail, in the order of `id`."""
+    """One step in a message's trail: a new status, an unknown code or the customer's reply. Ordered by `id`."""
 
     message = models.ForeignKey(NotificationHistory, models.CASCADE, related_name="trail", verbose_name=_("message"))
     status = models.CharField(_("status"), max_length=12, choices=Status)
@@ -263,7 +263,7 @@ class StatusNote(models.Model):
 
 
 class MessageTemplate(models.Model):
-    """The words of one kind of message, and whether it is sent at all. An empty text stands for the default."""
+    """The texts of one kind of message, and whether it is sent at all. An empty text means the default."""
 
     kind = models.CharField(_("kind"), max_length=24, choices=Kind, unique=True, editable=False)
     is_on = models.BooleanField(_("is sent"), default=True)
@@ -281,18 +281,18 @@ class MessageTemplate(models.Model):
 
     @classmethod
     def of(cls, kind: str) -> MessageTemplate:
-        """The stored one, or, where the office never touched it, the default, unsaved."""
+        """Returns the stored template, or an unsaved default if the office never changed it."""
         return cls.objects.filter(kind=kind).first() or cls(kind=kind, is_on=kind not in OFF_BY_DEFAULT)
 
     @staticmethod
     def make_missing() -> None:
-        """Gives every kind its row, so that there is one to open and edit."""
+        """Creates missing rows, so that the office can edit every kind."""
         present = set(MessageTemplate.objects.values_list("kind", flat=True))
         rows = [MessageTemplate(kind=kind, is_on=kind not in OFF_BY_DEFAULT) for kind in Kind if kind not in present]
         MessageTemplate.objects.bulk_create(rows, ignore_conflicts=True)
 
     def body(self, language: str) -> str:
-        """What is sent in `language`, its placeholders still open."""
+        """Returns the text in `language` with its placeholders."""
         return getattr(self, self.BODIES[language]) or texts.TEXTS[language][Kind(self.kind)]
 
     def clean(self) -> None:
@@ -306,17 +306,17 @@ class MessageTemplate(models.Model):
 
 
 class GatewayState(models.Model):
-    """What is known of one provider, one row each: stopped by what it said, its balance, its last receipt."""
+    """The state of one provider: whether and why it is stopped, its balance, its last receipt."""
 
     class News(Enum):
-        """What can happen to it; `DOUBTED`: it gave an answer that is not understood."""
+        """An event; `DOUBTED`: the provider answered with an unknown code."""
 
         STOPPED, STARTED, DOUBTED = range(3)
 
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=LONGEST_CAUSE, blank=True)
-    # The last answer with a code that nobody knows: the messages wait, and a person should ask the provider.
+    # The last answer with an unknown code. Messages wait, and a person should ask the provider.
     doubted_at = models.DateTimeField(_("not understood at"), null=True, blank=True)
     doubted_because = models.CharField(_("not understood"), max_length=LONGEST_CAUSE, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
@@ -335,26 +335,27 @@ class GatewayState(models.Model):
         return cls.objects.get_or_create(gateway=gateway)[0]
 
     def stop(self, because: str, *, is_poor: bool) -> bool:
-        """No message goes by it any more. False: it was stopped already, and the first reason stays.
+        """Stops the gateway. False: it was stopped already and keeps its first reason.
 
-        `is_poor`: for want of credit; otherwise any credit that the provider names says that it takes our account.
+        `is_poor`: because of no credit; then only a different balance starts it again. Otherwise any balance does,
+        because it shows that the provider accepts our account.
         """
         known = {} if is_poor else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:LONGEST_CAUSE]}
         return self._turn(self.News.STOPPED, models.Q(stopped_at=None), **columns, **known)
 
     def start(self) -> bool:
-        """Messages go by it again, those that waited at once. False: it was not stopped."""
+        """Starts the gateway again; waiting messages go out at once. False: it was not stopped."""
         columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
         return self._turn(self.News.STARTED, models.Q(stopped_at__isnull=False), **columns)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it said lately what nobody understands; a message that waits for it asks again within that time."""
+        """Whether it answered with an unknown code lately. Waiting messages retry within that time."""
         return self.doubted_at is not None and self.doubted_at > timezone.now() - DOUBT_LASTS
 
     def doubt(self, because: str) -> bool:
-        """Notes an answer that is not understood. False: that the provider gives such answers was told lately."""
+        """Records an unknown code. False: `gateway_changed` reported one lately, and is not sent again."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:LONGEST_CAUSE]}
         told = self._turn(self.News.DOUBTED, ~was_doubtful | models.Q(doubted_at=None), **columns)
@@ -363,7 +364,7 @@ class GatewayState(models.Model):
         return told
 
     def _turn(self, news: News, if_: models.Q, **columns: Any) -> bool:
-        """A conditional write, as `NotificationHistory.move`: of several at once one tells the receivers."""
+        """Changes the state by a conditional UPDATE. Of several callers one succeeds and sends `gateway_changed`."""
         with transaction.atomic():
             if not GatewayState.objects.filter(if_, pk=self.pk).update(**columns):
                 return False

@@ -1,6 +1,6 @@
-"""Messages on their way to the senders: what a change of an order owes its customer, and what a person asks for again.
+"""Queues messages: those that a change of an order causes, and those that a person sends again.
 
-The row is part of the caller's transaction, the handing over comes after the commit.
+The row is written in the caller's transaction. The senders get it after the commit.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from web import flags
 from web.after_commit import once_after_commit
 from web.refusals import Refusal
 
-# A report that comes later than this after the press was kept by a telephone without signal: others follow it at once.
+# A report older than this waited on a telephone without signal, so others probably follow at once.
 LATE = timedelta(seconds=10)
-# For so long the message of a late report waits for them, unless the telephone says before that it has no more.
+# The message of a late report waits this long, unless the telephone says earlier that it has no more reports.
 FOLLOWS_WITHIN = timedelta(minutes=1)
-# Of these the next report may say that they are true no longer.
+# The next report may make a message of these kinds untrue.
 MAY_BE_FOLLOWED = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY})
-# The rights to send a message again, and to do so against our own rules.
+# Permissions: to send a message again, and to do so against our own rules.
 SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
 KIND_OF = {
     OrderStatus.CONFIRMED: Kind.ORDER_CONFIRMED,
@@ -47,9 +47,10 @@ KIND_OF = {
 
 
 def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
-    """Owes the customer a message about `order`; the same one twice in a delivery attempt stays one.
+    """Queues a message to the customer of `order`. Idempotent within a delivery attempt.
 
-    `happened_at`: if it was not this very change. `is_first`: there can be no message of this kind yet.
+    `happened_at`: when the event happened, if this change is not the event. `is_first`: no message of this kind can
+    exist yet, so one query is saved.
     """
     if kind != Kind.ORDER_RESCHEDULED and not is_first and said_by_hand(order, kind):
         return
@@ -65,7 +66,10 @@ def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_firs
 
 
 def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
-    """Whether a later report, already on its way, may make the message untrue; `reported`: when it happened."""
+    """Whether a later report may already be on its way that makes the message untrue.
+
+    `reported`: when the driver pressed the button.
+    """
     is_late = row.created_at - reported > LATE
     until = sending_rules.true_until(row)
     return is_late and row.kind in MAY_BE_FOLLOWED and (until is None or row.created_at < until)
@@ -73,9 +77,9 @@ def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
 
 @transaction.atomic
 def all_reported(by: User) -> int:
-    """This user has nothing more to report: sends what waits for what follows; returns how many messages that are.
+    """Sends the messages that wait for further reports of this user, and returns how many there were.
 
-    What waits for the night, a busy provider or a channel that is stopped goes on waiting.
+    Messages that wait for the morning, a busy provider or a stopped channel stay pending.
     """
     now = timezone.now()
     waiting = NotificationHistory.objects.filter(
@@ -89,7 +93,7 @@ def all_reported(by: User) -> int:
 
 
 def said_by_hand(order: Order, kind: str) -> bool:
-    """Whether the office repeated this message, and its customer has it or may get it: no constraint sees those."""
+    """Whether staff sent this message again and the customer has it or may get it. No constraint covers resends."""
     same = NotificationHistory.objects.filter(
         order=order, customer=order.customer_id, kind=kind, delivery_attempt=order.attempt, resend_of__isnull=False
     )
@@ -97,26 +101,26 @@ def said_by_hand(order: Order, kind: str) -> bool:
 
 
 def hand_over(*ids: UUID) -> None:
-    """Gives rows to the senders when they are committed: 300 orders make the caller wait once.
+    """Gives rows to the senders after the commit. The caller waits once, also for 300 orders.
 
-    Nothing that goes wrong there fails the caller. A row that a rolled-back savepoint took away is not found.
+    Errors there do not reach the caller. The senders skip a row whose savepoint was rolled back.
     """
     once_after_commit(sender.deliver, *ids)
 
 
-# --- sending again: no haste and no double click costs a second SMS ---
+# --- sending again: a double click must not cost a second SMS ---
 
 
 def asked(*, overrule: bool) -> list[str]:
-    """The rights that sending again needs."""
+    """Returns the permissions that sending again needs."""
     return [SEND_AGAIN, OVERRULE] if overrule else [SEND_AGAIN]
 
 
 def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
-    """Sends a message again and returns the row that stands for it, with its outcome if that came in time.
+    """Sends a message again. Returns its row, old or new, with its outcome if that is known in time.
 
-    `overrule`: also against those of our own rules that a person may break (OVERRULABLE). Raises Refusal, and then
-    sends nothing; also where `by` has not the right.
+    `overrule`: ignores the rules that a person may break (OVERRULABLE). Raises Refusal if the message must not be
+    sent or `by` lacks the permission; then nothing is sent.
     """
     if by is not None:
         check_right(by, SEND_AGAIN)
@@ -129,16 +133,16 @@ def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool =
 
 
 def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
-    """The row to hand to the senders: the same where its id keeps it from being sent twice, else a new one.
+    """Returns the row to send: the same one if its id makes a retry idempotent, else a new one.
 
-    Raises Refusal. A sending that died is then `unknown`, unless it can be repeated safely.
+    Raises Refusal. An interrupted sending becomes `unknown`, unless a retry is safe.
     """
     if row.status == Status.PENDING:
         return row
     if row.status == Status.SENDING:
         settle(row)
     if row.status == Status.SUPPRESSED and overrule and row.status_reason in OVERRULABLE:
-        # It never went out. The senders ask the other rules anew.
+        # It never went out. The senders check the other rules again.
         return same(row, by, overruled=True, requested_by=by, status_reason="", send_after=None)
     if row.status in (Status.SUPPRESSED, Status.CANCELLED):
         raise not_sent(row.status_reason)
@@ -151,7 +155,7 @@ def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool 
 
 
 def settle(row: NotificationHistory) -> None:
-    """Ends a sending that died; goes on only where repeating it is safe."""
+    """Marks an interrupted sending as `unknown`. Raises Refusal unless a retry is safe."""
     if not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists():
         raise Refusal("being_sent", _("This message is being sent; wait for its outcome."), status=409)
     if not row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED):
@@ -162,7 +166,7 @@ def settle(row: NotificationHistory) -> None:
 
 
 def same(row: NotificationHistory, by: User | None, **columns: Any) -> NotificationHistory:
-    """The row itself, waiting again."""
+    """Makes the row pending again. Raises Refusal if somebody else was faster."""
     resent = NotificationHistory.objects.filter(resend_of=row).exists()
     if resent or not row.move(row.status, Status.PENDING, by=by, **columns):
         raise taken()
@@ -170,7 +174,7 @@ def same(row: NotificationHistory, by: User | None, **columns: Any) -> Notificat
 
 
 def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
-    """A new row for the same message; the unique link lets only one of two callers make it."""
+    """Creates a new row for the same message. `resend_of` is unique, so only one of two callers succeeds."""
     try:
         with transaction.atomic():
             return NotificationHistory.objects.create(
@@ -194,7 +198,7 @@ def not_sent(reason: str) -> Refusal:
 
 
 def order_saved(instance: Order, **kwargs: Any) -> None:
-    """Tells the customer of a move, of an order now theirs, of a new date; a new order is pending and tells nobody."""
+    """Queues the message for a new status, customer or date. A new order is pending and causes no message."""
     if "status" in instance.before:
         moved(instance, OrderStatus(instance.before["status"]), OrderStatus(instance.status))
     elif "customer_id" in instance.before:
@@ -207,14 +211,14 @@ def moved(order: Order, before: OrderStatus, now: OrderStatus) -> None:
     if (before, now) == (OrderStatus.ARRIVING, OrderStatus.DELIVERING):
         turned_away(order)
     elif kind := KIND_OF.get(now):
-        # To where it was pending an order never comes back: nothing can have been said of this before.
+        # An order never becomes pending again, so this message cannot exist yet.
         put(order, kind, is_first=before == OrderStatus.PENDING)
 
 
 def corrected(order: Order) -> None:
-    """Who is the customer now learns what the former one was told last; what fell through is no news to them.
+    """Repeats the last message of the former customer to the new one. Failures and cancellations are not repeated.
 
-    The driver is on the way for as long as that may take, with the link; an arrival is no news after its ten minutes.
+    An arrival keeps its time and so expires after ten minutes. “On the way” counts as new: the link stays useful.
     """
     told = OrderStatus.CONFIRMED if order.status == OrderStatus.ASSIGNED else OrderStatus(order.status)
     if told in KIND_OF and told not in (OrderStatus.FAILED, OrderStatus.CANCELLED):
@@ -223,16 +227,16 @@ def corrected(order: Order) -> None:
 
 
 def rescheduled(order: Order) -> None:
-    """Before it is confirmed a date is no promise; once the driver is at the door it is none of ours."""
+    """Announces a new date only while the order promises one: from its confirmation until the driver arrives."""
     if order.status in TRUE_WHILE[Kind.ORDER_RESCHEDULED]:
         put(order, Kind.ORDER_RESCHEDULED)
 
 
 def turned_away(order: Order) -> None:
-    """A correction for who was told, or may have been told, that the driver is arriving; nobody else is told then."""
+    """Corrects “the driver is arriving”, for customers who have that message or may have it."""
     rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
     said = rows.filter(kind=Kind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
-    # Taken back in the transaction of the move: who claims it at this moment is either earlier, or finds it gone.
+    # Runs in the transaction of the status change: a sender claims the row before, or finds it gone.
     for row in said.filter(status=Status.PENDING):
         overtaken = Status.UNKNOWN if row.attempts else Status.CANCELLED
         row.move(Status.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
@@ -241,19 +245,19 @@ def turned_away(order: Order) -> None:
 
 
 def switch_saved(instance: Switch, **kwargs: Any) -> None:
-    """What waited while no message was to go out goes out."""
+    """Sends waiting messages when the office switches SMS on again."""
     if instance.name == flags.SMS and instance.active:
         hand_over_due()
 
 
 def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
-    """What waited for a gateway that was stopped goes out when it is started again."""
+    """Sends waiting messages when a stopped gateway is started again."""
     if news is GatewayState.News.STARTED:
         hand_over_due()
 
 
 def hand_over_due() -> None:
-    """The newest, which cannot wait; `send_pending_sms --loop` finds the others by itself."""
+    """Sends the newest due messages, the most urgent ones. `send_pending_sms --loop` finds the others."""
     due = NotificationHistory.objects.due().order_by("-created_at")
     for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
         hand_over(pk)

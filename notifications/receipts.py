@@ -1,7 +1,6 @@
-"""What providers say of a message after they took it, unasked or asked, and of the account. It never makes a message.
+"""Records what providers report on messages and on the account, by callbacks and by queries. Never sends a message.
 
-A receipt that comes before the answer it belongs to names an id that no row has yet: it is refused, and the provider
-repeats it.
+A receipt may overtake the answer to its sending. No row has its id yet, so it is refused, and the provider repeats it.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ from notifications.states import GOOD_NEWS, LONGEST_CODE, LONGEST_REPLY, MOVES, 
 from web.refusals import Refusal
 
 Row = NotificationHistory
-# Carriers report within minutes where the telephone is on; where it is off, asking often tells nothing more.
+# Carriers report within minutes while the telephone is on. While it is off, frequent queries bring nothing.
 OVERDUE = timedelta(hours=1)
-# What was not answered is given again after 5, 10, 20, … minutes: a provider may be silent for hours.
+# Sendings without an answer are retried after 5, 10, 20, … minutes: a provider may be down for hours.
 FIRST_PAUSE, MOST_DOUBLINGS = timedelta(minutes=5), 12
 
 
 def take(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) -> None:
-    """Keeps what is heard, once however often it is said. Raises Refusal, and then nothing was changed.
+    """Records a receipt or a reply. Idempotent. Raises Refusal, and then changes nothing.
 
-    `named`: our own id of the message, where the provider was given it.
+    `named`: our own id of the message, if the provider was given it.
     """
     row = message_of(gateway, heard, named)
     if isinstance(heard, Reply):
@@ -47,9 +46,9 @@ def take(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) ->
 
 
 def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> Row:
-    """The message with this id that went to this number; the latest, should the provider use an id anew.
+    """Finds the message with this id and number; the latest, because a provider may reuse ids. Raises Refusal.
 
-    Of one that was never answered no provider's id is known.
+    A message whose sending got no answer has no provider's id: our own id finds it.
     """
     ids = gateway.spellings(heard.provider_message_id)
     silent = Q(status=Status.UNKNOWN) | Q(status=Status.PENDING, attempts__gt=0)
@@ -64,7 +63,7 @@ def message_of(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> 
 
 
 def learn(row: Row, heard: Receipt) -> bool:
-    """Writes what became of a message. False: it was known, or what is known already is final."""
+    """Applies a receipt to its message. False: the status is not new, or the present one is final."""
     if heard.status is None:
         keep_code(row, heard)
         return False
@@ -83,16 +82,16 @@ def learn(row: Row, heard: Receipt) -> bool:
 
 
 def credible(row: Row, at: datetime | None) -> datetime | None:
-    """The time that a provider says, or None where it says none that can be: before the sending, or yet to come.
+    """Returns the provider's time, or None if it lies before the sending or in the future.
 
-    Providers say whole seconds.
+    Providers round to whole seconds.
     """
     first = row.first_sent_at().replace(microsecond=0)
     return at if at and first <= at <= timezone.now() else None
 
 
 def keep_code(row: Row, heard: Receipt) -> None:
-    """Adds a code that nobody knows to the message's trail; what is known of the message stays."""
+    """Adds an unknown code to the message's trail. The status stays."""
     note = StatusNote(
         message=row,
         status=row.status,
@@ -104,7 +103,7 @@ def keep_code(row: Row, heard: Receipt) -> None:
 
 
 def keep_reply(row: Row, heard: Reply) -> None:
-    """Adds what the customer answered to the message's trail."""
+    """Adds a customer's reply to the message's trail."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:LONGEST_REPLY]
     at = credible(row, heard.at)
     note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
@@ -116,24 +115,24 @@ def keep_reply(row: Row, heard: Reply) -> None:
 
 @transaction.atomic
 def keep_once(note: StatusNote, same: QuerySet[StatusNote]) -> bool:
-    """Adds a note unless there is the same; repeats of one receipt may come at once."""
+    """Adds a note unless the same exists. The lock covers repeats of a receipt that come at the same time."""
     Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
     if is_new := not same.exists():
         note.save()
     return is_new
 
 
-# --- asked ---
+# --- queries ---
 
 
 def askable() -> list[Gateway]:
-    """The gateways that answer queries and have what they need, also those in use no longer."""
+    """Returns the gateways with queries and complete settings, also those no longer in use."""
     made = (get_gateway(name) for name in settings.SMS_GATEWAYS)
     return [one for one in made if one.query_size and all(getattr(settings, need) for need in one.needs)]
 
 
 def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
-    """What the provider can say more of: `sent` whose receipt is overdue; the oldest first."""
+    """Returns `sent` messages whose receipt is overdue, the oldest first."""
     now = timezone.now()
     due = Q(ask_after=None) | Q(ask_after__lte=now)
     overdue = Row.objects.filter(due, status=Status.SENT, sent_at__lt=now - OVERDUE)
@@ -142,10 +141,10 @@ def unsettled(gateway: Gateway, since: datetime) -> NotificationQuerySet:
 
 
 def unanswered(since: datetime) -> Iterator[Row]:
-    """`unknown` that may be given to its provider again now, which sends it once and says what it knows of it.
+    """Yields `unknown` messages that can be retried now. Their provider is idempotent and answers with their status.
 
-    What is no longer true is left alone: it may never have been taken, and would go out now. While its channel is
-    stopped it stays unknown.
+    Skips outdated messages: the provider may never have got them and would send them now. Skips messages whose
+    channel is stopped.
     """
     rows = Row.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
@@ -157,7 +156,7 @@ def unanswered(since: datetime) -> Iterator[Row]:
 
 
 def ask(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, bool]]:
-    """Each row, now as the provider knows it, and whether that was new. Raises GatewayError."""
+    """Queries the provider. Yields each row with its new status, and whether it changed. Raises GatewayError."""
     for start in range(0, len(rows), gateway.query_size):
         asked = rows[start : start + gateway.query_size]
         heard = gateway.query([row.provider_message_id for row in asked])
@@ -168,7 +167,7 @@ def ask(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, bool]]:
 
 
 def wait_longer(asked: list[Row]) -> None:
-    """What stays under way is asked again when twice the time has passed."""
+    """Exponential backoff: the next query comes when the message is twice as old."""
     now = timezone.now()
     for row in asked:
         row.ask_after = now + (now - (row.sent_at or row.created_at))
@@ -181,12 +180,12 @@ def is_of(gateway: Gateway, receipt: Receipt, row: Row) -> bool:
 
 
 def ask_balance(gateway: Gateway) -> Decimal | None:
-    """The points left. Raises GatewayError."""
+    """Queries and records the points left. Raises GatewayError."""
     try:
         points = gateway.balance()
     except GatewayError as error:
         if error.reason in STOPPING:
-            # Once the account is taken again, any points are more than these.
+            # So that any balance counts as new, and starts the channel, once the account works again.
             GatewayState.objects.filter(gateway=gateway.name).update(balance=None)
         raise
     if points is not None:
@@ -195,7 +194,7 @@ def ask_balance(gateway: Gateway) -> Decimal | None:
 
 
 def keep_balance(gateway: Gateway, points: Decimal) -> GatewayState:
-    """A stopped channel is started by points that are not those it was stopped with: these did not suffice."""
+    """Records the balance. Starts a stopped channel if the balance differs from the one at which it was stopped."""
     state = GatewayState.of(gateway.name)
     new = points > 0 and points != state.balance
     state.balance, state.balance_at = points, timezone.now()

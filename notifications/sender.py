@@ -1,7 +1,7 @@
-"""Sends what is owed, on threads of its own: a provider that hangs must hold up no screen and no other request.
+"""Sends pending messages on its own threads, so that a hanging provider delays no screen and no other request.
 
-A row is claimed by a conditional UPDATE, sent without any lock or transaction, and gets its outcome by another one.
-A process that dies in between leaves `pending` or `sending`, which is the truth; `send_pending_sms` finds it.
+A sender claims a row with a conditional UPDATE, sends without a lock or transaction, and stores the outcome with a
+second UPDATE. A process that dies in between leaves the row `pending` or `sending`; `send_pending_sms` finds it.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from web.timings import measured
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
-# Seconds between tries to write an outcome: together longer than a restart of the database takes.
+# Seconds between tries to store an outcome. Together longer than a restart of the database.
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
-# Sending a thousand takes a server's processor for ten seconds, and whoever asks it for something meanwhile waits.
+# Sending a thousand would keep a server's processor busy for ten seconds and delay its requests.
 MOST_AT_ONCE = 50
-# After which a provider that is busy, or cannot be reached, is asked again.
+# Backoff for a provider that is busy or unreachable.
 BUSY_PAUSE = timedelta(minutes=1)
-# One that answers what nobody understands is asked each time half as often, as it may do so for a whole day.
+# Most backoff after an unknown code. The backoff doubles each time, as a provider may answer so all day.
 LONGEST_PAUSE = timedelta(minutes=10)
-_one_maker = threading.Lock()
+_pool_lock = threading.Lock()
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
 _collected: ContextVar[Any] = ContextVar("sms_collected", default=None)
 T = TypeVar("T")
@@ -61,19 +61,19 @@ def _within(variable: ContextVar[T], value: T) -> Iterator[T]:
 
 
 def no_waiting() -> AbstractContextManager[object]:
-    """Within it nobody waits for an outcome: for commands on sockets, which share one thread."""
+    """Context in which `deliver` does not wait for outcomes: for commands on sockets, which share one thread."""
     return _within(_may_wait, False)
 
 
 def collecting() -> AbstractContextManager[list[Row]]:
-    """Gives the rows whose outcome came while the caller waited, within it."""
+    """Context that collects the rows whose outcome came while the caller waited."""
     return _within(_collected, list[Row]())
 
 
 def deliver(*ids: UUID) -> None:
-    """Sends these rows; returns when they have their outcome, at the latest after SMS_WAIT_SECONDS.
+    """Sends these rows. Returns when all have an outcome, at the latest after SMS_WAIT_SECONDS.
 
-    More than MOST_AT_ONCE are left to `send_pending_sms --loop`, a process that answers nobody.
+    Leaves rows beyond MOST_AT_ONCE to `send_pending_sms --loop`, which serves no requests.
     """
     futures = [submit(row_id) for row_id in ids[:MOST_AT_ONCE]]
     if not _may_wait.get():
@@ -88,38 +88,38 @@ def deliver(*ids: UUID) -> None:
 
 
 def submit(row_id: UUID) -> Future[Row | None]:
-    """Gives one row to the senders; the future is what `deliver_one` returns."""
+    """Gives one row to the senders. The future holds the result of `deliver_one`."""
     return pool().submit(row_id)
 
 
 def pool() -> ThreadPool[UUID, Row | None]:
-    with _one_maker:  # by itself the cache lets each of several threads that come at once make one
+    with _pool_lock:  # without it, threads that call at the same time would each build a pool
         return _pool()
 
 
 @cache
 def _pool() -> ThreadPool[UUID, Row | None]:
-    # Of this process: several share what the provider allows (docs/operations.md).
+    # A limit for this process alone: several processes share the provider's limit (docs/operations.md).
     allowed = filter(None, (get_gateway(name).most_connections for name in gateways.in_use()))
-    made = ThreadPool(_deliver_one_and_let_go, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
-    # What is under way at a restart gets a moment for its outcome; nothing hangs for longer.
+    made = ThreadPool(_deliver_one_safely, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
+    # At a restart, sendings under way get this long for their outcome.
     atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
     return made
 
 
-def _deliver_one_and_let_go(row_id: UUID) -> Row | None:
-    """Keeps its connection for the next one (another would cost 1.4 ms): the pool gives it back when it is at rest."""
+def _deliver_one_safely(row_id: UUID) -> Row | None:
+    """Reuses the thread's connection (a new one costs 1.4 ms). The pool closes it when the thread is idle."""
     try:
         return deliver_one(row_id)
     except Exception:
-        connections.close_all()  # it may be the connection that broke
+        connections.close_all()  # the connection may be the cause
         raise
 
 
 def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
-    """Sends one row and returns it with its outcome. None: it was rolled back, or is not (or no longer) to be sent.
+    """Sends one row and returns it with its outcome. None: it was rolled back, or is not due.
 
-    `ways`: those of its gateways that were not tried yet; None: all.
+    `ways`: the gateways that are still to be tried; None: all.
     """
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
@@ -141,9 +141,9 @@ def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
 
 
 def _send_by(ways: list[Gateway], row: Row) -> Row | None:
-    """Sends a row by the first of these gateways; by the next only what this one certainly did not send.
+    """Sends a row by the first of these gateways; by the next one only if the first certainly did not send it.
 
-    That took its time: by then the order may have moved on.
+    Checks the rules again before the next one: the order may have changed meanwhile.
     """
     if not ways or not _claim(row, ways[0]):
         return None
@@ -151,21 +151,21 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     started = time.perf_counter()
     status, outcome = _send(row, gateway, others)
     statistics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
-    kept = _keep(row, status, outcome)
-    if not kept:
-        log.warning("SMS %s is %s, and its row was changed meanwhile.", row.pk, status)
+    stored = _store_outcome(row, status, outcome)
+    if not stored:
+        log.warning("SMS %s is %s, but another process changed its row; the outcome was not stored.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
     gateways.note(gateway, outcome["status_reason"], outcome["error_message"])
-    if kept and others and row.status == Status.PENDING:
+    if stored and others and row.status == Status.PENDING:
         return deliver_one(row.pk, others) or row
     return row
 
 
-def _keep(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
-    """Writes the outcome; a database that restarts is waited for, because nobody will say the outcome twice."""
+def _store_outcome(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+    """Stores the outcome. Retries while the database restarts, because the outcome is known only here."""
     for pause in (*RESTART_PAUSES, None):
         try:
-            return row.move(Status.SENDING, status, **outcome) or _keep_late(row, status, outcome)
+            return row.move(Status.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
         except Error as error:
             if pause is None or not is_away(error):
                 raise
@@ -174,8 +174,8 @@ def _keep(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
     raise AssertionError("The last pause is None.")
 
 
-def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
-    """Somebody gave this sending up for dead, and it was only slow. They may have sent it again: it does not wait."""
+def _store_late_outcome(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+    """Stores the outcome of a slow sending that was marked as interrupted. It may have been resent, so no retry."""
     if status == Status.PENDING:
         status = Status.FAILED
     return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
@@ -183,14 +183,14 @@ def _keep_late(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
 
 def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
     if row.attempts:
-        # It may have gone out before: not sending it again does not make that known.
+        # An earlier try may have gone out.
         return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
     columns: dict[str, Any] = {"type": row.type, "recipient": row.recipient or row.customer.phone}
     return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
-    """From here on the row is ours. One sent before under the same id keeps its text: the id stands for that text."""
+    """Claims the row and renders its text. A retry keeps its text, because the provider knows its id."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
@@ -200,7 +200,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
 
 
 def pause(row: Row, reason: str) -> timedelta:
-    """How long a row waits for a provider that did not take it."""
+    """Returns the backoff of a row that the provider did not accept."""
     if reason != Reason.UNKNOWN_CODE:
         return BUSY_PAUSE
     return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
@@ -208,11 +208,11 @@ def pause(row: Row, reason: str) -> timedelta:
 
 @measured("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
-    """What became of the message, as status and columns."""
+    """Sends a claimed row. Returns its new status and columns."""
     try:
         accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.true_until(row)))
     except GatewayError as error:
-        # One that may have gone out before stays unknown, whatever is said of it now.
+        # After an earlier try without an answer the message stays unknown, whatever this answer says.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1
         said = gateway.clean(str(error), row.recipient)
         columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
@@ -220,14 +220,14 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, di
             return Status.UNKNOWN, columns
         if error.reason not in WAITING:
             return Status.FAILED, columns
-        # What waits was never sent; whoever sends it, it is their first time.
+        # It was certainly not sent, so the next try is a first one.
         columns["attempts"] = 0
         if error.reason not in STOPPING and not others:
             columns["send_after"] = timezone.now() + pause(row, error.reason)
         return Status.PENDING, columns
     except Exception as error:
         said = f"The gateway broke: {type(error).__name__}."
-        # Where, and not what it says: that may hold a secret.
+        # The traceback without the error's text, which may hold a secret.
         log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, said, "".join(format_tb(error.__traceback__)))
         return Status.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
     return Status.SENT, {

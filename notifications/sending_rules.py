@@ -1,7 +1,7 @@
-"""Whether a message may be sent now: is it still true, is it wanted, is there a way to the customer, may its words go?
+"""Decides whether a message may be sent now: it is still true and wanted, has a recipient, and its text is allowed.
 
-Messages about an order are within the purpose the customer's number was given for (Personal Data Protection Act, art.
-5 and 20), and each can be refused; nothing here may be used to advertise.
+The customer gave the number for messages about orders, and may refuse each kind (Personal Data Protection Act, art. 5
+and 20). Nothing here may be used for advertising.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from notifications.states import COMING, Kind, Reason, Status, Type
 from orders.states import PROMISED
 from orders.states import Status as OrderStatus
 
-# While the order is in one of these, the message is true and worth its price.
+# The message is true, and worth its price, while its order has one of these statuses.
 TRUE_WHILE = {
     Kind.ORDER_CONFIRMED: PROMISED | {OrderStatus.DELIVERING},
     Kind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
@@ -31,15 +31,15 @@ TRUE_WHILE = {
     Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
     Kind.ORDER_RESCHEDULED: PROMISED | {OrderStatus.DELIVERING},
 }
-# How long after it happened it may still be said: a telephone without signal reports late, a fault holds messages up.
+# A message expires this long after its event. Late reports and faults delay messages.
 FRESH_FOR = {
     Kind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
-    Kind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # “is leaving”; after that the arrival is the next news
-    Kind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # who waited for so long knows
+    Kind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # it says “is leaving”; the next message is the arrival
+    Kind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # after so long the customer has noticed
 }
-# What promises a day, which must not be over.
+# These promise a day, and are outdated when it is over.
 PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
-# What is of use only at once, and comes only to who waits for the driver at that hour.
+# Useful only at once, and only to customers who expect the driver at that hour.
 ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
 SWITCH = {
     Kind.ORDER_CONFIRMED: "sms_confirmed",
@@ -55,14 +55,14 @@ SWITCH = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a message that is not sent, and why."""
+    """The final status of a message that is not sent, and the reason."""
 
     status: Status
     reason: Reason
 
 
 def blocked_by(row: NotificationHistory) -> Verdict | None:
-    """What speaks against sending; None: nothing does. What a person overruled does not count."""
+    """Returns why the message must not be sent, or None. Skips the rules that a person overruled."""
     if not still_true(row):
         return Verdict(Status.CANCELLED, Reason.OVERTAKEN)
     if (reason := unwanted(row)) and not row.overruled:
@@ -70,7 +70,7 @@ def blocked_by(row: NotificationHistory) -> Verdict | None:
     type_, recipient = way_to(row.customer)
     if not recipient:
         return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
-    # What may have gone out before keeps its words.
+    # A retry keeps its text.
     if type_ == Type.SMS and not row.attempts:
         reason = carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
         return Verdict(Status.SUPPRESSED, reason) if reason else None
@@ -78,7 +78,7 @@ def blocked_by(row: NotificationHistory) -> Verdict | None:
 
 
 def still_true(row: NotificationHistory) -> bool:
-    """A message that names no order is always true; another only for the customer and delivery attempt it is about."""
+    """Whether the message still fits its order, customer and delivery attempt. Without an order it always does."""
     order, kind = row.order, Kind(row.kind)
     if order is None:
         return True
@@ -90,13 +90,13 @@ def still_true(row: NotificationHistory) -> bool:
         return False
     if kind in PROMISES and order.scheduled_date < timezone.localdate():
         return False
-    # Of the other kinds there is a second one only after one that failed.
+    # A later message of another kind exists only after a failed one.
     said_once = kind != Kind.ORDER_RESCHEDULED and row.status != Status.FAILED
     return said_once or not row.is_outdated()
 
 
 def true_until(row: NotificationHistory) -> datetime | None:
-    """After which it is no longer worth saying; None: the clock alone does not end it."""
+    """Returns when the message expires; None if it does not expire by time."""
     fresh = FRESH_FOR.get(Kind(row.kind))
     return row.happened_at + fresh if fresh else None
 
@@ -109,31 +109,31 @@ def unwanted(row: NotificationHistory) -> Reason | None:
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
-    """A failure, told to who was or may have been told that the driver comes: they wait at home for nothing."""
+    """Whether the message says that a delivery failed to a customer who may wait at home for the driver."""
     return row.kind == Kind.DELIVERY_FAILED and row.was_told(COMING)
 
 
 def not_before(row: NotificationHistory) -> datetime | None:
-    """When the night ends that an SMS of this kind waits for; None: it need not wait."""
+    """Returns the end of the quiet hours if the message must wait for it; else None."""
     if row.type != Type.SMS or row.kind in ALSO_BY_NIGHT:
         return None
     return night_ends(timezone.now())
 
 
 def way_to(customer: Customer) -> tuple[Type, str]:
-    """Mobile number, else e-mail address; an empty recipient where there is neither."""
+    """Returns the type and the recipient: a mobile number, else an e-mail address, else an empty text."""
     if not (number := mobile_of(customer)) and customer.email:
         return Type.EMAIL, customer.email
     return Type.SMS, number
 
 
 def mobile_of(customer: Customer) -> str:
-    """The first of the customer's numbers that an SMS reaches; empty where there is none."""
+    """Returns the customer's first mobile number; empty if there is none."""
     return next((number for number in (customer.phone, customer.phone2) if phones.is_mobile(number)), "")
 
 
 def quiet_hours() -> tuple[time, time] | None:
-    """SMS_QUIET_HOURS, by Taipei's clock: from when to when; None where nothing is set. Raises ValueError."""
+    """Parses SMS_QUIET_HOURS into start and end in Taipei's time; None if it is empty. Raises ValueError."""
     if not settings.SMS_QUIET_HOURS:
         return None
     start, _, end = settings.SMS_QUIET_HOURS.partition("-")
@@ -148,7 +148,7 @@ def _clock(text: str) -> time:
 
 
 def night_ends(moment: datetime) -> datetime | None:
-    """When the night around `moment` ends; None by day."""
+    """Returns when the quiet hours around `moment` end; None outside them."""
     if (night := quiet_hours()) is None:
         return None
     (start, end), local = night, timezone.localtime(moment)

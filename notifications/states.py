@@ -1,4 +1,4 @@
-"""The truth about one message: what may be known of it, and which knowledge may follow which."""
+"""The statuses, kinds and reasons of messages, and which status may follow which."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Status(TextChoices):
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
     UNKNOWN = "unknown", _("Unknown")  # the request went out and no answer came back
-    SUPPRESSED = "suppressed", _("Not sent")  # by our own rules, with the reason
+    SUPPRESSED = "suppressed", _("Not sent")  # by our own rules; `status_reason` says which
     CANCELLED = "cancelled", _("Withdrawn")
 
 
-# The provider took it.
+# The provider accepted it.
 GOOD_NEWS = frozenset({Status.SENT, Status.DELIVERED})
-# The customer did not get it, or perhaps not.
+# The customer did not get it, or may not have got it.
 BAD_NEWS = frozenset({Status.FAILED, Status.UNKNOWN, Status.EXPIRED, Status.SUPPRESSED})
 NEVER_REACHED_ANYBODY = frozenset({Status.SUPPRESSED, Status.CANCELLED, Status.FAILED})
-# Which knowledge may follow which. A final status never goes back; that a message arrived may still be learned late.
+# Which status may follow which. A final status never changes back; a late receipt may still report an arrival.
 MOVES: dict[str, frozenset[Status]] = {
-    # To what a receipt says only where it waits to be given to its provider once more.
+    # A receipt can change a pending message only while it waits for a retry.
     Status.PENDING: frozenset(
         {
             Status.SENDING,
@@ -43,10 +43,10 @@ MOVES: dict[str, frozenset[Status]] = {
             Status.EXPIRED,
         }
     ),
-    # Back to `pending` when it certainly did not go out and another way is open to it.
+    # Back to `pending` if it certainly did not go out and may be sent later or by another gateway.
     Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
     Status.SENT: frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
-    # To `pending` only where the provider sends it once however often it is asked.
+    # To `pending` only if the provider is idempotent.
     Status.UNKNOWN: frozenset({Status.PENDING, Status.SENT, Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
     Status.EXPIRED: frozenset({Status.DELIVERED}),
     Status.DELIVERED: frozenset(),
@@ -68,14 +68,14 @@ class Kind(TextChoices):
     ORDER_RESCHEDULED = "order_rescheduled", _("order rescheduled")
 
 
-# The driver comes.
+# Messages that announce the driver.
 COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
-# Until the office switches them on.
+# Not sent until the office switches them on.
 OFF_BY_DEFAULT = frozenset({Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED})
 
 
 class Reason(TextChoices):
-    """Why a message was suppressed or cancelled, or how it failed."""
+    """Why a message was suppressed or cancelled, or why it failed."""
 
     NO_MOBILE = "no_mobile", _("no mobile number")
     OPT_OUT = "opt_out", _("the customer wants no such SMS")
@@ -95,7 +95,7 @@ class Reason(TextChoices):
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 
 
-# Characters that are kept of a provider's words, of its codes and ids, of why a gateway is stopped, and of an answer.
+# Most stored characters of a provider's error, of its codes and ids, of why a gateway is stopped, and of a reply.
 LONGEST_ERROR, LONGEST_CODE, LONGEST_CAUSE, LONGEST_REPLY = 500, 80, 200, 500
-# Of what we did not send, what a person may send nevertheless.
+# A person may send messages that were suppressed for these reasons.
 OVERRULABLE = frozenset({Reason.OPT_OUT, Reason.SWITCHED_OFF})

@@ -1,4 +1,4 @@
-"""How many messages, how they ended, and what they cost: for the API, the admin and Prometheus."""
+"""Counts, outcomes and cost of messages, for the API, the admin and Prometheus."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from web.charts import BLUE, GREEN, ORANGE, RED, Series
 
 TAKEN = GOOD_NEWS | {Status.EXPIRED}
 TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
-# Certainly, or possibly, taken by the provider: what the bill may show.
+# Certainly or possibly accepted by the provider, so they may be on the bill.
 PAID = TAKEN | {Status.UNKNOWN}
 ENDED = frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED})
-# How messages ended, in short; what did not arrive in time did not arrive.
+# Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
     Status.DELIVERED: {Status.DELIVERED}, Status.SENT: {Status.SENT}, Status.UNKNOWN: {Status.UNKNOWN},
     Status.FAILED: {Status.FAILED, Status.EXPIRED},
 }  # fmt: skip
 COLOURS = {Status.DELIVERED: GREEN, Status.SENT: BLUE, Status.UNKNOWN: ORANGE, Status.FAILED: RED}
-# The share that the house wants to be taken, and to arrive.
+# Target for the share of accepted and of delivered messages.
 GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
 
 Row = dict[str, Any]
 SENDINGS = Histogram(
     "luckygas_sms_send_seconds",
-    "What one sending took, with all its tries, by what became of it.",
+    "Duration of one sending with its retries, by outcome.",
     ["gateway", "kind", "outcome"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
 )
 
 
 def oldest_due(now: datetime) -> Min:
-    """The aggregate that says since when the longest waiting message waits of those that might go out now."""
-    # A provider that did not take it is asked again: that moves `send_after`, and not since when the message waits.
+    """Aggregate: since when the oldest message waits, among those that could go out now."""
+    # A retry after a busy provider changes `send_after`, but the message waits since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
     since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
@@ -55,7 +55,7 @@ def oldest_due(now: datetime) -> Min:
 
 
 def summary(first: date, last: date) -> Row:
-    """Of the messages made from `first` to `last`, both included, in Taipei's days."""
+    """Figures of the messages created from `first` to `last`, both included, by days of Taipei."""
     made = NotificationHistory.objects.filter(
         created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
     )
@@ -64,7 +64,7 @@ def summary(first: date, last: date) -> Row:
 
 
 def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
-    """One row for each day, gateway and status that there is."""
+    """Counts messages by day, gateway and status."""
     taken = Q(status__in=TAKEN) | Q(status=Status.FAILED, sent_at__isnull=False)
     return (
         messages.annotate(day=TruncDate("created_at"))
@@ -78,13 +78,13 @@ def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHist
 
 
 def by_gateway(rows: list[Row]) -> list[Row]:
-    """The figures of each gateway on each day."""
+    """Returns the figures of each gateway on each day."""
     groups = groupby(rows, lambda row: (row["day"], row["gateway"]))
     return [{"day": day, "gateway": gateway, **figures(list(group))} for (day, gateway), group in groups if gateway]
 
 
 def figures(rows: list[Row]) -> Row:
-    """Rows of `by_day` in short. A share is None where there is nothing that it could be a share of."""
+    """Sums rows of `by_day`. A share (0 to 1) is None without messages to compare."""
     told = [row for row in rows if tells_fate(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {
@@ -98,7 +98,7 @@ def figures(rows: list[Row]) -> Row:
 
 
 def tells_fate(gateway: str) -> bool:
-    """Whether anybody would tell that a message by this gateway arrived; what is no longer installed does not."""
+    """Whether this gateway reports arrivals. False for one that is no longer installed."""
     return gateway in settings.SMS_GATEWAYS and get_gateway(gateway).tells_fate
 
 
@@ -107,7 +107,7 @@ def share(part: int, whole: int) -> float | None:
 
 
 def midnight(day: date) -> datetime:
-    """The beginning of a day, for an index of moments."""
+    """Returns the start of a day in Taipei; comparing with it uses the index."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
@@ -116,7 +116,7 @@ def total(rows: Iterable[Row], column: str, statuses: Iterable[Status]) -> int:
 
 
 def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
-    """From the ground up; each of `counts` is messages by status at one place of the axis."""
+    """Returns the series of a stacked chart, the lowest first. Each of `counts` holds one column's counts by status."""
     columns = list(counts)
     return tuple(
         Series(
@@ -129,7 +129,7 @@ def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
 
 
 def gauges() -> Iterator[Metric]:
-    """As the database has it now."""
+    """Yields the gauges of messages and gateways, from the database."""
     yield from _waiting()
     yield from _gateways()
 
@@ -146,20 +146,22 @@ def _waiting() -> Iterator[Metric]:
     yield GaugeMetricFamily("luckygas_sms_unknown", "Messages that may or may not have gone out.", counted["unknown"])
     yield GaugeMetricFamily(
         "luckygas_sms_oldest_pending_seconds",
-        "How long the oldest waits of those that might go out now.",
+        "How long the oldest message that could go out now has waited.",
         max(waited, 0),
     )
 
 
 def _gateways() -> Iterator[Metric]:
-    """Of the gateways in use. One that never said its balance has no such series; a receipt that never came is of 0."""
+    """Covers the gateways in use. No balance series before the first answer; 0 before the first receipt."""
     known = {state.gateway: state for state in GatewayState.objects.all()}
     stopped = GaugeMetricFamily(
-        "luckygas_sms_gateway_stopped", "1 while nothing is sent by it, by what it said itself.", labels=["gateway"]
+        "luckygas_sms_gateway_stopped", "1 while the gateway is stopped because of its own answer.", labels=["gateway"]
     )
-    balance = GaugeMetricFamily("luckygas_sms_balance_points", "Points left, as last heard.", labels=["gateway"])
+    balance = GaugeMetricFamily(
+        "luckygas_sms_balance_points", "Points left, from the provider's last answer.", labels=["gateway"]
+    )
     receipt = GaugeMetricFamily(
-        "luckygas_sms_last_receipt_timestamp_seconds", "When a receipt last came.", labels=["gateway"]
+        "luckygas_sms_last_receipt_timestamp_seconds", "Time of the last receipt.", labels=["gateway"]
     )
     for name in gateways.in_use():
         state = known.get(name) or GatewayState(gateway=name)

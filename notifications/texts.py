@@ -1,6 +1,6 @@
 """The texts of messages in the customer's language: defaults, placeholders, e-mails, and checks of what staff type.
 
-Pure: it knows no model. The default texts fit one segment each, the sender's name included.
+Uses no model. Each default text fits one segment, including the sender's name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from notifications import carrier_rules
 from notifications.states import COMING, Kind
 from orders.numbers import TOKEN_LENGTH
 
-# Not in the translators' catalogue: these words are counted, and registered with the carriers as they stand.
+# Not in the translation catalogue: these texts are counted and registered with the carriers literally.
 TEXTS = {
     "zh-hant": {
         Kind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
@@ -44,13 +44,13 @@ TEXTS = {
         Kind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
     },
 }
-# What a text may name, as `{order_number}`. The hour and the link are of use only once the driver has left.
+# Placeholders for every kind, written `{order_number}`.
 ALWAYS = ("order_number", "scheduled_date", "tracking_url")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 BRACES = re.compile(r"\{[^{}]{0,40}\}?|\}")
-# Letters that staff may type.
+# Most characters of a text by staff.
 LONGEST_BODY = 500
-# By `TimeSlot`. An order at any time has none.
+# By `TimeSlot`. An order for any time has no entry.
 SLOTS = {
     "zh-hant": {"morning": "上午", "afternoon": "下午", "evening": "晚上"},
     "en": {"morning": "morning", "afternoon": "afternoon", "evening": "evening"},
@@ -63,7 +63,7 @@ LONGEST = {
 
 
 class OrderFacts(Protocol):
-    """What a text says of an order; `time_slot` is a key of SLOTS, or any other for "at any time"."""
+    """The data of an order in a text. `time_slot` is a key of SLOTS; anything else means any time."""
 
     order_number: str
     scheduled_date: date
@@ -77,12 +77,12 @@ def language_of(preferred: str) -> str:
 
 
 def sms(body: str, language: str, order: OrderFacts | None) -> str:
-    """The whole text of an SMS."""
+    """Returns the whole text of an SMS."""
     return prefix() + fill(body, placeholders(order, language))
 
 
 def email(kind: Kind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
-    """Subject, empty line, body: what an SMS would say, and below it what was ordered. For who has no mobile number."""
+    """Returns the subject, an empty line and the body: the text of the SMS and the ordered `items`."""
     link = settings.TRACKING_URL + order.tracking_token if order else ""
     with translation.override(language):
         words = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
@@ -93,34 +93,34 @@ def email(kind: Kind, body: str, language: str, order: OrderFacts | None, items:
 
 
 def allowed(kind: str) -> tuple[str, ...]:
-    """The placeholders that a text of this kind may use."""
+    """Returns the placeholders that a text of this kind may use."""
     return (*ALWAYS, "eta") if kind in COMING else ALWAYS
 
 
 def fill(body: str, values: Mapping[str, str]) -> str:
-    """Puts values in place of placeholders. Plain names only, and what is unknown stays: typed text is no code."""
+    """Replaces placeholders and leaves unknown ones. Unlike `str.format` it never evaluates text that staff typed."""
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), body)
 
 
 def longest(language: str) -> dict[str, str]:
-    """Each placeholder at its longest."""
+    """Returns the longest value of each placeholder."""
     return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
 
 
 def segments_at_worst(tracking_url: str) -> int:
-    """Of the longest message there can be with the default texts, where links begin with `tracking_url`."""
+    """Returns the segments of the longest default text, with links that begin with `tracking_url`."""
     link = {"tracking_url": tracking_url + "x" * TOKEN_LENGTH}
     texts = [prefix() + fill(text, LONGEST[lang] | link) for lang in TEXTS for text in TEXTS[lang].values()]
     return max(map(carrier_rules.segments, texts))
 
 
 def prefix() -> str:
-    """The registered name of the sender, which carriers ask for as the first words of a commercial SMS."""
+    """Returns the registered sender's name, with which carriers want a commercial SMS to begin."""
     return f"【{settings.SMS_SENDER}】"
 
 
 def placeholders(order: OrderFacts | None, language: str) -> dict[str, str]:
-    """What the placeholders stand for."""
+    """Returns the values of the placeholders; none without an order."""
     if order is None:
         return {}
     return {
@@ -130,7 +130,7 @@ def placeholders(order: OrderFacts | None, language: str) -> dict[str, str]:
 
 
 def expected(order: OrderFacts, language: str) -> str:
-    """When the driver who has left is expected: `14:30`, else the part of the day."""
+    """Returns when the driver will arrive: `14:30`, or else the part of the day."""
     if order.eta is not None:
         return f"{timezone.localtime(order.eta):%H:%M}"
     slot = SLOTS[language].get(order.time_slot)
@@ -140,33 +140,33 @@ def expected(order: OrderFacts, language: str) -> str:
 
 
 def scheduled(order: OrderFacts, language: str) -> str:
-    """When the order is to come: `11/23 上午`."""
+    """Returns the delivery date and part of the day: `11/23 上午`."""
     day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
     return f"{day} {SLOTS[language].get(order.time_slot, '')}".rstrip()
 
 
 def typed(body: str) -> str:
-    """What a person typed of it, without what the system puts in."""
+    """Returns the text without its placeholders."""
     return PLACEHOLDER.sub(" ", body)
 
 
 def tidy(body: str) -> str:
-    """As it is counted and sent: a browser's line ends are two characters."""
+    """Normalises line ends (a browser's are two characters) and strips blanks."""
     return body.replace("\r\n", "\n").strip()
 
 
 class Preview:
-    """A text as the customer would read it, every placeholder at its longest."""
+    """A text as the customer reads it, with the longest value of every placeholder."""
 
     def __init__(self, kind: str, language: str, body: str) -> None:
         self.body, self.allowed = tidy(body), allowed(kind)
         self.text = prefix() + fill(self.body, longest(language))
-        # EVERY8D's table: a point a segment.
+        # A segment costs a point by EVERY8D's price list.
         self.segments = carrier_rules.segments(self.text)
 
     @cached_property
     def problems(self) -> list[str]:
-        """Why it cannot be saved, in the reader's language; empty where it can."""
+        """Why the text cannot be saved, in the reader's language; empty if it can."""
         found = self.unknown()
         if "【" in self.body or "】" in self.body:
             found.append(_("Leave out the name in 【】: the registered one is put in front by itself."))
@@ -183,7 +183,7 @@ class Preview:
         return list(dict.fromkeys(found))
 
     def unknown(self) -> list[str]:
-        """Complaints about braces that are no placeholder of this kind."""
+        """Returns errors for braces that are not a placeholder of this kind."""
         known = [f"{{{name}}}" for name in self.allowed]
         wrong = [said for said in BRACES.findall(self.body) if said not in known]
         detail = _("“%(said)s” is no placeholder; there are: %(known)s.")
@@ -191,7 +191,7 @@ class Preview:
 
     @property
     def cost(self) -> str:
-        """What one message costs at the most, in words."""
+        """The highest cost of one message, as a sentence."""
         words = {"segments": self.segments, "letters": len(self.text)}
         return ngettext(
             "%(letters)d characters at the longest: %(segments)d segment, %(segments)d point",

@@ -1,4 +1,4 @@
-"""The whole story of one message in plain words, for whoever has the customer on the telephone."""
+"""The history of one message in sentences, for staff on the telephone with its customer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Line = tuple[datetime | None, str]
 
 
 def story(row: NotificationHistory) -> SafeString:
-    """From what caused it to what may be done, each step with its time."""
+    """Renders the cause, each step with its time, and what staff can do next."""
     lines = [(moment(at), said) for at, said in (*beginning(row), *steps(row), (None, next_step(row).words))]
     return format_html(
         '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", lines)
@@ -74,7 +74,7 @@ def steps(row: NotificationHistory) -> Iterator[Line]:
 
 
 def said_of(note: StatusNote) -> str:
-    """`Sent (mitake)`, `Failed (mitake): refused by the provider [t]`."""
+    """Returns such as `Sent (mitake)` or `Failed (mitake): refused by the provider [t]`."""
     if note.reply:
         return _("The customer answered: “%s”") % note.reply
     said = note.get_status_display()
@@ -86,7 +86,7 @@ def said_of(note: StatusNote) -> str:
 
 
 class Next(NamedTuple):
-    """What may be done now: in words, whether by a button, and whether that is against our own rules."""
+    """What staff can do: a sentence, whether there is a button, and whether it overrules our own rules."""
 
     words: str
     button: bool = False
@@ -123,11 +123,11 @@ def words(row: NotificationHistory) -> str:
 
 
 def obstacle(row: NotificationHistory) -> Reason | None:
-    """What keeps a message from being sent, and no button could change."""
+    """Returns why the message cannot be sent even by a person, or None."""
     if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
         return Reason(row.status_reason)
     asked = copy(row)
-    # What waits is not asked of a person: our own rules stand.
+    # Nobody overruled the rules for a message that only waits.
     asked.overruled = row.overruled or row.status != Status.PENDING
     verdict = sending_rules.blocked_by(asked)
     return verdict.reason if verdict else None

@@ -14,8 +14,8 @@ from django.db import connection
 from bench import product
 from bench.context import Bench
 from bench.load import Load
+from luckygas.testing.half_open_proxy import HalfOpenProxy
 from luckygas.testing.servers import Redis
-from luckygas.testing.swallow import Swallower
 from orders.models import Order
 
 NAME = "Lucky Gas"
@@ -29,14 +29,14 @@ def run(bench: Bench) -> None:
     _measure(bench, "killed", redis.kill, redis.start)
     freeze, thaw = lambda: redis.send(signal.SIGSTOP), lambda: redis.send(signal.SIGCONT)
     _measure(bench, "frozen", freeze, thaw)
-    with _swallower(redis) as proxy:
+    with _half_open_proxy(redis) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
-        _measure(bench, "half-open", proxy.swallow, proxy.recover, REDIS_URL=url)
+        _measure(bench, "half-open", proxy.drop_data, proxy.recover, REDIS_URL=url)
 
 
 @contextmanager
-def _swallower(redis: Redis) -> Iterator[Swallower]:
-    proxy = Swallower(redis)
+def _half_open_proxy(redis: Redis) -> Iterator[HalfOpenProxy]:
+    proxy = HalfOpenProxy(redis)
     try:
         proxy.start()
         yield proxy

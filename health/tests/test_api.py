@@ -35,8 +35,8 @@ PARTS = ("database", "redis", "websocket", "notifications")
 
 
 @pytest.fixture(autouse=True)
-def nothing_heard() -> None:
-    parts.heard.clear()
+def empty_provider_cache() -> None:
+    parts.provider_cache.clear()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def office(client: Client) -> Client:
     return client
 
 
-def test_live_asks_nothing(client: Client, django_assert_num_queries: Any) -> None:
+def test_live_makes_no_query(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         answer = client.get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
@@ -59,7 +59,7 @@ def test_ready_is_open_and_names_its_parts(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("listens", "detail"), [(False, "ConnectionError"), (True, "TimeoutError")])
-def test_ready_without_an_answer_of_redis_is_degraded_and_200(
+def test_ready_without_redis_is_degraded_with_200(
     client: Client, settings: Settings, listens: bool, detail: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -80,7 +80,7 @@ def test_ready_with_missing_migrations_is_503(client: Client) -> None:
 
 
 @pytest.mark.servers
-def test_a_redis_that_dies_is_noticed(client: Client, settings: Settings) -> None:
+def test_dead_redis_degrades(client: Client, settings: Settings) -> None:
     with running(Redis()) as redis:
         settings.REDIS_URL = redis.url
         assert client.get("/health/ready").json()["redis"]["status"] == "healthy"
@@ -88,7 +88,7 @@ def test_a_redis_that_dies_is_noticed(client: Client, settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("part", ["", *PARTS])
-def test_the_parts_are_for_staff_and_monitors(client: Client, settings: Settings, part: str) -> None:
+def test_only_staff_and_monitors_read_parts(client: Client, settings: Settings, part: str) -> None:
     settings.MONITORING_TOKEN = "a-monitor's-own"
     wrong = {"Authorization": "Bearer nonsense"}
     right = {"Authorization": "Bearer a-monitor's-own"}
@@ -101,7 +101,7 @@ def test_the_parts_are_for_staff_and_monitors(client: Client, settings: Settings
     assert client.get("/api/v1/orders/", headers=right).status_code == 401
 
 
-def test_an_empty_monitoring_token_lets_nobody_in(client: Client, settings: Settings) -> None:
+def test_empty_monitoring_token_grants_no_access(client: Client, settings: Settings) -> None:
     settings.MONITORING_TOKEN = ""
     assert client.get("/health/database", headers={"Authorization": "Bearer "}).status_code == 401
 
@@ -116,7 +116,7 @@ def test_websocket_figures(office: Client) -> None:
     assert answer["redis"] == "healthy"
 
 
-def test_a_hub_that_no_longer_looks_is_noticed(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_hub_is_unhealthy(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, is_deaf=False))
     monkeypatch.setattr(Hub, "running", lambda: [hub])
     answer = office.get("/health/websocket")
@@ -127,7 +127,7 @@ def test_a_hub_that_no_longer_looks_is_noticed(office: Client, monkeypatch: pyte
     ("rung", "missed", "status"), [(1, 9, "degraded"), (31, 9, "healthy"), (0, 4, "healthy"), (0, 0, "healthy")]
 )
 @pytest.mark.servers
-def test_bells_that_do_not_come_though_redis_answers_are_noticed(
+def test_missed_bells_degrade_although_redis_answers(
     office: Client, monkeypatch: pytest.MonkeyPatch, rung: int, missed: int, status: str
 ) -> None:
     pulse, now = Pulse(), timezone.now()
@@ -140,7 +140,7 @@ def test_bells_that_do_not_come_though_redis_answers_are_noticed(
 
 @pytest.mark.parametrize(("servers", "seconds", "waits"), [(1, 40, 40), (1, 10, 10), (1, 3, 0), (0, 40, 0)])
 @pytest.mark.servers
-def test_a_change_that_nobody_numbers_is_noticed_where_somebody_should(
+def test_unnumbered_change_is_unhealthy_while_a_server_runs(
     office: Client, servers: int, seconds: int, waits: int
 ) -> None:
     Outbox.objects.all().delete()
@@ -152,7 +152,7 @@ def test_a_change_that_nobody_numbers_is_noticed_where_somebody_should(
 
 
 @pytest.mark.servers
-def test_an_old_change_that_is_just_being_numbered_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_change_that_is_being_numbered_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     now, looks = timezone.now(), iter((50, 50, 50, 49))
     monkeypatch.setattr(log, "oldest_waiting", lambda: now - timedelta(seconds=next(looks)))
     assert parts.unnumbered_seconds() == 0
@@ -179,7 +179,7 @@ def test_notification_figures(office: Client) -> None:
     assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
 
 
-def test_what_waited_for_the_morning_waits_since_then(office: Client) -> None:
+def test_message_of_the_night_waits_since_the_morning(office: Client) -> None:
     now = timezone.now()
     make_message("pending", created_at=now - timedelta(hours=11), send_after=now - timedelta(seconds=30))
     answer = office.get("/health/notifications").json()
@@ -187,7 +187,7 @@ def test_what_waited_for_the_morning_waits_since_then(office: Client) -> None:
     assert 29 < answer["oldest_pending_seconds"] < 60
 
 
-def test_a_provider_that_is_busy_for_hours_is_said(office: Client) -> None:
+def test_provider_busy_for_hours_degrades(office: Client) -> None:
     now = timezone.now()
     make_message(
         "pending", status_reason="busy", created_at=now - timedelta(hours=3), send_after=now + timedelta(seconds=40)
@@ -196,7 +196,7 @@ def test_a_provider_that_is_busy_for_hours_is_said(office: Client) -> None:
     assert (answer["status"], answer["oldest_pending_seconds"] > 10_000) == ("degraded", True)
 
 
-def test_nobody_who_asks_waits_for_what_new_credit_lets_out(
+def test_health_check_does_not_wait_for_sendings_after_new_credit(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
@@ -219,14 +219,14 @@ def test_nobody_who_asks_waits_for_what_new_credit_lets_out(
         assert sender.pool().drain(10)
 
 
-def test_a_provider_that_cannot_be_reached_is_said(office: Client, settings: Settings) -> None:
+def test_unreachable_provider_is_unhealthy(office: Client, settings: Settings) -> None:
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL = "http", f"http://127.0.0.1:{free_port()}/send"
     answer = office.get("/health/notifications")
     assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
     assert answer.json()["sms_provider"]["reachable"] is False
 
 
-def test_a_provider_that_hangs_hides_nothing_but_itself(
+def test_hanging_provider_hides_only_itself(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", f"{sandbox.url}/sms", "sandbox-key"
@@ -240,7 +240,7 @@ def test_a_provider_that_hangs_hides_nothing_but_itself(
     sandbox.operator.faults.set(None)
 
 
-def test_a_provider_whose_answers_are_not_understood_degrades(office: Client, settings: Settings) -> None:
+def test_unknown_code_of_provider_degrades(office: Client, settings: Settings) -> None:
     settings.SMS_GATEWAY = "memory"
     GatewayState.objects.create(gateway="memory").doubt("-77: maintenance")
     answer = office.get("/health/notifications")
@@ -248,7 +248,7 @@ def test_a_provider_whose_answers_are_not_understood_degrades(office: Client, se
     assert answer.json()["sms_provider"]["not_understood"] == "-77: maintenance"
 
 
-def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Settings) -> None:
+def test_stopped_provider_is_reported_with_its_reason(office: Client, settings: Settings) -> None:
     make = GatewayState.objects.create
     make(
         gateway="memory", stopped_at=timezone.now(), stopped_because="k: not registered", last_receipt_at=timezone.now()
@@ -262,7 +262,7 @@ def test_a_stopped_provider_is_said_with_its_reason(office: Client, settings: Se
     assert (answer.json()["status"], answer.json()["sms_fallback"]["name"]) == ("degraded", "console")
 
 
-def test_a_balance_is_asked_every_five_minutes(
+def test_balance_is_queried_every_five_minutes(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Mitake] = []
@@ -277,7 +277,7 @@ def test_a_balance_is_asked_every_five_minutes(
         assert office.get("/health/notifications").json()["balance"] == 110
     assert len(asked) == 1
     long_ago = timezone.now() - timedelta(minutes=6)
-    parts.heard.clear()
+    parts.provider_cache.clear()
     # What it learns of new credit is not lost to the channel that waits for it.
     GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
     assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""

@@ -39,7 +39,7 @@ def plots(page: str) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_for_staff(client: Client) -> None:
+def test_dashboard_is_for_staff(client: Client) -> None:
     assert client.get(PAGE).headers["Location"].startswith("/accounts/login/")
     client.force_login(make_driver().user)
     for path in (PAGE, "/health/dashboard/hour/events.svg"):
@@ -48,7 +48,7 @@ def test_it_is_for_staff(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_says_what_is_wrong_and_shows_the_figures(office: Client, settings: Any) -> None:
+def test_dashboard_shows_faults_and_figures(office: Client, settings: Any) -> None:
     make_order()
     nothing_unwritten()
     headers = {"Accept-Language": "en"}
@@ -67,7 +67,7 @@ def test_it_says_what_is_wrong_and_shows_the_figures(office: Client, settings: A
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_picture_has_another_address_once_it_is_another(office: Client) -> None:
+def test_url_of_plot_changes_with_its_content(office: Client) -> None:
     # A minute later there is one more minute in it.
     with mock.patch.object(timezone, "now", return_value=timezone.now()):
         before = plots(office.get(PAGE).content.decode())
@@ -80,7 +80,7 @@ def test_a_picture_has_another_address_once_it_is_another(office: Client) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_picture_runs_nothing_and_loads_nothing(office: Client) -> None:
+def test_plot_cannot_run_or_load_anything(office: Client) -> None:
     for url in plots(office.get(PAGE).content.decode()):
         answer = office.get(url)
         assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
@@ -89,13 +89,13 @@ def test_a_picture_runs_nothing_and_loads_nothing(office: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_unknown_picture_is_404(office: Client) -> None:
+def test_unknown_plot_is_404(office: Client) -> None:
     for path in ("hour/nothing.svg", "week/events.svg"):
         assert office.get(PAGE + path).status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_linked_from_the_menus(office: Client) -> None:
+def test_menus_link_to_the_dashboard(office: Client) -> None:
     for path in ("/", "/admin/"):
         assert PAGE in office.get(path).content.decode()
 
@@ -103,14 +103,14 @@ def test_it_is_linked_from_the_menus(office: Client) -> None:
 @pytest.mark.parametrize(
     ("value", "said"), [(None, "–"), (0, "0"), (1234567, "1,234,567"), (Decimal("991.00"), "991"), (2.525, "2.525")]
 )
-def test_a_figure_is_short(value: Any, said: str) -> None:
+def test_figure_is_short(value: Any, said: str) -> None:
     assert figure(value) == said
 
 
 @pytest.mark.parametrize(
     ("value", "said"), [(None, "–"), (0.4321, "0.432 ms"), (19.54, "19.5 ms"), (5000.0, "5,000 ms"), (123.4, "123 ms")]
 )
-def test_a_time_is_short_and_plain(value: float | None, said: str) -> None:
+def test_duration_is_short(value: float | None, said: str) -> None:
     assert milliseconds(value) == said
 
 
@@ -147,7 +147,7 @@ def said(part: str = "database", failed: int = 0, **answer: Any) -> list[str]:
 
 
 @pytest.mark.usefixtures("english")
-def test_where_everything_works_nothing_is_said() -> None:
+def test_healthy_parts_give_no_fault() -> None:
     assert said() == []
 
 
@@ -169,32 +169,32 @@ def test_where_everything_works_nothing_is_said() -> None:
         ("notifications", {"success_rate_24h": 0.9}, "90 % were taken; the goal is 95 %"),
     ],
 )
-def test_each_fault_is_one_sentence(part: str, answer: dict[str, Any], words: str) -> None:
+def test_each_fault_has_its_sentence(part: str, answer: dict[str, Any], words: str) -> None:
     (found,) = said(part, **answer)
     assert words in found
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("part", ["websocket", "notifications"])
-def test_a_part_that_does_not_answer_is_said(part: str) -> None:
+def test_part_without_answer_is_a_fault(part: str) -> None:
     (found,) = faults(ANSWERS | {part: DOWN}, 0)
     assert "cannot be read" in found.said
 
 
 @pytest.mark.usefixtures("english")
-def test_what_follows_from_a_dead_database_is_not_said_as_well() -> None:
+def test_dead_database_is_the_only_fault() -> None:
     (found,) = faults(dict.fromkeys(ANSWERS, DOWN), 7)
     assert (found.said, found.is_bad) == ("The database does not answer.", True)
 
 
 @pytest.mark.usefixtures("english")
-def test_what_does_not_work_stands_before_what_is_worse_than_it_should_be() -> None:
+def test_broken_parts_come_before_degraded_ones() -> None:
     found = said("redis", failed=1, status="degraded")
     assert found == ["1 request failed in the last ten minutes.", "Redis does not answer."]
 
 
 @pytest.mark.usefixtures("english")
-def test_what_is_switched_off_is_said_with_what_that_means() -> None:
+def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
     flags.remember(flags.Seen(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
@@ -222,7 +222,7 @@ def make_message(at: datetime, status: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clock")
-def test_the_hour_is_sixty_minutes_and_a_gap_where_nobody_counted() -> None:
+def test_hour_has_sixty_minutes_with_gaps_for_missing_ones() -> None:
     make_minute(NOW - MINUTE, COUNTS | {"luckygas_http_requests_total GET / 500": 1}, GAUGES)
     for minute, status in ((9, "sent"), (9, "failed"), (9, "sent")):
         make_message(NOW.replace(minute=minute), status)
@@ -237,7 +237,7 @@ def test_the_hour_is_sixty_minutes_and_a_gap_where_nobody_counted() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clock")
-def test_the_day_is_the_snapshots_and_the_present_hour_so_far() -> None:
+def test_day_has_snapshots_and_the_unfinished_hour() -> None:
     summed = history.summed([make_minute(HOUR, COUNTS, GAUGES)]) | {"orders": {"pending": 9}}
     for back in (1, 23, 24):
         SystemMetric.objects.create(span="hour", at=HOUR - timedelta(hours=back), metrics_json=summed)
@@ -253,7 +253,7 @@ def test_the_day_is_the_snapshots_and_the_present_hour_so_far() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clock")
-def test_both_take_few_queries_however_much_there_is(django_assert_max_num_queries: Any) -> None:
+def test_number_of_queries_does_not_grow_with_data(django_assert_max_num_queries: Any) -> None:
     for minute in range(10):
         make_minute(HOUR + timedelta(minutes=minute), COUNTS, GAUGES)
     with django_assert_max_num_queries(2):
@@ -263,7 +263,7 @@ def test_both_take_few_queries_however_much_there_is(django_assert_max_num_queri
 
 
 @pytest.mark.django_db(transaction=True)
-def test_messages_that_are_switched_off_are_no_good_health() -> None:
+def test_switched_off_messages_degrade() -> None:
     told = ask_notifications()
     assert (told["status"], told["switched_on"]) == ("healthy", True)
     turn(flags.SMS, False)

@@ -1,4 +1,4 @@
-"""The dashboard in a browser: it follows what happens, draws without a complaint, and says when the site is away."""
+"""The dashboard in a browser: it follows events, causes no browser errors, and shows when the site is down."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRAWN = "() => [...document.querySelectorAll('figure img')].every((img) => img.c
 
 @pytest.fixture
 def said(page: Page) -> list[str]:
-    """What the browser complains of: a policy that was broken, a file that is not there."""
+    """The browser's errors, such as a policy violation or a missing file."""
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -56,7 +56,7 @@ def open_orders(page: Page) -> Locator:
     return tile(page, "未完成訂單")
 
 
-async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, site: Site, said: list[str]) -> None:
+async def test_page_follows_events_and_keeps_the_rest(page: Page, site: Site, said: list[str]) -> None:
     await sign_in(page, site, await make(make_office)(), PAGE)
     await expect(open_orders(page)).to_have_text("0")
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
@@ -72,12 +72,12 @@ async def test_it_follows_what_happens_and_leaves_the_rest_alone(page: Page, sit
     assert said == []
 
 
-async def test_it_counts_itself_soon_after_it_connects(page: Page, site: Site) -> None:
+async def test_page_counts_its_own_connection(page: Page, site: Site) -> None:
     await sign_in(page, site, await make(make_office)(), PAGE)
     await expect(tile(page, "即時連線")).to_have_text("1")
 
 
-async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None:
+async def test_many_events_cause_one_request_per_second(page: Page, site: Site) -> None:
     await sign_in(page, site, await make(make_office)(), PAGE)
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
     asked: list[str] = []
@@ -89,14 +89,14 @@ async def test_many_events_are_one_look_a_second(page: Page, site: Site) -> None
 
 
 async def later(page: Page, shown: Locator) -> None:
-    """Ten seconds pass for the page until it shows this: those that pass during a look bring no other."""
+    """Advances the page's clock by ten seconds until it shows this. Time during a request causes no second one."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not await shown.is_visible():
             await page.clock.fast_forward(11_000)
             await asyncio.sleep(0.2)
 
 
-async def test_it_says_when_the_site_is_away_and_when_it_is_back(page: Page, site: Site) -> None:
+async def test_page_shows_when_the_site_is_down_and_back(page: Page, site: Site) -> None:
     await page.clock.install()
     await sign_in(page, site, await make(make_office)(), PAGE)
     away, failing, verdict = map(page.locator, ("#unreachable", "#failing", "#verdict"))
@@ -111,7 +111,7 @@ async def test_it_says_when_the_site_is_away_and_when_it_is_back(page: Page, sit
 
 @pytest.fixture
 def house() -> Iterator[Cluster]:
-    """A site whose database nobody else uses, with the account `boss`."""
+    """A site with its own database and the account `boss`."""
     with cluster.running(["uvicorn"]) as made:
         boss = "--username=boss", "--email=boss@example.com"
         manage("createsuperuser", "--noinput", *boss, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **made.environment)
@@ -124,7 +124,7 @@ def execute(house: Cluster, sql: str) -> None:
 
 
 @pytest.mark.long
-async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Page, house: Cluster) -> None:
+async def test_pages_say_when_the_database_is_down(page: Page, house: Cluster) -> None:
     (site,) = house.sites
     await page.clock.install()
     await page.goto(f"{site.url}/accounts/login/?next={PAGE}")
@@ -158,7 +158,7 @@ async def test_it_says_when_the_database_is_down_and_other_pages_do_too(page: Pa
 
 
 @pytest.mark.long
-async def test_it_is_for_everybody(page: Page, site: Site) -> None:
+async def test_dashboard_is_accessible(page: Page, site: Site) -> None:
     await minute_ago(3)
     await sign_in(page, site, await make(make_office)(), PAGE)
     for summary in await page.locator("section summary").all():

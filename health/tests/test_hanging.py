@@ -1,4 +1,4 @@
-"""What stops answering without a word: health says so in time, whatever hangs behind it."""
+"""Health checks report hanging services in time."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def house() -> Iterator[Cluster]:
         yield made
 
 
-def tell_postgres(house: Cluster, number: signal.Signals) -> None:
-    """All of it: each connection has a process and a group of its own."""
+def signal_postgres(house: Cluster, number: signal.Signals) -> None:
+    """Signals all of PostgreSQL: each connection has its own process and group."""
     assert house.postgres.process is not None
     pid = house.postgres.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -40,7 +40,7 @@ def tell_postgres(house: Cluster, number: signal.Signals) -> None:
 
 
 def ask(site: Site, path: str) -> tuple[int, dict[str, Any]]:
-    """Status and answer, which comes although all that hangs still hangs."""
+    """Returns status and answer, while the service still hangs."""
     answer = requests.get(f"{site.url}/health/{path}", headers=TOKEN, timeout=MONITOR_SECONDS)
     return answer.status_code, answer.json()
 
@@ -51,10 +51,10 @@ def until(site: Site, path: str, status: str) -> dict[str, Any]:
 
 
 @pytest.mark.long
-def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes(house: Cluster) -> None:
+def test_frozen_database_is_unhealthy_within_a_second_until_it_thaws(house: Cluster) -> None:
     (site,) = house.sites
     assert until(site, "ready", "healthy")["database"]["vendor"] == "postgresql"
-    tell_postgres(house, signal.SIGSTOP)
+    signal_postgres(house, signal.SIGSTOP)
     try:
         for _ in range(3):
             code, answer = ask(site, "ready")
@@ -65,15 +65,15 @@ def test_a_frozen_database_is_said_within_its_second_and_forgotten_when_it_wakes
         code, answer = ask(site, "")
         assert (code, answer["notifications"]["status"]) == (503, "unhealthy")
     finally:
-        tell_postgres(house, signal.SIGCONT)
+        signal_postgres(house, signal.SIGCONT)
     assert set(until(site, "", "healthy")) == {"status", "migrations", *PARTS}
 
 
 @pytest.mark.long
-def test_a_half_open_link_to_redis_degrades_and_no_more(house: Cluster) -> None:
+def test_half_open_connection_to_redis_only_degrades(house: Cluster) -> None:
     (site,) = house.sites
     until(site, "redis", "healthy")
-    house.link.swallow()
+    house.link.drop_data()
     try:
         for path in ("redis", "websocket", "ready"):
             code, answer = ask(site, path)

@@ -12,14 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from health import api
+from luckygas.testing.half_open_proxy import HalfOpenProxy
 from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import Site
-from luckygas.testing.swallow import Swallower
 from orders.tests.factories import make_office, make_order, make_user
 
 TOKEN = "the-monitors-own-token"
 MONITOR = {"Authorization": f"Bearer {TOKEN}"}
-# Prometheus gives a scrape ten seconds, unless told otherwise.
+# Prometheus's default limit for a scrape is ten seconds.
 PATIENCE_SECONDS = 8.0
 
 
@@ -29,7 +29,7 @@ def told(text: str) -> dict[tuple[str, ...], float]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_metrics_are_for_staff_and_monitors(client: Client, settings: Settings) -> None:
+def test_only_staff_and_monitors_read_metrics(client: Client, settings: Settings) -> None:
     settings.MONITORING_TOKEN = TOKEN
     assert client.get("/health/metrics").status_code == 401
     client.force_login(make_user())
@@ -49,7 +49,7 @@ def test_metrics_are_for_staff_and_monitors(client: Client, settings: Settings) 
         ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1", "application/openmetrics-text"),
     ],
 )
-def test_prometheus_gets_the_text_it_asks_for(client: Client, accept: str, content_type: str) -> None:
+def test_prometheus_gets_the_format_it_accepts(client: Client, accept: str, content_type: str) -> None:
     client.force_login(make_office())
     answer = client.get("/health/metrics", headers={"Accept": accept})
     assert answer.headers["Content-Type"].startswith(content_type)
@@ -57,7 +57,7 @@ def test_prometheus_gets_the_text_it_asks_for(client: Client, accept: str, conte
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_processes_counted_and_what_the_database_has(client: Client) -> None:
+def test_metrics_hold_counters_and_database_gauges(client: Client) -> None:
     make_order()
     client.force_login(make_office())
     client.get("/health/live")
@@ -69,7 +69,7 @@ def test_what_processes_counted_and_what_the_database_has(client: Client) -> Non
     assert found["luckygas_websocket_connections", "ws", "office"] == 0
 
 
-def test_the_newest_backup_is_told_where_backups_are_made(settings: Settings, tmp_path: Path) -> None:
+def test_newest_backup_is_reported_if_configured(settings: Settings, tmp_path: Path) -> None:
     def made() -> list[float]:
         return [sample.value for family in api.last_backup() for sample in family.samples]
 
@@ -82,7 +82,7 @@ def test_the_newest_backup_is_told_where_backups_are_made(settings: Settings, tm
 
 
 @pytest.mark.django_db(transaction=True)
-def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_gauges_leave_the_other_metrics(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Iterator[Metric]:
         raise RuntimeError
 
@@ -93,14 +93,14 @@ def test_figures_that_cannot_be_had_leave_the_others(client: Client, monkeypatch
 
 
 @pytest.mark.servers
-def test_a_database_that_is_silent_leaves_what_processes_counted(tmp_path: Path) -> None:
-    with running(Postgres()) as postgres, running(Swallower(postgres)) as link:
+def test_counters_are_served_while_the_database_hangs(tmp_path: Path) -> None:
+    with running(Postgres()) as postgres, running(HalfOpenProxy(postgres)) as link:
         url = f"postgres://postgres@127.0.0.1:{link.port}/postgres"
         extra = {"DATABASE_URL": url, "MONITORING_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
         with running(Site("uvicorn", **extra)) as site:
             assert requests.get(f"{site.url}/health/live", timeout=5).ok
             assert ask(site)["luckygas_part_healthy", "database"] == 1
-            link.swallow()
+            link.drop_data()
             found = ask(site)
     assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] == 1
     assert (found["luckygas_ready",], found["luckygas_part_healthy", "database"]) == (0, 0)

@@ -25,14 +25,14 @@ def _nothing_unwritten(db: None) -> None:
 
 
 @pytest.mark.parametrize("role", ["driver", "customer", "anonymous"])
-def test_they_are_for_the_office(role: str) -> None:
+def test_performance_is_for_the_office(role: str) -> None:
     api = make_api(role)
     refused = {api.get(path).status_code for path in PATHS} | {api.post("performance/cache-clear/").status_code}
     assert refused == ({401} if role == "anonymous" else {403})
 
 
 def took(operation: str, milliseconds: list[int]) -> dict[str, float]:
-    """As counts of another process."""
+    """Returns counts as of another process."""
     name = "luckygas_operation_seconds"
     found = {f"{name}_count {operation}": len(milliseconds), f"{name}_sum {operation}": sum(milliseconds) / 1000}
     bounds = {str(step): sum(ms <= step * 1000 for ms in milliseconds) for step in metrics.STEPS}
@@ -52,14 +52,14 @@ def test_operations_of_all_processes_are_summed() -> None:
     assert found["b"]["count"] == 1
 
 
-def test_what_took_no_time_at_all_has_no_sum() -> None:
+def test_operation_without_duration_is_listed() -> None:
     counts = {name: count for name, count in took("a", [0]).items() if "_sum " not in name}
     make_minute(timezone.now(), counts)
     (row,) = (row for row in make_api("office").get("performance/").json()["operations"] if row["operation"] == "a")
     assert (row["count"], row["total_ms"]) == (1, 0)
 
 
-def test_queries_are_timed_and_not_while_it_is_switched_off(switch_off: Callable[..., None]) -> None:
+def test_queries_are_timed_unless_switched_off(switch_off: Callable[..., None]) -> None:
     api = make_api("office")
     nothing_unwritten()
     switch_off(flags.PERFORMANCE)
@@ -80,7 +80,7 @@ def test_hits_and_misses_of_each_cache() -> None:
 
 
 @pytest.mark.servers
-def test_clearing_by_pattern_takes_nothing_else() -> None:
+def test_clearing_by_pattern_keeps_other_entries() -> None:
     shared, api = shared_cache(), make_api("office")
     assert shared is not None
     shared.clear()
@@ -98,13 +98,13 @@ def test_clearing_by_pattern_takes_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["", "x" * 101, "[a-z]", "a b", "\\", None])
-def test_a_pattern_that_is_none_is_refused(pattern: Any) -> None:
+def test_invalid_pattern_is_refused(pattern: Any) -> None:
     answer = make_api("office").post("performance/cache-clear/", {"pattern": pattern})
     assert answer.status_code == 400
     assert codes(answer)[0][1] == "pattern"
 
 
-def test_a_move_is_timed_whoever_asks_for_it() -> None:
+def test_status_change_is_timed_for_every_caller() -> None:
     order, api = make_order(), make_api("office")
     api.patch(f"orders/{order.pk}/status/", {"status": "confirmed"})
     order.refresh_from_db()

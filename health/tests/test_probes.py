@@ -15,7 +15,7 @@ def test_a_probe_answers_with_its_milliseconds() -> None:
     assert 0 <= answer["ms"] < 1000
 
 
-def test_a_probe_that_raises_is_unhealthy_and_says_no_secret() -> None:
+def test_raising_probe_is_unhealthy_without_secrets() -> None:
     def ask() -> dict[str, str]:
         raise ConnectionError("password=secret")
 
@@ -23,7 +23,7 @@ def test_a_probe_that_raises_is_unhealthy_and_says_no_secret() -> None:
     assert (answer["status"], answer["detail"]) == ("unhealthy", "ConnectionError")
 
 
-def test_a_probe_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:
+def test_hanging_probe_times_out_and_is_not_started_again() -> None:
     release, asked = threading.Event(), []
 
     def ask() -> dict[str, str]:
@@ -48,18 +48,18 @@ def test_a_probe_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:
         (["unhealthy", "degraded"], "unhealthy"),
     ],
 )
-def test_the_worst_part_decides(parts: list[str], whole: str) -> None:
+def test_worst_part_decides(parts: list[str], whole: str) -> None:
     assert worst([{"status": part} for part in parts]) == whole
 
 
-def test_what_hangs_is_said_in_its_own_words() -> None:
+def test_hanging_probe_returns_its_own_status() -> None:
     release = threading.Event()
     probe = Probe(lambda: {"status": Health.HEALTHY} if release.wait() else {}, 0.2, silent=Health.DEGRADED)
     assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
     release.set()
 
 
-def test_a_thread_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_thread_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "LOST_SECONDS", 0.1)
     monkeypatch.setattr(probes, "MOST_LOST", 2)
     release, asked = threading.Event(), []
@@ -75,7 +75,7 @@ def test_a_thread_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPa
     release.set()
 
 
-def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_lost_threads_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "LOST_SECONDS", 0.0)
     monkeypatch.setattr(probes, "MOST_LOST", 2)
     release, asked = threading.Event(), []
@@ -101,7 +101,7 @@ def test_time_limits_of_health_checks() -> None:
     assert limits["redis"] > parts.REDIS_SECONDS
 
 
-def test_all_are_asked_at_once() -> None:
+def test_probes_run_in_parallel() -> None:
     together = threading.Barrier(3)
 
     def ask() -> dict[str, str]:

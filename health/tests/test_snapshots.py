@@ -54,7 +54,7 @@ def hours() -> list[datetime]:
     return list(SystemMetric.objects.filter(span="hour").values_list("at", flat=True))
 
 
-def test_the_snapshot_has_what_is_now_and_the_hour_before() -> None:
+def test_snapshot_has_present_figures_and_the_last_hour() -> None:
     make_minute(THIS - 60 * MINUTE, {EVENTS: 60, ERRORS: 1} | lags(ms_5=95, ms_500=5), {OFFICE: 7, DRIVERS: 3})
     make_minute(THIS - 59 * MINUTE, {EVENTS: 180, FAILED: 3} | lags(ms_5=100), {OFFICE: 20})
     make_minute(THIS - 61 * MINUTE, {EVENTS: 99}, {OFFICE: 99})
@@ -84,13 +84,13 @@ def test_a_second_run_within_the_hour_changes_nothing(clock: time_machine.Travel
     assert len(hours()) == 2
 
 
-def test_an_hour_without_any_server_says_so() -> None:
+def test_hour_without_servers_has_empty_figures() -> None:
     run()
     figures = SystemMetric.objects.get().metrics_json
     assert (figures["minutes"], figures["connections"], figures["latency_p99_ms"]) == (0, None, None)
 
 
-def test_old_rows_go() -> None:
+def test_old_rows_are_deleted() -> None:
     for age in (history.KEPT_HOURS + HOUR, history.KEPT_HOURS - 2 * HOUR):
         make_hour(THIS - age)
     for age in (history.KEPT_MINUTES + MINUTE, history.KEPT_MINUTES - MINUTE):
@@ -108,7 +108,7 @@ def test_written_counts_expire_by_process_or_directory() -> None:
     assert set(WrittenCounts.objects.values_list("name", flat=True)) == {instance(), "host:2:abcdef", directory}
 
 
-def test_a_clock_that_is_ahead_for_an_hour_takes_no_history(clock: time_machine.Traveller) -> None:
+def test_fast_clock_does_not_delete_history(clock: time_machine.Traveller) -> None:
     for number in range(1, 31):
         make_hour(THIS - number * HOUR)
     for number in range(1, 301):
@@ -132,15 +132,13 @@ def test_the_first_minute_of_an_hour_takes_the_snapshot() -> None:
         ({"GET / 200": 1, "GET / 404": 1, "GET /health/ready 503": 1}, 0),
     ],
 )
-def test_what_the_server_could_not_do_failed_and_what_the_client_did_wrong_did_not(
-    counts: Mapping[str, int], failed: int
-) -> None:
+def test_only_5xx_counts_as_failed_request(counts: Mapping[str, int], failed: int) -> None:
     assert (
         failed_requests({f"luckygas_http_requests_total {labels}": count for labels, count in counts.items()}) == failed
     )
 
 
-def test_the_admin_shows_the_hours_to_be_read(client: Client) -> None:
+def test_admin_shows_hours_read_only(client: Client) -> None:
     run()
     make_minute(NOW)
     client.force_login(make_user(is_staff=True, is_superuser=True))
@@ -153,8 +151,8 @@ def test_the_admin_shows_the_hours_to_be_read(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_running_site_keeps_its_figures_without_a_timer(site: Site) -> None:
-    """The minute, and with it the snapshot of the hour before."""
+async def test_running_site_takes_snapshots_without_a_timer(site: Site) -> None:
+    """Waits for the minute, and with it the snapshot of the last hour."""
     token = await sync_to_async(lambda: token_for(make_office()))()
     async with open_client(f"{site.ws}/office?token={token}"), asyncio.timeout(10):
         while not await SystemMetric.objects.filter(span="hour").aexists():

@@ -1,3 +1,3 @@
-"""What `manage.py demo` puts into an empty database: a small depot on an ordinary day."""
+"""The data of `manage.py demo`: a small depot on an ordinary day."""
 
 from __future__ import annotations

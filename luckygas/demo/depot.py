@@ -1,7 +1,6 @@
-"""What `manage.py demo` puts into an empty database: a small depot on an ordinary day, on which every status occurs.
+"""The data of `manage.py demo`: a small depot on an ordinary day, with orders in every status.
 
-The passwords are public, so that every run can print them: the command refuses where more than this machine could
-reach the site.
+The passwords are public, and each run prints them. So the command refuses if other machines can reach the site.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def make_drivers() -> list[Driver]:
     ]
 
 
-# kg, NT$, in stock, low below, names that the weight alone does not give.
+# kg, NT$, stock, low-stock threshold, further names.
 CYLINDERS = [
     (4, 260, 60, 10, ("小桶4",)),
     (10, 450, 80, 15, ()),
@@ -86,29 +85,29 @@ def make_products() -> None:
         )  # fmt: skip
 
 
-# The middle of each district, degrees WGS 84.
+# The centre of each district, in degrees WGS 84.
 DISTRICTS = {
     "大安區": (25.0265, 121.5436), "中正區": (25.0324, 121.5180), "信義區": (25.0339, 121.5645),
     "文山區": (24.9890, 121.5700), "永和區": (25.0095, 121.5160), "中和區": (24.9990, 121.4985),
     "新店區": (24.9680, 121.5410), "板橋區": (25.0115, 121.4620), "三重區": (25.0615, 121.4880),
 }  # fmt: skip
-# About a kilometre.
+# Degrees; about a kilometre.
 SPREAD = 0.009
 
 
 def place_customers() -> None:
-    """Gives each a door; the same one in every demo."""
+    """Gives each customer a position in its district, the same in every demo."""
     customers = list(Customer.objects.filter(area__in=DISTRICTS, latitude=None).order_by("id"))
     for customer in customers:
         chance = Random(customer.address)  # noqa: S311  (a demo, not a secret)
         middle = DISTRICTS[customer.area]
         customer.latitude, customer.longitude = (place + chance.uniform(-SPREAD, SPREAD) for place in middle)
-    # No screen is open yet that would have to be told.
+    # No screen is open yet that needs the event.
     Customer.objects.unannounced().bulk_update(customers, ["latitude", "longitude"])
 
 
 HERE = Path(__file__).parent
-# File, encoding, its day as it writes it.
+# File, encoding, format of its dates, its date.
 FIRST = ("orders-2026-11-23.csv", "utf-8-sig", "%Y-%m-%d", date(2026, 11, 23))
 SECOND = ("orders-2026-11-24-big5.csv", "cp950", "%Y/%m/%d", date(2026, 11, 24))
 
@@ -123,12 +122,12 @@ def import_sheets(today: date, track: Track) -> list[Report]:
 
 
 ON_THE_WAY = (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
-# Few, because each confirmed order is an SMS: name of the route, and how far each stop has come.
+# Name of the route and the status of each stop. Few stops, because each confirmed order sends an SMS.
 ROUTES = [
     ("大安", [Status.DELIVERED, Status.ARRIVING, Status.DELIVERING, Status.ASSIGNED]),
     ("中正", [Status.FAILED, Status.ASSIGNED, Status.ASSIGNED]),
 ]
-# Near 大安, 中正 and 信義, degrees WGS 84.
+# Near 大安, 中正 and 信義, in degrees WGS 84.
 POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
 
 
@@ -139,7 +138,7 @@ class Crew:
 
 
 def play(crew: Crew, today: date) -> None:
-    """Moves some of today's orders through their lives, and gives one customer an account."""
+    """Gives some of today's orders a later status, and gives one customer an account."""
     for driver, (latitude, longitude) in zip(crew.drivers, POSITIONS, strict=True):
         DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
     for driver, (area, stops) in zip(crew.drivers, ROUTES, strict=False):
@@ -154,7 +153,7 @@ def play(crew: Crew, today: date) -> None:
 def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[Status]) -> None:
     route.save()
     orders = Order.objects.filter(scheduled_date=route.date, area=f"{route.name}區", status=Status.PENDING)
-    # Urgent ones first, and those that an SMS can reach.
+    # Customers with a mobile number, urgent orders first.
     reachable = orders.filter(customer__phone__startswith="+8869").order_by("-priority", "id")[: len(stops)]
     for number, (order, status) in enumerate(zip(reachable, stops, strict=True), 1):
         order.route, order.stop_sequence = route, number
@@ -165,7 +164,7 @@ def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[Status]) ->
 
 
 def _bring(order: Order, driver: Driver, status: Status) -> None:
-    """From assigned to `status`, as the driver reports it."""
+    """Changes an assigned order to `status` by the driver's reports."""
     if status == Status.FAILED:
         order.transition_to(Status.DELIVERING, by=driver.user)
         order.transition_to(Status.FAILED, by=driver.user, reason="按鈴無人應門")
@@ -176,7 +175,7 @@ def _bring(order: Order, driver: Driver, status: Status) -> None:
 
 
 def _give_account() -> None:
-    """To the customer whose driver is about to arrive: there is something to watch."""
+    """Gives an account to the customer whose driver is arriving, so that the tracking page shows movement."""
     customer = Order.objects.get(status=Status.ARRIVING).customer
     customer.user = make_user(CUSTOMER)
     customer.save()

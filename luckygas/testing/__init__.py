@@ -1,1 +1,1 @@
-"""What the tests stand on: real servers of their own. Not used by the product."""
+"""Test infrastructure: real servers, a browser and an SMS sandbox. The product does not use it."""

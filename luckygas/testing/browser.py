@@ -1,6 +1,6 @@
-"""A real headless Chromium for the tests, one a run, and a fresh page of it for each test.
+"""A headless Chromium for the tests: one browser per run, and a fresh page for each test.
 
-Whatever is installed is used; `install_browser.sh` installs Debian's. Without one the tests fail and say so.
+Uses the installed browser; `install_browser.sh` installs Debian's. Without a browser the tests fail.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
-    # A page that a test answers itself counts as one from outside, and might not talk to loopback.
+    # Chromium treats a page that a test fulfils itself as remote and could block its requests to loopback.
     "--disable-features=LocalNetworkAccessChecks",
 )  # fmt: skip
-# What a page may take for anything it is waited for: its first try may have failed.
+# The time limit for anything on a page. It allows for one failed try.
 WAIT_MS = PATIENCE_SECONDS * 1_000
-# What a page on plain http in a LAN does not have: it is no secure context.
+# Removes what a page on plain http lacks, because it is not a secure context.
 INSECURE = """
 delete Crypto.prototype.randomUUID;
 for (const name of ["locks", "serviceWorker", "storage", "mediaDevices"]) delete Navigator.prototype[name];
 delete window.caches;
 """
-# A browser that takes longer than this for an empty page is ill.
+# A browser that takes longer for an empty page is broken and gets restarted.
 OPEN_SECONDS = 15
 
 
 class Chromium(Server):
-    """Debugged over its port; `debugger` is the connection to it that all tests share."""
+    """Controlled over its debugging port. `debugger` is the connection that all tests share."""
 
     debugger: Browser | None = None
 
@@ -64,7 +64,7 @@ class Chromium(Server):
         return [found, *FLAGS, *where, "about:blank"]
 
     def send(self, number: signal.Signals) -> None:
-        """To all of the browser: Debian's command is a script that waits for it."""
+        """Signals the whole process group, because Debian's command is a script that waits for the browser."""
         assert self.process is not None
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
@@ -76,7 +76,7 @@ class Chromium(Server):
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
-        """As on a machine whose lid is closed: nothing of the browser runs; the world goes on."""
+        """Freezes the browser, like a laptop with a closed lid."""
         self.send(signal.SIGSTOP)
         try:
             yield
@@ -92,7 +92,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """A process of Node: a third of a second of CPU. Bound to its event loop, which all tests in a browser share."""
+    """One process of Node (0.3 s of CPU) for all browser tests, which therefore share one event loop."""
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started
@@ -100,17 +100,17 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(playwright: Playwright, chromium: Chromium) -> AsyncIterator[Page]:
-    """An empty page of a browser without cookies or storage. An error nobody caught in it fails the test."""
+    """An empty page without cookies or storage. An uncaught error in it fails the test."""
     try:
         opened = await _open(playwright, chromium)
-    except (TimeoutError, Error):  # the browser fell ill over the tests before: this one gets another
+    except (TimeoutError, Error):  # earlier tests broke the browser: restart it
         await asyncio.to_thread(chromium.restart)
         opened = await _open(playwright, chromium)
     errors = list[str]()
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     assert chromium.debugger is not None
-    for context in chromium.debugger.contexts[1:]:  # the first is the browser's own; a test may have opened several
+    for context in chromium.debugger.contexts[1:]:  # the first context is the browser's own
         await context.close()
     assert errors == []
 
@@ -125,7 +125,7 @@ async def _open(playwright: Playwright, chromium: Chromium) -> Page:
 
 
 async def until(page: Page, expression: str, argument: Any = None) -> Any:
-    """Waits until a JavaScript expression is true; its value. By the clock of the test: the page's may be held."""
+    """Waits until a JavaScript expression is true, and returns its value. Uses our clock, as a page's may be paused."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not (value := await page.evaluate(expression, argument)):  # noqa: ASYNC110  (the page sends no event)
             await asyncio.sleep(0.03)
@@ -142,7 +142,7 @@ async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
 
 
 async def serious_faults(page: Page) -> list[str]:
-    """What axe finds wrong with the page for people who hear it, see little or use no mouse (WCAG 2.2 A and AA)."""
+    """Returns the accessibility violations that axe finds (WCAG 2.2 A and AA)."""
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     found = (await Axe().run(page, options=rules)).response["violations"]
     return [

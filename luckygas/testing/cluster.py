@@ -1,35 +1,35 @@
-"""Several servers on one PostgreSQL and one Redis that nobody else uses: they may be killed, frozen and cut off."""
+"""Several sites on their own PostgreSQL and Redis, which tests may kill, freeze and disconnect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from luckygas.testing.half_open_proxy import HalfOpenProxy
 from luckygas.testing.servers import KILLABLE, Postgres, Redis, Server
 from luckygas.testing.site import Site, manage
-from luckygas.testing.swallow import Swallower
 
 MONITOR = "the-monitors-own-token"
 
 
 class Cluster:
-    """`redis` is reached through `link`, so that the link may fail as well as the server."""
+    """The sites reach `redis` through the proxy `link`, so that a test can break the connection or the server."""
 
     def __init__(self, kinds: list[str]) -> None:
         self.postgres, self.redis = Postgres(KILLABLE), Redis()
-        self.link = Swallower(self.redis)
+        self.link = HalfOpenProxy(self.redis)
         self._kinds = kinds
         self.sites: list[Site] = []
 
     @property
     def environment(self) -> dict[str, str]:
         redis = f"redis://127.0.0.1:{self.link.port}/0"
-        # With the limits of production, too.
+        # With production's throttle rates.
         own = {"MONITORING_TOKEN": MONITOR, "THROTTLE_RATES": ""}
         return {"DATABASE_URL": self.postgres.url, "REDIS_URL": redis} | own
 
     def start(self) -> None:
-        """All but Redis, which a fault may bring."""
+        """Starts all but Redis, which a test starts itself."""
         self.postgres.start()
         self.link.start()
         manage("migrate", "--verbosity", "0", **self.environment)

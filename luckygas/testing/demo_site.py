@@ -1,4 +1,4 @@
-"""`make run` as a process, on an empty database of its own: for tests and pictures of the docs."""
+"""`make run` as a process on its own empty database, for tests and the pictures in the docs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The site as `deploy/` sets it up: app servers by its unit file behind a real nginx with its configuration.
+"""The site as `deploy/` installs it: app servers of its unit file behind a real nginx with its configuration.
 
-Only ports and paths differ, so that it stands in a directory of its own beside whatever runs on this machine.
+Only ports and paths differ, so that it does not disturb other programs on this machine.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def nginx() -> str:
 
 
 class Nginx(Server):
-    """`port` is that of https, `plain` of http, `metrics` of Prometheus; `log` what nginx itself says."""
+    """`port` serves https, `plain` http, `metrics` Prometheus. `log` is nginx's error log."""
 
     def __init__(self, sockets: Path) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Nginx(Server):
 
 
 def exec_start(unit: str, instance: str = "") -> list[str]:
-    """The command of a unit of `deploy/systemd`, here."""
+    """Returns the command of a unit in `deploy/systemd`."""
     text = (DEPLOY / "systemd" / unit).read_text()
     found = re.search(r"^ExecStart=(.+)$", text, re.MULTILINE)
     assert found is not None, unit
@@ -126,14 +126,14 @@ class AppServer(Server):
         wait_until(lambda: self.says() == b"READY=1", self.process, self.log)
 
     def says(self) -> bytes:
-        """What it told its supervisor and nobody has read yet; empty: nothing."""
+        """Returns the next unread message to systemd (sd_notify); empty if there is none."""
         try:
             return self.supervisor.recv(64)
         except BlockingIOError:
             return b""
 
     def end(self) -> int:
-        """As `systemctl stop`; the exit code."""
+        """Stops the server as `systemctl stop` does. Returns the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
@@ -142,7 +142,7 @@ class AppServer(Server):
         self.supervisor.close()
         if self.process is not None:
             self.end()
-            # What is left of it, as systemd does (KillMode=mixed).
+            # Kills remaining processes, as systemd does (KillMode=mixed).
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         super().stop()
@@ -157,7 +157,7 @@ class Deployed:
 
 @contextmanager
 def running_deployed(sockets: Path, **extra: str) -> Iterator[Deployed]:
-    """nginx, and the two app servers that it knows, all ready."""
+    """Starts nginx and its two app servers, and waits until all are ready."""
     deployed = Deployed(sockets, **extra)
     with ExitStack() as stack:
         for server in deployed.servers:

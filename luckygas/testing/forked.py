@@ -1,7 +1,7 @@
-"""Sites that need not import what all of them import: forked from a process that has done so.
+"""Starts sites fast, by forking processes that have already imported their modules.
 
-Those are two of multiprocessing's fork servers. One has imported the whole site, with the settings that most are
-started with. The other has no settings and no database: the rest is imported by the site, with its own environment.
+There are two fork servers of multiprocessing. One has imported the whole site with the usual settings. The other has
+imported libraries only; the site imports the rest with its own environment.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from unittest import mock
 
 from luckygas.testing.servers import die_with_parent
 
-# None of these reads Django's settings when it is imported, nor makes an event loop or Twisted's reactor (daphne does):
-# two that are forked with one would wake each other.
+# Importing these neither reads Django's settings nor creates an event loop or Twisted's reactor (daphne does). Forked
+# processes would share such a loop and wake each other.
 LIBRARIES = [
     "twisted.web.http", "autobahn.twisted.websocket", "service_identity", "uvicorn.main",
     "uvicorn.protocols.http.httptools_impl", "uvloop", "PIL.Image",
@@ -32,12 +32,12 @@ LIBRARIES = [
     "phonenumbers", "environ", "jwt", "csp.middleware", "yaml", "inflection", "uritemplate", "jsonschema",
 ]  # fmt: skip
 multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
-# What differs from test to test, and no site looks at.
+# Differs from test to test, and no site reads it.
 OF_THE_TEST = {"PYTEST_CURRENT_TEST"}
 
 
 class WholeSite:
-    """The fork server that has imported all of the site, in the environment of the first that is asked for."""
+    """The fork server that has imported the whole site. The first site decides about its environment."""
 
     def __init__(self) -> None:
         self._server = ForkServer()
@@ -53,7 +53,7 @@ class WholeSite:
         return self._environment == asked
 
     def start(self, process: ForkServerProcess) -> None:
-        # multiprocessing itself knows of one fork server only.
+        # multiprocessing itself supports one fork server only.
         with mock.patch.object(forkserver, "connect_to_new_process", self._server.connect_to_new_process):
             process.start()
 
@@ -64,11 +64,11 @@ one_at_a_time = threading.Lock()
 
 
 class Forked:
-    """As subprocess.Popen, as far as servers are asked. `usual`: in the environment of most sites."""
+    """Like subprocess.Popen, with the methods that servers use. `usual`: the site has the usual environment."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, *, usual: bool) -> None:
         self.args = arguments
-        # Ended at the latest with who started it; a daemon is not waited for then.
+        # A daemon ends at the latest with its parent, which does not wait for it.
         self.process = ForkServerProcess(target=serve, args=(arguments, environment, log), daemon=True)
         with one_at_a_time:
             if usual and whole_site.serves(environment):
@@ -96,7 +96,7 @@ class Forked:
 
 
 def serve(arguments: list[str], environment: dict[str, str], log: Path) -> None:
-    """In the child: what `python -m …` does in this environment."""
+    """Runs in the child: does the same as `python -m …` in this environment."""
     os.setpgid(0, 0)
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The site with a way to look inside its process, for tests: `GET /inspect`."""
+"""The site with `GET /inspect`, which shows tests the inside of its process."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def inside() -> dict[str, int]:
-    """What a connection that has ended must not leave behind."""
-    gc.collect()  # cycles that wait for the collector are no leak
+    """Counts what a closed connection must not leave behind."""
+    gc.collect()  # uncollected cycles are not a leak
     hubs = Hub.running()
     readers = [hub.readers for hub in hubs]
     return {

@@ -1,4 +1,4 @@
-"""No log that a test produces holds a whole mobile number or a password: its own as little as one it shows."""
+"""Fails a test if its output or logs hold a whole mobile number or a password."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Generator
 
 import pytest
 
-# As people, providers and URLs write it; a masked one has stars in it.
+# Numbers as people, providers and URLs write them; masked ones contain stars.
 NUMBER = re.compile(
     r"(?<![0-9A-Za-z-])(?:\+|%2B)?(?:886|0)[- ]?9[0-9]{2}[- ]?[0-9]{3}[- ]?[0-9]{3}(?![0-9])", re.IGNORECASE
 )
-# What the tests use for passwords, keys and the secret of callbacks.
+# Passwords, keys and callback secrets of the tests.
 SECRETS = ("sandbox-password", "sandbox-key", "top-secret", "the-secret-of-callbacks", "s3cret")
 LOGS = ("Captured stderr", "Captured log", "Captured stdout")
 
 
 def leaked(text: str) -> list[str]:
-    """The lines that hold one."""
+    """Returns the lines with a whole number or a secret."""
     return [line for line in text.splitlines() if NUMBER.search(line) or any(secret in line for secret in SECRETS)]
 
 

@@ -1,10 +1,10 @@
-"""A pytest plugin, loaded before pytest-django reads the settings (`addopts = -p luckygas.testing.plugin`).
+"""A pytest plugin that loads before pytest-django reads the settings (`addopts = -p luckygas.testing.plugin`).
 
-With TEST_ON=servers it starts PostgreSQL and Redis for the run and names them in the environment; otherwise the run is
-on SQLite and the in-memory layer. Where a server cannot be had the run fails: nothing is skipped.
+With TEST_ON=servers it starts PostgreSQL and Redis for the run. Otherwise the run uses SQLite and the in-memory layer.
+If a server cannot start, the run fails; no test is skipped.
 
-What touches a database runs on the servers, as production does. SQLite is for the demo and for development: there runs
-what needs no database, and again what is marked `sqlite`: it shows that the product works on SQLite too.
+Tests with a database run on the servers, like production. The SQLite run holds tests without a database, and those
+marked `sqlite`, which show that the product works on SQLite too (for the demo and development).
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from luckygas.libraries import THROTTLE_RATES
 from luckygas.testing.servers import Postgres, Redis, Server, Unavailable, running
 from luckygas.testing.site import Site
 
-pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.emptied", "luckygas.testing.leaks"]
+pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.database_reset", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
-# The tests do not depend on what the developer's shell happens to say.
+# Variables of the developer's shell must not change the tests.
 FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
-# Nor on the hour at which they run.
+# Nor must the time of day.
 OWN["SMS_QUIET_HOURS"] = ""
-# A test's own transaction is open while other processes work, on a busy machine for a minute.
+# A test's transaction stays open while other processes work; on a busy machine a minute.
 OWN["DATABASE_IDLE_SECONDS"] = "120"
-# Threads of one test wait for each other, while each renders its first page.
+# Threads of one test wait for each other while each renders its first page.
 OWN["DATABASE_LOCK_SECONDS"] = "50"
-# Nor on how much the tests before have asked: those of limits set their own (`rates`).
+# Nor must requests of earlier tests. Tests of throttles set their own rates (`rates`).
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
-# Who asks for one of these touches the database.
+# A test with one of these fixtures uses the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
-# The same examples each time: what fails, fails for everybody. `--hypothesis-profile default` looks for others.
+# The same examples in every run. `--hypothesis-profile default` searches for new ones.
 examples.register_profile("repeatable", derandomize=True, deadline=None)
 examples.load_profile("repeatable")
 
-# Slow on purpose, and paid for at each password that a test sets or signs in with.
+# Hashing is slow on purpose; tests set passwords and sign in often.
 PBKDF2PasswordHasher.iterations = 1000
 
 
@@ -68,7 +68,7 @@ def on_servers() -> bool:
 
 
 def prepare_worker() -> None:
-    """The run that started this worker has prepared all but this: nobody hears another worker's bells."""
+    """Starts the worker's own Redis, so that it gets no bells of other workers. The main process did all else."""
     if on_servers():
         redis = Redis()
         start(redis)
@@ -100,23 +100,23 @@ prepare()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # A daemon thread that has a last word when the streams are closed already needs no page of traceback for it.
+    # Daemon threads may log after the streams are closed; that needs no traceback.
     logging.raiseExceptions = False
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Spares the browser's run the import of all other tests, which takes each worker as long as its own."""
+    """Skips the import of other tests in the browser's run, which would double its time per worker."""
     is_other = test_on() == "browser" and collection_path.match("test_*.py") and not names_browser(collection_path)
     return is_other or None
 
 
 def names_browser(path: Path) -> bool:
-    """Whether the file may hold a test in a browser: its page comes from a module whose name says so."""
+    """Whether the file may hold browser tests: they import a module with “browser” in its name."""
     return "browser" in path.read_text()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what belongs to the other runs."""
+    """Deselects tests of the other runs."""
     run = test_on()
     assert [item.nodeid for item in items if in_browser(item) and not names_browser(item.path)] == []
     left_out = [item for item in items if run not in runs(item)]
@@ -128,7 +128,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def runs(item: pytest.Item) -> set[str]:
-    """The values of TEST_ON with which it runs. What is long needs no second look at a machine without servers."""
+    """Returns the values of TEST_ON with which the test runs. Long tests run on the servers only."""
     if in_browser(item):
         return {"browser"}
     if marked(item, "servers") or marked(item, "long"):
@@ -139,7 +139,7 @@ def runs(item: pytest.Item) -> set[str]:
 
 
 def in_browser(item: pytest.Item) -> bool:
-    """Those have a run of their own, TEST_ON=browser, on SQLite."""
+    """Whether the test belongs to TEST_ON=browser, which uses SQLite."""
     return "chromium" in getattr(item, "fixturenames", ())
 
 
@@ -153,13 +153,13 @@ def marked(item: pytest.Item, name: str) -> bool:
 
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
-    """The running site on the test's database, on the server of production; stopped after the test."""
+    """A running site on the test's database, on production's server (uvicorn). Stops after the test."""
     with running(Site("uvicorn")) as server:
         yield server
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
 def either_site(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Site]:
-    """As `site`, on each of the two servers (`runserver` is daphne): what a client sees is the same."""
+    """Like `site`, on each of the two servers (`runserver` uses daphne)."""
     with running(Site(request.param)) as server:
         yield server

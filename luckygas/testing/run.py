@@ -1,4 +1,4 @@
-"""`make run`: the site with a day of demo orders, and the sandbox, which shows what its SMS look like."""
+"""`make run`: the site with a day of demo orders, and the SMS sandbox."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def main() -> None:
     address = parser.parse_args().address
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        # A line for each request and SMS would push the addresses and passwords off the screen.
+        # Log lines for each request and SMS would scroll the addresses and passwords off the screen.
         environment = {"LOG_LEVEL": "WARNING"} | os.environ
-        # First, so that the day that the demo plays is on the telephones too.
+        # Before the demo, so that the SMS of its day reach the sandbox.
         sandbox = with_sandbox(stack, environment, address)
         manage(environment, "migrate", "--verbosity", "0")
         words = welcome(address, sandbox, manage(environment, "demo"))
@@ -36,7 +36,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print()
     except subprocess.CalledProcessError as error:
-        # It has said itself what is wrong.
+        # The command has printed the error itself.
         sys.exit(error.returncode)
     except Unavailable as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures in `docs/pictures/`, of the demo's day in Traditional Chinese. Needs a Chromium."""
+"""`make screenshots`: takes the pictures in `docs/pictures/` from the demo, in Chinese. Needs a Chromium."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from luckygas.testing.site import ROOT
 
 PLACE = ROOT / "docs/pictures"
 PHONE, DESK = (390, 844), (1280, 800)
-# Of JPEG, 0–100: a picture has 130 KB at most.
+# JPEG quality, 0–100; a picture then has at most 130 KB.
 QUALITY = 60
-# What moves on the page (maps, sockets) has come to rest by then.
+# By then maps and sockets on the page have settled.
 REST_MS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One page: its name, whose it is (empty: nobody's), its path, its size, and what is typed before the picture."""
+    """One picture: name, user (empty: signed out), path, size in pixels, and keys to type first."""
 
     name: str
     who: str
@@ -33,7 +33,7 @@ class Shot:
 
 
 def shots(site: DemoSite) -> list[Shot]:
-    """The pages; the orders on them are those of the demo."""
+    """Returns the pictures to take, with ids from the demo's database."""
     with sqlite3.connect(site.directory / "db.sqlite3") as database:
         query = "SELECT id, tracking_token FROM orders_order WHERE status = ?"
         arriving, token = database.execute(query, ("arriving",)).fetchone()

@@ -1,7 +1,7 @@
-"""`make serve`: production's form on this machine. PostgreSQL, Redis, and several uvicorn workers on one port.
+"""`make serve`: a site like production on this machine: PostgreSQL, Redis, and several uvicorn workers on one port.
 
-DATABASE_URL and REDIS_URL name servers that run already; otherwise own ones are started here, as for the tests, and the
-database is kept in the directory named first on the command line.
+Uses the servers of DATABASE_URL and REDIS_URL. Without them it starts its own, as the tests do, with the database in
+the directory of the first argument.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
-# How long a worker that stops waits for requests under way; sockets are told to come back and closed at once.
+# How long a stopping worker waits for requests. It closes sockets at once and asks them to reconnect.
 GRACE_SECONDS = 5
 
 
 def servers(stack: ExitStack, data: Path) -> dict[str, str]:
-    """The environment of the site, once its database and its Redis answer."""
+    """Starts missing servers. Returns the site's environment once they answer."""
     environment = dict(os.environ)
     if not environment.get("DATABASE_URL"):
         postgres = Postgres(options=(), data=data.resolve() / "postgres")
@@ -46,20 +46,20 @@ def servers(stack: ExitStack, data: Path) -> dict[str, str]:
 
 
 def commands(host: str, port: str, workers: int) -> list[list[str]]:
-    """What runs until the end, each a process; uvicorn itself replaces a worker that dies."""
+    """Returns the commands of the permanent processes. uvicorn replaces dead workers itself."""
     uvicorn = ["-m", *(part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"])]
     more = ["--host", host, "--workers", str(workers), "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
     return [[*uvicorn, *more], ["manage.py", "send_pending_sms", "--loop"]]
 
 
 def manage(environment: dict[str, str], *command: str) -> str:
-    """What a management command prints. Raises CalledProcessError."""
+    """Runs a management command and returns its output. Raises CalledProcessError."""
     made = [sys.executable, "manage.py", *command]
     return subprocess.run(made, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def welcome(address: str, sandbox: SandboxServer | None, demo: str) -> str:
-    """Where to look and as whom: the last that a newcomer reads. `demo`: what the command says, with the accounts."""
+    """Returns the text with addresses and accounts. `demo`: the output of the demo command."""
     pages = {"The site": f"http://{address}/", "The driver's page": f"http://{address}/driver/"}
     if sandbox is not None:
         pages["The customers' telephones"] = f"{sandbox.url}/"
@@ -77,7 +77,7 @@ def answers(address: str) -> bool:
 
 
 def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address: str, welcome: str) -> None:
-    """Until Ctrl-C, or until one of them ends by itself. Prints `welcome` once the site answers."""
+    """Runs until Ctrl-C or until a process ends. Prints `welcome` once the site answers."""
     children = [
         subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, process_group=0, preexec_fn=die_with_parent
@@ -110,7 +110,7 @@ def main() -> None:
         environment = servers(stack, options.data)
         sandbox = with_sandbox(stack, environment, options.address)
         manage(environment, "migrate", "--verbosity", "0")
-        # The passwords of the demo are public: only for a database of our own that this machine alone can reach.
+        # The demo's passwords are public, so it only goes into our own database and a site on loopback.
         is_own = "DATABASE_URL" not in os.environ and host in LOOPBACK
         demo = manage(environment, "demo", "--force") if is_own else ""
         words = welcome(options.address, sandbox, demo)

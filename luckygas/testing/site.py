@@ -1,4 +1,4 @@
-"""The site as users meet it: a real server process on the tests' database."""
+"""The site as a real server process on the test's database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def database_url() -> str:
-    """The URL of the database the test at hand uses, for another process."""
+    """Returns the URL of the current test's database, for another process."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{settings['NAME']}"
@@ -24,21 +24,21 @@ def database_url() -> str:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """For a process of the product beside the test: the same database and Redis."""
+    """Returns the environment for a process of the product on the test's database and Redis."""
     own = {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)}
-    # As in production; the tests' own connections wait for longer.
+    # Production's limits; the tests' own connections have longer ones.
     limits = {"DATABASE_LOCK_SECONDS": "5", "DATABASE_IDLE_SECONDS": "10"}
     return os.environ | own | limits | extra
 
 
 def manage(*arguments: str, **extra: str) -> None:
-    """A management command in a process of its own."""
+    """Runs a management command in its own process."""
     subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=100
     )
 
 
-# `python -m …`, as docs/operations.md says to start them; the second is what production runs on.
+# Arguments of `python -m`, as in docs/operations.md. Production uses uvicorn.
 COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
@@ -50,7 +50,7 @@ COMMANDS = {
 
 
 class Site(Server):
-    """A running site. `url` is its root, `ws` the same for sockets."""
+    """A running site. `url` is its root, `ws` its WebSocket."""
 
     def __init__(self, server: str = "daphne", application: str = "luckygas.asgi:application", **extra: str) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Site(Server):
         return [sys.executable, "-m", *filled]
 
     def launch(self) -> None:
-        if "WEB_CONCURRENCY" in self.extra:  # uvicorn starts its workers itself, as a process of its own can
+        if "WEB_CONCURRENCY" in self.extra:  # uvicorn cannot start workers from a forked process
             super().launch()
         else:
             self.process = Forked(self.command()[2:], self.environment(), self.log, usual=not self.extra)

@@ -1,4 +1,4 @@
-"""Waiting for what other processes and threads do: asked until it is so; who waits too long fails."""
+"""Waits for other processes and threads by polling, with a time limit."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-# What a page or client promises after a failure: the longest pause between two tries (MOST_MS of backoff.js), then the
-# longest that it waits for an answer (TIMEOUT_MS of api.js).
+# After a failure, pages and clients back off for at most PAUSE_SECONDS (MOST_MS of backoff.js), and then wait at most
+# ANSWER_SECONDS for an answer (TIMEOUT_MS of api.js).
 PAUSE_SECONDS, ANSWER_SECONDS = 30, 15
-# A machine that does much beside keeps that too; who means "soon" says how soon.
+# Enough for a busy machine. Tests that need “soon” name their own limit.
 PATIENCE_SECONDS = PAUSE_SECONDS + ANSWER_SECONDS + 5
-# What the docs promise within a second (a switch, a position, a driver who comes) keeps this on a busy machine.
+# The docs promise a second for a switch, a position and a driver's arrival. A busy machine gets this long.
 SOON_SECONDS = 10
 AGAIN_SECONDS = 0.02
 
 
 def wait_for(ask: Callable[[], Found], seconds: float = PATIENCE_SECONDS, say: Callable[[], object] = str) -> Found:
-    """The first answer that is true; `say` what there is instead when it does not come.
-
-    Raises AssertionError.
-    """
+    """Polls `ask` and returns its first true answer. Raises AssertionError with the text of `say` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := ask()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {say()}"
@@ -31,7 +28,7 @@ def wait_for(ask: Callable[[], Found], seconds: float = PATIENCE_SECONDS, say: C
 
 
 async def wait_for_async(ask: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """The same for what this event loop does meanwhile; `ask` must not block. Raises TimeoutError."""
+    """Like `wait_for`, without blocking the event loop. `ask` must not block. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not ask():  # noqa: ASYNC110  (what is waited for sends no event)
             await asyncio.sleep(AGAIN_SECONDS)

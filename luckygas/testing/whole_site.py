@@ -1,15 +1,15 @@
-"""Imports all that a site needs, for those that are forked from the process that did (`forked.py`)."""
+"""Imports all modules of the site, in the fork server of `forked.py`."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
 
-# Brings Twisted's reactor, with an event loop that forks would share: the one that runs on daphne imports it itself.
+# daphne.server creates Twisted's reactor, whose event loop forks would share. Sites on daphne import it themselves.
 sys.modules["daphne.server"] = ModuleType("daphne.server")
 import luckygas.asgi  # noqa: E402, F401
 import luckygas.urls  # noqa: E402, F401
 
-# Made anew by each: a server sets up its own logging before it imports the application, which then sets up the site's.
+# Each site imports these again: a server sets up its logging first, and then the application sets up the site's.
 del sys.modules["luckygas.asgi"], sys.modules["daphne.server"]
 assert "twisted.internet.reactor" not in sys.modules

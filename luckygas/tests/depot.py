@@ -1,4 +1,4 @@
-"""A small depot for whoever tries every call of the API: something of everything, and what it is called by."""
+"""A small depot for tests that try every API call: one of everything, with its ids and names."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from orders.tests.test_proof_images import encoded, sent
 from realtime import log
 
 SECRET = "the-secret-of-receipts"
-# The provider's id of the message whose receipt is still to come.
+# The provider's id of a message without a receipt.
 AWAITED, PHONE = "#13", "+886912345678"
 
 
 @dataclass(frozen=True)
 class Depot:
-    """`users` by role; `names`: what a field or parameter of this name may say and so finds something."""
+    """`users` by role; `names`: values that find something, by field or parameter name."""
 
     users: dict[str, User]
     names: dict[str, list[Any]]
-    # By the first part of the path, what `{id}` may be.
+    # Ids for `{id}`, by the first part of the path.
     ids: dict[str, list[Any]]
     orders: dict[Status, Order]
 
 
 def make_depot() -> Depot:
-    """One order in each status, of one driver and one customer, with messages, an image and a log."""
+    """Makes an order in each status for one driver and customer, with messages, an image and events."""
     office, driver = make_office(), make_driver()
     customer, product = make_customer(user=make_user()), make_product(low_stock_threshold=5)
     route = make_route(driver=driver)
     shared: dict[str, Any] = {"customer": customer, "driver": driver, "product": product, "route": route}
     by_status = {status: make_order(status, quantity=2, **shared) for status in Status}
     orders = list(by_status.values())
-    # One that may be sent again, and one whose receipt is still to come.
+    # A message that can be resent, and one that waits for its receipt.
     make_message(Sms.FAILED, order=by_status[Status.CONFIRMED])
     make_message(
         Sms.SENT,
@@ -86,13 +86,13 @@ def make_depot() -> Depot:
     return Depot(users, names, ids, by_status)  # type: ignore[arg-type]
 
 
-# One request for each call of the API that is answered well, where a role may make it at all.
+# One successful request for each API call, for roles that may make it.
 
 
 V1 = "/api/v1/"
-# As Mitake sends it.
+# A receipt as Mitake sends it.
 RECEIPT = {"msgid": AWAITED.lstrip("#"), "dstaddr": PHONE.replace("+886", "0"), "statuscode": "1", "StatusFlag": "4"}
-# Whoever has a name and a password, and whoever knows the secret of receipts.
+# Calls without a token: sign-in, and callbacks with their secret.
 ANYBODY = {
     "POST auth/logout/", "POST auth/token/", "POST auth/token/refresh/",
     "GET notifications/callbacks/{gateway}/{secret}/", "POST notifications/callbacks/{gateway}/{secret}/",
@@ -101,9 +101,9 @@ ANY_ROLE = ANYBODY | {
     "GET events/", "GET orders/", "GET orders/{id}/", "PATCH orders/{id}/status/", "GET products/",
     "GET products/{id}/", "POST websocket/ticket/",
 }  # fmt: skip
-# About what a driver has on the telephone.
+# Calls of the driver's page.
 DRIVERS_ALONE = {"POST notifications/all-reported/"}
-# The calls each role is served; the office every other one.
+# The calls that each role may make; the office may make all others.
 SERVED = {
     "anonymous": ANYBODY,
     "customer": ANY_ROLE | {"POST orders/", "PATCH orders/{id}/"},
@@ -113,7 +113,7 @@ SERVED = {
         "GET orders/{id}/proof-images/{image}/", "GET routes/", "GET routes/{id}/",
     },
 }  # fmt: skip
-# Which order a role moves, and what it says.
+# The order that a role moves, and the body of the request.
 MOVES = {
     "driver": (Status.ASSIGNED, {"status": Status.DELIVERING}),
     "customer": (Status.CONFIRMED, {"status": Status.CANCELLED, "reason": "moved away"}),
@@ -122,7 +122,7 @@ OFFICE_MOVE = (Status.PENDING, {"status": Status.CONFIRMED})
 
 
 def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
-    """The arguments of a schemathesis case, for a call like `GET /api/v1/orders/`."""
+    """Returns arguments of a schemathesis case for a call such as `GET /api/v1/orders/`."""
     path = label.partition(" ")[2]
     parts = {"id": depot.ids.get(path.split("/")[3], [None])[0], "image": depot.names["image"][0]}
     wanted = {name: value for name, value in parts.items() if f"{{{name}}}" in path}
@@ -132,7 +132,7 @@ def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
 
 
 def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
-    """Those that need more than the first of each thing in their path, by method and path below V1."""
+    """Returns arguments of calls that need special values, by method and path below V1."""
     names, user = depot.names, depot.users.get(role) or depot.users["office"]
     driver, item = names["driver"][0], {"product": names["product"][0], "quantity": 1}
     order = {"items": [item], "scheduled_date": names["scheduled_date"][0]}

@@ -1,4 +1,4 @@
-"""README and `docs/` as the tests read them."""
+"""Reads README and `docs/` for tests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block. Language `sh`: commands that the tests run on the demo; `bash`: those of a production machine."""
+    """A fenced block. Language `sh`: commands that tests run on the demo; `bash`: commands for production."""
 
     language: str
     text: str
 
 
 def text(page: str) -> str:
-    """Of `docs/settings.md` by "settings"."""
+    """Reads `docs/settings.md` for "settings"."""
     return (ROOT / f"docs/{page}.md").read_text()
 
 
@@ -30,5 +30,5 @@ def blocks(page: Path) -> list[Block]:
 
 
 def prose(page: Path) -> str:
-    """Without the fenced blocks."""
+    """Returns the text without fenced blocks."""
     return FENCED.sub("", page.read_text())

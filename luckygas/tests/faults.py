@@ -1,4 +1,4 @@
-"""What can die, and what the others say meanwhile. Each fault lasts as long as its block, and is mended behind it."""
+"""Faults as context managers: each lasts for its block and ends after it. They check the health checks meanwhile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from luckygas.testing.cluster import MONITOR, Cluster
 from luckygas.testing.site import ROOT, Site, environment
 from luckygas.testing.waiting import wait_for
 
-# A probe may take a second, and is asked again until it knows.
+# A probe may take a second, and health checks are polled.
 NOTICED_SECONDS = 6
 
 
 @dataclass
 class Scene:
-    """Where it happens. Since 1970: `returned` are the moments when the database was back, `calm` when all was over."""
+    """The cluster under test. `returned`: when the database was back; `calm`: when all faults ended (Unix seconds)."""
 
     cluster: Cluster
     token: str
@@ -36,7 +36,7 @@ class Scene:
     calm: float = 0.0
 
     def write(self) -> None:
-        """A process that changes orders until it is stopped."""
+        """Starts a process that changes orders until it is stopped."""
         self.writer = subprocess.Popen([*WRITER, "write"], cwd=ROOT, env=environment(**self.cluster.environment))
 
     def stop_writing(self) -> None:
@@ -56,7 +56,7 @@ def health(site: Site, part: str) -> tuple[int, dict[str, Any]]:
 
 
 def until_all_say(scene: Scene, status: int, word: str) -> None:
-    """Every living server's readiness."""
+    """Waits until every running server has this readiness."""
 
     def say() -> list[tuple[int, str]]:
         said = [health(site, "ready") for site in living(scene)]
@@ -104,7 +104,7 @@ def redis_frozen(scene: Scene) -> AbstractContextManager[None]:
 
 
 def redis_half_open(scene: Scene) -> AbstractContextManager[None]:
-    return without_redis(scene, scene.cluster.link.swallow, scene.cluster.link.recover)
+    return without_redis(scene, scene.cluster.link.drop_data, scene.cluster.link.recover)
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def killed_between_commit_and_bell(scene: Scene) -> Iterator[None]:
 @contextmanager
 def postgres_restarted(scene: Scene) -> Iterator[None]:
     postgres = scene.cluster.postgres
-    postgres.kill(signal.SIGQUIT)  # its “immediate” mode: nothing is written down, the log is replayed at start
+    postgres.kill(signal.SIGQUIT)  # immediate shutdown: no checkpoint, recovery from the WAL at start
     until_all_say(scene, 503, "unhealthy")
     yield
     postgres.start()

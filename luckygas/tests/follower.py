@@ -1,4 +1,4 @@
-"""A client that comes back, as `client.js` does: with its cursor, to the next server where one does not answer."""
+"""A client that reconnects like `client.js`: with its cursor, and to the next server if one does not answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """`at` and `connected` are seconds since 1970."""
+    """One received event. `at` and `connected` are Unix seconds."""
 
     id: int
     at: float
@@ -25,7 +25,7 @@ class Arrival:
 
 
 class Follower:
-    """`arrivals` is all it was told, `lost` the times it was told that its cursor is gone."""
+    """`arrivals`: all received events; `lost`: how often its cursor was rejected as too old."""
 
     def __init__(self, name: str, path: str, roots: Sequence[str]) -> None:
         self.name, self.path, self.roots = name, path, roots
@@ -36,7 +36,7 @@ class Follower:
         self.connected = asyncio.Event()
 
     async def follow(self) -> None:
-        """Until it is cancelled."""
+        """Runs until cancelled."""
         for attempt in count():
             try:
                 await self._listen(self.roots[attempt % len(self.roots)])

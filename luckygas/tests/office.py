@@ -1,4 +1,4 @@
-"""Clerks' programs on a running site, and how long they wait."""
+"""REST clients of clerks on a running site, with time limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Ask = Callable[[], requests.Response]
 
 
 class Office:
-    """A clerk's program on the running site."""
+    """A clerk's REST client on the running site."""
 
     def __init__(self, site: Site) -> None:
         self.url = f"{site.url}/api/v1/"

@@ -1,4 +1,4 @@
-"""Every way into the house, each to be tried in every role: was it served, or refused?"""
+"""Every access path of the site (API, admin, pages, sockets), to try in every role: is it served or refused?"""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from web.refusals import Refusal
 
 STAFF_ROLES = ("owner", "manager", "clerk")
 ROLES = (*STAFF_ROLES, "driver", "customer")
-# A person without any role, and nobody at all.
+# A user without a role, and a visitor without sign-in.
 PEOPLE = (*ROLES, "none", "nobody")
 Outcome = str
 SERVED, REFUSED = "served", "refused"
@@ -52,7 +52,7 @@ SERVED, REFUSED = "served", "refused"
 
 @dataclass
 class House:
-    """A depot, somebody of each role, and their browsers and programs."""
+    """A depot, and a browser and an API client for each role."""
 
     depot: Depot = field(default_factory=make_depot)
 
@@ -91,7 +91,7 @@ Ask = Callable[[House, str], Outcome]
 
 
 def undone(ask: Ask) -> Ask:
-    """The same, of which nothing stays."""
+    """Wraps `ask` in a transaction that is rolled back."""
 
     def asked(house: House, who: str) -> Outcome:
         with transaction.atomic():
@@ -103,7 +103,7 @@ def undone(ask: Ask) -> Ask:
 
 
 def status(answer: Any, *, sent_away: bool = False) -> Outcome:
-    """`sent_away`: any redirect is no way in; otherwise only the one to sign in."""
+    """`sent_away`: any redirect counts as refused; otherwise only a redirect to the sign-in does."""
     code, target = answer.status_code, answer.get("location", "")
     if code in (401, 403) or "/login/" in target or (sent_away and code == 302):
         return REFUSED
@@ -122,7 +122,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def api(house: House, who: str, label: str) -> Outcome:
-    """One good request of the API. Of a list also how many rows there are: own ones are fewer."""
+    """Makes one valid API request. For a list also returns the number of rows; own rows are fewer."""
     said = good_request(house.depot, who, label)
     method, path = label.split(" ")
     address = path.format(**said.get("path_parameters", {}))
@@ -135,7 +135,7 @@ def api(house: House, who: str, label: str) -> Outcome:
 
 
 def sending(said: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a request that has a body."""
+    """Returns the arguments of a request with a body."""
     body, kind = said.get("body"), said.get("media_type")
     if body is not None and kind == FORM:
         return {"data": urlencode(body), "content_type": FORM}
@@ -145,7 +145,7 @@ def sending(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def more_of_the_api() -> dict[str, Ask]:
-    """What the same calls are asked with something else in them."""
+    """Returns further requests of the same calls with other values."""
 
     def patch(path: str, of: Callable[[House], Any], body: Callable[[House], Any]) -> Ask:
         return lambda house, who: status(
@@ -189,7 +189,7 @@ def more_of_the_api() -> dict[str, Ask]:
 
 
 def crud(model: type[Model]) -> dict[str, Ask]:
-    """List, page, history and form of one model; a form that is refused is 403, one with errors is not."""
+    """Returns list, page, history and form of one model. A refused form is 403; one with errors counts as served."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
 
     def ask(house: House, who: str, page: str, method: str) -> Outcome:
@@ -206,7 +206,7 @@ def models() -> dict[str, type[Model]]:
 
 
 def extra(name: str, of: Callable[[House], list[Any]], method: str = "get", **data: Any) -> Ask:
-    """A page of the admin that is ours; served where it answers, also by leading back to where one came from."""
+    """Returns a request of our own admin page. Served also if it redirects back."""
 
     def ask(house: House, who: str) -> Outcome:
         url = reverse(name, args=of(house))
@@ -218,7 +218,7 @@ def extra(name: str, of: Callable[[House], list[Any]], method: str = "get", **da
 
 
 def first(model: type[Model]) -> Callable[[House], list[Any]]:
-    """Names the house's row of this model to `extra`."""
+    """Returns the first row of this model, as an argument for `extra`."""
     return lambda house: [house.row(model).pk]
 
 
@@ -289,7 +289,7 @@ PAGES: dict[str, Ask] = {
 
 
 def identity(house: House, who: str) -> Identity:
-    """As the token of the sign-in says it."""
+    """Returns the identity in the user's token."""
     return auth.of_token(str(Refresh.for_user(house.depot.users[who]).access_token))
 
 
@@ -304,7 +304,7 @@ def refusing(work: Callable[[], Any]) -> Outcome:
 def endpoint(name: str) -> Ask:
     def ask(house: House, who: str) -> Outcome:
         if who == "nobody":
-            return REFUSED  # there is nothing to send
+            return REFUSED  # there is no token to send
         token = Refresh.for_user(house.depot.users[who]).access_token
         scope = {"query_string": f"token={token}".encode(), "headers": [], "client": ("203.0.113.7", 1)}
         return refusing(lambda: asyncio.run(auth.identify(scope, name)))
@@ -360,7 +360,7 @@ SOCKETS: dict[str, Ask] = {
 
 
 def surfaces() -> dict[str, Ask]:
-    """All of them by name: `GET orders/`, `orders.order save`, `admin:…`, `page …`, `socket …`."""
+    """Returns all access paths by name: `GET orders/`, `orders.order save`, `admin:…`, `page …`, `socket …`."""
     found: dict[str, Ask] = {label.replace(V1, ""): partial(api, label=label) for label in calls()}
     found |= more_of_the_api()
     for name, model in models().items():

@@ -1,4 +1,4 @@
-"""An accessibility checker finds nothing on the pages that have no browser tests of their own."""
+"""Accessibility of pages without browser tests of their own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def faults_of(page: Page, site: Site, paths: tuple[str, ...]) -> dict[str,
     return {path: faults for path, faults in found.items() if faults}
 
 
-async def test_pages_of_strangers_and_customers(page: Page, site: Site) -> None:
+async def test_pages_for_visitors_and_customers_are_accessible(page: Page, site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     await make(make_order)(customer=customer)
     assert await faults_of(page, site, STRANGERS) == {}
@@ -39,7 +39,7 @@ async def test_pages_of_strangers_and_customers(page: Page, site: Site) -> None:
     assert await faults_of(page, site, (*CUSTOMERS, NOT_THEIRS)) == {}
 
 
-async def test_pages_of_the_office_beside_the_board(page: Page, site: Site) -> None:
+async def test_pages_of_the_office_are_accessible(page: Page, site: Site) -> None:
     order = await make(make_order)("confirmed")
     await sign_in(page, site, await make(make_user)(is_staff=True, is_superuser=True), "/admin/")
     assert await faults_of(page, site, (*OFFICE, f"/admin/orders/order/{order.pk}/change/")) == {}

@@ -29,7 +29,7 @@ DAYS = [(model, field.name) for model in MODELS for field in model._meta.fields 
 @pytest.mark.sqlite
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
 @pytest.mark.parametrize(("model", "name"), DAYS)
-def test_a_day_at_the_end_of_time_breaks_no_list(admin_client: Client, model: type[Model], name: str) -> None:
+def test_list_accepts_dates_at_the_end_of_time(admin_client: Client, model: type[Model], name: str) -> None:
     page = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
     queries: list[dict[str, Any]] = [
         {"gte": "0001-01-01"}, {"lt": "9999-12-31 23:59-08:00"}, {"year": 9999}, {"year": 1, f"{name}__month": 1},
@@ -41,7 +41,7 @@ def test_a_day_at_the_end_of_time_breaks_no_list(admin_client: Client, model: ty
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("model", MODELS)
-def test_a_selection_of_nothing_breaks_no_list(admin_client: Client, model: type[Model]) -> None:
+def test_action_without_selection_is_answered(admin_client: Client, model: type[Model]) -> None:
     page = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
     names = admin.site.get_model_admin(model).actions
     for name in filter(None, [*(str(name) for name in names or ()), "delete_selected"]):
@@ -49,7 +49,7 @@ def test_a_selection_of_nothing_breaks_no_list(admin_client: Client, model: type
         assert admin_client.post(page, said).status_code < 500
 
 
-# What the address of a list in the admin may ask for: all that the list shows and filters by, and nothing else.
+# The query of an admin list may use the columns that the list shows or filters by, and no others.
 
 
 LISTS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)
@@ -66,7 +66,7 @@ def columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def paths(model: type[Model]) -> Iterator[str]:
-    """Every column of the table and of those it is joined with, from both sides, two joins away at most."""
+    """Yields every column of the table and of related tables in both directions, at most two joins away."""
     for field in model._meta.get_fields():
         name = field.name
         yield name
@@ -78,7 +78,7 @@ def paths(model: type[Model]) -> Iterator[str]:
 
 
 def shown(one: HouseList) -> set[str]:
-    """The columns that the list shows or filters by, and those that links of ours ask for."""
+    """Returns the columns that the list shows or filters by, and those in our links."""
     named = {part[0] if isinstance(part, tuple) else part for part in one.list_filter}
     found: set[str] = {
         *map(str, named),
@@ -93,7 +93,7 @@ def shown(one: HouseList) -> set[str]:
 
 
 @pytest.mark.parametrize(("model", "one"), LISTS, ids=NAMES)
-def test_no_list_is_asked_for_a_column_that_it_does_not_show(model: type[Model], one: Any) -> None:
+def test_list_refuses_lookups_of_hidden_columns(model: type[Model], one: Any) -> None:
     assert isinstance(one, HouseList)
     asked = set(paths(model))
     assert asked
@@ -117,13 +117,13 @@ def test_no_list_is_asked_for_a_column_that_it_does_not_show(model: type[Model],
         ("orders_order", "order_number__regex=^4"),
     ],
 )
-def test_a_list_that_is_asked_for_hidden_columns_answers_400(model: str, query: str, superuser: Browser) -> None:
+def test_hidden_column_in_query_is_400(model: str, query: str, superuser: Browser) -> None:
     superuser.get(reverse(f"admin:{model}_changelist") + "?" + query, status=400)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("model", [model for model, _ in LISTS], ids=NAMES)
-def test_every_filter_that_a_list_offers_is_taken(model: type[Model], superuser: Browser) -> None:
+def test_every_offered_filter_works(model: type[Model], superuser: Browser) -> None:
     driver = make_driver(user=make_office())
     make_order("delivering", driver=driver, route=make_route(driver=driver))
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
@@ -133,7 +133,7 @@ def test_every_filter_that_a_list_offers_is_taken(model: type[Model], superuser:
         superuser.get(page + query)
 
 
-def test_links_of_our_pages_are_taken(superuser: Browser) -> None:
+def test_links_to_filtered_lists_work(superuser: Browser) -> None:
     order = make_order()
     row = make_message("sent", order=order)
     for page, query, wanted in (
@@ -145,7 +145,7 @@ def test_links_of_our_pages_are_taken(superuser: Browser) -> None:
 
 
 @pytest.mark.long
-def test_who_sees_masked_numbers_finds_messages_by_what_they_see() -> None:
+def test_search_of_masked_numbers_uses_visible_digits() -> None:
     row = make_message("sent", recipient="+886912345678")
     clerk, manager = make_staff("clerk"), make_staff("manager")
     page = reverse("admin:notifications_notificationhistory_changelist")
@@ -168,12 +168,12 @@ def test_who_sees_masked_numbers_finds_messages_by_what_they_see() -> None:
         ("/admin/health/systemmetric/1/change/", "/admin/web/systemmetric/1/change/"),
     ],
 )
-def test_an_old_address_of_the_admin_leads_to_the_new_one(client: Client, old: str, new: str) -> None:
+def test_old_admin_url_redirects(client: Client, old: str, new: str) -> None:
     answer = client.get(old)
     assert (answer.status_code, answer.headers["location"]) == (308, new)
 
 
-def test_a_form_opened_at_an_old_address_is_saved(admin_client: Client) -> None:
+def test_form_opened_at_old_url_is_saved(admin_client: Client) -> None:
     customer = make_customer()
     page = f"/admin/orders/customer/{customer.pk}/change/"
     form = Forms(admin_client.get(page, follow=True).content.decode()).forms["customer_form"]

@@ -1,4 +1,4 @@
-"""The alert rules ask for what a running site really tells."""
+"""The alert rules use metrics that a running site has."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RULES = [
     for group in yaml.safe_load((ROOT / "deploy/alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 ]  # fmt: skip
-# Prometheus makes it itself, and gives every series these labels.
+# Prometheus itself adds this series, and these labels to every series.
 OF_PROMETHEUS = {"up": {"job", "instance"}}
 REQUESTS = 20
 
@@ -42,7 +42,7 @@ Series = dict[str, list[dict[str, str]]]
 
 @pytest.fixture
 def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
-    """Two workers that count together."""
+    """A site with two workers and shared metrics."""
     site = Site(
         "uvicorn", WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"), MONITORING_TOKEN=TOKEN,
         LOG_FORMAT="json", UVICORN_LOG_CONFIG=str(ROOT / "deploy/logging.json"),
@@ -50,7 +50,7 @@ def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
     )  # fmt: skip
     with running(site):
         yield site
-        # Also what uvicorn says that watches over the workers and knows no settings.
+        # Includes lines of uvicorn's supervisor, which does not load the settings.
         events = [json.loads(line)["event"] for line in site.log.read_text().splitlines()]
     assert any(event.startswith("Started parent process") for event in events)
 
@@ -68,7 +68,7 @@ def scrape(site: Site) -> dict[str, list[tuple[dict[str, str], float]]]:
 
 
 async def traffic(site: Site) -> None:
-    """What makes every series appear."""
+    """Makes every series appear."""
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     token = await sync_to_async(token_for)(office)
     await GatewayState.objects.acreate(gateway="memory", balance=500, last_receipt_at=timezone.now())
@@ -95,14 +95,14 @@ def selectors(expr: Expr) -> list[VectorSelector]:
 
 
 def grouped(expr: Expr) -> list[tuple[list[str], list[VectorSelector]]]:
-    """`by (…)` of each aggregation, with the selectors in it."""
+    """Returns the labels `by (…)` of each aggregation with its selectors."""
     found: list[AggregateExpr] = []
     promql_parser.walk(expr, pre_visit=lambda one: found.append(one) if isinstance(one, AggregateExpr) else None)
     return [(one.modifier.labels, selectors(one.expr)) for one in found if one.modifier]
 
 
 def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
-    """What a rule names and nobody tells: series, their labels, labels of its own texts."""
+    """Returns the series and labels that a rule names and the site does not have."""
     expr = promql_parser.parse(rule["expr"])
     asked = {(str(one.name), match.name) for one in selectors(expr) for match in one.matchers.matchers}
     asked |= {(str(one.name), label) for labels, inside in grouped(expr) for one in inside for label in labels}
@@ -113,13 +113,13 @@ def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
 
 
 @pytest.mark.long
-async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
+async def test_alert_rules_use_existing_metrics(workers: Site) -> None:
     await traffic(workers)
     await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= appeared(scrape(workers)))
     samples = await asyncio.to_thread(scrape, workers)
     told = {name: set().union(*(labels for labels, _value in found)) for name, found in samples.items()}
     assert {rule["alert"]: wrong for rule in RULES if (wrong := missing(rule, told | OF_PROMETHEUS))} == {}
-    # Both workers' counts, whichever of them was asked.
+    # Counts of both workers, whichever answers.
     live = [value for labels, value in samples["luckygas_http_requests_total"] if labels["route"] == "/health/live"]
     assert live == [REQUESTS]
     assert samples["luckygas_sms_send_seconds_count"] == [
@@ -132,17 +132,17 @@ async def test_every_rule_asks_for_what_a_site_tells(workers: Site) -> None:
 
 
 def appeared(samples: dict[str, list[tuple[dict[str, str], float]]]) -> set[str]:
-    """Hubs add their counts once a second."""
+    """Returns the names of the series. Hubs add their counts once a second."""
     return {labels["recovered"] for labels, value in samples["luckygas_websocket_reconnects_total"] if value}
 
 
-def test_a_rule_that_asks_for_nothing_real_is_found() -> None:
+def test_rule_with_unknown_metric_is_found() -> None:
     rule = {"expr": "sum by (le) (rate(a_bucket{x='1'}[5m])) > b", "annotations": {"summary": "{{ $labels.part }}"}}
     assert missing(rule, {"a_bucket": {"le"}}) == {"a_bucket{x}", "b", "part"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
-def test_every_rule_says_what_to_do(rule: dict[str, Any]) -> None:
+def test_every_alert_has_a_remedy(rule: dict[str, Any]) -> None:
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert len(rule["annotations"]["summary"]) > 15

@@ -1,4 +1,4 @@
-"""Another database in the place of the one before: nobody is told `recovered` who would miss an event.
+"""The database is replaced by another one: no client that would miss an event gets `recovered`.
 
 A real standby, dumps and copies of the data directory, under servers that go on running.
 """
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(240)]
 
 
 class Office:
-    """A site on a PostgreSQL of its own, and what its clerk, whose token it is, tells all screens."""
+    """A site on its own PostgreSQL, and a clerk (with `token`) who publishes events."""
 
     def __init__(self, token: str = "") -> None:
         self.postgres = Postgres(KILLABLE)
@@ -38,7 +38,7 @@ class Office:
         self.sites: list[Site] = []
 
     def prepare(self) -> None:
-        """The tables, and the clerk."""
+        """Creates the tables and the clerk."""
         self.postgres.start()
         with psycopg.connect(self.postgres.url, autocommit=True) as admin:
             admin.execute("CREATE DATABASE gas")
@@ -69,7 +69,7 @@ class Office:
             server.stop()
 
     def tell(self, *numbers: int) -> None:
-        """So many events, one each; waits for a database that is just coming back."""
+        """Publishes one event per number. Retries while the database restarts."""
         for number in numbers:
             wait_for(partial(self._told, number))
 
@@ -94,20 +94,20 @@ class Office:
             assert ran.returncode == 0 or "deadlock" in ran.stderr, ran.stderr
             return ran.returncode == 0
 
-        # The servers go on reading meanwhile.
+        # The servers keep reading meanwhile.
         wait_for(done)
 
-    # --- what may happen to it --------------------------------------------------------------------------------------
+    # --- replacements of the database -------------------------------------------------------------------------------
 
     def copy_data(self, *options: str) -> None:
-        """A base backup, beside the running server."""
+        """Takes a base backup of the running server."""
         self.copy = Postgres(KILLABLE)
         os.chmod(self.copy.directory, 0o777)
         where = ["-D", str(self.copy.data), "-h", "127.0.0.1", "-p", str(self.postgres.port), "-U", "postgres"]
         self.tool("pg_basebackup", *where, "--checkpoint=fast", *options)
 
     def catch_up(self) -> None:
-        """The standby runs until it has all, and is stopped."""
+        """Runs the standby until it has caught up, then stops it."""
         assert self.copy is not None
         self.copy.start()
         with psycopg.connect(self.postgres.url) as database:
@@ -118,7 +118,7 @@ class Office:
         self.copy.kill(signal.SIGINT)
 
     def take_over(self, *, promote: bool) -> None:
-        """The server dies, and the copy answers in its place."""
+        """Kills the server and starts the copy on its port."""
         assert self.copy is not None
         self.postgres.kill(signal.SIGQUIT)
         self.copy.port, self.copy.bin = self.postgres.port, self.postgres.bin
@@ -128,7 +128,7 @@ class Office:
                 standby.execute("SELECT pg_promote()")
 
     def file(self, name: str) -> Path:
-        """One that the user of PostgreSQL's tools may write."""
+        """Creates a file that the user of PostgreSQL's tools may write."""
         file = self.postgres.directory / name
         file.touch()
         os.chmod(file, 0o666)
@@ -165,7 +165,7 @@ def copied_directory(office: Office) -> Iterator[None]:
 
 
 def copied_directory_under_new_servers(office: Office) -> Iterator[None]:
-    """No process remembers how far the log went."""
+    """Restarts the servers too, so that no process remembers the last event id."""
     yield from copied_directory(office)
     office.restart_servers()
 
@@ -187,7 +187,7 @@ def dump_in_a_new_database(office: Office) -> Iterator[None]:
 
 
 def dump_of_the_rows_alone(office: Office) -> Iterator[None]:
-    """Into the same tables: only a server that read further can know. In one transaction: nothing is told between."""
+    """Restores only the rows, in one transaction. Only a server that had read further can notice."""
     dump = office.dump()
     yield
     with psycopg.connect(office.url) as database:
@@ -233,10 +233,10 @@ def numbers(frames: list[dict[str, Any]]) -> list[int]:
         (dump_of_the_rows_alone, [False, False]),
     ],
 )  # fmt: skip
-async def test_who_would_miss_an_event_loads_afresh(
+async def test_client_that_would_miss_an_event_gets_a_snapshot(
     office: Office, change: Callable[[Office], Iterator[None]], keeps: list[bool]
 ) -> None:
-    """`keeps`: whether one who saw the shared events resumes, and one who saw those that may be lost."""
+    """`keeps`: whether a client resumes that saw only shared events, and one that saw possibly lost events."""
     here, there = (f"{site.ws}/office?token={office.token}" for site in office.sites)
     async with open_client(here) as client, open_client(there) as other:
         first = client.welcome
@@ -266,7 +266,7 @@ async def test_who_would_miss_an_event_loads_afresh(
         assert answer.status_code == (200 if resumes else 410)
 
 
-async def test_a_restart_of_postgresql_closes_no_socket(office: Office) -> None:
+async def test_restart_of_postgresql_closes_no_socket(office: Office) -> None:
     url = f"{office.sites[0].ws}/office?token={office.token}"
     async with open_client(url) as client:
         await make(office.tell)(1)

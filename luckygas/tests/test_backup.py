@@ -1,4 +1,4 @@
-"""`deploy/backup` and `deploy/restore`, with PostgreSQL's own tools: what is in it, and what a restored site does."""
+"""`deploy/backup` and `deploy/restore` with PostgreSQL's tools: the content, and the behaviour of a restored site."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from realtime import log
 from realtime.tests.client import open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
-# What `after_restore` writes on purpose.
+# Tables that `after_restore` changes on purpose.
 CHANGED = {
     "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",
 }  # fmt: skip
 OLD_SECONDS = 20 * 24 * 3600
-# Root reads everything, but for these.
+# Drops the capabilities by which root reads every file.
 MAY_NOT = "-dac_override,-dac_read_search"
 
 
@@ -51,7 +51,7 @@ class Keeper:
     def run(self, script: str, argument: Path, url: str, media: Path | None = None) -> subprocess.CompletedProcess[str]:
         here = {"PATH": self.path, "DATABASE_URL": url, "MEDIA_ROOT": str(media or self.media), "PYTHONPATH": str(ROOT)}
         command = [str(self.home / "release/deploy" / script), str(argument)]
-        # Several programs, one after the other: each takes a busy machine half a minute.
+        # The script runs several programs; each takes a busy machine half a minute.
         limit = 2 * PATIENCE_SECONDS
         return subprocess.run(
             command, env=os.environ | here, capture_output=True, text=True, timeout=limit, check=False
@@ -86,14 +86,14 @@ def fresh() -> Iterator[str]:
 
 
 def contents(url: str) -> dict[str, Any]:
-    """How many rows each table has, and what they say."""
+    """Returns the rows of each table."""
     with psycopg.connect(url) as database:
         names = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         query = sql.SQL("SELECT count(*), md5(string_agg(r::text, '|' ORDER BY r::text)) FROM {} r")
         return {name: database.execute(query.format(sql.Identifier(name))).fetchone() for (name,) in names}
 
 
-def test_a_restored_database_holds_what_was_there_and_sends_nothing_twice(keeper: Keeper, fresh: str) -> None:
+def test_restored_database_is_complete_and_sends_nothing_twice(keeper: Keeper, fresh: str) -> None:
     order = make_order()
     order.transition_to(Status.CONFIRMED)
     due = make_message()
@@ -112,8 +112,8 @@ def test_a_restored_database_holds_what_was_there_and_sends_nothing_twice(keeper
     assert NotificationHistory.objects.get(pk=due.pk).status == SmsStatus.PENDING
 
 
-async def test_a_client_from_before_the_restore_loads_afresh(keeper: Keeper, fresh: str) -> None:
-    """Under a running server: each hub finds that the log is another one."""
+async def test_client_from_before_restore_gets_a_snapshot(keeper: Keeper, fresh: str) -> None:
+    """Restores under a running server: each hub notices that the log has changed."""
     token = await make(lambda: token_for(make_office()))()
     await make(make_order)()
     await make(log.number)()
@@ -130,7 +130,7 @@ async def test_a_client_from_before_the_restore_loads_afresh(keeper: Keeper, fre
             assert client.welcome["epoch"] != first["epoch"]
 
 
-def test_a_broken_backup_changes_nothing(keeper: Keeper, fresh: str) -> None:
+def test_broken_backup_changes_nothing(keeper: Keeper, fresh: str) -> None:
     make_order()
     backup = keeper.backup()
     keeper.restore(backup, fresh)
@@ -141,13 +141,13 @@ def test_a_broken_backup_changes_nothing(keeper: Keeper, fresh: str) -> None:
     assert contents(fresh) == before
 
 
-def test_no_backup_is_said(keeper: Keeper, fresh: str) -> None:
+def test_missing_backup_is_reported(keeper: Keeper, fresh: str) -> None:
     done = keeper.run("restore", keeper.home / "absent", fresh)
     assert (done.returncode, done.stderr) == (2, f"{keeper.home}/absent holds no backup.\n")
 
 
 @pytest.mark.parametrize("closed", ["", "/database"])
-def test_a_backup_that_may_not_be_read_is_said(tmp_path: Path, closed: str) -> None:
+def test_unreadable_backup_is_reported(tmp_path: Path, closed: str) -> None:
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup/database").write_bytes(b"dump")
     Path(f"{tmp_path}/backup{closed}").chmod(0)
@@ -160,7 +160,7 @@ def test_a_backup_that_may_not_be_read_is_said(tmp_path: Path, closed: str) -> N
     assert done.stderr.endswith(f" may not read {tmp_path}/backup{closed}.\n")
 
 
-def test_a_photo_is_kept_once_and_old_backups_go(keeper: Keeper) -> None:
+def test_photos_are_stored_once_and_old_backups_deleted(keeper: Keeper) -> None:
     (keeper.media / "photo.jpg").write_bytes(b"gas")
     first = keeper.backup()
     old = time.time() - OLD_SECONDS
@@ -174,8 +174,8 @@ def test_a_photo_is_kept_once_and_old_backups_go(keeper: Keeper) -> None:
     assert (first.stat().st_mode & 0o077, (first / "database").stat().st_mode & 0o077) == (0, 0)
 
 
-def test_a_clock_that_is_ahead_for_a_night_takes_no_more_than_two_backups(keeper: Keeper) -> None:
-    """All are old at once then, as these are."""
+def test_fast_clock_deletes_at_most_two_backups(keeper: Keeper) -> None:
+    """Then all backups look old at once, as these do."""
     for night in range(10, 24):
         made = keeper.backups / f"2026-11-{night}T030000Z"
         made.mkdir(parents=True)
@@ -185,7 +185,7 @@ def test_a_clock_that_is_ahead_for_a_night_takes_no_more_than_two_backups(keeper
     assert kept == {f"2026-11-{night}T030000Z" for night in range(12, 24)} | {newest.name, "latest"}
 
 
-def test_a_backup_that_fails_leaves_the_last_one(keeper: Keeper) -> None:
+def test_failed_backup_keeps_the_last_one(keeper: Keeper) -> None:
     good = keeper.backup()
     assert keeper.run("backup", keeper.backups, "postgres://nobody@127.0.0.1:1/none").returncode != 0
     assert (keeper.backups / "latest").resolve() == good

@@ -1,4 +1,4 @@
-"""The client in `docs/realtime.md`, as a reader saves and runs it: it prints events, also those it missed."""
+"""The client in `docs/realtime.md`: prints events, also those it missed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def printed(site: Site, tmp_path: Path) -> Iterator[Path]:
-    """What the client has printed so far."""
+    """The file with the client's output so far."""
     User.objects.create_user("office", password="office-demo", is_staff=True)  # noqa: S106
     (client,) = [block.text for block in blocks(ROOT / "docs/realtime.md") if block.language == "python"]
     output = tmp_path / "output"
@@ -40,7 +40,7 @@ def count(printed: Path, status: str) -> int:
     return sum(f"'status': '{status}'" in line for line in moves)
 
 
-async def test_it_prints_each_event_once_over_a_killed_server(site: Site, printed: Path) -> None:
+async def test_client_prints_each_event_once_despite_a_killed_server(site: Site, printed: Path) -> None:
     order = await make(make_order)()
     await asyncio.to_thread(wait_for, lambda: "connection" in printed.read_text())
     await make(order.transition_to)(Status.CONFIRMED)

@@ -1,4 +1,4 @@
-"""A whole day on the running site: office, driver and customer at once, each in a browser, the server killed midway."""
+"""A whole day on the running site: office, driver and customer in browsers, with a server killed midway."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def all_orders() -> list[Order]:
 
 
 async def imported(board: Board) -> list[Order]:
-    """By the office's own page."""
+    """Imports the sheet on the office's page."""
     await make(make_product)(name="20kg 瓦斯桶", price=800)
     await board.page.goto(f"{board.site.url}/admin/orders/order/import/")
     sheet = SHEET.format(day=timezone.localdate()).encode()
@@ -45,7 +45,7 @@ async def imported(board: Board) -> list[Order]:
 
 
 async def another(page: Page) -> Page:
-    """Another person's machine."""
+    """Opens a page in another browser context, for another user."""
     browser = page.context.browser
     assert browser is not None
     context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
@@ -65,7 +65,7 @@ async def kill_and_start(site: Site) -> None:
     await asyncio.to_thread(site.start)
 
 
-async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> None:
+async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
     orders = first, second = await imported(board)
@@ -82,7 +82,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
     await customer.goto(f"{site.url}/t/{first.tracking_token}/")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
 
-    # The driver leaves with a line and delivers without one; meanwhile the server dies and returns.
+    # The driver leaves online and delivers offline; meanwhile the server dies and restarts.
     await phone.go("delivering")
     await board.is_in_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
@@ -100,7 +100,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
     await expect(customer.locator(".receipt")).to_be_visible()
     await is_delivered_once(first)
 
-    # The second one with the line up all the way, and the clerk looks at the proof.
+    # The driver delivers the second order online, and the clerk looks at the proof.
     for step in ("delivering", "arriving"):
         await phone.go(step)
     await phone.go()
@@ -113,7 +113,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
 
 
 async def is_delivered_once(order: Order) -> None:
-    """In the history, the proofs and the messages, whatever was repeated on the way."""
+    """Checks that retries left one step in the history, one proof and one message."""
     await make(order.refresh_from_db)()
     said = [row.to_status for row in await reports(order)]
     assert said == ["delivering", "arriving", "delivered"]
@@ -126,8 +126,8 @@ async def is_delivered_once(order: Order) -> None:
     assert set(found) <= expected
 
 
-async def test_what_the_screens_show_is_what_the_database_has(page: Page, site: Site) -> None:
-    """Two clerks and a restart: neither board has lost a change or shows one twice."""
+async def test_boards_match_the_database_after_a_restart(page: Page, site: Site) -> None:
+    """Two clerks and a restart: no board loses a change or shows one twice."""
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
     orders = await imported(board)

@@ -32,14 +32,14 @@ def _on_this_machine(settings: Any) -> None:
 
 
 def demo() -> date:
-    """Runs it as on SQLite, where it needs no `--force`, and gives its day."""
+    """Runs the demo as on SQLite, where it needs no `--force`. Returns its day."""
     with mock.patch.object(command, "connection", vendor="sqlite"):
         call_command("demo")
     return timezone.localdate()
 
 
 @pytest.mark.sqlite
-def test_it_is_a_day_of_orders_with_its_routes_and_a_delivery_to_watch() -> None:
+def test_demo_has_orders_routes_and_an_arriving_delivery() -> None:
     today = demo()
     assert Order.objects.filter(scheduled_date=today).count() == 149
     assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
@@ -53,7 +53,7 @@ def test_it_is_a_day_of_orders_with_its_routes_and_a_delivery_to_watch() -> None
     assert Customer.objects.get(user__username="customer").orders.filter(status=Status.ARRIVING).exists()
 
 
-def test_printed_accounts_sign_in_and_a_second_run_prints_them_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.CaptureFixture[str]) -> None:
     demo()
     printed = capsys.readouterr().out
     for account in ACCOUNTS:
@@ -62,7 +62,7 @@ def test_printed_accounts_sign_in_and_a_second_run_prints_them_again(capsys: pyt
         assert next(roles(user)) == account.role
         assert f"{account.username} " in printed
         assert account.password in printed
-    # Whether the accounts are there, and nothing else: it is quick.
+    # The second run only checks the accounts, so it is fast.
     before = (Order.objects.count(), Product.objects.count())
     with CaptureQueriesContext(connection) as queries:
         demo()
@@ -74,14 +74,14 @@ def test_printed_accounts_sign_in_and_a_second_run_prints_them_again(capsys: pyt
 @pytest.mark.parametrize(
     ("database", "hosts"), [("postgresql", ["localhost"]), ("sqlite", ["localhost", "gas.example.tw"])]
 )
-def test_public_passwords_stay_away_from_a_public_site(settings: Any, database: str, hosts: list[str]) -> None:
+def test_demo_refuses_a_public_site(settings: Any, database: str, hosts: list[str]) -> None:
     settings.ALLOWED_HOSTS = hosts
     with mock.patch.object(command, "connection", vendor=database), pytest.raises(CommandError, match="--force"):
         call_command("demo")
     assert not Product.objects.exists()
 
 
-def test_accounts_of_others_are_left_alone() -> None:
+def test_demo_refuses_existing_accounts() -> None:
     make_user(username="office")
     with pytest.raises(CommandError, match="office"):
         demo()

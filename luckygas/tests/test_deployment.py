@@ -1,4 +1,4 @@
-"""What stands in `deploy/` and cannot run here names only what there is; `make check` has linters for its syntax."""
+"""Files in `deploy/` that cannot run here refer to existing things only. `make check` has linters for their syntax."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from notifications.management.commands.send_pending_sms import NICENESS
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 TIMERS = [name for name in UNITS if name.endswith(".timer")]
-# What must be named for a site that others reach.
+# Required settings of a public site.
 REQUIRED = {
     "SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "HTTPS", "PROXIES", "DATABASE_URL", "REDIS_URL",
     "MEDIA_ROOT", "MONITORING_TOKEN", "SMS_GATEWAY", "SMS_CALLBACK_SECRET", "SMS_CALLBACK_BASE_URL", "TRACKING_URL",
 }  # fmt: skip
 
-# Read by uvicorn and by `install.sh`, and not by the settings.
+# Read by uvicorn and `install.sh`, not by the settings.
 OF_UVICORN, OF_INSTALL = {"UVICORN_LOG_CONFIG"}, {"SERVERS"}
 
 
 def named(text: str) -> set[str]:
-    """The settings that a file of NAME=value lines sets, also those that are commented out; NAME_FILE is NAME."""
+    """Returns the settings in NAME=value lines, also commented-out ones. NAME_FILE counts as NAME."""
     found = re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE)
     return {name.removesuffix("_FILE") for name in found}
 
 
-def test_the_example_names_what_is_read_and_all_that_is_needed() -> None:
+def test_example_environment_has_known_and_all_required_settings() -> None:
     settings = named((DEPLOY / "env.example").read_text())
     assert settings - settings_read() == OF_UVICORN | OF_INSTALL
     assert REQUIRED - settings == set()
 
 
-def test_the_example_is_sound(tmp_path: Path) -> None:
+def test_example_environment_passes_checks(tmp_path: Path) -> None:
     """`check --deploy` with it finds no error; secrets are files, as `install.sh` makes them."""
     text = (DEPLOY / "env.example").read_text()
     said = dict(re.findall(r"^([A-Z][A-Z_0-9]+)='?([^'\n]*)'?$", text, re.MULTILINE))
@@ -63,7 +63,7 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_compose_sets_what_is_read_and_all_that_is_needed() -> None:
+def test_compose_has_known_and_all_required_settings() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     settings = {name.removesuffix("_FILE") for name in services["app1"]["environment"]}
     settings |= named((DEPLOY / "compose.env").read_text())
@@ -71,7 +71,7 @@ def test_compose_sets_what_is_read_and_all_that_is_needed() -> None:
     assert REQUIRED - settings == set()
 
 
-def test_compose_runs_what_there_is() -> None:
+def test_compose_runs_existing_commands() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     for name in ("app1", "app2", "sender", "migrate"):
         program, command, *_ = services[name]["command"]
@@ -80,13 +80,13 @@ def test_compose_runs_what_there_is() -> None:
 
 
 @pytest.mark.parametrize(("file", "root"), [("env.example", "/opt/luckygas/current"), ("compose.yml", "/opt/luckygas")])
-def test_uvicorn_is_told_how_to_log(file: str, root: str) -> None:
+def test_uvicorn_uses_our_log_settings(file: str, root: str) -> None:
     told = re.search(r"UVICORN_LOG_CONFIG[=:] ?(.+)", (DEPLOY / file).read_text())
     assert told is not None
     assert (ROOT / Path(told[1]).relative_to(root)).exists()
 
 
-def test_prometheus_asks_nginx_for_every_server() -> None:
+def test_prometheus_scrapes_every_server_through_nginx() -> None:
     config = yaml.safe_load(re.findall(r"```yaml\n(.+?)```", docs.text("operations"), re.DOTALL)[0])
     machine, server = config["scrape_configs"]
     alerts = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]
@@ -95,12 +95,12 @@ def test_prometheus_asks_nginx_for_every_server() -> None:
     paths = [target["labels"]["__metrics_path__"] for target in server["static_configs"]]
     sockets = re.findall(r"server unix:/run/luckygas/(\d+)\.sock ", (DEPLOY / "nginx.conf").read_text())
     assert paths == [f"/{number}/health/metrics" for number in sockets]
-    # Two targets of one name would be one series.
+    # Two targets with the same name would merge into one series.
     assert len({target["labels"]["instance"] for target in server["static_configs"]}) == len(paths)
 
 
 def made(function: str, **variables: str) -> str:
-    """What one function of `install.sh` writes."""
+    """Returns the output of one function of `install.sh`."""
     script = (DEPLOY / "install.sh").read_text()
     found = [re.search(rf"^{name}\(\) {{.+?^}}$", script, re.MULTILINE | re.DOTALL) for name in ("hosts", function)]
     here = {"PATH": "/usr/bin:/bin"} | variables
@@ -108,14 +108,14 @@ def made(function: str, **variables: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=True).stdout
 
 
-def test_two_servers_are_installed_as_they_are_shipped() -> None:
+def test_install_of_two_servers_keeps_shipped_files() -> None:
     variables = {"servers": "2", "domain": "gas.example.tw", "names": "gas.example.tw"}
     assert made("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
     assert made("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
 
 
 @pytest.mark.parametrize(("servers", "expected"), [("1", ["1"]), ("3", ["1", "2", "3"])])
-def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[str]) -> None:
+def test_install_uses_the_number_of_servers(servers: str, expected: list[str]) -> None:
     conf = made("nginx_conf", servers=servers, domain="gas.tw", names="gas.tw www.gas.tw")
     assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
     assert ("gas.example.tw" in conf, conf.count("server_name gas.tw www.gas.tw;")) == (False, 2)
@@ -131,7 +131,7 @@ def test_as_many_servers_are_installed_as_are_set(servers: str, expected: list[s
         ("'gas.tw,*'", "gas.tw ~."),
     ],
 )
-def test_nginx_answers_to_every_name_of_the_site(tmp_path: Path, written: str, names: str) -> None:
+def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert made("all_hosts", settings=str(tmp_path)) == f"{names}\n"
 
@@ -139,18 +139,18 @@ def test_nginx_answers_to_every_name_of_the_site(tmp_path: Path, written: str, n
 @pytest.mark.parametrize(
     "written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw, www.gas.tw'", "'gas.tw'", ".gas.tw", "'*,.gas.tw'"]
 )
-def test_the_first_name_is_the_sites_own(tmp_path: Path, written: str) -> None:
+def test_first_allowed_host_is_the_canonical_name(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert made("first_host", settings=str(tmp_path)) == "gas.tw\n"
 
 
-def test_the_sender_makes_way_before_it_may_not_ask_for_that_any_more() -> None:
+def test_sender_unit_has_the_senders_niceness() -> None:
     unit = (ROOT / "deploy/systemd/luckygas-sender.service").read_text()
     assert f"\nNice={NICENESS}\n" in unit
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_starts_what_there_is(service: str) -> None:
+def test_service_starts_existing_program(service: str) -> None:
     python, *command = exec_start(service, "prune_events")
     assert (ROOT / python.removeprefix("/opt/luckygas/current/")).exists()
     if command[0] == "manage.py":
@@ -160,7 +160,7 @@ def test_a_service_starts_what_there_is(service: str) -> None:
 
 
 @pytest.mark.parametrize("timer", TIMERS)
-def test_a_timer_starts_what_there_is_and_is_started_itself(timer: str) -> None:
+def test_timer_starts_existing_unit_and_is_enabled(timer: str) -> None:
     unit = re.search(r"^Unit=(?P<unit>.+)$", (DEPLOY / "systemd" / timer).read_text(), re.MULTILINE)
     assert unit is not None
     service, instance = re.sub(r"@[^.]+", "@", unit["unit"]), re.search(r"@([^.]+)", unit["unit"])
@@ -169,14 +169,14 @@ def test_a_timer_starts_what_there_is_and_is_started_itself(timer: str) -> None:
     assert timer in (DEPLOY / "systemd/luckygas.target").read_text()
 
 
-def test_the_page_names_files_that_exist() -> None:
+def test_operations_page_names_existing_files() -> None:
     for file in re.findall(r"`([a-z-]+\.(?:sh|py|conf|yml|env)|rolling-restart)`", docs.text("operations")):
         assert (DEPLOY / file).exists(), file
 
 
 @pytest.fixture
 def analyze(tmp_path: Path) -> list[str]:
-    """systemd's own check, where it is installed, on a root with these units and their programs."""
+    """The command systemd-analyze on a root with these units and programs; empty if not installed."""
     program = shutil.which("systemd-analyze")
     units, release = tmp_path / "etc/systemd/system", tmp_path / "opt/luckygas/current"
     shutil.copytree(DEPLOY / "systemd", units)
@@ -184,20 +184,20 @@ def analyze(tmp_path: Path) -> list[str]:
     return [program, f"--root={tmp_path}"] if program else []
 
 
-def test_systemd_understands_the_units(analyze: list[str]) -> None:
+def test_systemd_accepts_the_units(analyze: list[str]) -> None:
     names = [name.replace("@.", "@1.") for name in UNITS]
     if analyze:
         said = subprocess.run(
             [*analyze, "verify", *names], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
-        # Of units that are Debian's own and not in this root.
+        # Messages about Debian's own units, which this root lacks.
         lines = [line for line in said.stderr.splitlines() if "not found" not in line]
         assert lines == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_may_do_little(service: str, analyze: list[str]) -> None:
-    """`systemd-analyze security`: 10 is a service without any limit, 2 is what it calls OK."""
+def test_service_is_sandboxed(service: str, analyze: list[str]) -> None:
+    """`systemd-analyze security` rates an unrestricted service 10; about 2 is “OK”."""
     if analyze:
         name = service.replace("@.", "@1.")
         judge = [*analyze, "security", "--offline=true", "--threshold=20", name]
@@ -206,7 +206,7 @@ def test_a_service_may_do_little(service: str, analyze: list[str]) -> None:
 
 
 @pytest.mark.servers
-def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     server = Nginx(tmp_path)
     try:
         said = subprocess.run(
@@ -219,7 +219,7 @@ def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-def test_nginx_closes_on_whoever_asks_for_another_site(tmp_path: Path) -> None:
+def test_nginx_closes_connections_for_other_hosts(tmp_path: Path) -> None:
     with running(Nginx(tmp_path)) as server:
         session = requests.Session()
         session.trust_env, session.verify = False, str(server.certificate)
@@ -239,8 +239,8 @@ def test_nginx_closes_on_whoever_asks_for_another_site(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-def test_nginx_slows_an_address_down_that_says_many_passwords(tmp_path: Path) -> None:
-    """Without a server behind it: what nginx lets through is 502 here."""
+def test_nginx_throttles_sign_ins_by_address(tmp_path: Path) -> None:
+    """There is no server behind nginx: requests that it lets through are 502."""
     with running(Nginx(tmp_path)) as server:
         client = requests.Session()
         client.verify, client.trust_env = str(server.certificate), False
@@ -260,8 +260,8 @@ def test_nginx_slows_an_address_down_that_says_many_passwords(tmp_path: Path) ->
     assert set(looked) == {502}
 
 
-def test_rolling_restart_stops_at_the_first_that_is_not_ready(tmp_path: Path) -> None:
-    """With a stand-in for systemctl, which fails for the second."""
+def test_rolling_restart_stops_at_first_failure(tmp_path: Path) -> None:
+    """Uses a fake systemctl that fails for the second server."""
     stand_in = tmp_path / "systemctl"
     stand_in.write_text(f"""#!/bin/sh
 echo "$*" >>{tmp_path}/told
@@ -278,7 +278,7 @@ esac
     assert told == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
 
 
-def test_image_has_all_that_production_imports_and_no_tool_of_tests() -> None:
+def test_image_has_production_packages_only() -> None:
     left_out = (ROOT / ".dockerignore").read_text().split()
     assert "luckygas/testing" in left_out
     importing = {

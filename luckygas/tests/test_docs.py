@@ -1,4 +1,4 @@
-"""README and docs describe every setting, command, dependency and app, and name nothing that is not there."""
+"""README and docs describe every setting, command, dependency and app, and name only existing things."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dependencies() -> set[str]:
     return set(npm) | set(re.findall(r"^([\w-]+)[\[=]", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
 
-def test_there_is_something_to_document() -> None:
+def test_documented_items_are_found() -> None:
     assert len(settings_read()) > 10
     assert {"import_orders", "resend_sms", "demo"} <= commands()
 
@@ -56,18 +56,18 @@ def test_every_command_and_option_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(dependencies()))
-def test_every_dependency_has_its_reason(name: str) -> None:
+def test_every_dependency_is_explained(name: str) -> None:
     assert name.lower() in DESIGN.lower()
 
 
-def test_the_example_for_browsers_names_the_options_of_the_client() -> None:
+def test_browser_example_names_all_client_options() -> None:
     options = re.findall(r"@property .+ \[(\w+)\]", (ROOT / "realtime/static/realtime/client.js").read_text())
     (named,) = re.findall(r"new LuckyGasSocket\([^,]+, \{ (.+) \}\); // also: (.+)", text("realtime"))
     assert options
     assert sorted(", ".join(named).split(", ")) == sorted(options)
 
 
-def test_settings_alone_read_the_environment() -> None:
+def test_only_settings_read_the_environment() -> None:
     readers = {
         path.name
         for app in HOUSE
@@ -77,26 +77,26 @@ def test_settings_alone_read_the_environment() -> None:
     assert readers == set()
 
 
-def test_realtime_tells_before_notifications_send() -> None:
+def test_realtime_comes_before_notifications() -> None:
     order = [config.name for config in apps.get_app_configs()]
     assert order.index("realtime") < order.index("notifications")
 
 
 @pytest.mark.parametrize("app", HOUSE)
-def test_every_app_has_its_line(app: str) -> None:
+def test_every_app_is_described(app: str) -> None:
     for page in (DESIGN, README.read_text()):
         assert re.search(rf"^\| `{app}/` \| \w", page, re.MULTILINE)
         assert " ← ".join(HOUSE) in page
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_is_short() -> None:
     readme = README.read_text()
     assert readme.count("\n") <= 160
     assert len(readme.split()) <= 1800
 
 
 @by_page
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     links = re.findall(r"\]\(([^)]+)\)|<img src=\"([^\"]+)\"", prose(page))
     broken = [link for link in map("".join, links) if not is_there(page, link)]
     assert broken == []
@@ -109,12 +109,12 @@ def is_there(page: Path, link: str) -> bool:
 
 
 def headings(page: Path) -> set[str]:
-    """As GitHub makes anchors of them."""
+    """Returns the headings as GitHub's anchors."""
     titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_every_page_is_in_the_readme_and_every_picture_on_a_page() -> None:
+def test_readme_lists_every_page_and_pages_every_picture() -> None:
     readme, everything = README.read_text(), "".join(page.read_text() for page in PAGES)
     assert [page.name for page in PAGES if page != README and f"(docs/{page.name})" not in readme] == []
     assert [
@@ -123,13 +123,13 @@ def test_every_page_is_in_the_readme_and_every_picture_on_a_page() -> None:
 
 
 @by_page
-def test_every_file_that_is_named_is_there(page: Path) -> None:
+def test_named_files_exist(page: Path) -> None:
     named = re.findall(rf"`((?:{'|'.join(HOUSE)}|docs|deploy|bench|templates|types)/[\w./-]+\.\w+)`", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @by_page
-def test_every_make_target_and_test_that_is_named_is_there(page: Path) -> None:
+def test_named_make_targets_and_tests_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^|`|=\S+ )make ([a-z-]+)", page.read_text(), re.MULTILINE))
     assert named <= targets
@@ -138,14 +138,14 @@ def test_every_make_target_and_test_that_is_named_is_there(page: Path) -> None:
 
 
 @by_page
-def test_every_command_that_is_named_is_there(page: Path) -> None:
+def test_named_commands_exist(page: Path) -> None:
     named = set(re.findall(r"(?:^|`|&& )(?:luckygas|manage\.py) ([a-z_]+)", page.read_text(), re.MULTILINE))
     assert named - set(get_commands()) <= {"backup", "restore"}
 
 
 @by_page
-def test_a_block_says_what_it_is(page: Path) -> None:
-    """So that no commands go untested: those of `sh` run on the demo, and of `bash` the shell reads the grammar."""
+def test_code_blocks_have_a_language(page: Path) -> None:
+    """The language decides about the test: `sh` runs on the demo, and of `bash` the shell checks the syntax."""
     assert {block.language for block in blocks(page)} <= LANGUAGES.keys()
     for block in blocks(page):
         if block.language == "bash":
@@ -155,7 +155,7 @@ def test_a_block_says_what_it_is(page: Path) -> None:
             assert not re.search(r"^(?:curl|make|\$) ", block.text, re.MULTILINE), block.text
 
 
-def test_make_help_says_what_every_target_is_for() -> None:
+def test_make_help_describes_every_target() -> None:
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
     assert {line.split()[1] for line in said.splitlines()} == set(phony)
@@ -163,8 +163,8 @@ def test_make_help_says_what_every_target_is_for() -> None:
 
 
 @pytest.mark.parametrize("page", ["README", "docs/office"])
-def test_a_label_in_bold_is_on_a_page(page: str) -> None:
-    """What the reader is told to press, as its page says it in English."""
+def test_bold_labels_exist_on_pages(page: str) -> None:
+    """Labels that the docs tell readers to press exist in English on the page."""
     catalogues = (ROOT / "locale/zh_Hant/LC_MESSAGES").glob("*.po")
     known = {label for one in catalogues for label in re.findall(r'^msgid "(.+)"$', one.read_text(), re.MULTILINE)}
     pressed = re.findall(r"(?<=[ :(])\*\*([^*]+)\*\*(?=[ ,.;:)])", (ROOT / f"{page}.md").read_text())
@@ -172,11 +172,11 @@ def test_a_label_in_bold_is_on_a_page(page: str) -> None:
     assert {label for label in pressed if label not in known} == set()
 
 
-def test_the_path_of_a_change_is_at_most_nine_files() -> None:
+def test_path_of_a_change_has_at_most_nine_files() -> None:
     (path,) = re.findall(r"^## The path of one change\n(.*?)^## ", DESIGN, re.MULTILINE | re.DOTALL)
     steps = re.findall(r"^\d+\. `([\w./]+)` — ", path, re.MULTILINE)
     assert 5 < len(steps) <= 9
-    # What a step names is in its file.
+    # Each file contains the names of its step.
     for number, file in enumerate(steps, 1):
         words = re.search(rf"^{number}\. (.*?)(?=^\d+\. |^\n)", path, re.MULTILINE | re.DOTALL)
         named = set(re.findall(r"`(\w+)`", words[1] if words else "")) - {"post_save"}

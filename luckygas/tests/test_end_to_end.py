@@ -1,4 +1,4 @@
-"""The whole path, as its users walk it: the real site, a real client, a real provider."""
+"""The whole path of a change with a real site, client and provider."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PASSWORD = "correct horse"
 
 
 class Hanging:
-    """A provider that takes messages and answers when it is let go."""
+    """A provider that accepts requests and answers only when released."""
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
@@ -47,14 +47,14 @@ class Hanging:
 
 @pytest.fixture
 def httpserver() -> Iterator[HTTPServer]:
-    """A provider that answers several at once: one that hangs holds up nobody else."""
+    """A provider that answers concurrently, so that one hanging request does not block others."""
     with HTTPServer(threaded=True) as server:
         yield server
 
 
 @pytest.fixture
 def site(transactional_db: None, httpserver: HTTPServer) -> Iterator[Site]:
-    """The site with a provider that accepts everything; it waits for it, and for a locked row, as long as it must."""
+    """The site with a provider that accepts everything, and long time limits for it and for locked rows."""
     httpserver.expect_request("/send").respond_with_json({"message_id": "m1"})
     provider = {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": httpserver.url_for("/send"), "SMS_API_KEY": "key"}
     patience = dict.fromkeys(("SMS_TIMEOUT_SECONDS", "DATABASE_LOCK_SECONDS"), str(PATIENCE_SECONDS))
@@ -72,7 +72,7 @@ def hanging(site: Site, httpserver: HTTPServer) -> Iterator[Hanging]:
 
 
 class Rest:
-    """A REST client with a JWT of its own."""
+    """A REST client with its own JWT."""
 
     def __init__(self, site: Site, username: str) -> None:
         self.root = f"{site.url}/api/v1/"
@@ -87,14 +87,14 @@ class Rest:
 
 @asynccontextmanager
 async def signed_in(site: Site) -> AsyncIterator[tuple[Rest, Client]]:
-    """An office user with a REST client and an open board."""
+    """An office user with a REST client and an open socket."""
     office = await sync_to_async(make_office)()
     rest = await asyncio.to_thread(Rest, site, office.username)
     async with open_client(f"{site.ws}/office?token={rest.token}") as client:
         yield rest, client
 
 
-async def test_an_order_placed_and_confirmed_by_rest_is_on_screens(site: Site) -> None:
+async def test_order_confirmed_over_rest_reaches_screens(site: Site) -> None:
     customer, product = await sync_to_async(make_customer)(), await sync_to_async(make_product)()
     async with signed_in(site) as (rest, client):
         created = await asyncio.to_thread(
@@ -120,9 +120,7 @@ def future() -> str:
     return str(timezone.localdate() + timedelta(days=1))
 
 
-async def test_confirming_sends_the_sms_and_the_history_and_the_screens_say_so(
-    site: Site, httpserver: HTTPServer
-) -> None:
+async def test_confirm_sends_sms_and_updates_history_and_screens(site: Site, httpserver: HTTPServer) -> None:
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, client):
         assert (await confirm(rest, order.pk)).status_code == 200
@@ -138,7 +136,7 @@ async def test_confirming_sends_the_sms_and_the_history_and_the_screens_say_so(
     assert order.order_number in sent["message"]
 
 
-async def test_a_provider_that_hangs_delays_no_screen_and_fails_no_order(site: Site, hanging: Hanging) -> None:
+async def test_hanging_provider_delays_no_screen_and_fails_no_order(site: Site, hanging: Hanging) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(3)]
     async with signed_in(site) as (rest, client):
         calls = [asyncio.create_task(confirm(rest, order.pk)) for order in orders]
@@ -149,7 +147,7 @@ async def test_a_provider_that_hangs_delays_no_screen_and_fails_no_order(site: S
         assert [answer.status_code for answer in await asyncio.gather(*calls)] == [200] * 3
 
 
-async def test_a_provider_that_hangs_holds_up_no_socket_that_set_it_off(site: Site, hanging: Hanging) -> None:
+async def test_hanging_provider_does_not_block_the_commanding_socket(site: Site, hanging: Hanging) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(6)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
         for order in orders:
@@ -163,7 +161,7 @@ async def test_a_provider_that_hangs_holds_up_no_socket_that_set_it_off(site: Si
 
 
 @pytest.mark.servers
-async def test_a_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
+async def test_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
     slow, quick = [await sync_to_async(make_order)() for _ in range(2)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
         async with locked(slow):
@@ -175,13 +173,13 @@ async def test_a_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
         assert (await client.until("ack"))["ref"] == "slow"
 
 
-async def test_telephones_that_wait_for_a_locked_order_keep_nobody_from_reading(site: Site) -> None:
-    """SQLite has one writer, and readers do not wait for it."""
+async def test_commands_waiting_for_a_locked_order_do_not_block_reads(site: Site) -> None:
+    """Also holds on SQLite: its readers do not wait for the writer."""
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, _client), locked(order):
         answers: list[requests.Response] = []
         telephones = [in_thread(lambda: answers.append(confirmed(rest, order.pk))) for _ in range(12)]
-        await asyncio.sleep(0.5)  # they are there
+        await asyncio.sleep(0.5)  # until all of them wait
         ready = await asyncio.to_thread(requests.get, f"{site.url}/health/ready", timeout=PATIENCE_SECONDS)
         read = await asyncio.to_thread(rest.call, "GET", "orders/")
         async with open_client(f"{site.ws}/office?token={rest.token}") as board:
@@ -196,7 +194,7 @@ async def test_telephones_that_wait_for_a_locked_order_keep_nobody_from_reading(
 
 @asynccontextmanager
 async def locked(order: Order) -> AsyncIterator[None]:
-    """Within it whoever wants to change the order waits."""
+    """Locks the order within the block."""
     begun, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -225,7 +223,7 @@ def confirmed(rest: Rest, pk: int) -> requests.Response:
     return rest.call("PATCH", f"orders/{pk}/status/", status="confirmed")
 
 
-async def test_an_imported_sheet_and_the_admin_reach_the_screens(site: Site, tmp_path: Any) -> None:
+async def test_import_and_admin_changes_reach_screens(site: Site, tmp_path: Any) -> None:
     await sync_to_async(make_product)(code="20", aliases="20公斤")
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
@@ -260,7 +258,7 @@ def token_of(page: str) -> str:
     return found[1]
 
 
-async def test_last_event_id_leaves_no_gap_between_the_page_and_the_socket(site: Site) -> None:
+async def test_last_event_id_leaves_no_gap_between_page_and_socket(site: Site) -> None:
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, _):
         state = await asyncio.to_thread(rest.call, "GET", "orders/")

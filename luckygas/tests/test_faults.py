@@ -1,4 +1,4 @@
-"""Whatever dies: nothing committed is lost, told twice or told out of order, and nothing comes late."""
+"""Despite all faults every commit is published once, in order and in time."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from luckygas.tests.follower import Follower
 pytestmark = [pytest.mark.long, pytest.mark.servers]
 SEED, ROUNDS = int(os.environ.get("FAULT_SEED", "1")), int(os.environ.get("FAULT_ROUNDS", "1"))
 KINDS = ["uvicorn", "uvicorn", "daphne"]
-# From the commit to the client; for a client that was cut off, from its return.
+# Longest delay from the commit to the client, or from the client's reconnection.
 LATEST_SECONDS = 2.0
-# PostgreSQL is back, and the pool's next attempt to reach it is due.
+# Longest delay after PostgreSQL is back, including the pool's next attempt.
 POOL_SECONDS = 2.0
 QUIET_SECONDS = 10
-# After the last fault hubs listen again within so long; then most changes come with the bell, not with the timer.
+# After the last fault hubs listen to Redis again within so long. Then most changes come by bell, not by polling.
 CALMING_SECONDS, CALM_SECONDS = 1.5, 1.5
 BELL_SECONDS = 0.25
-# Orders that the writer moves in turn; callers of REST change the others.
+# Orders that the writer moves in turn; REST callers change the others.
 WRITTEN = 3
 
 
@@ -51,7 +51,7 @@ def scene() -> Iterator[tuple[Scene, dict[str, Any]]]:
 
 
 class Caller:
-    """Changes orders by REST, at one server after the other; `codes` is what it was answered."""
+    """Changes orders over REST on the servers in turn. `codes`: the HTTP statuses."""
 
     def __init__(self, scene: Scene, orders: Sequence[int]) -> None:
         self.codes: set[int] = set()
@@ -69,7 +69,7 @@ class Caller:
                 answer = requests.patch(
                     f"{url}/api/v1/orders/{pk}/", json=body, headers=self._headers, timeout=QUIET_SECONDS
                 )
-            except requests.RequestException:  # that server is dead just now
+            except requests.RequestException:  # that server is down
                 continue
             self.codes.add(answer.status_code)
 
@@ -84,7 +84,7 @@ class Caller:
 
 
 def play(scene: Scene, orders: Sequence[int]) -> set[int]:
-    """All faults, in an order and at moments that chance decides, while orders change; what REST answered."""
+    """Runs all faults in random order and timing while orders change. Returns the statuses of REST."""
     caller = Caller(scene, orders)
     scene.write()
     try:
@@ -99,7 +99,7 @@ def play(scene: Scene, orders: Sequence[int]) -> set[int]:
                         time.sleep(scene.chance.uniform(0.1, 1.2))
                     print(began, fault.__name__, time.strftime("%H:%M:%S"))
                     time.sleep(scene.chance.uniform(0.1, 0.6))
-        # From here on the bell rings through Redis alone, from a process without a hub.
+        # From here on bells come through Redis only, from a process without a hub.
         time.sleep(CALMING_SECONDS)
         scene.calm = time.time()
         time.sleep(CALM_SECONDS)
@@ -110,7 +110,7 @@ def play(scene: Scene, orders: Sequence[int]) -> set[int]:
 
 
 def moved_since(scene: Scene, calm: float) -> int:
-    """Orders that the writer moved since then: every follower has something to measure, on a slow machine too."""
+    """Counts orders that the writer moved since then, so that every follower has enough samples."""
     with psycopg.connect(scene.cluster.postgres.url) as database:
         moved = "SELECT count(DISTINCT data->'order_id') FROM realtime_event"
         row = database.execute(f"{moved} WHERE type = 'delivery.update' AND created_at > to_timestamp(%s)", [calm])
@@ -118,7 +118,7 @@ def moved_since(scene: Scene, calm: float) -> int:
 
 
 def events(scene: Scene) -> list[dict[str, Any]]:
-    """The whole log, once nothing waits to be numbered."""
+    """Returns the whole log once all changes are numbered."""
     with psycopg.connect(scene.cluster.postgres.url, row_factory=psycopg.rows.dict_row) as database:
         database.autocommit = True
         wait_for(lambda: not database.execute("SELECT 1 FROM realtime_outbox LIMIT 1").fetchone(), LATEST_SECONDS)
@@ -131,7 +131,7 @@ def versions(scene: Scene) -> dict[int, int]:
 
 
 def check_log(log: Sequence[dict[str, Any]], committed: dict[int, int]) -> None:
-    """Its numbers have no gap, and every version of every order is told to the office once, in order."""
+    """Checks that ids have no gap, and that the office gets every version of every order once, in order."""
     assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
     told: dict[int, list[int]] = {}
     for event in log:
@@ -149,25 +149,27 @@ def for_reader(log: Sequence[dict[str, Any]], follower: Follower) -> list[int]:
 
 
 def usual(log: Sequence[dict[str, Any]], follower: Follower, calm: float) -> float:
-    """The median delay of what changed after all was well again."""
+    """Returns the median delay in seconds of changes after `calm`."""
     written = ((arrival.at, log[arrival.id - 1]["created_at"].timestamp()) for arrival in follower.arrivals)
     return float(median(at - moment for at, moment in written if moment > calm))
 
 
 def latest(log: Sequence[dict[str, Any]], follower: Follower, returned: Sequence[float]) -> float:
-    """The longest that an event took: from its commit, the client's return or, where it was away, the database's."""
+    """Returns the longest delay in seconds, from the commit or the return of the client or the database."""
     delays = [0.0]
     for arrival in follower.arrivals:
         written = log[arrival.id - 1]["created_at"].timestamp()
         back = max((moment for moment in returned if moment < arrival.at), default=-POOL_SECONDS) + POOL_SECONDS
-        # A change that was made when the database was back already is not excused by its absence.
+        # The database's outage counts only for changes before its return.
         excuse = back if written < back else 0.0
         delays.append(arrival.at - max(written, arrival.connected, excuse))
     return max(delays)
 
 
 @pytest.mark.timeout(60 + 60 * ROUNDS)
-async def test_nothing_committed_is_lost_told_twice_or_late(scene: tuple[Scene, dict[str, Any]]) -> None:
+async def test_commits_are_published_once_in_order_and_in_time_despite_faults(
+    scene: tuple[Scene, dict[str, Any]],
+) -> None:
     stage, made = scene
     sites = [site.ws for site in stage.cluster.sites]
     paths = [f"/office?token={token}" for token in made["offices"]]

@@ -1,4 +1,4 @@
-"""Each field of each command, and which role may say it: a field that is not in these tables fails here."""
+"""Each field of each call, and the roles that may send it. A field that is missing in these tables fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 BOTH, DRIVER, CUSTOMER, NEITHER = {"driver", "customer"}, {"driver"}, {"customer"}, set[str]()
-# Of the calls that a driver or a customer may make. The office may say every field.
+# Calls of drivers and customers. The office may send every field.
 REST: dict[str, dict[str, set[str]]] = {
     "PATCH orders/{id}/status/": {
         "status": BOTH, "reason": BOTH, "at": BOTH, "ref": BOTH, "version": BOTH, "driver": NEITHER,
@@ -45,7 +45,7 @@ REST: dict[str, dict[str, set[str]]] = {
         "route": NEITHER, "stop_sequence": NEITHER,
     },
 }  # fmt: skip
-# Over a socket customers command nothing. A driver's `driver` counts for nothing, as anything unknown there.
+# Customers have no socket commands. A driver's field `driver` is ignored like any unknown field.
 SOCKET: dict[str, dict[str, set[str]]] = {
     "order_update": {
         "status": DRIVER, "reason": DRIVER, "at": DRIVER, "ref": DRIVER, "version": DRIVER, "notes": DRIVER,
@@ -53,12 +53,12 @@ SOCKET: dict[str, dict[str, set[str]]] = {
     },
     "delivery.confirmed": REST["POST orders/{id}/confirm-delivery/"],
 }  # fmt: skip
-# Of whoever holds the socket, and of no order.
+# Commands about the connection, not about an order.
 OWN = {"heartbeat", "subscribe", "unsubscribe", "location_update", "authenticate"}
 
 
 def bodies() -> Iterator[tuple[str, set[str]]]:
-    """Each call that takes a body, and the fields of it."""
+    """Yields each call with a body, and its fields."""
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     for path, calls in document["paths"].items():
         for method, call in calls.items():
@@ -68,7 +68,7 @@ def bodies() -> Iterator[tuple[str, set[str]]]:
                 yield f"{method.upper()} {path.replace(V1, '')}", set(fields)
 
 
-def test_every_field_that_a_driver_or_customer_could_say_is_in_the_table() -> None:
+def test_table_has_every_field_of_drivers_and_customers() -> None:
     open_to_some = (SERVED["driver"] | SERVED["customer"]) - ANYBODY
     found = {label: fields for label, fields in bodies() if label in open_to_some}
     assert found == {label: set(fields) for label, fields in REST.items()}
@@ -88,7 +88,7 @@ def values(depot: Depot) -> dict[str, Any]:
 
 
 def order_of(label: str, role: str, depot: Depot) -> Order:
-    """The one that this call by this role can change."""
+    """Returns an order that this call can change in this role."""
     if label.startswith("PATCH orders/{id}/status"):
         return depot.orders[Status.ASSIGNED if role == "driver" else Status.CONFIRMED]
     return depot.orders[{
@@ -98,7 +98,7 @@ def order_of(label: str, role: str, depot: Depot) -> Order:
 
 
 @pytest.mark.parametrize("role", ["driver", "customer"])
-def test_a_field_is_taken_of_the_roles_of_the_table_only(role: str) -> None:
+def test_api_accepts_fields_only_from_roles_of_the_table(role: str) -> None:
     depot = make_depot()
     api, said = Api(depot.users[role]), values(depot)
     for label, fields in REST.items():
@@ -122,7 +122,7 @@ def test_a_field_is_taken_of_the_roles_of_the_table_only(role: str) -> None:
                 assert answer.status_code in (403, 404), (label, name, answer.status_code)
 
 
-def test_who_may_not_name_a_driver_is_told_so_and_nothing_changes() -> None:
+def test_naming_a_driver_without_permission_is_refused() -> None:
     depot, other = make_depot(), make_driver()
     for status, to in ((Status.ASSIGNED, "delivering"), (Status.DELIVERING, "assigned"), (Status.ARRIVING, "failed")):
         order = depot.orders[status]
@@ -133,14 +133,14 @@ def test_who_may_not_name_a_driver_is_told_so_and_nothing_changes() -> None:
         assert (after.status, after.driver_id, after.version) == (status, order.driver_id, order.version)
 
 
-def test_the_office_names_a_driver_in_a_move() -> None:
+def test_office_may_name_a_driver_in_a_move() -> None:
     depot, other = make_depot(), make_driver()
     order = depot.orders[Status.DELIVERING]
     answer = Api(make_office()).patch(f"orders/{order.pk}/status/", {"status": "assigned", "driver": other.pk})
     assert (answer.status_code, Order.objects.get(pk=order.pk).driver_id) == (200, other.pk)
 
 
-def test_every_command_of_a_socket_is_in_the_table() -> None:
+def test_table_has_every_socket_command() -> None:
     assert {*SOCKET, *OWN} == set(HANDLERS)
     assert set(SOCKET["order_update"]) == {*StatusInput().fields, *MoveDetails().fields}
     assert set(SOCKET["delivery.confirmed"]) == set(ConfirmationInput().fields)
@@ -155,7 +155,7 @@ def message(command: str, name: str, value: Any, order: Order) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("role", [Side.DRIVER, Side.CUSTOMER])
-def test_a_socket_takes_a_field_of_the_roles_of_the_table_only(role: Side) -> None:
+def test_socket_accepts_fields_only_from_roles_of_the_table(role: Side) -> None:
     depot = make_depot()
     identity, said = Identity.of(depot.users[role]), values(depot)
     for command, fields in SOCKET.items():

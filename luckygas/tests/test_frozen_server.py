@@ -1,4 +1,4 @@
-"""A server that is frozen where it holds what all need (a paused container, a machine that swaps): others go on."""
+"""A server freezes while it holds a lock that all need (a paused container, a swapping machine): others go on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = ("one", "two")
 
 @pytest.fixture
 def sites(transactional_db: None) -> Iterator[dict[str, Site]]:
-    """By the name that PostgreSQL knows them by."""
+    """Two sites by their application_name in PostgreSQL."""
     with ExitStack() as stack:
         made = {name: Site("uvicorn", DATABASE_URL=f"{database_url()}?application_name={name}") for name in NAMES}
         for site in made.values():
@@ -41,7 +41,7 @@ def tell(number: int) -> None:
 
 
 def waits_for(table: str) -> str | None:
-    """The name of the site that waits for a lock of this table."""
+    """Returns the name of the site that waits for a lock on this table."""
     query = """SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
         WHERE NOT granted AND relation = %s::regclass AND application_name = ANY(%s)"""
     with connection.cursor() as cursor:
@@ -52,7 +52,7 @@ def waits_for(table: str) -> str | None:
 
 @contextmanager
 def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
-    """Whoever numbers waits for the table of events, is frozen there, and gets the table."""
+    """Freezes the numbering site while it waits for the events table, and then lets it get the lock."""
     with psycopg.connect(database_url()) as other:
         other.execute("LOCK TABLE realtime_event IN SHARE ROW EXCLUSIVE MODE")
         tell(1)
@@ -69,7 +69,7 @@ async def told(client: Client, count: int) -> list[int]:
     return [(await client.until("custom.told"))["data"]["number"] for _ in range(count)]
 
 
-async def test_another_server_numbers_while_the_one_that_holds_the_log_is_frozen(sites: dict[str, Site]) -> None:
+async def test_another_server_numbers_while_the_lock_holder_is_frozen(sites: dict[str, Site]) -> None:
     token = await make(lambda: token_for(make_office()))()
     urls = {name: f"{site.ws}/office?token={token}" for name, site in sites.items()}
     async with open_client(urls["one"]) as first, open_client(urls["two"]) as second:
@@ -87,7 +87,7 @@ async def test_another_server_numbers_while_the_one_that_holds_the_log_is_frozen
     assert [event.data["number"] for event in events if event.type == "custom.told"] == [1, 2, 3]
 
 
-def test_who_was_frozen_says_that_the_database_is_busy() -> None:
+def test_ended_idle_transaction_counts_as_database_away() -> None:
     with pytest.raises(Error) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The rule of the house: an app imports itself and what stands to its left, in Python and in JavaScript."""
+"""An app imports only itself and the apps to its left, in Python and in JavaScript."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def files(app: str, suffix: str = ".py") -> list[Path]:
 
 
 def named(node: ast.AST) -> Iterator[str]:
-    """The modules that this statement imports; a name after `from … import` may be a module, too."""
+    """Yields the modules that this statement imports. A name after `from … import` may be a module too."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module:
@@ -39,7 +39,7 @@ def named(node: ast.AST) -> Iterator[str]:
 
 
 def url_names(resolver: URLResolver | None = None) -> dict[str, str]:
-    """The app of each named URL, but for the admin's, which say it."""
+    """Returns the app of each named URL, without the admin's, whose names contain it."""
     found: dict[str, str] = {}
     for one in (resolver or get_resolver()).url_patterns:
         if isinstance(one, URLResolver):
@@ -50,7 +50,7 @@ def url_names(resolver: URLResolver | None = None) -> dict[str, str]:
 
 
 def called(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
-    """Apps that a call names as text: relations as `"orders.Order"`, addresses as `"admin:orders_order_change"`."""
+    """Yields apps in text arguments: relations like `"orders.Order"`, URLs like `"admin:orders_order_change"`."""
     if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
         return
     function, text = node.func, str(node.args[0].value)
@@ -80,7 +80,7 @@ def test_imports_point_left(app: str) -> None:
 
 
 def static_imports(path: Path, source: str) -> set[str]:
-    """The apps whose scripts a script imports: `static/<app>/…`, by relative path."""
+    """Returns the apps whose scripts (`static/<app>/…`) a script imports by relative path."""
     parts = path.relative_to(ROOT).parts
     here = Path(*parts[parts.index("static") + 1 : -1])
     found = set()
@@ -109,7 +109,7 @@ def module_of(path: Path) -> str:
 
 
 def at_run_time(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the module is imported."""
+    """Yields the statements that run when the module is imported."""
     for node in body:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             yield from at_run_time(node.orelse)
@@ -120,7 +120,7 @@ def at_run_time(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from at_run_time(getattr(node, inner, []))
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_no_import_cycles() -> None:
     sources = {module_of(path): path for app in HOUSE for path in files(app)}
     graph: dict[str, set[str]] = {}
     for module, path in sources.items():
@@ -138,8 +138,8 @@ def inside_functions(tree: ast.Module) -> Iterator[str]:
             yield from (name for node in ast.walk(function) for name in named(node))
 
 
-def test_no_function_imports_what_its_module_could() -> None:
-    """But for `AppConfig.ready`: models are not there before it."""
+def test_imports_are_at_module_level() -> None:
+    """Except in `AppConfig.ready`, before which models cannot be imported."""
     found: dict[str, list[Any]] = {}
     for path in (path for app in HOUSE for path in files(app) if path.name != "apps.py"):
         ours = [name for name in inside_functions(ast.parse(path.read_text())) if name.partition(".")[0] in HOUSE]
@@ -152,8 +152,8 @@ def is_page(module: str) -> bool:
     return module.startswith("pages.") or not {"admin", "views"}.isdisjoint(module.split("."))
 
 
-def test_no_page_asks_the_api() -> None:
-    """What both need stands beside the model, or in `web/`."""
+def test_pages_do_not_import_the_api() -> None:
+    """Shared code belongs next to the model or in `web/`."""
     sources = {module_of(path): path for app in HOUSE for path in files(app)}
     found: dict[str, list[str]] = {}
     for module, path in sources.items():

@@ -1,4 +1,4 @@
-"""One row is locked by a forgotten transaction, and sixty clerks want it: everybody else works on."""
+"""A hanging transaction locks one row, and sixty clerks wait for it: everybody else can work."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CLERKS = 60
 
 
 class Clerks:
-    """So many who ask the same again and again, as long as they are told to wait."""
+    """Clients that repeat the same request as long as the answer tells them to wait."""
 
     def __init__(self, ask: Ask, count: int = CLERKS) -> None:
         self.answers: list[requests.Response] = []
@@ -77,7 +77,7 @@ class Clerks:
 
 @pytest.fixture
 def patient_site() -> Iterator[Site]:
-    """Whoever is let wait for a row here keeps a connection for as long as the test takes."""
+    """A site with a long lock timeout, so that waiting requests hold their connections for the whole test."""
     with running(Site("uvicorn", DATABASE_LOCK_SECONDS="100")) as server:
         yield server
 
@@ -88,7 +88,7 @@ def locked_order(office: Office) -> tuple[str, int, Ask]:
 
 
 def locked_product(office: Office) -> tuple[str, int, Ask]:
-    """What refers to a row waits for it when it is committed."""
+    """A row with a foreign key waits for the locked row at COMMIT."""
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
     wanted = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
@@ -107,7 +107,7 @@ def locked_customer(office: Office) -> tuple[str, int, Ask]:
 @pytest.mark.parametrize(
     "case", [locked_order, *(pytest.param(case, marks=pytest.mark.long) for case in (locked_product, locked_customer))]
 )
-def test_who_waits_for_a_locked_row_holds_up_nobody_else(patient_site: Site, case: Callable[[Office], Any]) -> None:
+def test_waiting_for_a_locked_row_does_not_block_others(patient_site: Site, case: Callable[[Office], Any]) -> None:
     office = Office(patient_site)
     table, pk, ask = case(office)
     others = [make_order() for _ in range(10)]
@@ -138,7 +138,7 @@ def token_of_office() -> str:
     return token_for(make_office())
 
 
-async def test_commands_by_socket_on_other_orders_go_on(site: Site) -> None:
+async def test_socket_commands_on_other_orders_go_on(site: Site) -> None:
     locked, free = [await make(make_order)() for _ in range(2)]
     urls = [f"{site.ws}/office?token={await make(token_of_office)()}" for _ in range(12)]
     async with AsyncExitStack() as stack:
@@ -152,7 +152,7 @@ async def test_commands_by_socket_on_other_orders_go_on(site: Site) -> None:
     assert (refused["code"], refused["ref"]) == ("row_locked", "mine")
 
 
-def test_the_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
+def test_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
     client.force_login(make_user(is_staff=True, is_superuser=True))
     client.raise_request_exception = False
     customer = make_customer()
@@ -168,19 +168,19 @@ def test_the_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> N
 
 @contextmanager
 def limited(name: str, value: str) -> Iterator[None]:
-    """Another limit for the test's own connection."""
+    """Changes a limit of the test's own connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
     try:
         yield
     finally:
-        # On the same one: closed, it would go back to the pool with this limit.
+        # Resets the same connection, or it would return to the pool with this limit.
         with connection.cursor() as cursor:
             cursor.execute(f"RESET {name}")
 
 
 def ours() -> int:
-    """Sessions of this process that are in a transaction, waiting or not."""
+    """Counts sessions of this process in a transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -191,12 +191,12 @@ def ours() -> int:
 
 
 def in_vain(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
-    """What `work` returns, which was kept waiting by the statement for several attempts and held no connection."""
+    """Runs `work` while the statement blocks it for several attempts. Checks that it holds no connection meanwhile."""
     with forgotten(statement, *values):
         returned: list[Any] = []
         waiting = in_thread(lambda: returned.append(work()))
         wait_for(lambda: ours() == 1)
-        # A connection is held for short attempts only, with longer and longer pauses between them.
+        # Attempts are short, and the pauses between them, without a connection, grow.
         held = [ours() for _ in range(100) if not waiting.wait(0.02)]
         assert len(held) == 100
         assert sum(held) < 50
@@ -204,7 +204,7 @@ def in_vain(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
     return returned[0]
 
 
-def test_many_orders_at_once_wait_for_a_locked_one_without_a_connection() -> None:
+def test_bulk_update_waits_for_a_lock_without_a_connection() -> None:
     office, orders = make_office(), [make_order() for _ in range(3)]
     ids = [order.pk for order in orders]
     outcome = in_vain(
@@ -214,7 +214,7 @@ def test_many_orders_at_once_wait_for_a_locked_one_without_a_connection() -> Non
     assert (outcome.updated, outcome.failed) == (ids, [])
 
 
-def test_one_card_of_the_board_waits_no_longer_than_a_command(settings: Any) -> None:
+def test_single_move_on_board_waits_as_long_as_a_command(settings: Any) -> None:
     settings.DATABASE_LOCK_SECONDS = 0.3
     office, order = make_office(), make_order()
     locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
@@ -223,7 +223,7 @@ def test_one_card_of_the_board_waits_no_longer_than_a_command(settings: Any) -> 
     assert database.is_row_locked(raised.value)
 
 
-def test_a_route_waits_for_a_locked_order_without_a_connection() -> None:
+def test_route_waits_for_a_lock_without_a_connection() -> None:
     office, driver, route = make_office(), make_driver(), make_route()
     order = make_order("confirmed", route=route)
     outcome = in_vain(
@@ -233,7 +233,7 @@ def test_a_route_waits_for_a_locked_order_without_a_connection() -> None:
     assert outcome.updated == [order.pk]
 
 
-def test_an_import_waits_for_another_one_without_a_connection() -> None:
+def test_import_waits_for_another_without_a_connection() -> None:
     make_20kg()
     report = in_vain(
         "SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK,
@@ -242,8 +242,8 @@ def test_an_import_waits_for_another_one_without_a_connection() -> None:
     assert len(report.created) == 1
 
 
-def test_long_work_within_a_transaction_waits_too() -> None:
-    """As the demo's, which imports two sheets in one."""
+def test_long_work_in_a_transaction_waits_too() -> None:
+    """Like the demo, which imports two sheets in one transaction."""
     order = make_order()
 
     def work() -> None:
@@ -257,7 +257,7 @@ def test_long_work_within_a_transaction_waits_too() -> None:
     waiting.join()
 
 
-def test_a_checked_sheet_outlasts_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
     client.raise_request_exception = False
     make_20kg()
@@ -280,7 +280,7 @@ def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert database.is_row_locked(raised.value)
 
 
-def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
+def test_database_ends_idle_transaction() -> None:
     with connection.cursor() as cursor:
         limits = "SELECT setting::int / 1000 FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
         cursor.execute(limits, [["idle_in_transaction_session_timeout", "lock_timeout"]])
@@ -304,21 +304,21 @@ def test_a_transaction_that_does_nothing_is_ended_by_the_database() -> None:
     forgetting.join()
 
 
-def test_long_work_may_compute_for_longer_than_a_request() -> None:
+def test_long_work_may_be_idle_longer_than_a_request() -> None:
     order = make_order()
     with database.long_work(order.lock), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
         assert cursor.fetchone() == ("0", "1min")
 
 
-def test_a_queue_that_moves_on_is_left_alone() -> None:
+def test_moving_queue_is_not_cancelled() -> None:
     blockers = Blockers(most=1)
-    # Each has the row for 0.2 s, with three behind it that wait for a second and longer.
+    # Each session holds the row for 0.2 s, and three wait behind it for a second or longer.
     moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
     assert [blockers.too_many(waiting, now) for waiting, now in moments] == [[]] * 10
 
 
-def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it() -> None:
+def test_blocker_keeps_at_most_a_quarter_of_the_pool_waiting() -> None:
     blockers = Blockers(most=2)
     waiting = {2: [1], 3: [2], 4: [3, 2], 5: [9], 6: [4]}
     assert blockers.too_many(waiting, 0.0) == []
@@ -327,7 +327,7 @@ def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it
 
 
 def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a moment while a test restores its settings."""
+    """A test that restores its settings removes them for a moment."""
     watch, looks = Watch(), list[int]()
 
     def at_work() -> list[int]:
@@ -341,8 +341,8 @@ def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.Mon
     wait_for(lambda: len(looks) > 2)
 
 
-def test_connections_that_are_kept_and_not_used_are_not_looked_at() -> None:
-    """As those of a hub: on a small pool they are more than may wait."""
+def test_idle_connections_do_not_count() -> None:
+    """Such as those of a hub; in a small pool they are more than may wait."""
     watch, held, done = Watch(), threading.Barrier(4), threading.Event()
 
     def keep(*, begun: bool) -> None:

@@ -79,13 +79,13 @@ def test_secrets_and_numbers_are_masked(form: str, line: str, args: tuple[object
     assert shown in logs.formatter(form).format(record(line, *args))
 
 
-def test_the_record_itself_is_masked_for_other_handlers() -> None:
+def test_record_is_masked_for_other_handlers() -> None:
     made = record("called %s", NUMBER)
     assert logs.MaskSecrets().filter(made)
     assert made.getMessage() == "called 0912-***-678"
 
 
-def test_a_line_of_another_library_is_json_with_what_is_bound() -> None:
+def test_line_of_another_library_is_json_with_context() -> None:
     with bound_contextvars(request_id="abc-123"):
         said = as_json(record("Not “%s”", "found", request=object(), status=404))
     assert said.pop("timestamp").endswith("Z")
@@ -99,7 +99,7 @@ NUMBERS = ("+886912345678", "0912345678", "0912.345.678", "0223456789", "02-2345
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("before", ["", "; call ", "\n", "\t", "客戶"])
-def test_an_exception_is_masked_wherever_the_number_stands(form: str, before: str) -> None:
+def test_exceptions_are_masked(form: str, before: str) -> None:
     said = "".join(f"{before or ' '}{number}" for number in NUMBERS)
     try:
         raise ValueError(f"{said}, token=abc\\def 4821-7736")
@@ -110,7 +110,7 @@ def test_an_exception_is_masked_wherever_the_number_stands(form: str, before: st
     assert not [secret for secret in (*NUMBERS, "345678", "token=abc") if secret in line]
 
 
-def test_an_exception_stays_on_its_line() -> None:
+def test_exception_stays_on_one_line() -> None:
     try:
         raise ValueError(NUMBER)
     except ValueError:
@@ -119,14 +119,14 @@ def test_an_exception_stays_on_its_line() -> None:
     assert "Traceback" in json.loads(line)["exception"]
 
 
-# ESC and BEL, C1 (CSI, NEL), ends of lines, marks of direction, invisible ones, half a pair, what a font makes itself.
+# ESC, BEL, C1 (CSI, NEL), line ends, direction marks, invisible characters, a lone surrogate, private use.
 ODD = "\x1b[31m\x07\x00\x9b2J\x85\u2028\u2029\r\n\x0b\x0c\u202e\u2066\u200f\u061c\u200b\ufeff\ud800\ue000\U000e0041"
 FORGED = "2026-11-30 12:00:00 [info] request [luckygas.access] status=200"
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("field", ["path", "route", "user_id", "event", "exception", "bound", "args"])
-def test_nothing_of_a_line_obeys_or_begins_another_line(form: str, field: str) -> None:
+def test_control_characters_cannot_forge_lines(form: str, field: str) -> None:
     said, error = f"/x{ODD}\n{FORGED}\u2028{FORGED}", None
     if field == "exception":
         try:
@@ -145,13 +145,13 @@ def test_nothing_of_a_line_obeys_or_begins_another_line(form: str, field: str) -
         assert json.loads(line)["logger"] == "some.library"
 
 
-def test_letters_and_blanks_of_all_scripts_stay_as_they_are() -> None:
+def test_letters_and_blanks_of_all_scripts_are_unchanged() -> None:
     said = "王小姐　大安區\u00a0é 👍 “x”"
     for form in logs.FORMATS:
         assert said in logs.formatter(form).format(record(said))
 
 
-def test_lines_of_structlog_itself_are_masked_too() -> None:
+def test_structlog_lines_are_masked() -> None:
     lines, handler = StringIO(), logging.StreamHandler()
     handler.setStream(lines)
     handler.setFormatter(logs.formatter("json"))
@@ -163,22 +163,22 @@ def test_lines_of_structlog_itself_are_masked_too() -> None:
     assert (said["event"], said["to"], said["order_id"], said["level"]) == ("sms", "0912-***-678", 5, "warning")
 
 
-def test_text_has_one_line_that_begins_with_its_time() -> None:
+def test_text_line_begins_with_its_time() -> None:
     line = logs.formatter("text").format(record("Hello", status=200))
     assert line[:2] == "20"
     assert line.endswith("[warning] Hello [some.library] status=200")
 
 
-def test_no_library_has_a_way_out_of_its_own() -> None:
+def test_no_library_has_its_own_handler() -> None:
     redis.Redis().pubsub()  # type: ignore[no-untyped-call]
     loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    # Exactly this type: pytest has handlers too, of types of its own.
+    # Exactly this type, because pytest's handlers are subclasses.
     ways_out = {one.name for one in loggers for handler in one.handlers if type(handler) is logging.StreamHandler}
     assert ways_out - {"of-this-test"} == {"uvicorn.error"}
 
 
 @pytest.mark.servers
-async def test_a_server_writes_no_token_into_its_log(either_site: Site) -> None:
+async def test_server_logs_no_token(either_site: Site) -> None:
     token = await sync_to_async(lambda: token_for(make_office()))()
     link = await sync_to_async(lambda: make_order().tracking_token)()
     for path in (f"?token={token}", f"/track/{link}"):
@@ -190,7 +190,7 @@ async def test_a_server_writes_no_token_into_its_log(either_site: Site) -> None:
     assert either_site.server == "daphne" or "token=***" in log
 
 
-# One search in the logs finds all that one click caused.
+# A search for one request id finds everything that a click caused.
 
 
 CLICK = "click-0001"
@@ -203,7 +203,7 @@ def site(transactional_db: None) -> Iterator[Site]:
 
 
 def lines(site: Site) -> list[dict[str, Any]]:
-    """Of the log, all of which are JSON."""
+    """Returns the log's lines, all of them JSON."""
     return [json.loads(line) for line in site.log.read_text().splitlines()]
 
 
@@ -219,7 +219,7 @@ def confirm(site: Site, order: Order, token: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_click_is_followed_into_its_events_its_sms_and_the_logs(site: Site, admin_client: Browser) -> None:
+async def test_request_id_links_events_sms_and_logs(site: Site, admin_client: Browser) -> None:
     order, office = await sync_to_async(make_order)(), await sync_to_async(make_office)()
     token = await sync_to_async(token_for)(office)
     async with open_client(f"{site.ws}/office?token={token}") as client:
@@ -230,11 +230,11 @@ async def test_a_click_is_followed_into_its_events_its_sms_and_the_logs(site: Si
     assert (ids["order.created"], ids["order.status_changed"], ids["notification.sent"]) == ("", CLICK, CLICK)
     message = await NotificationHistory.objects.aget()
     assert message.request_id == CLICK
-    # Whoever answers or commits says so afterwards: screens may know it first.
+    # Log lines follow the answer or commit, so screens may be faster.
     await asyncio.to_thread(wait_for, lambda: loggers(site, CLICK) == {"luckygas.access", "notifications.sender"})
     numbered = [line for line in lines(site) if line["event"] == "numbered"]
     assert any(line["requests"] == [CLICK] for line in numbered)
-    # The hub began with that socket, and does not work for it.
+    # The hub started with that socket, but does not carry its id.
     assert not any({"connection_id", "request_id"} & line.keys() for line in numbered)
     event = await Event.objects.aget(type="notification.sent")
     pages = [
@@ -246,7 +246,7 @@ async def test_a_click_is_followed_into_its_events_its_sms_and_the_logs(site: Si
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_message_on_a_socket_has_an_id_and_its_lines_the_connections(site: Site) -> None:
+async def test_socket_message_has_its_id_and_its_lines_the_connections(site: Site) -> None:
     driver = await sync_to_async(make_driver)()
     order = await sync_to_async(make_order)(Status.ASSIGNED, driver=driver)
     token = await sync_to_async(token_for)(driver.user)
@@ -257,13 +257,13 @@ async def test_a_message_on_a_socket_has_an_id_and_its_lines_the_connections(sit
     assert done["connection_id"] == refused["connection_id"] == client.welcome["connection_id"]
     assert (done["outcome"], refused["outcome"], done["user_id"]) == ("ack", "invalid_message", driver.user_id)
     assert done["request_id"] != refused["request_id"]
-    # The hub numbers what was committed, as soon as it comes to it.
+    # The hub numbers the change a little later.
     while not await Event.objects.filter(type="order.status_changed", request_id=done["request_id"]).aexists():
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_command_has_an_id(tmp_path: Path) -> None:
+def test_command_has_a_request_id(tmp_path: Path) -> None:
     make_20kg()
     file = tmp_path / "orders.csv"
     tomorrow = str(timezone.localdate() + timedelta(days=1))
@@ -280,7 +280,7 @@ def queries() -> float:
 
 
 @pytest.mark.django_db
-def test_each_query_is_counted_once_also_after_connecting_anew() -> None:
+def test_each_query_is_counted_once_after_reconnecting() -> None:
     connection_created.send(type(connection), connection=connection)
     before = queries()
     Order.objects.count()
@@ -288,7 +288,7 @@ def test_each_query_is_counted_once_also_after_connecting_anew() -> None:
 
 
 @pytest.mark.django_db
-def test_a_query_that_fails_took_its_time_too() -> None:
+def test_failed_query_is_timed() -> None:
     before = queries()
     with pytest.raises(Exception, match="nowhere"), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM nowhere")

@@ -1,4 +1,4 @@
-"""A whole office signs in within one second: the others notice nothing."""
+"""A whole office signs in within one second without delaying others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PEOPLE = 58
 @pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_who_signs_in_with_many_others_holds_up_nobody_else() -> None:
+def test_many_sign_ins_do_not_delay_others() -> None:
     with running(Site("uvicorn")) as site:
         office, names = Office(site), [make_staff().username for _ in range(PEOPLE)]
         asks: tuple[Ask, ...] = (

@@ -32,7 +32,7 @@ HEADER = "X-Request-ID"
 
 
 def access(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """What the lines of requests say beside their words."""
+    """Returns the extra fields of the request lines."""
     lines = [vars(record) for record in caplog.records if record.name == "luckygas.access"]
     names = ("method", "route", "path", "status", "user_id")
     return [{name: line[name] for name in names if name in line} for line in lines]
@@ -42,7 +42,7 @@ def counted(**labels: str) -> float:
     return REGISTRY.get_sample_value("luckygas_http_requests_total", labels) or 0.0
 
 
-def test_a_given_id_is_answered_and_another_is_made(client: Client) -> None:
+def test_given_request_id_is_returned_or_a_new_one_made(client: Client) -> None:
     assert client.get("/health/live", headers={HEADER: "from-the-proxy-1"})[HEADER] == "from-the-proxy-1"
     made = {client.get("/health/live", headers={HEADER: "no\tid"})[HEADER] for _ in range(2)}
     assert len(made) == 2
@@ -51,14 +51,14 @@ def test_a_given_id_is_answered_and_another_is_made(client: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/health/live", "/api/v1/orders/", "/nowhere/"])
 @pytest.mark.django_db
-def test_every_answer_tells_the_servers_clock(client: Client, path: str) -> None:
+def test_every_answer_has_server_time(client: Client, path: str) -> None:
     before = time()
     told = int(client.get(path)["X-Server-Time"]) / 1000
     assert before - 0.001 <= told <= time()
 
 
 @pytest.mark.django_db
-def test_a_request_has_one_line_with_its_route_and_no_path(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_logged_once_by_route(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     order, office = make_order(), make_office()
     before = counted(method="GET", route="/api/v1/orders/<pk>/", status="200")
     caplog.clear()
@@ -70,7 +70,7 @@ def test_a_request_has_one_line_with_its_route_and_no_path(client: Client, caplo
 
 
 @pytest.mark.django_db
-def test_whom_a_session_is_of_is_told_where_it_was_asked(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_user_is_logged_if_the_view_needed_it(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     office = make_office()
     client.force_login(office)
     caplog.clear()
@@ -80,7 +80,7 @@ def test_whom_a_session_is_of_is_told_where_it_was_asked(client: Client, caplog:
 
 
 @pytest.mark.django_db
-def test_there_are_only_so_many_routes_and_methods(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_routes_and_methods_are_bounded(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.get("/wp-admin/" + "x" * 500)
     client.get("/static/nothing.css")
     client.generic("BREW", "/health/live")
@@ -90,14 +90,14 @@ def test_there_are_only_so_many_routes_and_methods(client: Client, caplog: pytes
 
 
 @pytest.mark.django_db
-def test_a_password_is_in_no_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_passwords_are_not_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     office = make_office()
     client.post("/api/v1/auth/token/", {"username": office.username, "password": PASSWORD})
     assert len(access(caplog)) == 1
     assert PASSWORD not in caplog.text + str([vars(record) for record in caplog.records])
 
 
-def test_the_id_is_known_within_and_forgotten_after() -> None:
+def test_request_id_is_bound_during_the_request_only() -> None:
     seen: list[str] = []
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -108,7 +108,7 @@ def test_the_id_is_known_within_and_forgotten_after() -> None:
     assert (seen, answer[HEADER], request_id.current()) == (["abcdefgh"], "abcdefgh", "")
 
 
-def test_what_breaks_even_the_page_for_errors_has_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_error_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         raise ZeroDivisionError
 
@@ -120,15 +120,15 @@ def test_what_breaks_even_the_page_for_errors_has_a_line_too(caplog: pytest.LogC
 
 @pytest.fixture
 def site_application() -> Any:
-    """Made here, before `caplog`: it sets the log up anew."""
+    """Imported before `caplog`, because it configures logging."""
     from luckygas.asgi import application
 
-    gc.unfreeze()  # what it froze for a process of its own; this one has tests that count objects
+    gc.unfreeze()  # undo its gc.freeze(), because other tests count objects
     return application
 
 
 async def post_too_much(application: Any, **headers: str) -> dict[bytes, bytes]:
-    """The headers of the site's own refusal."""
+    """Posts a too large body. Returns the headers of the answer."""
     scope = {
         "type": "http", "method": "POST", "path": "/api/v1/orders/", "query_string": b"", "http_version": "1.1",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
@@ -144,7 +144,7 @@ async def post_too_much(application: Any, **headers: str) -> dict[bytes, bytes]:
 
 
 @pytest.mark.parametrize("said", [{"content_length": "9" * 9}, {"transfer_encoding": "chunked"}])
-async def test_a_body_that_is_too_large_is_accounted_for(
+async def test_too_large_body_is_logged_and_counted(
     said: dict[str, str], site_application: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = counted(method="POST", route="/api/v1/orders/", status="413")
@@ -155,23 +155,23 @@ async def test_a_body_that_is_too_large_is_accounted_for(
     assert counted(method="POST", route="/api/v1/orders/", status="413") == before + 1
 
 
-# Headers that nobody means: a session that Django never gave, a charset that is none. None is a fault of ours.
+# Invalid headers (a forged session, an unknown charset) must not cause a 500.
 
 
-# As cookies write them: an octal number stands for its byte (RFC 2109).
+# Cookies encode a byte as an octal number (RFC 2109).
 NUL, SHORT = r'"aaaaaaaaaaaaaaaaaaaa\000aaaaaaaaaaa"', r'"\000"'
 PAGES = ["/", "/accounts/login/", "/admin/orders/order/", "/nowhere/", "/api/v1/orders/", "/health/live", "/words.js"]
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("cookie", [NUL, SHORT, r'"\351\240\200aaaaaaaaaa"', "../../../../etc/passwd"])
-def test_a_session_that_was_never_given_is_none(page: str, cookie: str) -> None:
+def test_forged_session_is_ignored(page: str, cookie: str) -> None:
     client = Client(enforce_csrf_checks=True, headers={"cookie": f"sessionid={cookie}"})
     assert client.get(page).status_code in (200, 302, 401, 404)
     assert client.post(page).status_code in (401, 403, 404)
 
 
-def test_with_an_impossible_session_one_signs_in(client: Client) -> None:
+def test_sign_in_works_with_an_invalid_session(client: Client) -> None:
     office = make_office()
     office.set_password("right-password")
     office.save()
@@ -182,7 +182,7 @@ def test_with_an_impossible_session_one_signs_in(client: Client) -> None:
 
 
 async def posted(charset: str, value: bytes) -> str:
-    """The field `name` of a form with parts, as a view reads it."""
+    """Returns the field `name` of a multipart form as a view reads it."""
     body = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + value + b"\r\n--b--\r\n"
     headers = [
         (b"host", b"testserver"),
@@ -200,7 +200,7 @@ async def posted(charset: str, value: bytes) -> str:
 
 
 @pytest.mark.parametrize("charset", ["hex", "rot13", "zlib", "idna", "punycode", "undefined", "none", "\0"])
-async def test_text_in_what_is_no_charset_is_utf_8(charset: str) -> None:
+async def test_unknown_charset_is_read_as_utf_8(charset: str) -> None:
     assert await posted(charset, "王".encode()) == "王"
 
 
@@ -214,19 +214,19 @@ async def test_text_in_what_is_no_charset_is_utf_8(charset: str) -> None:
         ("text/plain; charset*0=he; charset*1=x; a=b", "text/plain; a=b"),
     ],
 )
-def test_a_charset_that_is_none_is_left_out_whole(said: str, left: str) -> None:
+def test_unknown_charset_is_removed(said: str, left: str) -> None:
     assert usable_content_type(said.encode()) == left.encode()
 
 
-async def test_another_charset_is_still_read() -> None:
+async def test_known_charset_is_used() -> None:
     assert await posted("big5", "王".encode("big5")) == "王"
 
 
-# Every URL of the admin, and of the rest of the site, with values that nobody means: none is a fault of ours.
+# Odd values in every URL of the admin and the site must not cause a 500.
 
 
-# Percent-encoded, as they come over the line: NUL, half of UTF-8, half a surrogate pair, controls, ends of lines,
-# numbers that fit no column, dates that are none or have no neighbour, patterns and quotes, and much of it.
+# Percent-encoded: NUL, broken UTF-8, a lone surrogate, controls, line ends, numbers that fit no column, invalid dates
+# and dates at the end of time, patterns, quotes, and long text.
 ODD = [
     "%00", "x%00y", "1%00", "%FF%FE", "%C3", "%ED%A0%80", "%1B[31m", "%0D%0AX-Evil:%201", "%E2%80%A8", "%E2%80%AE",
     "99999999999999999999", "9" * 400, "-1", "-99999999999999999999", "0", "1e999", "NaN", "1.5", "%EF%BC%91", "true",
@@ -249,12 +249,12 @@ def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URL
 
 
 def routes(wanted: str) -> list[str]:
-    """The patterns below this prefix, as `admin/orders/order/<path:object_id>/change/`."""
+    """Returns the patterns below this prefix, such as `admin/orders/order/<path:object_id>/change/`."""
     return sorted({path for path, _ in patterns(get_resolver()) if path.lstrip("^").startswith(wanted)})
 
 
 def filled(route: str, value: str) -> str:
-    """A path of this route: each of its parts is this value."""
+    """Fills each parameter of the route with the value."""
     plain = re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", value.replace("\\", "\\\\"), route)
     return "/" + re.sub(r"<(?:\w+:)?\w+>", lambda _: value, plain).replace("^", "").replace("$", "").replace("\\Z", "")
 
@@ -273,7 +273,7 @@ def client(depot: Depot) -> Client:
 
 
 def broken(client: Client, urls: Iterable[str], every: int = 1, method: str = "get") -> list[tuple[str, int]]:
-    """Of these, or of each so manyth (all of them take an hour), those that are answered as a fault of ours."""
+    """Requests each `every`-th URL (all take an hour). Returns those answered with 5xx."""
     answers = ((url, getattr(client, method)(url).status_code) for url in islice(urls, 0, None, every))
     return [(url[:200], status) for url, status in answers if status >= 500]
 
@@ -283,13 +283,13 @@ def broken(client: Client, urls: Iterable[str], every: int = 1, method: str = "g
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
-def test_no_path_of_the_admin_is_a_fault(client: Client) -> None:
+def test_odd_admin_paths_give_no_500(client: Client) -> None:
     found = routes("admin/")
     assert len(found) > 60
     odd = [filled(route, value) for route in found for value in (ODD if "<" in route else ["x"])]
     assert broken(client, odd, 8) == []
     assert broken(client, odd, 24, "post") == []
-    # A key that is text, of the one table that has such a key.
+    # The one table with a text key.
     nul = [filled(route, value) for route in found if "gatewaystate/<path" in route for value in ODD[:3]]
     assert broken(client, nul) == broken(client, nul, method="post") == []
 
@@ -307,7 +307,7 @@ FEW = ["%00", "99999999999999999999", "(", "%ED%A0%80", "9999-12-31", "-1"]
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
-def test_no_query_of_the_admin_is_a_fault(client: Client) -> None:
+def test_odd_admin_queries_give_no_500(client: Client) -> None:
     pages = sorted({filled(route, "1") for route in routes("admin/")})
     urls = (f"{page}?{name}={value}" for page in pages for name in QUERIES for value in FEW)
     assert broken(client, urls, 20) == []
@@ -321,14 +321,14 @@ def test_no_query_of_the_admin_is_a_fault(client: Client) -> None:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
-def test_no_lookup_of_a_list_is_a_fault(client: Client) -> None:
+def test_odd_list_lookups_give_no_500(client: Client) -> None:
     lists = (admin.site.get_model_admin(model) for model in apps.get_models() if admin.site.is_registered(model))
     urls = [url for one in lists for url in lookups(one)]
     assert broken(client, urls, 66) == []
 
 
 def lookups(one: Any) -> Iterator[str]:
-    """What may be asked of a list, and what may not, with odd values."""
+    """Yields allowed and forbidden lookups of a list with odd values."""
     page = reverse(f"admin:{one.opts.app_label}_{one.opts.model_name}_changelist") + "?"
     columns = [field.name for field in one.opts.get_fields()]
     day = one.date_hierarchy or "id"
@@ -346,7 +346,7 @@ def lookups(one: Any) -> Iterator[str]:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
-def test_a_list_of_an_odd_year_or_with_nul_is_answered(client: Client) -> None:
+def test_list_of_odd_year_or_with_nul_is_answered(client: Client) -> None:
     page = reverse("admin:orders_order_changelist")
     for query in (
         "scheduled_date__year=10000", "scheduled_date__gte=9999-12-31", "status__exact=%00", "q=%00", "x%00=1",
@@ -368,9 +368,9 @@ OTHERS = [
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
 @pytest.mark.parametrize("part", ["api/", "health/", "t/", "accounts/", "driver/", "orders/", "i18n/", "words", ""])
-def test_no_other_url_is_a_fault(client: Client, part: str) -> None:
+def test_other_odd_urls_give_no_500(client: Client, part: str) -> None:
     found = [route for route in routes(part) if part or not route.lstrip("^").startswith(("admin/", "api/", "health/"))]
     urls = [filled(route, value) for route in found for value in ODD if "<" in route or "(?P" in route]
     urls += [f"{filled(route, '1')}?{name}={value}" for route in found for name in OTHERS for value in FEW]
-    # Health says 503 by itself where something is not well, as Redis is not in a test.
+    # Health checks answer 503 by design if a part is unhealthy, as in this test.
     assert [one for one in broken(client, urls, 32) if part != "health/" or one[1] != 503] == []

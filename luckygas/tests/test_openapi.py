@@ -1,4 +1,4 @@
-"""Every call of the API with what its schema allows and with what it does not: each answer is one the schema names.
+"""Tries every API call with valid and invalid values: each answer must be one that the schema names.
 
 `FUZZ_EXAMPLES` are the requests a call and role; `FUZZ_SEED` makes them others than the same each time (`make fuzz`).
 """
@@ -38,7 +38,7 @@ from luckygas.tests.depot import DRIVERS_ALONE, SECRET, SERVED, V1, Depot, good_
 from orders.tests.test_proof_images import encoded
 from web.api.errors import logger as refused_by_the_database
 
-# Some seconds of work each, which on a machine with much else to do are more than a minute.
+# Each takes seconds, and on a busy machine more than a minute.
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
 SEED = os.environ.get("FUZZ_SEED")
@@ -50,13 +50,13 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
-# Of the requests made by rule, each so manyth: all of them take a minute.
+# Runs each so many-th request made by rule; all take a minute.
 STRIDES = {GenerationMode.POSITIVE: 1 if SEED else 2, GenerationMode.NEGATIVE: 1 if SEED else 12}
-# Both generic, in types of no interest here.
+# Both are generic; their type arguments do not matter here.
 APIOperation = schemathesis.APIOperation[Any, Any, Any, Any]
 Case = schemathesis.Case[Any]
 LANGUAGE, PEER = {"Accept-Language": "en"}, {"REMOTE_ADDR": "127.0.0.1"}
-# By chance nothing is ever a picture.
+# Random bytes are never a picture.
 schemathesis.openapi.format("binary", st.just(encoded()) | st.binary())
 
 
@@ -67,7 +67,7 @@ def depot(settings: Settings) -> Depot:
 
 
 def described(depot: Depot) -> Any:
-    """The schema, in which what finds something in the depot is tried more often than chance would."""
+    """The schema, changed so that values of the depot are tried more often."""
     document = copy.deepcopy(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
     for path, calls in document["paths"].items():
         for call in calls.values():
@@ -101,12 +101,12 @@ def operations(schema: Any) -> Iterator[APIOperation]:
 
 
 class Undescribed(AssertionError):
-    """An answer that the schema does not name, and the request."""
+    """An answer that the schema does not name, with its request."""
 
 
 @dataclass
 class Caller:
-    """`served`: the calls that were answered well at least once."""
+    """`served`: the calls that succeeded at least once."""
 
     headers: dict[str, str]
     served: set[str] = field(default_factory=set)
@@ -123,7 +123,7 @@ class Caller:
 
 
 def by_chance(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
-    """As many requests as FUZZ_EXAMPLES; those the schema allows, and those it does not."""
+    """Makes FUZZ_EXAMPLES random requests, valid and invalid by the schema."""
 
     @SETTINGS
     @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode]))
@@ -134,7 +134,7 @@ def by_chance(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
 
 
 def by_rule(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
-    """Each bound of each value, from within and from beyond; each value left out, and of a wrong type."""
+    """Tries values at and beyond each bound, missing values, and values of a wrong type."""
     for mode, stride in STRIDES.items():
         cases = cast("Any", operation.schema).iter_coverage_cases(
             operation, generation_modes=[mode], generation_config=GenerationConfig()
@@ -164,9 +164,7 @@ Way = Callable[[APIOperation, Caller], Iterator[Undescribed]]
     [(by_rule, "office"), (by_chance, "office"), (by_chance, "driver"), (by_chance, "customer"),
      (by_chance, "anonymous")],
 )  # fmt: skip
-def test_each_answer_is_one_the_schema_names(
-    way: Way, role: str, depot: Depot, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_answers_match_the_schema(way: Way, role: str, depot: Depot, caplog: pytest.LogCaptureFixture) -> None:
     caller, calls = caller_of(depot, role), list(operations(described(depot)))
     with caplog.at_level(logging.WARNING, refused_by_the_database.name):
         failures = [str(said) for call in calls for said in way(call, caller)]
@@ -175,7 +173,7 @@ def test_each_answer_is_one_the_schema_names(
 
 
 @pytest.mark.parametrize("role", ["office", "driver", "customer", "anonymous"])
-def test_each_role_is_served_what_it_may_ask(role: str, depot: Depot) -> None:
+def test_each_role_is_served_its_calls(role: str, depot: Depot) -> None:
     caller, calls = caller_of(depot, role), list(operations(described(depot)))
     for call in calls:
         caller.check(call.Case(**good_request(depot, role, call.label)))

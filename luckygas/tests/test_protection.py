@@ -1,4 +1,4 @@
-"""As the site is set where it matters: in an environment as that of production, in a process of its own."""
+"""Security settings of production, checked in a separate process with production's environment."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def key(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_production_passes_every_check(key: str) -> None:
+def test_production_settings_pass_every_check(key: str) -> None:
     done = manage("check", "--deploy", "--fail-level", "WARNING", SECRET_KEY_FILE=key)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
-def test_all_that_is_weak_is_said() -> None:
+def test_weak_settings_are_reported() -> None:
     weak = {"SECRET_KEY": "short", "HTTPS": "false", "DEBUG": "true", "ALLOWED_HOSTS": "*", "MONITORING_TOKEN": "short"}
     done = manage("check", "--deploy", "--fail-level", "WARNING", **weak)
     assert done.returncode == 1
@@ -57,12 +57,12 @@ def test_all_that_is_weak_is_said() -> None:
     assert [name for name in expected if name not in done.stderr] == []
 
 
-def test_behind_https_cookies_and_transport_are_secure(key: str) -> None:
+def test_https_makes_cookies_and_transport_secure(key: str) -> None:
     done = manage("shell", "--no-imports", "-c", SHOW, SECRET_KEY_FILE=key)
     assert all(json.loads(done.stdout)), done.stdout
 
 
-def test_every_page_names_what_it_may_use_and_from_where() -> None:
+def test_pages_have_content_and_permission_policies() -> None:
     headers = Client().get("/accounts/login/").headers
     assert headers["Content-Security-Policy"].count("default-src 'self'") == 1
     assert "unsafe" not in headers["Content-Security-Policy"]
@@ -73,7 +73,7 @@ def test_every_page_names_what_it_may_use_and_from_where() -> None:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_nobody_keeps_what_may_hold_somebodys_data() -> None:
+def test_personal_data_is_not_cached() -> None:
     order, office = make_order(), make_office(is_superuser=True)
     client = Client()
     client.force_login(office)
@@ -89,7 +89,7 @@ def test_nobody_keeps_what_may_hold_somebodys_data() -> None:
     assert "no-store" in Client().get("/api/v1/orders/").headers["Cache-Control"]
 
 
-def test_words_and_files_are_nobodys_data_and_may_be_kept() -> None:
+def test_translations_and_static_files_may_be_cached() -> None:
     words = Client().get("/words.js")
     assert "no-store" not in words.headers["Cache-Control"]
     again = Client().get("/words.js", headers={"if-none-match": words.headers["ETag"]})
@@ -106,7 +106,7 @@ SITES = [
 
 
 @pytest.mark.parametrize(("said", "expected"), SITES)
-def test_the_site_is_named_by_the_settings(said: dict[str, str], expected: str) -> None:
+def test_site_url_comes_from_settings(said: dict[str, str], expected: str) -> None:
     hosts = said.get("ALLOWED_HOSTS", "127.0.0.1").split(",")
     tracking = said.get("TRACKING_URL", "http://127.0.0.1:8000/t/")
     assert site_url(said.get("SITE_URL", ""), "HTTPS" in said, hosts, tracking) == expected

@@ -1,4 +1,4 @@
-"""What each role may do, written out by hand, and every way into the house tried in every role."""
+"""The permissions of each role, written out by hand, and every access path tried in every role."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from realtime.channels import Identity
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 
-# The specification, a second time: for each right owner, manager, clerk, driver, customer; A all rows, o own rows.
+# The specification again: for each permission owner, manager, clerk, driver, customer; A all rows, o own rows.
 TABLE = """
 orders.view_order                         A A A o o
 orders.view_proofimage                    A A A o -
@@ -107,7 +107,7 @@ API = {
     "a manager's account for a customer": OWNER, "a delivery that was none": BOSSES,
     "a whole telephone number": BOSSES, "a message again": OFFICE, "an order of a new customer": OFFICE,
 }  # fmt: skip
-# Of each model in the admin: who sees it, adds, changes, deletes.
+# For each model in the admin: who may view, add, change, delete.
 MODELS = {
     "waffle.switch": (BOSSES, NOBODY, BOSSES, NOBODY),
     "axes.accessattempt": (BOSSES, NOBODY, NOBODY, BOSSES),
@@ -135,7 +135,7 @@ ADMIN = {
     "admin:notifications_resend, overruled": BOSSES, "admin:notifications_export": BOSSES,
     "admin:notifications_text_preview": OFFICE, "admin:notifications_text_default": BOSSES,
 }  # fmt: skip
-# What every signed-in member of staff may open, as Django has it.
+# Pages that Django opens to all signed-in staff.
 OPEN_IN_ADMIN = {"login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site", "app_list"}
 PAGES = {
     "home": SIGNED_IN - DRIVER, "password_change": SIGNED_IN, "new_order": OFFICE, "import_orders": OFFICE,
@@ -143,7 +143,7 @@ PAGES = {
     "health_database": OFFICE, "health_redis": OFFICE, "health_websocket": OFFICE, "health_notifications": OFFICE,
     "health_metrics": OFFICE,
 }  # fmt: skip
-# For anybody: nothing in them is of the business, or a secret in the address opens them.
+# Open to anybody: they hold no business data, or need a secret in the URL.
 OPEN_PAGES = {
     "login", "logout", "password_change_done", "password_reset", "password_reset_done", "password_reset_confirm",
     "password_reset_complete", "driver_worker", "driver_manifest", "track", "set_language", "words", "health_live",
@@ -156,14 +156,14 @@ SOCKETS = {
     "order:{own}": ANY_ROLE, "order:{another's}": OFFICE, "customer:{the customer}": CUSTOMER,
     "user:{another}": NOBODY, "order_update": DRIVERS, "delivery.confirmed": DRIVERS, "location_update": DRIVER,
 }  # fmt: skip
-# None acts for somebody: they are the system's own, for whoever has a shell on the server.
+# Commands of the system for administrators with a shell; none acts for a user.
 COMMANDS = {
     "record_metrics", "import_orders", "demo", "query_sms_status", "resend_sms", "send_pending_sms", "sms_sandbox",
     "after_restore", "prune_events",
 }  # fmt: skip
 
 
-# What may be done to chosen rows of a list.
+# Actions on selected rows of a list.
 ACTIONS = {
     "customers.customer": {"deactivate": OFFICE},
     "catalogue.product": {"deactivate": BOSSES},
@@ -175,7 +175,7 @@ ACTIONS = {
 
 
 def expected() -> dict[str, set[str]]:
-    """Who is served, by the name of the surface."""
+    """Returns the served roles by access path."""
     table = dict(API)
     for name, (seen, added, changed, deleted) in MODELS.items():
         by_key = {"list": seen, "page": seen, "history": seen, "add": added, "save": changed, "delete": deleted}
@@ -191,7 +191,7 @@ def house(settings: Settings) -> House:
 
 
 def by_doors(house: House) -> dict[str, list[Any]]:
-    """How far each right goes, by Django's question, ours, and the one of sockets."""
+    """Returns the reach of each permission by Django's check, ours, and the sockets'."""
     users = [house.depot.users[role] for role in ROLES]
     people = [(user, Identity.of(user)) for user in users]
     return {
@@ -204,7 +204,7 @@ def doors_expected() -> dict[str, list[Any]]:
     return {right: [(cell is ALL, cell, cell) for cell in row] for right, row in EXPECTED.items()}
 
 
-def test_rights_are_those_of_the_specification(house: House) -> None:
+def test_permissions_match_the_specification(house: House) -> None:
     assert set(RIGHTS) == set(EXPECTED)
     assert by_doors(house) == doors_expected()
     assert not house.depot.users["clerk"].has_perm("orders.delete_order")
@@ -212,7 +212,7 @@ def test_rights_are_those_of_the_specification(house: House) -> None:
 
 
 def cells() -> Iterator[tuple[str, str, Reach]]:
-    """Each cell with each value that it has not."""
+    """Yields each cell with each value that differs from its own."""
     yield from (
         (right, role, value)
         for right, row in EXPECTED.items() for role in ROLES for value in Reach if value is not getattr(row, role)
@@ -220,7 +220,7 @@ def cells() -> Iterator[tuple[str, str, Reach]]:
 
 
 @pytest.mark.long
-def test_any_other_cell_is_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_value_in_the_table_is_detected(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     unseen, wanted = [], doors_expected()
     for right, role, value in cells():
         with monkeypatch.context() as patched:
@@ -231,7 +231,7 @@ def test_any_other_cell_is_seen(house: House, monkeypatch: pytest.MonkeyPatch) -
 
 
 class Recorded(dict[str, Row]):
-    """The table, which notes what it is asked."""
+    """The table; records its lookups."""
 
     def __init__(self) -> None:
         super().__init__(RIGHTS)
@@ -246,7 +246,7 @@ Outcomes = dict[str, dict[str, Outcome]]
 
 
 def tried(surfaces: dict[str, Ask], house: House, monkeypatch: pytest.MonkeyPatch) -> tuple[Outcomes, Any]:
-    """Every surface in every role: what came of it; and by right and role, which surfaces ask for it."""
+    """Tries every access path in every role. Returns the outcomes, and the paths by checked permission and role."""
     outcomes: Outcomes = defaultdict(dict)
     asking: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     with monkeypatch.context() as patched:
@@ -256,12 +256,12 @@ def tried(surfaces: dict[str, Ask], house: House, monkeypatch: pytest.MonkeyPatc
             outcomes[name][who] = surfaces[name](house, who)
             for right in table.asked:
                 asking[right, who].append((len(table.asked), name))
-    # First those that ask for little else: they are about this right.
+    # First the paths with few other checks: they are about this permission.
     return outcomes, {key: [name for _many, name in sorted(found)] for key, found in asking.items()}
 
 
 @pytest.mark.long
-def test_every_surface_serves_the_roles_of_the_specification(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_surface_serves_exactly_the_specified_roles(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     surfaces, wanted = asked.surfaces(), expected()
     outcomes, asking = tried(surfaces, house, monkeypatch)
     known = (asked.SERVED, asked.REFUSED)
@@ -269,7 +269,7 @@ def test_every_surface_serves_the_roles_of_the_specification(house: House, monke
     served = {name: {who for who in PEOPLE if outcomes[name][who].startswith(SERVED)} for name in outcomes}
     assert {name: who for name, who in served.items() if who != wanted.get(name)} == {}
     assert set(served) == set(wanted)
-    # Each right is asked somewhere of each role that it makes a difference to.
+    # Each permission is checked somewhere for each role that it affects.
     unseen = set()
     for right, role, value in turned():
         with monkeypatch.context() as patched:
@@ -294,7 +294,7 @@ def turned() -> Iterator[tuple[str, str, Reach]]:
                 yield right, role, NO if is_given else ALL
 
 
-def test_every_page_of_the_admin_is_in_the_table() -> None:
+def test_table_has_every_admin_page() -> None:
     ours = {f"admin:{name}" for name in names_in_admin()} - {f"admin:{name}" for name in OPEN_IN_ADMIN}
     assert ours == {name.partition(",")[0] for name in ADMIN}
     assert set(asked.models()) == set(MODELS)
@@ -308,7 +308,7 @@ def names_in_admin() -> set[str]:
     return {name for name in named if name and not name.endswith(crud) and name != "password_change"}
 
 
-def test_every_page_is_in_the_table() -> None:
+def test_table_has_every_page() -> None:
     def names(resolver: Any, prefix: str = "") -> Iterator[str]:
         for pattern in resolver.url_patterns:
             route = prefix + str(pattern.pattern)
@@ -320,16 +320,16 @@ def test_every_page_is_in_the_table() -> None:
     assert set(names(get_resolver())) == OPEN_PAGES | set(PAGES)
 
 
-def test_no_command_acts_for_somebody() -> None:
+def test_no_command_acts_for_a_user() -> None:
     assert {name for name, app in get_commands().items() if app in HOUSE} == COMMANDS
 
 
-def test_superuser_is_an_owner_whatever_the_row_says(house: House) -> None:
+def test_superuser_is_always_an_owner(house: House) -> None:
     boss = make_staff("clerk", is_superuser=True)
     assert [reach(boss, right) for right in RIGHTS] == [row.owner for row in RIGHTS.values()]
 
 
-def test_every_refusal_says_who_may() -> None:
+def test_refusals_name_the_roles_that_may() -> None:
     holders = {
         frozenset(role for role, cell in zip(Role, row, strict=True) if cell is not NO) for row in RIGHTS.values()
     }
@@ -337,7 +337,7 @@ def test_every_refusal_says_who_may() -> None:
 
 
 @pytest.mark.parametrize("role", STAFF_ROLES)
-def test_admin_offers_no_button_that_is_refused(house: House, role: str) -> None:
+def test_admin_offers_only_permitted_buttons(house: House, role: str) -> None:
     client = house.browsers[role]
     for name, model in asked.models().items():
         path = f"/admin/{name.replace('.', '/')}/{house.row(model).pk}/change/"
@@ -347,7 +347,7 @@ def test_admin_offers_no_button_that_is_refused(house: House, role: str) -> None
             assert reply.status_code != 403, (role, button.url)
 
 
-def test_lists_offer_the_actions_of_the_specification(house: House, rf: RequestFactory) -> None:
+def test_lists_offer_the_specified_actions(house: House, rf: RequestFactory) -> None:
     offered: dict[str, dict[str, set[str]]] = {}
     for role in STAFF_ROLES:
         request = rf.get("/")
@@ -359,13 +359,13 @@ def test_lists_offer_the_actions_of_the_specification(house: House, rf: RequestF
 
 
 @pytest.mark.parametrize("role", STAFF_ROLES)
-def test_board_offers_only_moves_that_the_role_may_make(house: House, role: str) -> None:
+def test_board_offers_only_permitted_moves(house: House, role: str) -> None:
     offered = moves_of(Side.OFFICE, house.depot.users[role])
     assert ("cancelled" in [move["to"] for move in offered["delivered"]]) is (role in BOSSES)
     assert [move["to"] for move in offered["pending"]] == ["confirmed", "cancelled"]
 
 
-def test_deactivated_people_have_no_role(house: House) -> None:
+def test_deactivated_users_have_no_role(house: House) -> None:
     for role in ROLES:
         user = house.depot.users[role]
         user.is_active = False

@@ -1,4 +1,4 @@
-"""Every app server is restarted behind nginx while people work: no request fails, and no event is lost."""
+"""Restarts every app server behind nginx while users work: no request fails, and no event is lost."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from realtime.tests.client import token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 CALLERS = 4
-# Ten of each a second and caller: an office of twenty is quieter.
+# Ten requests of each kind per second and caller; more than an office of twenty makes.
 PAUSE_SECONDS = 0.03
 LATEST_SECONDS = 5.0
 CALLBACK_SECRET = "the-secret-of-callbacks"
-# The provider's own address, which here is ours: whatever it says of itself.
+# The provider's peer address, here our own; its headers do not matter.
 PROVIDER = {"SMS_CALLBACK_SECRET": CALLBACK_SECRET, "SMS_CALLBACK_ADDRESSES": "127.0.0.1"}
 
 
@@ -49,14 +49,14 @@ def deployed(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`code` is the status, or the name of what went wrong; `seconds` how long it took."""
+    """`code`: the status or the name of the error; `seconds`: the duration."""
 
     code: int | str
     seconds: float
 
 
 class Caller:
-    """Reads, changes an order and publishes, in turn, over one TLS connection that it keeps as browsers do."""
+    """Reads, changes an order and publishes in turn, over one persistent TLS connection like a browser."""
 
     def __init__(self, root: str, certificate: Path, token: str, order: int) -> None:
         self.answers: list[Answer] = []
@@ -110,7 +110,7 @@ class Cast:
 
 @make
 def cast(deployed: Deployed) -> Cast:
-    """Who works, and who watches."""
+    """The callers that work and the followers that watch."""
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
     orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(CALLERS)]
     tokens = [token_for(make_office()) for _ in range(CALLERS)]
@@ -127,14 +127,14 @@ def cast(deployed: Deployed) -> Cast:
 
 
 def roll(servers: list[AppServer]) -> None:
-    """As `deploy/rolling-restart`: each is ready before the next one stops."""
+    """Restarts like `deploy/rolling-restart`: each server is ready before the next one stops."""
     for server in servers:
         assert server.end() == 0
         server.start()
 
 
 async def told_all(cast: Cast) -> list[dict[str, Any]]:
-    """The whole log, once everybody has been told what it holds for them, or the time is over."""
+    """Returns the whole log once every follower has all its events, or the time is over."""
     deadline = time.monotonic() + LATEST_SECONDS
     while True:
         log = await make(lambda: [dict(row) for row in Event.objects.order_by("seq").values()])()
@@ -148,12 +148,12 @@ async def told_all(cast: Cast) -> list[dict[str, Any]]:
 
 
 def gap(follower: Follower) -> float:
-    """The longest time between two events: how long this screen stood still."""
+    """Returns the longest time in seconds between two events of this follower."""
     return max(after.at - before.at for before, after in pairwise(follower.arrivals))
 
 
 @pytest.mark.timeout(90)
-async def test_a_rolling_restart_fails_no_request_and_loses_no_event(deployed: Deployed) -> None:
+async def test_rolling_restart_fails_no_request_and_loses_no_event(deployed: Deployed) -> None:
     played = await cast(deployed)
     tasks = [asyncio.create_task(follower.follow()) for follower in played.followers]
     await asyncio.gather(*(follower.connected.wait() for follower in played.followers))
@@ -174,7 +174,7 @@ async def test_a_rolling_restart_fails_no_request_and_loses_no_event(deployed: D
         f"no screen of the office stood still for more than {max(map(gap, office)):.2f} s"
     )
     assert len(answers) > 100
-    # All of them were thrown out by both servers or by one, and came back to the other.
+    # Every follower was disconnected once or twice and reconnected to the other server.
     assert all(follower.connections > 1 for follower in played.followers)
     assert [follower.lost for follower in played.followers] == [0] * len(played.followers)
     check_log(log, await make(lambda: dict(Order.objects.values_list("pk", "version")))())
@@ -187,7 +187,7 @@ async def test_a_rolling_restart_fails_no_request_and_loses_no_event(deployed: D
 
 
 def check_the_doors(deployed: Deployed) -> None:
-    """http leads to https, the figures are for this machine alone, and a provider is known by its address."""
+    """Checks that http redirects to https, metrics are local only, and providers are known by address."""
     nginx, row = deployed.nginx, make_message(SmsStatus.SENT, gateway="mitake", provider_message_id="m-1")
     session = requests.Session()
     session.trust_env, session.verify = False, str(nginx.certificate)
@@ -196,7 +196,7 @@ def check_the_doors(deployed: Deployed) -> None:
     assert session.get(f"{nginx.root}/health/metrics", timeout=PATIENCE_SECONDS).status_code == 404
     figures = f"http://127.0.0.1:{nginx.metrics}"
     paths = ("/health/metrics", "/1/health/metrics", "/2/health/metrics", "/3/health/metrics", "/")
-    # Those who answer want to know who asks; there is no third server.
+    # The two servers demand a token; there is no third server.
     assert [session.get(figures + path, timeout=PATIENCE_SECONDS).status_code for path in paths] == [
         401,
         401,
@@ -218,12 +218,12 @@ def check_the_doors(deployed: Deployed) -> None:
 
 
 def until_logged(nginx: Nginx, words: str) -> None:
-    """It writes its line after it has sent the answer."""
+    """Waits for the log line, which nginx writes after the answer."""
     wait_for(lambda: words in nginx.access.read_text(), say=nginx.access.read_text)
 
 
 def assert_nothing_secret(deployed: Deployed, secrets: list[str]) -> None:
-    """What opens something stands in no log of nginx."""
+    """Checks that nginx's logs hold no secrets."""
     until_logged(deployed.nginx, "/api/v1/websocket/ws/track/***")
     until_logged(deployed.nginx, "/api/v1/notifications/callbacks/mitake/***")
     written = deployed.nginx.access.read_text() + deployed.nginx.log.read_text()

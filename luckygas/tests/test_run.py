@@ -1,4 +1,4 @@
-"""`make run` as a newcomer meets it: README's ten minutes, and the commands on the pages of `docs/`, over HTTP."""
+"""`make run` for newcomers: README's ten minutes and the commands in `docs/`, over HTTP."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from luckygas.testing.servers import running
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.docs import PAGES, README, Block, blocks
 
-# Printed between two blocks.
+# Separates the output of two blocks.
 BETWEEN = "--- next block ---"
-# Where the pages say that the site and the telephones are.
+# The addresses of site and sandbox in the docs.
 ADDRESS, PHONES = "127.0.0.1:8000", "http://127.0.0.1:8025"
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[DemoSite]:
-    """Shared, because a day of orders takes a while. In the end Ctrl-C leaves no process behind."""
+    """Shared, because a day of orders takes a while. Checks at the end that Ctrl-C leaves no process."""
     with running(DemoSite()) as server:
         yield server
         assert server.process is not None
@@ -38,7 +38,7 @@ def run() -> Iterator[DemoSite]:
 
 
 class Person:
-    """Somebody with an account of the demo, and a program of their own."""
+    """A user of the demo with an API client."""
 
     def __init__(self, run: DemoSite, name: str) -> None:
         self.root = f"{run.url}/api/v1"
@@ -57,13 +57,13 @@ class Person:
 
 
 def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
-    """What the customers' telephones show."""
+    """Returns the messages on the customers' telephones."""
     shown = requests.get(f"{run.phones}/control", timeout=PATIENCE_SECONDS).json()["messages"]
     return {message["text"]: message for message in shown}
 
 
 def arrived(run: DemoSite, *words: str) -> str:
-    """Waits for the SMS with these words; its text."""
+    """Waits for the SMS with these words and returns its text."""
     found = wait_for(lambda: [text for text in texts(run) if all(word in text for word in words)])
     return str(found[0])
 
@@ -74,7 +74,7 @@ def page(url: str) -> str:
     return answer.text
 
 
-def test_the_readmes_ten_minutes(run: DemoSite) -> None:
+def test_readme_ten_minutes(run: DemoSite) -> None:
     said = README.read_text()
     office, driver = Person(run, "office"), Person(run, "driver3")
     searched = re.findall(r"Type `(.+?)`", said)[0]
@@ -106,8 +106,8 @@ def with_commands(languages: str = "sh") -> list[Path]:
 
 
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
-def test_every_command_of_a_page_runs_and_answers_as_the_page_says(run: DemoSite, page: Path) -> None:
-    """One after the other in one shell, as a reader types them."""
+def test_commands_in_docs_run_and_answer_as_shown(run: DemoSite, page: Path) -> None:
+    """Runs them in order in one shell, like a reader."""
     shown = [block for block in blocks(page) if block.language in ("sh", "json")]
     script = f"echo '{BETWEEN}'\n".join(block.text for block in shown if block.language == "sh")
     here = script.replace(ADDRESS, run.address).replace(PHONES, run.phones)
@@ -123,7 +123,7 @@ def test_every_command_of_a_page_runs_and_answers_as_the_page_says(run: DemoSite
 
 
 def check(printed: str, after: Block | None) -> None:
-    """Every line is JSON without an error of ours; the last is of the shape that the page shows below."""
+    """Checks that every line is JSON without an error, and that the last has the shape shown on the page."""
     answers = [json.loads(line) for line in printed.splitlines() if line]
     assert answers
     if after is not None and after.language == "json":
@@ -133,7 +133,7 @@ def check(printed: str, after: Block | None) -> None:
 
 
 def assert_like(example: Any, answer: Any) -> None:
-    """The same names and types; words that say something to programs are the same."""
+    """Checks that names, types and constant texts are the same."""
     if isinstance(example, dict):
         assert example.keys() <= answer.keys(), (example.keys(), answer.keys())
         for name, value in example.items():
@@ -147,12 +147,12 @@ def assert_like(example: Any, answer: Any) -> None:
         assert isinstance(answer, type(example)), (example, answer)
 
 
-def test_the_log_begins_with_the_accounts_and_keeps_secrets(run: DemoSite) -> None:
+def test_log_begins_with_accounts_and_masks_secrets(run: DemoSite) -> None:
     office = Person(run, "office")
     order = office.ask("get", "orders", status="pending", q="0900")["results"][0]
     office.move(order["id"], "confirmed")
     arrived(run, order["order_number"])
-    # Its access log and all its processes'.
+    # The access log and the logs of all processes.
     wait_for(lambda: "/callbacks/<slug:gateway>/<str:secret>/" in run.log.read_text())
     log = run.log.read_text()
     assert "office-demo" in log.split("Ctrl-C stops it.")[0]

@@ -1,4 +1,4 @@
-"""`send_pending_sms --loop` outlives a real restart of PostgreSQL, with a message on the wire."""
+"""`send_pending_sms --loop` survives a real restart of PostgreSQL while a message is being sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from luckygas.testing.waiting import wait_for
 from notifications.tests.on_sandbox import values
 
 pytestmark = [pytest.mark.long, pytest.mark.servers]
-# One message that is due, and one that waits.
+# One message that is due, and one that is postponed.
 OWE = """
 from datetime import timedelta
 from django.utils import timezone
@@ -34,11 +34,11 @@ make_message(send_after=now + timedelta(hours=1))
 
 
 class Books:
-    """A PostgreSQL of its own with messages that are owed, and what it says of them."""
+    """A separate PostgreSQL with pending messages, and queries on them."""
 
     def __init__(self, postgres: Postgres, sandbox: Sandbox) -> None:
         self.postgres, self.sandbox = postgres, sandbox
-        # EVERY8D: what is sent twice there arrives twice.
+        # EVERY8D is not idempotent, so a second sending would arrive.
         named = values(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
         self.named = {name: str(value) for name, value in named.items()}
 
@@ -46,7 +46,7 @@ class Books:
         manage("shell", "-v", "0", "-c", OWE, **self.named)
 
     def hurry(self) -> None:
-        """What waits is due."""
+        """Makes the postponed message due."""
         with psycopg.connect(self.postgres.url) as database:
             database.execute("UPDATE notification_history SET send_after = now() WHERE status = 'pending'")
 
@@ -87,8 +87,8 @@ def books(sandbox: Sandbox) -> Iterator[Books]:
         postgres.stop()
 
 
-def test_the_service_outlives_a_restart_of_the_database(books: Books, tmp_path: Path) -> None:
-    """Of two, one waits for an answer from the provider, and one asks for what is owed."""
+def test_service_survives_a_database_restart(books: Books, tmp_path: Path) -> None:
+    """One thread waits for the provider, while another queries for pending messages."""
     books.sandbox.operator.faults.set(Fault(Kind.SLOW, times=1, seconds=1))
     logs = [tmp_path / "one", tmp_path / "other"]
     with books.service(logs[0]) as one, books.service(logs[1]) as other:

@@ -1,4 +1,4 @@
-"""`make serve` as a process: its workers, and what its clients see when one dies and when all stop."""
+"""`make serve` as a process: its workers, and what clients see when one dies and when all stop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOCKETS = 12
 
 
 class Served(Server):
-    """On the run's PostgreSQL and Redis."""
+    """`make serve` on the test run's PostgreSQL and Redis."""
 
     def command(self) -> list[str]:
         where = [str(self.directory / "data"), "--address", f"127.0.0.1:{self.port}", "--workers", "2"]
@@ -42,7 +42,7 @@ class Served(Server):
 
     @property
     def workers(self) -> set[int]:
-        """The children of uvicorn that serve; its resource tracker is none."""
+        """Returns uvicorn's worker processes, without its resource tracker."""
         assert self.process is not None
         found = {grandchild for child in children(self.process.pid) for grandchild in children(child)}
         return {pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
@@ -64,7 +64,7 @@ def served(transactional_db: None) -> Iterator[Served]:
 
 @asynccontextmanager
 async def sockets(served: Served, count: int) -> AsyncIterator[list[Client]]:
-    """Each of another account: one may not have so many."""
+    """Opens sockets with separate accounts, because of the limit per user."""
     url = f"ws://127.0.0.1:{served.port}/api/v1/websocket/ws/office?token="
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(count)]
     async with AsyncExitStack() as stack:
@@ -90,7 +90,7 @@ async def last_words(client: Client) -> tuple[list[dict[str, Any]], int | None]:
 @pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: Served) -> None:
+async def test_workers_share_a_port_restart_and_close_sockets_politely(served: Served) -> None:
     before = await until_workers(served, 2)
     victim = min(before)
     async with sockets(served, 4):
@@ -112,7 +112,7 @@ async def test_workers_share_a_port_return_when_killed_and_say_goodbye(served: S
     assert not any(map(is_alive, after))
 
 
-# `deploy/serve.py`: when nginx may reach an app server, and when no more.
+# `deploy/serve.py`: when nginx can reach an app server.
 
 
 WAIT_SECONDS = 20
@@ -135,7 +135,7 @@ def until_logged(server: AppServer, words: str) -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_a_server_that_is_not_ready_is_out_of_reach(tmp_path: Path) -> None:
+def test_server_that_is_not_ready_has_no_socket(tmp_path: Path) -> None:
     with launched(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as server:
         until_logged(server, "/health/ready")
         assert not (tmp_path / "1.sock").exists()
@@ -145,8 +145,8 @@ def test_a_server_that_is_not_ready_is_out_of_reach(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
-    (tmp_path / "1.sock").touch()  # left by one that was killed
+def test_server_has_a_socket_until_it_stops(tmp_path: Path) -> None:
+    (tmp_path / "1.sock").touch()  # left by a killed server
     (tmp_path / "hosts").write_text("gas.example.tw,www.gas.example.tw\n")
     with launched(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:
         server.wait()
@@ -155,7 +155,7 @@ def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         while (tmp_path / "1.sock").exists():
             time.sleep(0.01)
-        # What nginx sent before is still taken.
+        # Requests already sent by nginx are still answered.
         assert server.process.poll() is None
         assert server.process.wait(WAIT_SECONDS) == 0
 
@@ -163,7 +163,7 @@ def test_a_server_is_in_reach_until_it_stops(tmp_path: Path) -> None:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.long
-def test_a_server_whose_uvicorn_died_ends_too(tmp_path: Path) -> None:
+def test_server_ends_when_uvicorn_dies(tmp_path: Path) -> None:
     with launched(tmp_path) as server:
         server.wait()
         assert server.process is not None
@@ -173,7 +173,7 @@ def test_a_server_whose_uvicorn_died_ends_too(tmp_path: Path) -> None:
         assert not (tmp_path / "1.sock").exists()
 
 
-# Requests through the application as a server calls it.
+# Requests to the ASGI application, as a server makes them.
 
 
 async def get(where: str, **headers: str) -> tuple[int, dict[str, str]]:
@@ -191,24 +191,24 @@ async def get(where: str, **headers: str) -> tuple[int, dict[str, str]]:
     return start["status"], {name.decode().title(): value.decode() for name, value in start["headers"]}
 
 
-async def test_static_files_are_served_where_none_were_collected() -> None:
+async def test_static_files_are_served_without_collectstatic() -> None:
     status, headers = await get("/static/web/site.css")
     assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
 
 
-async def test_a_browser_asks_each_time_whether_its_module_is_the_present_one() -> None:
+async def test_browsers_revalidate_modules() -> None:
     _, first = await get("/static/realtime/client.js")
     assert first["Cache-Control"] == "max-age=0, public"
     status, _ = await get("/static/realtime/client.js", if_modified_since=first["Last-Modified"])
     assert status == 304
 
 
-async def test_a_static_file_that_is_not_there_is_a_page_that_is_not_there() -> None:
+async def test_missing_static_file_is_404() -> None:
     status, _ = await get("/static/nothing.css")
     assert status == 404
 
 
-async def test_requests_at_once_have_ids_of_their_own() -> None:
+async def test_concurrent_requests_have_their_own_ids() -> None:
     ids = [f"request-{number}" for number in range(5)]
     answers = await asyncio.gather(*(get("/health/live", x_request_id=one) for one in ids))
     assert [headers["X-Request-Id"] for _, headers in answers] == ids

@@ -15,19 +15,19 @@ from luckygas.environment import Environment, Variables
 from luckygas.libraries import THROTTLE_RATES, throttle_rates
 
 
-def test_a_key_is_made_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_key_is_created_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASE_DIR", tmp_path)
     key = module.local_secret()
     (file,) = tmp_path.iterdir()
     assert (module.local_secret(), len(key) > 50, file.stat().st_mode & 0o777) == (key, True, 0o600)
 
 
-def test_two_processes_at_once_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_processes_share_the_secret_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASE_DIR", tmp_path)
     draw, keys = secrets.token_urlsafe, list[str]()
 
     def meanwhile(length: int) -> str:
-        """The other process comes between the first one's look and its writing."""
+        """Writes the key of the other process between the first one's check and write."""
         monkeypatch.setattr(secrets, "token_urlsafe", draw)
         keys.append(module.local_secret())
         return draw(length)
@@ -37,8 +37,8 @@ def test_two_processes_at_once_have_one_key(tmp_path: Path, monkeypatch: pytest.
     assert keys[0] == keys[1] != ""
 
 
-def test_reading_the_settings_writes_nothing(tmp_path: Path) -> None:
-    """The tree may be read-only where the environment names the key."""
+def test_reading_settings_writes_nothing(tmp_path: Path) -> None:
+    """The tree may be read-only if the environment has the key."""
     copy = tmp_path / "luckygas" / "settings.py"
     copy.parent.mkdir()
     shutil.copy(str(module.__file__), copy)
@@ -48,13 +48,13 @@ def test_reading_the_settings_writes_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """Without what was read from a file before."""
+    """An environment without cached files."""
     monkeypatch.setattr(Environment, "ENVIRON", Variables())
     return Environment()
 
 
 @pytest.mark.parametrize("written", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
-def test_a_value_may_stand_in_a_file(
+def test_value_may_come_from_a_file(
     env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str
 ) -> None:
     file = tmp_path / "key"
@@ -64,14 +64,14 @@ def test_a_value_may_stand_in_a_file(
     assert env.str("SMS_API_KEY", default="") == "s3cret-key"
 
 
-def test_a_url_may_too(env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_url_may_come_from_a_file(env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgres://gas:password@db/gas\n")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
     found = env.db_url("DATABASE_URL", default="")
     assert (found["USER"], found["PASSWORD"], found["NAME"]) == ("gas", "password", "gas")
 
 
-def test_a_file_that_cannot_be_read_is_named_with_its_setting(
+def test_unreadable_file_is_reported_with_its_setting(
     env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "absent"))
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_setting(
         ("EMAIL_URL", "smtp://gas:s3cret/w@mail:25"),
     ],
 )
-def test_what_is_no_url_is_named_and_not_shown(
+def test_invalid_url_is_reported_without_its_value(
     env: Environment, monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     monkeypatch.setenv(name, url)
@@ -100,22 +100,20 @@ def test_what_is_no_url_is_named_and_not_shown(
     assert "s3cret" not in str(refused.value)
 
 
-def test_what_is_no_number_is_named(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_number_is_reported(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_WORKERS", "many")
     with pytest.raises(ImproperlyConfigured, match=r"^SMS_WORKERS: .*many"):
         env.int("SMS_WORKERS", default=8)
 
 
-def test_without_a_file_the_environment_counts(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_used_without_a_file(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_API_KEY", "of the environment")
     assert env.str("SMS_API_KEY", default="") == "of the environment"
     assert env.str("NOWHERE", default="usual") == "usual"
 
 
 @pytest.mark.parametrize("value", ["$ecret", "$$", "pa$$word", r"\$ecret", r"a\$b\\$", "$HOME"])
-def test_a_dollar_is_a_letter_like_others(
-    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
-) -> None:
+def test_dollar_is_literal(env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str) -> None:
     (tmp_path / "password").write_text(value)
     monkeypatch.setenv("MITAKE_PASSWORD", value)
     monkeypatch.setenv("EVERY8D_PASSWORD_FILE", str(tmp_path / "password"))
@@ -133,7 +131,7 @@ def ids(settings: Any, **values: Any) -> list[str]:
     return [str(message.id) for message in found]
 
 
-def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
+def test_settings_of_tests_pass_checks(settings: Any) -> None:
     assert ids(settings) == []
 
 
@@ -197,23 +195,23 @@ def test_the_settings_of_the_tests_are_sound(settings: Any) -> None:
         ({"SMS_SENDER": " "}, ["luckygas.E015"]),
     ],
 )
-def test_a_wrong_setting_is_said_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
+def test_wrong_setting_is_reported_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
     assert ids(settings, **values) == expected
 
 
 @pytest.mark.parametrize("url", ["https://lg.tw/t/", "http://127.0.0.1:8000/t/", "http://localhost:8000/t/"])
-def test_links_of_the_demo_and_short_ones_are_sound(settings: Any, url: str) -> None:
+def test_demo_and_short_links_pass_checks(settings: Any, url: str) -> None:
     assert ids(settings, TRACKING_URL=url) == []
 
 
 @pytest.mark.parametrize("setting", ["SMS_CALLBACK_SECRET", "SMS_API_KEY"])
-def test_a_check_does_not_say_the_secret(settings: Any, setting: str) -> None:
+def test_check_does_not_reveal_the_secret(settings: Any, setting: str) -> None:
     setattr(settings, setting, "top/secret/of/the/site\n")
     (message,) = settings_are_sound(None)
     assert "top" not in str(message)
 
 
-def test_what_is_said_changes_the_rates() -> None:
+def test_setting_overrides_rates() -> None:
     assert throttle_rates(["office=5/min", " order = "]) == throttle_rates([]) | {"office": (5, 60), "order": None}
 
 
@@ -232,10 +230,10 @@ def test_what_is_said_changes_the_rates() -> None:
         "",
     ],
 )
-def test_a_wrong_rate_is_named_and_nothing_starts_with_it(said: str) -> None:
+def test_wrong_rate_is_reported_and_prevents_start(said: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{said.partition('=')[0]}"):
         throttle_rates(["order=1/min", said])
 
 
-def test_the_rates_of_the_house_are_sound() -> None:
+def test_default_rates_are_valid() -> None:
     throttle_rates([f"{name}={rate}" for name, rate in THROTTLE_RATES.items()])

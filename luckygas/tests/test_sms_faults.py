@@ -1,4 +1,4 @@
-"""Every gateway meets every fault of the sandbox: what the row says, what reached the telephones, what screens hear."""
+"""Every gateway with every fault of the sandbox: the row's status, the delivered messages, the events on screens."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def gateway(request: pytest.FixtureRequest, sandbox: Sandbox, settings: Any) -> 
 @pytest.fixture(autouse=True)
 def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level("DEBUG")
-    # Its lines are the statements themselves, and nobody's level in production.
+    # It logs whole SQL statements, at a level that production does not use.
     caplog.set_level("INFO", "django.db.backends")
     yield
     said = " ".join(record.getMessage() for record in caplog.records).replace("-", "")
@@ -59,13 +59,13 @@ def telephones(sandbox: Sandbox) -> list[str]:
 
 
 def told(row: NotificationHistory) -> list[tuple[str, str]]:
-    """What the screens are told of a row."""
+    """Returns the events about a row."""
     rows = Outbox.objects.filter(subject=f"notification:{row.pk}").order_by("id")
     return [(each.type, each.delta["status"]) for each in rows]
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_fault_that_stays(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
+def test_permanent_fault(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
     code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
     sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
     row = confirm()
@@ -78,7 +78,7 @@ def test_a_fault_that_stays(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.HANG, Kind.DROP_BEFORE, Kind.DROP_AFTER])
-def test_a_fault_that_passes_is_outlived_where_there_is_a_key(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
+def test_temporary_fault_is_retried_with_a_key(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
     sandbox.operator.faults.set(Fault(kind, times=1))
     row = confirm()
     reached = 1 if gateway != "every8d" else OUTCOMES[kind][1]
@@ -86,14 +86,14 @@ def test_a_fault_that_passes_is_outlived_where_there_is_a_key(gateway: str, kind
     assert telephones(sandbox) == [row.content] * reached
 
 
-def test_nobody_there(gateway: str, sandbox: Sandbox) -> None:
+def test_unreachable_provider(gateway: str, sandbox: Sandbox) -> None:
     sandbox.stop()
     row = confirm()
     assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, Reason.UNREACHABLE, 0)
     assert (told(row), row.send_after is None) == ([], False)
 
 
-def test_all_is_well(gateway: str, sandbox: Sandbox) -> None:
+def test_message_is_sent_without_faults(gateway: str, sandbox: Sandbox) -> None:
     row = confirm()
     assert (row.status, row.gateway, row.segments, row.attempts) == (Status.SENT, gateway, 1, 1)
     assert row.provider_message_id
@@ -101,13 +101,13 @@ def test_all_is_well(gateway: str, sandbox: Sandbox) -> None:
     assert telephones(sandbox) == [row.content]
 
 
-# What providers refuse, and how: the row, what reached the telephone, and what the screens are told.
+# Refusals of the providers: the row, the delivered messages, and the events on screens.
 
 
 REFUSED, NO_NUMBER = (Status.FAILED, Reason.REFUSED), (Status.FAILED, Reason.NO_SUCH_NUMBER)
 PAUSES, STOPPED = (Status.PENDING, Reason.BUSY), (Status.PENDING, Reason.CHANNEL_STOPPED)
 DOUBTED = (Status.PENDING, Reason.UNKNOWN_CODE)
-# Gateway → a code of each sort that the provider has → what becomes of the row.
+# Gateway → one code of each sort → the resulting status of the row.
 CODES: dict[str, dict[str, tuple[str, str]]] = {
     "http": {"400": REFUSED, "401": STOPPED, "404": DOUBTED, "429": PAUSES, "500": UNKNOWN},
     "mitake": {"a": PAUSES, "e": STOPPED, "u": REFUSED, "v": NO_NUMBER, "*": UNKNOWN, "?": DOUBTED},
@@ -123,7 +123,7 @@ CODES: dict[str, dict[str, tuple[str, str]]] = {
         "-99": UNKNOWN,
     },
 }
-# Kinds whose client cannot know whether the message was taken, and which may do either.
+# Faults after which the client cannot know whether the message was accepted.
 EITHER = (Kind.HANG, Kind.DROP_AFTER, Kind.GARBAGE, Kind.HTML, Kind.HUGE)
 
 
@@ -136,7 +136,7 @@ def nothing_outlives_the_test(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
 
 
 def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:
-    """What they are told of the row, and what the office is warned of."""
+    """Returns the events about the row, and the warnings to the office."""
     warnings = Outbox.objects.filter(type="maintenance.alert").order_by("id")
     return told(row), [each.delta["data"]["severity"] for each in warnings]
 
@@ -171,7 +171,7 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
     reason = Reason.NO_CREDIT
     assert (row.status, row.status_reason, screens(row)) == (Status.PENDING, reason, ([], ["error"]))
     assert telephones(sandbox) == []
-    # The office has paid, and starts the channel: what waited goes out, once.
+    # The office has paid and starts the channel: waiting messages go out once.
     sandbox.operator.telephones.balance = 9
     assert GatewayState.objects.get().start()
     row.refresh_from_db()
@@ -183,7 +183,9 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
 @pytest.mark.usefixtures("nothing_outlives_the_test")
 @pytest.mark.parametrize("kind", EITHER)
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_no_word_of_a_message_that_was_not_taken(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+def test_unaccepted_message_without_answer_is_unknown(
+    gateway: str, kind: Kind, sandbox: Sandbox, settings: Any
+) -> None:
     use(settings, sandbox, gateway)
     sandbox.operator.faults.set(Fault(kind, taken=False, code="500", seconds=30))
     row = confirm()

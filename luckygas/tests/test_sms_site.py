@@ -1,4 +1,4 @@
-"""A running site, its provider and a screen: what the screen is told of every fault, and what the site's log holds."""
+"""A running site with a provider and a screen: the events for every fault, and the content of the log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def gateway(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def provided(gateway: str, transactional_db: None) -> Iterator[tuple[Site, Sandbox]]:
-    """The site with the most talkative log, and the provider that tells it its receipts."""
+    """The site with log level DEBUG, and a provider that sends it receipts."""
     site = Site(SERVERS[gateway])
     with Sandbox(callbacks={"every8d": callback(site.url, "every8d")}) as sandbox:
         sandbox.operator.receipts.policy = ReceiptPolicy(outcome=None)
@@ -56,7 +56,7 @@ def telephones(sandbox: Sandbox) -> int:
 
 
 async def confirmed(rest: Rest, client: Client) -> dict[str, Any]:
-    """Confirms an order; what the screen is told of its message."""
+    """Confirms an order. Returns the event about its message."""
     order = await sync_to_async(lambda: make_order(customer=make_customer(phone=NUMBER)))()
     answer = await asyncio.to_thread(rest.call, "PATCH", f"orders/{order.pk}/status/", status="confirmed")
     assert answer.status_code == 200, answer.text
@@ -67,7 +67,7 @@ async def confirmed(rest: Rest, client: Client) -> dict[str, Any]:
     return frame
 
 
-async def test_a_screen_is_told_of_every_fault_and_of_every_receipt_and_the_log_keeps_secrets(
+async def test_screen_gets_every_fault_and_receipt_and_log_masks_secrets(
     provided: tuple[Site, Sandbox], gateway: str
 ) -> None:
     site, sandbox = provided
@@ -99,18 +99,18 @@ async def check_fault(kind: Kind, gateway: str, sandbox: Sandbox, rest: Rest, cl
 
 
 async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
-    """Told twice and out of order, each is news to the screens once."""
+    """Checks that repeated, unordered receipts cause one event each."""
     for state, type_ in [(Status.DELIVERED, "sent"), (Status.FAILED, "failed"), (Status.EXPIRED, "failed")]:
         frame = await confirmed(rest, client)
         sent = sandbox.operator.telephones.all()[-1]
         for told in (state, state, Status.SENT):
-            sandbox.operator.receipts.tell(Receipt(sent, told))
+            sandbox.operator.receipts.schedule(Receipt(sent, told))
         news = await client.until(f"notification.{type_}")
         assert (news["data"]["notification_id"], news["data"]["status"]) == (frame["data"]["notification_id"], state)
         await asyncio.to_thread(wait_for, acknowledged(sent))
         assert [each["type"] for each in await client.everything()] == []
     if gateway == "every8d":
-        sandbox.operator.receipts.tell(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
+        sandbox.operator.receipts.schedule(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
         assert "謝謝" in (await client.until("notification"))["data"]["message"]
 
 
@@ -119,7 +119,7 @@ def acknowledged(sent: Sent) -> Callable[[], bool]:
 
 
 def knock(site: Site, gateway: str) -> None:
-    """Callbacks that are refused, as strangers and confused providers make them."""
+    """Sends invalid callbacks, which the site must refuse."""
     right = callback(site.url, gateway)
     wrong = right.replace(SECRET, "a-wrong-secret")
     names = {"msgid": "77", "dstaddr": NUMBER, "StatusFlag": "4", "BatchID": "77", "RM": NUMBER, "STATUS": "100"}

@@ -1,4 +1,4 @@
-"""Switches over processes: turned in one, obeyed by the others within a second, with Redis or without."""
+"""Switches across processes: a change in one takes effect in all within a second, with or without Redis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ soon = partial(wait_for, seconds=SOON_SECONDS)
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("switch", "log"), [(flags.WEBSOCKETS, 200), (flags.REAL_TIME, 503)])
-async def test_sockets_are_closed_refused_and_let_in_again(either_site: Site, switch: str, log: int) -> None:
+async def test_switch_closes_refuses_and_readmits_sockets(either_site: Site, switch: str, log: int) -> None:
     user = await make(make_office)()
     rest = await make(Rest)(either_site, user.username)
     url = f"{either_site.ws}/office?token={rest.token}"
@@ -53,7 +53,7 @@ async def test_sockets_are_closed_refused_and_let_in_again(either_site: Site, sw
 
 
 async def let_in(url: str) -> None:
-    """Comes back until the server lets a client in."""
+    """Reconnects until the server accepts a client."""
     async with asyncio.timeout(SOON_SECONDS):
         while True:
             async with open_client(url) as client:
@@ -63,8 +63,8 @@ async def let_in(url: str) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.servers
-async def test_two_servers_answer_alike_from_one_cache(site: Site) -> None:
-    """One writes, the other is asked; then the cache is switched off."""
+async def test_two_servers_share_one_cache(site: Site) -> None:
+    """Writes on one server and reads from the other; then switches the cache off."""
     other = Site("uvicorn")
     with running(other):
         user = await make(make_office)()
@@ -96,8 +96,7 @@ def stats(rest: Rest) -> Any:
     return answer
 
 
-# Switches on a running site: turned in the admin, obeyed by the server's process at once. Those of sockets:
-# `test_switches`.
+# Switches that are changed in the admin of a running site take effect at once.
 
 
 READ_BY_HOUR = 3
@@ -116,7 +115,7 @@ class Admin:
         said = fields | {"csrfmiddlewaretoken": token_of(page.text)}
         answer = self.session.post(page.url, data=said, headers={"Referer": page.url}, timeout=10)
         assert answer.status_code == 200
-        assert answer.history, answer.text  # a form that was refused redirects nowhere
+        assert answer.history, answer.text  # an invalid form does not redirect
 
     def turn(self, name: str, *, on: bool) -> None:
         path = f"/waffle/switch/{Switch.objects.get(name=name).pk}/change/"
@@ -131,7 +130,7 @@ class Admin:
 
 @pytest.fixture
 def limited(transactional_db: None) -> Iterator[Site]:
-    """With the rates of production, but for who reads the log."""
+    """A site with production's throttle rates, except for polling events."""
     for name in flags.MEANINGS:
         turn(name, True)
     with running(Site("uvicorn", THROTTLE_RATES=f"events={READ_BY_HOUR}/h")) as site:
@@ -140,7 +139,7 @@ def limited(transactional_db: None) -> Iterator[Site]:
 
 @pytest.mark.long
 @pytest.mark.servers
-async def test_each_switch_is_obeyed_at_once_and_taken_back_at_once(limited: Site) -> None:
+async def test_switches_take_effect_at_once(limited: Site) -> None:
     office = await make(make_office)()
     admin, rest = await make(Admin)(limited), await make(Rest)(limited, office.username)
     url = f"{limited.ws}/office?token={rest.token}"

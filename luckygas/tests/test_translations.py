@@ -1,4 +1,4 @@
-"""Every word for people is there in Traditional Chinese, and the compiled catalogue is that of the text."""
+"""Every text for users has a translation to Traditional Chinese, and the compiled catalogue is current."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hant/LC_MESSAGES"
 PLAIN = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy")
-# The first argument is a context, the second the word.
+# The first argument is a context, the second the text.
 KEYWORDS = dict.fromkeys(PLAIN) | dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2))
 PLACEHOLDER = re.compile(r"%\(\w+\)[ds]|%[ds]|\{\w*\}")
 
 
-# Of the pages, and of what scripts say in them.
+# The catalogues of pages and of scripts.
 DOMAINS = ("django", "djangojs")
 both = pytest.mark.parametrize("domain", DOMAINS)
 
@@ -56,7 +56,7 @@ def entries(domain: str) -> list[polib.POEntry]:
 
 
 def texts(domain: str) -> Iterator[tuple[Path, str]]:
-    """Code as it is, and templates as Django's own makemessages reads them."""
+    """Yields Python code unchanged, and templates as Django's makemessages converts them."""
     for app in HOUSE:
         for path in (ROOT / app).rglob("*.js" if domain == "djangojs" else "*.py"):
             if "tests" not in path.relative_to(ROOT).parts:
@@ -65,38 +65,38 @@ def texts(domain: str) -> Iterator[tuple[Path, str]]:
         return
     for path in (*(ROOT / "templates").rglob("*"), *(ROOT / "luckygas").rglob("templates/*")):
         if path.suffix in {".html", ".txt"}:
-            # It is not quite Python: its indentation means nothing.
+            # Converted templates are not valid Python: their indentation is meaningless.
             yield path, "\n".join(map(str.strip, templatize(path.read_text()).splitlines()))
 
 
 def words(domain: str) -> Iterator[tuple[Path, str]]:
     language = "javascript" if domain == "djangojs" else "python"
     for path, text in texts(domain):
-        # The first of singular and plural names the entry.
+        # The singular identifies the entry.
         for _line, found, *_rest in extract(language, io.BytesIO(text.encode()), keywords=KEYWORDS):
             yield path, found[0] if isinstance(found, tuple) else found
 
 
 @both
-def test_nothing_is_left_untranslated(domain: str) -> None:
+def test_everything_is_translated(domain: str) -> None:
     assert len(entries(domain)) > 5
     assert [entry.msgid for entry in entries(domain) if not entry.translated() or entry.obsolete] == []
 
 
 @both
-def test_every_word_of_the_code_is_in_the_catalogue(domain: str) -> None:
+def test_catalogue_has_every_text(domain: str) -> None:
     known, found = {entry.msgid for entry in entries(domain)}, list(words(domain))
     assert len(found) > 5
     assert {str(path): word for path, word in found if word and word not in known} == {}
 
 
-def test_no_function_has_a_name_by_which_its_words_are_not_found() -> None:
+def test_gettext_is_imported_under_known_names() -> None:
     alias = re.compile(r"gettext\w* as (?!_$)\w+", re.MULTILINE)
     assert [str(path) for path, text in texts("django") if alias.search(text)] == []
 
 
 @both
-def test_no_entry_is_left_that_nothing_says(domain: str) -> None:
+def test_catalogue_has_no_unused_entry(domain: str) -> None:
     said = {word for _, word in words(domain)}
     assert [entry.msgid for entry in entries(domain) if entry.msgid not in said] == []
 
@@ -110,12 +110,12 @@ def test_placeholders_survive_translation(domain: str) -> None:
 
 
 @both
-def test_the_compiled_catalogue_is_that_of_the_text(domain: str) -> None:
+def test_compiled_catalogue_is_current(domain: str) -> None:
     compiled = {e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(CATALOGUE / f"{domain}.mo"))}
     assert compiled == {e.msgid: (e.msgstr, e.msgstr_plural) for e in entries(domain)}
 
 
-def test_words_come_in_the_readers_language() -> None:
+def test_texts_come_in_the_readers_language() -> None:
     said = {}
     for language in ("zh-hant", "en"):
         with override(language):
@@ -124,16 +124,16 @@ def test_words_come_in_the_readers_language() -> None:
     assert "version is now 7" in said["en"]
 
 
-# Text with marks that nobody sees, by every way in.
+# Text with invisible characters, through every input.
 
 
-# As they come along from a chat: a zero-width space, a direction mark, a variation selector.
+# Typical for text copied from a chat: a zero-width space, a direction mark, a variation selector.
 MARK = "\u200b\u200e\ufe0f"
 INVISIBLE = [MARK, "\u3164", "\u2800\u2800", "\ufeff", "\u00ad", "\U000e0100", "\x07"]
 
 
 def marked(text: str) -> str:
-    """A mark in front of every letter and behind the last."""
+    """Puts an invisible character before every letter and after the last."""
     return MARK + MARK.join(text) + MARK
 
 
@@ -143,7 +143,7 @@ def made_in_admin(model: str, said: dict[str, Any]) -> Any:
     return browser.post(add, browser.form(add, f"{model}_form") | said)
 
 
-def test_api_takes_the_text_that_is_seen() -> None:
+def test_api_drops_invisible_characters() -> None:
     said = {"name": "王小明", "phone": "0912-345-678", "address": "台北市大安區信義路四段1號", "email": "a@example.com"}
     answer = make_api("office").post("customers/", {name: marked(text) for name, text in said.items()})
     customer = Customer.objects.get()
@@ -153,7 +153,7 @@ def test_api_takes_the_text_that_is_seen() -> None:
     )  # fmt: skip
 
 
-def test_api_takes_dates_and_choices_that_are_seen() -> None:
+def test_api_drops_invisible_characters_in_dates_and_choices() -> None:
     order = make_order()
     tomorrow = timezone.localdate() + timedelta(days=1)
     said = {"scheduled_date": marked(f"{tomorrow}"), "time_slot": marked("evening"), "notes": marked("請按鈴")}
@@ -169,25 +169,25 @@ def test_api_takes_dates_and_choices_that_are_seen() -> None:
         ("orders/", {"q": "王小明"}), ("orders/", {"scheduled_date": "2099-11-23", "status": "pending"}),
     ],
 )  # fmt: skip
-def test_api_looks_for_the_text_that_is_seen(path: str, query: dict[str, str]) -> None:
+def test_api_search_drops_invisible_characters(path: str, query: dict[str, str]) -> None:
     make_order(customer=make_customer(name="王小明", phone="0912-345-678"))
     answer = make_api("office").get(path, **{name: marked(text) for name, text in query.items()})
     assert (answer.status_code, answer.json()["count"]) == (200, 1)
 
 
-def test_a_form_with_files_takes_the_text_that_is_seen() -> None:
+def test_multipart_form_drops_invisible_characters() -> None:
     api, order = make_api("office"), make_order()
     nothing = SimpleUploadedFile("x.png", b"x", "image/png")
     answer = api.client.post(f"{V1}orders/{order.pk}/proof-images/", {"kind": marked("photo"), "image": nothing})
     assert ("kind" in {error["attr"] for error in answer.json()["errors"]}) is False
 
 
-def test_admin_takes_the_text_that_is_seen() -> None:
+def test_admin_drops_invisible_characters() -> None:
     made_in_admin("customer", {"name": marked("王小明"), "phone": marked("0912345678"), "address": marked("信義路1號")})
     assert Customer.objects.values_list("name", "phone", "address").get() == ("王小明", "+886912345678", "信義路1號")
 
 
-def test_admin_looks_for_the_text_that_is_seen() -> None:
+def test_admin_search_drops_invisible_characters() -> None:
     make_customer(name="王小明")
     shown = sign_in(make_office(is_superuser=True)).get(
         reverse("admin:customers_customer_changelist"), q=marked("王小明")
@@ -196,7 +196,7 @@ def test_admin_looks_for_the_text_that_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
-def test_a_name_that_nobody_sees_is_refused_by_the_api(name: str) -> None:
+def test_api_refuses_invisible_name(name: str) -> None:
     api = make_api("office")
     wrong = {"name": name, "address": "台北市大安區信義路四段1號"}
     assert codes(api.post("customers/", wrong)) == [("blank", "name")]
@@ -208,21 +208,21 @@ def test_a_name_that_nobody_sees_is_refused_by_the_api(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
-def test_a_name_that_nobody_sees_is_refused_by_the_admin(name: str) -> None:
+def test_admin_refuses_invisible_name(name: str) -> None:
     made_in_admin("customer", {"name": name, "address": "信義路1號"})
     made_in_admin("driver", {"name": name})
     assert (Customer.objects.count(), Driver.objects.count()) == (0, 0)
 
 
 @pytest.mark.parametrize("name", INVISIBLE[:-1])
-def test_a_name_that_nobody_sees_is_refused_by_the_import(name: str) -> None:
+def test_import_refuses_invisible_name(name: str) -> None:
     make_20kg()
     sheet = f"客戶,電話,地址,商品,數量,配送日期\n{name},0912345678,信義路1號,20公斤,1,2099-11-23\n"
     report = import_orders(sheet.encode())
     assert (len(report.problems), Customer.objects.count()) == (1, 0)
 
 
-def test_import_understands_marks_in_headings_and_cells() -> None:
+def test_import_drops_invisible_characters() -> None:
     make_20kg()
     make_customer(name="王小明", phone="0912-345-678")
     today = timezone.localdate().isoformat()
@@ -236,43 +236,43 @@ def test_import_understands_marks_in_headings_and_cells() -> None:
     assert (Customer.objects.count(), Order.objects.get().delivery_address) == (1, "信義路1號")
 
 
-def test_sign_in_by_the_name_that_is_seen(client: Client) -> None:
+def test_sign_in_drops_invisible_characters(client: Client) -> None:
     make_office(username="wang@example.com")
     said = {"username": marked("wang@example.com"), "password": PASSWORD}
     assert client.post(reverse("login"), said).status_code == 302
     assert Api().post("auth/token/", said).status_code == 200
 
 
-def test_a_forgotten_password_is_asked_for_by_the_email_that_is_seen(client: Client) -> None:
+def test_password_reset_drops_invisible_characters(client: Client) -> None:
     make_user(email="wang@example.com")
     client.post(reverse("password_reset"), {"email": marked("wang@example.com")})
     assert [message.to for message in mail.outbox] == [["wang@example.com"]]
 
 
-def test_a_link_copied_with_marks_opens(client: Client) -> None:
+def test_link_with_invisible_characters_opens(client: Client) -> None:
     order = make_order()
     assert client.get(reverse("track", args=[f"{order.tracking_token}{MARK}"])).status_code == 200
 
 
-def test_parameters_that_nobody_reads_trouble_nobody(client: Client) -> None:
+def test_too_many_parameters_fail_only_where_they_are_read(client: Client) -> None:
     many = "&".join(f"a{number}=%E2%80%8B" for number in range(1200))
     assert client.get(f"/health/live?{many}").status_code == 200
     assert make_api("office").client.get(f"{V1}orders/?{many}").status_code == 400
 
 
-def test_a_socket_hears_the_text_that_is_seen() -> None:
+def test_socket_drops_invisible_characters() -> None:
     assert commands.parse('{"type": "order\\u200b_update", "details": {"notes": "\ufeff急"}}') == {
         "type": "order_update", "details": {"notes": "急"},
     }  # fmt: skip
     assert query({"query_string": b"channels=orders%E2%80%8B"}) == {"channels": "orders"}
 
 
-def test_a_command_takes_the_text_that_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_drops_invisible_characters(capsys: pytest.CaptureFixture[str]) -> None:
     order = make_order()
     call_command("resend_sms", "--failed", f"--order={marked(str(order))}", f"--since={marked('2h')}", "--dry-run")
     call_command("prune_events", f"--older-than={marked('12h')}")
 
 
-def test_a_setting_is_the_text_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_drops_invisible_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_SENDER", marked("幸福氣"))
     assert Environment().str("SMS_SENDER") == "幸福氣"

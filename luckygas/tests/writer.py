@@ -1,4 +1,4 @@
-"""Changes orders in a process of its own, beside the servers: `python -m luckygas.tests.writer prepare|write|die`."""
+"""Changes orders in a separate process: `python -m luckygas.tests.writer prepare|write|die`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.04
 
 
 def prepare(readers: int) -> dict[str, Any]:
-    """Accounts, tokens and orders; the first half of the orders is for `write`, the rest for callers of REST."""
+    """Creates accounts, tokens and orders. The first half of the orders is for `write`, the rest for REST callers."""
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
     orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(ORDERS)]
     return {
@@ -47,11 +47,11 @@ def move(order: Order) -> None:
 
 
 def write() -> None:
-    """Until it is killed. While the database is away it tries again."""
+    """Changes orders until killed. Retries while the database is down."""
     for order in cycle(orders()):
         try:
             move(order)
-        except (Error, Refusal):  # the database is away, or `die` was faster
+        except (Error, Refusal):  # the database is down, or `die` was faster
             connection.close()
         time.sleep(PAUSE_SECONDS)
 
@@ -61,7 +61,7 @@ def orders() -> list[Order]:
 
 
 def die() -> None:
-    """Commits one change, and is killed before it can ring."""
+    """Commits one change and gets killed before it sends the bell."""
     vars(outbox)["ring"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
     while True:
         with suppress(Refusal):  # `write` was faster

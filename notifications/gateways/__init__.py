@@ -1,6 +1,6 @@
-"""The providers: where each lives (SMS_GATEWAYS), and by which one a message goes.
+"""The SMS providers (SMS_GATEWAYS), and the choice of one for a message.
 
-SMS_GATEWAY is in use, SMS_FALLBACK_GATEWAY stands in for it, for what certainly was not sent.
+SMS_GATEWAY comes first. SMS_FALLBACK_GATEWAY takes messages that the first one certainly did not send.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def get_gateway(name: str = "") -> Gateway:
-    """A gateway by its name in SMS_GATEWAYS, or the one in use; made when first needed. Raises KeyError."""
+    """Returns a gateway by its name in SMS_GATEWAYS, by default SMS_GATEWAY. Raises KeyError."""
     return _made(name or settings.SMS_GATEWAY)
 
 
@@ -37,7 +37,7 @@ def _made(name: str) -> Gateway:
 
 
 def callback_url(name: str) -> str:
-    """Where this provider is to send its receipts; empty: it is not told to."""
+    """Returns the URL for this provider's receipts; empty if callbacks are not configured."""
     if not (settings.SMS_CALLBACK_BASE_URL and settings.SMS_CALLBACK_SECRET):
         return ""
     path = reverse("notification-callback", args=[name, settings.SMS_CALLBACK_SECRET])
@@ -45,49 +45,49 @@ def callback_url(name: str) -> str:
 
 
 def forget(**kwargs: Any) -> None:
-    """Receiver of `setting_changed`: the next message gets a gateway made from the new settings."""
+    """Receiver of `setting_changed`: drops gateways that were built from old settings."""
     _made.cache_clear()
 
 
 def ways(row: NotificationHistory) -> list[Gateway]:
-    """The gateways open to a message, in their order; none: they are stopped or all is switched off, and it waits."""
+    """Returns the gateways that may send this message, in order. Empty if SMS is switched off or all are stopped."""
     if not flags.on(flags.SMS):
         return []
     if row.type == Type.EMAIL:
         return [] if stopped([Email.name]) else [Email()]
-    # What may have gone out before: only who may have it can tell it from a second one.
+    # If the message may have gone out, only the same provider can recognise it as a repeat.
     names = [row.gateway] if row.attempts else in_use()
     closed = stopped(names)
     return [get_gateway(name) for name in names if name not in closed]
 
 
 def stopped(names: Collection[str]) -> set[str]:
-    """Those of these gateways by which no message goes."""
+    """Returns which of these gateways are stopped."""
     found = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)
     return set(found.values_list("gateway", flat=True))
 
 
 def in_use() -> list[str]:
-    """The gateway and its stand-in, if it has one."""
+    """Returns the names of the gateway and its fallback, if there is one."""
     return list(dict.fromkeys(filter(None, [settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY])))
 
 
 def repeatable(row: NotificationHistory) -> bool:
-    """Whether the provider that may have it still sends it only once under the same id."""
+    """Whether a retry is safe: the provider that may have the message still recognises its id."""
     if row.gateway not in in_use():
         return False
     return get_gateway(row.gateway).repeatable(row.first_sent_at())
 
 
 def note(gateway: Gateway, reason: str, said: str) -> None:
-    """What the outcome of one message says of the channel: it may have to stop, or somebody may have to look at it."""
+    """Stops the gateway if the outcome of one message says so. Records an answer with an unknown code."""
     if reason in STOPPING:
         stop(gateway, said, reason)
     elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).doubt(said):
-        log.error("The gateway %s answers what is not understood; its messages wait: %s", gateway.name, said)
+        log.error("The gateway %s answers with an unknown code; its messages wait: %s", gateway.name, said)
 
 
 def stop(gateway: Gateway, because: str, reason: str = Reason.CHANNEL_STOPPED) -> None:
-    """No further message goes by it until it is started again."""
+    """Sends nothing more by this gateway until it is started again."""
     if GatewayState.of(gateway.name).stop(because, is_poor=reason == Reason.NO_CREDIT):
         log.error("The gateway %s is stopped: %s", gateway.name, because)

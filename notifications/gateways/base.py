@@ -1,4 +1,4 @@
-"""What every gateway shares: what it is given and gives back, its one error, and how often it tries."""
+"""The base of all gateways: their input and output types, their error, and the retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from customers import phones
 from notifications.states import LONGEST_ERROR, Reason, Status
 
-# A connection that was never made is tried again at once: the provider cannot have seen the message.
+# A failed connection is retried at once: the provider cannot have seen the message.
 CONNECTIONS = 3
 PAUSE_SECONDS = 0.2
 ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3}[\s-]?([0-9]{3})(?![0-9])")
@@ -23,9 +23,9 @@ ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SMS; `id` is the idempotency key, `phone` E.164.
+    """One SMS. `id` is the idempotency key, `phone` is E.164.
 
-    `valid_until`: when a telephone that was off gets it no more; None: as long as the provider tries.
+    `valid_until`: the provider stops trying then; None: the provider decides.
     """
 
     id: UUID
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the message: its own id for it, its raw status and what it charged, where it said them."""
+    """The provider accepted the message. Holds its id, raw status and charge, as far as the provider names them."""
 
     provider_message_id: str = ""
     raw_status: str = ""
@@ -45,7 +45,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the provider can be reached and takes our account, what it said, and the points left where it says so."""
+    """Whether the provider answers and accepts our account, its error, and the points left (None: not known)."""
 
     reachable: bool
     detail: str = ""
@@ -54,10 +54,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says of one message, unasked or when asked: how far it came, and when.
+    """A provider's report on one message, from a callback or a query.
 
-    `phone` is E.164, and empty where the provider does not name it; `status` is SENT while it is under way, and None
-    where nobody knows what the provider's `raw_status` means.
+    `phone` is E.164, or empty if the provider does not name it. `status` is SENT while the message is under way, and
+    None if the provider's `raw_status` is an unknown code.
     """
 
     provider_message_id: str
@@ -70,7 +70,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a customer answered to a message."""
+    """A customer's reply to a message."""
 
     provider_message_id: str
     phone: str
@@ -79,25 +79,24 @@ class Reply:
 
 
 class ReceiptError(ValueError):
-    """The parameters of a callback are not those of this provider; the text says which one, and repeats no value.
+    """A callback lacks a parameter of this provider. The text names the parameter and repeats no value.
 
-    A code that nobody knows is none: a provider repeats what it is told to be wrong, and what it said would be lost.
+    An unknown code is not such an error: the provider would only repeat the callback, and the code would be lost.
     """
 
 
-# What says that the account or the channel is at fault and not this message: no further one would be taken either.
+# The account or the channel is at fault, so the provider would refuse every further message.
 STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
-# The channel did not take it: it was certainly not sent, another provider may well take it, and this one later. A code
-# that nobody knows counts as the channel's: that a message is at fault must be known for certain, because it then fails
-# for good.
+# The message certainly was not sent, and another provider, or this one later, may accept it. An unknown code is among
+# them: a message fails for good only if the fault is certainly its own.
 WAITING = STOPPING | {Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE}
 
 
 class GatewayError(Exception):
-    """The message was not accepted. `permanent`: trying again changes nothing.
+    """The message was not accepted. `permanent`: a retry would fail as well.
 
-    With Reason.NO_ANSWER the request went out and may have been obeyed; otherwise it certainly was not. What the other
-    reasons mean for this message and those to come is said by STOPPING and WAITING.
+    With Reason.NO_ANSWER the request went out, and the provider may have sent the message. With any other reason it
+    was certainly not sent. STOPPING and WAITING say what a reason means for this message and later ones.
     """
 
     def __init__(self, text: str, *, reason: Reason, permanent: bool = False, raw_status: str = "") -> None:
@@ -106,27 +105,26 @@ class GatewayError(Exception):
 
 
 class Gateway:
-    """A way to send SMS. A provider says in `transmit` how one request is made; how often is decided here."""
+    """A provider of SMS. Subclasses make one request in `transmit`; `send` decides about retries."""
 
     name = ""
-    # Whether the provider sends a message only once, however often it is given with the same id, and for how long
-    # after the first time.
+    # Whether the provider sends a message once however often it gets the same id, and for how long it remembers ids.
     idempotent = False
     remembers: timedelta = timedelta.max
-    # Never to be seen in a log or an error.
+    # Masked in logs and errors.
     secrets: tuple[str, ...] = ()
-    # Names of settings without which it cannot work.
+    # Names of required settings.
     needs: tuple[str, ...] = ()
-    # Connections at once that the provider allows; None: as many as there are senders.
+    # Concurrent connections that the provider allows; None: no limit.
     most_connections: int | None = None
-    # Messages that one `query` may name; 0: the provider cannot be asked.
+    # Most messages in one `query`; 0: the provider has no queries.
     query_size = 0
-    # Where the provider is told to send receipts, if it wants to be told with each message.
+    # URL for receipts, for providers that want it with each message.
     callback_url = ""
 
     @property
     def tells_fate(self) -> bool:
-        """Whether it can be learned from the provider that a message arrived: it sends receipts, or may be asked."""
+        """Whether the provider reports arrivals, by receipts or queries."""
         return self.query_size > 0 or type(self).receipt is not Gateway.receipt
 
     def transmit(self, message: Message) -> Accepted:
@@ -137,34 +135,34 @@ class Gateway:
         return Health(reachable=True)
 
     def balance(self) -> Decimal | None:
-        """Points left; None: the provider does not say. Raises GatewayError."""
+        """Returns the points left; None if the provider does not say. Raises GatewayError."""
         return None
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
-        """One request: what became of at most `query_size` messages, by the provider's ids; unknown ones are left out.
+        """Asks in one request for the status of at most `query_size` messages, by the provider's ids.
 
-        Raises GatewayError.
+        Leaves out ids that the provider does not know. Raises GatewayError.
         """
         raise NotImplementedError
 
     def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
-        """What the parameters of a callback say. Raises ReceiptError."""
+        """Parses the parameters of a callback. Raises ReceiptError."""
         raise ReceiptError("This gateway has no receipts.")
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
-        """The plain text that the provider wants to read, or it repeats the receipt."""
+        """Returns the plain text that the provider expects; without it the provider repeats the receipt."""
         return "OK"
 
     def spellings(self, provider_message_id: str) -> list[str]:
-        """All ways in which the provider may write this id of its own."""
+        """Returns all forms in which the provider writes this id."""
         return [provider_message_id]
 
     def repeatable(self, first_sent: datetime) -> bool:
-        """Whether what was given to the provider at that time may be given again without being sent twice."""
+        """Whether a message first sent at that time can be retried without arriving twice."""
         return self.idempotent and timezone.now() - first_sent < self.remembers
 
     def send(self, message: Message) -> Accepted:
-        """Sends a message, trying again where that cannot send it twice. Raises GatewayError."""
+        """Sends a message, with retries where they cannot send it twice. Raises GatewayError."""
         unanswered: GatewayError | None = None
         connections = CONNECTIONS
         while True:
@@ -172,7 +170,7 @@ class Gateway:
                 return self.transmit(message)
             except GatewayError as error:
                 if unanswered is not None or (error.reason == Reason.NO_ANSWER and not self.idempotent):
-                    # Whatever the second try says: the first may have been obeyed.
+                    # Whatever the second try returns, the first may have sent the message.
                     raise unanswered or error from error
                 connections -= 1
                 if error.reason == Reason.NO_ANSWER:
@@ -182,7 +180,7 @@ class Gateway:
             time.sleep(PAUSE_SECONDS)
 
     def clean(self, text: str, phone: str) -> str:
-        """What a provider or a library said, fit to be kept: short, on one line, without secrets or the number."""
+        """Prepares an error text for storage: one line, at most LONGEST_ERROR, secrets and numbers masked."""
         for secret in filter(None, self.secrets):
             text = text.replace(secret, "***")
         if national := phone.removeprefix("+886"):

@@ -1,4 +1,4 @@
-"""E-mail, through Django's own backend (EMAIL_URL): for customers without a mobile number."""
+"""E-mail through Django's backend (EMAIL_URL), for customers without a mobile number."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
 from notifications.masking import mask
 from notifications.states import Reason
 
-# RFC 4954, 6, and RFC 5321, 4.2.3. An enhanced code (RFC 3463) of 5.7 is about a policy, of 5.1.7 and 5.1.8 about the
-# sender: these are about our account or address, whichever mailbox it is.
+# RFC 4954 section 6 and RFC 5321 section 4.2.3. The enhanced codes (RFC 3463) 5.7 (policy) and 5.1.7, 5.1.8 (sender)
+# concern our account or address, not the recipient's mailbox.
 ACCOUNT = frozenset({530, 534, 535, 538})
 MAILBOX_OR_CONTENT = frozenset({501, 550, 551, 552, 553, 554, 556})
 OURS = re.compile(r"5\.(7|1\.[78])\b")
 
 
 class Email(Gateway):
-    """`Message.phone` is an address, the text's first line the subject. No wait is longer than EMAIL_TIMEOUT."""
+    """`Message.phone` is an e-mail address; the first line of the text is the subject. Waits at most EMAIL_TIMEOUT."""
 
     name = "email"
 
@@ -38,7 +38,7 @@ class Email(Gateway):
 
     def transmit(self, message: Message) -> Accepted:
         subject, _, body = message.text.partition("\n\n")
-        # A line's end in a header is refused by Django; the id lets the mail server's own log be asked.
+        # The Message-ID finds the message in the mail server's log. Django refuses line ends in headers.
         name = f"<{message.id}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2] or 'localhost'}>"
         mail = EmailMessage(subject, body, to=[message.phone], headers={"Message-ID": name})
         connection: BaseEmailBackend = get_connection()
@@ -48,12 +48,12 @@ class Email(Gateway):
             connected = True
             connection.send_messages([mail])
         except OSError as error:
-            # A line cut in the middle leaves open whether the server has the mail.
+            # After a dropped connection the server may or may not have the mail.
             raise fault(error, Reason.NO_ANSWER if connected else Reason.UNREACHABLE) from error
         except ValueError as error:  # an address or a header that no mail can have
             raise GatewayError(said(error), reason=Reason.REFUSED, permanent=True) from error
         finally:
-            # The server has said what it does with the mail; how it takes leave changes nothing.
+            # The server has already answered for the mail; an error in closing changes nothing.
             with suppress(OSError):
                 connection.close()
         return Accepted(name)
@@ -63,7 +63,7 @@ class Email(Gateway):
 
 
 def fault(error: OSError, unanswered: Reason) -> GatewayError:
-    """What the server said; `unanswered`: the reason where it said nothing."""
+    """Converts an error of SMTP. `unanswered`: the reason if the server did not answer."""
     if not isinstance(error, SMTPException) or isinstance(error, SMTPServerDisconnected):
         return GatewayError(said(error), reason=unanswered)
     code, words = reply(error)
@@ -71,7 +71,7 @@ def fault(error: OSError, unanswered: Reason) -> GatewayError:
 
 
 def reason(error: SMTPException, code: int, words: str) -> Reason:
-    """A refusal is the message's fault only where the server refuses this mailbox or this content."""
+    """REFUSED only if the server refuses this mailbox or this content; otherwise the channel is at fault."""
     if 400 <= code < 500:
         return Reason.BUSY
     if code in ACCOUNT:
@@ -81,7 +81,7 @@ def reason(error: SMTPException, code: int, words: str) -> Reason:
 
 
 def reply(error: SMTPException) -> tuple[int, str]:
-    """The server's code and words; 0: it gave none."""
+    """Returns the server's code and text; 0 and an empty text if it gave none."""
     if isinstance(error, SMTPResponseException):
         code, words = error.smtp_code, error.smtp_error
     elif isinstance(error, SMTPRecipientsRefused):

@@ -1,4 +1,4 @@
-"""EVERY8D, HTTP API 2.1.5 of 2021-10. The HTTP status is always 200; one line of values says what was done."""
+"""EVERY8D, HTTP API 2.1.5 of 2021-10. The HTTP status is always 200; the result is one line of values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import LONGEST_CODE, Reason, Status
 
 REPLY = "999"
-# What became of a message that was accepted.
+# Codes for accepted messages.
 FATES: dict[str, tuple[Status, str]] = {
     "0": (Status.SENT, ""), "300": (Status.SENT, ""), "100": (Status.DELIVERED, ""),
     "101": (Status.FAILED, Reason.NOT_REACHED), "102": (Status.FAILED, Reason.NOT_REACHED),
@@ -41,8 +41,8 @@ FATES: dict[str, tuple[Status, str]] = {
     "-5": (Status.FAILED, Reason.REFUSED), "-6": (Status.FAILED, Reason.REFUSED),
 }  # fmt: skip
 ACCOUNT = (Reason.CHANNEL_STOPPED, _("the provider does not accept our account"))
-# Why one was not accepted; -11, -27, -100, -101 and -300 are of the live API and stand in no specification. -99 is a
-# fault that the provider does not know itself: perhaps after the sending.
+# Codes for refused messages. -11, -27, -100, -101 and -300 come from the live API and are not in the specification.
+# -99 is an unknown error at the provider, perhaps after the sending.
 REFUSALS = {
     "-1": (Reason.REFUSED, _("a parameter is wrong")),
     "-2": (Reason.CHANNEL_STOPPED, _("the user name or the password is wrong")),
@@ -56,13 +56,13 @@ REFUSALS = {
 }
 # CREDIT,SENDED,COST,UNSEND,BATCH_ID
 ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")
-# A code and its words, however they are parted; a balance below zero is no code.
+# A code and its text with any separator. A negative balance is not a code.
 ERROR = re.compile(r"(-[0-9]{1,9})(?![0-9.])\W*(.*)", re.DOTALL)
 DAY = timedelta(days=1)
 
 
 class Every8d(FormGateway):
-    """No idempotency key: what was not answered is not repeated."""
+    """Has no idempotency key, so a request without an answer is not retried."""
 
     needs = ("EVERY8D_URL", "EVERY8D_UID", "EVERY8D_PASSWORD")
     query_size = 1

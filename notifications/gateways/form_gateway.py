@@ -1,4 +1,4 @@
-"""What the providers of Taiwan have in common: they are asked by forms, and answer in fields of their own."""
+"""Shared by Taiwan's providers: form requests, and parsing of their numbers, times, codes and amounts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
 MORNING = ("上午", "凌晨", "清晨", "早上", "AM")
 AFTERNOON = ("下午", "中午", "傍晚", "晚上", "PM")
-# Twelve o'clock of these is no noon, and of which day midnight would be nobody knows.
+# Twelve o'clock in the evening is ambiguous: it is not noon, and midnight could belong to either day.
 EVENING = ("傍晚", "晚上")
 HALF = "|".join([*MORNING[:-1], *AFTERNOON[:-1], r"[AP]\.?M\.?"])
 COMPACT = re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})(?P<h>[0-9]{2})(?P<min>[0-9]{2})(?P<s>[0-9]{2})?")
@@ -36,12 +36,12 @@ WRITTEN = re.compile(
 
 
 def local(phone: str) -> str:
-    """E.164 as dialled in Taiwan: `0912345678`."""
+    """Converts E.164 to the form dialled in Taiwan: `0912345678`."""
     return "0" + phone.removeprefix("+886")
 
 
 def international(text: str) -> str:
-    """E.164 of a provider's number; empty where it is none."""
+    """Converts a provider's number to E.164; empty if it is not a number."""
     try:
         return phones.normalise(text)
     except phones.InvalidPhone:
@@ -49,9 +49,9 @@ def international(text: str) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """A time such as `20261122093000`, `2026/11/22 下午 03:00` or of ISO 8601; Taipei's where there is no zone.
+    """Parses `20261122093000`, `2026/11/22 下午 03:00` or ISO 8601, in Taipei's time unless a zone is given.
 
-    None: it is no time of this century. .NET says `0001/01/01 00:00:00` where it has no date.
+    None if it is not a time of this century; .NET writes `0001/01/01 00:00:00` for no date.
     """
     written = plain(text[:40])
     found = WRITTEN.fullmatch(written)
@@ -70,7 +70,7 @@ def moment(text: str) -> datetime | None:
 
 
 def hour_of_day(hour: int, half: str) -> int:
-    """0 to 23 of what a clock with two halves shows; 99 where it can show no such thing."""
+    """Converts an hour of a 12-hour clock to 0–23; 99 if it is invalid. Without `half` it is already 0–23."""
     if not half:
         return hour
     if half in EVENING and hour == 12:
@@ -81,29 +81,29 @@ def hour_of_day(hour: int, half: str) -> int:
 
 
 def plain(text: str) -> str:
-    """What a provider wrote, without blanks around it, in the usual width."""
+    """Strips blanks and control characters, and converts full width to half width."""
     return "".join(letter for letter in normalize("NFKC", text) if letter.isprintable()).strip()
 
 
 def code(text: str) -> str:
-    """A provider's code, fit to be kept."""
+    """Normalises a provider's code for storage: at most 20 characters."""
     return plain(text)[:20]
 
 
 def by_name(said: Mapping[str, str], *names: str) -> list[str]:
-    """The values of these parameters, in whatever case the provider writes their names; empty where there is none."""
+    """Returns the values of these parameters, ignoring the case of names; empty for missing ones."""
     folded = {name.strip().casefold(): value.strip() for name, value in said.items()}
     return [folded.get(name.casefold(), "") for name in names]
 
 
 def amount(text: str) -> Decimal | None:
-    """Points, in hundredths at the finest; None where there is no such number."""
+    """Parses points, rounded to hundredths; None if it is not a number."""
     found = re.fullmatch(r"(-?[0-9]{1,9})(\.[0-9]{1,4})?", text.strip())
     return Decimal(found[0]).quantize(Decimal("0.01")) if found else None
 
 
 def price(text: str) -> Decimal | None:
-    """What one message cost: an amount that one message can cost."""
+    """Parses the price of one message in points; None if it is implausible."""
     found = amount(text)
     return found if found is not None and 0 <= found < 10_000 else None
 
@@ -112,33 +112,36 @@ def price(text: str) -> Decimal | None:
 
 
 def unclear(body: str, raw_status: str = "") -> GatewayError:
-    """For an answer that says neither yes nor no: nobody knows what became of the request."""
+    """The error for an answer that is neither success nor refusal: the message may have been sent."""
     text = f"The provider's answer was not understood: “{body[:100]}”."
     return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
 
 
 def refusal(code: str, words: str, known: Refusals) -> GatewayError:
-    """Why a message was not accepted: what `code` means where we know it, and always the provider's own `words`."""
+    """The error for a refused message: our meaning of `code` (`known`) and the provider's own `words`."""
     reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
     text = f"{code}: {ours} ({words})" if words else f"{code}: {ours}"
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)
 
 
 def fate(known: Fates, known_as: str, phone: str, code: str, at: str) -> Receipt:
-    """What a provider's code says of the message that it knows as `known_as`, and of the time `at`."""
+    """Makes a receipt from a provider's `code`. `known_as` is the provider's id, `at` its time as text."""
     status, reason = known.get(code, (None, Reason.UNKNOWN_CODE))
     return Receipt(known_as, phone, status, reason, raw_status=code, at=moment(at))
 
 
 class FormGateway(Gateway):
-    """A provider that is asked by forms and answers 200 to everything: the body alone tells success from error."""
+    """A provider that takes forms and answers 200 to everything. Only the body tells success from error."""
 
     def __init__(self, url: str, **account: str) -> None:
-        """`account`: user name and password, as the provider names them in each form."""
+        """`account`: user name and password under the provider's field names; they go into each form."""
         self.url, self.account, self.secrets = url.rstrip("/") + "/", account, tuple(account.values())
 
     def ask(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
-        """The whole body of an answer. Raises GatewayError."""
+        """Posts a form and returns the whole body. `seconds`: the timeout, by default SMS_TIMEOUT_SECONDS.
+
+        Raises GatewayError.
+        """
         seconds = seconds or settings.SMS_TIMEOUT_SECONDS
         form = urlencode(self.account | fields).encode()
         answer = exchange("POST", self.url + path, FORM, form, seconds=seconds)

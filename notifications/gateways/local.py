@@ -1,4 +1,4 @@
-"""Gateways without a provider."""
+"""Gateways that send nothing, for development and tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifications.gateways.base import Accepted, Gateway, Message
 
 
 class Console(Gateway):
-    """The embedded default: one block a message on standard output; the number is masked, as that output is a log."""
+    """The default: prints each message to standard output. The number is masked, because that output is a log."""
 
     def transmit(self, message: Message) -> Accepted:
         head = f"SMS {phones.mask(message.phone)} ({carrier_rules.segments(message.text)})"
@@ -21,7 +21,7 @@ class Console(Gateway):
 
 
 class Memory(Gateway):
-    """For tests: `Memory.outbox` holds the messages in the order they came (appending to a list is atomic)."""
+    """For tests: appends messages to `Memory.outbox` in the order they come (`list.append` is atomic)."""
 
     outbox: ClassVar[list[Message]] = []
 

@@ -1,4 +1,4 @@
-"""Mitake 三竹, API v2.14 of 2024-06. The HTTP status is always 200; lines of `key=value` say what was done."""
+"""Mitake 三竹, API v2.14 of 2024-06. The HTTP status is always 200; the result is lines of `key=value`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from notifications.gateways.form_gateway import (
 from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import Reason, Status
 
-# What became of a message that was accepted. 1 and 2 say that it is with the carrier, not that it arrived.
+# Codes for accepted messages. 1 and 2 mean that the carrier has the message, not that it arrived.
 FATES: dict[str, tuple[Status, str]] = {
     "0": (Status.SENT, ""), "1": (Status.SENT, ""), "2": (Status.SENT, ""), "4": (Status.DELIVERED, ""),
     **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
     "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
 TAKEN = frozenset("0124")
-# Why one was not accepted. A fault of the system (*) may have come after the sending.
+# Codes for refused messages. A system error (*) may have happened after the sending.
 STOP = Reason.CHANNEL_STOPPED
 REFUSALS = {
     "*": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
@@ -64,7 +64,7 @@ CODE = re.compile(r"[!-~]{1,8}")
 
 
 class Mitake(FormGateway):
-    """The same `clientid` is sent once within twelve hours."""
+    """Idempotent for twelve hours: Mitake sends the same `clientid` once."""
 
     idempotent, remembers = True, timedelta(hours=12)
     needs = ("MITAKE_URL", "MITAKE_USERNAME", "MITAKE_PASSWORD")
@@ -84,11 +84,11 @@ class Mitake(FormGateway):
             fields["vldtime"] = f"{timezone.localtime(message.valid_until):%Y%m%d%H%M%S}"
         if self.callback_url:
             fields["response"] = f"{self.callback_url}{message.id}/"
-        # Without CharsetURL the text would be read as Big5.
+        # Without CharsetURL Mitake reads the text as Big5.
         answer = self.ask("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
         status, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
-        # What became of one given before is asked for by its id.
+        # A duplicate is accepted: its status is queried by its id later.
         if ID.fullmatch(known_as) and (status in TAKEN or (status in FATES and "Duplicate" in lines)):
             return Accepted(known_as, status, price(lines.get("smsPoint", "")))
         raise refused(answer)
@@ -104,14 +104,14 @@ class Mitake(FormGateway):
         if "statuscode" in pairs(answer):
             raise refused(answer)
         rows = [line.split("\t") for line in answer.splitlines()]
-        # msgid, statuscode, time; the last may be missing, and others may follow.
+        # Columns: msgid, statuscode, time. The time may be missing, and more columns may follow.
         return [
             fate(FATES, row[0].strip(), "", code(row[1]), "".join(row[2:3]))
             for row in rows if len(row) >= 2 and ID.fullmatch(row[0].strip()) and code(row[1])
         ]  # fmt: skip
 
     def receipt(self, said: Mapping[str, str]) -> Receipt:
-        # `statuscode` there says only that it was sent.
+        # In a receipt `statuscode` only says that the message was sent.
         known_as, flag, phone, at = by_name(said, "msgid", "StatusFlag", "dstaddr", "donetime")
         if not ID.fullmatch(known_as) or not code(flag):
             raise ReceiptError("msgid or StatusFlag is missing.")
@@ -126,13 +126,16 @@ class Mitake(FormGateway):
 
 
 def pairs(answer: str) -> dict[str, str]:
-    """Its keys and values."""
+    """Parses lines of `key=value`."""
     found = (line.partition("=") for line in answer.splitlines())
     return {key.strip(): value.strip() for key, sign, value in found if sign}
 
 
 def refused(answer: str) -> GatewayError:
-    """A code that we do not know refuses only where there is no id: with one, the message may have been taken."""
+    """The error for an answer without success.
+
+    An unknown code counts as a refusal only without an id: with one, the provider may have accepted the message.
+    """
     lines = pairs(answer)
     status = lines.get("statuscode", "")
     if status in REFUSALS or (CODE.fullmatch(status) and status not in TAKEN and not lines.get("msgid")):

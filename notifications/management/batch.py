@@ -1,4 +1,4 @@
-"""What the commands share: their arguments, read strictly, and sending many messages, told as it becomes known."""
+"""Shared by the commands: strict arguments, and sending many messages with the outcomes as they come."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from web.text import plain
 # Enough rows to keep the senders busy, few enough to hold in memory.
 MOST_UNDER_WAY = 100
 ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
-# Another process was faster, or it must wait; a fault of ours (of the database, say), which is in the log.
+# LEFT: another process was faster, or the message must wait. BROKEN: our own error, which is in the log.
 LEFT, BROKEN = "left", "broken"
 Outcome = tuple[NotificationHistory, str]
 Sending = Future[NotificationHistory | None]
@@ -33,9 +33,12 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
-    """Each row with what became of it: a status, or why it was not sent. Once `stopped`, only what is begun."""
+    """Sends rows. Yields each with its outcome: a status, LEFT, BROKEN or the code of a refusal.
+
+    Once `stopped`, finishes only the sendings that have begun.
+    """
     under_way: dict[Sending, NotificationHistory] = {}
-    # `concurrent.futures.wait` looks at all of them each time one is finished: a quarter of the whole work.
+    # `concurrent.futures.wait` scans all futures each time one finishes: a quarter of the whole work.
     finished: SimpleQueue[Sending] = SimpleQueue()
     for row in rows:
         if stopped():
@@ -53,13 +56,13 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
     while under_way:
         if stopped():
             let_go(under_way)
-        # What was let go comes out as well.
+        # Cancelled futures appear here as well.
         if (done := finished.get()) in under_way:
             yield under_way.pop(done), outcome(done)
 
 
 def let_go(under_way: dict[Sending, NotificationHistory]) -> None:
-    """Takes back what no sender has begun: nobody waits long for a process that is told to stop."""
+    """Cancels what no sender has begun, so that the process stops quickly."""
     for sending in [sending for sending in under_way if sending.cancel()]:
         del under_way[sending]
 
@@ -72,7 +75,7 @@ def outcome(sending: Sending) -> str:
 
 
 def counted(outcomes: Iterable[Outcome], total: int) -> Counter[str]:
-    """How many of each, with a bar for who watches."""
+    """Counts the outcomes, with a progress bar on a terminal."""
     return Counter(word for _, word in tqdm(outcomes, total=total, unit="SMS", file=sys.stderr, disable=None))
 
 
@@ -86,7 +89,7 @@ def all_well(outcomes: Counter[str]) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """A point in time: ISO 8601 (Taipei's where it names no zone), or how long ago."""
+    """Parses ISO 8601 (in Taipei's time unless it names a zone) or an age: `30m`, `2h`, `7d`."""
     text = plain(text)
     try:
         if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):

@@ -1,4 +1,4 @@
-"""Another process on the database of the test."""
+"""Starts another process on the test's database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.db import connection
 from luckygas.testing.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-# What a process beside the test needs to know of its settings.
+# Settings of the test that the process needs.
 OURS = ("SMS_", "MITAKE_", "EVERY8D_")
 
 
 def environment() -> dict[str, str]:
-    """What lets a process find the database and the provider of this test."""
+    """Returns the environment with the test's database and provider."""
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         url = f"sqlite:///{database['NAME']}"
@@ -30,7 +30,7 @@ def environment() -> dict[str, str]:
 
 
 def start(*arguments: str, **extra: str) -> subprocess.Popen[str]:
-    """`python …` in the project, with `extra` in its environment."""
+    """Starts `python …` in the project, with `extra` in its environment."""
     return subprocess.Popen(
         [sys.executable, *arguments], cwd=ROOT, env=environment() | extra, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -38,7 +38,7 @@ def start(*arguments: str, **extra: str) -> subprocess.Popen[str]:
 
 
 def confirming(order_id: int, before: str = "") -> subprocess.Popen[str]:
-    """A process that confirms an order, after `before` is carried out in it."""
+    """Starts a process that runs the code `before` and then confirms an order."""
     code = f"""
 import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "luckygas.settings"
@@ -52,6 +52,6 @@ Order.objects.get(pk={order_id}).transition_to("confirmed")
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its exit code and all it said."""
+    """Waits for the process. Returns its exit code and output."""
     said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said

@@ -21,7 +21,7 @@ def empty_outbox() -> None:
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Runs a command, in English; returns its exit code and what it said."""
+    """Runs a command in English. Returns its exit code and output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         code = 0
@@ -38,7 +38,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]
 
 @pytest.fixture
 def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """A provider that accepts unless told otherwise, and the `http` gateway on it, which tries again soon."""
+    """A provider that accepts by default, and the `http` gateway on it with short retries."""
     monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
     made = Provider()
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", made.url, "top-secret"
@@ -49,7 +49,7 @@ def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pr
 
 @pytest.fixture
 def told(settings: Any) -> type[Told]:
-    """The gateway `told` in use, whose callbacks have the secret `s3cret`."""
+    """Uses the gateway `told` with the callback secret `s3cret`."""
     settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"told": "notifications.tests.provider.Told"}
     settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "told", "s3cret"
     Told.fates, Told.points, Told.asked = {}, Decimal(100), []
@@ -58,7 +58,7 @@ def told(settings: Any) -> type[Told]:
 
 @pytest.fixture
 def provider(transactional_db: None, fake_provider: Provider) -> Iterator[Provider]:
-    """The same for what commits; no sending outlives the test."""
+    """Like `fake_provider`, for tests that commit. No sending outlives the test."""
     yield fake_provider
     fake_provider.over.set()
     assert sender.pool().drain(20)

@@ -14,7 +14,7 @@ from orders.tests.factories import make_order
 
 
 def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Order:
-    """An order that came to `status` without a message."""
+    """Makes an order in `status` without messages."""
     with transaction.atomic():
         order = make_order(status, **fields)
         NotificationHistory.objects.filter(order=order).unannounced().delete()
@@ -22,7 +22,7 @@ def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Orde
 
 
 def make_message(status: str = Status.PENDING, **fields: Any) -> NotificationHistory:
-    """“Order confirmed” for an order where that is true, in any status of its own."""
+    """Makes a message “order confirmed”, in any status, for a confirmed order."""
     order = fields.pop("order", None) or make_quiet_order()
     sent = (
         {}

@@ -1,4 +1,4 @@
-"""The gateways on the sandbox, and what each of its faults comes to."""
+"""The gateways on the sandbox, and the outcome of each of its faults."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from notifications.states import Reason, Status
 
 GATEWAYS = ("http", "mitake", "every8d")
 SECRET = "the-secret-of-callbacks"  # noqa: S105  (of the tests)
-# Of each provider: a code that says that this message is not taken, and that the next may be.
+# For each provider a code that refuses only this message.
 REFUSAL = {"http": "400", "mitake": "u", "every8d": "-5"}
 SENT, UNKNOWN, FAILED = (Status.SENT, ""), (Status.UNKNOWN, Reason.NO_ANSWER), (Status.FAILED, Reason.REFUSED)
-# Fault → what becomes of the row, and how many messages reached the telephone.
+# Fault → the row's status and reason, and the number of delivered messages.
 OUTCOMES: dict[Kind, tuple[tuple[Status, str], int]] = {
     Kind.SLOW: (SENT, 1), Kind.REFUSE: (FAILED, 0), Kind.HANG: (UNKNOWN, 1), Kind.DROP_BEFORE: (UNKNOWN, 0),
     Kind.DROP_AFTER: (UNKNOWN, 1), Kind.GARBAGE: (UNKNOWN, 1), Kind.HTML: (UNKNOWN, 1), Kind.HUGE: (UNKNOWN, 1),
     Kind.TWICE: (SENT, 1),
 }  # fmt: skip
-# The generic provider's contract is that 200 is accepted, whatever stands below it.
+# For the generic provider 200 means accepted, whatever the body.
 ANY_200 = {Kind.GARBAGE, Kind.HTML, Kind.HUGE}
 
 
 def outcome(gateway: str, kind: Kind) -> tuple[tuple[Status, str], int]:
-    """What becomes of a row while a fault stays, and how many messages reach the telephone."""
+    """Returns the row's status and reason under a permanent fault, and the number of delivered messages."""
     said, count = OUTCOMES[kind]
     return (SENT if gateway == "http" and kind in ANY_200 else said), count
 
 
 def values(sandbox: Sandbox, gateway: str) -> dict[str, Any]:
-    """The settings with which a gateway sends to the sandbox."""
+    """Returns the settings with which a gateway sends to the sandbox."""
     account = sandbox.operator.account
     return {
         "SMS_GATEWAY": gateway, "SMS_TIMEOUT_SECONDS": 0.4,
@@ -47,5 +47,5 @@ def use(settings: Any, sandbox: Sandbox, gateway: str) -> None:
 
 
 def callback(site_url: str, gateway: str) -> str:
-    """Where a provider sends its receipts to."""
+    """Returns the URL for a provider's receipts."""
     return f"{site_url}/api/v1/notifications/callbacks/{gateway}/{SECRET}/"

@@ -1,4 +1,4 @@
-"""An SMS provider for tests: a real HTTP server that behaves as it is told, and remembers what it was asked."""
+"""An SMS provider for tests: a real HTTP server with scripted behaviour that records its requests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def pause(self, seconds: float | None = None) -> None:
-        """Waits so long, at most until the test is over."""
+        """Waits so long, or until the test ends."""
         self.server.provider.over.wait(seconds)
 
 
@@ -59,7 +59,7 @@ class Server(ThreadingHTTPServer):
     provider: Provider
 
     def handle_error(self, *args: Any) -> None:
-        """A client that hung up is what some tests are about."""
+        """Ignores clients that hang up, which some tests do on purpose."""
 
 
 Behaviour = Callable[[Handler], None]
@@ -80,7 +80,7 @@ def says(status: int, body: str | bytes = "", **headers: str) -> Behaviour:
 
 
 def cut(body: bytes) -> Behaviour:
-    """Ends the connection before the last byte of the body that it has promised."""
+    """Closes the connection before the last byte of the announced body."""
 
     def behave(handler: Handler) -> None:
         handler.send_response(200)
@@ -158,7 +158,7 @@ ACCEPTS = says(200, '{"message_id": "m-1"}')
 
 @dataclass
 class Provider:
-    """`behaviours` are taken in turn; the last stays."""
+    """`behaviours` are used in turn; the last one stays."""
 
     behaviours: list[Behaviour] = field(default_factory=lambda: [ACCEPTS])
     asked: list[Asked] = field(default_factory=list)
@@ -184,18 +184,18 @@ class Provider:
 
 
 def error(gateway: Gateway, message: Message) -> GatewayError:
-    """What sending it raises."""
+    """Sends a message and returns the error that it raises."""
     with pytest.raises(GatewayError) as failed:
         gateway.send(message)
     return failed.value
 
 
-# A provider in memory that can be asked, and whose receipts say `id`, `to`, `status` and perhaps `reply`.
+# A provider in memory with queries, whose receipts have `id`, `to`, `status` and perhaps `reply`.
 
 
 class Told(Memory):
     query_size = 2
-    # What it says of which id, what is left, and what it was asked.
+    # Its statuses by id, its balance, and the queries that it received.
     fates: ClassVar[dict[str, Receipt]] = {}
     points: ClassVar[Decimal | None] = None
     asked: ClassVar[list[list[str]]] = []

@@ -26,13 +26,13 @@ def message(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
 
 
 @pytest.mark.parametrize(("role", "shown"), [("clerk", "0912-***-678"), ("manager", "+886912345678")])
-def test_the_whole_number_is_for_who_may_see_it_and_for_one_message(role: str, shown: str) -> None:
+def test_whole_number_needs_permission_and_single_message(role: str, shown: str) -> None:
     row, api = message(), Api(make_staff(role))
     assert api.get("notifications/").json()["results"][0]["recipient"] == "0912-***-678"
     assert api.get(f"notifications/{row.pk}/").json()["recipient"] == shown
 
 
-def test_the_list_takes_the_same_queries_for_any_length() -> None:
+def test_list_takes_constant_queries() -> None:
     api, counts = make_api("office"), []
     api.get("notifications/")
     for number in (1, 2):
@@ -73,18 +73,18 @@ def test_the_list_can_be_filtered_by_order_and_customer() -> None:
     [{"status": "lost"}, {"kind": "x"}, {"order": "x"}, {"order": 2**64}, {"created_at_from": "2026-02-30"},
      {"created_at_from": "0001-01-01"}, {"created_at_to": "9999-12-31"}],
 )  # fmt: skip
-def test_a_filter_that_makes_no_sense_is_no_500(query: dict[str, Any]) -> None:
+def test_senseless_filter_is_no_500(query: dict[str, Any]) -> None:
     odd = {"0001-01-01", "9999-12-31"}.isdisjoint(query.values())
     assert make_api("office").get("notifications/", **query).status_code in ({400} if odd else {200, 400})
 
 
 @pytest.mark.parametrize("pk", [uuid.uuid4(), "1", "x", "0" * 36, "-" * 36])
-def test_an_unknown_message_is_404(pk: Any) -> None:
+def test_unknown_message_is_404(pk: Any) -> None:
     assert make_api("office").get(f"notifications/{pk}/").status_code == 404
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "post"])
-def test_history_is_not_written(method: str) -> None:
+def test_history_is_read_only(method: str) -> None:
     answer = getattr(make_api("office").client, method)(f"/api/v1/notifications/{message().pk}/", {})
     assert answer.status_code == 405
 
@@ -102,12 +102,12 @@ def test_resend_answers_with_the_outcome() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_confirming_over_rest_says_what_became_of_the_sms() -> None:
+def test_confirming_over_rest_returns_sms_outcome() -> None:
     answer = make_api("office").patch(f"orders/{make_order().pk}/status/", {"status": "confirmed"})
     assert (answer.status_code, answer["Sms-Outcome"]) == (200, "order_confirmed=sent")
 
 
-def test_a_message_says_what_it_cost_and_who_caused_it() -> None:
+def test_message_has_cost_and_cause() -> None:
     office = make_office()
     row = message(points="1.50", caused_by=office, requested_by=office, overruled=True)
     row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", by=office)
@@ -139,21 +139,21 @@ def test_statistics() -> None:
     assert {**day, **http} in found["gateways"]
 
 
-def test_statistics_count_taipeis_days() -> None:
+def test_statistics_use_days_of_taipei() -> None:
     message(created_at=datetime.fromisoformat("2026-11-22T16:00+00:00"))
     message(created_at=datetime.fromisoformat("2026-11-22T15:59+00:00"))
     found = make_api("office").get("notifications/statistics/", **{"from": "2026-11-23", "to": "2026-11-23"}).json()
     assert (found["messages"], found["days"][0]["day"]) == (1, "2026-11-23")
 
 
-def test_statistics_of_nothing() -> None:
+def test_statistics_without_messages() -> None:
     found = make_api("office").get("notifications/statistics/").json()
     assert (found["messages"], found["segments"], found["taken_share"], found["days"]) == (0, 0, None, [])
     assert (found["delivered_share"], found["points"], found["gateways"]) == (None, 0, [])
 
 
 @pytest.mark.parametrize("query", [{"from": "x"}, {"from": "2026-11-24", "to": "2026-11-23"}, {"from": "1999-01-01"}])
-def test_statistics_of_a_period_that_is_none(query: dict[str, str]) -> None:
+def test_statistics_refuse_invalid_period(query: dict[str, str]) -> None:
     assert make_api("office").get("notifications/statistics/", **query).status_code == 400
 
 
@@ -164,7 +164,7 @@ def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_office_may_overrule_and_must_say_so_rightly() -> None:
+def test_office_may_overrule_with_valid_flag() -> None:
     row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
     office = make_office()
     path = f"notifications/{row.pk}/resend/"

@@ -40,7 +40,7 @@ def everything() -> list[Any]:
     ]  # fmt: skip
 
 
-def test_a_receipt_is_kept_and_acknowledged_in_the_providers_words() -> None:
+def test_receipt_is_stored_and_acknowledged_in_providers_format() -> None:
     at = timezone.now() - timedelta(minutes=5)
     row = sent(sent_at=at - timedelta(minutes=1))
     answer = call(at=at.isoformat())
@@ -55,7 +55,7 @@ def test_a_receipt_is_kept_and_acknowledged_in_the_providers_words() -> None:
     assert timezone.now() - state.last_receipt_at < timedelta(minutes=1)
 
 
-def test_a_receipt_may_be_posted_as_a_form() -> None:
+def test_receipt_may_be_posted_as_form() -> None:
     row = sent()
     form, type_ = "id=m-1&to=%2B886912345678&status=failed", "application/x-www-form-urlencoded"
     answer = Client(enforce_csrf_checks=True).post(PATH, form, content_type=type_)
@@ -73,7 +73,7 @@ def test_a_receipt_may_be_posted_as_a_form() -> None:
         ("every8d", {"BatchID": "#13", "RM": "+886912345678", "STATUS": "100", "RT": "20261122120000"}, b"OK"),
     ],
 )  # fmt: skip
-def test_the_forms_of_the_providers(gateway: str, said: dict[str, str], answer: bytes) -> None:
+def test_each_providers_receipt_format(gateway: str, said: dict[str, str], answer: bytes) -> None:
     row = sent(gateway=gateway, provider_message_id="#13")
     heard = Client().get(PATH.replace("told", gateway), said)
     row.refresh_from_db()
@@ -88,7 +88,7 @@ def test_the_forms_of_the_providers(gateway: str, said: dict[str, str], answer: 
         ("every8d", {"BatchID": "13", "RM": "0912345678", "STATUS": "x" * 3000}),
     ],
 )
-def test_a_code_that_nobody_knows_is_answered_and_noted_once(gateway: str, said: dict[str, str]) -> None:
+def test_unknown_code_is_acknowledged_and_stored_once(gateway: str, said: dict[str, str]) -> None:
     row = sent(gateway=gateway, provider_message_id="13")
     assert [Client().get(PATH.replace("told", gateway), said).status_code for _ in range(3)] == [200] * 3
     row.refresh_from_db()
@@ -99,7 +99,7 @@ def test_a_code_that_nobody_knows_is_answered_and_noted_once(gateway: str, said:
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=-1), timedelta(days=-365), timedelta(hours=1)])
-def test_a_time_before_the_sending_or_yet_to_come_is_not_believed(off: timedelta) -> None:
+def test_time_before_sending_or_in_the_future_is_ignored(off: timedelta) -> None:
     now = timezone.now()
     row = sent(sent_at=now - timedelta(minutes=5))
     call(at=((now if off > timedelta() else now - timedelta(minutes=5)) + off).isoformat())
@@ -108,7 +108,7 @@ def test_a_time_before_the_sending_or_yet_to_come_is_not_believed(off: timedelta
     assert abs(timezone.now() - row.delivered_at) < timedelta(minutes=1)
 
 
-def test_what_was_given_to_the_provider_twice_may_have_arrived_the_first_time() -> None:
+def test_retried_message_may_have_arrived_at_first_try() -> None:
     now = timezone.now()
     row = sent(Status.UNKNOWN, sent_at=None, claimed_at=now, attempts=2)
     row.trail.create(status=Status.SENDING, at=now - timedelta(hours=1))
@@ -118,7 +118,7 @@ def test_what_was_given_to_the_provider_twice_may_have_arrived_the_first_time() 
     assert row.delivered_at == at
 
 
-def test_repeated_and_out_of_order_receipts_end_in_one_truth() -> None:
+def test_repeated_and_unordered_receipts_give_one_status() -> None:
     row = sent()
     for status in ("delivered", "sent", "delivered", "expired", "failed", "delivered"):
         assert call(status=status).status_code == 200
@@ -127,7 +127,7 @@ def test_repeated_and_out_of_order_receipts_end_in_one_truth() -> None:
 
 
 @pytest.mark.parametrize("before", [Status.UNKNOWN, Status.EXPIRED])
-def test_delivered_may_be_learned_late(before: str) -> None:
+def test_late_receipt_still_reports_delivery(before: str) -> None:
     claimed = timezone.now() - timedelta(hours=3)
     row = sent(before, sent_at=None, claimed_at=claimed, error_message="No answer.")
     call()
@@ -155,7 +155,7 @@ def test_delivered_may_be_learned_late(before: str) -> None:
         (PATH, {f"f{n}": "1" for n in range(5000)}, 400),
     ],
 )
-def test_what_is_no_receipt_of_ours_changes_nothing(
+def test_invalid_receipt_changes_nothing(
     path: str, said: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent()
@@ -167,12 +167,12 @@ def test_what_is_no_receipt_of_ours_changes_nothing(
     assert "912345678" not in caplog.text.replace("-", "")
 
 
-def test_what_was_refused_is_logged_with_the_number_masked(caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_receipt_is_logged_with_masked_number(caplog: pytest.LogCaptureFixture) -> None:
     call()
     assert "told (number 0912-***-678) was refused: unknown_message" in caplog.text
 
 
-def test_without_a_secret_none_is_taken(settings: Any) -> None:
+def test_receipts_are_refused_without_a_secret(settings: Any) -> None:
     settings.SMS_CALLBACK_SECRET = ""
     sent()
     assert call(PATH.replace("s3cret", "-")).status_code == 404
@@ -181,16 +181,14 @@ def test_without_a_secret_none_is_taken(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("known", "status"), [(["127.0.0.1"], 200), (["127.0.0.0/8", "10.0.0.1"], 200), (["10.0.0.1"], 404)]
 )
-def test_an_address_that_is_not_on_the_list_is_refused_whatever_it_says_of_itself(
-    settings: Any, known: list[str], status: int
-) -> None:
+def test_unlisted_address_is_refused_despite_forwarding_headers(settings: Any, known: list[str], status: int) -> None:
     settings.SMS_CALLBACK_ADDRESSES = known
     sent()
     said = {"id": "m-1", "to": PHONE, "status": "delivered"}
     assert Client().get(PATH, said, headers={"X-Forwarded-For": "10.0.0.1"}).status_code == status
 
 
-def test_an_ipv4_address_is_known_on_a_socket_of_both_kinds(settings: Any) -> None:
+def test_ipv4_mapped_address_matches_list(settings: Any) -> None:
     settings.SMS_CALLBACK_ADDRESSES = ["127.0.0.0/8"]
     sent()
     said = {"id": "m-1", "to": PHONE, "status": "delivered"}
@@ -198,7 +196,7 @@ def test_an_ipv4_address_is_known_on_a_socket_of_both_kinds(settings: Any) -> No
     assert Client().get(PATH, said, REMOTE_ADDR="::ffff:10.0.0.1").status_code == 404
 
 
-def test_an_id_of_two_messages_is_the_one_to_that_number() -> None:
+def test_reused_id_is_resolved_by_number() -> None:
     other, row = sent(recipient="+886987654321"), sent()
     call()
     other.refresh_from_db()
@@ -206,7 +204,7 @@ def test_an_id_of_two_messages_is_the_one_to_that_number() -> None:
     assert (other.status, row.status) == (Status.SENT, Status.DELIVERED)
 
 
-def test_a_customers_answer_is_kept_once_beside_the_unchanged_status() -> None:
+def test_reply_is_stored_once_and_keeps_status() -> None:
     row, at = sent(sent_at=timezone.now() - timedelta(minutes=5)), timezone.now().isoformat()
     for _ in range(3):
         assert call(reply="好的\n謝謝\x07", at=at).status_code == 200
@@ -220,7 +218,7 @@ def test_a_customers_answer_is_kept_once_beside_the_unchanged_status() -> None:
     assert [note.reply for note in row.trail.all()] == ["好的 謝謝", "明天"]
 
 
-def test_the_url_a_provider_is_told(settings: Any) -> None:
+def test_callback_url_of_provider(settings: Any) -> None:
     assert callback_url("told") == ""
     settings.SMS_CALLBACK_BASE_URL = "https://gas.example.tw/"
     assert callback_url("told") == f"https://gas.example.tw{PATH}"
@@ -229,7 +227,7 @@ def test_the_url_a_provider_is_told(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
+def test_concurrent_receipts_and_queries_give_one_status() -> None:
     row = sent(Status.UNKNOWN)
     said = [Receipt("m-1", PHONE, status) for status in (Status.DELIVERED, Status.SENT, Status.EXPIRED)]
     at_once(partial(receipts.take, get_gateway("told")), said * 2)
@@ -239,7 +237,7 @@ def test_receipts_and_answers_to_queries_at_once_end_in_one_truth() -> None:
     assert len(steps) == len(set(steps))
 
 
-def test_who_guesses_the_secret_is_stopped_and_the_provider_is_not(rates: Callable[..., None]) -> None:
+def test_guessing_the_secret_is_throttled_but_not_the_provider(rates: Callable[..., None]) -> None:
     rates(callback="2/h")
     sent()
     guess = PATH.replace("s3cret", "guessed")

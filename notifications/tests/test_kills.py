@@ -1,4 +1,4 @@
-"""A process is killed at each step between commit and receipt: what is left, and how the truth is still reached."""
+"""Kills a process at each step between commit and receipt: what is left, and how the status is settled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from realtime.models import Outbox
 pytestmark = pytest.mark.django_db(transaction=True)
 Rows = NotificationHistory.objects
 
-# A process that kills itself where its message moves to a status: in that transaction, or after its commit.
+# A process that kills itself when its message gets a status: in that transaction, or after its commit.
 PRELUDE = """
 import signal
 from django.db import transaction
@@ -40,12 +40,12 @@ def kill():
 def kill_at(status, do):
     message_moved.connect(lambda message, **_: message.status == status and do(), weak=False)
 """
-# Step → what the process does there, what its row says then, and how many messages reached the telephone.
+# Step → code of the process, the row's status afterwards, and the number of delivered messages.
 STEPS: dict[str, tuple[str, Status, int]] = {
     "after_the_commit": (
         "pre_save.connect(lambda **_: transaction.on_commit(kill), sender=Order, weak=False)", Status.PENDING, 0),
     "after_the_claim": ("kill_at('sending', lambda: transaction.on_commit(kill))", Status.SENDING, 0),
-    # From outside, while the provider has the request and does not answer.
+    # Killed from outside while the provider does not answer.
     "on_the_wire": ("", Status.SENDING, 1),
     "before_the_outcome": ("kill_at('sent', kill)", Status.SENDING, 1),
     "before_the_receipt": ("kill_at('sent', lambda: transaction.on_commit(kill))", Status.SENT, 1),
@@ -54,7 +54,7 @@ STEPS: dict[str, tuple[str, Status, int]] = {
 
 @pytest.fixture
 def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
-    """A sandbox that tells its receipts to this site, when asked to."""
+    """A sandbox that sends receipts to this site on demand."""
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = SECRET, live_server.url
     with Sandbox(callbacks={"every8d": callback(live_server.url, "every8d")}) as running:
         running.operator.receipts.policy = ReceiptPolicy(outcome=None)
@@ -63,7 +63,7 @@ def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
 
 
 def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
-    """The row of a process that confirmed the order and was killed at this step."""
+    """Returns the row of a process that confirmed the order and was killed at this step."""
     before, status, reached = STEPS[step]
     if not before:
         sandbox.operator.faults.set(Fault(Kind.HANG, times=1))
@@ -82,7 +82,7 @@ def count(sandbox: Sandbox) -> int:
 
 
 def settled(row: NotificationHistory) -> tuple[Status, str]:
-    """What the service makes of a row whose process is dead for long."""
+    """Runs the service on a row whose process died long ago. Returns its status and reason."""
     Rows.filter(pk=row.pk, status=Status.SENDING).unannounced().update(claimed_at=timezone.now() - timedelta(hours=1))
     with suppress(SystemExit):  # exit code 1, where it stays unknown
         call_command("send_pending_sms")
@@ -91,14 +91,14 @@ def settled(row: NotificationHistory) -> tuple[Status, str]:
 
 
 def told(row: NotificationHistory) -> tuple[str, str]:
-    """The last that the screens are told of a row."""
+    """Returns the last event about a row."""
     last = Outbox.objects.filter(subject=f"notification:{row.pk}").latest("id")
     return last.type, last.delta["status"]
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("gateway", ["http", *(pytest.param(name, marks=pytest.mark.long) for name in GATEWAYS[1:])])
-def test_killed_at_any_step_the_truth_can_still_be_reached(
+def test_status_can_be_settled_after_a_kill_at_any_step(
     gateway: str, step: str, telephones: Sandbox, settings: Any
 ) -> None:
     use(settings, telephones, gateway)
@@ -107,7 +107,7 @@ def test_killed_at_any_step_the_truth_can_still_be_reached(
     row = killed(step, telephones, order)
     reached = STEPS[step][2]
     if gateway == "every8d" and row.status == Status.SENDING:
-        # Without a key nobody but a person may repeat it.
+        # Without an idempotency key only a person may resend it.
         assert settled(row) == (Status.UNKNOWN, Reason.INTERRUPTED)
         assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
         row = queue.resend(row)
@@ -116,19 +116,19 @@ def test_killed_at_any_step_the_truth_can_still_be_reached(
         assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)
     assert told(row) == ("notification.sent", "sent")
     if gateway != "http":
-        learn_the_fate(row, telephones)
+        settle_by_query_and_receipt(row, telephones)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
     assert Order.objects.get(pk=order.pk).version == order.version + 1
 
 
-def learn_the_fate(row: NotificationHistory, sandbox: Sandbox) -> None:
-    """By a question, and then better by a receipt."""
+def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> None:
+    """Settles the row by a query, and then by a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(Status.EXPIRED)
     Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
     call_command("query_sms_status")
     assert Rows.get(pk=row.pk).status == Status.EXPIRED
-    sandbox.operator.receipts.tell(Receipt(sent, Status.DELIVERED))
+    sandbox.operator.receipts.schedule(Receipt(sent, Status.DELIVERED))
     wait_for(lambda: sent.receipts == 1)
     assert Rows.get(pk=row.pk).status == Status.DELIVERED
     assert told(row) == ("notification.sent", "delivered")

@@ -1,4 +1,4 @@
-"""What a driver without signal reports when the line is back: only what is true by then costs an SMS."""
+"""Late reports of a driver without signal: only messages that are still true are sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def stop_of(driver: Any, status: str = Status.ASSIGNED, **customer: Any) -> Orde
 
 
 def report(order: Order, *moves: tuple[str, int]) -> None:
-    """The driver's reports, each of so many seconds ago, sent one after the other now."""
+    """Sends the driver's reports, each with its age in seconds, one after the other."""
     assert order.driver
     for to, seconds in moves:
         at = timezone.now() - timedelta(seconds=seconds)
@@ -63,7 +63,7 @@ SENT = (SmsStatus.SENT, "")
 WAITS = (SmsStatus.PENDING, "")
 
 
-def test_a_whole_delivery_reported_late_says_only_its_end() -> None:
+def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
     order = stop_of(make_driver())
     report(order, (Status.DELIVERING, 120), (Status.ARRIVING, 60), (Status.DELIVERED, 0))
     wait_a_minute()
@@ -74,7 +74,7 @@ def test_a_whole_delivery_reported_late_says_only_its_end() -> None:
     assert "已送達" in text
 
 
-def test_a_late_departure_waits_for_a_minute_and_is_then_told() -> None:
+def test_late_departure_message_waits_a_minute() -> None:
     order = stop_of(make_driver())
     report(order, (Status.DELIVERING, 120))
     row = NotificationHistory.objects.get()
@@ -84,13 +84,13 @@ def test_a_late_departure_waits_for_a_minute_and_is_then_told() -> None:
     assert (statuses(order), len(texts())) == ({Kind.DRIVER_ON_THE_WAY: SENT}, 1)
 
 
-def test_a_report_with_a_line_is_told_at_once() -> None:
+def test_report_in_time_sends_at_once() -> None:
     order = stop_of(make_driver())
     report(order, (Status.DELIVERING, 5))
     assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: SENT}
 
 
-def test_who_was_never_told_of_the_departure_is_not_told_of_a_failure_that_is_switched_off() -> None:
+def test_switched_off_failure_is_not_sent_without_departure_message() -> None:
     order = stop_of(make_driver())
     report(order, (Status.DELIVERING, 120), (Status.FAILED, 60))
     wait_a_minute()
@@ -101,7 +101,7 @@ def test_who_was_never_told_of_the_departure_is_not_told_of_a_failure_that_is_sw
 
 @pytest.mark.parametrize("told", ["sent", "delivered", "unknown", "sending", "expired"])
 @pytest.mark.parametrize("kind", [Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING])
-def test_a_failure_after_an_announced_departure_is_told_though_switched_off(told: str, kind: str) -> None:
+def test_failure_after_announced_departure_is_sent_although_switched_off(told: str, kind: str) -> None:
     order = stop_of(make_driver(), Status.ARRIVING)
     make_message(told, order=order, kind=kind)
     MessageTemplate.make_missing()
@@ -112,7 +112,7 @@ def test_a_failure_after_an_announced_departure_is_told_though_switched_off(told
 @pytest.mark.parametrize(
     ("told", "attempt"), [("suppressed", 1), ("cancelled", 1), ("failed", 1), ("pending", 1), ("sent", 2)]
 )
-def test_a_departure_that_reached_nobody_in_this_attempt_announced_nothing(told: str, attempt: int) -> None:
+def test_departure_that_reached_nobody_does_not_count_as_announced(told: str, attempt: int) -> None:
     order = stop_of(make_driver(), Status.DELIVERING)
     make_message(told, order=order, kind=Kind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
     report(order, (Status.FAILED, 0))
@@ -120,7 +120,7 @@ def test_a_departure_that_reached_nobody_in_this_attempt_announced_nothing(told:
 
 
 @pytest.mark.parametrize("wish", [{"sms_opt_out": True}, {"sms_changes": False}])
-def test_no_failure_is_told_against_the_customers_wish(wish: dict[str, bool]) -> None:
+def test_opt_out_also_stops_failure_message(wish: dict[str, bool]) -> None:
     order = stop_of(make_driver(), Status.DELIVERING, **wish)
     make_message("sent", order=order, kind=Kind.DRIVER_ON_THE_WAY)
     report(order, (Status.FAILED, 60))
@@ -128,7 +128,7 @@ def test_no_failure_is_told_against_the_customers_wish(wish: dict[str, bool]) ->
     assert texts() == []
 
 
-def test_arriving_and_turned_away_reported_late_cancel_each_other() -> None:
+def test_late_arriving_and_turned_away_send_nothing() -> None:
     order = stop_of(make_driver(), Status.DELIVERING)
     report(order, (Status.ARRIVING, 90), (Status.DELIVERING, 60))
     assert statuses(order)[Kind.DRIVER_ARRIVING] == OVERTAKEN
@@ -136,7 +136,7 @@ def test_arriving_and_turned_away_reported_late_cancel_each_other() -> None:
     assert texts() == []
 
 
-def test_turned_away_and_back_again_reported_late_is_no_news() -> None:
+def test_late_turned_away_and_back_sends_nothing() -> None:
     order = stop_of(make_driver(), Status.ARRIVING)
     make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
     report(order, (Status.DELIVERING, 90), (Status.ARRIVING, 60))
@@ -145,7 +145,7 @@ def test_turned_away_and_back_again_reported_late_is_no_news() -> None:
     assert texts() == []
 
 
-def test_that_all_was_reported_ends_the_wait_of_this_driver() -> None:
+def test_all_reported_ends_this_drivers_wait() -> None:
     mine, other = make_driver(), make_driver()
     orders = [stop_of(driver) for driver in (mine, mine, other)]
     for order in orders:
@@ -173,7 +173,7 @@ def test_that_all_was_reported_ends_the_wait_of_this_driver() -> None:
         {"kind": Kind.ORDER_CONFIRMED},
     ],
 )
-def test_what_waits_for_something_else_goes_on_waiting(columns: dict[str, Any]) -> None:
+def test_all_reported_keeps_other_waiting_messages(columns: dict[str, Any]) -> None:
     driver = make_driver()
     usual: dict[str, Any] = {"kind": Kind.DRIVER_ON_THE_WAY, "send_after": timezone.now() + timedelta(seconds=50)}
     make_message(order=stop_of(driver, Status.DELIVERING), caused_by=driver.user, **(usual | columns))
@@ -184,7 +184,7 @@ def late_arrival(seconds: int) -> datetime:
     return timezone.now() - timedelta(seconds=seconds)
 
 
-def test_reports_by_rest_wait_alike() -> None:
+def test_reports_over_rest_wait_too() -> None:
     driver = make_driver()
     order = stop_of(driver)
     api = Api(driver.user)

@@ -25,7 +25,7 @@ def mail(kind: Kind = Kind.ORDER_CONFIRMED, language: str = "en", **fields: Any)
     return order, subject, body
 
 
-def test_it_says_what_an_sms_would_and_what_was_ordered(settings: Any) -> None:
+def test_mail_has_text_of_sms_and_items(settings: Any) -> None:
     order, subject, body = mail()
     assert subject == f"幸福氣 {order}: order confirmed"
     assert body.startswith(f"Gas order {order} is confirmed for 11/23.\n")
@@ -35,7 +35,7 @@ def test_it_says_what_an_sms_would_and_what_was_ordered(settings: Any) -> None:
     assert "Paid" not in body
 
 
-def test_after_delivery_it_is_the_receipt() -> None:
+def test_mail_after_delivery_is_the_receipt() -> None:
     order, _, _ = mail(status=Status.DELIVERED)
     order.amount_collected = 1500
     order.save()
@@ -43,12 +43,12 @@ def test_after_delivery_it_is_the_receipt() -> None:
     assert "Paid: NT$1500" in row.render()
 
 
-def test_it_is_in_the_language_of_the_customer() -> None:
+def test_mail_is_in_the_customers_language() -> None:
     order, _, body = mail(language="zh-hant")
     assert body.startswith(f"您的瓦斯訂單 {order} 已確認。預計送達時間：11/23\n")
 
 
-def test_what_a_person_typed_is_neither_escaped_nor_a_header() -> None:
+def test_typed_text_is_neither_escaped_nor_a_header() -> None:
     customer = make_customer(phone="", email="wang@example.org", address="台北市 <1> & 2 樓")
     order = make_quiet_order(customer=customer, delivery_address="台北市 <1> & 2 樓\nBcc: all@example.org")
     row = NotificationHistory(kind=Kind.ORDER_CONFIRMED, order=order, customer=customer, type=Type.EMAIL)

@@ -22,7 +22,7 @@ def told() -> dict[str, float]:
     return {sample.name + "".join(sample.labels.values()): sample.value for sample in samples}
 
 
-def test_what_waits_and_since_when() -> None:
+def test_gauges_of_waiting_messages() -> None:
     now = timezone.now()
     assert told()["luckygas_sms_oldest_pending_seconds"] == 0
     make_message(Status.UNKNOWN, created_at=now - timedelta(days=3))
@@ -37,7 +37,7 @@ def test_what_waits_and_since_when() -> None:
     assert 299 < found["luckygas_sms_oldest_pending_seconds"] < 330
 
 
-def test_gateways_in_use_and_only_what_they_said(settings: Any) -> None:
+def test_gauges_of_gateways_in_use(settings: Any) -> None:
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "mitake", "every8d"
     now = timezone.now()
     GatewayState.objects.create(gateway="mitake", stopped_at=now, balance=7, last_receipt_at=now)
@@ -49,7 +49,7 @@ def test_gateways_in_use_and_only_what_they_said(settings: Any) -> None:
     }  # fmt: skip
 
 
-def test_who_sends_no_receipts_is_not_missed(settings: Any) -> None:
+def test_gateway_without_receipts_has_no_receipt_gauge(settings: Any) -> None:
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "http", "pigeon"
     assert not any("receipt" in name for name in told())
 
@@ -81,14 +81,14 @@ def made(status: str, at: str = "2026-11-23T12:00+08:00", **fields: object) -> N
     [(Status.SENT, 1, 2), (Status.DELIVERED, 1, 2), (Status.FAILED, 0, 0), (Status.EXPIRED, 1, 2),
      (Status.UNKNOWN, 0, 2), (Status.SUPPRESSED, None, 0), (Status.PENDING, None, 0)],
 )  # fmt: skip
-def test_what_counts_as_taken_and_as_paid(status: str, share: float | None, segments: int) -> None:
+def test_which_statuses_count_as_accepted_and_paid(status: str, share: float | None, segments: int) -> None:
     made(status, segments=2)
     found = statistics.summary(DAY, DAY)
     assert (found["messages"], found["taken_share"], found["segments"]) == (1, share, segments)
 
 
 @pytest.mark.django_db
-def test_both_ends_are_included_in_taipeis_days() -> None:
+def test_period_includes_both_days_of_taipei() -> None:
     for at in ("2026-11-22T23:59+08:00", "2026-11-23T00:00+08:00", "2026-11-24T23:59+08:00", "2026-11-25T00:00+08:00"):
         made(Status.SENT, at)
     found = statistics.summary(DAY, date(2026, 11, 24))
@@ -96,14 +96,14 @@ def test_both_ends_are_included_in_taipeis_days() -> None:
 
 
 @pytest.mark.django_db
-def test_what_the_provider_took_and_did_not_deliver_counts_as_taken() -> None:
+def test_accepted_but_undelivered_counts_as_accepted() -> None:
     made(Status.FAILED, sent_at="2026-11-23T12:00+08:00")
     made(Status.FAILED)
     assert statistics.summary(DAY, DAY)["taken_share"] == 0.5
 
 
 @pytest.mark.django_db
-def test_only_who_tells_the_end_counts_for_the_share_delivered() -> None:
+def test_delivered_share_counts_only_reporting_gateways() -> None:
     for status in (Status.DELIVERED, Status.DELIVERED, Status.EXPIRED, Status.FAILED, Status.SENT, Status.UNKNOWN):
         made(status, gateway="mitake", points="1.50", sent_at="2026-11-23T12:00+08:00")
     # Never taken, so none that could have arrived.

@@ -21,7 +21,7 @@ def told(path: str, *statuses: str, reason: str = "") -> tuple[HttpRequest, Http
         return request, tell(request, HttpResponse(), rows)
 
 
-def test_the_api_gets_a_short_header_and_no_line() -> None:
+def test_api_gets_header_and_no_page_message() -> None:
     request, response = told("/api/v1/orders/bulk-update/", *[Status.SENT] * 298, Status.FAILED, Status.FAILED)
     assert response[HEADER] == "order_confirmed=failed;count=2, order_confirmed=sent;count=298"
     assert list(get_messages(request)) == []
@@ -38,12 +38,12 @@ def test_the_api_gets_a_short_header_and_no_line() -> None:
         (Status.SENT, "", "info", "(1)"),
     ],
 )
-def test_what_was_not_sent_looks_like_a_failure_and_says_why(status: Status, reason: str, tag: str, words: str) -> None:
+def test_unsent_message_is_shown_as_error_with_reason(status: Status, reason: str, tag: str, words: str) -> None:
     request, response = told("/admin/", status, reason=reason)
     (line,) = get_messages(request)
     assert (line.level_tag, words in str(line), HEADER in response) == (tag, True, False)
 
 
-def test_nothing_told_is_nothing_said() -> None:
+def test_no_outcome_adds_nothing() -> None:
     request, response = told("/admin/")
     assert (HEADER in response, list(get_messages(request))) == (False, [])

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.django_db
 Rows = NotificationHistory.objects
 
 
-def test_a_move_from_another_status_changes_nothing() -> None:
+def test_move_from_another_status_changes_nothing() -> None:
     row = make_message(Status.SENT)
     assert not row.move(Status.SENDING, Status.FAILED, status_reason=Reason.REFUSED)
     found = Rows.get(pk=row.pk)
     assert (found.status, found.status_reason, row.status_reason) == (Status.SENT, "", "")
 
 
-def test_a_move_of_a_row_sent_again_since_changes_nothing() -> None:
+def test_move_of_a_retried_row_changes_nothing() -> None:
     row = make_message(Status.SENDING)
     Rows.filter(pk=row.pk).unannounced().update(attempts=2)
     assert not row.move(Status.SENDING, Status.UNKNOWN)
@@ -34,7 +34,7 @@ FINAL = {Status.DELIVERED, Status.FAILED, Status.CANCELLED}
 
 
 @pytest.mark.parametrize(("before", "to"), [(before, to) for before, to in ALL_MOVES if to in MOVES[before]])
-def test_a_move_of_the_table_is_made_and_leaves_its_step(before: Status, to: Status) -> None:
+def test_allowed_move_adds_a_step(before: Status, to: Status) -> None:
     row = make_message(before)
     assert row.move(before, to, status_reason=Reason.REFUSED, raw_status="x")
     assert Rows.get(pk=row.pk).status == to
@@ -42,14 +42,14 @@ def test_a_move_of_the_table_is_made_and_leaves_its_step(before: Status, to: Sta
 
 
 @pytest.mark.parametrize(("before", "to"), [(before, to) for before, to in ALL_MOVES if to not in MOVES[before]])
-def test_a_move_past_the_table_is_an_error_and_changes_nothing(before: Status, to: Status) -> None:
+def test_forbidden_move_raises_and_changes_nothing(before: Status, to: Status) -> None:
     row = make_message(before)
     with pytest.raises(ValueError, match=f"{before} does not become {to}"):
         row.move(before, to)
     assert (Rows.get(pk=row.pk).status, row.status, row.trail.count()) == (before, before, 0)
 
 
-def test_the_table_says_what_is_final_and_what_may_be_learned_late() -> None:
+def test_final_statuses_and_late_receipts_in_moves() -> None:
     assert set(MOVES) == set(Status)
     assert {status for status in Status if not MOVES[status]} == FINAL
     assert {status for status in Status if Status.DELIVERED in MOVES[status]} == {
@@ -60,7 +60,7 @@ def test_the_table_says_what_is_final_and_what_may_be_learned_late() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_move_goes_with_its_step() -> None:
+def test_move_and_its_step_are_atomic() -> None:
     row = make_message(Status.SENDING)
 
     def cannot_write(**kwargs: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_move_goes_with_its_step() -> None:
     assert (Rows.get(pk=row.pk).status, row.trail.count()) == (Status.SENDING, 0)
 
 
-def test_due_are_those_that_need_not_wait() -> None:
+def test_due_excludes_postponed_messages() -> None:
     now = timezone.now()
     due = {make_message().pk, make_message(send_after=now - timedelta(seconds=1)).pk}
     make_message(send_after=now + timedelta(hours=1))
@@ -83,7 +83,7 @@ def test_due_are_those_that_need_not_wait() -> None:
     assert {row.pk for row in Rows.due()} == due
 
 
-def test_interrupted_are_those_claimed_long_ago() -> None:
+def test_interrupted_means_claimed_long_ago() -> None:
     now = timezone.now()
     dead = make_message(Status.SENDING, claimed_at=now - LONGEST_SENDING - timedelta(seconds=1))
     make_message(Status.SENDING, claimed_at=now - LONGEST_SENDING + timedelta(seconds=30))
@@ -91,7 +91,7 @@ def test_interrupted_are_those_claimed_long_ago() -> None:
     assert list(Rows.interrupted()) == [dead]
 
 
-def test_one_automatic_message_an_order_kind_and_attempt() -> None:
+def test_one_automatic_message_per_order_kind_and_attempt() -> None:
     row = make_message()
     with pytest.raises(IntegrityError), transaction.atomic():
         make_message(order=row.order)
@@ -101,12 +101,12 @@ def test_one_automatic_message_an_order_kind_and_attempt() -> None:
         make_message(order=row.order, kind=Kind.ORDER_RESCHEDULED)
 
 
-def test_words_for_people_hold_no_whole_number() -> None:
+def test_str_masks_the_number() -> None:
     row = make_message(Status.SENT, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
     assert str(row).endswith("0912-***-678")
 
 
-def test_every_kind_has_its_template_before_anybody_touched_it() -> None:
+def test_every_kind_has_a_default_template() -> None:
     off = {Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED}
     assert {kind for kind in Kind if not MessageTemplate.of(kind).is_on} == off
     MessageTemplate.objects.create(kind=Kind.ORDER_CONFIRMED, is_on=False, body_zh="好")
@@ -116,7 +116,7 @@ def test_every_kind_has_its_template_before_anybody_touched_it() -> None:
     assert (set(rows), rows[Kind.ORDER_CONFIRMED].body("zh-hant")) == (set(Kind), "好")
 
 
-def test_a_row_that_is_to_wait_waits_unless_somebody_was_faster() -> None:
+def test_wait_until_fails_if_another_process_was_faster() -> None:
     morning, row = timezone.now() + timedelta(hours=9), make_message()
     assert row.wait_until(morning)
     assert Rows.get(pk=row.pk).send_after == morning

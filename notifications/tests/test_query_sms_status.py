@@ -49,7 +49,7 @@ def statuses(*rows: NotificationHistory) -> list[str]:
     return [NotificationHistory.objects.get(pk=row.pk).status for row in rows]
 
 
-def test_overdue_are_settled_in_as_few_requests_as_may_be(run: Any) -> None:
+def test_overdue_messages_are_settled_in_batches(run: Any) -> None:
     overdue, late, silent = accepted(Status.SENT, "1"), accepted(Status.SENT, "2"), accepted(Status.SENT, "3")
     fate(overdue, Status.DELIVERED)
     fate(late, Status.EXPIRED, reason=Reason.NOT_REACHED)
@@ -60,7 +60,7 @@ def test_overdue_are_settled_in_as_few_requests_as_may_be(run: Any) -> None:
     assert "100 points left" in said
 
 
-def test_what_is_final_fresh_old_or_of_another_provider_is_not_asked(run: Any) -> None:
+def test_only_overdue_messages_are_queried(run: Any) -> None:
     accepted(Status.DELIVERED, "1")
     accepted(Status.SENT, "2", sent_at=timezone.now())
     accepted(Status.SENT, "3", created_at=timezone.now() - timedelta(days=8))
@@ -71,14 +71,14 @@ def test_what_is_final_fresh_old_or_of_another_provider_is_not_asked(run: Any) -
     assert "2 stay unknown" in said
 
 
-def test_an_answer_about_another_number_changes_nothing(run: Any) -> None:
+def test_answer_about_another_number_changes_nothing(run: Any) -> None:
     row = accepted(Status.SENT, "1")
     fate(row, Status.DELIVERED, phone="+886999999999")
     assert "unchanged 1" in run()[1]
     assert statuses(row) == [Status.SENT]
 
 
-def test_an_answer_with_an_unknown_code_is_noted_once_and_asked_again_later(run: Any) -> None:
+def test_unknown_code_is_stored_once_and_queried_later(run: Any) -> None:
     row = accepted(Status.SENT, "1")
     fate(row, None, reason=Reason.UNKNOWN_CODE, raw_status="700")
     assert "unchanged 1" in run()[1]
@@ -89,7 +89,7 @@ def test_an_answer_with_an_unknown_code_is_noted_once_and_asked_again_later(run:
     assert (row.status, note.raw_status, bool(row.ask_after)) == (Status.SENT, "700", True)
 
 
-def test_a_dry_run_asks_nothing(run: Any) -> None:
+def test_dry_run_queries_nothing(run: Any) -> None:
     row = accepted(Status.SENT, "1")
     fate(row, Status.DELIVERED)
     code, said = run("--dry-run")
@@ -98,7 +98,7 @@ def test_a_dry_run_asks_nothing(run: Any) -> None:
     assert not GatewayState.objects.exists()
 
 
-def test_limit_and_since_narrow(run: Any) -> None:
+def test_limit_and_since_restrict_queries(run: Any) -> None:
     old = accepted(Status.SENT, "1", created_at=LONG_AGO - timedelta(hours=1))
     accepted(Status.SENT, "2")
     run("--limit", "1")
@@ -112,9 +112,7 @@ def test_limit_and_since_narrow(run: Any) -> None:
     ("known", "now", "stopped"),
     [(3, 3, True), (3, 0, True), (3, 4, False), (None, 3, False), (None, 0, True), (900, 500, False)],
 )
-def test_a_channel_without_credit_is_started_by_new_credit_alone(
-    run: Any, known: int | None, now: int, stopped: bool
-) -> None:
+def test_only_new_credit_starts_channel_without_credit(run: Any, known: int | None, now: int, stopped: bool) -> None:
     GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, balance=known)
     Told.points = Decimal(now)
     run()
@@ -123,7 +121,7 @@ def test_a_channel_without_credit_is_started_by_new_credit_alone(
     assert bool(GatewayState.objects.get().stopped_at) == stopped
 
 
-def test_a_channel_that_takes_our_account_again_is_started(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channel_starts_when_account_works_again(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="wrong password", balance=100)
 
     def refuse(self: Told) -> None:
@@ -137,21 +135,21 @@ def test_a_channel_that_takes_our_account_again_is_started(run: Any, monkeypatch
     assert GatewayState.objects.get().stopped_at is None
 
 
-def test_an_account_that_was_mended_before_anybody_asked_is_started(run: Any) -> None:
+def test_channel_starts_at_first_balance_after_repair(run: Any) -> None:
     run()
     gateways.stop(get_gateway(), "e: wrong password", Reason.CHANNEL_STOPPED)
     run()
     assert GatewayState.objects.get().stopped_at is None
 
 
-def test_what_a_channel_without_credit_had_is_remembered(run: Any) -> None:
+def test_balance_at_stop_is_remembered(run: Any) -> None:
     run()
     gateways.stop(get_gateway(), "s: the account could not be charged", Reason.NO_CREDIT)
     run()
     assert GatewayState.objects.get().stopped_at
 
 
-def test_what_stays_overdue_is_asked_less_and_less_often(run: Any) -> None:
+def test_overdue_queries_back_off(run: Any) -> None:
     fate(accepted(Status.SENT, "1"), Status.SENT)
     asked = []
     for minutes in range(0, 48 * 60, 10):
@@ -163,20 +161,20 @@ def test_what_stays_overdue_is_asked_less_and_less_often(run: Any) -> None:
 
 
 @pytest.mark.parametrize(("points", "stopped"), [(Decimal(5), False), (Decimal(0), True), (None, True)])
-def test_a_good_balance_starts_a_stopped_channel_again(run: Any, points: Decimal | None, stopped: bool) -> None:
+def test_positive_balance_starts_stopped_channel(run: Any, points: Decimal | None, stopped: bool) -> None:
     GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="no credit")
     Told.points = points
     row = accepted(Status.SENT, "1")
     fate(row, Status.DELIVERED)
     code, said = run()
-    # Whatever the balance: what became of messages was asked.
+    # Messages are queried whatever the balance.
     assert statuses(row) == [Status.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
     assert ("did not answer: No connection" in said) == (points is None)
 
 
-# A provider that fails when asked: nothing is made of what it did not say, and nothing is sent.
+# A provider whose queries fail: nothing changes, and nothing is sent.
 
 
 REFUSAL = {"http": "500", "mitake": "e", "every8d": "-2"}
@@ -184,7 +182,7 @@ SILENT = [kind for kind in Kind if kind not in (Kind.SLOW, Kind.TWICE)]
 
 
 def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
-    """A message that the provider has delivered, and of which the site has not heard."""
+    """A message that was delivered without a receipt to the site."""
     sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
     sent.settle(Status.DELIVERED)
     known_as = sent.serial if gateway == "mitake" else sent.id
@@ -200,7 +198,7 @@ def fault(gateway: str, kind: Kind) -> Fault:
 
 
 def asked_of(gateway: str, row: NotificationHistory) -> list[bool]:
-    """For each row that the provider spoke of, whether that was new."""
+    """Returns for each answered row whether its status changed."""
     with suppress(GatewayError):
         return [new for _, new in receipts.ask(get_gateway(gateway), [row])]
     return []
@@ -212,7 +210,7 @@ def everything() -> list[Any]:
 
 @pytest.mark.parametrize("kind", SILENT)
 @pytest.mark.parametrize("gateway", ["mitake", "every8d"])
-def test_nothing_changes_and_the_command_says_so(
+def test_provider_fault_changes_nothing_and_fails_the_command(
     gateway: str, kind: Kind, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, gateway)
@@ -236,7 +234,7 @@ def test_nothing_changes_and_the_command_says_so(
 
 @pytest.mark.parametrize("kind", [Kind.REFUSE, Kind.HANG, Kind.DROP_BEFORE, Kind.DROP_AFTER])
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_health_says_so(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+def test_health_reports_provider_fault(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     sandbox.operator.faults.set(fault(gateway, kind))
     health = get_gateway().health()
@@ -246,7 +244,7 @@ def test_health_says_so(gateway: str, kind: Kind, sandbox: Sandbox, settings: An
 
 @pytest.mark.parametrize("gateway", ["mitake", "every8d"])
 @pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TWICE])
-def test_an_answer_that_comes_late_or_twice_is_read(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+def test_late_or_doubled_answer_is_read(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     row = overdue(sandbox, gateway)
     sandbox.operator.faults.set(Fault(kind, seconds=0.1, on=On.ASK))
@@ -255,7 +253,7 @@ def test_an_answer_that_comes_late_or_twice_is_read(gateway: str, kind: Kind, sa
     assert row.status == Status.DELIVERED
 
 
-# What went out and was never answered is settled under its own key, or by the receipt that names it.
+# A sending without an answer is settled by a retry with its key, or by its receipt.
 
 
 REPEATABLE = ("http", "mitake")
@@ -274,7 +272,7 @@ def unanswered(sandbox: Sandbox, fault: Fault) -> NotificationHistory:
 
 
 def ask(sandbox: Sandbox, row: NotificationHistory, *arguments: str) -> tuple[str, int]:
-    """What is known then, and how many messages the telephones have."""
+    """Runs the command. Returns the row's status and the number of delivered messages."""
     call_command("query_sms_status", *arguments)
     row.refresh_from_db()
     return row.status, len(sandbox.operator.telephones.all())
@@ -283,7 +281,7 @@ def ask(sandbox: Sandbox, row: NotificationHistory, *arguments: str) -> tuple[st
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_it_is_repeated_where_the_provider_knows_keys(
+def test_unknown_is_retried_if_provider_is_idempotent(
     gateway: str, taken: bool, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, gateway)
@@ -299,7 +297,7 @@ def test_it_is_repeated_where_the_provider_knows_keys(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("gateway", REPEATABLE)
-def test_what_is_no_longer_true_or_was_repeated_just_now_is_not(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+def test_outdated_or_just_retried_message_is_not_retried(gateway: str, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     row = unanswered(sandbox, Fault(Kind.DROP_BEFORE))
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=3)
@@ -317,7 +315,7 @@ def test_what_is_no_longer_true_or_was_repeated_just_now_is_not(gateway: str, sa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_provider_that_stays_silent_leaves_it_unknown(
+def test_silent_provider_leaves_message_unknown(
     sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, "http")
@@ -332,7 +330,7 @@ def test_a_provider_that_stays_silent_leaves_it_unknown(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("flag", "status"), [("1", Status.SENT), ("4", Status.DELIVERED), ("6", Status.FAILED)])
-def test_a_receipt_of_mitake_finds_it(flag: str, status: Status, sandbox: Sandbox, settings: Any) -> None:
+def test_receipt_of_mitake_finds_unknown_message(flag: str, status: Status, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = "the-secret-of-callbacks", "http://127.0.0.1:9"
     row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
@@ -351,7 +349,7 @@ def test_a_receipt_of_mitake_finds_it(flag: str, status: Status, sandbox: Sandbo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_a_stopped_channel_it_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
+def test_message_of_stopped_channel_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
     gateways.stop(get_gateway(), "s", Reason.NO_CREDIT)
@@ -362,9 +360,7 @@ def test_on_a_stopped_channel_it_stays_unknown(sandbox: Sandbox, settings: Any) 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("attempts", "answer"), [(1, 200), (0, 404)])
-def test_a_receipt_finds_what_waits_to_be_given_again(
-    attempts: int, answer: int, sandbox: Sandbox, settings: Any
-) -> None:
+def test_receipt_finds_message_waiting_for_retry(attempts: int, answer: int, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
     row = make_message(gateway="mitake", attempts=attempts, recipient="+886912345678")
@@ -375,7 +371,7 @@ def test_a_receipt_finds_what_waits_to_be_given_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_receipt_that_is_faster_than_the_answer_is_repeated(sandbox: Sandbox, settings: Any) -> None:
+def test_receipt_before_the_answer_is_repeated(sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
     row = make_message(Status.SENDING, gateway="mitake")

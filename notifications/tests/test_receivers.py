@@ -35,7 +35,7 @@ ON_THE_WAY = [Kind.ORDER_CONFIRMED, Kind.DRIVER_ON_THE_WAY]
         (Status.CANCELLED, [Kind.ORDER_CANCELLED]),
     ],
 )
-def test_each_move_tells_the_customer_what_it_means_to_them(status: Status, told: list[Kind]) -> None:
+def test_each_status_sends_its_message(status: Status, told: list[Kind]) -> None:
     order = make_order(status)
     order.notes = "後門"
     order.save()
@@ -49,7 +49,7 @@ def test_each_move_tells_the_customer_what_it_means_to_them(status: Status, told
         (Status.DELIVERING, Status.ARRIVING, Kind.DRIVER_ARRIVING),
     ],
 )
-def test_there_and_back_again_is_told_once(there: Status, back: Status, kind: Kind) -> None:
+def test_status_reached_twice_sends_one_message(there: Status, back: Status, kind: Kind) -> None:
     order = make_order(back)
     NotificationHistory.objects.unannounced().update(status=SmsStatus.SENT)
     order.transition_to(there)
@@ -57,13 +57,13 @@ def test_there_and_back_again_is_told_once(there: Status, back: Status, kind: Ki
     assert [told for told, _ in kinds(order)].count(kind) == 1
 
 
-def test_taken_from_the_driver_it_is_not_confirmed_again() -> None:
+def test_unassigned_order_is_not_confirmed_again() -> None:
     order = make_order(Status.ASSIGNED)
     order.transition_to(Status.CONFIRMED)
     assert kinds(order) == [(Kind.ORDER_CONFIRMED, 1)]
 
 
-def test_the_next_attempt_is_told_anew() -> None:
+def test_next_attempt_sends_messages_again() -> None:
     order = make_order(Status.FAILED)
     order.transition_to(Status.CONFIRMED)
     order.transition_to(Status.ASSIGNED, driver=make_driver())
@@ -72,7 +72,7 @@ def test_the_next_attempt_is_told_anew() -> None:
 
 
 @pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
-def test_a_second_departure_is_told_where_the_first_was_not(status: str, rows: int) -> None:
+def test_second_departure_is_sent_if_the_first_was_not(status: str, rows: int) -> None:
     order = make_order(Status.DELIVERING)
     NotificationHistory.objects.filter(order=order, kind=Kind.DRIVER_ON_THE_WAY).unannounced().update(status=status)
     order.transition_to(Status.ASSIGNED)
@@ -90,7 +90,7 @@ def test_a_second_departure_is_told_where_the_first_was_not(status: str, rows: i
         (Status.DELIVERED, Kind.ORDER_DELIVERED),
     ],
 )
-def test_who_becomes_the_customer_learns_where_the_order_is(status: Status, kind: Kind) -> None:
+def test_new_customer_gets_the_last_message(status: Status, kind: Kind) -> None:
     order = make_order(status)
     order.customer = make_customer()
     order.save()
@@ -103,7 +103,7 @@ def test_who_becomes_the_customer_learns_where_the_order_is(status: Status, kind
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_the_customer_was_corrected_only_the_right_one_gets_the_link() -> None:
+def test_only_the_new_customer_gets_the_link() -> None:
     order = make_quiet_order(Status.DELIVERING)
     late = make_message(order=order, kind=Kind.DRIVER_ON_THE_WAY)
     order.customer = make_customer(phone="0987-654-321")
@@ -118,7 +118,7 @@ def test_after_the_customer_was_corrected_only_the_right_one_gets_the_link() -> 
 @pytest.mark.parametrize(
     ("status", "became"), [(Status.DELIVERING, SmsStatus.SENT), (Status.ARRIVING, SmsStatus.CANCELLED)]
 )
-def test_who_becomes_the_customer_late_still_gets_the_link_and_no_old_arrival(status: Status, became: str) -> None:
+def test_late_new_customer_gets_link_but_no_old_arrival(status: Status, became: str) -> None:
     order = make_quiet_order(status)
     order.history.update(at=timezone.now() - timedelta(minutes=40))
     order.customer = make_customer()
@@ -126,7 +126,7 @@ def test_who_becomes_the_customer_late_still_gets_the_link_and_no_old_arrival(st
     assert NotificationHistory.objects.get(order=order).status == became
 
 
-def test_turned_away_is_not_said_to_who_became_the_customer_meanwhile() -> None:
+def test_turned_away_is_not_sent_to_new_customer() -> None:
     order = make_quiet_order(Status.ARRIVING)
     make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
     order.customer = make_customer()
@@ -136,7 +136,7 @@ def test_turned_away_is_not_said_to_who_became_the_customer_meanwhile() -> None:
     assert not NotificationHistory.objects.filter(customer=order.customer).exists()
 
 
-def test_the_row_knows_when_it_happened() -> None:
+def test_message_stores_time_of_event() -> None:
     order = make_quiet_order(Status.DELIVERING, created_at=timezone.now() - timedelta(hours=3))
     happened = timezone.now() - timedelta(hours=1)
     order.transition_to(Status.ARRIVING, at=happened)
@@ -144,7 +144,7 @@ def test_the_row_knows_when_it_happened() -> None:
 
 
 def arriving(status: str, attempts: int = 1) -> NotificationHistory:
-    """The message of an order whose driver then turned away."""
+    """Returns the arrival message of an order whose driver then turned away."""
     order = make_quiet_order(Status.ARRIVING)
     row = NotificationHistory.objects.create(
         order=order, customer=order.customer, kind=Kind.DRIVER_ARRIVING, status=status, attempts=attempts
@@ -159,12 +159,12 @@ def arriving(status: str, attempts: int = 1) -> NotificationHistory:
     [
         *((status, 1, status, True) for status in ("sending", "sent", "delivered", "unknown", "expired")),
         *((status, 1, status, False) for status in ("suppressed", "cancelled", "failed")),
-        # Not sent yet, it is taken back; while it waits to be sent again, nobody knows.
+        # An unsent message is cancelled; one that waits for a retry becomes unknown.
         ("pending", 0, "cancelled", False),
         ("pending", 1, "unknown", True),
     ],
 )
-def test_turned_away_is_said_to_who_may_have_been_told_of_the_arrival(
+def test_turned_away_is_sent_if_arrival_may_have_been_sent(
     status: str, attempts: int, became: str, is_said: bool
 ) -> None:
     row = arriving(status, attempts)
@@ -178,7 +178,7 @@ def reschedule(order: Order, **columns: object) -> None:
     order.save()
 
 
-def test_each_new_date_is_told() -> None:
+def test_each_new_date_sends_a_message() -> None:
     order = make_quiet_order(Status.CONFIRMED)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     reschedule(order, time_slot="evening")
@@ -186,7 +186,7 @@ def test_each_new_date_is_told() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.ARRIVING, Status.DELIVERED, Status.FAILED])
-def test_a_new_date_is_not_told_before_it_is_promised_or_when_it_no_longer_matters(status: Status) -> None:
+def test_new_date_is_sent_only_while_promised(status: Status) -> None:
     order = make_quiet_order(status)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     assert kinds(order) == []

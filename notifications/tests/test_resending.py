@@ -37,7 +37,7 @@ def refusal(row: NotificationHistory, *, overrule: bool = False) -> str:
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.DELIVERED, Status.EXPIRED, Status.UNKNOWN])
-def test_it_is_sent_again_as_a_row_of_its_own(status: str) -> None:
+def test_resend_creates_a_new_row(status: str) -> None:
     office = make_office()
     first = make_message(status)
     second = queue.resend(first, by=office)
@@ -56,7 +56,7 @@ def test_it_is_sent_again_as_a_row_of_its_own(status: str) -> None:
         (Status.SUPPRESSED, {"status_reason": Reason.OPT_OUT, "attempts": 0}, True),
     ],
 )
-def test_who_read_it_before_somebody_sent_it_again_sends_nothing(
+def test_resend_of_a_stale_row_sends_nothing(
     provider: Provider, status: str, fields: dict[str, Any], overrule: bool
 ) -> None:
     provider.behave(says(400))
@@ -67,19 +67,19 @@ def test_who_read_it_before_somebody_sent_it_again_sends_nothing(
     assert len(provider.asked) == 1
 
 
-def test_the_newer_one_may_be_sent_again() -> None:
+def test_resent_message_can_be_resent() -> None:
     second = queue.resend(make_message(Status.FAILED))
     assert queue.resend(second).resend_of == second
 
 
-def test_two_who_press_at_once_cost_one_sms() -> None:
+def test_concurrent_resends_send_one_sms() -> None:
     row = make_message(Status.FAILED)
     theirs = [NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk) for _ in range(4)]
     assert at_once(queue.resend, theirs).count("already_resent") == 3
     assert len(Memory.outbox) == 1
 
 
-def test_unknown_is_repeated_under_its_key_where_the_provider_knows_keys(provider: Provider) -> None:
+def test_unknown_is_retried_with_its_key_if_idempotent(provider: Provider) -> None:
     row = make_message(Status.UNKNOWN, gateway="http", content="the first text")
     again = queue.resend(row)
     assert (again.pk, again.status, again.attempts) == (row.pk, Status.SENT, 2)
@@ -87,38 +87,38 @@ def test_unknown_is_repeated_under_its_key_where_the_provider_knows_keys(provide
     assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
 
 
-def test_unknown_that_was_sent_again_as_a_new_row_is_not_repeated(provider: Provider) -> None:
+def test_resent_unknown_message_is_not_retried(provider: Provider) -> None:
     row = make_message(Status.UNKNOWN, gateway="http")
     make_message(Status.FAILED, order=row.order, resend_of=row)
     assert refusal(row) == "already_resent"
     assert provider.asked == []
 
 
-def test_pending_is_sent_as_it_is() -> None:
+def test_pending_is_sent_in_its_own_row() -> None:
     row = make_message()
     assert queue.resend(row).pk == row.pk
     assert [message.id for message in Memory.outbox] == [row.pk]
 
 
-def test_what_is_being_sent_is_left_alone() -> None:
+def test_message_being_sent_is_refused() -> None:
     assert refusal(make_message(Status.SENDING, claimed_at=timezone.now())) == "being_sent"
 
 
-def test_a_sending_that_died_is_repeated_under_its_key(provider: Provider) -> None:
+def test_interrupted_sending_is_retried_with_its_key(provider: Provider) -> None:
     row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
     again = queue.resend(row)
     assert (again.pk, again.status) == (row.pk, Status.SENT)
     assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(row.pk)]
 
 
-def test_a_sending_that_died_without_a_key_becomes_unknown() -> None:
+def test_interrupted_sending_without_key_becomes_unknown() -> None:
     row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="memory")
     assert refusal(row) == "interrupted"
     row.refresh_from_db()
     assert (row.status, row.status_reason, Memory.outbox) == (Status.UNKNOWN, Reason.INTERRUPTED, [])
 
 
-def test_of_two_who_find_a_dead_sending_one_repeats_it(provider: Provider) -> None:
+def test_one_of_two_callers_retries_an_interrupted_sending(provider: Provider) -> None:
     row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
     stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
     queue.resend(row)
@@ -137,17 +137,17 @@ def test_of_two_who_find_a_dead_sending_one_repeats_it(provider: Provider) -> No
         (Status.CANCELLED, ""),
     ],
 )
-def test_what_our_own_rules_held_back_is_refused_with_the_reason(status: str, reason: str) -> None:
+def test_suppressed_message_is_refused_with_reason(status: str, reason: str) -> None:
     assert refusal(make_message(status, status_reason=reason)) == (reason or "withdrawn")
 
 
-def test_what_is_no_longer_true_is_refused_and_stays_as_it_is() -> None:
+def test_outdated_message_is_refused_unchanged() -> None:
     row = make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     assert refusal(row) == Reason.OVERTAKEN
     assert NotificationHistory.objects.filter(order=row.order).count() == 1
 
 
-def test_the_caller_waits_no_longer_than_told(settings: Any, provider: Provider) -> None:
+def test_caller_waits_at_most_the_configured_time(settings: Any, provider: Provider) -> None:
     from notifications.tests.provider import slow
 
     settings.SMS_WAIT_SECONDS = 0.1
@@ -156,7 +156,7 @@ def test_the_caller_waits_no_longer_than_told(settings: Any, provider: Provider)
     assert sender.pool().drain(5)
 
 
-def test_a_person_may_overrule_a_customers_wish_in_the_same_row() -> None:
+def test_overruling_a_wish_reuses_the_row() -> None:
     office = make_office()
     row = make_message(Status.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
     row.customer.sms_opt_out = True
@@ -168,14 +168,14 @@ def test_a_person_may_overrule_a_customers_wish_in_the_same_row() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOBILE, Reason.TOO_LONG, Reason.NOT_REGISTERED])
-def test_nobody_overrules_what_cannot_or_may_not_be_sent(reason: str) -> None:
+def test_other_reasons_cannot_be_overruled(reason: str) -> None:
     row = make_message(Status.SUPPRESSED, status_reason=reason, attempts=0)
     assert refusal(row, overrule=True) == reason
     row.refresh_from_db()
     assert (row.status, row.overruled) == (Status.SUPPRESSED, False)
 
 
-def test_what_failed_is_sent_again_against_a_wish_only_when_overruled() -> None:
+def test_failed_message_against_a_wish_needs_overruling() -> None:
     row = make_message(Status.FAILED)
     row.customer.sms_opt_out = True
     row.customer.save()
@@ -189,7 +189,7 @@ def run(command: Any) -> Any:
     return partial(command, "resend_sms")
 
 
-def test_each_option_takes_its_own(run: Any) -> None:
+def test_each_option_selects_its_messages(run: Any) -> None:
     for status in Status:
         make_message(status, claimed_at=LONG_AGO, gateway="memory")
     assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
@@ -199,19 +199,19 @@ def test_each_option_takes_its_own(run: Any) -> None:
     assert len(Memory.outbox) == 3
 
 
-def test_what_was_sent_again_is_not_taken_twice(run: Any) -> None:
+def test_resent_message_is_not_selected_again(run: Any) -> None:
     make_message(Status.FAILED)
     assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
     assert run("--failed") == (0, "sent 0, failed 0, unknown 0")
 
 
-def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
+def test_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
     provider.behave(says(400))
     make_message(Status.FAILED)
     assert run("--failed") == (1, "sent 0, failed 1, unknown 0")
 
 
-def test_a_fault_of_ours_is_exit_code_1_and_the_rest_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_error_is_exit_code_1_and_others_are_sent(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, fine = make_message(), make_message()
     real = NotificationHistory.render
 
@@ -225,12 +225,12 @@ def test_a_fault_of_ours_is_exit_code_1_and_the_rest_goes_on(run: Any, monkeypat
     assert [message.id for message in Memory.outbox] == [fine.pk]
 
 
-def test_what_is_no_longer_true_is_counted_and_no_failure(run: Any) -> None:
+def test_outdated_message_is_counted_but_no_failure(run: Any) -> None:
     make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     assert run("--failed") == (0, "sent 0, failed 0, unknown 0, overtaken 1")
 
 
-def test_since_order_kind_and_limit_narrow(run: Any) -> None:
+def test_since_order_kind_and_limit_restrict(run: Any) -> None:
     old, new = make_message(Status.FAILED, created_at=LONG_AGO), make_message(Status.FAILED)
     assert run("--failed", "--since", "30m", "--order", str(old.order_id))[1].startswith("sent 0")
     assert run("--failed", "--kind", Kind.ORDER_DELIVERED)[1].startswith("sent 0")
@@ -245,21 +245,21 @@ def test_since_order_kind_and_limit_narrow(run: Any) -> None:
      ["--order", "x"], ["--order", "9" * 30], ["--kind", "birthday"], ["--limit", "0"], ["--limit", "-1"],
      ["--limit", "many"], []],
 )  # fmt: skip
-def test_a_wrong_value_is_said_and_nothing_is_sent(run: Any, wrong: list[str]) -> None:
+def test_invalid_option_sends_nothing(run: Any, wrong: list[str]) -> None:
     make_message(Status.FAILED)
     with pytest.raises(CommandError):
         run(*["--failed"] * bool(wrong), *wrong)
     assert Memory.outbox == []
 
 
-def test_times_are_taipeis_where_they_name_no_zone() -> None:
+def test_times_without_zone_are_taipeis() -> None:
     assert moment("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
     assert moment("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
     assert moment("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
     assert abs(moment("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
 
 
-def test_a_dry_run_says_what_it_would_cost_and_changes_nothing(run: Any) -> None:
+def test_dry_run_shows_cost_and_changes_nothing(run: Any) -> None:
     row = make_message(Status.FAILED, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
     make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     before = list(NotificationHistory.objects.order_by("pk").values())
@@ -275,7 +275,7 @@ def test_a_dry_run_says_what_it_would_cost_and_changes_nothing(run: Any) -> None
     assert Memory.outbox == []
 
 
-def test_a_process_ends_while_its_provider_hangs(provider: Provider, settings: Any) -> None:
+def test_process_exits_while_provider_hangs(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS = 30, 0.2
     provider.behave(doing.hangs)
     process = child.confirming(make_order().pk)
@@ -289,7 +289,7 @@ def test_a_process_ends_while_its_provider_hangs(provider: Provider, settings: A
     "status",
     [Status.PENDING, *(pytest.param(status, marks=pytest.mark.long) for status in (Status.FAILED, Status.UNKNOWN))],
 )
-def test_two_at_once_never_send_one_row_twice(provider: Provider, status: str) -> None:
+def test_concurrent_commands_send_each_row_once(provider: Provider, status: str) -> None:
     provider.behave(slow(0.05))
     rows = [make_message(status, gateway="http" if n % 2 else "console") for n in range(20)]
     arguments = ["manage.py", "resend_sms", "--failed", "--stuck", "--unknown"]

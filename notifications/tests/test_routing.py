@@ -1,4 +1,4 @@
-"""Which gateway a message goes by: the first, the stand-in, or none for now."""
+"""The choice of a gateway: the first, the fallback, or none for now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def two(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mitake first, which fails as `fails` says; the one that keeps a list stands in for it."""
+    """Uses Mitake, which fails as set by `fails`, with the memory gateway as fallback."""
     monkeypatch.setattr(base, "PAUSE_SECONDS", 0)
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = "mitake", "memory"
 
@@ -44,7 +44,7 @@ def sent(row: NotificationHistory) -> NotificationHistory:
 
 
 @pytest.mark.parametrize("reason", sorted(WAITING))
-def test_what_certainly_was_not_sent_goes_by_the_stand_in(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
+def test_certainly_unsent_message_goes_to_fallback(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
     fails(monkeypatch, reason)
     row = sent(make_message())
     assert (row.status, row.gateway, row.attempts, len(Memory.outbox)) == (Status.SENT, "memory", 1, 1)
@@ -54,7 +54,7 @@ def test_what_certainly_was_not_sent_goes_by_the_stand_in(monkeypatch: pytest.Mo
     ]  # fmt: skip
 
 
-def test_the_stand_in_asks_the_rules_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_checks_the_rules_again(monkeypatch: pytest.MonkeyPatch) -> None:
     order = make_quiet_order(OrderStatus.ARRIVING)
 
     def transmit(self: Mitake, message: Message) -> Accepted:
@@ -78,7 +78,7 @@ def test_the_stand_in_asks_the_rules_anew(monkeypatch: pytest.MonkeyPatch) -> No
         (Reason.UNKNOWN_CODE, 600, 10),
     ],
 )  # fmt: skip
-def test_what_the_provider_does_not_take_at_the_moment_waits_some_minutes(
+def test_message_of_busy_provider_backs_off(
     monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason, waited: float, pause: float
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
@@ -90,7 +90,7 @@ def test_what_the_provider_does_not_take_at_the_moment_waits_some_minutes(
     assert GatewayState.objects.exists() == (reason == Reason.UNKNOWN_CODE)
 
 
-def test_an_unknown_code_lets_no_message_fail_and_the_office_is_told_once(
+def test_unknown_code_fails_no_message_and_alerts_once(
     monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
@@ -107,7 +107,7 @@ def test_an_unknown_code_lets_no_message_fail_and_the_office_is_told_once(
 
 
 @pytest.mark.parametrize("reason", [Reason.UNKNOWN_CODE, Reason.UNREACHABLE])
-def test_what_waits_is_sent_as_soon_as_the_provider_takes_it(
+def test_waiting_message_is_sent_when_provider_recovers(
     monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
@@ -118,7 +118,7 @@ def test_what_waits_is_sent_as_soon_as_the_provider_takes_it(
     assert sent(row).status == Status.SENT
 
 
-def test_doubt_ends_by_itself_and_is_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_code_alert_expires_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     state = GatewayState.objects.create(gateway="mitake")
     assert [state.doubt("z: one"), state.doubt("z: two")] == [True, False]
     state.refresh_from_db()
@@ -137,7 +137,7 @@ def test_doubt_ends_by_itself_and_is_told_anew(monkeypatch: pytest.MonkeyPatch) 
         (Reason.NO_SUCH_NUMBER, Status.FAILED),
     ],
 )
-def test_what_may_have_been_sent_or_is_wrong_itself_does_not(
+def test_unknown_or_refused_message_does_not_go_to_fallback(
     monkeypatch: pytest.MonkeyPatch, reason: Reason, status: Status
 ) -> None:
     fails(monkeypatch, reason)
@@ -147,7 +147,7 @@ def test_what_may_have_been_sent_or_is_wrong_itself_does_not(
 
 @pytest.mark.parametrize("first", [Reason.UNREACHABLE, Reason.BUSY, Reason.NO_CREDIT])
 @pytest.mark.parametrize("second", [Reason.UNREACHABLE, Reason.BUSY])
-def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
+def test_message_waits_for_first_gateway_if_fallback_fails_too(
     monkeypatch: pytest.MonkeyPatch, first: Reason, second: Reason
 ) -> None:
     fails(monkeypatch, first)
@@ -160,22 +160,20 @@ def test_it_waits_for_the_first_where_the_stand_in_does_not_take_it_either(
         NotificationHistory.objects.filter(pk=row.pk).unannounced().update(send_after=None)
 
 
-def test_what_the_stand_in_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_refused_by_fallback_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, Reason.BUSY)
     fails(monkeypatch, Reason.REFUSED, Memory)
     assert sent(make_message()).status == Status.FAILED
 
 
-def test_a_second_time_it_goes_by_the_one_that_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_uses_the_same_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, Reason.UNREACHABLE)
     row = sent(make_message(attempts=1, gateway="mitake", content="x", recipient="+886912345678"))
     assert (row.status, row.gateway, Memory.outbox) == (Status.UNKNOWN, "mitake", [])
 
 
 @pytest.mark.parametrize("reason", [Reason.CHANNEL_STOPPED, Reason.NO_CREDIT])
-def test_a_stopped_gateway_keeps_its_messages_until_it_is_started(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason
-) -> None:
+def test_messages_wait_for_stopped_gateway(monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, reason)
     first, second = sent(make_message()), sent(make_message())
@@ -191,7 +189,7 @@ def test_a_stopped_gateway_keeps_its_messages_until_it_is_started(
     assert set(NotificationHistory.objects.values_list("status", flat=True)) == {Status.SENT}
 
 
-def test_a_gateway_is_stopped_and_started_once_and_the_office_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_stop_and_start_happen_once_and_alert(caplog: pytest.LogCaptureFixture) -> None:
     for because in ("k: one", "k: two"):
         gateways.stop(get_gateway(), because)
     state = GatewayState.objects.get()
@@ -204,13 +202,13 @@ def test_a_gateway_is_stopped_and_started_once_and_the_office_is_told(caplog: py
     assert "k: one" in told[0].delta["data"]["message"]
 
 
-def test_while_stopped_the_stand_in_takes_all() -> None:
+def test_fallback_sends_while_gateway_is_stopped() -> None:
     gateways.stop(get_gateway(), "k")
     row = sent(make_message())
     assert (row.status, row.gateway, row.trail.count()) == (Status.SENT, "memory", 2)
 
 
-def test_a_sending_given_up_for_dead_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sending_marked_as_interrupted_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Mitake, message: Message) -> Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
         assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
@@ -225,7 +223,7 @@ def test_a_sending_given_up_for_dead_does_not_wait(monkeypatch: pytest.MonkeyPat
     ("gateway", "hours", "repeatable"),
     [("mitake", 11.9, True), ("mitake", 12, False), ("http", 99, True), ("every8d", 0, False), ("", 0, False)],
 )
-def test_for_how_long_a_repeat_is_safe(settings: Any, gateway: str, hours: float, repeatable: bool) -> None:
+def test_how_long_a_retry_is_safe(settings: Any, gateway: str, hours: float, repeatable: bool) -> None:
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = gateway or "mitake", "memory"
     row = make_message(Status.UNKNOWN, gateway=gateway)
     row.trail.create(status=Status.SENDING, at=timezone.now() - timedelta(hours=hours))
@@ -233,11 +231,11 @@ def test_for_how_long_a_repeat_is_safe(settings: Any, gateway: str, hours: float
     assert gateways.repeatable(row) == repeatable
 
 
-def test_a_provider_no_longer_in_use_is_not_asked_again() -> None:
+def test_gateway_no_longer_in_use_is_not_retried() -> None:
     assert not gateways.repeatable(make_message(Status.UNKNOWN, gateway="http"))
 
 
-def test_what_may_no_longer_be_repeated_is_unknown_when_its_turn_comes() -> None:
+def test_message_too_old_for_retry_becomes_unknown() -> None:
     long_ago = timezone.now() - timedelta(hours=13)
     row = sent(make_message(attempts=1, gateway="mitake", content="x", created_at=long_ago))
     assert (row.status, row.status_reason, row.attempts) == (Status.UNKNOWN, Reason.NO_ANSWER, 1)

@@ -49,7 +49,7 @@ def all_sent() -> bool:
     return not Rows.exclude(status=Status.SENT).exists()
 
 
-def test_what_is_due_is_sent_and_the_rest_is_left(run: Any) -> None:
+def test_only_due_messages_are_sent(run: Any) -> None:
     due = [make_message(), make_message(send_after=LONG_AGO)]
     make_message(send_after=timezone.now() + timedelta(hours=1))
     make_message(Status.UNKNOWN)
@@ -58,20 +58,20 @@ def test_what_is_due_is_sent_and_the_rest_is_left(run: Any) -> None:
     assert {message.id for message in Memory.outbox} == {row.pk for row in due}
 
 
-def test_a_limit_takes_the_oldest(run: Any) -> None:
+def test_limit_selects_the_oldest(run: Any) -> None:
     make_message()
     old = make_message(created_at=LONG_AGO)
     assert run("--limit", "1") == (0, SENT_ONE)
     assert [message.id for message in Memory.outbox] == [old.pk]
 
 
-def test_a_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
+def test_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
     provider.behave(says(400))
     make_message()
     assert run() == (1, "sent 0, failed 1, unknown 0")
 
 
-def test_what_a_stopped_channel_or_the_night_holds_up_is_no_failure(run: Any, settings: Any) -> None:
+def test_waiting_for_channel_or_morning_is_no_failure(run: Any, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=LONG_AGO)
     make_message()
     assert run() == (0, "sent 0, failed 0, unknown 0, left 1")
@@ -79,7 +79,7 @@ def test_what_a_stopped_channel_or_the_night_holds_up_is_no_failure(run: Any, se
     assert run() == (0, "sent 0, failed 0, unknown 0, pending 1")
 
 
-def test_a_sending_that_died_is_settled_by_what_the_provider_allows(run: Any, provider: Provider) -> None:
+def test_interrupted_sending_is_retried_or_unknown_by_gateway(run: Any, provider: Provider) -> None:
     once = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
     other = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="console")
     make_message(Status.SENDING, claimed_at=timezone.now(), gateway="http")
@@ -89,7 +89,7 @@ def test_a_sending_that_died_is_settled_by_what_the_provider_allows(run: Any, pr
     assert (other.status, other.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
 
 
-def test_no_more_is_begun_once_it_is_told_to_stop() -> None:
+def test_stop_begins_no_further_sending() -> None:
     rows = [make_message() for _ in range(3)]
     told = chain([False], repeat(True))
     # The first was perhaps begun by then, and perhaps not.
@@ -99,9 +99,7 @@ def test_no_more_is_begun_once_it_is_told_to_stop() -> None:
     assert Rows.filter(status=Status.PENDING).count() == 3 - len(gone)
 
 
-def test_the_service_sends_and_at_sigterm_finishes_what_is_under_way(
-    looping: subprocess.Popen[str], provider: Provider
-) -> None:
+def test_service_finishes_sendings_at_sigterm(looping: subprocess.Popen[str], provider: Provider) -> None:
     provider.behave(doing.ACCEPTS)
     make_message(created_at=LONG_AGO)
     wait_for(all_sent)
@@ -117,7 +115,7 @@ def test_the_service_sends_and_at_sigterm_finishes_what_is_under_way(
     assert said.count(SENT_ONE) == 2
 
 
-def test_what_waited_for_a_gateway_is_tried_again_once_it_is_started(settings: Any) -> None:
+def test_skipped_messages_are_retried_after_gateway_start(settings: Any) -> None:
     service = Service(threading.Event(), 10)
     state = GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=LONG_AGO)
     make_message(created_at=LONG_AGO)
@@ -134,9 +132,7 @@ class Once(threading.Event):
         return True
 
 
-def test_figures_that_cannot_be_written_keep_no_sms(
-    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failing_metrics_do_not_stop_sending(settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     no_directory = tmp_path / "file"
     no_directory.touch()
     settings.PROMETHEUS_MULTIPROC_DIR = str(no_directory)
@@ -146,7 +142,7 @@ def test_figures_that_cannot_be_written_keep_no_sms(
     assert "NotADirectoryError" in caplog.text
 
 
-def test_who_has_made_way_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_priority_is_lowered_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(os, "nice", asked.append)
     monkeypatch.setattr(os, "getpriority", lambda *process: NICENESS)

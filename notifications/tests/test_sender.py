@@ -1,4 +1,4 @@
-"""From a change of an order to what is known of its SMS, with a real provider and real commits."""
+"""From a change of an order to the outcome of its SMS, with a real provider and real commits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def confirm(**customer: Any) -> NotificationHistory:
-    """Confirms an order; returns the row of its message."""
+    """Confirms an order. Returns the row of its message."""
     order = make_order(customer=make_customer(**customer))
     order.transition_to(OrderStatus.CONFIRMED)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
@@ -51,9 +51,7 @@ def test_accepted(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("code", "status", "reason"), [(400, Status.FAILED, Reason.REFUSED), (500, Status.UNKNOWN, Reason.NO_ANSWER)]
 )
-def test_the_words_of_a_provider_that_does_not_accept_are_kept_masked(
-    provider: Provider, code: int, status: Status, reason: Reason
-) -> None:
+def test_error_of_provider_is_stored_masked(provider: Provider, code: int, status: Status, reason: Reason) -> None:
     provider.behave(says(code, "cannot send to 0912345678, key top-secret"))
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.raw_status, row.sent_at) == (status, reason, str(code), None)
@@ -62,7 +60,7 @@ def test_the_words_of_a_provider_that_does_not_accept_are_kept_masked(
 
 
 @pytest.mark.sqlite
-def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Provider, settings: Any) -> None:
+def test_caller_waits_limited_time_and_sending_goes_on(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS, answer = 20, 0.3, threading.Event()
     provider.behave(lambda handler: doing.ACCEPTS(handler) if answer.wait(20) else None)
     row = confirm()
@@ -74,7 +72,7 @@ def test_the_caller_waits_no_longer_than_told_and_the_rest_goes_on(provider: Pro
 
 
 @pytest.mark.sqlite
-def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, settings: Any) -> None:
+def test_hanging_provider_delays_no_other_work(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = settings.SMS_WAIT_SECONDS = 20
     provider.behave(doing.hangs)
     order, other = make_order(), make_quiet_order()
@@ -88,7 +86,7 @@ def test_a_hanging_provider_holds_up_nobody_elses_work(provider: Provider, setti
 
 
 @pytest.mark.sqlite
-def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
+def test_no_waiting_returns_at_once(provider: Provider) -> None:
     provider.behave(doing.hangs)
     with sender.no_waiting():
         assert confirm().status in (Status.PENDING, Status.SENDING)
@@ -96,7 +94,7 @@ def test_with_no_waiting_nobody_waits(provider: Provider) -> None:
 
 
 @pytest.mark.sqlite
-def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None:
+def test_concurrent_confirms_send_one_sms(provider: Provider) -> None:
     order = make_order()
     theirs = [Order.objects.get(pk=order.pk) for _ in range(2)]
     outcomes = at_once(lambda mine: mine.transition_to(OrderStatus.CONFIRMED), theirs)
@@ -105,7 +103,7 @@ def test_two_clerks_who_confirm_at_once_cost_one_sms(provider: Provider) -> None
 
 
 @pytest.mark.sqlite
-def test_many_senders_on_one_row_send_it_once() -> None:
+def test_concurrent_senders_send_row_once() -> None:
     row = make_message()
     futures = [sender.submit(row.pk) for _ in range(20)]
     outcomes = [future.result(10) for future in futures]
@@ -113,14 +111,14 @@ def test_many_senders_on_one_row_send_it_once() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_landline_is_suppressed_visibly() -> None:
+def test_landline_is_suppressed_with_reason() -> None:
     row = confirm(phone="02-2930-0016")
     assert (row.status, row.status_reason, row.masked_recipient) == (Status.SUPPRESSED, Reason.NO_MOBILE, "02-***-016")
     assert (Memory.outbox, row.attempts, row.segments) == ([], 0, 0)
 
 
 @pytest.mark.sqlite
-def test_the_text_is_what_is_true_when_it_is_sent() -> None:
+def test_text_is_rendered_when_sent() -> None:
     order = make_quiet_order()
     row = make_message(order=order)
     order.time_slot = "evening"
@@ -134,7 +132,7 @@ def test_the_text_is_what_is_true_when_it_is_sent() -> None:
     ("answer", "order", "reason", "asked"),
     [(says(400), OrderStatus.CONFIRMED, Reason.REFUSED, 1), (says(200), OrderStatus.DELIVERED, Reason.OVERTAKEN, 0)],
 )
-def test_what_went_out_before_stays_unknown(
+def test_retry_without_acceptance_stays_unknown(
     provider: Provider, answer: Any, order: str, reason: Reason, asked: int
 ) -> None:
     provider.behave(answer)
@@ -148,7 +146,7 @@ def test_what_went_out_before_stays_unknown(
 
 
 @pytest.mark.sqlite
-def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provider) -> None:
+def test_retry_keeps_text_and_number(provider: Provider) -> None:
     row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
     (asked,) = provider.asked
@@ -157,7 +155,7 @@ def test_what_went_out_before_keeps_text_and_number_under_its_id(provider: Provi
 
 
 @pytest.mark.sqlite
-def test_a_gateway_that_breaks_leaves_unknown(
+def test_raising_gateway_leaves_message_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(*args: Any) -> None:
@@ -171,7 +169,7 @@ def test_a_gateway_that_breaks_leaves_unknown(
 
 
 @pytest.mark.sqlite
-def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_answer_of_interrupted_sending_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Memory, message: base.Message) -> base.Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
         assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
@@ -183,7 +181,7 @@ def test_an_answer_after_the_row_was_given_up_is_kept(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.sqlite
-def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
+def test_late_answer_does_not_overwrite_a_retry(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def transmit(self: Memory, message: base.Message) -> base.Accepted:
@@ -194,11 +192,11 @@ def test_an_answer_after_the_row_was_sent_again_is_not_written_over_it(
     monkeypatch.setattr(Memory, "transmit", transmit)
     row = confirm()
     assert (row.status, row.provider_message_id, row.attempts) == (Status.SENDING, "", 2)
-    assert "was changed meanwhile" in caplog.text
+    assert "another process changed its row" in caplog.text
 
 
 @pytest.mark.sqlite
-def test_no_log_holds_a_whole_number(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_mask_numbers(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     confirm(phone="0912-345-678")
     assert "0912-***-678" in caplog.text
@@ -207,7 +205,7 @@ def test_no_log_holds_a_whole_number(provider: Provider, caplog: pytest.LogCaptu
 
 
 @pytest.mark.sqlite
-def test_an_outcome_waits_for_a_database_that_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_is_stored_after_database_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RESTART_PAUSES", (0.01, 0.01))
     real, faults = NotificationHistory.move, [OperationalError(), InterfaceError()]
 
@@ -221,7 +219,7 @@ def test_an_outcome_waits_for_a_database_that_restarts(monkeypatch: pytest.Monke
 
 
 @pytest.mark.sqlite
-def test_a_template_counts_for_the_next_message() -> None:
+def test_changed_template_applies_to_next_message() -> None:
     row = make_message()
     template = MessageTemplate.objects.create(kind=row.kind, body_zh="好 {order_number}")
     sender.deliver_one(row.pk)
@@ -233,7 +231,7 @@ def test_a_template_counts_for_the_next_message() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_whole_delivery_in_one_transaction_says_only_its_end() -> None:
+def test_whole_delivery_in_one_transaction_sends_only_the_last_message() -> None:
     with transaction.atomic():
         order = make_order(OrderStatus.DELIVERED)
     rows = NotificationHistory.objects.filter(order=order).order_by("created_at")
@@ -242,7 +240,7 @@ def test_a_whole_delivery_in_one_transaction_says_only_its_end() -> None:
 
 
 @pytest.mark.sqlite
-def test_turned_away_is_corrected() -> None:
+def test_turned_away_sends_a_correction() -> None:
     order = make_quiet_order(OrderStatus.DELIVERING)
     order.transition_to(OrderStatus.ARRIVING)
     order.transition_to(OrderStatus.DELIVERING)
@@ -252,7 +250,7 @@ def test_turned_away_is_corrected() -> None:
     assert [sent.valid_until for sent in Memory.outbox] == [at + long for at, long in zip(happened, fresh, strict=True)]
 
 
-def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_leaves_large_batches_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MOST_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
     with sender.collecting() as told, transaction.atomic():
@@ -265,7 +263,7 @@ def test_of_very_many_a_server_sends_some_and_the_service_the_rest(monkeypatch: 
     assert len(Memory.outbox) == 3
 
 
-def test_a_rolled_back_change_tells_nobody() -> None:
+def test_rolled_back_change_sends_nothing() -> None:
     order = make_order()
     with pytest.raises(RuntimeError), transaction.atomic():
         order.transition_to(OrderStatus.CONFIRMED)
@@ -273,7 +271,7 @@ def test_a_rolled_back_change_tells_nobody() -> None:
     assert (NotificationHistory.objects.count(), Memory.outbox) == (0, [])
 
 
-def test_a_rolled_back_savepoint_tells_nobody_and_the_rest_goes_on() -> None:
+def test_rolled_back_savepoint_sends_nothing_and_others_are_sent() -> None:
     first, undone, last = (make_order() for _ in range(3))
     with transaction.atomic():
         first.transition_to(OrderStatus.CONFIRMED)
@@ -285,7 +283,7 @@ def test_a_rolled_back_savepoint_tells_nobody_and_the_rest_goes_on() -> None:
     assert len(Memory.outbox) == 2
 
 
-def test_the_same_message_twice_in_an_attempt_is_one() -> None:
+def test_same_message_twice_in_an_attempt_is_sent_once() -> None:
     order = make_quiet_order()
     for _ in range(2):
         with transaction.atomic():
@@ -294,7 +292,7 @@ def test_the_same_message_twice_in_an_attempt_is_one() -> None:
 
 
 @pytest.mark.parametrize(("status", "rows"), [("sent", 2), ("unknown", 2), ("pending", 2), ("failed", 3)])
-def test_what_the_office_sent_again_is_not_said_a_third_time(status: str, rows: int) -> None:
+def test_resent_message_is_not_sent_automatically_again(status: str, rows: int) -> None:
     order = make_quiet_order(OrderStatus.ASSIGNED)
     first = make_message("failed", order=order)
     make_message(status, order=order, resend_of=first)
@@ -302,7 +300,7 @@ def test_what_the_office_sent_again_is_not_said_a_third_time(status: str, rows: 
     assert NotificationHistory.objects.filter(order=order).count() == rows
 
 
-def test_a_new_date_is_told_also_when_the_last_one_was_sent_again() -> None:
+def test_new_date_is_sent_after_a_resend() -> None:
     order = make_quiet_order()
     first = make_message("failed", order=order, kind=Kind.ORDER_RESCHEDULED)
     make_message("sent", order=order, kind=Kind.ORDER_RESCHEDULED, resend_of=first)
@@ -311,7 +309,7 @@ def test_a_new_date_is_told_also_when_the_last_one_was_sent_again() -> None:
     assert NotificationHistory.objects.filter(order=order).count() == 3
 
 
-def test_a_broken_sender_fails_no_order(settings: Any) -> None:
+def test_sender_error_does_not_fail_the_order(settings: Any) -> None:
     order = make_order()
     with mock.patch.object(sender, "submit", side_effect=RuntimeError("no threads")):
         order.transition_to(OrderStatus.CONFIRMED)

@@ -85,7 +85,7 @@ DELIVERED = (Kind.ORDER_DELIVERED, OrderStatus.DELIVERED)
         ),
     ],
 )  # fmt: skip
-def test_what_keeps_a_message_from_being_sent_and_whether_a_person_may_overrule_it(
+def test_rules_block_messages_and_some_can_be_overruled(
     row: NotificationHistory, changes: dict[str, Any], verdict: object, overruled: object
 ) -> None:
     for name, value in changes.items():
@@ -96,7 +96,7 @@ def test_what_keeps_a_message_from_being_sent_and_whether_a_person_may_overrule_
     assert sending_rules.blocked_by(row) == overruled
 
 
-def test_of_two_mobiles_the_first_is_taken() -> None:
+def test_first_mobile_is_the_recipient() -> None:
     assert sending_rules.mobile_of(Customer(phone=MOBILE, phone2="+886987654321")) == MOBILE
 
 
@@ -107,7 +107,7 @@ def test_every_kind_has_its_rules(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED])
-def test_a_day_that_is_over_is_no_promise(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_about_a_past_day_is_outdated(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NotificationHistory, "is_outdated", lambda row: False)
     row = message(kind)
     assert row.order
@@ -121,7 +121,7 @@ def test_a_day_that_is_over_is_no_promise(kind: Kind, monkeypatch: pytest.Monkey
     ("kind", "minutes"),
     [(Kind.DRIVER_ARRIVING, 10), (Kind.DRIVER_ON_THE_WAY, 30), (Kind.DRIVER_TURNED_AWAY, 30)],
 )
-def test_what_happened_too_long_ago_is_overtaken(kind: Kind, minutes: int) -> None:
+def test_old_event_is_outdated(kind: Kind, minutes: int) -> None:
     status = max(sending_rules.TRUE_WHILE[kind])
     row = message(kind, status)
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)
@@ -130,13 +130,13 @@ def test_what_happened_too_long_ago_is_overtaken(kind: Kind, minutes: int) -> No
     assert sending_rules.blocked_by(row) == OVERTAKEN
 
 
-def test_a_link_whose_host_is_not_registered_is_suppressed(settings: Any) -> None:
+def test_unregistered_link_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     row = message(Kind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
     assert sending_rules.blocked_by(row) == suppressed(Reason.NOT_REGISTERED)
 
 
-def test_without_a_mobile_an_address_will_do() -> None:
+def test_email_is_used_without_a_mobile() -> None:
     assert sending_rules.blocked_by(message(phone=LANDLINE, email="wang@example.org")) is None
     assert sending_rules.way_to(Customer(phone=LANDLINE, email="w@example.org")) == (Type.EMAIL, "w@example.org")
     assert sending_rules.way_to(Customer(phone=MOBILE, email="w@example.org")) == (Type.SMS, MOBILE)
@@ -144,7 +144,7 @@ def test_without_a_mobile_an_address_will_do() -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_by_night_only_who_waits_for_the_driver_is_told(settings: Any, kind: Kind) -> None:
+def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: Kind) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     row = NotificationHistory(kind=kind)
     with time_machine.travel(datetime(2026, 11, 23, 14, tzinfo=UTC), tick=False):  # 22:00 in Taipei
@@ -153,13 +153,13 @@ def test_by_night_only_who_waits_for_the_driver_is_told(settings: Any, kind: Kin
     assert waits == (None if kind in exempt else datetime(2026, 11, 24, 0, tzinfo=UTC))
 
 
-def test_an_email_wakes_nobody(settings: Any) -> None:
+def test_email_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "00:00-23:59"
     assert sending_rules.not_before(NotificationHistory(kind=Kind.ORDER_CONFIRMED, type=Type.EMAIL)) is None
 
 
 @pytest.mark.django_db
-def test_what_failed_is_not_said_again_once_a_later_one_says_it() -> None:
+def test_failed_message_is_outdated_by_a_later_one() -> None:
     failed = make_message(Status.FAILED)
     failed.template = MessageTemplate(kind=failed.kind)
     assert sending_rules.blocked_by(failed) is None
@@ -168,7 +168,7 @@ def test_what_failed_is_not_said_again_once_a_later_one_says_it() -> None:
 
 
 @pytest.mark.django_db
-def test_of_two_new_dates_the_last_is_told() -> None:
+def test_only_the_last_new_date_is_sent() -> None:
     first = make_message(order=make_quiet_order(), kind=Kind.ORDER_RESCHEDULED)
     last = make_message(order=first.order, kind=Kind.ORDER_RESCHEDULED)
     first.template = last.template = MessageTemplate(kind=Kind.ORDER_RESCHEDULED)
@@ -197,20 +197,20 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
         ("", at(23, 3), None),
     ],
 )
-def test_the_night_ends(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
+def test_end_of_quiet_hours(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
     settings.SMS_QUIET_HOURS = hours
     assert sending_rules.night_ends(moment) == ends
 
 
 @pytest.mark.parametrize("hours", ["21:00", "night", "25:00-08:00", "21:00-08:00-09:00", "08:00-08:00"])
-def test_nonsense_is_refused(settings: Any, hours: str) -> None:
+def test_invalid_quiet_hours_raise(settings: Any, hours: str) -> None:
     settings.SMS_QUIET_HOURS = hours
     with pytest.raises(ValueError, match="format|unconverted"):
         sending_rules.quiet_hours()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
+def test_message_waits_for_end_of_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
         order = make_order()
@@ -223,7 +223,7 @@ def test_by_night_a_message_waits_for_the_morning(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_for_the_driver_by_night_is_told(settings: Any) -> None:
+def test_message_about_the_driver_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
         make_quiet_order(OrderStatus.DELIVERING).transition_to(OrderStatus.ARRIVING)
@@ -241,7 +241,7 @@ def _switched_off(all_switches_on: None, transactional_db: None) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_switched_off")
-def test_what_is_owed_waits_and_goes_out_when_it_is_on_again() -> None:
+def test_messages_wait_until_sms_are_switched_on() -> None:
     rows = [confirm(phone="0912-345-678"), confirm(phone="", email="w@example.tw")]
     assert ([row.status for row in rows], Memory.outbox) == ([Status.PENDING] * 2, [])
     turn(flags.SMS, True)
@@ -252,7 +252,7 @@ def test_what_is_owed_waits_and_goes_out_when_it_is_on_again() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_switched_off")
-def test_what_is_no_longer_true_by_then_is_not_said() -> None:
+def test_outdated_messages_are_not_sent_after_switching_on() -> None:
     row = confirm()
     assert row.order is not None
     Order.objects.get(pk=row.order.pk).transition_to(OrderStatus.CANCELLED, reason="x")
@@ -263,7 +263,7 @@ def test_what_is_no_longer_true_by_then_is_not_said() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_switched_off")
-def test_the_message_says_why_it_waits(settings: Any) -> None:
+def test_waiting_message_shows_reason(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
     assert next_step(confirm()).words == "It waits until messages are switched on again."
 
@@ -271,7 +271,7 @@ def test_the_message_says_why_it_waits(settings: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_switched_off")
 @pytest.mark.parametrize("arguments", [[], ["--limit", "1"]])
-def test_the_command_sends_nothing_and_calls_it_no_failure(arguments: list[str]) -> None:
+def test_command_sends_nothing_while_switched_off(arguments: list[str]) -> None:
     make_message()
     call_command("send_pending_sms", *arguments)
     assert Service(threading.Event(), 10).round() == 0

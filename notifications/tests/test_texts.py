@@ -32,7 +32,7 @@ def test_confirmed_in_english() -> None:
     assert rendered(Kind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
 
 
-def test_any_time_is_not_said() -> None:
+def test_any_time_is_left_out() -> None:
     assert rendered(Kind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
 
 
@@ -41,7 +41,7 @@ def test_an_unknown_language_is_chinese() -> None:
 
 
 @pytest.mark.parametrize("language", texts.TEXTS)
-def test_every_part_of_the_day_has_its_word(language: str) -> None:
+def test_every_time_slot_has_a_text(language: str) -> None:
     assert set(texts.SLOTS[language]) == set(TimeSlot) - {TimeSlot.ANYTIME}
 
 
@@ -55,12 +55,12 @@ def every_text(**fields: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("eta", [None, datetime(2026, 12, 31, 6, tzinfo=UTC)])
-def test_every_default_text_fits_one_segment_at_its_longest(settings: Any, eta: datetime | None) -> None:
+def test_longest_default_texts_fit_one_segment(settings: Any, eta: datetime | None) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     assert [text for text in every_text(eta=eta) if carrier_rules.segments(text) > 1] == []
 
 
-def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> None:
+def test_check_uses_the_longest_text(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     longest = max([*every_text(), *every_text(eta=datetime(2026, 12, 31, 6, tzinfo=UTC))], key=len)
     settings.SMS_SENDER += "氣" * (70 - len(longest))
@@ -69,7 +69,7 @@ def test_the_worst_case_of_the_check_is_the_longest_there_is(settings: Any) -> N
     assert texts.segments_at_worst(settings.TRACKING_URL) == 2
 
 
-def test_on_the_way_names_hour_and_link(settings: Any) -> None:
+def test_on_the_way_has_time_and_link(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     text = rendered(Kind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
     assert text == "【幸福氣】司機已出發，訂單 1234-5674 預計 14:30 送達。即時位置 https://lg.tw/t/abc"
@@ -79,17 +79,17 @@ def test_on_the_way_names_hour_and_link(settings: Any) -> None:
     ("language", "slot", "expected"),
     [("zh-hant", "morning", " 上午 "), ("zh-hant", "anytime", " 今天 "), ("en", "evening", " this evening:")],
 )
-def test_without_an_hour_on_the_way_names_the_part_of_the_day(language: str, slot: str, expected: str) -> None:
+def test_on_the_way_without_eta_has_part_of_day(language: str, slot: str, expected: str) -> None:
     assert expected in rendered(Kind.DRIVER_ON_THE_WAY, language, time_slot=slot)
 
 
-def test_the_words_of_the_office_are_sent_with_the_sender_in_front() -> None:
+def test_custom_text_begins_with_sender() -> None:
     template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
     assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
 
 
 @pytest.mark.parametrize("body", ["{order_number.__class__}", "{0}", "{nobody}", "{order_number!r}", "{", "{{x}}"])
-def test_words_are_no_code(body: str) -> None:
+def test_custom_text_is_not_evaluated(body: str) -> None:
     template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=body)
     assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
 
@@ -101,7 +101,7 @@ def problems(body: str, kind: Kind = Kind.ORDER_DELIVERED) -> list[str]:
 
 @pytest.mark.parametrize("language", texts.TEXTS)
 @pytest.mark.parametrize("kind", Kind)
-def test_the_default_texts_are_sound(kind: Kind, language: str) -> None:
+def test_default_texts_have_no_problems(kind: Kind, language: str) -> None:
     assert Preview(kind, language, texts.TEXTS[language][kind]).problems == []
 
 
@@ -122,15 +122,15 @@ def test_the_default_texts_are_sound(kind: Kind, language: str) -> None:
         ("瓦" * 197, "At its longest it takes 4 segments; 3 at most."),
     ],
 )
-def test_what_is_wrong_is_said(body: str, named: str) -> None:
+def test_problem_names_its_cause(body: str, named: str) -> None:
     assert problems(body)[0].startswith(named)
 
 
-def test_the_hour_may_be_named_once_the_driver_has_left() -> None:
+def test_eta_is_allowed_once_the_driver_left() -> None:
     assert problems("{eta}", Kind.DRIVER_ON_THE_WAY) == []
 
 
-def test_it_is_counted_at_its_longest(settings: Any) -> None:
+def test_preview_counts_the_longest_form(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     found = Preview(Kind.ORDER_DELIVERED, "zh-hant", "{order_number} {scheduled_date}\r\n{tracking_url}")
     assert found.text == "【幸福氣】0000-0000 12/31 上午\nhttps://lg.tw/t/xxxxxxxxxxxx"
@@ -138,13 +138,13 @@ def test_it_is_counted_at_its_longest(settings: Any) -> None:
         assert found.cost == f"{len(found.text)} characters at the longest: 1 segment, 1 point"
 
 
-def test_a_text_with_a_fault_is_refused_at_its_field() -> None:
+def test_invalid_text_is_refused_at_its_field() -> None:
     with pytest.raises(ValidationError) as refused:
         MessageTemplate(kind=Kind.ORDER_DELIVERED, body_en="{nobody}").clean()
     assert set(refused.value.message_dict) == {"body_en"}
 
 
-def test_line_ends_of_a_browser_count_once() -> None:
+def test_browser_line_ends_count_once() -> None:
     row = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=" a\r\nb ")
     row.clean()
     assert row.body_zh == "a\nb"
@@ -165,17 +165,17 @@ DATES = [
         "0912.10.10.10", "0912 10-10 10",
     ],
 )  # fmt: skip
-def test_a_telephone_number_is_found(text: str) -> None:
+def test_telephone_number_is_found(text: str) -> None:
     assert carrier_rules.telephones(text)
     assert carrier_rules.violation(text, text) == Reason.NOT_REGISTERED
 
 
 @pytest.mark.parametrize("text", ["10-15分鐘", "11/23-11/25", "20kg × 2", "12:30–13:45", "NT$1600", "1.5 公斤", *DATES])
-def test_other_figures_are_none(text: str) -> None:
+def test_other_digits_are_no_telephone_number(text: str) -> None:
     assert carrier_rules.telephones(text) == []
 
 
-def test_what_the_system_put_in_is_no_telephone_number() -> None:
+def test_filled_in_values_are_no_telephone_number() -> None:
     assert carrier_rules.violation("訂單 1234-5674", "訂單  ") is None
 
 
@@ -187,7 +187,7 @@ def test_what_the_system_put_in_is_no_telephone_number() -> None:
         "例子.com", "請看例子.com/x", "幸福.台灣", "1.2.3.4/x", "http://1.2.3.4", "1.2.3.4",
     ],
 )  # fmt: skip
-def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
+def test_foreign_link_is_found(settings: Any, text: str) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     assert carrier_rules.foreign_links(text)
     assert carrier_rules.violation(text, "") == Reason.NOT_REGISTERED
@@ -209,12 +209,12 @@ def test_a_foreign_link_is_found(settings: Any, text: str) -> None:
         "謝謝.",
     ],
 )
-def test_a_registered_link_and_plain_words_pass(settings: Any, text: str) -> None:
+def test_registered_link_and_plain_text_pass(settings: Any, text: str) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     assert carrier_rules.foreign_links(text) == []
 
 
-def test_without_a_list_the_host_of_our_own_link_is_registered(settings: Any) -> None:
+def test_host_of_tracking_url_is_registered_by_default(settings: Any) -> None:
     settings.SMS_LINK_HOSTS, settings.TRACKING_URL = [], "https://Gas.Example.tw/t/"
     assert carrier_rules.foreign_links("https://gas.example.tw/t/abc") == []
     assert carrier_rules.foreign_links("https://lg.tw/t/abc") == ["lg.tw"]
@@ -296,12 +296,12 @@ def test_count(text: str, expected: int) -> None:
     assert carrier_rules.segments(text) == expected
 
 
-def test_an_escaped_character_is_not_cut_in_two() -> None:
+def test_escaped_character_is_not_split() -> None:
     # 152 + 2 do not fit into the first part of 153; nor 152 + 2 into the second.
     assert carrier_rules.segments(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
 
 
-def test_an_emoji_is_not_cut_in_two() -> None:
+def test_emoji_is_not_split() -> None:
     # 67 units hold 33 emoji, and one unit stays empty.
     assert carrier_rules.segments("🔥" * 66) == 2
     assert carrier_rules.segments("🔥" * 67) == 3

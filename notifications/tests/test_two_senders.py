@@ -1,4 +1,4 @@
-"""Several `send_pending_sms` at work together, as processes; the provider sees by their keys which of them asks."""
+"""Several `send_pending_sms` processes at the same time. The provider tells them apart by their API keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Start = Callable[..., list[subprocess.Popen[str]]]
 
 @pytest.fixture
 def start_two() -> Iterator[Start]:
-    """Starts a command twice, each with a key of its own."""
+    """Starts a command twice, with different API keys."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> list[subprocess.Popen[str]]:
@@ -43,7 +43,7 @@ def start_two() -> Iterator[Start]:
 
 @pytest.fixture
 def gate(provider: Provider, settings: Any) -> threading.Event:
-    """The provider takes requests, and answers none of them before this is set."""
+    """The provider accepts requests, but answers only once this event is set."""
     settings.SMS_TIMEOUT_SECONDS, gate = 30, threading.Event()
 
     def behave(handler: Handler) -> None:
@@ -56,7 +56,7 @@ def gate(provider: Provider, settings: Any) -> threading.Event:
 
 
 def shares(provider: Provider) -> Counter[str]:
-    """How many requests came from which process."""
+    """Counts requests by process."""
     return Counter(asked.headers["Authorization"] for asked in list(provider.asked))
 
 

@@ -11,7 +11,7 @@ from health import history
 
 
 class Command(BaseCommand):
-    """For a timer, on one server or on several: a second run within the hour changes nothing."""
+    """For a timer on one or several servers. Idempotent: a second run within the hour changes nothing."""
 
     help = _("Takes the hourly snapshot of the figures, unless it was taken already.")
 

@@ -1,4 +1,4 @@
-"""manage.py demo: an empty database becomes a small depot; one that has it already is left as it is."""
+"""`manage.py demo`: fills an empty database with a small depot. Idempotent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         self.show_accounts()
 
     def fill(self) -> None:
-        """All in one transaction: a run that is cut short leaves nothing behind."""
+        """Runs in one transaction, so that an interrupted run leaves nothing behind."""
         today = timezone.localdate()
         with transaction.atomic():
             make_products()
@@ -77,5 +77,5 @@ class Command(BaseCommand):
 
 
 def is_private() -> bool:
-    """The embedded default: a database in a file, and a site that only this machine can reach."""
+    """Whether the site uses SQLite and only this machine can reach it."""
     return connection.vendor == "sqlite" and {host.strip("[]") for host in settings.ALLOWED_HOSTS} <= LOOPBACK

@@ -19,7 +19,7 @@ PORT = 8025
 
 class Command(BaseCommand):
     help = _("Runs an SMS provider on this machine that shows what the telephones get. Nothing leaves the machine.")
-    # It has no database.
+    # It needs no database.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             sandbox = Sandbox(port, callbacks=dict(callback), balance=balance)
         except (OSError, OverflowError):
             raise CommandError(_("Port %d cannot be had; name another with --port, or 0.") % port) from None
-        # Of SIGINT too: a shell starts what it runs in the background with that ignored.
+        # SIGINT too, because shells start background processes with SIGINT ignored.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         with sandbox:

@@ -1,1 +1,1 @@
-"""A provider on loopback: it speaks `http`, Mitake and EVERY8D, shows the telephones, and fails when told to."""
+"""The SMS sandbox: a provider on loopback with three protocols, a page of telephones, and simulated faults."""

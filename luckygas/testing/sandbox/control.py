@@ -1,4 +1,4 @@
-"""Telling the sandbox what to do, and asking what it has: JSON for programs, forms for its page."""
+"""Controls the sandbox and reads its state: JSON for programs, forms for its page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_REPLY = 200
 
 
 def show(request: Request, operator: Operator) -> Response:
-    """`GET /control`: the messages, the oldest first, and what the sandbox is told to do."""
+    """`GET /control`: returns the messages, the oldest first, and the fault and receipt policy."""
     return said(
         200, messages=[as_json(sent) for sent in operator.telephones.all()], balance=operator.telephones.balance,
         fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.policy),
@@ -40,7 +40,7 @@ def change(request: Request, operator: Operator) -> Response:
     by_form = not request.headers.get("Content-Type", "").startswith(JSON)
     try:
         wish = request.form() if by_form else request.json()
-        obey(wish, operator)
+        apply(wish, operator)
     except (ValueError, TypeError, OverflowError) as error:
         return said(400, error=str(error)[:200])
     if by_form:
@@ -48,10 +48,10 @@ def change(request: Request, operator: Operator) -> Response:
     return show(request, operator)
 
 
-def obey(wish: dict[str, Any], operator: Operator) -> None:
-    """Raises ValueError for what is not understood; then nothing was changed."""
+def apply(wish: dict[str, Any], operator: Operator) -> None:
+    """Applies a control request. Raises ValueError if it is invalid, and then changes nothing."""
     if "message" in wish:
-        tell(wish, operator)
+        send_receipt(wish, operator)
     elif "fault" in wish:
         operator.faults.set(fault_of(wish))
     elif "outcome" in wish:
@@ -60,13 +60,13 @@ def obey(wish: dict[str, Any], operator: Operator) -> None:
         raise ValueError("Name a fault, an outcome, or a message.")
 
 
-def tell(wish: dict[str, Any], operator: Operator) -> None:
-    """A receipt of one message, now."""
+def send_receipt(wish: dict[str, Any], operator: Operator) -> None:
+    """Sends a receipt of one message at once."""
     sent = operator.telephones.get(int(wish["message"]))
     if sent is None:
         raise ValueError("There is no such message.")
     reply = str(wish.get("reply") or "")[:LONGEST_REPLY]
-    operator.receipts.tell(Receipt(sent, Status.SENT if reply else outcome_of(wish.get("outcome")), reply))
+    operator.receipts.schedule(Receipt(sent, Status.SENT if reply else outcome_of(wish.get("outcome")), reply))
 
 
 def fault_of(wish: dict[str, Any]) -> Fault | None:

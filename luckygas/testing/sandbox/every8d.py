@@ -1,4 +1,4 @@
-"""EVERY8D's HTTP API 2.1.5 (2021-10), as far as it is used. HTTP 200 even on error."""
+"""The part of EVERY8D's HTTP API 2.1.5 (2021-10) that we use. HTTP 200 even on error."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def moment(at: datetime) -> str:
 
 
 def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
-    """`reply`: what the customer wrote back, which is told as a receipt of the message."""
+    """Returns the parameters of a receipt. `reply`: the customer's answer, which EVERY8D sends as a receipt."""
     return {
         "BatchID": sent.id, "RM": sent.phone, "RT": f"{timezone.localtime():%Y%m%d%H%M%S}",
         "STATUS": REPLY if reply else CODES[state], "SM": reply, "MR": "", "USERID": "",

@@ -1,4 +1,4 @@
-"""What the provider does wrong, for the next so many requests or until it is told otherwise."""
+"""Simulated faults of the provider, for a number of requests or until changed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# A client that waits longer than this has no time limit.
+# A client that waits longer has no timeout.
 LONGEST_SECONDS = 60.0
 
 
 class Kind(StrEnum):
     SLOW = "slow"  # answers after `seconds`
-    REFUSE = "refuse"  # with `code`, the provider's own; the message is not taken
+    REFUSE = "refuse"  # with the provider's `code`; the message is not accepted
     HANG = "hang"  # never answers
-    DROP_BEFORE = "drop_before"  # closes the connection with the request unread; the message is not taken
+    DROP_BEFORE = "drop_before"  # closes the connection with the request unread; the message is not accepted
     DROP_AFTER = "drop_after"  # closes it instead of answering
     GARBAGE = "garbage"
     HTML = "html"
@@ -23,15 +23,15 @@ class Kind(StrEnum):
 
 
 class On(StrEnum):
-    """Which requests."""
+    """Which requests fail."""
 
     SEND = "send"
-    ASK = "ask"  # for a message's status, the balance, the provider's health
+    ASK = "ask"  # queries of status, balance and health
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`times`: None, until changed. `taken`: whether the message is sent all the same, where the kind may do either."""
+    """`times`: number of requests; None: until changed. `taken`: whether the message is sent despite the fault."""
 
     kind: Kind
     times: int | None = None
@@ -51,7 +51,7 @@ class Faults:
             self.now = fault
 
     def next(self, on: On) -> Fault | None:
-        """What this request meets."""
+        """Returns the fault for this request, and counts it."""
         with self._lock:
             fault = self.now
             if fault is None or fault.on != on:

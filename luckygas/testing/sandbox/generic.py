@@ -1,4 +1,4 @@
-"""The generic provider of the gateway `http`."""
+"""The provider behind the gateway `http`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request to a provider and its response, as bytes."""
+"""Requests to a provider and its responses, as bytes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 TEXT = "text/plain; charset=utf-8"
-# No form of any provider has more fields.
+# More than the fields of any provider's form.
 MOST_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, read whole."""
+    """A request with its whole body."""
 
     query: str
     headers: Message
     body: bytes
 
     def form(self, encoding: str = "utf-8") -> dict[str, str]:
-        """The fields of a form, of the URL and of the body. Raises ValueError."""
+        """Returns the fields of the URL and of the body. Raises ValueError."""
         fields: dict[str, str] = {}
         for text in (self.query, self.body.decode("latin-1")):
             pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
@@ -30,7 +30,7 @@ class Request:
         return fields
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises ValueError."""
+        """Parses the body as a JSON object. Raises ValueError."""
         try:
             found = json.loads(self.body)
         except RecursionError:

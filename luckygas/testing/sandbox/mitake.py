@@ -1,4 +1,4 @@
-"""Mitake's HTTP API 2.14 (2024-06), as far as it is used."""
+"""The part of Mitake's HTTP API 2.14 (2024-06) that we use."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def send(request: Request, operator: Operator) -> Response:
 
 
 def query(request: Request, operator: Operator) -> Response:
-    """The state of messages; without any named, the balance."""
+    """Returns the status of messages, or the balance if the request names none."""
     form = request.form()
     if not is_known(form, operator):
         return refusal("e", request)
@@ -64,7 +64,7 @@ def query(request: Request, operator: Operator) -> Response:
 
 
 def refusal(code: str, request: Request) -> Response:
-    """In Big5, as the provider says it."""
+    """Returns the error in Big5, as Mitake does."""
     code = code or "*"
     return said(f"[{request.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}")
 
@@ -86,7 +86,7 @@ def moment(at: datetime) -> str:
 
 
 def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
-    """The id without its `#`; `statuscode` says 0 whatever happened."""
+    """Returns the parameters of a receipt: the id without its `#`, and always `statuscode` 0, as Mitake does."""
     return {
         "msgid": sent.serial, "dstaddr": sent.local, "dlvtime": moment(sent.at), "donetime": moment(timezone.now()),
         "statuscode": "0", "statusstr": WORDS[state], "StatusFlag": FLAGS[state],

@@ -1,4 +1,4 @@
-"""What is behind all three protocols: an account, the telephones, the faults and the receipts."""
+"""The operator behind all three protocols: an account, the telephones, the faults and the receipts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luckygas.testing.sandbox.telephones import Account, Sent, Telephones
 class Operator:
     """`senders`: the providers that send receipts, by name.
 
-    `callbacks`: where each sends them, for messages that name no URL themselves.
+    `callbacks`: their default URLs, for messages without a URL of their own.
     """
 
     def __init__(
@@ -26,13 +26,13 @@ class Operator:
         self.receipts = Receipts(senders, callbacks)
 
     def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
-        """As `Telephones.take`; of a new message a receipt follows."""
+        """Like `Telephones.take`, and schedules the receipt of a new message."""
         sent, repeated = self.telephones.take(provider, phone, text, key=key, callback=callback)
         if not repeated:
             self.receipts.expect(sent)
         return sent, repeated
 
     def stop(self) -> None:
-        """Whoever waits for an answer is let go; no receipt is told any more."""
+        """Ends delayed answers and sends no more receipts."""
         self.over.set()
         self.receipts.stop()

@@ -1,4 +1,4 @@
-"""The page: what the telephones show, and buttons for what happens next."""
+"""The sandbox's page: the telephones with their messages, and buttons for receipts and faults."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from luckygas.testing.sandbox.operator import Operator
 from notifications.carrier_rules import registered_hosts
 from notifications.states import Status
 
-# As far as a telephone would take it for one.
+# Text that a telephone would turn into a link.
 LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
 SHOWN = 100
-# Its own, so that the site does not know these templates.
+# A separate template engine, so that the site does not see these templates.
 TEMPLATES = DjangoTemplates(
     {"NAME": "sandbox", "DIRS": [Path(__file__).parent / "templates"], "APP_DIRS": False, "OPTIONS": {}}
 )
@@ -40,7 +40,7 @@ OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 
 
 def with_links(text: str) -> SafeString:
-    """The text as HTML; a link to the site can be opened, any other stays text."""
+    """Converts the text to HTML. Only links to the site can be opened."""
     pieces, end = [], 0
     for found in LINK.finditer(text):
         url = found[0].rstrip(".,;:!?)")
@@ -64,7 +64,7 @@ def whole(request: Request, operator: Operator) -> Response:
 
 
 def bubbles(request: Request, operator: Operator) -> Response:
-    """The part that changes."""
+    """Returns the part of the page that changes."""
     return render("bubbles.html", request, operator)
 
 
@@ -82,7 +82,7 @@ def render(template: str, request: Request, operator: Operator) -> Response:
 
 
 def language_of(request: Request) -> str:
-    """`?lang=`, else the browser's first."""
+    """Returns the language of `?lang=`, else the browser's preferred one."""
     first = request.form().get("lang") or str(request.headers.get("Accept-Language", ""))
     return "en" if first.lower().startswith("en") else "zh-hant"
 

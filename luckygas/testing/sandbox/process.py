@@ -1,4 +1,4 @@
-"""What stands in for an SMS provider in `make run` and `make serve`: the sandbox, where SMS_GATEWAY names no other."""
+"""Starts the sandbox as the SMS provider of `make run` and `make serve`, unless SMS_GATEWAY names another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SANDBOX_PORT = 8025
 
 
 class SandboxServer(Server):
-    """On its usual port, or on any that is free where another program has that."""
+    """Uses SANDBOX_PORT, or a free port if another program has it."""
 
     def __init__(self, *options: str) -> None:
         super().__init__()
@@ -31,16 +31,16 @@ class SandboxServer(Server):
 
 
 def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
-    """Starts it and names it in the site's environment; a provider that is named there stays. `options`: its own.
+    """Starts the sandbox and adds it to the site's environment, unless that names a gateway. `options`: its arguments.
 
-    Its telephones are awake at night, so that a newcomer sees an SMS at any hour.
+    Sets no quiet hours, so that a newcomer sees an SMS at any hour.
     """
     if environment.get("SMS_GATEWAY"):
         return None
     sandbox = SandboxServer(*options)
     stack.callback(sandbox.stop)
     sandbox.start()
-    # Mitake and not `http`: it says with each message where its receipt is to go.
+    # Mitake and not `http`, because its requests contain the URL for the receipt.
     environment |= {
         "SMS_GATEWAY": "mitake", "MITAKE_URL": f"{sandbox.url}/mitake/",
         "MITAKE_USERNAME": "sandbox", "MITAKE_PASSWORD": "sandbox-password",
@@ -54,7 +54,7 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *o
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: what a connection of before left behind does not count.
+        # As servers do, so that connections in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Delivery receipts: told to the site after a while, again where they are not acknowledged."""
+"""Sends delivery receipts to the site after a delay, and retries those that it does not acknowledge."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ReceiptSender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPolicy:
-    """What becomes of a message by itself: `outcome` (None: nothing) after `delay` seconds, told `times` times.
+    """The automatic receipt of a message: `outcome` (None: no receipt) after `delay` seconds, sent `times` times.
 
-    `jumbled`: that the carrier has it comes after the outcome.
+    `jumbled`: the receipt “sent” follows after the final one.
     """
 
     outcome: Status | None = Status.DELIVERED
@@ -55,7 +55,7 @@ class Receipt:
 
 
 class Receipts:
-    """One thread that tells them in the order of their time."""
+    """Sends receipts from one thread, in the order of their time."""
 
     def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
         self.policy = ReceiptPolicy()
@@ -66,7 +66,7 @@ class Receipts:
         self._over = False
         self._thread = threading.Thread(target=self._run, name="receipts", daemon=True)
         self._session = requests.Session()
-        # No proxy and no ~/.netrc: what is called is on this machine.
+        # No proxy and no ~/.netrc, because the site is on this machine.
         self._session.trust_env = False
 
     def start(self) -> None:
@@ -81,16 +81,16 @@ class Receipts:
         self._session.close()
 
     def expect(self, sent: Sent) -> None:
-        """What the policy says follows."""
+        """Schedules the receipts of the policy."""
         policy = self.policy
         if policy.outcome is None:
             return
         for _ in range(policy.times):
-            self.tell(Receipt(sent, policy.outcome), policy.delay)
+            self.schedule(Receipt(sent, policy.outcome), policy.delay)
         if policy.jumbled:
-            self.tell(Receipt(sent, Status.SENT), policy.delay)
+            self.schedule(Receipt(sent, Status.SENT), policy.delay)
 
-    def tell(self, receipt: Receipt, delay: float = 0.0) -> None:
+    def schedule(self, receipt: Receipt, delay: float = 0.0) -> None:
         with self._changed:
             heapq.heappush(self._waiting, (time.monotonic() + delay, next(self._count), receipt))
             self._changed.notify_all()
@@ -98,10 +98,10 @@ class Receipts:
     def _run(self) -> None:
         while (receipt := self._next()) is not None:
             if not self._call(receipt) and receipt.tries + 1 < MOST_TRIES:
-                self.tell(replace(receipt, tries=receipt.tries + 1), min(2.0**receipt.tries, LONGEST_PAUSE))
+                self.schedule(replace(receipt, tries=receipt.tries + 1), min(2.0**receipt.tries, LONGEST_PAUSE))
 
     def _next(self) -> Receipt | None:
-        """The next whose time has come; None: it is over."""
+        """Waits for the next due receipt; None after `stop()`."""
         with self._changed:
             while not self._over:
                 left = self._waiting[0][0] - time.monotonic() if self._waiting else None
@@ -111,7 +111,7 @@ class Receipts:
         return None
 
     def _call(self, receipt: Receipt) -> bool:
-        """Whether nothing is left to do. Neither URL (it holds a secret) nor number is logged."""
+        """Sends a receipt. True: no retry is needed. Logs neither the URL, which holds a secret, nor the number."""
         sent = receipt.sent
         if receipt.state != Status.SENT and not receipt.reply:
             sent.settle(receipt.state)
@@ -119,7 +119,7 @@ class Receipts:
         if provider is None or not url:
             return True
         if not is_loopback(url):
-            log.warning("Message %d: its receipt is for another machine, and is not told.", sent.number)
+            log.warning("Message %d: receipt not sent, because its URL is on another machine.", sent.number)
             return True
         try:
             answer = self._session.get(
@@ -127,11 +127,11 @@ class Receipts:
                 timeout=CALL_SECONDS, allow_redirects=False,
             )  # fmt: skip
         except requests.RequestException as error:
-            log.info("Message %d: %s, no answer to the receipt (%s).", sent.number, receipt.state, type(error).__name__)
+            log.info("Message %d: receipt %s got no answer (%s).", sent.number, receipt.state, type(error).__name__)
             return False
         done = provider.is_acknowledged(answer.status_code, answer.text)
         sent.receipts += done
-        log.info("Message %d: %s, told, HTTP %d.", sent.number, receipt.state, answer.status_code)
+        log.info("Message %d: receipt %s sent, HTTP %d.", sent.number, receipt.state, answer.status_code)
         return done
 
 

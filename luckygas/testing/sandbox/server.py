@@ -1,4 +1,4 @@
-"""The sandbox as an HTTP server. It listens on loopback only: it has no users, and its page shows whole numbers."""
+"""The sandbox's HTTP server. Listens on loopback only, because it has no sign-in and shows whole numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from luckygas.testing.sandbox.telephones import BALANCE, Account
 
 log = logging.getLogger(__name__)
 BODY_BYTES = 65_536
-# How long a client may take to send a request, and to read its answer.
+# Time limit for a client to send a request and to read its answer.
 CLIENT_SECONDS = 30
 HUGE_BYTES = 10_000_000
 GARBAGE = bytes(range(256)) * 4
@@ -35,7 +35,7 @@ OWN: dict[tuple[str, str], Work] = {**page.ROUTES, **control.ROUTES}
 
 
 class Unreadable(Exception):
-    """The request's body is not to be read; the status says why."""
+    """The request's body must not be read; the HTTP status says why."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -66,13 +66,13 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def is_from_here(self) -> bool:
-        """A page of another site, in the browser of this machine, has another Host or Origin."""
+        """Checks Host and Origin, so that pages of other sites in this machine's browser are refused."""
         origin = self.headers.get("Origin")
         host = self.headers.get("Host", "")
         return urlsplit(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
 
     def read(self) -> Request:
-        """The request with its body. Raises Unreadable."""
+        """Reads the request with its body. Raises Unreadable."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             raise Unreadable(411)
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         return Request(urlsplit(self.path).query, self.headers, self.rfile.read(int(length)))
 
     def provide(self, name: str, work: Work, fault: Fault | None) -> None:
-        """What a provider answers, or what it does instead."""
+        """Answers as the provider, or simulates the fault."""
         operator = self.server.operator
         if fault is None:
             self.write(work(self.read(), operator))
@@ -118,10 +118,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.drop()
 
     def drop(self) -> None:
-        """The connection ends without a word (RST)."""
+        """Resets the connection (RST)."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CLOSE_AT_ONCE)
         self.connection.close()
-        # What the base class closes after us is no longer a connection.
+        # The base class closes these files afterwards.
         self.wfile, self.rfile = open(os.devnull, "wb"), open(os.devnull, "rb")  # noqa: SIM115
         self.close_connection = True
 
@@ -135,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def log_message(self, *args: Any) -> None:
-        """Not the base class's lines: a query holds credentials and numbers."""
+        """Suppresses the base class's log lines, because a query holds credentials and numbers."""
 
 
 def provider_of(path: str) -> str | None:
@@ -152,13 +152,13 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up or sent no HTTP is no fault of the sandbox; anything else is."""
+        """Ignores clients that hang up or send no HTTP. Logs any other error."""
         if not isinstance(sys.exception(), OSError):
-            log.exception("A request broke.")
+            log.exception("A request failed.")
 
 
 class Sandbox:
-    """A running sandbox. Port 0: any that is free. Raises OSError where the port is taken."""
+    """A running sandbox. Port 0: any free port. Raises OSError if the port is taken."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def serve(self) -> None:
-        """Until `stop()`."""
+        """Serves until `stop()`."""
         self._server.serve_forever(poll_interval=0.05)
 
     def start(self) -> None:

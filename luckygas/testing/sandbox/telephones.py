@@ -1,4 +1,4 @@
-"""What the telephones got: kept in memory, the newest thousand."""
+"""Stores the newest thousand messages of the telephones in memory."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ BALANCE = 1000
 
 
 class Refused(Exception):
-    """The message is not taken."""
+    """The message is not accepted."""
 
 
 class NoNumber(Refused):
-    """It is for no mobile number of Taiwan."""
+    """The recipient is not a mobile number of Taiwan."""
 
 
 class NoCredit(Refused):
-    """The account has fewer points than it costs."""
+    """The account has too few points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom the sandbox knows: the key of `http`, name and password of the others."""
+    """The sandbox's account: the key for `http`, user name and password for the other protocols."""
 
     key: str = "sandbox-key"
     username: str = "sandbox"
-    password: str = "sandbox-password"  # noqa: S105  (known to all, and opens nothing)
+    password: str = "sandbox-password"  # noqa: S105  (public, and protects nothing)
 
     def has_key(self, key: str) -> bool:
         return hmac.compare_digest(key.encode(), self.key.encode())
@@ -50,7 +50,7 @@ class Account:
 
 @dataclass
 class Sent:
-    """One message. `number` counts them; `id` is a UUID, `serial` nine digits: each provider names by its own."""
+    """One message. `number` counts messages; providers use `id` (a UUID) or `serial` (nine digits)."""
 
     provider: str
     phone: str
@@ -62,7 +62,7 @@ class Sent:
     at: datetime = field(default_factory=timezone.now)
     state: Status = Status.SENT
     settled_at: datetime | None = None
-    # Receipts that were acknowledged.
+    # Count of acknowledged receipts.
     receipts: int = 0
 
     @property
@@ -86,19 +86,19 @@ class Sent:
 
 
 class Telephones:
-    """Every message that was taken; safe for many threads."""
+    """The accepted messages. Thread-safe."""
 
     def __init__(self, balance: int = BALANCE) -> None:
         self._lock = threading.Lock()
         self._sent: OrderedDict[int, Sent] = OrderedDict()
         self._keys: dict[tuple[str, str], int] = {}
         self._taken = 0
-        # Serials of a sandbox started anew do not name the messages of the one before.
+        # Starts from the clock, so that a restarted sandbox does not reuse serials.
         self._first = int(time.time() * 10) % 900_000_000
         self.balance = balance
 
     def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
-        """The message, and whether its key was known already: then nothing is sent. Raises Refused."""
+        """Accepts a message. Returns it, and whether its key was known (then nothing is sent). Raises Refused."""
         number = mobile(phone)
         with self._lock:
             if known := self._sent.get(self._keys.get((provider, key), 0) if key else 0):
@@ -120,7 +120,7 @@ class Telephones:
             self._keys = {key: number for key, number in self._keys.items() if number != oldest}
 
     def all(self) -> list[Sent]:
-        """In the order in which they came."""
+        """Returns the messages, the oldest first."""
         with self._lock:
             return list(self._sent.values())
 
@@ -130,7 +130,7 @@ class Telephones:
 
 
 def mobile(text: str) -> str:
-    """E.164. Raises NoNumber."""
+    """Normalises to E.164. Raises NoNumber."""
     try:
         number = phones.normalise(text)
     except phones.InvalidPhone:

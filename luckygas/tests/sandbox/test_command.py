@@ -15,8 +15,8 @@ from luckygas.testing.sandbox.server import Sandbox
 from notifications.tests.child import ROOT
 
 
-def test_it_says_where_it_is_and_stops_without_a_word() -> None:
-    # It has no database: none of this name could be opened.
+def test_command_prints_its_url_and_stops_quietly() -> None:
+    # No database of this name can be opened, so the command uses none.
     with subprocess.Popen(
         [sys.executable, "manage.py", "sms_sandbox", "--port", "0", "--balance", "7"],
         cwd=ROOT, env=os.environ | {"DATABASE_URL": "sqlite:////nowhere/db"}, text=True,
@@ -34,13 +34,13 @@ def test_it_says_where_it_is_and_stops_without_a_word() -> None:
     assert process.returncode == 0
 
 
-def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
+def test_taken_port_is_reported(sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
     with pytest.raises(CommandError, match=port):
         call_command("sms_sandbox", "--port", port)
 
 
 @pytest.mark.parametrize("text", ["http://127.0.0.1/", "http=http://127.0.0.1/", "mitake=http://192.0.2.1/", "mitake="])
-def test_a_callback_to_elsewhere_is_refused(text: str) -> None:
+def test_callback_to_another_machine_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match="mitake=http://127"):
         call_command("sms_sandbox", "--callback", text)

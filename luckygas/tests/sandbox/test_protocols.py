@@ -1,4 +1,4 @@
-"""What the sandbox says, byte for byte."""
+"""The sandbox's answers, byte for byte."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def texts(sandbox: Sandbox) -> list[tuple[str, str]]:
     return [(sent.phone, sent.text) for sent in sandbox.operator.telephones.all()]
 
 
-def test_mitake_takes_a_message(sandbox: Sandbox) -> None:
+def test_mitake_accepts_a_message(sandbox: Sandbox) -> None:
     said = mitake(
         sandbox,
         dstaddr=PHONE,
@@ -53,14 +53,14 @@ def test_mitake_takes_a_message(sandbox: Sandbox) -> None:
     assert texts(sandbox) == [("+886912345678", TEXT)]
 
 
-def test_mitake_sends_a_clientid_once(sandbox: Sandbox) -> None:
+def test_mitake_sends_each_clientid_once(sandbox: Sandbox) -> None:
     first = mitake(sandbox, dstaddr=PHONE, smbody=TEXT, clientid="c-1")
     again = mitake(sandbox, dstaddr=PHONE, smbody=TEXT, clientid="c-1")
     assert again == [*first[:3], "Duplicate=Y", "AccountPoint=999"]
     assert len(texts(sandbox)) == 1
 
 
-def test_mitake_reads_big5_unless_told(sandbox: Sandbox) -> None:
+def test_mitake_reads_big5_by_default(sandbox: Sandbox) -> None:
     body = "&".join(["username=sandbox", "password=sandbox-password", f"dstaddr={PHONE}", "smbody=%A5%CB%B4%B5"])
     requests.post(f"{sandbox.url}/mitake/SmSend", data=body, timeout=5)
     assert texts(sandbox) == [("+886912345678", "瓦斯")]
@@ -82,7 +82,7 @@ def test_mitake_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> No
     assert (status, error[:6], texts(sandbox)) == (f"statuscode={code}", "Error=", [])
 
 
-def test_mitake_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
+def test_mitake_returns_status_and_balance(sandbox: Sandbox) -> None:
     for _ in range(2):
         mitake(sandbox, dstaddr=PHONE, smbody=TEXT)
     one, two = sandbox.operator.telephones.all()
@@ -94,14 +94,14 @@ def test_mitake_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
     assert mitake(sandbox, "SmQuery", password="wrong")[1] == "statuscode=e"
 
 
-def test_every8d_takes_a_message_each_time(sandbox: Sandbox) -> None:
+def test_every8d_accepts_the_same_message_twice(sandbox: Sandbox) -> None:
     said = [every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) for _ in range(2)]
     one, two = sandbox.operator.telephones.all()
     assert said == [f"999.00,1,1,0,{one.id}", f"998.00,1,1,0,{two.id}"]
     assert str(uuid.UUID(one.id)) == one.id != two.id
 
 
-def test_every8d_filters_the_same_text_to_the_same_number(sandbox: Sandbox) -> None:
+def test_every8d_filter_refuses_same_text_to_same_number(sandbox: Sandbox) -> None:
     said = [every8d(sandbox, "sendSMS4FilterMessage", DEST=PHONE, MSG=text) for text in ("a", "a", "b")]
     assert (said[1], len(texts(sandbox))) == (f"-98,{PHONE}", 2)
 
@@ -114,7 +114,7 @@ def test_every8d_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> N
     assert (said.partition(",")[0], texts(sandbox)) == (code, [])
 
 
-def test_every8d_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
+def test_every8d_returns_status_and_balance(sandbox: Sandbox) -> None:
     every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT)
     (sent,) = sandbox.operator.telephones.all()
     sent.settle(Status.FAILED)
@@ -126,7 +126,7 @@ def test_every8d_says_the_state_and_the_balance(sandbox: Sandbox) -> None:
     assert every8d(sandbox, "getCredit", PWD="wrong").startswith("-2,")
 
 
-def test_without_credit_nothing_is_taken(sandbox: Sandbox) -> None:
+def test_messages_are_refused_without_credit(sandbox: Sandbox) -> None:
     sandbox.operator.telephones.balance = 0
     assert every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT).startswith("0.00,0,0,1,")
     assert mitake(sandbox, dstaddr=PHONE, smbody=TEXT)[1] == "statuscode=s"
@@ -134,7 +134,7 @@ def test_without_credit_nothing_is_taken(sandbox: Sandbox) -> None:
     assert texts(sandbox) == []
 
 
-def test_http_sends_a_key_once(sandbox: Sandbox) -> None:
+def test_http_sends_each_key_once(sandbox: Sandbox) -> None:
     said = [http(sandbox, phone="+886912345678", message=TEXT, sender="幸福氣").json() for _ in range(2)]
     (sent,) = sandbox.operator.telephones.all()
     assert said == [{"message_id": sent.id, "duplicate": repeated} for repeated in (False, True)]
@@ -156,7 +156,7 @@ def test_http_refuses(sandbox: Sandbox, body: dict[str, str], status: int) -> No
      ("/every8d/sendSMS.ashx", "-101", "-101, 密碼錯誤".encode()),
      ("/every8d/sendSMS.ashx", "-300", "-300, 帳號密碼不得為空".encode())],
 )  # fmt: skip
-def test_a_chosen_refusal(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
+def test_chosen_code_is_returned(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
     sandbox.operator.faults.set(Fault(Kind.REFUSE, times=1, code=code))
     answer = requests.post(sandbox.url + path, data=b"", timeout=5)
     assert (answer.status_code, answer.content[: len(said)]) == (int(code) if path == "/sms" else 200, said)

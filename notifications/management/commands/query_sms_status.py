@@ -1,4 +1,4 @@
-"""`manage.py query_sms_status`: asks providers what became of messages of which nothing certain is known."""
+"""`manage.py query_sms_status`: asks providers for the status of messages without a final one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from notifications.management.batch import moment, positive
 from notifications.models import NotificationHistory
 from notifications.states import Status
 
-# Providers forget; a telephone that was off for so long gets the message no more.
+# By then providers have forgotten the message, and no telephone gets it any more.
 USUALLY_SINCE = timedelta(days=7)
 
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             if dry_run:
                 self.list_rows(gateway.name, rows)
                 continue
-            # Neither keeps the other from being asked.
+            # An error in one does not prevent the other.
             for question in (partial(self.ask_status, rows), self.ask_balance):
                 well &= self.is_answered(gateway, question)
         rows = list(islice(receipts.unanswered(since), limit))
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
 
     def repeat(self, rows: list[NotificationHistory]) -> bool:
-        """Gives them to their providers again, under their own keys."""
+        """Retries messages with their own idempotency keys. False: some failed or are still unknown."""
         taken = (row for row in rows if row.move(Status.UNKNOWN, Status.PENDING))
         outcomes = batch.counted(batch.send_all(taken), len(rows))
         if outcomes:

@@ -1,4 +1,4 @@
-"""`manage.py resend_sms`: sends what a fault left behind."""
+"""`manage.py resend_sms`: sends messages again after a fault."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown; 2: wrong use. What must wait or is no longer true is no failure."""
+    """Exit code 1: a message failed or is unknown. 2: wrong use. Waiting or outdated messages are no failure."""
 
     help = _("Sends SMS again. Several at once never send one message twice.")
 
@@ -63,13 +63,13 @@ class Command(BaseCommand):
             total += cost
             said = verdict.reason.value if verdict else _("%d segments") % cost
             self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {said}")
-        # A segment is a point with every provider we know; what one was charged is in its row.
+        # With every provider we know a segment costs a point. A row holds what its message did cost.
         sums = {"rows": len(rows), "segments": total}
         self.stdout.write(_("%(rows)d messages, %(segments)d segments, %(segments)d points") % sums)
 
 
 def chosen(*, since: datetime | None, kind: str, order: str, limit: int | None, **options: Any) -> NotificationQuerySet:
-    """The rows the options name, the oldest first. Raises CommandError."""
+    """Returns the rows that the options select, the oldest first. Raises CommandError."""
     rows = NotificationHistory.objects.filter(which(**options)).not_resent()
     if since:
         rows = rows.filter(created_at__gte=since)

@@ -1,4 +1,4 @@
-"""`manage.py send_pending_sms`: sends what is owed and nobody sends; with `--loop` for as long as it runs."""
+"""`manage.py send_pending_sms`: sends pending messages that no other process sends; `--loop` makes it a service."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from web import flags, system_metrics
 from web.database import is_away
 
 log = logging.getLogger(__name__)
-# Two queries each time. What waits for the morning, or for a process that died, is not in more of a hurry.
+# A poll takes two queries. Messages that wait for the morning, or that a dead process left, can wait this long.
 POLL_SECONDS = 2.0
-# The process that made a row is about to send it. To race it would be harmless, and a query more.
+# The process that made a row is about to send it. A race would be harmless, but costs a query.
 GRACE = timedelta(seconds=5)
-# What can be sent neither now nor by itself (the channel is stopped, a fault of ours) is not tried at each poll.
-LEFT_ALONE_SECONDS = 60
-# Then it looks again: what happened meanwhile may be more urgent than what is left.
+# Backoff for messages that cannot be sent now (the channel is stopped, an error of ours).
+SKIP_SECONDS = 60
+# After these it polls again: newer messages may be more urgent than the rest.
 MOST_A_ROUND = 200
-# Of the service: nobody waits for its answer, and servers on the same machine have somebody who does.
+# The service gives way to servers on the same machine, because nobody waits for it.
 NICENESS = 10
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. What a stopped channel or the night holds up is no failure."""
+    """Exit code 1: a message failed or is unknown. Waiting for a stopped channel or the morning is no failure."""
 
     help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
 
@@ -67,12 +67,12 @@ class Command(BaseCommand):
 
 
 class Service:
-    """Round after round, until `stop`; what is under way then is finished."""
+    """Sends in rounds until `stop` is set, then finishes the sendings under way."""
 
     def __init__(self, stop: threading.Event, limit: int) -> None:
         self.stop, self.limit = stop, limit
-        # Until when each of these rows is left alone (time.monotonic); what is stopped, while it lasts, is why.
-        self.left: dict[UUID, float] = {}
+        # Rows that are skipped until the given time (time.monotonic). Restarting a gateway clears them.
+        self.skipped: dict[UUID, float] = {}
         self.stopped: set[str] = set()
 
     def run(self) -> None:
@@ -83,36 +83,36 @@ class Service:
             except Error as error:
                 if not is_away(error):
                     raise
-                log.warning("The database does not answer (%s); what is owed waits.", type(error).__name__)
+                log.warning("The database does not answer (%s); pending messages wait.", type(error).__name__)
                 connections.close_all()
                 full = False
             self.stop.wait(0 if full else POLL_SECONDS)
 
     def round(self) -> int:
-        """Sends what is owed now; how many rows that were."""
+        """Sends the messages that are due, and returns how many rows there were."""
         close_old_connections()
         if not flags.on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), gateways.stopped(gateways.in_use())
         if self.stopped - stopped:
-            self.left = {}
+            self.skipped = {}
         self.stopped = stopped
-        self.left = {pk: until for pk, until in self.left.items() if until > now}
+        self.skipped = {pk: until for pk, until in self.skipped.items() if until > now}
         ready = Q(created_at__lt=timezone.now() - GRACE) | Q(send_after__isnull=False)
-        found = NotificationHistory.objects.owed().filter(ready).exclude(pk__in=self.left)
+        found = NotificationHistory.objects.owed().filter(ready).exclude(pk__in=self.skipped)
         rows = list(found.oldest_first()[: self.limit])
         outcomes: Counter[str] = Counter()
         for row, word in batch.send_all(rows, self.stop.is_set):
             outcomes[word] += 1
             if word not in Status.values:
-                self.left[row.pk] = now + LEFT_ALONE_SECONDS
+                self.skipped[row.pk] = now + SKIP_SECONDS
         if outcomes:
             log.info("SMS: %s", batch.summary(outcomes))
         return len(rows)
 
 
 def write_figures() -> None:
-    """No SMS waits because they cannot be written: the disk is full, somebody holds the row."""
+    """Writes the metrics of this process. An error (a full disk, a locked row) must not stop the sending."""
     try:
         system_metrics.write()
     except Exception:
@@ -120,14 +120,14 @@ def write_figures() -> None:
 
 
 def make_way() -> None:
-    """Where the unit has seen to it, systemd lets no process ask for it again."""
+    """Lowers the priority, unless the systemd unit did so already; then a second call would fail."""
     if (more := NICENESS - os.getpriority(os.PRIO_PROCESS, 0)) > 0:
         os.nice(more)
 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set, instead of ending the process at once."""
+    """Yields an event that SIGTERM and Ctrl-C set, instead of ending the process at once."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -27,14 +27,14 @@ def reader() -> Client:
     return client
 
 
-def test_a_stopped_gateway_stands_above_the_messages(admin_client: Client, stopped: GatewayState) -> None:
+def test_stopped_gateway_is_shown_above_the_messages(admin_client: Client, stopped: GatewayState) -> None:
     assert "e wrong account" in admin_client.get(MESSAGES).content.decode()
     stopped.start()
     assert "e wrong account" not in admin_client.get(MESSAGES).content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_button_starts_it_again(admin_client: Client, stopped: GatewayState) -> None:
+def test_button_starts_gateway_again(admin_client: Client, stopped: GatewayState) -> None:
     assert START in admin_client.get(PAGE).content.decode()
     answer = admin_client.post(START, follow=True)
     assert [line.level_tag for line in answer.context["messages"]] == ["success"]
@@ -45,7 +45,7 @@ def test_the_button_starts_it_again(admin_client: Client, stopped: GatewayState)
     assert [line.level_tag for line in again.context["messages"]] == ["warning"]
 
 
-def test_who_may_only_read_starts_none(stopped: GatewayState) -> None:
+def test_reader_cannot_start_gateway(stopped: GatewayState) -> None:
     client = reader()
     shown = client.get(PAGE).content.decode()
     assert "e wrong account" in shown
@@ -55,12 +55,12 @@ def test_who_may_only_read_starts_none(stopped: GatewayState) -> None:
     assert stopped.stopped_at
 
 
-def test_starting_is_no_link_and_needs_a_gateway(admin_client: Client, stopped: GatewayState) -> None:
+def test_start_needs_post_and_a_known_gateway(admin_client: Client, stopped: GatewayState) -> None:
     assert admin_client.get(START).status_code == 405
     assert admin_client.post(reverse("admin:notifications_gateway_start", args=["none"])).status_code == 404
 
 
-def test_nobody_writes_what_is_known_of_a_gateway(admin_client: Client, stopped: GatewayState) -> None:
+def test_gateway_state_is_read_only(admin_client: Client, stopped: GatewayState) -> None:
     admin_client.post(PAGE, {"stopped_because": "x", "balance": "99"})
     stopped.refresh_from_db()
     assert stopped.stopped_because == "e wrong account"

@@ -61,7 +61,7 @@ def again(row: NotificationHistory) -> str:
     return reverse("admin:notifications_resend", args=[row.pk])
 
 
-def test_the_list_shows_what_became_of_each(office: Client) -> None:
+def test_list_shows_status_of_each_message(office: Client) -> None:
     row = message(status_reason="refused")
     shown = office.get(LIST).content.decode()
     assert str(row.order) in shown
@@ -70,7 +70,7 @@ def test_the_list_shows_what_became_of_each(office: Client) -> None:
     assert "912345678" not in shown
 
 
-def test_the_list_takes_the_same_queries_for_any_length(office: Client) -> None:
+def test_list_takes_constant_queries(office: Client) -> None:
     counts = []
     office.get(LIST)  # makes the log's one row
     for _ in range(2):
@@ -95,20 +95,20 @@ def test_search_by_the_digits_of_the_telephone_or_the_order(
     assert other.name not in shown
 
 
-def test_not_even_a_superuser_writes_history(admin_client: Client) -> None:
+def test_superuser_cannot_change_history(admin_client: Client) -> None:
     row = message()
     assert admin_client.post(page(row), {"status": "sent"}).status_code == 403
     assert [admin_client.get(LIST + path).status_code for path in ("add/", f"{row.pk}/delete/")] == [403, 403]
 
 
 @pytest.mark.parametrize(("role", "shown"), [("clerk", "0912-***-678"), ("manager", "+886912345678")])
-def test_the_page_shows_the_whole_number_to_who_may_see_it(role: str, shown: str) -> None:
+def test_page_shows_whole_number_by_permission(role: str, shown: str) -> None:
     found = sign_in(role).get(page(message())).content.decode()
     assert (shown in found, "912345678" in found) == (True, role == "manager")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_button_sends_again_and_says_the_outcome(office: Client) -> None:
+def test_button_sends_again_and_shows_outcome(office: Client) -> None:
     row = message()
     answer = office.post(again(row), follow=True)
     second = NotificationHistory.objects.get(resend_of=row)
@@ -116,13 +116,13 @@ def test_the_button_sends_again_and_says_the_outcome(office: Client) -> None:
     assert second.status == Status.SENT
     assert "(1)" in [str(line) for line in answer.context["messages"]][0]
     assert again(second) in office.get(page(second)).content.decode()
-    # Of the first there is a newer one already.
+    # The first message has a newer one already.
     shown = office.get(page(row)).content.decode()
     assert page(second) in shown
     assert again(row) not in shown
 
 
-def test_the_button_says_why_not(office: Client) -> None:
+def test_button_shows_why_message_is_not_sent(office: Client) -> None:
     assert office.get(again(message())).status_code == 405
     assert office.post(again(NotificationHistory())).status_code == 404
     with translation.override("en"):
@@ -132,7 +132,7 @@ def test_the_button_says_why_not(office: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_customers_wish_is_overruled_only_by_who_may(office: Client) -> None:
+def test_overruling_a_wish_needs_permission(office: Client) -> None:
     row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
     assert again(row) not in office.get(page(row)).content.decode()
     assert office.post(again(row), {"overrule": "yes"}).status_code == 403
@@ -146,7 +146,7 @@ def test_the_customers_wish_is_overruled_only_by_who_may(office: Client) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_action_sends_several(office: Client) -> None:
+def test_action_sends_several(office: Client) -> None:
     rows = [message(), message(), message(Status.SUPPRESSED, status_reason="opt_out")]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
     answer = office.post(LIST, chosen, follow=True)
@@ -154,7 +154,7 @@ def test_the_action_sends_several(office: Client) -> None:
     assert sorted(line.level_tag for line in answer.context["messages"]) == ["info", "warning"]
 
 
-def test_the_action_sends_no_more_than_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_action_sends_at_most_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.admin.MOST_AT_ONCE", 1)
     rows = [message(), message()]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
@@ -164,7 +164,7 @@ def test_the_action_sends_no_more_than_a_hundred(office: Client, monkeypatch: py
 
 
 @pytest.mark.parametrize("chosen", ["abc", "1", "\0", "0" * 40])
-def test_a_selection_that_is_none_is_said(office: Client, chosen: str) -> None:
+def test_invalid_selection_is_reported(office: Client, chosen: str) -> None:
     answer = office.post(LIST, {"action": "send_again", "_selected_action": [str(message().pk), chosen]}, follow=True)
     assert [line.level_tag for line in answer.context["messages"]] == ["error"]
     assert not NotificationHistory.objects.exclude(resend_of=None).exists()
@@ -196,7 +196,7 @@ def sheet(client: Client, **query: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text[1:])))
 
 
-def test_the_sheet_holds_what_the_filters_show_with_masked_numbers(admin_client: Client) -> None:
+def test_csv_holds_filtered_rows_with_masked_numbers(admin_client: Client) -> None:
     row = failed_message(content="瓦斯, “已確認”\n第二行", status_reason="refused")
     failed_message(Status.DELIVERED)
     [line] = sheet(admin_client, status__exact="failed", p="1")
@@ -211,7 +211,7 @@ def test_no_cell_is_a_formula(admin_client: Client) -> None:
     assert found == ("'=HYPERLINK(1)", "'@x", "'-1", "' +1")
 
 
-def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csv_says_when_rows_are_missing(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         failed_message()
     monkeypatch.setattr(admin, "MOST_ROWS", 2)
@@ -220,13 +220,13 @@ def test_what_is_cut_off_is_said(admin_client: Client, monkeypatch: pytest.Monke
     assert "after 2 messages" in lines[-1]
 
 
-def test_what_just_fits_is_not_cut_off(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csv_at_the_limit_is_complete(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     failed_message()
     monkeypatch.setattr(admin, "MOST_ROWS", 1)
     assert len(admin_client.get(EXPORT).getvalue().decode().splitlines()) == 2
 
 
-def test_clerks_export_no_messages() -> None:
+def test_clerks_cannot_export() -> None:
     client = Client()
     client.force_login(make_staff("clerk"))
     assert EXPORT not in client.get(LIST).content.decode()
@@ -234,12 +234,12 @@ def test_clerks_export_no_messages() -> None:
 
 
 @pytest.mark.parametrize("days", [{"created_at__year": "9999"}, {"created_at__year": "1", "created_at__month": "1"}])
-def test_a_filter_that_is_none_is_no_500(admin_client: Client, days: dict[str, str]) -> None:
+def test_invalid_filter_is_no_500(admin_client: Client, days: dict[str, str]) -> None:
     assert admin_client.get(EXPORT, days).status_code < 500
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_it_is_streamed_by_the_server_of_production_too(admin_user: Any) -> None:
+async def test_csv_is_streamed_under_asgi(admin_user: Any) -> None:
     client = AsyncClient()
     await client.aforce_login(admin_user)
     answer: Any = await client.get(EXPORT)
@@ -250,11 +250,11 @@ async def test_it_is_streamed_by_the_server_of_production_too(admin_user: Any) -
 ROWS = NotificationHistory.objects
 
 
-def test_nothing_has_no_totals() -> None:
+def test_no_totals_without_messages() -> None:
     assert totals(ROWS.all()) is None
 
 
-def test_the_sums_of_the_newest_days() -> None:
+def test_totals_of_the_newest_days() -> None:
     for status in (Status.DELIVERED, Status.SENT, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.SUPPRESSED):
         make_message(status, gateway="mitake", points=2)
     make_message(Status.SENT, created_at=timezone.now() - timedelta(days=DAYS))
@@ -265,7 +265,7 @@ def test_the_sums_of_the_newest_days() -> None:
     assert (found["taken_low"], found["delivered_low"], found["goal"]) == (True, True, "95 %")
 
 
-def test_each_day_has_its_place_in_the_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chart_includes_days_without_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[Sequence[str], Sequence[Series]]] = []
 
     def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
@@ -286,14 +286,14 @@ def test_each_day_has_its_place_in_the_chart(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_the_list_shows_the_totals_of_what_it_shows(admin_client: Client) -> None:
+def test_totals_follow_the_filters(admin_client: Client) -> None:
     make_message(Status.DELIVERED)
     make_message(Status.FAILED)
     shown = admin_client.get(LIST, {"status__exact": "failed"}).context_data or {}
     assert shown["totals"]["sum"]["counts"] == {"delivered": 0, "sent": 0, "unknown": 0, "failed": 1}
 
 
-def test_the_totals_take_the_same_queries_for_any_number_of_days(admin_client: Client) -> None:
+def test_totals_take_constant_queries(admin_client: Client) -> None:
     counts = []
     for days in range(3):
         make_message(Status.SENT, created_at=timezone.now() - timedelta(days=days))
@@ -311,7 +311,7 @@ def told(row: NotificationHistory) -> str:
         return story(row)
 
 
-def test_the_story_begins_with_what_moved_the_order_and_who() -> None:
+def test_timeline_begins_with_cause_and_user() -> None:
     order = make_order()
     order.transition_to(OrderStatus.CONFIRMED, by=make_office(first_name="Ming", last_name="Wang"))
     said = told(order.notifications.get())
@@ -319,7 +319,7 @@ def test_the_story_begins_with_what_moved_the_order_and_who() -> None:
     assert said.index("The order:") < said.index("The message was made.")
 
 
-def test_the_story_has_each_step_with_its_time() -> None:
+def test_timeline_has_each_step_with_its_time() -> None:
     row = make_message(Status.DELIVERED)
     row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", at=AT)
     row.trail.create(status=Status.FAILED, gateway="mitake", raw_status="t", reason=Reason.REFUSED, at=AT)
@@ -331,17 +331,17 @@ def test_the_story_has_each_step_with_its_time() -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_every_status_ends_with_what_may_be_done(status: Status) -> None:
+def test_timeline_ends_with_next_step(status: Status) -> None:
     assert told(make_message(status, status_reason=Reason.OPT_OUT)).endswith(".</li></ul>")
 
 
 def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
-    """The last line of the story, and whether there is a button."""
+    """Returns the last line of the timeline, and whether there is a button."""
     page_ = client.get(page(row), headers={"accept-language": "en"}).content.decode()
     return told(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
 
 
-def test_a_message_that_waits_says_until_when(admin_client: Client, settings: Any) -> None:
+def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -> None:
     row = make_message(send_after=timezone.now() + timedelta(hours=1))
     said = f"It waits until {moment(row.send_after)}, and is then sent by itself."
     assert shown(admin_client, row) == (said, False)
@@ -352,7 +352,7 @@ def test_a_message_that_waits_says_until_when(admin_client: Client, settings: An
         assert shown(admin_client, row) == ("It waits until 11/23 23:59:00, and is then sent by itself.", False)
 
 
-def test_a_message_that_waits_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
+def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
     assert shown(admin_client, row) == ("It waits until the channel is started again.", False)
@@ -361,24 +361,24 @@ def test_a_message_that_waits_for_its_channel_says_so(admin_client: Client, sett
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.UNKNOWN, Status.PENDING, Status.SUPPRESSED])
-def test_what_is_no_longer_true_has_no_button(admin_client: Client, status: Status) -> None:
+def test_outdated_message_has_no_button(admin_client: Client, status: Status) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
     assert shown(admin_client, row) == ("It cannot be sent: no longer true when its turn came.", False)
 
 
-def test_what_the_customer_no_longer_wants_waits_for_nobody(admin_client: Client) -> None:
+def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     row = make_message()
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
     assert shown(admin_client, row) == ("It cannot be sent: the customer wants no such SMS.", False)
 
 
-def test_only_a_sending_that_died_has_a_button(admin_client: Client) -> None:
+def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
     assert not shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now()))[1]
     assert shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now() - timedelta(hours=1)))[1]
 
 
-def test_a_reschedule_is_told_with_who_did_it() -> None:
+def test_timeline_names_who_rescheduled() -> None:
     order = make_quiet_order()
     MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
     order.scheduled_date += timedelta(days=1)
@@ -391,7 +391,7 @@ def test_a_reschedule_is_told_with_who_did_it() -> None:
     assert "by the system." in told(row)
 
 
-def test_who_repeats_an_unknown_one_is_named(settings: Any) -> None:
+def test_timeline_names_who_retried_unknown_message(settings: Any) -> None:
     settings.SMS_GATEWAY = "http"
     row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
     queue.prepare(row, make_office(username="wang"))
@@ -399,7 +399,7 @@ def test_who_repeats_an_unknown_one_is_named(settings: Any) -> None:
     assert str(row.requested_by) == "lin"
 
 
-def test_the_older_of_two_points_to_the_newer() -> None:
+def test_resent_message_links_to_the_newer_one() -> None:
     row = make_message(Status.FAILED)
     newer = make_message(order=row.order, resend_of=row, requested_by=make_office(username="lin"))
     assert page(newer) in told(row)
@@ -407,7 +407,7 @@ def test_the_older_of_two_points_to_the_newer() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_our_rules_kept_back_is_sent_nevertheless_with_who_asked(admin_client: Client, admin_user: object) -> None:
+def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, admin_user: object) -> None:
     row = make_message(Status.SENDING, attempts=0)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row.move(Status.SENDING, Status.PENDING)
@@ -423,12 +423,12 @@ def test_what_our_rules_kept_back_is_sent_nevertheless_with_who_asked(admin_clie
 
 
 @pytest.mark.parametrize(("status", "reason"), [(Status.SUPPRESSED, Reason.NO_MOBILE), (Status.CANCELLED, "overtaken")])
-def test_what_nobody_may_send_has_no_button(admin_client: Client, status: Status, reason: str) -> None:
+def test_message_that_nobody_may_send_has_no_button(admin_client: Client, status: Status, reason: str) -> None:
     row = make_message(status, status_reason=reason)
     assert "/resend/" not in admin_client.get(page(row)).content.decode()
 
 
-def test_the_page_says_what_it_cost_and_why_it_failed(admin_client: Client) -> None:
+def test_page_shows_cost_and_reason_of_failure(admin_client: Client) -> None:
     row = make_message(Status.FAILED, status_reason=Reason.REFUSED, error_message="no such account", points="1.50")
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
     assert "refused by the provider: no such account" in shown
@@ -439,7 +439,7 @@ def page_of(row: object) -> str:
     return reverse("admin:notifications_notificationhistory_change", args=[getattr(row, "pk")])  # noqa: B009
 
 
-def test_a_customers_page_shows_the_newest_and_leads_to_all(
+def test_customer_page_shows_newest_messages_and_link_to_all(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admin, "NEWEST", 1)
@@ -460,9 +460,7 @@ def test_a_new_customer_has_no_messages(admin_client: Client) -> None:
     assert admin_client.get(reverse("admin:customers_customer_add")).status_code == 200
 
 
-def test_a_customer_is_saved_though_the_newest_messages_are_others_by_now(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_customer_form_saves_after_new_messages_arrived(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "NEWEST", 1)
     customer = make_customer(phone="0912-345-678")
     shown = make_message(Status.SENT, order=make_quiet_order(customer=customer))

@@ -33,7 +33,7 @@ def page(kind: Kind = Kind.ORDER_DELIVERED) -> str:
     return reverse("admin:notifications_messagetemplate_change", args=[row.pk])
 
 
-def test_every_kind_is_there_to_be_edited(editor: Browser) -> None:
+def test_every_kind_can_be_edited(editor: Browser) -> None:
     shown = editor.get(LIST)
     assert MessageTemplate.objects.count() == len(Kind)
     assert "您的瓦斯訂單 {order_number} 已取消。" in shown
@@ -41,7 +41,7 @@ def test_every_kind_is_there_to_be_edited(editor: Browser) -> None:
     assert MessageTemplate.objects.count() == len(Kind)
 
 
-def test_a_text_is_changed_and_switched_off(editor: Browser) -> None:
+def test_text_can_be_changed_and_switched_off(editor: Browser) -> None:
     form = editor.form(page(), FORM) | {"body_zh": "{order_number} 到了"}
     form.pop("is_on")
     editor.post(page(), form)
@@ -49,11 +49,11 @@ def test_a_text_is_changed_and_switched_off(editor: Browser) -> None:
     assert (row.body("zh-hant"), row.is_on) == ("{order_number} 到了", False)
 
 
-def test_the_default_shows_where_nothing_is_typed(editor: Browser) -> None:
+def test_default_text_is_the_placeholder(editor: Browser) -> None:
     assert 'placeholder="您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！"' in editor.get(page())
 
 
-def test_a_faulty_text_is_refused_with_the_reason(editor: Browser) -> None:
+def test_invalid_text_is_refused_with_reason(editor: Browser) -> None:
     answer = editor.post(page(), editor.form(page(), FORM) | {"body_en": "call 0912-345-678 {nobody}"})
     assert errors(answer) == [
         "“{nobody}” is no placeholder; there are: {order_number}, {scheduled_date}, {tracking_url}.",
@@ -62,7 +62,7 @@ def test_a_faulty_text_is_refused_with_the_reason(editor: Browser) -> None:
     assert MessageTemplate.objects.get().body_en == ""
 
 
-def test_the_default_is_restored(editor: Browser) -> None:
+def test_default_text_can_be_restored(editor: Browser) -> None:
     row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a", body_en="b", is_on=False)
     url = reverse("admin:notifications_text_default", args=[row.pk])
     assert url in editor.get(page())
@@ -76,7 +76,7 @@ def asked(browser: Browser, **data: Any) -> Any:
     return browser.client.post(PREVIEW, {"kind": "order_delivered", "language": "en"} | data)
 
 
-def test_the_preview_counts_at_the_longest(editor: Browser) -> None:
+def test_preview_counts_longest_values(editor: Browser) -> None:
     found = asked(editor, body="{order_number} ok").json()
     assert found == {
         "text": "【幸福氣】0000-0000 ok", "segments": 1, "points": 1, "problems": [],
@@ -85,16 +85,16 @@ def test_the_preview_counts_at_the_longest(editor: Browser) -> None:
     assert asked(editor, body="瓦" * 130).json()["points"] == 3
 
 
-def test_the_preview_of_nothing_is_the_default(editor: Browser) -> None:
+def test_preview_of_empty_text_is_the_default(editor: Browser) -> None:
     assert "is delivered" in asked(editor, body="").json()["text"]
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "x"}, {"language": "fr"}, {"body": "a" * 2000}])
-def test_the_preview_of_nonsense_is_refused(editor: Browser, wrong: dict[str, str]) -> None:
+def test_preview_refuses_invalid_requests(editor: Browser, wrong: dict[str, str]) -> None:
     assert asked(editor, **wrong).status_code == 400
 
 
-def test_who_may_not_change_texts_does_not() -> None:
+def test_changing_texts_needs_permission() -> None:
     clerk = sign_in(make_staff())
     row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a")
     url = reverse("admin:notifications_text_default", args=[row.pk])
@@ -103,7 +103,7 @@ def test_who_may_not_change_texts_does_not() -> None:
     assert MessageTemplate.objects.get().body_zh == "a"
 
 
-def test_nobody_adds_or_deletes_a_kind() -> None:
+def test_kinds_cannot_be_added_or_deleted() -> None:
     admin = sign_in(make_staff(is_superuser=True))
     admin.get(reverse("admin:notifications_messagetemplate_add"), status=403)
     admin.get(page().replace("change", "delete"), status=403)
@@ -117,7 +117,7 @@ SHOWN = "document.querySelector('[name=body_zh] + .sms-preview')"
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_cost_follows_what_is_typed(page: Page, site: Site) -> None:
+async def test_preview_follows_typing(page: Page, site: Site) -> None:
     row = await sync_to_async(MessageTemplate.objects.create)(kind=Kind.ORDER_DELIVERED)
     path = reverse("admin:notifications_messagetemplate_change", args=[row.pk])
 

@@ -1,4 +1,4 @@
-"""What every gateway keeps to, whoever the provider."""
+"""The contract of every gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHONE, TEXT = "+886912345678", "【幸福氣】您的瓦斯 🔥"
 MESSAGE = Message(uuid.uuid4(), PHONE, TEXT)
 
 
-# What each says when it accepts.
+# Answers that accept a message.
 YES = {
     "http": '{"message_id": "m-1"}',
     "mitake": "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n",
@@ -37,7 +37,7 @@ def gateway(request: pytest.FixtureRequest, fake_provider: Provider, settings: A
 
 @pytest.fixture(params=YES)
 def remote(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    """Those behind a network."""
+    """Gateways that use a network."""
     settings.SMS_TIMEOUT_SECONDS = 0.4
     return on(request.param, fake_provider, settings)
 
@@ -52,20 +52,22 @@ def on(name: str, provider: Provider, settings: Any) -> Gateway:
     return get_gateway()
 
 
-def test_a_connection_never_made_is_certain(remote: Gateway, fake_provider: Provider) -> None:
+def test_failed_connection_is_certainly_not_sent(remote: Gateway, fake_provider: Provider) -> None:
     fake_provider.stop()
     assert error(remote, MESSAGE).reason == Reason.UNREACHABLE
     assert not remote.health().reachable
 
 
 @pytest.mark.parametrize("silence", [doing.hangs, doing.hangs_up, doing.drips_status])
-def test_no_answer_is_repeated_only_where_that_is_safe(remote: Gateway, fake_provider: Provider, silence: Any) -> None:
+def test_request_without_answer_is_retried_only_if_idempotent(
+    remote: Gateway, fake_provider: Provider, silence: Any
+) -> None:
     fake_provider.behave(silence)
     assert error(remote, MESSAGE).reason == Reason.NO_ANSWER
     assert len(fake_provider.asked) == 1 + remote.idempotent
 
 
-def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provider: Provider) -> None:
+def test_garbage_answer_is_handled(remote: Gateway, fake_provider: Provider) -> None:
     said = f"<html>top-secret {PHONE} 0912-345-678</html>"
     for answer in (says(500, said), says(502, b"\xff\x00" * 9), says(500, "x" * 10_000_000), says(500)):
         fake_provider.behave(answer)
@@ -76,7 +78,7 @@ def test_what_is_no_answer_of_theirs_breaks_nothing(remote: Gateway, fake_provid
         assert not re.search("top-secret|912.?345.?678", shown + failed.raw_status)
 
 
-def test_it_is_well_accepts_a_message_and_logs_neither_number_nor_text(
+def test_gateway_accepts_message_and_logs_no_number_or_text(
     gateway: Gateway, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert gateway.send(MESSAGE).raw_status
@@ -110,7 +112,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
         "2026年11月22日 上午9:30", "2026/11/22 A.M. 9:30",
     ],
 )  # fmt: skip
-def test_a_moment_is_taipeis(text: str) -> None:
+def test_time_is_parsed_in_taipeis_zone(text: str) -> None:
     assert moment(text) == AT
 
 
@@ -121,12 +123,12 @@ def test_a_moment_is_taipeis(text: str) -> None:
         ("中午 12:00", 12), ("晚上 11:00", 23), ("傍晚 6:00", 18), ("下午 15:00", 15), ("凌晨 1:00", 1), ("15:00", 15),
     ],
 )  # fmt: skip
-def test_the_half_of_the_day_is_understood(half: str, hour: int) -> None:
+def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
     at = moment(f"2026/11/22 {half}")
     assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
 
 
-# What .NET says where it has no date, and what no clock and no database can keep.
+# .NET's value for no date, and times that no clock or database can hold.
 @pytest.mark.parametrize(
     "text",
     [
@@ -144,7 +146,7 @@ def test_the_half_of_the_day_is_understood(half: str, hour: int) -> None:
         "2026/11/22 09:30+99:99",
     ],
 )
-def test_what_is_no_moment_is_none(text: str) -> None:
+def test_invalid_time_is_none(text: str) -> None:
     assert moment(text) is None
 
 
@@ -172,46 +174,46 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reason_of(gateway: Gateway) -> tuple[Reason, int]:
-    """Why it failed, and how many answers of its list are left."""
+    """Returns the reason of the failure, and how many answers are left in the script."""
     with pytest.raises(GatewayError) as failed:
         gateway.send(MESSAGE)
     return failed.value.reason, len(gateway.script)  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_a_connection_never_made_is_tried_again() -> None:
+def test_failed_connection_is_retried() -> None:
     assert Scripted(UNREACHABLE, UNREACHABLE, Accepted("7")).send(MESSAGE) == Accepted("7")
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_a_connection_never_made_is_tried_three_times_at_most() -> None:
+def test_failed_connection_is_tried_at_most_three_times() -> None:
     assert reason_of(Scripted(*[UNREACHABLE] * 5)) == (Reason.UNREACHABLE, 2)
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_what_is_permanent_is_tried_once() -> None:
+def test_permanent_error_is_not_retried() -> None:
     permanent = GatewayError("no such host", reason=Reason.UNREACHABLE, permanent=True)
     assert reason_of(Scripted(permanent, Accepted())) == (Reason.UNREACHABLE, 1)
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_a_refusal_is_final() -> None:
+def test_refusal_is_not_retried() -> None:
     assert reason_of(Scripted(REFUSED, Accepted(), idempotent=True)) == (Reason.REFUSED, 1)
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_without_an_answer_and_without_a_key_it_is_not_repeated() -> None:
+def test_request_without_answer_is_not_retried_without_idempotency() -> None:
     assert reason_of(Scripted(NO_ANSWER, Accepted())) == (Reason.NO_ANSWER, 1)
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_without_an_answer_it_is_repeated_under_its_key() -> None:
+def test_request_without_answer_is_retried_with_its_key() -> None:
     assert Scripted(NO_ANSWER, Accepted("7"), idempotent=True).send(MESSAGE) == Accepted("7")
 
 
 @pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("second", [NO_ANSWER, UNREACHABLE, REFUSED])
-def test_after_no_answer_only_an_acceptance_makes_it_known(second: GatewayError) -> None:
+def test_after_no_answer_only_acceptance_settles_it(second: GatewayError) -> None:
     assert reason_of(Scripted(NO_ANSWER, second, Accepted(), idempotent=True)) == (Reason.NO_ANSWER, 1)
 
 
@@ -224,7 +226,7 @@ def test_clean_masks_the_number(number: str) -> None:
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_clean_takes_secrets_out_and_cuts() -> None:
+def test_clean_masks_secrets_and_truncates() -> None:
     gateway = Gateway()
     gateway.secrets = ("", "top-secret")
     assert gateway.clean("key top-secret\r\n\0is\twrong", "") == "key *** is wrong"
@@ -232,7 +234,7 @@ def test_clean_takes_secrets_out_and_cuts() -> None:
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_settings_name_the_gateway(settings: Any) -> None:
+def test_setting_selects_gateway(settings: Any) -> None:
     from notifications.gateways import get_gateway
     from notifications.gateways.local import Console
 

@@ -24,14 +24,14 @@ from orders.tests.factories import make_customer, make_order
 
 ADDRESS = "wang@example.org"
 TEXT = "主旨 subject\n\n第一行\nsecond line\n"
-# What a mail server answers to each word of a client.
+# A mail server's answers to a client's commands.
 GOOD = {"EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 kept", "QUIT": "221 bye"}
 
 HANGS = "hangs"
 
 
 class MailServer:
-    """Speaks just enough SMTP (RFC 5321); None for an answer: the line is cut there."""
+    """Speaks just enough SMTP (RFC 5321). An answer of None closes the connection."""
 
     def __init__(self) -> None:
         self.answers: dict[str, str | None] = dict(GOOD)
@@ -97,7 +97,7 @@ def test_accepted(server: MailServer) -> None:
     assert str(message.id) in accepted.provider_message_id
 
 
-def test_a_server_that_takes_leave_badly_has_the_mail_all_the_same(server: MailServer) -> None:
+def test_error_after_acceptance_keeps_mail_accepted(server: MailServer) -> None:
     server.answers["QUIT"] = None
     assert Email().send(Message(uuid4(), ADDRESS, TEXT)).provider_message_id
 
@@ -119,7 +119,7 @@ def test_a_server_that_takes_leave_badly_has_the_mail_all_the_same(server: MailS
         ("MAIL", "530 5.7.0 authentication required", Reason.CHANNEL_STOPPED),
     ],
 )
-def test_only_a_mailbox_or_content_that_is_refused_refuses_the_mail(
+def test_only_refused_mailbox_or_content_refuses_the_mail(
     server: MailServer, word: str, answer: str, reason: Reason
 ) -> None:
     server.answers[word] = answer
@@ -132,39 +132,37 @@ def test_only_a_mailbox_or_content_that_is_refused_refuses_the_mail(
     ("answer", "reason"),
     [("535 5.7.8 wrong password", Reason.CHANNEL_STOPPED), ("454 4.7.0 later", Reason.BUSY)],
 )
-def test_an_account_that_the_mail_server_refuses_is_the_channels(
-    server: MailServer, settings: Any, answer: str, reason: Reason
-) -> None:
+def test_refused_account_stops_the_channel(server: MailServer, settings: Any, answer: str, reason: Reason) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "gas", "top-secret"
     server.answers |= {"EHLO": "250-hi\r\n250 AUTH PLAIN", "AUTH": answer}
     assert refused().reason == reason
 
 
-def test_a_server_that_greets_with_a_refusal_keeps_the_mail_waiting(server: MailServer) -> None:
+def test_refusal_in_greeting_keeps_mail_waiting(server: MailServer) -> None:
     server.greeting = "554 5.3.2 not at the moment"
     assert refused().reason == Reason.UNKNOWN_CODE
 
 
-def test_cut_while_it_takes_the_mail(server: MailServer) -> None:
+def test_connection_lost_during_data_is_unknown(server: MailServer) -> None:
     server.answers["."] = None
     assert refused().reason == Reason.NO_ANSWER
     assert len(server.mails) == 1
 
 
-def test_cut_before_it_takes_any(server: MailServer) -> None:
+def test_connection_lost_before_data(server: MailServer) -> None:
     server.greeting = None
     assert refused().reason in {Reason.REFUSED, Reason.UNREACHABLE}
     assert server.mails == []
 
 
-def test_nobody_there(server: MailServer, settings: Any) -> None:
+def test_unreachable_mail_server(server: MailServer, settings: Any) -> None:
     server.listener.close()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings.EMAIL_PORT = closed.getsockname()[1]
     assert refused().reason == Reason.UNREACHABLE
 
 
-def test_a_server_that_hangs(server: MailServer, settings: Any) -> None:
+def test_hanging_mail_server_times_out(server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 0.3
     server.answers["."] = HANGS
     assert refused().reason == Reason.NO_ANSWER
@@ -173,20 +171,20 @@ def test_a_server_that_hangs(server: MailServer, settings: Any) -> None:
 @pytest.mark.parametrize(
     ("address", "text"), [(f"{ADDRESS}\nBcc: all@example.org", TEXT), (ADDRESS, "a\nBcc: all@example.org\n\nb")]
 )
-def test_a_header_cannot_be_smuggled_in(server: MailServer, address: str, text: str) -> None:
+def test_header_injection_is_refused(server: MailServer, address: str, text: str) -> None:
     with pytest.raises(GatewayError) as caught:
         Email().send(Message(uuid4(), address, text))
     assert caught.value.reason == Reason.REFUSED
     assert server.mails == []
 
 
-def test_what_is_kept_of_an_error_is_masked(settings: Any) -> None:
+def test_stored_error_is_masked(settings: Any) -> None:
     settings.EMAIL_HOST_PASSWORD = "top-secret"  # noqa: S105
     assert Email().clean(f"<{ADDRESS}> top-secret\r\n", ADDRESS) == "<w***@example.org> ***"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_customer_without_a_mobile_is_told_by_email(caplog: pytest.LogCaptureFixture) -> None:
+def test_customer_without_mobile_gets_email(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     order = make_order(customer=make_customer(phone="02-2930-0016", email=ADDRESS))
     order.transition_to(OrderStatus.CONFIRMED)
@@ -199,7 +197,7 @@ def test_a_customer_without_a_mobile_is_told_by_email(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mail_waits_while_the_mail_server_refuses_our_account(server: MailServer) -> None:
+def test_mail_waits_while_account_is_refused(server: MailServer) -> None:
     server.answers["MAIL"] = "530 5.7.0 authentication required"
     order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
     first, second = (make_message(order=order, kind=kind) for kind in (Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED))
@@ -216,7 +214,7 @@ def test_mail_waits_while_the_mail_server_refuses_our_account(server: MailServer
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_email_that_failed_can_be_sent_again() -> None:
+def test_failed_email_can_be_resent() -> None:
     from notifications import queue
 
     order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))

@@ -1,4 +1,4 @@
-"""The bytes of EVERY8D's specification, 2.1.5."""
+"""EVERY8D's specification 2.1.5, byte for byte."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def every8d(fake_provider: Provider, settings: Any) -> Gateway:
     return get_gateway()
 
 
-def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Provider) -> None:
+def test_request_is_as_documented(every8d: Gateway, fake_provider: Provider) -> None:
     assert every8d.send(MESSAGE) == Accepted(BATCH, "0", Decimal(1))
     (asked,) = fake_provider.asked
     assert (asked.method, asked.path) == ("POST", "/sms/sendSMS.ashx")
@@ -45,7 +45,7 @@ def test_the_request_is_the_documented_one(every8d: Gateway, fake_provider: Prov
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(600, "10"), (599, "9"), (30, "1"), (-1, "1")])
-def test_what_is_of_use_only_now_is_not_kept_for_the_morning(
+def test_urgent_message_has_a_short_validity(
     every8d: Gateway, fake_provider: Provider, seconds: int, minutes: str
 ) -> None:
     with time_machine.travel(AT, tick=False):
@@ -79,9 +79,7 @@ def test_what_is_of_use_only_now_is_not_kept_for_the_morning(
         (SENT + "x" * 10_000_000, Reason.NO_ANSWER),
     ],
 )
-def test_what_is_not_accepted_is_asked_once(
-    every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason
-) -> None:
+def test_refused_message_is_not_retried(every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
     fake_provider.behave(says(200, answer))
     assert error(every8d, MESSAGE).reason == reason
     assert len(fake_provider.asked) == 1
@@ -90,7 +88,7 @@ def test_what_is_not_accepted_is_asked_once(
 @pytest.mark.parametrize(
     "answer", [says(500), doing.hangs_up, doing.hangs, doing.cut(SENT.encode()), doing.drips_body, says(200, b"\xff")]
 )
-def test_what_may_have_been_sent_is_not_repeated(
+def test_message_that_may_have_been_sent_is_not_retried(
     every8d: Gateway, fake_provider: Provider, settings: Any, answer: Any
 ) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
@@ -100,7 +98,7 @@ def test_what_may_have_been_sent_is_not_repeated(
 
 
 @pytest.mark.parametrize("answer", ["-100, 帳號密碼錯誤", "-77 系統維護中", "-3：門號錯誤"])
-def test_code_and_words_of_the_provider_are_kept(every8d: Gateway, fake_provider: Provider, answer: str) -> None:
+def test_code_and_text_of_provider_are_stored(every8d: Gateway, fake_provider: Provider, answer: str) -> None:
     fake_provider.behave(says(200, answer))
     refused, (code, words) = error(every8d, MESSAGE), re.split("[, ：]+", answer)
     assert refused.raw_status == code
@@ -112,7 +110,7 @@ def test_code_and_words_of_the_provider_are_kept(every8d: Gateway, fake_provider
     ("status", "reason"),
     [(403, Reason.CHANNEL_STOPPED), (404, Reason.UNKNOWN_CODE), (400, Reason.UNKNOWN_CODE), (503, Reason.BUSY)],
 )
-def test_a_status_other_than_200_is_the_channels(
+def test_http_error_is_the_channels_fault(
     every8d: Gateway, fake_provider: Provider, status: int, reason: Reason
 ) -> None:
     fake_provider.behave(says(status, "blocked"))
@@ -128,7 +126,7 @@ def test_balance(every8d: Gateway, fake_provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(("answer", "reason"), [("-2, 錯誤", Reason.CHANNEL_STOPPED), ("?", Reason.NO_ANSWER)])
-def test_a_balance_that_is_refused(every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
+def test_refused_balance_raises(every8d: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
     fake_provider.behave(says(200, answer))
     with pytest.raises(GatewayError) as failed:
         every8d.balance()
@@ -143,7 +141,7 @@ def test_query(every8d: Gateway, fake_provider: Provider) -> None:
     assert fake_provider.asked[0].body == {"UID": "gasfirm", "PWD": "top-secret", "BID": BATCH, "PNO": "1"}
 
 
-def test_a_query_that_is_refused(every8d: Gateway, fake_provider: Provider) -> None:
+def test_refused_query_raises(every8d: Gateway, fake_provider: Provider) -> None:
     fake_provider.behave(says(200, "-2, 錯誤"))
     with pytest.raises(GatewayError) as failed:
         every8d.query([BATCH])
@@ -168,13 +166,13 @@ def test_a_receipt(every8d: Gateway, code: str, status: Status, reason: str) -> 
     assert every8d.acknowledgement(receipt) == "OK"
 
 
-def test_999_is_what_the_customer_answers(every8d: Gateway) -> None:
+def test_code_999_is_a_customers_reply(every8d: Gateway) -> None:
     said = {"BatchID": BATCH, "RM": "0912345678", "RT": "20261122093000", "STATUS": "999", "SM": "謝謝"}
     assert every8d.receipt(said) == Reply(BATCH, "+886912345678", "謝謝", AT)
 
 
 @pytest.mark.parametrize("code", ["500", "301", "700", "12", "-77", "成功"])
-def test_a_code_that_nobody_knows_is_kept_as_it_is(every8d: Gateway, fake_provider: Provider, code: str) -> None:
+def test_unknown_code_is_stored(every8d: Gateway, fake_provider: Provider, code: str) -> None:
     receipt = Receipt(BATCH, "+886912345678", None, Reason.UNKNOWN_CODE, code)
     assert every8d.receipt({"BatchID": BATCH, "RM": "0912345678", "STATUS": code}) == receipt
     fake_provider.behave(says(200, f"1\r\n\t0912345678\t\t1.00\t{code}\t\r\n"))
@@ -182,7 +180,7 @@ def test_a_code_that_nobody_knows_is_kept_as_it_is(every8d: Gateway, fake_provid
 
 
 @pytest.mark.parametrize("names", [str.lower, str.upper, str.title])
-def test_names_of_parameters_in_another_case(every8d: Gateway, names: Callable[[str], str]) -> None:
+def test_parameter_names_ignore_case(every8d: Gateway, names: Callable[[str], str]) -> None:
     said = {"BatchID": BATCH, "RM": " 0912345678", "RT": "2026/11/22 上午 09:30", "STATUS": " 100 "}
     receipt = every8d.receipt({names(name): value for name, value in said.items()})
     assert receipt == Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", AT)
@@ -198,7 +196,7 @@ def test_names_of_parameters_in_another_case(every8d: Gateway, names: Callable[[
     ],
 )
 @pytest.mark.parametrize("head", ["1\r\n", ""])
-def test_rows_are_read_by_position(
+def test_columns_are_read_by_position(
     every8d: Gateway, fake_provider: Provider, head: str, columns: list[str], at: datetime | None
 ) -> None:
     fake_provider.behave(says(200, head + "\t".join(columns) + "\r\n"))
@@ -206,6 +204,6 @@ def test_rows_are_read_by_position(
 
 
 @pytest.mark.parametrize("missing", [{"BatchID": ""}, {"STATUS": ""}])
-def test_a_receipt_that_is_none(every8d: Gateway, missing: dict[str, str]) -> None:
+def test_incomplete_receipt_is_refused(every8d: Gateway, missing: dict[str, str]) -> None:
     with pytest.raises(ReceiptError):
         every8d.receipt({"BatchID": BATCH, "STATUS": "100"} | missing)

@@ -18,7 +18,7 @@ MESSAGE = Message(uuid.uuid4(), "+886912345678", "【幸福氣】您的瓦斯")
 pytestmark = pytest.mark.usefixtures("fake_provider")
 
 
-def test_the_request_is_the_documented_one(fake_provider: Provider) -> None:
+def test_request_is_as_documented(fake_provider: Provider) -> None:
     get_gateway().send(MESSAGE)
     (asked,) = fake_provider.asked
     assert (asked.method, asked.path) == ("POST", "/sms")
@@ -43,7 +43,7 @@ def test_url_is_percent_encoded_once(fake_provider: Provider, settings: Any, pat
     assert fake_provider.asked[0].path == f"/sms/{sent}"
 
 
-def test_a_netrc_does_not_replace_the_key(
+def test_netrc_does_not_replace_the_key(
     fake_provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
@@ -52,9 +52,7 @@ def test_a_netrc_does_not_replace_the_key(
     assert fake_provider.asked[0].headers["Authorization"] == "Bearer top-secret"
 
 
-def test_a_proxy_of_the_environment_does_not_see_the_key(
-    fake_provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_from_environment_is_not_used(fake_provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert get_gateway().send(MESSAGE).provider_message_id == "m-1"
 
@@ -77,7 +75,7 @@ def test_a_proxy_of_the_environment_does_not_see_the_key(
         ("9" * 5_000, ""),
     ],
 )
-def test_the_providers_id_is_kept(fake_provider: Provider, body: str, known_as: str) -> None:
+def test_providers_id_is_stored(fake_provider: Provider, body: str, known_as: str) -> None:
     fake_provider.behave(says(200, body))
     assert get_gateway().send(MESSAGE) == Accepted(known_as, "200")
 
@@ -94,7 +92,7 @@ def test_the_providers_id_is_kept(fake_provider: Provider, body: str, known_as: 
         ([201, 202, 409, 500, 502, 504, 599], Reason.NO_ANSWER, 2),
     ],
 )
-def test_only_a_status_about_the_message_refuses_the_message(
+def test_only_status_about_message_refuses_it(
     fake_provider: Provider, statuses: list[int], reason: Reason, requests: int
 ) -> None:
     for status in statuses:
@@ -106,9 +104,7 @@ def test_only_a_status_about_the_message_refuses_the_message(
 
 
 @pytest.mark.parametrize("behaviour", [doing.hangs, doing.hangs_up, doing.drips_status])
-def test_no_answer_twice_is_unknown_within_the_time_limit(
-    fake_provider: Provider, settings: Any, behaviour: Any
-) -> None:
+def test_two_timeouts_leave_message_unknown_in_time(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(behaviour)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
@@ -116,7 +112,7 @@ def test_no_answer_twice_is_unknown_within_the_time_limit(
 
 
 @pytest.mark.parametrize("behaviour", [doing.drips_headers, doing.drips_body])
-def test_what_drips_behind_the_200_does_not_undo_it(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
+def test_slow_body_after_200_is_accepted(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(behaviour)
     assert get_gateway().send(MESSAGE) == Accepted("", "200")
@@ -149,37 +145,37 @@ def test_partial_answer_is_read_when_the_connection_breaks(
 
 
 @pytest.mark.parametrize("status", [302, 500])
-def test_a_body_without_end_is_cut(fake_provider: Provider, status: int) -> None:
+def test_endless_body_is_truncated(fake_provider: Provider, status: int) -> None:
     fake_provider.behave(says(status, "x" * 1_000_000, Location="/elsewhere"))
     assert len(str(error(get_gateway(), MESSAGE))) == 65_536
 
 
-def test_a_flood_is_not_read_to_its_end(fake_provider: Provider, settings: Any) -> None:
+def test_flood_is_not_read_to_its_end(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 5
     fake_provider.behave(doing.floods)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
 
 
-def test_a_name_that_does_not_exist_is_certainly_not_sent(settings: Any) -> None:
+def test_unknown_host_is_certainly_not_sent(settings: Any) -> None:
     settings.SMS_PROVIDER_URL = "http://sms.invalid/"
     assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
 
 
 @pytest.mark.parametrize("url", ["", "sms", "ftp://127.0.0.1/", "http://", "http://[::1/", f"http://{'x' * 64}.tw/"])
-def test_an_url_that_is_none_is_permanent(settings: Any, url: str) -> None:
+def test_invalid_url_is_permanent_error(settings: Any, url: str) -> None:
     settings.SMS_PROVIDER_URL = url
     failed = error(get_gateway(), MESSAGE)
     assert (failed.reason, failed.permanent) == (Reason.UNREACHABLE, True)
 
 
-def test_an_answer_that_breaks_the_library_leaves_it_unknown(fake_provider: Provider) -> None:
+def test_answer_that_breaks_the_library_is_unknown(fake_provider: Provider) -> None:
     fake_provider.behave(doing.says_no_status)
     assert error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
     assert [asked.headers["Idempotency-Key"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n x"])
-def test_a_key_that_no_header_can_hold_is_certainly_not_sent(fake_provider: Provider, settings: Any, end: str) -> None:
+def test_key_invalid_in_header_is_certainly_not_sent(fake_provider: Provider, settings: Any, end: str) -> None:
     settings.SMS_API_KEY = f"top-secret{end}"
     failed = error(get_gateway(), MESSAGE)
     assert (failed.reason, failed.permanent, fake_provider.asked) == (Reason.UNREACHABLE, True, [])
@@ -188,19 +184,19 @@ def test_a_key_that_no_header_can_hold_is_certainly_not_sent(fake_provider: Prov
     assert failed.__suppress_context__
 
 
-def test_where_tls_is_expected_and_not_spoken_nothing_is_sent(fake_provider: Provider, settings: Any) -> None:
+def test_missing_tls_is_certainly_not_sent(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_PROVIDER_URL = fake_provider.url.replace("http:", "https:")
     assert error(get_gateway(), MESSAGE).reason == Reason.UNREACHABLE
     assert fake_provider.asked == []
 
 
-def test_a_key_beyond_latin_1_is_sent_as_utf_8(fake_provider: Provider, settings: Any) -> None:
+def test_key_beyond_latin_1_is_sent_as_utf_8(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_API_KEY = "鑰匙"
     get_gateway().send(MESSAGE)
     assert fake_provider.asked[0].headers["Authorization"].encode("latin-1").decode() == "Bearer 鑰匙"
 
 
-def test_health_asks_the_documented_path(fake_provider: Provider) -> None:
+def test_health_requests_the_documented_path(fake_provider: Provider) -> None:
     assert get_gateway().health() == base.Health(reachable=True, detail="HTTP 200")
     assert (fake_provider.asked[0].method, fake_provider.asked[0].path) == ("GET", "/sms/health")
 

@@ -1,4 +1,4 @@
-"""The bytes of Mitake's specification, v2.14."""
+"""Mitake's specification v2.14, byte for byte."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mitake(fake_provider: Provider, settings: Any) -> Gateway:
     return get_gateway()
 
 
-def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provider) -> None:
+def test_request_is_as_documented(mitake: Gateway, fake_provider: Provider) -> None:
     mitake.send(MESSAGE)
     (asked,) = fake_provider.asked
     assert (asked.method, asked.path) == ("POST", "/sms/SmSend?CharsetURL=UTF8")
@@ -42,13 +42,13 @@ def test_the_request_is_the_documented_one(mitake: Gateway, fake_provider: Provi
     }  # fmt: skip
 
 
-def test_receipts_are_asked_for_where_there_is_an_address(mitake: Gateway, fake_provider: Provider) -> None:
+def test_callback_url_is_sent_if_configured(mitake: Gateway, fake_provider: Provider) -> None:
     mitake.callback_url = "https://gas.example.tw/callbacks/s/"
     mitake.send(MESSAGE)
     assert fake_provider.asked[0].body["response"] == f"https://gas.example.tw/callbacks/s/{MESSAGE.id}/"
 
 
-def test_what_is_of_use_only_now_is_not_kept_for_the_morning(mitake: Gateway, fake_provider: Provider) -> None:
+def test_urgent_message_has_a_short_validity(mitake: Gateway, fake_provider: Provider) -> None:
     mitake.send(replace(MESSAGE, valid_until=AT))
     assert fake_provider.asked[0].body["vldtime"] == "20261122093000"
 
@@ -59,7 +59,7 @@ def test_what_is_of_use_only_now_is_not_kept_for_the_morning(mitake: Gateway, fa
         (SENT, Accepted("#000000013", "1", Decimal(1))),
         ("[a]\r\nmsgid=0000000333\r\nstatuscode=0\r\nAccountPoint=92\r\n", Accepted("0000000333", "0")),
         ("[a]\nmsgid=7\nstatuscode=4\nDuplicate=Y\nsmsPoint=x\n", Accepted("7", "4")),
-        # What became of the first one is asked for by its id.
+        # The status of the first one is queried by its id.
         ("[a]\nmsgid=7\nstatuscode=8\nDuplicate=Y\n", Accepted("7", "8")),
     ],
 )
@@ -96,7 +96,7 @@ def test_every_code_has_its_meaning(
     ("code", "reason"),
     [("5", Reason.REFUSED), ("6", Reason.NO_SUCH_NUMBER), ("8", Reason.REFUSED), ("9", Reason.REFUSED)],
 )
-def test_an_id_does_not_make_a_refusal_an_acceptance(
+def test_refusal_with_an_id_is_not_accepted(
     mitake: Gateway, fake_provider: Provider, code: str, reason: Reason
 ) -> None:
     fake_provider.behave(says(200, f"[a]\r\nmsgid=#000000013\r\nstatuscode={code}\r\n"))
@@ -138,7 +138,7 @@ def test_an_id_does_not_make_a_refusal_an_acceptance(
         "slow",
     ],
 )
-def test_an_answer_that_is_none_is_asked_for_once_more_and_then_unknown(
+def test_unclear_answer_is_retried_once_and_then_unknown(
     mitake: Gateway, fake_provider: Provider, settings: Any, answer: Any
 ) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
@@ -147,7 +147,7 @@ def test_an_answer_that_is_none_is_asked_for_once_more_and_then_unknown(
     assert [asked.body["clientid"] for asked in fake_provider.asked] == [str(MESSAGE.id)] * 2
 
 
-def test_what_was_taken_the_first_time_is_known_the_second(mitake: Gateway, fake_provider: Provider) -> None:
+def test_retry_reports_acceptance_of_first_try(mitake: Gateway, fake_provider: Provider) -> None:
     fake_provider.behave(doing.hangs_up, says(200, SENT + "Duplicate=Y\r\n"))
     assert mitake.send(MESSAGE).provider_message_id == "#000000013"
 
@@ -162,7 +162,7 @@ def test_balance(mitake: Gateway, fake_provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"), [("statuscode=e\r\n", Reason.CHANNEL_STOPPED), ("gasfirm top-secret", Reason.NO_ANSWER)]
 )
-def test_a_balance_that_is_refused(mitake: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
+def test_refused_balance_raises(mitake: Gateway, fake_provider: Provider, answer: str, reason: Reason) -> None:
     fake_provider.behave(says(200, answer))
     with pytest.raises(GatewayError) as failed:
         mitake.balance()
@@ -183,7 +183,7 @@ def test_query(mitake: Gateway, fake_provider: Provider) -> None:
     assert (fake_provider.asked[0].path, fake_provider.asked[0].body["msgid"]) == ("/sms/SmQuery", "#01,02,03,04,05,06")
 
 
-def test_a_query_that_is_refused(mitake: Gateway, fake_provider: Provider) -> None:
+def test_refused_query_raises(mitake: Gateway, fake_provider: Provider) -> None:
     fake_provider.behave(says(200, "statuscode=e\r\nError=\xa4\r\n"))
     with pytest.raises(GatewayError) as failed:
         mitake.query(["1"])
@@ -201,20 +201,20 @@ def test_a_receipt_is_read_by_its_flag(mitake: Gateway) -> None:
 
 
 @pytest.mark.parametrize("flag", [{"StatusFlag": " 4"}, {"statusflag": "4"}, {"STATUSFLAG": "４\r\n"}])
-def test_a_flag_in_another_spelling(mitake: Gateway, flag: dict[str, str]) -> None:
+def test_flag_spelling_is_normalised(mitake: Gateway, flag: dict[str, str]) -> None:
     said = {"MsgId": "13", "dstaddr": "0912345678", "donetime": "2026/11/22 上午 09:30", "statuscode": "0"}
     assert mitake.receipt(said | flag) == Receipt("13", "+886912345678", Status.DELIVERED, "", "4", AT)
 
 
-def test_a_flag_that_nobody_knows_is_kept_as_it_is(mitake: Gateway) -> None:
+def test_unknown_flag_is_stored(mitake: Gateway) -> None:
     assert mitake.receipt({"msgid": "13", "StatusFlag": "44"}) == Receipt("13", "", None, Reason.UNKNOWN_CODE, "44")
 
 
 @pytest.mark.parametrize("missing", [{"msgid": ""}, {"StatusFlag": ""}, {"msgid": "1 2"}])
-def test_a_receipt_that_is_none(mitake: Gateway, missing: dict[str, str]) -> None:
+def test_incomplete_receipt_is_refused(mitake: Gateway, missing: dict[str, str]) -> None:
     with pytest.raises(ReceiptError):
         mitake.receipt({"msgid": "1", "StatusFlag": "4"} | missing)
 
 
-def test_an_id_is_known_with_and_without_its_sign(mitake: Gateway) -> None:
+def test_id_matches_with_and_without_hash_sign(mitake: Gateway) -> None:
     assert set(mitake.spellings("#013")) == set(mitake.spellings("013")) == {"013", "#013"}

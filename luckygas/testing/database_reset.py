@@ -1,7 +1,7 @@
-"""After a test that commits, the database is as after the migrations; a hundred times faster than Django does it.
+"""Resets the database after a test that commits, a hundred times faster than Django.
 
-Django truncates each table, which makes new files for all of them, and makes all permissions anew. Here rows are
-deleted, of which a test leaves few, and what `post_migrate` makes comes back from a copy.
+Django truncates every table, which creates new files, and creates all permissions again. This deletes the few rows
+that a test leaves, and restores the rows of `post_migrate` from a copy.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-# What `post_migrate` makes: content types and permissions.
+# Tables that `post_migrate` fills: content types and permissions.
 MADE = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _emptied_quickly() -> Iterator[None]:
+def _fast_reset() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_setup", classmethod(lambda cls: remember()))
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty())
@@ -27,7 +27,7 @@ def _emptied_quickly() -> Iterator[None]:
 
 @cache
 def remember() -> None:
-    """Before the first test that commits."""
+    """Copies the rows of `post_migrate`. Runs before the first test that commits."""
     with connection.cursor() as cursor:
         for table in MADE:
             cursor.execute(f"CREATE TABLE made_{table} AS SELECT * FROM {table}")
@@ -46,6 +46,6 @@ def statements() -> list[str]:
     copies = [f"INSERT INTO {table} SELECT * FROM made_{table}" for table in MADE]
     if connection.vendor == "sqlite":
         return [*deletes, *copies]
-    # As TRUNCATE: whoever is in the middle of something ends it before; and nothing is checked row by row.
+    # Like TRUNCATE: waits for running transactions, and checks no foreign keys.
     first = ["SET LOCAL session_replication_role = replica", f"LOCK TABLE {', '.join(tables)}"]
     return ["; ".join([*first, *deletes, *copies])]

@@ -1,6 +1,6 @@
-"""A TCP proxy that can turn into a half-open link: up, and nothing goes through.
+"""A TCP proxy that can simulate a half-open connection: it stays up and drops all data.
 
-SIGUSR1 begins swallowing, SIGUSR2 ends it and resets what was swallowed.
+SIGUSR1 starts dropping. SIGUSR2 ends it and resets all connections.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pathlib import Path
 from luckygas.testing.servers import Server
 
 
-class Swallower(Server):
-    """The proxy as a process of its own in front of `server`."""
+class HalfOpenProxy(Server):
+    """The proxy process in front of `server`."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
         self._to = server.port
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "luckygas.testing.swallow", str(self._to), str(self.port)]
+        return [sys.executable, "-m", "luckygas.testing.half_open_proxy", str(self._to), str(self.port)]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
-    def swallow(self) -> None:
+    def drop_data(self) -> None:
         self.send(signal.SIGUSR1)
 
     def recover(self) -> None:
@@ -56,7 +56,7 @@ class Proxy:
     async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:  # nobody is there: what a client without a proxy would see
+        except OSError:  # refuse the connection, as without a proxy
             writer.transport.abort()
             return
         pair = {writer, back}
