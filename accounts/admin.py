@@ -184,7 +184,7 @@ class AccountAdmin(HouseAdmin):
 class AttemptAdmin(HouseList):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
-    search_help_text = _("Name or address. Deleting an attempt unlocks the name from there.")
+    search_help_text = _("Account name or IP address. Delete an attempt to unlock the account there.")
     fields = readonly_fields = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -15,13 +15,17 @@ from web.refusals import Refusal
 def open_for(customer: Customer) -> User:
     """Lets a customer sign in; the name is the e-mail. The caller's transaction holds the row. Raises Refusal."""
     if customer.user is not None:
-        raise Refusal("has_account", _("This customer has an account already."), status=409)
+        raise Refusal("has_account", _("This customer already has an account."), status=409)
     if not customer.email:
-        detail = _("This customer has no e-mail, and the link to set the password goes there. Please enter one first.")
+        detail = _("This customer has no e-mail. Please enter one first: we send the link to set a password there.")
         raise Refusal("email_required", detail, attr="email")
     email = customer.email.lower()
     if len(email) > users.LONGEST_USERNAME:
-        raise Refusal("email_too_long", _("This e-mail is too long for the name of an account."), attr="email")
+        raise Refusal(
+            "email_too_long",
+            _("This e-mail is too long for an account name. Please enter a shorter one."),
+            attr="email",
+        )
     # A password nobody knows, not an unusable one: that could not be reset by e-mail either.
     user = _free_account(email) or users.make(email, email, customer.name, secrets.token_urlsafe(32))
     customer.user = user
@@ -36,7 +40,7 @@ def _free_account(email: str) -> User | None:
     if user is None:
         return None
     if user.username != email or user.email.lower() != email or users.has_use(user):
-        detail = _("There is an account with this e-mail already: “%s”.") % user.username
+        detail = _("The account “%s” already uses this e-mail.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
     # Whoever had it before may be somebody else: password, sessions and tokens end.
     user.set_password(secrets.token_urlsafe(32))

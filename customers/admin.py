@@ -72,7 +72,7 @@ class CustomerAdmin(Deactivation):
     list_filter = ("is_active", "area", "language", "sms_opt_out")
     list_select_related = ("user",)
     search_fields = ("name",)  # opens the field; what is searched is said in `get_search_results`
-    search_help_text = _("Name, address, or the last digits of the telephone")
+    search_help_text = _("Name, address, or last digits of the telephone")
     # What apps further to the right show of a customer; each a function of one, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (

@@ -48,7 +48,8 @@ else:
 # What a page may change with one click; Django takes at most 1,000 fields in one form.
 MOST_AT_ONCE = 500
 OVERTAKEN = _(
-    "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
+    "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
+    "your change again."
 )
 # What a page that asks first lists of its subjects, and a page “History” of changes.
 MOST_SHOWN, MOST_CHANGES = 20, 200
@@ -197,7 +198,7 @@ class HouseList(ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(chosen) > MOST_AT_ONCE or not all(map(self.is_pk, chosen)):
-            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
+            self.message_user(request, gettext("This selection cannot be read. Please select again."), messages.ERROR)
             return None
         return super().response_action(request, queryset)
 
@@ -262,7 +263,7 @@ class HouseAdmin(HouseList):
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(ids) <= MOST_AT_ONCE:
             return ids
-        said = gettext("At most %d at once; nothing was changed. Please select fewer.") % MOST_AT_ONCE
+        said = gettext("Please select at most %d. Nothing was changed.") % MOST_AT_ONCE
         self.message_user(request, said, messages.ERROR)
         return []
 

@@ -109,7 +109,7 @@ def test_account_that_cannot_be_made_says_why(email: str, said: str) -> None:
 
 def test_account_is_made_once() -> None:
     customer = make_customer(email="wang@example.com", user=make_user())
-    assert told(press(customer, "open")) == [("error", "This customer has an account already.")]
+    assert told(press(customer, "open")) == [("error", "This customer already has an account.")]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -265,7 +265,7 @@ def test_what_is_no_longer_true_by_then_is_not_said() -> None:
 @pytest.mark.usefixtures("_switched_off")
 def test_the_message_says_why_it_waits(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
-    assert next_step(confirm()).words == "It waits until messages are switched on again."
+    assert next_step(confirm()).words == "Waiting until messages are turned on again."
 
 
 @pytest.mark.django_db(transaction=True)

@@ -48,7 +48,7 @@ def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"username": "taken"}, "There is an account “taken” already"),
+        ({"username": "taken"}, "The account “taken” already exists"),
         ({"username": "a b"}, "Enter a valid username"),
         ({"username": "a" * 151}, "at most 150"),
         ({"email": "nonsense"}, "valid email"),

@@ -561,7 +561,7 @@ def test_asking_keeps_the_filter_of_the_list(office: Browser) -> None:
 @pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
 def test_selection_that_is_nonsense_is_told(office: Browser, chosen: str) -> None:
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
-    assert told(answer) == [("error", "This selection cannot be read; please select again.")]
+    assert told(answer) == [("error", "This selection cannot be read. Please select again.")]
 
 
 def test_more_than_one_page_can_change_is_refused_whole(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
