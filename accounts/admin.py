@@ -62,7 +62,7 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
 
 
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
-    said = gettext("The account is “%(name)s”, its password “%(password)s”. It is shown only now: please hand it on.")
+    said = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
     model_admin.message_user(request, said % {"name": user.username, "password": password}, messages.WARNING)
 
 

@@ -47,7 +47,7 @@ class ImportForm(forms.Form):
         initial=Mode.CHECK.value,
         choices=[
             (Mode.CHECK.value, _("Check only: nothing is changed")),
-            (Mode.GOOD.value, _("Import the rows that are right")),
+            (Mode.GOOD.value, _("Import the correct rows")),
             (Mode.ALL.value, _("Import all rows, or none if one is wrong")),
         ],
     )
@@ -55,7 +55,7 @@ class ImportForm(forms.Form):
         label=_("Encoding of a CSV file"),
         required=False,
         choices=[
-            ("", _("found by itself")), ("utf-8", "UTF-8"), ("big5", "Big5"),
+            ("", _("detect automatically")), ("utf-8", "UTF-8"), ("big5", "Big5"),
             ("big5hkscs", _("Big5 with HKSCS (Hong Kong)")), ("utf-16", "UTF-16"),
         ],
     )  # fmt: skip

@@ -79,7 +79,7 @@ def _in_taipei(instant: str) -> date:
     try:
         return timezone.localdate(datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", instant.upper())))
     except (ValueError, OverflowError):
-        raise CellError(_("This day does not exist.")) from None
+        raise CellError(_("This day does not exist. Please correct it.")) from None
 
 
 def _bare(text: str) -> str:
@@ -100,7 +100,7 @@ def _day(found: re.Match[str], today: date) -> date:
         with suppress(ValueError):
             days.append(date(year, int(parts["m"]), int(parts["d"])))
     if not days:
-        raise CellError(_("This day does not exist."))
+        raise CellError(_("This day does not exist. Please correct it."))
     return min(days, key=lambda day: abs(day - today))
 
 
@@ -113,7 +113,7 @@ def _full_year(year: str) -> int:
 
 def _near(day: date, today: date) -> date:
     if abs(day - today) > YEAR:
-        raise CellError(_("This day (%s) is more than a year away.") % day.isoformat())
+        raise CellError(_("This date (%s) is more than a year away. Please check it.") % day.isoformat())
     return day
 
 

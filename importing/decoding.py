@@ -83,8 +83,8 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
 
 def _why_not(encoding: str) -> str:
     if encoding:
-        return _("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding
-    return _("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding.")
+        return _("The file cannot be read as “%s”. Leave the encoding empty to detect it.") % encoding
+    return _("This is not text in UTF-8 or Big5. Save it as “CSV UTF-8”, or choose its encoding.")
 
 
 def _kept(data: bytes, encoding: str) -> str:

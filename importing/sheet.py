@@ -52,18 +52,18 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     A text without `encoding`: what its mark says, else UTF-8, else Big5.
     """
     if len(data) > MAX_BYTES:
-        raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
+        raise UnreadableSheet(_("The file is larger than %d MB. Please split it.") % (MAX_BYTES // 1024**2))
     most = max_rows + ROWS_LOOKED_AT
     rows, notes, encoding = _of_workbook(data, most) if data.startswith(MARKS) else _of_text(data, encoding, most)
     lines = [line for number, cells in rows if (line := inspected(number, cells, encoding)).text()]
     if not lines:
-        raise UnreadableSheet(_("The file is empty."))
+        raise UnreadableSheet(_("The file is empty. Please choose another."))
     place = find_heading(lines[:ROWS_LOOKED_AT])
     reason = _("Left out: it stands above the headings.")
     notes += [Remark(line.number, "", reason, line.text()) for line in lines[:place]]
     heading, rest = lines[place], lines[place + 1 :]
     if len(rest) > max_rows:
-        raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
+        raise UnreadableSheet(_("The file has more than %d rows. Please split it.") % max_rows)
     titles = [title.replace(LOST, "") for title in heading.cells]
     return Sheet(encoding, Line(heading.number, titles), rest, notes)
 

@@ -26,11 +26,11 @@ WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
     REAL_TIME: _("Screens are told of changes at once. Off: pages load their rows every 30 seconds."),
-    SMS: _("Messages to customers go out. Off: they wait, and go out when it is on again if they are still true."),
-    PERFORMANCE: _("What the system does is timed, for “performance” in the API."),
-    CACHING: _("Statistics are answered from the cache while nothing they tell of has changed."),
+    SMS: _("Messages are sent to customers. If off, they wait. Once on again, those still true are sent."),
+    PERFORMANCE: _("Measures how long the system's work takes, for “performance” in the API."),
+    CACHING: _("Statistics come from the cache until their data change."),
     WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask for changes every few seconds."),
-    THROTTLING: _("Who asks too often is asked to wait."),
+    THROTTLING: _("Limits how often a client may send requests."),
 }
 # How old what is known may be: with the hub's own look each second, a change is in force everywhere within one.
 MEMORY_SECONDS = 0.5

@@ -134,7 +134,9 @@ def test_without_an_account_there_is_nothing_to_do(step: str) -> None:
 
 def test_link_needs_an_e_mail_of_the_account() -> None:
     customer = make_customer(user=make_user())
-    assert told(press(customer, "link")) == [("error", "This account has no e-mail or is not active.")]
+    assert told(press(customer, "link")) == [
+        ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate it.")
+    ]
 
 
 def test_account_unlinked_signs_in_no_more() -> None:

@@ -37,7 +37,7 @@ from web.refusals import Refusal
 VERBS: dict[Status, Promise] = {
     Status.CONFIRMED: _("Confirm"),
     Status.ASSIGNED: _("Assign to a driver"),
-    Status.DELIVERING: _("Driver has set out"),
+    Status.DELIVERING: _("Driver has left"),
     Status.ARRIVING: _("Driver is arriving"),
     Status.DELIVERED: _("Delivered"),
     Status.FAILED: _("Delivery failed"),
@@ -45,10 +45,10 @@ VERBS: dict[Status, Promise] = {
 }
 # Moves back have other words than the same status reached on the way.
 BACK: dict[tuple[str, Status], Promise] = {
-    (Status.ASSIGNED, Status.CONFIRMED): _("Take from the driver"),
-    (Status.DELIVERING, Status.ASSIGNED): _("Has not set out"),
-    (Status.ARRIVING, Status.DELIVERING): _("Was turned away"),
-    (Status.FAILED, Status.CONFIRMED): _("Try once more"),
+    (Status.ASSIGNED, Status.CONFIRMED): _("Take back from the driver"),
+    (Status.DELIVERING, Status.ASSIGNED): _("Has not left yet"),
+    (Status.ARRIVING, Status.DELIVERING): _("Left without delivering"),
+    (Status.FAILED, Status.CONFIRMED): _("Deliver again"),
 }
 ANSWERED = "answered"
 

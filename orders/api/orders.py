@@ -69,7 +69,7 @@ class OrderFilters(Filters):
     route = IdFilter()
     customer = IdsFilter(help_text=_("One or more, separated by commas."))
     latest = IdFilter(
-        method="newest", max_value=20, help_text=_("With `customer`: of each of them the newest so many.")
+        method="newest", max_value=20, help_text=_("With `customer`: at most this many of the newest orders of each.")
     )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(

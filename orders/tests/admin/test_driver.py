@@ -39,7 +39,7 @@ def test_new_driver_has_an_account_and_a_link_by_mail() -> None:
 def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
     browser = office_that_commits()
     ((_, said),) = (line for line in told(hire(browser)) if line[0] == "warning")
-    (password,) = re.findall(r"its password “([^”]+)”", said)
+    (password,) = re.findall(r"the password “([^”]+)”", said)
     assert User.objects.get(username="chen").check_password(password)
     assert password not in browser.get(LIST)
     assert mail.outbox == []
@@ -102,7 +102,7 @@ def test_new_password_is_shown_where_there_is_no_e_mail(office: Browser) -> None
     driver = make_driver()
     assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
     ((_, said),) = told(office.post(password(driver), {}))
-    (shown,) = re.findall(r"its password “([^”]+)”", said)
+    (shown,) = re.findall(r"the password “([^”]+)”", said)
     driver.user.refresh_from_db()
     assert driver.user.check_password(shown)
 

@@ -158,7 +158,7 @@ def test_new_order_is_one_version_at_todays_prices(office: Browser) -> None:
         ({"customer": "9" * 40}, "valid choice"),
         ({"items-0-product": "\0"}, "Null characters"),
         ({"notes": "\0"}, "Null characters"),
-        ({"inactive": ""}, "This customer is no longer active."),
+        ({"inactive": ""}, "This customer is deactivated. Please activate the customer first."),
     ],
 )
 def test_new_order_that_is_wrong_is_an_error_of_the_form(office: Browser, wrong: dict[str, Any], said: str) -> None:
@@ -356,7 +356,7 @@ def test_form_opened_earlier_undoes_nothing(office: Browser) -> None:
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
     assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
-    assert "Somebody else has changed this order" in "".join(errors(answer))
+    assert "Someone else changed this order" in "".join(errors(answer))
     assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
     assert order.items.get().quantity == 1
 
@@ -598,7 +598,7 @@ def test_proof_of_delivery_is_shown(office: Browser) -> None:
 
 def test_what_a_driver_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
-    path, mark = change("order", order.pk), "sent later, from offline"
+    path, mark = change("order", order.pk), "reported later, from offline"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
     assert mark not in office.get(path)
     order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))

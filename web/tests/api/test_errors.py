@@ -142,7 +142,7 @@ def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple
 @pytest.mark.parametrize("raised", [OperationalError("secret"), InterfaceError("secret")])
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "The database is busy or away. Please try again in a moment."), ("zh-Hant", "資料庫")],
+    [("en", "The database is busy or unavailable. Please try again in a moment."), ("zh-Hant", "資料庫")],
 )
 def test_a_page_says_that_the_database_is_away_and_does_not_ask_it(
     office: Client, raised: Exception, language: str, words: str

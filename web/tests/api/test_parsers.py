@@ -132,7 +132,7 @@ async def test_a_refusal_speaks_the_clients_language() -> None:
 
 async def test_pages_take_a_sheet_and_not_more() -> None:
     status, body = await post("/admin/", [], content_length=str(MOST_OF_PAGES + 1))
-    assert (status, body) == (413, b"The request is too large; send it in smaller parts.")
+    assert (status, body) == (413, b"The request is too large. Please send it in smaller parts.")
 
 
 @pytest.mark.django_db
