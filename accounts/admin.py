@@ -84,9 +84,9 @@ class AccountForm(HouseForm):
     """`by`: who fills it in; a manager gives no role above a clerk's."""
 
     by: User
-    without_role: tuple[tuple[str, Any], ...] = (("", _("not of the office")),)
+    without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
     first_name = forms.CharField(label=_("full name"), max_length=150)
-    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What somebody of the office may do."))
+    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What an office account may do."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,7 +98,7 @@ class AccountForm(HouseForm):
 
 class NewAccountForm(AccountForm):
     without_role = ()
-    email = forms.EmailField(label=_("e-mail"), help_text=_("The link to set a password goes there."))
+    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password there."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

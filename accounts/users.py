@@ -84,7 +84,7 @@ def check_not_last_owner(user: User) -> None:
     # Locked, so that of two owners who take each other's role at once, one is refused.
     locked = User.objects.filter(pk__in=owners().values("pk")).order_by("pk").select_for_update(no_key=True)
     if {owner.pk for owner in locked} == {user.pk}:
-        detail = _("This is the only account of an owner: make another owner first.")
+        detail = _("This is the only owner account. Please add another owner first.")
         raise Refusal("last_owner", detail, status=409)
 
 

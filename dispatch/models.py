@@ -111,7 +111,7 @@ class Route(Tracked):
         ordering = ("-date", "name", "id")
 
     def __str__(self) -> str:
-        return f"{self.date:%m/%d} {self.name}"
+        return f"{self.date.month}/{self.date.day} {self.name}"
 
     @property
     @display(description=_("stops"))

@@ -26,15 +26,15 @@ class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
-    p95_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
+    p50_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
+    p95_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
 
 
 class PerformanceOutput(serializers.Serializer[Any]):
     """Of the last hour and all servers."""
 
     measuring = serializers.BooleanField(help_text=_("Whether the switch performance_monitoring is on."))
-    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
+    processes = serializers.IntegerField(help_text=_("Processes running now: workers, senders, commands."))
     operations = OperationOutput(many=True)
 
 
@@ -53,7 +53,7 @@ class CacheStatsOutput(serializers.Serializer[Any]):
 
     shared = serializers.BooleanField(help_text=_("Whether there is a cache. Without Redis nothing is cached."))
     switched_on = serializers.BooleanField(help_text=_("Whether the switch caching_layer is on."))
-    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
+    processes = serializers.IntegerField(help_text=_("Processes running now: workers, senders, commands."))
     caches = CacheOutput(many=True)
 
 

@@ -138,7 +138,10 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
         yield Fault(said, remedy, is_bad)
     elif because := answer.get("not_understood"):
         said = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
-        remedy = _("No message fails because of it: SMS go by the stand-in or wait. Ask the provider what it means.")
+        remedy = _(
+            "No SMS fails because of it. SMS go through the second provider or wait. Ask the provider what the "
+            "code means."
+        )
         yield Fault(said % {"name": name, "because": because}, remedy, is_bad)
     elif answer["status"] != Health.HEALTHY:
         remedy = _(

@@ -29,8 +29,8 @@ from web.throttling import please_wait
 # What a person waits for in a browser, some ten seconds; longer files go through the command.
 MAX_ROWS = 2_000
 GONE = _(
-    "This sheet is no longer kept: it was imported, another one was checked, or an hour has passed. "
-    "Choose the file again: rows that were imported are known and make no second order."
+    "This sheet expired or was already imported. Please choose the file again. Rows already imported "
+    "are recognised and not ordered twice."
 )
 
 

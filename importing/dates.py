@@ -119,7 +119,7 @@ def _near(day: date, today: date) -> date:
 
 def _why_none(typed: str, today: date) -> str:
     if TIME_OF_DAY.search(typed):
-        return _("There is a time of day beside the date; it belongs into the column of the time slot.")
+        return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(UNCLEAR, [typed], today):
         return _unclear(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
@@ -127,8 +127,13 @@ def _why_none(typed: str, today: date) -> str:
 
 def _unclear(days: list[date]) -> str:
     if len(days) == 1:
-        return _("The order of day and month is not clear. If it is %s, write it so.") % days[0].isoformat()
-    return _("This may be %(days)s. Write it as one of these.") % {"days": _(" or ").join(map(date.isoformat, days))}
+        return (
+            _("It is unclear which is the day and which the month. If you mean %s, write it that way.")
+            % days[0].isoformat()
+        )
+    return _("This could be %(days)s. Please write it as one of these.") % {
+        "days": _(" or ").join(map(date.isoformat, days))
+    }
 
 
 def _readings(forms: list[re.Pattern[str]], texts: list[str], today: date) -> list[date]:

@@ -90,9 +90,9 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[Draft]:
 def _check_products(products: list[Product]) -> None:
     """Raises NoProducts."""
     if not products:
-        raise NoProducts(_("There are no products yet. Add the products first, then import the orders."))
+        raise NoProducts(_("There are no products yet. Please add the products first, then import the orders."))
     if not any(product.is_active for product in products):
-        raise NoProducts(_("No product is active. Activate the products first, then import the orders."))
+        raise NoProducts(_("No product is active. Please activate the products first, then import the orders."))
 
 
 def _lock_imports() -> None:

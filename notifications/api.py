@@ -81,7 +81,7 @@ class ResendSerializer(Strict):
 
 
 class AllReportedSerializer(serializers.Serializer[Any]):
-    messages = serializers.IntegerField(help_text=_("Those that waited for a later report and wait no longer."))
+    messages = serializers.IntegerField(help_text=_("Messages that stopped waiting for a later report."))
 
 
 class DaySerializer(serializers.Serializer[Any]):

@@ -90,7 +90,7 @@ class Reason(TextChoices):
     UNREACHABLE = "unreachable", _("the provider could not be reached")
     NO_ANSWER = "no_answer", _("the provider did not answer")
     INTERRUPTED = "interrupted", _("the sending process stopped")
-    UNKNOWN_CODE = "unknown_code", _("the provider answered with a code that is not known")
+    UNKNOWN_CODE = "unknown_code", _("the provider answered with an unknown code")
     NO_SUCH_NUMBER = "no_such_number", _("this number does not exist")
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 

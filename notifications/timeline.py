@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -32,7 +33,7 @@ def story(row: NotificationHistory) -> SafeString:
 
 
 def moment(at: datetime | None) -> str:
-    return f"{timezone.localtime(at):%m/%d %H:%M:%S}" if at else ""
+    return date_format(timezone.localtime(at), "n/j H:i:s") if at else ""
 
 
 def beginning(row: NotificationHistory) -> Iterator[Line]:

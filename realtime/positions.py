@@ -185,7 +185,7 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     """The latest of the positions in a message. One that is wrong is left out; raises Refusal where all are."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
-        raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_POSITIONS)
+        raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MOST_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Of those of one moment, or of none, the last that was said.
     for said in reversed(positions):
@@ -200,7 +200,7 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
 
 def _location(driver_id: int, said: Any, now: datetime) -> DriverLocation:
     if not isinstance(said, dict):
-        raise Refusal("invalid_message", _("A position is a JSON object."))
+        raise Refusal("invalid_message", _("A position must be a JSON object."))
     figures = {name: _figure(name, said.get(name), *bounds) for name, bounds in PLACE.items()}
     figures |= {
         name: _figure(name, said[name], *bounds) for name, bounds in MOTION.items() if said.get(name) is not None
@@ -212,7 +212,7 @@ def _figure(name: str, value: Any, least: float, most: float) -> float:
     # Not isinstance: `true` is an int to Python.
     if type(value) not in (int, float) or not least <= value <= most:
         words = {"name": name, "least": least, "most": most}
-        raise Refusal("invalid_message", _("“%(name)s” is a number from %(least)d to %(most)d.") % words)
+        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % words)
     return float(value)
 
 
@@ -225,5 +225,5 @@ def _moment(said: Any, now: datetime) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Refusal("invalid_message", _("“timestamp” is a time in ISO 8601 with its offset."))
+        raise Refusal("invalid_message", _("“timestamp” must be an ISO 8601 time with a UTC offset."))
     return moment if now - OLDEST <= moment <= now else now

@@ -52,7 +52,7 @@ def _kept() -> timedelta:
 
 def have_ended() -> Refusal:
     """Its `status` is the code to close with."""
-    return Refusal("rights_ended", _("You signed out, or your account was changed: sign in again."), status=ENDED)
+    return Refusal("rights_ended", _("You signed out or your account was changed. Please sign in again."), status=ENDED)
 
 
 class Ends:

@@ -25,11 +25,11 @@ CACHING = "caching_layer"
 WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
-    REAL_TIME: _("Screens are told of changes at once. Off: pages load their rows every 30 seconds."),
+    REAL_TIME: _("Sends changes to screens at once. If off, pages reload every 30 seconds."),
     SMS: _("Messages are sent to customers. If off, they wait. Once on again, those still true are sent."),
     PERFORMANCE: _("Measures how long the system's work takes, for “performance” in the API."),
     CACHING: _("Statistics come from the cache until their data change."),
-    WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask for changes every few seconds."),
+    WEBSOCKETS: _("Pages keep a connection to the server. If off, they ask for changes every few seconds."),
     THROTTLING: _("Limits how often a client may send requests."),
 }
 # How old what is known may be: with the hub's own look each second, a change is in force everywhere within one.

@@ -80,7 +80,7 @@ def test_account_is_made_with_the_e_mail_and_a_link_to_set_the_password() -> Non
     assert [level for level, _ in told(answer)] == ["success"]
     (sent,) = mail.outbox
     assert sent.to == ["wang@example.com"]
-    assert "You have the account “wang@example.com”" in str(sent.body)
+    assert "You have an account “wang@example.com”" in str(sent.body)
 
 
 @pytest.mark.django_db(transaction=True)

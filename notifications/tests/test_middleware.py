@@ -34,7 +34,7 @@ def test_the_api_gets_a_short_header_and_no_line() -> None:
         (Status.FAILED, Reason.REFUSED, "error", "refused by the provider"),
         (Status.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
         (Status.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),
-        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "a code that is not known"),
+        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "an unknown code"),
         (Status.SENT, "", "info", "(1)"),
     ],
 )

@@ -108,7 +108,7 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
         """What is sold now, and what is in the order already; read once for all lines."""
         ordered = self.instance.items.values("product") if self.instance.pk else []
         products = Product.objects.filter(Q(is_active=True) | Q(pk__in=ordered))
-        return [("", "–"), *((product.pk, f"{product.name}, NT$ {product.price:,}") for product in products)]
+        return [("", "–"), *((product.pk, f"{product.name}, NT${product.price:,}") for product in products)]
 
     def lines(self) -> list[Line]:
         given = (form.cleaned_data for form in self.forms)

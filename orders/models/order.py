@@ -44,7 +44,7 @@ class VersionConflict(Refusal):
     """The order changed after the caller read it."""
 
     def __init__(self, version: int) -> None:
-        detail = _("Someone else changed this order. Load it again; its version is now %(version)d.")
+        detail = _("Someone else changed this order. Please load it again. Its version is now %(version)d.")
         super().__init__("version_conflict", detail % {"version": version}, attr="version", status=409, version=version)
 
 

@@ -97,7 +97,7 @@ def test_a_receipt_names_no_money_that_nobody_reported_and_nothing_that_was_refu
     proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
     order.transition_to(Status.DELIVERED, proof=proof)
     cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
-    assert cells == ["20kg 瓦斯桶", "2", "NT$1600", "4kg", "0", "NT$0", "NT$1600"]
+    assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
 
 def test_whoever_tries_out_links_is_stopped_whatever_header_they_write(rates: Callable[..., None]) -> None:

@@ -133,7 +133,7 @@ async def test_a_refusal_speaks_the_clients_language(site: Site) -> None:
     for language in ("en", "zh-TW"):
         async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
             said.append(client.welcome["detail"])
-    assert said[0] == "The token is not valid or has ended."
+    assert said[0] == "The token is invalid or has expired."
     assert said[1] != said[0]
 
 

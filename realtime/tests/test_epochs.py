@@ -251,7 +251,7 @@ def test_what_may_have_gone_out_since_the_backup_is_unknown(status: Status, caps
     row.refresh_from_db()
     # The gateway that would have sent it knows, where it knows keys.
     assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
-    assert "1 messages may have gone out" in capsys.readouterr().out
+    assert "1 messages that may have been sent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db

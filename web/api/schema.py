@@ -37,7 +37,7 @@ class AutoSchema(StandardizedAutoSchema):
         if isinstance(self.view, LastEventId) and self.method == "GET":
             described += [
                 header(ID, _("The last event id of the event log when these rows were read."), OpenApiTypes.INT),
-                header(EPOCH, _("The epoch of the event log that it is of."), OpenApiTypes.STR),
+                header(EPOCH, _("The epoch of the event log that this cursor belongs to."), OpenApiTypes.STR),
             ]
         return described
 

@@ -36,7 +36,7 @@ def test_a_method_that_there_is_not_is_said_to_whoever_has_a_role(method: str) -
 
 @pytest.mark.parametrize(
     ("language", "said"),
-    [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆可以這麼做。")],
+    [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆有這項權限。")],
 )
 def test_a_refusal_says_who_may(language: str, said: str) -> None:
     api, product = Api(make_staff("clerk")), make_product(price=800)

@@ -313,7 +313,7 @@ async def test_figures_that_cannot_be_cost_no_position(phone: Phone, driver: Dri
 async def test_what_is_no_place_is_not_shared(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
-    await phone.shows("#sharing", "not known")
+    await phone.shows("#sharing", "unknown")
     await phone.page.evaluate("fix({}, Date.now())")
     await phone.page.locator("#sharing.good").wait_for()
 
@@ -340,7 +340,7 @@ async def test_the_page_says_shared_only_while_the_office_gets_it(phone: Phone, 
     await wait_for_async(lambda: bool(lost))
     assert await phone.page.locator("#sharing.good").count() == 0
     await phone.page.clock.fast_forward(11_000)
-    await phone.shows("#sharing", "office does not get it")
+    await phone.shows("#sharing", "office does not receive it")
     # Who stands still has nothing new to say: the same is said again.
     swallows = False
     await phone.page.clock.fast_forward(3_000)
@@ -481,7 +481,7 @@ async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, dr
     await phone.server_has(order, "delivering")
     await phone.page.context.set_offline(True)
     await phone.go()
-    await phone.shows("notification-toasts", "nothing was reported")
+    await phone.shows("notification-toasts", "could not save the report")
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.DELIVERING
 

@@ -124,7 +124,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again(phone: Phone, driver: 
 
 
 FAULT = {"status": 500, "body": "{}"}
-LOCKED_ERROR = {"code": "row_locked", "detail": "Somebody else is changing the same thing.", "attr": None}
+LOCKED_ERROR = {"code": "row_locked", "detail": "Someone else is changing this.", "attr": None}
 LOCKED = {
     "status": 503, "headers": {"Retry-After": "1"}, "json": {"type": "server_error", "errors": [LOCKED_ERROR]}
 }  # fmt: skip
@@ -479,7 +479,7 @@ async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_
     await page.evaluate(BROKEN)
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("delivering")
-    await phone.shows("#unkept", "leave this page open")
+    await phone.shows("#unkept", "Keep this page open")
     assert await page.locator("#waiting li").count() == 1
     await page.context.unroute("**/status/")
     await phone.server_has(order, "delivering")
@@ -521,7 +521,7 @@ async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Dr
     await page.locator("#unkept").wait_for()
     await page.locator(".account summary").click()
     await page.locator("#sign-out button").click()
-    await phone.shows("#leave", "lost when you sign out")
+    await phone.shows("#leave", "lost if you sign out")
 
 
 # The driver's page after a request failed: it is repeated at once when there is a connection again.

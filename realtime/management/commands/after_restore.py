@@ -17,16 +17,17 @@ from realtime import log
 class Command(BaseCommand):
     """To be run once behind a restore, before a sender starts."""
 
-    help = _(
-        "After a backup was restored: clients load afresh, and no message that may have gone out since goes twice."
-    )
+    help = _("Run after a backup was restored. Clients reload, and SMS that may have been sent are not sent twice.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
         # Since the backup a sender may have been at what was due by now. What waits for later was not sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
         held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
-        self.stdout.write(_("The log begins anew; %d messages may have gone out since the backup: unknown.") % held)
+        self.stdout.write(
+            _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
+            % held
+        )
 
 
 def hold(row: NotificationHistory) -> bool:

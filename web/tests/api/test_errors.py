@@ -182,10 +182,10 @@ def page_of(answer: Any, status: int) -> str:
 @pytest.mark.parametrize(
     ("role", "path", "words"),
     [
-        ("office", "/", "To the board"),
-        ("driver", "/driver/", "To your stops"),
-        ("customer", "/", "To your orders"),
-        ("none", "/", "To your own page"),
+        ("office", "/", "Go to the board"),
+        ("driver", "/driver/", "Go to your stops"),
+        ("customer", "/", "Go to your orders"),
+        ("none", "/", "Go to your page"),
         ("anonymous", "/accounts/login/", "Sign in"),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_wrong_address_says_where_to_go_next(client: Client, role: str, path: 
         client.force_login(user)
     page = page_of(client.get(NOWHERE, headers={"accept-language": "en"}), 404)
     content = page.partition("<main")[2]
-    assert "There is no such page." in content
+    assert "There is no page at this address." in content
     assert f'<a href="{path}">{words}</a>' in content
     assert ("the link in our message" in content) is (role == "anonymous")
 
@@ -219,7 +219,7 @@ def test_what_a_page_below_the_api_does_not_find_has_the_shape(client: Client) -
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "We do not understand this request."), ("zh-hant", "幸福氣")])
+@pytest.mark.parametrize(("language", "words"), [("en", "We could not process this request."), ("zh-hant", "幸福氣")])
 def test_a_name_that_is_not_the_sites_is_told_in_the_readers_language(
     client: Client, language: str, words: str
 ) -> None:
@@ -238,7 +238,7 @@ def test_what_is_suspicious_is_told_without_what_it_was(django_assert_num_querie
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Go back, load its page again"), ("zh-hant", "請返回上一頁")])
+@pytest.mark.parametrize(("language", "words"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
 def test_a_form_from_elsewhere_is_told_how_to_be_sent_again(language: str, words: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})

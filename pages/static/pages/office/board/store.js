@@ -3,7 +3,7 @@ import { slotRank } from "../../../web/statuses.js";
 import { clock } from "../../../web/time.js";
 
 /** The mark of an order that was reported late. */
-export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
+export const laterText = (when) => interpolate(gettext("reported later, at %s"), [clock(when)]);
 
 /** The sort key of orders in a column: urgent ones first, then by when they are due. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
